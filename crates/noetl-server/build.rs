@@ -1,0 +1,97 @@
+//! Embeds `ui-src/dist`, when it has been built, as a table of assets with their gzip form.
+//!
+//! Emits `DEP_NOETL_UI_SHA256` for dependents: the hash of the whole tree, empty without a UI.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use flate2::{Compression, GzBuilder};
+use sha2::{Digest, Sha256};
+
+fn main() -> io::Result<()> {
+    let ui_src = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"))
+        .join("../../ui-src");
+    let dist = ui_src.join("dist");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+
+    // A path that does not exist would make cargo rerun this script on every build;
+    // without dist/ the small source folder is watched instead, where dist/ will appear.
+    let built = dist.join("index.html").is_file();
+    let watched = if dist.is_dir() { &dist } else { &ui_src };
+    println!("cargo::rerun-if-changed={}", watched.display());
+    println!("cargo::rerun-if-changed=build.rs");
+
+    let files = if built {
+        files_below(&dist)?
+    } else {
+        Vec::new()
+    };
+    let mut table = String::from("&[\n");
+    let mut tree = Sha256::new();
+    for (number, (path, file)) in files.iter().enumerate() {
+        let bytes = fs::read(file)?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        // The tree hash is that of a `sha256sum` listing in path order.
+        tree.update(format!("{sha256}  {path}\n"));
+        let packed = gzip(&bytes)?;
+        let gzip = if packed.len() < bytes.len() {
+            fs::write(out.join(format!("{number}.gz")), packed)?;
+            format!("Some(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{number}.gz\")))")
+        } else {
+            "None".to_owned()
+        };
+        fs::write(out.join(format!("{number}.raw")), bytes)?;
+        writeln!(
+            table,
+            "    Embedded {{ path: {path:?}, sha256: {sha256:?}, bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{number}.raw\")), gzip: {gzip} }},"
+        )
+        .expect("writing to a String cannot fail");
+    }
+    table.push(']');
+    fs::write(out.join("embedded_ui.rs"), table)?;
+
+    let sha256 = if built {
+        hex(&tree.finalize())
+    } else {
+        String::new()
+    };
+    println!("cargo::metadata=SHA256={sha256}");
+    Ok(())
+}
+
+/// Files below `root` as (slash-separated relative path, path), in byte order of the former.
+fn files_below(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), root.to_path_buf())];
+    while let Some((prefix, folder)) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry
+                .file_name()
+                .into_string()
+                .expect("Vite writes UTF-8 names");
+            if entry.file_type()?.is_dir() {
+                folders.push((format!("{prefix}{name}/"), entry.path()));
+            } else {
+                files.push((format!("{prefix}{name}"), entry.path()));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Gzip with a header that says nothing of this machine: no name, time 0, system 255.
+fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new()
+        .operating_system(255)
+        .write(Vec::new(), Compression::new(9));
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,130 @@
+//! Binding and running: one listener, one router, an orderly stop.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::oneshot;
+
+use crate::api;
+use crate::ui::{self, UiSource};
+
+/// The port NoETL people know; also written into the build stamp and the image config.
+pub const DEFAULT_PORT: u16 = 8082;
+
+/// How long open requests may take to finish once the server was told to stop.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Everything the server has to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name or address to listen on, such as `127.0.0.1`, `::1` or `localhost`.
+    pub host: String,
+    /// TCP port; 0 takes a free one.
+    pub port: u16,
+    /// Where the web page comes from.
+    pub ui: UiSource,
+    /// The build stamp, answered as it is at `/api/version`.
+    pub build: serde_json::Value,
+}
+
+/// Why the server could not start listening.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The host is neither an address nor a name that resolves.
+    #[error("cannot resolve host `{host}`")]
+    Host {
+        /// The host as given.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// Another program listens there.
+    #[error("port {} is already in use on {}", address.port(), address.ip())]
+    InUse {
+        /// The address that is taken.
+        address: SocketAddr,
+    },
+    /// The operating system refused the address.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// A server that listens but does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Server {
+    /// Resolves the host and binds the port, so that every mistake shows before anything runs.
+    ///
+    /// # Errors
+    /// A [`BindError`] that names the host or the address.
+    pub async fn bind(config: Config) -> Result<Self, BindError> {
+        let unresolved = |source| BindError::Host {
+            host: config.host.clone(),
+            source,
+        };
+        let address = lookup_host((config.host.as_str(), config.port))
+            .await
+            .map_err(unresolved)?
+            .next()
+            .ok_or_else(|| unresolved(io::Error::from(io::ErrorKind::NotFound)))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::AddrInUse => BindError::InUse { address },
+                _ => BindError::Listen { address, source },
+            })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| BindError::Listen { address, source })?;
+        Ok(Self {
+            listener,
+            address,
+            router: router(config.ui, config.build),
+        })
+    }
+
+    /// The address in use, with the real port where 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until `stop` completes, then gives open ones half a second.
+    ///
+    /// # Errors
+    /// What the listener reported.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        let (stopping, stopped) = oneshot::channel::<Infallible>();
+        let graceful = axum::serve(self.listener, self.router).with_graceful_shutdown(async move {
+            stop.await;
+            drop(stopping);
+        });
+        let overdue = async {
+            // An error is the sender's end being dropped, which is the signal itself.
+            if stopped.await.is_err() {
+                tokio::time::sleep(GRACE).await;
+            }
+        };
+        tokio::select! {
+            result = async { graceful.await } => result,
+            () = overdue => Ok(()),
+        }
+    }
+}
+
+fn router(ui: UiSource, build: serde_json::Value) -> Router {
+    api::router(build).merge(ui::router(ui))
+}

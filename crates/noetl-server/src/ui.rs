@@ -1,0 +1,257 @@
+//! The web page: embedded at build time or read from a folder, with caching and page routes.
+
+use std::borrow::Cow;
+use std::path::{Component, Path, PathBuf};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, Response, StatusCode, Uri};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/embedded_ui.rs"));
+
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
+/// Where the web page comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UiSource {
+    /// The page that was compiled in; the same as [`UiSource::Off`] where none was.
+    Embedded,
+    /// A folder with an `index.html`, read on each request: for work on the page itself.
+    Folder(PathBuf),
+    /// No page: `/` says that the API runs.
+    Off,
+}
+
+/// A file compiled into the binary by the build script.
+struct Embedded {
+    path: &'static str,
+    sha256: &'static str,
+    bytes: &'static [u8],
+    gzip: Option<&'static [u8]>,
+}
+
+/// A file to answer with.
+struct Asset {
+    path: String,
+    sha256: Cow<'static, str>,
+    bytes: Cow<'static, [u8]>,
+    gzip: Option<&'static [u8]>,
+}
+
+impl UiSource {
+    fn index(&self) -> Option<Asset> {
+        self.asset("index.html")
+    }
+
+    fn asset(&self, path: &str) -> Option<Asset> {
+        match self {
+            Self::Off => None,
+            Self::Embedded => EMBEDDED
+                .binary_search_by(|file| file.path.cmp(path))
+                .ok()
+                .map(|at| {
+                    let Embedded {
+                        path,
+                        sha256,
+                        bytes,
+                        gzip,
+                    } = EMBEDDED[at];
+                    Asset {
+                        path: path.to_owned(),
+                        sha256: sha256.into(),
+                        bytes: bytes.into(),
+                        gzip,
+                    }
+                }),
+            Self::Folder(root) => {
+                let relative = Path::new(path);
+                let inside = relative
+                    .components()
+                    .all(|part| matches!(part, Component::Normal(_)));
+                let bytes = inside.then(|| std::fs::read(root.join(relative)).ok())??;
+                let sha256 = Sha256::digest(&bytes)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>();
+                Some(Asset {
+                    path: path.to_owned(),
+                    sha256: sha256.into(),
+                    bytes: bytes.into(),
+                    gzip: None,
+                })
+            }
+        }
+    }
+}
+
+/// Every path that the API does not own: assets, and `index.html` for the page's own routes.
+pub(crate) fn router(source: UiSource) -> Router {
+    if source.index().is_none() {
+        let message = json!({"message": "NoETL API is running, but UI is not available"});
+        return Router::new().route("/", get(async move || Json(message)));
+    }
+    // Fallbacks answer any method; a route with a wildcard refuses what is not GET or HEAD.
+    Router::new()
+        .route("/", get(page))
+        .route("/{*path}", get(page))
+        .with_state(source)
+}
+
+async fn page(State(source): State<UiSource>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let path = uri.path().trim_start_matches('/');
+    let asset = match source.asset(path) {
+        Some(asset) => Some(asset),
+        // A missing script must not come back as HTML: the browser would report nonsense.
+        None if path.starts_with("assets/") => None,
+        None => source.index(),
+    };
+    asset.map_or_else(not_found, |asset| respond(&asset, &headers))
+}
+
+fn respond(asset: &Asset, request: &HeaderMap) -> Response<Body> {
+    let packed = asset.gzip.filter(|_| accepts_gzip(request));
+    let etag = format!(
+        "\"{}{}\"",
+        &asset.sha256[..32],
+        if packed.is_some() { "-gz" } else { "" }
+    );
+    let mut response = Response::builder()
+        .header(ETAG, &etag)
+        .header(VARY, "accept-encoding")
+        .header(CACHE_CONTROL, cache_control(&asset.path))
+        .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(REFERRER_POLICY, "no-referrer")
+        .header(CONTENT_SECURITY_POLICY, POLICY);
+    let unchanged = request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|known| known.trim() == "*" || known.trim().trim_start_matches("W/") == etag);
+    if unchanged {
+        response = response.status(StatusCode::NOT_MODIFIED);
+        return response
+            .body(Body::empty())
+            .expect("constant headers are valid");
+    }
+    response = response.header(CONTENT_TYPE, content_type(&asset.path));
+    if packed.is_some() {
+        response = response.header(CONTENT_ENCODING, "gzip");
+    }
+    let body = match packed {
+        Some(bytes) => Body::from(bytes),
+        None => match &asset.bytes {
+            Cow::Borrowed(bytes) => Body::from(*bytes),
+            Cow::Owned(bytes) => Body::from(bytes.clone()),
+        },
+    };
+    response.body(body).expect("constant headers are valid")
+}
+
+fn not_found() -> Response<Body> {
+    Response::builder()
+        .status(StatusCode::NOT_FOUND)
+        .header(CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(CACHE_CONTROL, "no-cache")
+        .body(Body::from("not found\n"))
+        .expect("constant headers are valid")
+}
+
+/// Vite puts a content hash into the names below `assets/`; everything else must be asked for again.
+fn cache_control(path: &str) -> &'static str {
+    if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    }
+}
+
+fn content_type(path: &str) -> String {
+    let mime = mime_guess::from_path(path).first_or_octet_stream();
+    let text =
+        mime.type_() == "text" || matches!(mime.subtype().as_str(), "javascript" | "json" | "svg");
+    if text {
+        format!("{mime}; charset=utf-8")
+    } else {
+        mime.to_string()
+    }
+}
+
+/// Whether `Accept-Encoding` allows gzip, by name or by `*` (RFC 9110, section 12.5.3).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let offers = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut wildcard = false;
+    for offer in offers.flat_map(|value| value.split(',')) {
+        let (coding, weight) = offer.split_once(';').unwrap_or((offer, "q=1"));
+        let weight = weight
+            .trim()
+            .strip_prefix("q=")
+            .and_then(|q| q.trim().parse::<f32>().ok());
+        let allowed = weight.is_some_and(|q| q > 0.0);
+        match coding.trim() {
+            coding if coding.eq_ignore_ascii_case("gzip") => return allowed,
+            "*" => wildcard = allowed,
+            _ => {}
+        }
+    }
+    wildcard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoding(value: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, value.parse().expect("a header"));
+        headers
+    }
+
+    #[test]
+    fn gzip_is_sent_only_to_those_who_accept_it() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("deflate, gzip;q=0.5, br", true),
+            ("GZIP", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("*;q=0.1, gzip;q=0", false),
+            ("br", false),
+            ("identity", false),
+        ] {
+            assert_eq!(accepts_gzip(&encoding(value)), expected, "{value}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_folder_never_serves_what_lies_outside_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("index.html"), "page").expect("writable");
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).expect("writable");
+        let source = UiSource::Folder(inner);
+        for path in [
+            "../index.html",
+            "/etc/passwd",
+            "a/../../index.html",
+            ".",
+            "",
+        ] {
+            assert!(source.asset(path).is_none(), "{path}");
+        }
+        assert!(UiSource::Folder(folder.path().to_owned()).index().is_some());
+    }
+}

@@ -1,0 +1,93 @@
+//! `noetl server start`: the server in the foreground, as PID 1 of a container as well.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use noetl_server::{BindError, Config, Server};
+use tracing_subscriber::EnvFilter;
+
+use super::client_url;
+use super::pid_file::PidFile;
+use crate::cli::StartArgs;
+use crate::config::{self, Listen};
+use crate::error::WithHelp as _;
+use crate::stamp;
+
+pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
+    let level = if config::debug() { "debug" } else { "info" };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+    runtime.block_on(serve(args))?;
+    // Anything still running has had its grace; waiting for it would hold up the stop.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(args: &StartArgs) -> anyhow::Result<()> {
+    // Handlers first: a signal that arrives while we bind must not be lost.
+    let stop = stop_signal()?;
+    let Listen { host, port } = Listen::new(&args.listen);
+    let config = Config {
+        host,
+        port,
+        ui: config::ui_source(args.no_ui),
+        build: stamp::build(),
+    };
+    let server = bind(config).await?;
+    let address = server.address();
+    let url = client_url(&address.ip().to_string(), address.port());
+    // Held until the server ends: the lock on it is what says that we are alive.
+    let pid_file = args.detached.then(|| PidFile::create(&url)).transpose()?;
+    println!(
+        "noetl server {} listening on http://{address}",
+        env!("CARGO_PKG_VERSION")
+    );
+    server.run(stop).await.context("the server failed")?;
+    drop(pid_file);
+    Ok(())
+}
+
+async fn bind(config: Config) -> anyhow::Result<Server> {
+    let remedy = |error: &BindError| {
+        match error {
+        BindError::Host { .. } => "give an address of this machine, such as --host 127.0.0.1".to_owned(),
+        BindError::InUse { address } => {
+            format!("`noetl server status --port {}` shows whether it is NoETL; else take another, such as --port 0", address.port())
+        }
+        BindError::Listen { .. } => "give an address of this machine and a port you may use, such as --host 127.0.0.1 --port 8082".to_owned(),
+    }
+    };
+    match Server::bind(config).await {
+        Ok(server) => Ok(server),
+        Err(error) => {
+            let remedy = remedy(&error);
+            Err(error).help(remedy)
+        }
+    }
+}
+
+/// Completes on Ctrl-C and, on Unix, on SIGTERM.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle Ctrl-C")?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(windows)]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c().context("cannot handle Ctrl-C")?;
+        Ok(async move {
+            interrupt.recv().await;
+        })
+    }
+}

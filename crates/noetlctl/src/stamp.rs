@@ -1,0 +1,86 @@
+//! The build stamp: one JSON object in a named section of the binary, so that the version,
+//! commit and target of a file can be read on any machine without running it.
+//!
+//! `noetl version --json` prints these very bytes; `cargo xtask verify` reads them from the file.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+macro_rules! stamp {
+    () => {
+        concat!(
+            r#"{"schema":1,"name":"noetl","version":""#,
+            env!("CARGO_PKG_VERSION"),
+            r#"","commit":""#,
+            env!("NOETL_STAMP_COMMIT"),
+            r#"","target":""#,
+            env!("NOETL_STAMP_TARGET"),
+            r#"","target_features":""#,
+            env!("NOETL_STAMP_TARGET_FEATURES"),
+            r#"","rustc":""#,
+            env!("NOETL_STAMP_RUSTC"),
+            r#"","ui_sha256":""#,
+            env!("NOETL_STAMP_UI_SHA256"),
+            r#"","default_port":8082}"#,
+            "\n"
+        )
+    };
+}
+
+// The port in the text above is a literal, because `concat!` takes no constants.
+const _: () = assert!(noetl_server::DEFAULT_PORT == 8082);
+
+#[used]
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__TEXT,__noetl_build"))]
+#[cfg_attr(windows, unsafe(link_section = ".noetl"))]
+#[cfg_attr(
+    not(any(target_vendor = "apple", windows)),
+    unsafe(link_section = ".noetl.build")
+)]
+static STAMP: [u8; stamp!().len()] = {
+    let mut bytes = [0; stamp!().len()];
+    bytes.copy_from_slice(stamp!().as_bytes());
+    bytes
+};
+
+/// The stamp as `noetl version --json` and `/api/version` show it: an empty hash becomes null,
+/// and `ui_embedded` says in a word whether a page is in the binary.
+pub(crate) fn build() -> Value {
+    // Read through a volatile pointer, so that the optimiser cannot replace the section by a copy.
+    // SAFETY: STAMP is a static of exactly this type.
+    let bytes = unsafe { std::ptr::read_volatile(&raw const STAMP) };
+    let mut stamp: Value =
+        serde_json::from_slice(&bytes).expect("the build script writes plain words");
+    let embedded = stamp["ui_sha256"]
+        .as_str()
+        .is_some_and(|hash| !hash.is_empty());
+    if !embedded {
+        stamp["ui_sha256"] = Value::Null;
+    }
+    stamp["ui_embedded"] = Value::Bool(embedded);
+    stamp
+}
+
+/// The stamp as lines for people.
+pub(crate) fn text() -> String {
+    let stamp = build();
+    let word = |key: &str| {
+        stamp[key]
+            .as_str()
+            .filter(|word| !word.is_empty())
+            .unwrap_or("none")
+            .to_owned()
+    };
+    let mut text = format!("noetl {}\n", word("version"));
+    for key in ["commit", "target", "rustc", "ui_sha256"] {
+        writeln!(
+            text,
+            "{:<10} {}",
+            key.trim_end_matches("_sha256"),
+            word(key)
+        )
+        .expect("writing to a String cannot fail");
+    }
+    text
+}
