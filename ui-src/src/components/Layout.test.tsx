@@ -1,0 +1,96 @@
+// The frame: landmarks, navigation, titles, focus, and what stands at each kind of address.
+import { render, screen, within } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { ROUTES } from "../routes";
+import { renderAt, RUNNING, serve } from "../testing";
+import { ErrorBoundary } from "./ErrorBoundary";
+
+beforeEach(() => {
+  serve(RUNNING);
+});
+
+test("has one of each landmark, and a skip link that leads to main", () => {
+  renderAt("/");
+  for (const landmark of ["banner", "main", "contentinfo"]) {
+    expect(screen.getAllByRole(landmark), landmark).toHaveLength(1);
+  }
+  expect(screen.getByRole("navigation", { name: "Main" })).toBeTruthy();
+  const skip = screen.getByRole("link", { name: "Skip to content" });
+  expect(skip.getAttribute("href")).toBe(`#${screen.getByRole("main").id}`);
+  expect(document.body.querySelector("a, button, input")).toBe(skip);
+});
+
+test("links only to what works, and marks the page in view", () => {
+  renderAt("/about");
+  const links = within(screen.getByRole("navigation", { name: "Main" })).getAllByRole("link");
+  expect(links.map((link) => [link.textContent, link.getAttribute("aria-current")])).toEqual([
+    ["Start", null],
+    ["About", "page"],
+  ]);
+});
+
+test("going to another page moves the focus and sets the title", async () => {
+  renderAt("/");
+  expect(document.title).toBe("Start · NoETL");
+  expect(document.activeElement).toBe(document.body);
+  await userEvent.click(screen.getByRole("link", { name: "About" }));
+  expect(document.title).toBe("About · NoETL");
+  expect(document.activeElement).toBe(screen.getByRole("main"));
+  expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("About NoETL");
+});
+
+test("the theme switch shows and changes the choice", async () => {
+  renderAt("/");
+  const radios = within(screen.getByRole("group", { name: "Theme" }));
+  expect(radios.getByRole<HTMLInputElement>("radio", { name: "System" }).checked).toBe(true);
+  await userEvent.click(radios.getByRole("radio", { name: "Dark" }));
+  expect(document.documentElement.dataset.theme).toBe("dark");
+  await userEvent.click(radios.getByRole("radio", { name: "System" }));
+  expect(document.documentElement.dataset.theme).toBeUndefined();
+});
+
+test.each(["/nowhere", "/catalog/deeper", "/execution/1/2"])("%s is not found, inside the frame", (path) => {
+  renderAt(path);
+  expect(document.title).toBe("Page not found · NoETL");
+  const main = within(screen.getByRole("main"));
+  expect(main.getByRole("heading", { level: 1 }).textContent).toBe("Page not found");
+  expect(main.getByText(path)).toBeTruthy();
+  expect(main.getByRole("link", { name: "Go to the start page" }).getAttribute("href")).toBe("/");
+  expect(screen.getByRole("navigation", { name: "Main" })).toBeTruthy();
+});
+
+test.each(["/catalog", "/editor", "/execution", "/execution/478775660589088776", "/credentials", "/workers"])(
+  "%s says that it is not there yet, and shows no data",
+  (path) => {
+    renderAt(path);
+    const main = within(screen.getByRole("main"));
+    expect(main.getByText("This page is not part of this version yet.")).toBeTruthy();
+    expect(main.getByRole("link", { name: "Go to the start page" })).toBeTruthy();
+    for (const data of ["table", "list", "button"]) expect(main.queryByRole(data)).toBeNull();
+  },
+);
+
+test("every route has exactly one first heading", () => {
+  for (const { path } of ROUTES) {
+    const { unmount } = renderAt(path.replace(":id", "1").replace("*", "/nowhere"));
+    expect(screen.getAllByRole("heading", { level: 1 }), path).toHaveLength(1);
+    unmount();
+  }
+});
+
+describe("a page that throws", () => {
+  function Broken(): never {
+    throw new Error("it broke");
+  }
+
+  test("leaves a message instead of nothing", () => {
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    render(
+      <ErrorBoundary>
+        <Broken />
+      </ErrorBoundary>,
+    );
+    expect(screen.getByRole("alert").textContent).toContain("it broke");
+  });
+});

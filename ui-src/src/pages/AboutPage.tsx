@@ -1,0 +1,73 @@
+// The About page: the whole build stamp of the running server, to read and to copy into a report.
+import { useRef, useState } from "react";
+import type { BuildStamp } from "../api";
+import { FactList } from "../components/FactList";
+import { allFacts } from "../facts";
+import { describe, useServerState, useVersion } from "../queries";
+
+export function AboutPage() {
+  return (
+    <>
+      <h1>About NoETL</h1>
+      <p className="lead">NoETL runs workflow playbooks written in YAML.</p>
+      <section className="panel" aria-labelledby="stamp">
+        <h2 id="stamp">Build stamp</h2>
+        <Stamp />
+      </section>
+      <ul className="links">
+        <li>
+          <a href="https://github.com/noetl/noetl">Source code</a>
+        </li>
+        <li>
+          <a href="/licenses.txt">Licences of the libraries in this page</a>
+        </li>
+      </ul>
+    </>
+  );
+}
+
+function Stamp() {
+  const { server } = useServerState();
+  const { data: stamp, error } = useVersion();
+  if (server.state === "unreachable") {
+    return (
+      <p>
+        The server is not reachable: {server.detail}. <code>noetl version --json</code> prints the stamp of
+        the binary on this machine.
+      </p>
+    );
+  }
+  if (stamp !== undefined) return <StampFacts stamp={stamp} />;
+  if (error !== null) return <p>The server does not say what it was built from: {describe(error)}.</p>;
+  return <p>Asking the server …</p>;
+}
+
+function StampFacts({ stamp }: { stamp: BuildStamp }) {
+  const list = useRef<HTMLDivElement>(null);
+  const [outcome, setOutcome] = useState("");
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(`${JSON.stringify(stamp, null, 2)}\n`);
+      setOutcome("Copied.");
+    } catch {
+      // Browsers have no clipboard for pages that come over plain HTTP from another machine.
+      if (list.current !== null) getSelection()?.selectAllChildren(list.current);
+      setOutcome("The browser does not let this page copy. The list is selected: copy it from there.");
+    }
+  }
+
+  return (
+    <>
+      <div ref={list}>
+        <FactList facts={allFacts(stamp)} />
+      </div>
+      <div className="actions">
+        <button type="button" onClick={() => void copy()}>
+          Copy as JSON
+        </button>
+        <p role="status">{outcome}</p>
+      </div>
+    </>
+  );
+}

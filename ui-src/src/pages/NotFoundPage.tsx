@@ -1,0 +1,17 @@
+// Answers every address that no route knows, inside the frame.
+import { Link, useLocation } from "react-router";
+
+export function NotFoundPage() {
+  const { pathname } = useLocation();
+  return (
+    <section className="notice">
+      <h1>Page not found</h1>
+      <p className="lead">
+        There is no page at <code>{pathname}</code>.
+      </p>
+      <p>
+        <Link to="/">Go to the start page</Link>
+      </p>
+    </section>
+  );
+}
