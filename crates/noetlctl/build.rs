@@ -2,9 +2,12 @@
 //!
 //! `cargo xtask` passes `NOETL_COMMIT`; a plain `cargo build` asks git.
 
-use std::env;
-#![expect(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script is told everything by its environment"
+)]
 
+use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -1,1 +1,94 @@
-fn main() {}
+//! Everything that is done with this repository: `cargo xtask --help` lists it.
+//!
+//! One pipeline of typed values: arguments become a [`plan::Plan`], a plan becomes artifacts,
+//! [`verify`] turns what is on disk into `Verified`, and only that is published.
+
+mod archive;
+mod binary;
+mod cargo;
+mod check;
+mod command;
+mod ctx;
+mod digest;
+mod dist_manifest;
+mod error;
+mod files;
+mod oci;
+mod package;
+mod plan;
+mod registry;
+mod release;
+mod sh;
+mod target;
+mod tasks;
+mod tools;
+mod ui;
+mod ustar;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::ctx::{Ctx, Verbosity};
+
+/// Build, package, check and release NoETL
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", version, arg_required_else_help = true, after_help = HELP)]
+struct Cli {
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Say only warnings and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    task: Task,
+}
+
+const HELP: &str = "Start here:\n  cargo xtask setup    then bin/noetl server start\n  \
+    cargo xtask dist     everything that is shipped, for every platform\n  \
+    cargo xtask test     every test\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 a tool is missing";
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Setup(tasks::setup::SetupArgs),
+    Ui(tasks::ui::UiArgs),
+    Build(tasks::build::BuildArgs),
+    Dist(tasks::dist::DistArgs),
+    Image(tasks::image::ImageArgs),
+    Verify(tasks::verify::VerifyArgs),
+    Test(tasks::test::TestArgs),
+    Ci(tasks::ci::CiArgs),
+    Doctor(tasks::doctor::DoctorArgs),
+    Clean(tasks::clean::CleanArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error::report(&error),
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let verbosity = match (cli.verbose, cli.quiet) {
+        (true, _) => Verbosity::Verbose,
+        (_, true) => Verbosity::Quiet,
+        _ => Verbosity::Normal,
+    };
+    let ctx = &Ctx::new(verbosity)?;
+    match &cli.task {
+        Task::Setup(args) => tasks::setup::run(ctx, args),
+        Task::Ui(args) => tasks::ui::run(ctx, args),
+        Task::Build(args) => tasks::build::run(ctx, args),
+        Task::Dist(args) => tasks::dist::run(ctx, args),
+        Task::Image(args) => tasks::image::run(ctx, args),
+        Task::Verify(args) => tasks::verify::run(ctx, args),
+        Task::Test(args) => tasks::test::run(ctx, args),
+        Task::Ci(args) => tasks::ci::run(ctx, args),
+        Task::Doctor(args) => tasks::doctor::run(ctx, args),
+        Task::Clean(args) => tasks::clean::run(ctx, args),
+    }
+}

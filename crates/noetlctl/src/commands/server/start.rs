@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use noetl_server::{BindError, Config, Server};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::client_url;
 use super::pid_file::PidFile;
@@ -14,9 +14,13 @@ use crate::error::WithHelp as _;
 use crate::stamp;
 
 pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
-    let level = if config::debug() { "debug" } else { "info" };
+    let level = if config::debug() {
+        LevelFilter::DEBUG
+    } else {
+        LevelFilter::INFO
+    };
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_max_level(level)
         .with_writer(std::io::stderr)
         .init();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;

@@ -1,0 +1,254 @@
+//! The archives people download: one folder with the binary, LICENSE and README, the same in
+//! tar.gz and zip, with every byte decided by content and commit time.
+
+use std::io::{Cursor, Read as _, Write as _};
+
+use anyhow::{Context as _, ensure};
+use flate2::read::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
+use zip::write::SimpleFileOptions;
+
+use crate::release::{Release, civil};
+use crate::target::Target;
+use crate::ustar::{self, Entry};
+
+/// The archive's name without extension, which is also the one folder inside.
+pub(crate) fn stem(release: &Release, target: &Target) -> String {
+    format!("noetl-{}-{}", release.tag, target.triple)
+}
+
+/// The archive's file name.
+pub(crate) fn file_name(release: &Release, target: &Target) -> String {
+    format!("{}.{}", stem(release, target), target.archive_extension())
+}
+
+/// What goes into the archive of `target`.
+pub(crate) fn entries(
+    release: &Release,
+    target: &Target,
+    binary: Vec<u8>,
+    license: &[u8],
+    readme: &[u8],
+) -> Vec<Entry> {
+    let stem = stem(release, target);
+    vec![
+        Entry::folder(&stem, 0o755),
+        Entry::file(&format!("{stem}/LICENSE"), 0o644, license),
+        Entry::file(&format!("{stem}/README.md"), 0o644, readme),
+        Entry::file(&format!("{stem}/{}", target.binary_name()), 0o755, binary),
+    ]
+}
+
+/// Packs entries in the format that is at home on `target`.
+pub(crate) fn pack(target: &Target, entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
+    match target.archive_extension() {
+        "zip" => zip(entries, mtime),
+        _ => gzip(&ustar::write(entries, mtime)?),
+    }
+}
+
+/// Unpacks what [`pack`] wrote, keeping paths, modes and contents; times are given beside them.
+///
+/// # Errors
+/// When the archive is damaged or holds anything but files and folders.
+pub(crate) fn unpack(target: &Target, bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
+    match target.archive_extension() {
+        "zip" => unzip(bytes),
+        _ => untar(&gunzip(bytes)?),
+    }
+}
+
+/// Compresses with a header that says nothing of this machine: no name, time 0, system 255.
+pub(crate) fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let packed = Vec::with_capacity(bytes.len() / 2);
+    let mut encoder = GzBuilder::new()
+        .operating_system(255)
+        .write(packed, Compression::new(9));
+    encoder.write_all(bytes).context("cannot compress")?;
+    encoder.finish().context("cannot compress")
+}
+
+/// Decompresses; the trailer's CRC and length must fit.
+pub(crate) fn gunzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut plain = Vec::with_capacity(bytes.len() * 3);
+    MultiGzDecoder::new(bytes)
+        .read_to_end(&mut plain)
+        .context("not a whole gzip file")?;
+    Ok(plain)
+}
+
+/// Reads files and folders of a tar with their times.
+pub(crate) fn untar(bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
+    let mut entries = Vec::new();
+    for entry in tar::Archive::new(bytes).entries().context("not a tar")? {
+        let mut entry = entry.context("the tar is damaged")?;
+        let header = entry.header().clone();
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let kind = header.entry_type();
+        ensure!(
+            kind.is_file() || kind.is_dir(),
+            "{path} is neither a file nor a folder"
+        );
+        let mut content = Vec::new();
+        entry
+            .read_to_end(&mut content)
+            .with_context(|| format!("{path} is cut short"))?;
+        let owner = u32::try_from(header.uid()?).context("an owner out of range")?;
+        entries.push((
+            Entry {
+                path,
+                mode: header.mode()?,
+                owner,
+                bytes: content,
+            },
+            header.mtime()?,
+        ));
+    }
+    Ok(entries)
+}
+
+fn zip(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
+    let (year, month, day, hour, minute, second) = civil(mtime);
+    let time = zip::DateTime::from_date_and_time(year, month, day, hour, minute, second)
+        .context("a zip cannot hold a time before 1980; set SOURCE_DATE_EPOCH")?;
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for entry in entries {
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .compression_level(Some(9))
+            .last_modified_time(time)
+            .unix_permissions(entry.mode);
+        if entry.path.ends_with('/') {
+            archive
+                .add_directory(&entry.path, options)
+                .context("cannot write a folder")?;
+        } else {
+            archive
+                .start_file(&entry.path, options)
+                .context("cannot write a file")?;
+            archive.write_all(&entry.bytes).context("cannot compress")?;
+        }
+    }
+    Ok(archive
+        .finish()
+        .context("cannot finish the zip")?
+        .into_inner())
+}
+
+fn unzip(bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).context("not a zip")?;
+    let mut entries = Vec::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).context("the zip is damaged")?;
+        let path = file.name().context("a name is not UTF-8")?.into_owned();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)
+            .with_context(|| format!("{path} is damaged"))?;
+        let mode = file.unix_mode().unwrap_or_default() & 0o7777;
+        let time = file.last_modified().map(dos_time).unwrap_or_default();
+        entries.push((
+            Entry {
+                path,
+                mode,
+                owner: 0,
+                bytes: content,
+            },
+            time,
+        ));
+    }
+    Ok(entries)
+}
+
+/// Seconds since 1970 of a DOS time, which counts in steps of two.
+fn dos_time(time: zip::DateTime) -> u64 {
+    let days_before = |year: u64| year * 365 + year / 4 - year / 100 + year / 400;
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let year = u64::from(time.year());
+    let months = [
+        31,
+        if leap(year) { 29 } else { 28 },
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    let days = days_before(year - 1) - days_before(1969)
+        + months[..usize::from(time.month()) - 1].iter().sum::<u64>()
+        + u64::from(time.day())
+        - 1;
+    days * 86_400
+        + u64::from(time.hour()) * 3600
+        + u64::from(time.minute()) * 60
+        + u64::from(time.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+    use crate::target::TARGETS;
+
+    fn release() -> Release {
+        Release {
+            version: "1.2.3".into(),
+            tag: "v1.2.3".into(),
+            commit: "c".into(),
+            commit_time: 1_709_251_198,
+        }
+    }
+
+    #[test]
+    fn archives_are_named_as_cargo_binstall_looks_for_them() {
+        let names: Vec<_> = TARGETS
+            .iter()
+            .map(|target| file_name(&release(), target))
+            .collect();
+        assert_eq!(names[0], "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz");
+        assert_eq!(names[4], "noetl-v1.2.3-x86_64-pc-windows-gnu.zip");
+    }
+
+    #[test]
+    fn both_formats_give_back_what_went_in() {
+        for target in TARGETS {
+            let entries = entries(&release(), target, vec![7; 100_000], b"license", b"readme");
+            let packed = pack(target, &entries, release().commit_time).unwrap();
+            let expected: Vec<_> = entries
+                .into_iter()
+                .map(|entry| (entry, release().commit_time))
+                .collect();
+            assert_eq!(
+                unpack(target, &packed).unwrap(),
+                expected,
+                "{}",
+                target.triple
+            );
+        }
+    }
+
+    #[test]
+    fn the_codec_has_not_changed() {
+        // A new zlib-rs may compress differently, and every digest we ever published would move.
+        let sample: Vec<u8> = (0..200_000_u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
+        insta::assert_snapshot!(Sha256::of(&gzip(&sample).unwrap()), @"");
+    }
+
+    #[test]
+    fn damage_is_noticed() {
+        let target = &TARGETS[0];
+        let entries = entries(&release(), target, vec![7; 100_000], b"license", b"readme");
+        let mut packed = pack(target, &entries, 0).unwrap();
+        let middle = packed.len() / 2;
+        packed[middle] ^= 1;
+        assert!(unpack(target, &packed).is_err());
+    }
+}

@@ -1,0 +1,304 @@
+//! What an executable file is, read from its bytes without running it. Reads only; judges nothing.
+
+use anyhow::{Context as _, ensure};
+use object::macho::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
+use object::read::elf::ProgramHeader as _;
+use object::read::macho::{LoadCommandVariant, MachHeader as _};
+use object::{BigEndian, Endianness, Object as _, ObjectSection as _};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+use crate::target::{Arch, Os};
+
+/// The build stamp that `noetl` carries in a section of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stamp {
+    /// Layout of this object; 1.
+    pub schema: u32,
+    /// `noetl`.
+    pub name: String,
+    /// The workspace's version.
+    pub version: String,
+    /// The commit, with `-dirty` when the tree differed.
+    pub commit: String,
+    /// rustc's target triple.
+    pub target: String,
+    /// Instruction set extensions the compiler was allowed to use, separated by commas.
+    pub target_features: String,
+    /// `rustc --version`.
+    pub rustc: String,
+    /// Hash of the embedded web page's tree; empty without one.
+    pub ui_sha256: String,
+    /// The port `server start` listens on.
+    pub default_port: u16,
+}
+
+/// What a file's headers say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// The system the format belongs to.
+    pub os: Os,
+    /// The instruction set; `None` for one NoETL is not built for.
+    pub arch: Option<Arch>,
+    /// ELF: the loader that PT_INTERP names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<String>,
+    /// Shared libraries it loads, sorted.
+    pub libraries: Vec<String>,
+    /// ELF: the newest glibc version that a symbol asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<(u32, u32)>,
+    /// Mach-O: the oldest macOS it claims to run on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macos_minimum: Option<(u32, u32)>,
+    /// Mach-O: its code signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+/// A Mach-O code signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Signature {
+    /// Signed without a certificate, and every page's hash is right.
+    AdHoc,
+    /// Signed with a certificate, and every page's hash is right.
+    Certificate,
+    /// The file was changed after signing: a page's hash is wrong. arm64 macOS kills it.
+    Broken,
+}
+
+/// Reads the headers of an ELF, Mach-O or PE file of 64 bits, little endian.
+///
+/// # Errors
+/// When the file is something else or cut short.
+pub(crate) fn facts(bytes: &[u8]) -> anyhow::Result<Facts> {
+    let file = object::File::parse(bytes).context("not an ELF, Mach-O or PE file")?;
+    ensure!(
+        file.is_64() && file.is_little_endian(),
+        "not a 64-bit little-endian program"
+    );
+    let mut libraries = Vec::new();
+    for library in file
+        .import_libraries()
+        .context("cannot read its import libraries")?
+    {
+        libraries.push(String::from_utf8_lossy(library?.name()).into_owned());
+    }
+    libraries.sort();
+    let facts = Facts {
+        os: Os::Linux,
+        arch: arch(&file),
+        interpreter: None,
+        libraries,
+        glibc: None,
+        macos_minimum: None,
+        signature: None,
+    };
+    match &file {
+        object::File::Elf64(elf) => Ok(Facts {
+            interpreter: interpreter(elf)?,
+            glibc: newest_glibc(elf)?,
+            ..facts
+        }),
+        object::File::MachO64(macho) => {
+            let (macos_minimum, signature) = load_commands(macho, bytes)?;
+            Ok(Facts {
+                os: Os::MacOs,
+                macos_minimum,
+                signature,
+                ..facts
+            })
+        }
+        object::File::Pe64(_) => Ok(Facts {
+            os: Os::Windows,
+            ..facts
+        }),
+        _ => anyhow::bail!("not an ELF, Mach-O or PE program"),
+    }
+}
+
+/// Whether the bytes begin like an ELF file.
+pub(crate) fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF")
+}
+
+/// Reads the build stamp from its section: `.noetl.build`, `__noetl_build` or `.noetl`.
+///
+/// # Errors
+/// When there is no such section or it holds something else.
+pub(crate) fn read_stamp(bytes: &[u8]) -> anyhow::Result<Stamp> {
+    let file = object::File::parse(bytes).context("not an ELF, Mach-O or PE file")?;
+    let names = [".noetl.build", "__noetl_build", ".noetl"];
+    let section = names
+        .iter()
+        .find_map(|name| file.section_by_name(name))
+        .context("no section with a build stamp")?;
+    let data = section
+        .data()
+        .context("cannot read the build stamp's section")?;
+    // PE pads sections with zeros up to the alignment in the file.
+    let text = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice(text).context("the build stamp is not what noetl writes")
+}
+
+/// Text that only a path of the machine it was built on would contain, with its offset.
+pub(crate) fn machine_path(bytes: &[u8]) -> Option<(usize, String)> {
+    const MARKS: &[&str] = &[
+        "/home/",
+        "/root/",
+        "/Users/",
+        ":\\Users\\",
+        ".cargo/registry",
+        ".rustup/toolchains",
+    ];
+    let found = MARKS
+        .iter()
+        .filter_map(|mark| find(bytes, mark.as_bytes()))
+        .min()?;
+    let printable = |byte: &&u8| byte.is_ascii_graphic();
+    let text: Vec<u8> = bytes[found..]
+        .iter()
+        .take_while(printable)
+        .take(80)
+        .copied()
+        .collect();
+    Some((found, String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let first = needle[0];
+    let mut from = 0;
+    // One byte first: `windows` compares slices, which is slow over megabytes in a dev build.
+    while let Some(at) = bytes[from..].iter().position(|byte| *byte == first) {
+        if bytes[from + at..].starts_with(needle) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}
+
+fn arch(file: &object::File<'_>) -> Option<Arch> {
+    match file.architecture() {
+        object::Architecture::X86_64 => Some(Arch::X86_64),
+        object::Architecture::Aarch64 => Some(Arch::Aarch64),
+        _ => None,
+    }
+}
+
+type Elf<'data> = object::read::elf::ElfFile64<'data, Endianness>;
+type MachO<'data> = object::read::macho::MachOFile64<'data, Endianness>;
+
+fn interpreter(elf: &Elf<'_>) -> anyhow::Result<Option<String>> {
+    for header in elf.elf_program_headers() {
+        let name = header
+            .interpreter(elf.endian(), elf.data())
+            .context("PT_INTERP is broken")?;
+        if let Some(name) = name {
+            return Ok(Some(String::from_utf8_lossy(name).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest `GLIBC_x.y` among the versions that undefined symbols need.
+fn newest_glibc(elf: &Elf<'_>) -> anyhow::Result<Option<(u32, u32)>> {
+    let (endian, data) = (elf.endian(), elf.data());
+    let sections = elf.elf_section_table();
+    let Some((mut needed, strings)) = sections
+        .gnu_verneed(endian, data)
+        .context("version needs are broken")?
+    else {
+        return Ok(None);
+    };
+    let strings = sections
+        .strings(endian, data, strings)
+        .context("version names are missing")?;
+    let mut newest = None;
+    while let Some((_, mut versions)) = needed.next().context("version needs are broken")? {
+        while let Some(version) = versions.next().context("version needs are broken")? {
+            let name = version
+                .name(endian, strings)
+                .context("a version has no name")?;
+            newest = newest.max(glibc_version(&String::from_utf8_lossy(name)));
+        }
+    }
+    Ok(newest)
+}
+
+fn glibc_version(name: &str) -> Option<(u32, u32)> {
+    let mut parts = name.strip_prefix("GLIBC_")?.split('.').map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+fn load_commands(
+    macho: &MachO<'_>,
+    bytes: &[u8],
+) -> anyhow::Result<(Option<(u32, u32)>, Option<Signature>)> {
+    let endian = macho.endian();
+    let cpu = macho.macho_header().cputype(endian);
+    ensure!(
+        cpu == CPU_TYPE_ARM64 || cpu == CPU_TYPE_X86_64,
+        "a Mach-O for a processor no Mac has"
+    );
+    let (mut minimum, mut signature) = (None, None);
+    let mut commands = macho
+        .macho_load_commands()
+        .context("load commands are broken")?;
+    while let Some(command) = commands.next().context("load commands are broken")? {
+        match command.variant().context("load commands are broken")? {
+            LoadCommandVariant::BuildVersion(version, _) => {
+                let packed = version.minos.get(endian).0;
+                minimum = Some((packed >> 16, packed >> 8 & 0xff));
+            }
+            LoadCommandVariant::LinkeditData(data)
+                if data.cmd.get(endian) == object::macho::LC_CODE_SIGNATURE =>
+            {
+                let blobs = data
+                    .code_signature(endian, bytes)
+                    .context("the code signature is broken")?;
+                signature = Some(check_signature(&blobs, bytes).unwrap_or(Signature::Broken));
+            }
+            _ => {}
+        }
+    }
+    Ok((minimum, signature))
+}
+
+/// Recomputes the hash of every page that the code directory lists; `None` when it cannot be right.
+fn check_signature(
+    blobs: &object::read::macho::CodeSignature<'_>,
+    bytes: &[u8],
+) -> Option<Signature> {
+    let mut directory = None;
+    let mut has_certificate = false;
+    for blob in blobs.blobs() {
+        let blob = blob.ok()?;
+        directory = directory.or(blob.code_directory().ok()?);
+        has_certificate |=
+            blob.magic() == object::macho::CSMAGIC_BLOBWRAPPER && !blob.contents().is_empty();
+    }
+    let directory = directory?;
+    let header = directory.header();
+    if header.hash_type != object::macho::CS_HASHTYPE_SHA256 || header.hash_size != 32 {
+        return None;
+    }
+    let limit = usize::try_from(directory.code_limit()).ok()?;
+    let page = 1_usize.checked_shl(header.page_size.into())?;
+    let pages = bytes.get(..limit)?.chunks(page);
+    if pages.len() != usize::try_from(header.n_code_slots.get(BigEndian)).ok()? {
+        return None;
+    }
+    for (number, page) in (0..).zip(pages) {
+        if Sha256::of(page).bytes() != directory.code_hash(number).ok()? {
+            return None;
+        }
+    }
+    Some(if has_certificate {
+        Signature::Certificate
+    } else {
+        Signature::AdHoc
+    })
+}

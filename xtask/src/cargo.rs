@@ -1,0 +1,258 @@
+//! Compiling `noetl`: one cargo invocation for all targets, so that host crates are built once.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::{Message, MetadataCommand};
+
+use crate::binary;
+use crate::command::CommandLine;
+use crate::ctx::Ctx;
+use crate::error::{MissingTool, WithHelp as _};
+use crate::release::Release;
+use crate::target::{MACOS_MINIMUM, Os, Target};
+use crate::tools::{self, ZIG, ZIGBUILD};
+use crate::{ctx, files, sh};
+
+/// What a plan has to know of this machine; everything that could end up in a binary is remapped.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    /// rustc's triple of this machine.
+    pub triple: String,
+    /// The repository's root.
+    pub root: Utf8PathBuf,
+    /// xtask's state folder, where tools are.
+    pub state: Utf8PathBuf,
+    /// Cargo's home folder.
+    pub cargo_home: Utf8PathBuf,
+    /// Folders that hold unpacked dependencies; their names depend on how crates.io is reached.
+    pub package_folders: Vec<Utf8PathBuf>,
+}
+
+/// A linked `noetl`, where cargo said it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binary {
+    /// The target it was built for, as its own stamp says.
+    pub target: &'static Target,
+    /// The file.
+    pub path: Utf8PathBuf,
+}
+
+impl Host {
+    /// Asks rustc and cargo; fetches crates that are not on this machine yet.
+    pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Self> {
+        let rustc = sh::read(ctx, &CommandLine::new("rustc").arg("-vV"))
+            .help("install rustup as rustup.rs says")?;
+        let triple = rustc
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .context("rustc -vV names no host")?;
+        let resolve =
+            CommandLine::new("cargo").args(["metadata", "--format-version", "1", "--locked"]);
+        let json = sh::read(ctx, &resolve)
+            .context("cannot resolve the workspace's dependencies")
+            .help("when Cargo.lock is out of date: cargo update --workspace")?;
+        let metadata =
+            MetadataCommand::parse(json).context("cargo metadata printed something else")?;
+        let mut package_folders: Vec<_> = metadata
+            .packages
+            .iter()
+            .filter(|package| package.source.is_some())
+            .filter_map(|package| Some(package.manifest_path.parent()?.parent()?.to_owned()))
+            .collect();
+        package_folders.sort();
+        package_folders.dedup();
+        Ok(Self {
+            triple: triple.to_owned(),
+            root: ctx.root.clone(),
+            state: ctx.state(),
+            cargo_home: ctx.cargo_home.clone(),
+            package_folders,
+        })
+    }
+}
+
+/// Plans the one command that compiles `noetl` for all `targets`.
+pub(crate) fn plan_build(host: &Host, release: &Release, targets: &[&Target]) -> CommandLine {
+    let zigbuild = host
+        .state
+        .join(ZIGBUILD.folder())
+        .join("bin/cargo-zigbuild");
+    let zig = host.state.join(ZIG.folder()).join("ziglang/zig");
+    let mut command = CommandLine::new(zigbuild)
+        .args([
+            "zigbuild",
+            "--locked",
+            "--profile",
+            "dist",
+            "--package",
+            "noetlctl",
+            "--bin",
+            "noetl",
+        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .env("CARGO_ZIGBUILD_ZIG_PATH", zig)
+        .env("CARGO_ZIGBUILD_CACHE_DIR", host.state.join("zigbuild"))
+        .env("ZIG_GLOBAL_CACHE_DIR", host.state.join("zig-cache"))
+        .env("ZIG_LOCAL_CACHE_DIR", host.state.join("zig-cache"))
+        // zig's own default is the newest macOS, which would make wheel tags and the formula lie.
+        .env(
+            "MACOSX_DEPLOYMENT_TARGET",
+            format!("{}.{}", MACOS_MINIMUM.0, MACOS_MINIMUM.1),
+        )
+        .env("SOURCE_DATE_EPOCH", release.commit_time.to_string())
+        .env("NOETL_COMMIT", &release.commit)
+        .env("CARGO_INCREMENTAL", "0");
+    for target in targets {
+        // --config takes paths with spaces, which the RUSTFLAGS variables cannot.
+        let flags = serde_json::to_string(&rustflags(host, target))
+            .expect("a list of strings is JSON, and TOML");
+        let config = format!("target.{}.rustflags={flags}", target.triple);
+        command = command.args([
+            "--target".to_owned(),
+            target.zig_triple(),
+            "--config".to_owned(),
+            config,
+        ]);
+        command = command.env(
+            format!("CFLAGS_{}", target.triple.replace('-', "_")),
+            c_flags(host),
+        );
+    }
+    command
+}
+
+/// Flags that keep this machine out of the binary. rustc applies the last prefix that matches.
+fn rustflags(host: &Host, target: &Target) -> Vec<String> {
+    let mut flags = Vec::new();
+    for (from, to) in remapped(host) {
+        flags.push(format!("--remap-path-prefix={from}={to}"));
+    }
+    if target.os == Os::Windows {
+        // Without it the linker writes the wall clock into the PE header.
+        flags.push("-Clink-arg=-Wl,/Brepro".to_owned());
+    }
+    flags
+}
+
+fn c_flags(host: &Host) -> String {
+    let flags = remapped(host)
+        .into_iter()
+        .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
+    flags.collect::<Vec<_>>().join(" ")
+}
+
+fn remapped(host: &Host) -> Vec<(&Utf8Path, &'static str)> {
+    let mut prefixes = vec![
+        (host.cargo_home.as_path(), "/cargo"),
+        (host.root.as_path(), "/noetl"),
+    ];
+    prefixes.extend(
+        host.package_folders
+            .iter()
+            .map(|folder| (folder.as_path(), "/crates")),
+    );
+    prefixes
+}
+
+/// Compiles what `command` says and finds the binaries in cargo's own messages.
+pub(crate) fn build(
+    ctx: &Ctx,
+    command: &CommandLine,
+    targets: &[&'static Target],
+) -> anyhow::Result<Vec<Binary>> {
+    tools::ensure(ctx, &ZIG)?;
+    tools::ensure(ctx, &ZIGBUILD)?;
+    add_standard_libraries(ctx, targets)?;
+    let names = targets
+        .iter()
+        .map(|target| target.triple)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let paths = sh::step(ctx, &format!("build noetl for {names}"), || {
+        executables(ctx, command)
+    })
+    .with_context(|| format!("cannot build noetl for {names}"))?;
+    let mut binaries = BTreeMap::new();
+    for path in paths {
+        let stamp = binary::read_stamp(&files::read(&path)?)
+            .with_context(|| format!("{path} has no build stamp"))?;
+        let target = Target::find(&stamp.target)
+            .with_context(|| format!("{path} is for {}", stamp.target))?;
+        binaries.insert(target.triple, Binary { target, path });
+    }
+    let built = targets.iter().map(|target| {
+        binaries
+            .remove(target.triple)
+            .with_context(|| format!("cargo made no binary for {}", target.triple))
+    });
+    built.collect()
+}
+
+/// Compiles `noetl` for this very machine with its own linker: what `setup` and plain tests need.
+pub(crate) fn build_native(ctx: &Ctx, release: &Release) -> anyhow::Result<Utf8PathBuf> {
+    let command = CommandLine::new("cargo")
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--package",
+            "noetlctl",
+            "--bin",
+            "noetl",
+        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .env("NOETL_COMMIT", &release.commit);
+    let mut paths = sh::step(ctx, "build noetl for this machine", || {
+        executables(ctx, &command)
+    })
+    .context("cannot build noetl for this machine")?;
+    ensure!(
+        paths.len() == 1,
+        "cargo made {} binaries called noetl",
+        paths.len()
+    );
+    Ok(paths.remove(0))
+}
+
+fn executables(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Vec<Utf8PathBuf>> {
+    let mut paths = Vec::new();
+    sh::lines(ctx, command, |line| {
+        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_str(line)
+            && artifact.target.name == "noetl"
+        {
+            paths.extend(artifact.executable);
+        }
+        Ok(())
+    })?;
+    Ok(paths)
+}
+
+/// Adds the standard library of each target to the pinned toolchain.
+fn add_standard_libraries(ctx: &Ctx, targets: &[&'static Target]) -> anyhow::Result<()> {
+    let sysroot = sh::read(ctx, &CommandLine::new("rustc").args(["--print", "sysroot"]))?;
+    let rustlib = Utf8Path::new(sysroot.trim()).join("lib/rustlib");
+    let missing: Vec<_> = targets
+        .iter()
+        .map(|target| target.triple)
+        .filter(|triple| !rustlib.join(triple).is_dir())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if ctx::find_program("rustup").is_none() {
+        return Err(MissingTool("rustup".to_owned())).help(format!(
+            "install rustup as rustup.rs says; it adds the standard library of {}",
+            missing.join(", ")
+        ));
+    }
+    sh::step(ctx, "add standard libraries", || {
+        sh::run(
+            ctx,
+            &CommandLine::new("rustup")
+                .args(["target", "add"])
+                .args(missing),
+        )
+    })
+}

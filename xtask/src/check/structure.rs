@@ -1,0 +1,266 @@
+//! S1 to S14: digests, sizes, media types and documents of a layout.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::archive::gunzip;
+use crate::check::Findings;
+use crate::check::walk::{Image, Tree};
+use crate::digest::Sha256;
+use crate::oci::layout::Layout;
+use crate::oci::model::{CONFIG, Descriptor, INDEX, ImageIndex, LAYER_GZIP, LAYER_TAR, MANIFEST};
+
+/// The largest manifest that registries take.
+const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
+
+pub(super) fn check(layout: &Layout, tree: &Tree, findings: &mut Findings) {
+    blobs(layout, tree, findings);
+    for (parent, descriptor) in &tree.descriptors {
+        check_descriptor(layout, parent, descriptor, findings);
+    }
+    if let Some(index) = layout
+        .files
+        .get("index.json")
+        .and_then(|bytes| serde_json::from_slice(bytes).ok())
+    {
+        index_header("index.json", &index, findings);
+    }
+    for (digest, index) in &tree.indexes {
+        index_header(digest, index, findings);
+    }
+    for image in &tree.images {
+        check_image(layout, image, findings);
+    }
+}
+
+fn blobs(layout: &Layout, tree: &Tree, findings: &mut Findings) {
+    let wanted: BTreeSet<_> = tree
+        .descriptors
+        .iter()
+        .map(|(_, blob)| format!("blobs/{}", blob.digest.replace(':', "/")))
+        .collect();
+    for (name, bytes) in layout
+        .files
+        .iter()
+        .filter(|(name, _)| name.starts_with("blobs/"))
+    {
+        let content = Sha256::of(bytes);
+        if name.strip_prefix("blobs/sha256/") != Some(&content.to_string()) {
+            findings.add(
+                "S1",
+                name,
+                format!("its content has the digest {}", content.oci()),
+            );
+        }
+        if !wanted.contains(name) {
+            findings.add("S12", name, "nothing refers to this blob");
+        }
+    }
+    for name in layout
+        .files
+        .keys()
+        .filter(|name| !name.starts_with("blobs/"))
+    {
+        if !["oci-layout", "index.json", "manifest.json"].contains(&name.as_str()) {
+            findings.add("S12", name, "a layout has no such file");
+        }
+    }
+}
+
+fn check_descriptor(
+    layout: &Layout,
+    parent: &str,
+    descriptor: &Descriptor,
+    findings: &mut Findings,
+) {
+    let Descriptor {
+        media_type,
+        digest,
+        size,
+        ..
+    } = descriptor;
+    match layout.blob(digest) {
+        None => findings.add(
+            "S12",
+            digest,
+            format!("{parent} refers to it, and it is missing"),
+        ),
+        Some(bytes) if bytes.len() as u64 != *size => {
+            findings.add(
+                "S2",
+                digest,
+                format!("{parent} says {size} bytes, it has {}", bytes.len()),
+            );
+        }
+        Some(_) => {}
+    }
+    if !media_type.starts_with("application/vnd.oci.") {
+        findings.add("S6", digest, format!("{parent} says {media_type}"));
+    }
+    if !descriptor.urls.is_empty() || media_type.contains("nondistributable") {
+        findings.add(
+            "S14",
+            digest,
+            format!("{parent} lets it come from elsewhere"),
+        );
+    }
+    if let Some(data) = &descriptor.data {
+        let embedded = STANDARD
+            .decode(data)
+            .ok()
+            .map(|bytes| Sha256::of(&bytes).oci());
+        if embedded.as_ref() != Some(digest) {
+            findings.add("S14", digest, format!("{parent} embeds other data"));
+        }
+    }
+    if [INDEX, MANIFEST].contains(&media_type.as_str()) && *size >= MANIFEST_LIMIT {
+        findings.add("S13", digest, format!("{size} bytes"));
+    }
+}
+
+fn index_header(name: &str, index: &ImageIndex, findings: &mut Findings) {
+    if index.schema_version != 2 {
+        findings.add(
+            "S7",
+            name,
+            format!("schemaVersion is {}", index.schema_version),
+        );
+    }
+    media_type(name, index.media_type.as_deref(), INDEX, findings);
+}
+
+fn media_type(name: &str, found: Option<&str>, expected: &str, findings: &mut Findings) {
+    match found {
+        None => findings.add("S5", name, "mediaType is missing"),
+        Some(found) if found != expected => {
+            findings.add("S5", name, format!("mediaType is {found}, not {expected}"))
+        }
+        Some(_) => {}
+    }
+}
+
+fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
+    let Image {
+        name,
+        manifest,
+        config,
+        layers,
+        ..
+    } = image;
+    if manifest.schema_version != 2 {
+        findings.add(
+            "S7",
+            name,
+            format!("schemaVersion is {}", manifest.schema_version),
+        );
+    }
+    media_type(name, manifest.media_type.as_deref(), MANIFEST, findings);
+    if manifest.config.media_type != CONFIG {
+        findings.add(
+            "S5",
+            name,
+            format!(
+                "the config's mediaType is {}, not {CONFIG}",
+                manifest.config.media_type
+            ),
+        );
+    }
+    for (position, layer) in manifest.layers.iter().enumerate() {
+        if let Some(bytes) = layout.blob(&layer.digest) {
+            check_layer(&format!("{name} layer {position}"), layer, bytes, findings);
+        }
+    }
+    let Some(config) = config else {
+        return;
+    };
+    let diff_ids = &config.rootfs.diff_ids;
+    if config.rootfs.kind != "layers" || diff_ids.len() != layers.len() {
+        findings.add(
+            "S3",
+            name,
+            format!("{} diff ids for {} layers", diff_ids.len(), layers.len()),
+        );
+    }
+    for (position, (diff_id, layer)) in diff_ids.iter().zip(layers).enumerate() {
+        let Some(layer) = layer else {
+            continue;
+        };
+        let content = Sha256::of(layer).oci();
+        if *diff_id != content {
+            findings.add(
+                "S3",
+                format!("{name} layer {position}"),
+                format!("diff id {diff_id}, content {content}"),
+            );
+        }
+    }
+    let lines = config
+        .history
+        .iter()
+        .filter(|line| line.empty_layer != Some(true))
+        .count();
+    if !config.history.is_empty() && lines != layers.len() {
+        findings.add(
+            "S4",
+            name,
+            format!("{lines} lines of history for {} layers", layers.len()),
+        );
+    }
+}
+
+fn check_layer(name: &str, layer: &Descriptor, bytes: &[u8], findings: &mut Findings) {
+    let codec = match bytes {
+        [0x1f, 0x8b, ..] => "gzip",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",
+        _ if bytes.get(257..262) == Some(b"ustar".as_slice()) => "tar",
+        _ => "unknown",
+    };
+    let claimed = match layer.media_type.as_str() {
+        LAYER_GZIP => "gzip",
+        LAYER_TAR => "tar",
+        other if other.ends_with("+zstd") => "zstd",
+        other => {
+            findings.add("S9", name, format!("{other} is neither gzip nor plain tar"));
+            return;
+        }
+    };
+    if claimed == "zstd" {
+        findings.add("S9", name, "zstd, which older engines cannot load");
+    }
+    if codec != claimed {
+        findings.add(
+            "S8",
+            name,
+            format!("its media type says {claimed}, its content is {codec}"),
+        );
+    } else if codec == "gzip" {
+        check_gzip(name, bytes, findings);
+    }
+}
+
+/// RFC 1952: the header's flags, time and system, and where the one member ends.
+fn check_gzip(name: &str, bytes: &[u8], findings: &mut Findings) {
+    match bytes {
+        [_, _, 8, 0, 0, 0, 0, 0, _, 255, ..] => {}
+        _ => findings.add(
+            "S10",
+            name,
+            "the gzip header has a name, a time or a system",
+        ),
+    }
+    let mut member = flate2::bufread::GzDecoder::new(bytes);
+    let read = std::io::copy(&mut member, &mut std::io::sink());
+    let rest = member.into_inner();
+    match read {
+        Ok(_) if rest.is_empty() => {}
+        Ok(_) if gunzip(bytes).is_ok() => findings.add("S10", name, "more than one gzip member"),
+        Ok(_) => findings.add(
+            "S10",
+            name,
+            format!("{} bytes behind the gzip member", rest.len()),
+        ),
+        Err(error) => findings.add("S8", name, format!("it does not decompress: {error}")),
+    }
+}

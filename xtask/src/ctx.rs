@@ -1,0 +1,292 @@
+//! What every task is given: where the repository is and how to talk. The only reader of the environment.
+
+use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::WithHelp as _;
+
+/// Built once in `main`, passed first, never stored in a static.
+#[derive(Debug, Clone)]
+pub(crate) struct Ctx {
+    /// The repository's root.
+    pub root: Utf8PathBuf,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// Who reads standard error.
+    pub reader: Reader,
+    /// Whether the web page is wanted: `NOETL_ENABLE_UI`, as the server reads it.
+    pub ui: Wanted,
+    /// `SOURCE_DATE_EPOCH`, in seconds, when it is set.
+    pub source_date_epoch: Option<u64>,
+    /// What a missing tool means for a test.
+    pub missing_tools: MissingTools,
+    /// Registry for tests that need an engine: `NOETL_TEST_REGISTRY`, when `DOCKER_HOST` is set too.
+    pub test_registry: Option<String>,
+    /// Cargo's home folder, whose path must not end up in binaries.
+    pub cargo_home: Utf8PathBuf,
+    /// The folder cargo builds into, under which everything of ours lies too.
+    pub target_dir: Utf8PathBuf,
+}
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// `-q`: warnings and errors.
+    Quiet,
+    /// Steps and the commands they run.
+    Normal,
+    /// `-v`: details of each step.
+    Verbose,
+}
+
+/// Who reads standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A person at a terminal: progress bars, colour unless `NO_COLOR` is set.
+    Terminal {
+        /// Whether colour is welcome.
+        color: bool,
+    },
+    /// GitHub Actions: `::group::` around steps.
+    GitHubActions,
+    /// A file or a pipe: plain lines.
+    Plain,
+}
+
+/// Whether something optional is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// What a missing tool means for a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MissingTools {
+    /// The test is skipped, and the report says so.
+    Skip,
+    /// `NOETL_REQUIRE_TOOLS=1`: the test fails.
+    Fail,
+}
+
+impl Ctx {
+    /// Reads the environment.
+    pub(crate) fn new(verbosity: Verbosity) -> anyhow::Result<Self> {
+        let root = repository_root()?;
+        let color =
+            variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb");
+        let reader = if variable("GITHUB_ACTIONS").is_some() {
+            Reader::GitHubActions
+        } else if variable("CI").is_none() && std::io::stderr().is_terminal() {
+            Reader::Terminal { color }
+        } else {
+            Reader::Plain
+        };
+        let epoch = variable("SOURCE_DATE_EPOCH")
+            .map(|text| {
+                text.parse()
+                    .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))
+            })
+            .transpose()?;
+        let home = std::env::home_dir().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+        let cargo_home = variable("CARGO_HOME")
+            .map(Utf8PathBuf::from)
+            .or_else(|| Some(home?.join(".cargo")));
+        let target_dir = variable("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |folder| root.join(folder));
+        Ok(Self {
+            verbosity,
+            reader,
+            ui: if variable("NOETL_ENABLE_UI").is_some_and(|value| is_no(&value)) {
+                Wanted::No
+            } else {
+                Wanted::Yes
+            },
+            source_date_epoch: epoch,
+            missing_tools: if variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1") {
+                MissingTools::Fail
+            } else {
+                MissingTools::Skip
+            },
+            test_registry: variable("DOCKER_HOST").and(variable("NOETL_TEST_REGISTRY")),
+            cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
+            target_dir,
+            root,
+        })
+    }
+
+    /// Where xtask keeps what it made and may make again: tools, keys, images.
+    pub(crate) fn state(&self) -> Utf8PathBuf {
+        self.target_dir.join("xtask")
+    }
+}
+
+/// Variables that decide bytes or toolchains and must not leak from the caller, or from the cargo
+/// that runs xtask, into the commands it runs: each is set by a plan or not at all.
+///
+/// rust-toolchain.toml names the compiler, so RUSTUP_TOOLCHAIN, which cargo's own proxy sets, goes too.
+pub(crate) fn is_cleaned(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "AR",
+        "CARGO",
+        "CC",
+        "CFLAGS",
+        "CXX",
+        "CXXFLAGS",
+        "CPPFLAGS",
+        "LDFLAGS",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "DYLD_FALLBACK_LIBRARY_PATH",
+        "IPHONEOS_DEPLOYMENT_TARGET",
+        "MACOSX_DEPLOYMENT_TARGET",
+        "NOETL_COMMIT",
+        "OUT_DIR",
+        "RUSTC",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOCFLAGS",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+        "SDKROOT",
+        "SOURCE_DATE_EPOCH",
+        "ZERO_AR_DATE",
+    ];
+    const PREFIXES: &[&str] = &[
+        "AR_",
+        "CARGO_BIN_",
+        "CARGO_BUILD_",
+        "CARGO_CFG_",
+        "CARGO_CRATE_",
+        "CARGO_ENCODED_",
+        "CARGO_FEATURE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+        "CARGO_PRIMARY_",
+        "CARGO_PROFILE_",
+        "CARGO_TARGET_",
+        "CARGO_ZIGBUILD_",
+        "CC_",
+        "CFLAGS_",
+        "CXX_",
+        "CXXFLAGS_",
+        "TARGET_",
+        "VITE_",
+        "npm_",
+    ];
+    let kept = name == "CARGO_TARGET_DIR";
+    !kept && (NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+/// The variables of this process that commands inherit.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this module is the one place that reads the environment"
+)]
+pub(crate) fn inherited() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
+    std::env::vars_os().filter(|(name, _)| !name.to_str().is_some_and(is_cleaned))
+}
+
+/// Looks for a program on PATH, as a shell would.
+pub(crate) fn find_program(name: &str) -> Option<Utf8PathBuf> {
+    let path = variable("PATH")?;
+    let names: &[String] = &if cfg!(windows) {
+        vec![
+            format!("{name}.exe"),
+            format!("{name}.cmd"),
+            format!("{name}.bat"),
+        ]
+    } else {
+        vec![name.to_owned()]
+    };
+    std::env::split_paths(&path)
+        .filter_map(|folder| Utf8PathBuf::from_path_buf(folder).ok())
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|candidate| is_executable(candidate))
+}
+
+/// PATH with `folder` in front.
+pub(crate) fn path_with(folder: &Utf8Path) -> anyhow::Result<String> {
+    let path = variable("PATH").unwrap_or_default();
+    let folders =
+        std::iter::once(folder.as_std_path().to_owned()).chain(std::env::split_paths(&path));
+    let joined = std::env::join_paths(folders)
+        .with_context(|| format!("{folder} cannot be part of PATH"))?;
+    joined.into_string().ok().context("PATH is not UTF-8")
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Utf8Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Utf8Path) -> bool {
+    path.is_file()
+}
+
+/// The repository is found from where xtask runs, not from where it was compiled: the binary may be copied.
+fn repository_root() -> anyhow::Result<Utf8PathBuf> {
+    let here = std::env::current_dir().context("cannot find the current folder")?;
+    let here = Utf8PathBuf::from_path_buf(here)
+        .ok()
+        .context("the current folder's path is not UTF-8")?;
+    let root = here
+        .ancestors()
+        .find(|folder| folder.join("xtask/Cargo.toml").is_file());
+    root.map(Utf8Path::to_owned)
+        .ok_or_else(|| anyhow::anyhow!("{here} is not inside a NoETL checkout"))
+        .help("run it below the folder that holds xtask/")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this module is the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The spellings of no that `noetl` takes for NOETL_ENABLE_UI.
+fn is_no(value: &str) -> bool {
+    matches!(
+        value.trim().to_ascii_lowercase().as_str(),
+        "false" | "0" | "no" | "n" | "off"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cleaned;
+
+    #[test]
+    fn what_decides_bytes_never_leaks() {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_PKG_NAME",
+            "CFLAGS",
+            "SDKROOT",
+            "RUSTUP_TOOLCHAIN",
+        ] {
+            assert!(is_cleaned(name), "{name}");
+        }
+        for name in [
+            "PATH",
+            "HOME",
+            "CARGO_HOME",
+            "CARGO_TARGET_DIR",
+            "CARGO_NET_OFFLINE",
+            "PIP_CERT",
+            "SSL_CERT_FILE",
+        ] {
+            assert!(!is_cleaned(name), "{name}");
+        }
+    }
+}

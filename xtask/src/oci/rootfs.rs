@@ -1,0 +1,77 @@
+//! What is inside the image: a base layer that every platform shares, and the binary.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::ustar::Entry;
+
+/// Numeric user and group the server runs as; the name `nonroot` is distroless's.
+pub(crate) const USER: u32 = 65532;
+/// Home and working folder of that user.
+pub(crate) const HOME: &str = "/home/nonroot";
+/// Where TLS roots lie, as on Debian.
+pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Where the binary lies.
+pub(crate) const ENTRYPOINT: &str = "/usr/bin/noetl";
+
+/// Files a static program expects of a system: users, name lookup order, TLS roots, home, /tmp.
+pub(crate) fn base() -> Vec<Entry> {
+    let passwd = "root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n\
+                  nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n";
+    let group = "root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n";
+    let bundle = CA_BUNDLE.trim_start_matches('/');
+    vec![
+        Entry::folder("etc", 0o755),
+        Entry::file("etc/group", 0o644, group),
+        Entry::file("etc/nsswitch.conf", 0o644, "hosts: files dns\n"),
+        Entry::file("etc/passwd", 0o644, passwd),
+        Entry::folder("etc/ssl", 0o755),
+        Entry::folder("etc/ssl/certs", 0o755),
+        Entry::file(bundle, 0o644, ca_bundle()),
+        Entry::folder("home", 0o755),
+        Entry::folder("home/nonroot", 0o700).owned_by(USER),
+        Entry::folder("tmp", 0o1777),
+    ]
+}
+
+/// The binary and its folders.
+pub(crate) fn app(binary: Vec<u8>) -> Vec<Entry> {
+    vec![
+        Entry::folder("usr", 0o755),
+        Entry::folder("usr/bin", 0o755),
+        Entry::file(ENTRYPOINT.trim_start_matches('/'), 0o755, binary),
+    ]
+}
+
+/// Mozilla's root certificates as PEM, in the order of the `webpki-root-certs` crate.
+pub(crate) fn ca_bundle() -> String {
+    let mut pem = String::new();
+    for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+        pem.push_str("-----BEGIN CERTIFICATE-----\n");
+        let text = STANDARD.encode(certificate);
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = after;
+        }
+        pem.push_str("-----END CERTIFICATE-----\n");
+    }
+    pem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+
+    #[test]
+    fn the_ca_bundle_is_the_one_we_looked_at() {
+        let pem = ca_bundle();
+        // Changes with `webpki-root-certs`, and then on purpose.
+        insta::assert_snapshot!(Sha256::of(pem.as_bytes()), @"");
+        assert!(pem.matches("BEGIN CERTIFICATE").count() >= 100);
+        assert!(pem.lines().all(|line| line.len() <= 64));
+    }
+}

@@ -1,0 +1,137 @@
+//! What is being built: version, tag, commit and the one point in time that every file gets.
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::command::CommandLine;
+use crate::ctx::Ctx;
+use crate::error::WithHelp as _;
+use crate::{files, sh};
+
+/// Computed once per run and passed down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Release {
+    /// `[workspace.package] version`.
+    pub version: String,
+    /// The git tag of this version, `v{version}`.
+    pub tag: String,
+    /// Forty hex digits, with `-dirty` when the tree differs from it.
+    pub commit: String,
+    /// Seconds since 1970: the commit's time, or SOURCE_DATE_EPOCH. Every mtime and every `created`.
+    pub commit_time: u64,
+}
+
+impl Release {
+    /// Reads version, commit and time.
+    pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Self> {
+        let version = workspace_version(&files::read_to_string(&ctx.root.join("Cargo.toml"))?)?;
+        let git = |args: &[&str]| {
+            let output = sh::read(ctx, &CommandLine::new("git").args(args.iter().copied()));
+            output
+                .map(|text| text.trim().to_owned())
+                .help("build from a git checkout with at least one commit")
+        };
+        let commit = git(&["rev-parse", "HEAD"])?;
+        let dirty = !git(&["status", "--porcelain"])?.is_empty();
+        let commit_time = match ctx.source_date_epoch {
+            Some(seconds) => seconds,
+            None => git(&["log", "-1", "--format=%ct"])?
+                .parse()
+                .context("git gave no commit time")?,
+        };
+        let commit = if dirty {
+            format!("{commit}-dirty")
+        } else {
+            commit
+        };
+        Ok(Self {
+            tag: format!("v{version}"),
+            version,
+            commit,
+            commit_time,
+        })
+    }
+
+    /// Whether the tree differs from the commit.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.commit.ends_with("-dirty")
+    }
+
+    /// The commit time as RFC 3339 in UTC, whole seconds.
+    pub(crate) fn created(&self) -> String {
+        rfc3339(self.commit_time)
+    }
+}
+
+/// Year, month, day, hour, minute, second in UTC of a Unix time.
+///
+/// Days to dates by Howard Hinnant's `civil_from_days`; a date crate would be the largest part of xtask.
+pub(crate) fn civil(unix: u64) -> (u16, u8, u8, u8, u8, u8) {
+    let narrow = |number: u64| u8::try_from(number).expect("parts of a date are small");
+    let (days, seconds) = (unix / 86_400 + 719_468, unix % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let year = u16::try_from(year).unwrap_or(u16::MAX);
+    (
+        year,
+        narrow(month),
+        narrow(day),
+        narrow(seconds / 3600),
+        narrow(seconds / 60 % 60),
+        narrow(seconds % 60),
+    )
+}
+
+fn rfc3339(unix: u64) -> String {
+    let (year, month, day, hour, minute, second) = civil(unix);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Finds `version = "…"` in the `[workspace.package]` table; nothing else in the file needs a TOML parser.
+fn workspace_version(cargo_toml: &str) -> anyhow::Result<String> {
+    let table = cargo_toml
+        .lines()
+        .skip_while(|line| line.trim() != "[workspace.package]")
+        .skip(1);
+    let mut lines = table.take_while(|line| !line.starts_with('['));
+    let version = lines.find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    Ok(version
+        .context("Cargo.toml has no `version = \"…\"` in [workspace.package]")?
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates_of_the_gregorian_calendar() {
+        for (unix, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_826_554, "2000-02-29T12:15:54Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_767_225_600, "2026-01-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(unix), text);
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_workspace_packages() {
+        let cargo_toml =
+            "[package]\nversion = \"9\"\n[workspace.package]\n# why\nversion = \"1.2.3\"\n[x]\n";
+        assert_eq!(workspace_version(cargo_toml).unwrap(), "1.2.3");
+        assert!(workspace_version("[workspace.package]\n[x]\nversion = \"1\"\n").is_err());
+    }
+}

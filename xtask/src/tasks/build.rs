@@ -1,0 +1,78 @@
+//! `cargo xtask build`: binaries for chosen targets.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cargo::{self, Binary, Host};
+use crate::ctx::{Ctx, Wanted};
+use crate::digest::Sha256;
+use crate::plan::{Plan, Products, Request, plan};
+use crate::release::Release;
+use crate::tasks::Preview;
+use crate::{files, sh, target, ui};
+
+/// Build noetl for one or many platforms from this machine
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask build                                    the binary for this machine\n  \
+    cargo xtask build --targets linux                    both Linux binaries\n  \
+    cargo xtask build --targets aarch64-apple-darwin     one Mac binary, from anywhere\n  \
+    cargo xtask build --targets all --dry-run            what would be run\n\n\
+    All targets are compiled by one cargo invocation with zig as C compiler and linker; zig is fetched with pip, \
+    pinned by hash."
+)]
+pub(crate) struct BuildArgs {
+    /// Target triples, or host, linux, default, all; separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "host")]
+    targets: Vec<String>,
+    /// Leave the web page as it is
+    #[arg(long)]
+    no_ui: bool,
+    /// Print JSON: target, path, size, sha256 of each binary
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    preview: Preview,
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
+    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
+    let targets = target::select(&args.targets, &host.triple)?;
+    let plan = plan(
+        &host,
+        &release,
+        &Request {
+            targets,
+            products: Products::Binaries,
+            references: Vec::new(),
+        },
+    );
+    if args.preview.show(&plan, &[])? {
+        return Ok(());
+    }
+    let binaries = binaries(ctx, &plan, if args.no_ui { Wanted::No } else { ctx.ui })?;
+    let mut list = Vec::new();
+    for Binary { target, path } in &binaries {
+        let bytes = files::read(path)?;
+        list.push(json!({
+            "target": target.triple, "path": path, "size": bytes.len(), "sha256": Sha256::of(&bytes),
+        }));
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&list)?);
+    } else {
+        binaries
+            .iter()
+            .for_each(|binary| println!("{}", binary.path));
+    }
+    Ok(())
+}
+
+/// Builds the page, unless it is not wanted, and then the planned binaries around it.
+pub(crate) fn binaries(ctx: &Ctx, plan: &Plan, ui: Wanted) -> anyhow::Result<Vec<Binary>> {
+    match ui {
+        Wanted::Yes => drop(ui::build(ctx)?),
+        Wanted::No => sh::note(ctx, "the web page is left as it is"),
+    }
+    cargo::build(ctx, &plan.compile, &plan.targets)
+}

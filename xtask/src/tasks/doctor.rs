@@ -1,0 +1,154 @@
+//! `cargo xtask doctor`: what is there, what is missing, and the command that mends it.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::command::CommandLine;
+use crate::ctx::{self, Ctx};
+use crate::error::{MissingTool, WithHelp as _};
+use crate::sh;
+use crate::tools::{Need, Source, TOOLS, Tool};
+
+/// List what is there and what is missing, with the command that mends it
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Fails when something is missing that a build needs. What only tests need is skipped by them, \
+    and they say so."
+)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON: program, state, detail and remedy of each tool
+    #[arg(long)]
+    json: bool,
+    /// Print the missing Debian packages, one a line, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    apt: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Diagnosis {
+    program: &'static str,
+    needed_for: &'static str,
+    state: State,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Found,
+    Fetched,
+    Missing,
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &DoctorArgs) -> anyhow::Result<()> {
+    let diagnoses: Vec<_> = TOOLS.iter().map(|tool| diagnose(ctx, tool)).collect();
+    if args.apt {
+        let mut packages: Vec<_> = TOOLS
+            .iter()
+            .zip(&diagnoses)
+            .filter_map(missing_package)
+            .collect();
+        packages.sort_unstable();
+        packages.dedup();
+        packages.iter().for_each(|package| println!("{package}"));
+        return Ok(());
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&diagnoses)?);
+    } else {
+        diagnoses.iter().for_each(print);
+    }
+    let missing =
+        |one: &&Diagnosis| one.state == State::Missing && one.needed_for == needed_for(Need::Build);
+    match diagnoses.iter().find(missing) {
+        None => Ok(()),
+        Some(one) => {
+            Err(MissingTool(one.program.to_owned())).help(one.remedy.clone().unwrap_or_default())
+        }
+    }
+}
+
+fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
+    let found = ctx::find_program(tool.program);
+    let (state, detail, remedy) = match (found, tool.source) {
+        (_, Source::Pinned(pinned)) if ctx.state().join(pinned.folder()).is_dir() => (
+            State::Found,
+            format!("{} {}, pinned", pinned.package, pinned.version),
+            None,
+        ),
+        // zig decides bytes, so only the pinned one counts; any Node that Vite takes will do.
+        (Some(_), Source::Pinned(_)) if tool.program == "node" => {
+            (State::Found, version(ctx, tool), None)
+        }
+        (_, Source::Pinned(pinned)) => (
+            State::Fetched,
+            format!(
+                "{} {} is fetched when it is needed",
+                pinned.package, pinned.version
+            ),
+            None,
+        ),
+        (Some(_), _) => (State::Found, version(ctx, tool), None),
+        (None, Source::Host(remedy)) => (
+            State::Missing,
+            "not found".to_owned(),
+            Some(remedy.to_owned()),
+        ),
+        (None, Source::Apt(package)) => (
+            State::Missing,
+            "not found".to_owned(),
+            Some(format!("apt-get install {package}")),
+        ),
+    };
+    Diagnosis {
+        program: tool.program,
+        needed_for: needed_for(tool.need),
+        state,
+        detail,
+        remedy,
+    }
+}
+
+fn needed_for(need: Need) -> &'static str {
+    match need {
+        Need::Build => "builds",
+        Need::Test => "tests",
+        Need::Engine => "engine tests",
+    }
+}
+
+/// The first line that `--version` prints; tools without that flag are simply there.
+fn version(ctx: &Ctx, tool: &Tool) -> String {
+    let flag = if tool.program == "crane" {
+        "version"
+    } else {
+        "--version"
+    };
+    let printed = sh::read(ctx, &CommandLine::new(tool.program).arg(flag)).unwrap_or_default();
+    printed.lines().next().unwrap_or("found").trim().to_owned()
+}
+
+fn missing_package((tool, diagnosis): (&Tool, &Diagnosis)) -> Option<&'static str> {
+    match tool.source {
+        Source::Apt(package) if diagnosis.state == State::Missing => Some(package),
+        _ => None,
+    }
+}
+
+fn print(one: &Diagnosis) {
+    let state = match one.state {
+        State::Found => "ok",
+        State::Fetched => "later",
+        State::Missing => "missing",
+    };
+    let remedy = one
+        .remedy
+        .as_ref()
+        .map_or_else(String::new, |remedy| format!("  help: {remedy}"));
+    println!(
+        "{state:<8}{:<20}{:<13}{}{remedy}",
+        one.program, one.needed_for, one.detail
+    );
+}

@@ -1,0 +1,44 @@
+//! One module per task: its arguments, which are its help, and its orchestration.
+
+pub(crate) mod build;
+pub(crate) mod ci;
+pub(crate) mod clean;
+pub(crate) mod dist;
+pub(crate) mod doctor;
+pub(crate) mod image;
+pub(crate) mod setup;
+pub(crate) mod test;
+pub(crate) mod ui;
+pub(crate) mod verify;
+
+use clap::Args;
+
+use crate::plan::Plan;
+
+/// Looking at a plan instead of carrying it out.
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// Print the plan as JSON and stop
+    #[arg(long, conflicts_with = "dry_run")]
+    pub plan: bool,
+    /// Print the commands and stop; each can be pasted into a shell at the repository's root
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Preview {
+    /// Prints what was asked for; says whether that was all.
+    fn show(&self, plan: &Plan, outputs: &[String]) -> anyhow::Result<bool> {
+        if self.plan {
+            println!("{}", serde_json::to_string_pretty(plan)?);
+        } else if self.dry_run {
+            for command in &plan.commands {
+                println!("{command}");
+            }
+            for output in outputs {
+                println!("# then write {output}");
+            }
+        }
+        Ok(self.plan || self.dry_run)
+    }
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask ui`: the web page alone.
+
+use clap::Args;
+
+use crate::ctx::Ctx;
+use crate::{sh, ui};
+
+/// Build the web page into ui-src/dist
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Skips what is up to date. Node comes from this machine when Vite accepts it, \
+    else from a pinned package.\nThe next `cargo build` embeds the page; NOETL_UI_DIR=ui-src/dist serves it without one."
+)]
+pub(crate) struct UiArgs {
+    /// Run the linter, the type checker and the unit tests first
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &UiArgs) -> anyhow::Result<()> {
+    if args.check {
+        check(ctx)?;
+    }
+    println!("ui-src/dist {}", ui::build(ctx)?);
+    Ok(())
+}
+
+/// Runs every check of the page.
+pub(crate) fn check(ctx: &Ctx) -> anyhow::Result<()> {
+    let npm = ui::Npm::ready(ctx)?;
+    for script in ui::CHECKS {
+        sh::step(ctx, &format!("check the web page: {script}"), || {
+            sh::run(ctx, &npm.run(script))
+        })?;
+    }
+    Ok(())
+}
