@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Message, MetadataCommand};
 
 use crate::binary;
-use crate::command::CommandLine;
+use crate::command::{self, CommandLine};
 use crate::ctx::Ctx;
 use crate::error::{MissingTool, WithHelp as _};
 use crate::release::Release;
@@ -103,7 +103,9 @@ pub(crate) fn plan_build(host: &Host, release: &Release, targets: &[&Target]) ->
         )
         .env("SOURCE_DATE_EPOCH", release.commit_time.to_string())
         .env("NOETL_COMMIT", &release.commit)
-        .env("CARGO_INCREMENTAL", "0");
+        .env("CARGO_INCREMENTAL", "0")
+        // Else the cc crate would split CFLAGS at the spaces of a path.
+        .env("CC_SHELL_ESCAPED_FLAGS", "1");
     for target in targets {
         // --config takes paths with spaces, which the RUSTFLAGS variables cannot.
         let flags = serde_json::to_string(&rustflags(host, target))
@@ -137,10 +139,12 @@ fn rustflags(host: &Host, target: &Target) -> Vec<String> {
 }
 
 fn c_flags(host: &Host) -> String {
-    let flags = remapped(host)
+    let flag = |(from, to)| command::quote(&format!("-ffile-prefix-map={from}={to}"));
+    remapped(host)
         .into_iter()
-        .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
-    flags.collect::<Vec<_>>().join(" ")
+        .map(flag)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn remapped(host: &Host) -> Vec<(&Utf8Path, &'static str)> {

@@ -73,7 +73,8 @@ impl fmt::Display for CommandLine {
     }
 }
 
-fn quote(word: &str) -> String {
+/// Quotes a word for a POSIX shell, where that is needed.
+pub(crate) fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

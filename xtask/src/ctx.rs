@@ -20,10 +20,6 @@ pub(crate) struct Ctx {
     pub ui: Wanted,
     /// `SOURCE_DATE_EPOCH`, in seconds, when it is set.
     pub source_date_epoch: Option<u64>,
-    /// What a missing tool means for a test.
-    pub missing_tools: MissingTools,
-    /// Registry for tests that need an engine: `NOETL_TEST_REGISTRY`, when `DOCKER_HOST` is set too.
-    pub test_registry: Option<String>,
     /// Cargo's home folder, whose path must not end up in binaries.
     pub cargo_home: Utf8PathBuf,
     /// The folder cargo builds into, under which everything of ours lies too.
@@ -64,15 +60,6 @@ pub(crate) enum Wanted {
     No,
 }
 
-/// What a missing tool means for a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MissingTools {
-    /// The test is skipped, and the report says so.
-    Skip,
-    /// `NOETL_REQUIRE_TOOLS=1`: the test fails.
-    Fail,
-}
-
 impl Ctx {
     /// Reads the environment.
     pub(crate) fn new(verbosity: Verbosity) -> anyhow::Result<Self> {
@@ -107,12 +94,6 @@ impl Ctx {
                 Wanted::Yes
             },
             source_date_epoch: epoch,
-            missing_tools: if variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1") {
-                MissingTools::Fail
-            } else {
-                MissingTools::Skip
-            },
-            test_registry: variable("DOCKER_HOST").and(variable("NOETL_TEST_REGISTRY")),
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
             root,

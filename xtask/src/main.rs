@@ -13,6 +13,8 @@ mod digest;
 mod dist_manifest;
 mod error;
 mod files;
+#[cfg(test)]
+mod fixtures;
 mod oci;
 mod package;
 mod plan;

@@ -103,21 +103,19 @@ fn check_programs(image: &Image, findings: &mut Findings) {
     };
     let mut files = BTreeMap::new();
     for (position, layer) in image.layers.iter().enumerate() {
+        // What is in an unreadable layer cannot be judged; that it is unreadable has been said.
         let Some(layer) = layer else {
-            continue;
+            return;
         };
-        match archive::untar(layer) {
-            Ok(entries) => files.extend(
-                entries
-                    .into_iter()
-                    .map(|(entry, _)| (entry.path.clone(), entry)),
-            ),
-            Err(error) => findings.add(
-                "S8",
-                format!("{} layer {position}", image.name),
-                format!("{error:#}"),
-            ),
-        }
+        let name = format!("{} layer {position}", image.name);
+        let Some(entries) = findings.require("S8", &name, archive::untar(layer)) else {
+            return;
+        };
+        files.extend(
+            entries
+                .into_iter()
+                .map(|(entry, _)| (entry.path.clone(), entry)),
+        );
     }
     let entrypoint = entrypoint(config);
     check_entrypoint(image, config, &entrypoint, &files, findings);
