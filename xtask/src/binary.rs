@@ -302,3 +302,77 @@ fn check_signature(
         Signature::AdHoc
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A Mach-O of headers alone, signed ad hoc as ld64 and zig do it (`<kern/cs_blobs.h>`).
+    fn signed_macho() -> Vec<u8> {
+        let signature_at = 128_u32;
+        let mut macho = Vec::new();
+        for word in [0xfeed_facf_u32, 0x0100_000c, 0, 2, 2, 40, 0, 0] {
+            macho.extend(word.to_le_bytes());
+        }
+        for word in [
+            0x32_u32,
+            24,
+            1,
+            0x000b_0000,
+            0,
+            0,
+            0x1d,
+            16,
+            signature_at,
+            102,
+        ] {
+            macho.extend(word.to_le_bytes());
+        }
+        macho.resize(128, 0);
+        let hash = Sha256::of(&macho);
+        for word in [0xfade_0cc0_u32, 102, 1, 0, 20] {
+            macho.extend(word.to_be_bytes());
+        }
+        for word in [0xfade_0c02_u32, 82, 0x20001, 2, 50, 44, 0, 1, signature_at] {
+            macho.extend(word.to_be_bytes());
+        }
+        macho.extend([32, 2, 0, 12, 0, 0, 0, 0]);
+        macho.extend(b"noetl\0");
+        macho.extend(hash.bytes());
+        macho
+    }
+
+    #[test]
+    fn an_ad_hoc_signature_is_recomputed() {
+        let macho = signed_macho();
+        let read = facts(&macho).unwrap();
+        assert_eq!((read.os, read.arch), (Os::MacOs, Some(Arch::Aarch64)));
+        assert_eq!(
+            (read.macos_minimum, read.signature),
+            (Some((11, 0)), Some(Signature::AdHoc))
+        );
+        let mut changed = macho.clone();
+        changed[100] ^= 1;
+        assert_eq!(facts(&changed).unwrap().signature, Some(Signature::Broken));
+    }
+
+    #[test]
+    fn paths_of_a_machine_are_found_wherever_they_stand() {
+        assert_eq!(machine_path(b"plain text / with slashes"), None);
+        let (offset, path) = machine_path(b"\0\0/home/me/src/main.rs\0").unwrap();
+        assert_eq!((offset, path.as_str()), (2, "/home/me/src/main.rs"));
+        assert!(machine_path(b"C:\\Users\\me").is_some());
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        for bytes in [
+            b"".as_slice(),
+            b"#!/bin/sh\n",
+            b"\x7fELF",
+            &signed_macho()[..40],
+        ] {
+            assert!(facts(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

@@ -26,30 +26,31 @@ pub(crate) fn check(files: &Files) -> (Findings, Option<DistManifest>) {
     };
     check_listing(files, &manifest, &mut findings);
     let mut linux = BTreeMap::new();
-    for artifact in &manifest.artifacts {
-        let Some(bytes) = files.get(&artifact.name) else {
-            continue;
-        };
-        match &artifact.content {
-            Content::Archive(content) => {
-                let target = Target::find(&content.target)
-                    .with_context(|| format!("unknown target {}", content.target));
-                let Some(target) = findings.require("A3", &artifact.name, target) else {
-                    continue;
-                };
-                if let Some(binary) =
-                    check_archive(&manifest, artifact, content, target, bytes, &mut findings)
-                    && let Some(platform) = target.platform()
-                {
-                    linux.insert(platform, Sha256::of(&binary));
-                }
-            }
-            Content::Image(content) => {
-                check_image(&artifact.name, content, bytes, &linux, &mut findings)
-            }
+    for (artifact, bytes) in present(files, &manifest) {
+        if let Content::Archive(content) = &artifact.content
+            && let Some((platform, binary)) =
+                check_archive(&manifest, artifact, content, bytes, &mut findings)
+        {
+            linux.insert(platform, binary);
+        }
+    }
+    // The image comes last, whatever its name: it is compared with the archives.
+    for (artifact, bytes) in present(files, &manifest) {
+        if let Content::Image(content) = &artifact.content {
+            check_image(&artifact.name, content, bytes, &linux, &mut findings);
         }
     }
     (findings, Some(manifest))
+}
+
+fn present<'a>(
+    files: &'a Files,
+    manifest: &'a DistManifest,
+) -> impl Iterator<Item = (&'a Artifact, &'a [u8])> {
+    manifest
+        .artifacts
+        .iter()
+        .filter_map(|artifact| Some((artifact, files.get(&artifact.name)?.as_slice())))
 }
 
 fn check_listing(files: &Files, manifest: &DistManifest, findings: &mut Findings) {
@@ -103,16 +104,18 @@ fn check_listing(files: &Files, manifest: &DistManifest, findings: &mut Findings
     }
 }
 
-/// Checks one archive and gives its binary.
+/// Checks one archive; for one whose binary is in the image too, gives platform and hash of that binary.
 fn check_archive(
     manifest: &DistManifest,
     artifact: &Artifact,
     content: &Archive,
-    target: &Target,
     bytes: &[u8],
     findings: &mut Findings,
-) -> Option<Vec<u8>> {
+) -> Option<(Platform, Sha256)> {
     let (release, name) = (&manifest.release, artifact.name.as_str());
+    let target =
+        Target::find(&content.target).with_context(|| format!("unknown target {}", content.target));
+    let target = findings.require("A3", name, target)?;
     let expected = archive::file_name(release, target);
     if name != expected {
         findings.add("A3", name, format!("it should be called {expected}"));
@@ -170,7 +173,7 @@ fn check_archive(
         );
     }
     check_binary(manifest, target, name, &entry.bytes, findings);
-    Some(entry.bytes)
+    Some((target.platform()?, Sha256::of(&entry.bytes)))
 }
 
 fn check_binary(
@@ -333,3 +336,6 @@ fn check_image(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
