@@ -105,7 +105,7 @@ pub(crate) fn facts(bytes: &[u8]) -> anyhow::Result<Facts> {
         object::File::MachO64(macho) => {
             let (macos_minimum, signature) = load_commands(macho, bytes)?;
             Ok(Facts {
-                os: Os::MacOs,
+                os: Os::Mac,
                 macos_minimum,
                 signature,
                 ..facts
@@ -233,10 +233,10 @@ fn glibc_version(name: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
-fn load_commands(
-    macho: &MachO<'_>,
-    bytes: &[u8],
-) -> anyhow::Result<(Option<(u32, u32)>, Option<Signature>)> {
+/// Oldest macOS and signature.
+type MachOFacts = (Option<(u32, u32)>, Option<Signature>);
+
+fn load_commands(macho: &MachO<'_>, bytes: &[u8]) -> anyhow::Result<MachOFacts> {
     let endian = macho.endian();
     let cpu = macho.macho_header().cputype(endian);
     ensure!(
@@ -346,7 +346,7 @@ mod tests {
     fn an_ad_hoc_signature_is_recomputed() {
         let macho = signed_macho();
         let read = facts(&macho).unwrap();
-        assert_eq!((read.os, read.arch), (Os::MacOs, Some(Arch::Aarch64)));
+        assert_eq!((read.os, read.arch), (Os::Mac, Some(Arch::Aarch64)));
         assert_eq!(
             (read.macos_minimum, read.signature),
             (Some((11, 0)), Some(Signature::AdHoc))

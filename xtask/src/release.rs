@@ -98,7 +98,7 @@ fn rfc3339(unix: u64) -> String {
 }
 
 /// Finds `version = "…"` in the `[workspace.package]` table; nothing else in the file needs a TOML parser.
-fn workspace_version(cargo_toml: &str) -> anyhow::Result<String> {
+pub(crate) fn workspace_version(cargo_toml: &str) -> anyhow::Result<String> {
     let table = cargo_toml
         .lines()
         .skip_while(|line| line.trim() != "[workspace.package]")

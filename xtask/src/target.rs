@@ -41,14 +41,14 @@ pub(crate) const TARGETS: &[Target] = &[
     ),
     Target::new(
         "x86_64-apple-darwin",
-        Os::MacOs,
+        Os::Mac,
         Arch::X86_64,
         Libc::System,
         Tier::Default,
     ),
     Target::new(
         "aarch64-apple-darwin",
-        Os::MacOs,
+        Os::Mac,
         Arch::Aarch64,
         Libc::System,
         Tier::Default,
@@ -96,7 +96,8 @@ pub(crate) enum Os {
     /// Linux: ELF.
     Linux,
     /// macOS: Mach-O.
-    MacOs,
+    #[serde(rename = "macos")]
+    Mac,
     /// Windows: PE.
     Windows,
 }
@@ -191,7 +192,7 @@ impl Target {
     pub(crate) fn binary_name(&self) -> &'static str {
         match self.os {
             Os::Windows => "noetl.exe",
-            Os::Linux | Os::MacOs => "noetl",
+            Os::Linux | Os::Mac => "noetl",
         }
     }
 
@@ -199,7 +200,7 @@ impl Target {
     pub(crate) fn archive_extension(&self) -> &'static str {
         match self.os {
             Os::Windows => "zip",
-            Os::Linux | Os::MacOs => "tar.gz",
+            Os::Linux | Os::Mac => "tar.gz",
         }
     }
 }
@@ -292,7 +293,7 @@ fn for_host(host: &str) -> anyhow::Result<&'static Target> {
     };
     let os = match host {
         _ if host.contains("-linux-") => Os::Linux,
-        _ if host.contains("-apple-darwin") => Os::MacOs,
+        _ if host.contains("-apple-darwin") => Os::Mac,
         _ if host.contains("-windows-") => Os::Windows,
         _ => bail!("NoETL is not built for this machine ({host})"),
     };

@@ -272,11 +272,6 @@ pub(crate) fn python() -> anyhow::Result<&'static str> {
         .help("install Python 3.9 or newer with pip")
 }
 
-/// The table's entry for a program.
-pub(crate) fn find(program: &str) -> Option<&'static Tool> {
-    TOOLS.iter().find(|tool| tool.program == program)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -112,13 +112,11 @@ fn split(path: &str) -> anyhow::Result<(&str, &str)> {
     if path.len() <= 100 {
         return Ok(("", path));
     }
-    let slashes = path
+    let mut slashes = path
         .trim_end_matches('/')
         .match_indices('/')
         .map(|(at, _)| at);
-    let at = slashes
-        .filter(|at| *at <= 155 && path.len() - at - 1 <= 100)
-        .next_back();
+    let at = slashes.rfind(|at| *at <= 155 && path.len() - at - 1 <= 100);
     at.map(|at| (&path[..at], &path[at + 1..]))
         .context("its path is too long")
 }

@@ -242,7 +242,7 @@ fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findin
     if let Some((major, minor)) = facts.glibc.filter(|version| *version > GLIBC_FLOOR) {
         findings.add("B2", name, format!("it needs glibc {major}.{minor}"));
     }
-    if target.os == Os::MacOs {
+    if target.os == Os::Mac {
         if facts.macos_minimum != Some(MACOS_MINIMUM) {
             findings.add(
                 "B3",
@@ -267,7 +267,7 @@ fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findin
 /// Whether every installation of the target's system has this library.
 fn is_everywhere(target: &Target, library: &str) -> bool {
     match (target.os, target.libc) {
-        (Os::MacOs, _) => library == "/usr/lib/libSystem.B.dylib",
+        (Os::Mac, _) => library == "/usr/lib/libSystem.B.dylib",
         // The Universal C Runtime and the kernel's own libraries come with Windows 10.
         (Os::Windows, _) => {
             let library = library.to_ascii_lowercase();

@@ -85,7 +85,7 @@ impl Findings {
 
     /// The ids of broken rules, in order and once each.
     #[cfg(test)]
-    pub fn ids(&self) -> Vec<&'static str> {
+    pub(crate) fn ids(&self) -> Vec<&'static str> {
         let mut ids: Vec<_> = self.0.iter().map(|finding| finding.rule).collect();
         ids.sort_unstable();
         ids.dedup();

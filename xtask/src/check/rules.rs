@@ -105,7 +105,7 @@ pub(crate) const RULES: &[Rule] = &[
         "every referenced blob is there, and no other",
         "MANIFEST_BLOB_UNKNOWN in the middle of a push",
     ),
-    rule(
+    warning(
         "S13",
         "manifests are smaller than 4 MiB",
         "a registry answers 413",
@@ -227,6 +227,15 @@ const fn rule(id: &'static str, title: &'static str, symptom: &'static str) -> R
     Rule {
         id,
         severity: Severity::Error,
+        title,
+        symptom,
+    }
+}
+
+const fn warning(id: &'static str, title: &'static str, symptom: &'static str) -> Rule {
+    Rule {
+        id,
+        severity: Severity::Warning,
         title,
         symptom,
     }

@@ -16,9 +16,7 @@ use crate::verify::Verified;
 /// An image that a registry serves under all its names.
 #[derive(Debug)]
 pub(crate) struct Published {
-    /// The names.
-    pub references: Vec<Reference>,
-    /// The index they all point to.
+    /// The image index that every name points to.
     pub digest: String,
     /// How many bytes had to be sent.
     pub sent_bytes: u64,
@@ -82,7 +80,6 @@ pub(crate) fn publish(
         );
     }
     Ok(Published {
-        references: references.to_vec(),
         digest: root.digest,
         sent_bytes,
     })

@@ -39,10 +39,25 @@ pub(crate) struct DistArgs {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
+    let plan = plan_dist(ctx, &args.targets)?;
+    let out = ctx.root.join(&args.out);
+    if args.preview.show(&plan, &outputs(&plan, &args.out))? {
+        return Ok(());
+    }
+    report(args, &out, ensure(ctx, &plan, &out)?.value())
+}
+
+/// Makes a dist of `targets` in a folder, unless it is up to date there.
+pub(crate) fn make_at(ctx: &Ctx, targets: &[String], out: &Utf8Path) -> anyhow::Result<()> {
+    ensure(ctx, &plan_dist(ctx, targets)?, out)?;
+    Ok(())
+}
+
+fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Plan> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
-    let targets = target::select(&args.targets, &host.triple)?;
+    let targets = target::select(targets, &host.triple)?;
     let references = default_references(&release)?;
-    let plan = plan(
+    Ok(plan(
         &host,
         &release,
         &Request {
@@ -50,32 +65,28 @@ pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
             products: Products::Dist,
             references,
         },
-    );
-    let out = ctx.root.join(&args.out);
-    if args.preview.show(&plan, &outputs(&plan, &args.out))? {
-        return Ok(());
-    }
-    if release.is_dirty() {
+    ))
+}
+
+fn ensure(ctx: &Ctx, plan: &Plan, out: &Utf8Path) -> anyhow::Result<Verified<DistManifest>> {
+    if plan.release.is_dirty() {
         sh::warn("the tree differs from its commit; binaries and image say so");
     }
     let key = format!(
         "{} {}\n",
-        Sha256::of(&serde_json::to_vec(&plan)?),
+        Sha256::of(&serde_json::to_vec(plan)?),
         inputs(ctx)?
     );
     let key_file = ctx
         .state()
         .join(format!("dist-{}.key", Sha256::of(out.as_str().as_bytes())));
-    let verified = match up_to_date(ctx, &out, &key_file, &key)? {
-        Some(verified) => verified,
-        None => {
-            files::remove(&key_file)?;
-            let verified = make(ctx, &plan, &out)?;
-            files::write(&key_file, key)?;
-            verified
-        }
-    };
-    report(args, &out, verified.value())
+    if let Some(verified) = up_to_date(ctx, out, &key_file, &key)? {
+        return Ok(verified);
+    }
+    files::remove(&key_file)?;
+    let verified = make(ctx, plan, out)?;
+    files::write(&key_file, key)?;
+    Ok(verified)
 }
 
 fn make(ctx: &Ctx, plan: &Plan, out: &Utf8Path) -> anyhow::Result<Verified<DistManifest>> {

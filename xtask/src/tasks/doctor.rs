@@ -16,7 +16,7 @@ use crate::tools::{Need, Source, TOOLS, Tool};
     and they say so."
 )]
 pub(crate) struct DoctorArgs {
-    /// Print JSON: program, state, detail and remedy of each tool
+    /// Print JSON: program, need, source, state, detail and remedy of each tool
     #[arg(long)]
     json: bool,
     /// Print the missing Debian packages, one a line, and nothing else
@@ -28,6 +28,7 @@ pub(crate) struct DoctorArgs {
 struct Diagnosis {
     program: &'static str,
     needed_for: &'static str,
+    source: &'static str,
     state: State,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +106,7 @@ fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
     Diagnosis {
         program: tool.program,
         needed_for: needed_for(tool.need),
+        source: source(tool.source),
         state,
         detail,
         remedy,
@@ -116,6 +118,14 @@ fn needed_for(need: Need) -> &'static str {
         Need::Build => "builds",
         Need::Test => "tests",
         Need::Engine => "engine tests",
+    }
+}
+
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Host(_) => "host",
+        Source::Apt(_) => "apt",
+        Source::Pinned(_) => "pip",
     }
 }
 

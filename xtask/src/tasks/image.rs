@@ -141,7 +141,10 @@ fn make(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         let published = sh::step(ctx, &format!("push to {}", args.registry), || {
             push::publish(ctx, &verified, &references, release.is_dirty())
         })?;
-        sh::note(ctx, &format!("{} bytes sent", published.sent_bytes));
+        sh::note(
+            ctx,
+            &format!("{}: {} bytes sent", published.digest, published.sent_bytes),
+        );
     }
     report(args, &plan, verified.value(), [&folder, &tar])
 }

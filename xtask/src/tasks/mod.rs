@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod image;
 pub(crate) mod setup;
 pub(crate) mod test;
+pub(crate) mod tidy;
 pub(crate) mod ui;
 pub(crate) mod verify;
 

@@ -1,8 +1,171 @@
-//! stub
+//! `cargo xtask test`: the README's test command. Prepares what the tests look at, runs them all, counts.
+
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use serde::Deserialize;
+
+use crate::command::CommandLine;
+use crate::ctx::Ctx;
+use crate::{files, sh, tasks, ui};
+
 /// Run every test
 #[derive(Debug, Args)]
-pub(crate) struct TestArgs {}
-pub(crate) fn run(_ctx: &crate::ctx::Ctx, _args: &TestArgs) -> anyhow::Result<()> {
+#[command(
+    after_help = "Builds dist for the chosen targets first, since tests read what is shipped with tools that others \
+    wrote.\nA missing tool is a skip, which the report names; with NOETL_REQUIRE_TOOLS=1 it is a failure.\n\
+    With DOCKER_HOST and NOETL_TEST_REGISTRY set, the group `engine` runs as well.\n\nExamples:\n  cargo xtask test\n  \
+    cargo xtask test --targets default    all six targets\n  cargo xtask test --quick              no dist, no tools"
+)]
+pub(crate) struct TestArgs {
+    /// Targets whose dist is tested: triples, or host, linux, default, all; separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "linux")]
+    targets: Vec<String>,
+    /// Run only what needs no dist: unit tests and the product's own
+    #[arg(long)]
+    quick: bool,
+}
+
+impl TestArgs {
+    /// What CI runs: one target of the host and one cross target, which together make the image.
+    pub(crate) fn for_ci() -> Self {
+        Self {
+            targets: vec!["linux".to_owned()],
+            quick: false,
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
+    let dist = if args.quick {
+        None
+    } else {
+        Some(prepare(ctx, &args.targets)?)
+    };
+    let report = ctx.state().join("test-report.txt");
+    files::write(&report, "")?;
+    let mut count = sh::step(ctx, "test the page", || test_page(ctx))?;
+    count.add(sh::step(ctx, "test xtask and noetl", || {
+        test_rust(ctx, dist.as_deref(), &report)
+    })?);
+    let mut left_out: Vec<_> = files::read_to_string(&report)?
+        .lines()
+        .map(ToOwned::to_owned)
+        .collect();
+    left_out.sort();
+    left_out.dedup();
+    left_out.iter().for_each(|line| println!("{line}"));
+    println!(
+        "{} passed, {} failed, {} skipped",
+        count.passed,
+        count.failed,
+        left_out.len()
+    );
+    anyhow::ensure!(count.failed == 0, "{} tests failed", count.failed);
     Ok(())
+}
+
+/// Builds the dist that tests read, beside the one that a person may be working with.
+fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
+    let out = ctx.state().join("test-dist");
+    tasks::dist::make_at(ctx, targets, &out)?;
+    Ok(out)
+}
+
+/// Vitest's own report, of which the numbers are enough.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VitestReport {
+    num_passed_tests: u64,
+    num_failed_tests: u64,
+}
+
+fn test_page(ctx: &Ctx) -> anyhow::Result<Count> {
+    let npm = ui::Npm::ready(ctx)?;
+    let json = ctx.state().join("vitest.json");
+    files::remove(&json)?;
+    let reporters = ["--", "--reporter=default", "--reporter=json"];
+    let command = npm
+        .run("test")
+        .args(reporters)
+        .arg(format!("--outputFile.json={json}"));
+    let result = sh::run(ctx, &command);
+    // A run that could not even start has no report, and then its own error counts.
+    let Ok(report) = files::read_to_string(&json) else {
+        return result.map(|()| Count::default());
+    };
+    let report: VitestReport = serde_json::from_str(&report)?;
+    let failed = report.num_failed_tests.max(u64::from(result.is_err()));
+    Ok(Count {
+        passed: report.num_passed_tests,
+        failed,
+    })
+}
+
+fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::Result<Count> {
+    let mut command = CommandLine::new("cargo")
+        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .env("NOETL_TEST_REPORT", report.as_str())
+        // A snapshot that differs is a failure, not a file to review.
+        .env("INSTA_UPDATE", "no");
+    if let Some(dist) = dist {
+        command = command.env("NOETL_TEST_DIST", dist.as_str());
+    }
+    let mut count = Count::default();
+    let result = sh::lines(ctx, &command, |line| {
+        eprintln!("{line}");
+        count.add(count_line(line).unwrap_or_default());
+        Ok(())
+    });
+    if result.is_err() && count.failed == 0 {
+        // It did not compile, or a test program died before it could count.
+        result?;
+    }
+    Ok(count)
+}
+
+/// Reads libtest's closing line: `test result: ok. 3 passed; 0 failed; …`.
+fn count_line(line: &str) -> Option<Count> {
+    let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let number = |what: &str| {
+        let part = numbers
+            .split("; ")
+            .find_map(|part| part.strip_suffix(what))?;
+        part.trim().parse().ok()
+    };
+    Some(Count {
+        passed: number(" passed")?,
+        failed: number(" failed")?,
+    })
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Count, count_line};
+
+    #[test]
+    fn libtest_is_counted() {
+        let line = "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.1s";
+        assert_eq!(
+            count_line(line),
+            Some(Count {
+                passed: 3,
+                failed: 1
+            })
+        );
+        assert_eq!(count_line("test server::x ... ok"), None);
+    }
 }

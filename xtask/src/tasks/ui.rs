@@ -19,16 +19,16 @@ pub(crate) struct UiArgs {
 
 pub(crate) fn run(ctx: &Ctx, args: &UiArgs) -> anyhow::Result<()> {
     if args.check {
-        check(ctx)?;
+        check(ctx, ui::CHECKS)?;
     }
     println!("ui-src/dist {}", ui::build(ctx)?);
     Ok(())
 }
 
-/// Runs every check of the page.
-pub(crate) fn check(ctx: &Ctx) -> anyhow::Result<()> {
+/// Runs checks of the page: scripts of its package.json.
+pub(crate) fn check(ctx: &Ctx, scripts: &[&str]) -> anyhow::Result<()> {
     let npm = ui::Npm::ready(ctx)?;
-    for script in ui::CHECKS {
+    for script in scripts {
         sh::step(ctx, &format!("check the web page: {script}"), || {
             sh::run(ctx, &npm.run(script))
         })?;

@@ -78,8 +78,8 @@ fn seal(files: &mut Files) {
     files.insert(SUMS_NAME.to_owned(), digest::write_sums(&sums).into_bytes());
 }
 
-fn swap_binary(binary: Vec<u8>) -> Files {
-    repacked(|entries, _| entries[3].bytes.clone_from(&binary))
+fn swap_binary(binary: &[u8]) -> Files {
+    repacked(|entries, _| entries[3].bytes = binary.to_vec())
 }
 
 fn elf(arch: Arch, change: impl Fn(&mut Stamp)) -> Vec<u8> {
@@ -88,85 +88,30 @@ fn elf(arch: Arch, change: impl Fn(&mut Stamp)) -> Vec<u8> {
     fixtures::elf(arch, &stamp)
 }
 
+#[rustfmt::skip] // One mutant a line.
 fn mutants() -> Vec<(&'static str, Files, &'static [&'static str])> {
     vec![
         ("A1", raw(|it| drop(it.remove(AMD64))), &["A1"]),
-        (
-            "A1",
-            raw(|it| drop(it.insert("notes.txt".into(), Vec::new()))),
-            &["A1", "A2"],
-        ),
+        ("A1", raw(|it| drop(it.insert("notes.txt".into(), Vec::new()))), &["A1", "A2"]),
         ("A1", raw(|it| drop(it.remove(FILE_NAME))), &["A1"]),
         ("A1", raw(|it| drop(it.remove(SUMS_NAME))), &["A1", "A2"]),
-        (
-            "A2",
-            raw(|it| it.get_mut(AMD64).unwrap()[300] ^= 1),
-            &["A2", "A4"],
-        ),
-        (
-            "A2",
-            raw(|it| it.get_mut(SUMS_NAME).unwrap()[0] ^= 1),
-            &["A2"],
-        ),
-        (
-            "A2",
-            raw(|it| it.get_mut(IMAGE).unwrap()[512 * 3 + 9] ^= 1),
-            &["A2", "S1", "S10"],
-        ),
+        ("A2", raw(|it| it.get_mut(AMD64).unwrap()[300] ^= 1), &["A2", "A4"]),
+        ("A2", raw(|it| it.get_mut(SUMS_NAME).unwrap()[0] ^= 1), &["A2"]),
+        ("A2", raw(|it| it.get_mut(IMAGE).unwrap()[512 * 3 + 9] ^= 1), &["A2", "S1", "S10"]),
         ("A3", renamed("noetl-linux.tar.gz"), &["A3"]),
-        (
-            "A4",
-            repacked(|entries, _| drop(entries.remove(1))),
-            &["A4"],
-        ),
-        (
-            "A4",
-            repacked(|entries, _| entries.push(Entry::file("evil", 0o644, ""))),
-            &["A4"],
-        ),
-        (
-            "A5",
-            repacked(|entries, _| entries[3].mode = 0o777),
-            &["A5"],
-        ),
-        (
-            "A5",
-            repacked(|entries, _| entries[1].owner = 1000),
-            &["A5"],
-        ),
+        ("A4", repacked(|entries, _| drop(entries.remove(1))), &["A4"]),
+        ("A4", repacked(|entries, _| entries.push(Entry::file("evil", 0o644, ""))), &["A4"]),
+        ("A5", repacked(|entries, _| entries[3].mode = 0o777), &["A5"]),
+        ("A5", repacked(|entries, _| entries[1].owner = 1000), &["A5"]),
         ("A5", repacked(|_, time| *time += 1), &["A5"]),
-        ("B1", swap_binary(elf(Arch::Aarch64, |_| {})), &["B1", "B8"]),
-        (
-            "B1",
-            swap_binary(b"#!/bin/sh\n".to_vec()),
-            &["B1", "B6", "B8"],
-        ),
-        (
-            "B5",
-            stamped(|stamp| stamp.target_features = "/home/me/.cargo".into()),
-            &["B5"],
-        ),
-        (
-            "B6",
-            stamped(|stamp| stamp.version = "9.9.9".into()),
-            &["B6"],
-        ),
+        ("B1", swap_binary(&elf(Arch::Aarch64, |_| {})), &["B1", "B8"]),
+        ("B1", swap_binary(b"#!/bin/sh\n"), &["B1", "B6", "B8"]),
+        ("B5", stamped(|stamp| stamp.target_features = "/home/me/.cargo".into()), &["B5"]),
+        ("B6", stamped(|stamp| stamp.version = "9.9.9".into()), &["B6"]),
         ("B6", stamped(|stamp| stamp.commit = "c".into()), &["B6"]),
-        (
-            "B6",
-            stamped(|stamp| stamp.target = "riscv64".into()),
-            &["B6"],
-        ),
-        (
-            "B7",
-            stamped(|stamp| stamp.ui_sha256 = String::new()),
-            &["B7"],
-        ),
-        (
-            "B8",
-            swap_binary(elf(Arch::X86_64, |stamp| stamp.rustc = "rustc 2".into())),
-            &["B8"],
-        ),
+        ("B6", stamped(|stamp| stamp.target = "riscv64".into()), &["B6"]),
+        ("B7", stamped(|stamp| stamp.ui_sha256 = String::new()), &["B7"]),
+        ("B8", swap_binary(&elf(Arch::X86_64, |stamp| stamp.rustc = "rustc 2".into())), &["B8"]),
     ]
 }
 
@@ -229,8 +174,8 @@ fn facts(target: &Target) -> Facts {
         interpreter: None,
         libraries: Vec::new(),
         glibc: None,
-        macos_minimum: (target.os == Os::MacOs).then_some((11, 0)),
-        signature: (target.os == Os::MacOs && target.arch == Arch::Aarch64)
+        macos_minimum: (target.os == Os::Mac).then_some((11, 0)),
+        signature: (target.os == Os::Mac && target.arch == Arch::Aarch64)
             .then_some(Signature::AdHoc),
     }
 }

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::check;
 use crate::archive::gzip;
@@ -23,9 +22,16 @@ struct Parts {
     index: ImageIndex,
     manifests: Vec<ImageManifest>,
     configs: Vec<ImageConfig>,
-    /// Layers of each image: media type, compressed bytes, uncompressed tar.
-    layers: Vec<Vec<(String, Vec<u8>, Vec<u8>)>>,
+    /// The layers of each image.
+    layers: Vec<Vec<Layer>>,
     references: Vec<crate::registry::reference::Reference>,
+}
+
+#[derive(Clone)]
+struct Layer {
+    media_type: String,
+    packed: Vec<u8>,
+    tar: Vec<u8>,
 }
 
 fn clean() -> Layout {
@@ -52,10 +58,14 @@ impl Parts {
             .map(|image| serde_json::from_slice(&read(&image.config)).unwrap())
             .collect();
         let layers = manifests.iter().map(|image| {
-            let layer = |layer| {
+            let layer = |layer: &Descriptor| {
                 let packed = read(layer);
                 let tar = crate::archive::gunzip(&packed).unwrap();
-                (layer.media_type.clone(), packed, tar)
+                Layer {
+                    media_type: layer.media_type.clone(),
+                    packed,
+                    tar,
+                }
             };
             image.layers.iter().map(layer).collect()
         });
@@ -77,7 +87,22 @@ impl Parts {
 
     fn set_layer(&mut self, image: usize, packed: Vec<u8>, tar: Vec<u8>) {
         self.configs[image].rootfs.diff_ids[1] = Sha256::of(&tar).oci();
-        self.layers[image][1] = (self.layers[image][1].0.clone(), packed, tar);
+        let media_type = self.layers[image][1].media_type.clone();
+        self.layers[image][1] = Layer {
+            media_type,
+            packed,
+            tar,
+        };
+    }
+
+    /// Compresses the app layer of an image in another way.
+    fn repack(&mut self, image: usize, pack: impl Fn(&[u8]) -> Vec<u8>) {
+        let tar = self.layers[image][1].tar.clone();
+        self.set_layer(image, pack(&tar), tar);
+    }
+
+    fn set_entrypoint(&mut self, image: usize, path: &str) {
+        self.configs[image].config.as_mut().unwrap().entrypoint = Some(vec![path.to_owned()]);
     }
 
     /// Puts everything together with digests and sizes that fit.
@@ -90,16 +115,14 @@ impl Parts {
                 media_type,
                 ..Descriptor::of(CONFIG, &config)
             };
-            for (descriptor, (media_type, packed, _)) in
-                image.layers.iter_mut().zip(&self.layers[number])
-            {
-                let sealed = Descriptor::of(media_type, packed);
+            for (descriptor, layer) in image.layers.iter_mut().zip(&self.layers[number]) {
+                let sealed = Descriptor::of(&layer.media_type, &layer.packed);
                 *descriptor = Descriptor {
                     urls: descriptor.urls.clone(),
                     data: descriptor.data.clone(),
                     ..sealed
                 };
-                layout.add_blob(packed.clone());
+                layout.add_blob(layer.packed.clone());
             }
             let manifest = encode(image);
             if let Some(child) = self.index.manifests.get_mut(number) {
@@ -150,12 +173,22 @@ fn with_index(change: impl Fn(&str) -> String) -> Layout {
     })
 }
 
-fn first_layer(layout: &Layout) -> String {
+fn first_layer_name(layout: &Layout) -> String {
     let parts = Parts::of(layout);
     format!(
         "blobs/{}",
         parts.manifests[0].layers[1].digest.replace(':', "/")
     )
+}
+
+fn first_layer(layout: &mut Layout) -> &mut Vec<u8> {
+    let name = first_layer_name(layout);
+    layout.files.get_mut(&name).unwrap()
+}
+
+fn with_helper(mut app: Vec<Entry>) -> Vec<Entry> {
+    app.push(Entry::file("usr/bin/helper", 0o755, elf(Arch::Aarch64)));
+    app
 }
 
 fn app(binary: Vec<u8>, mode: u32) -> Vec<Entry> {
@@ -170,239 +203,64 @@ fn elf(arch: Arch) -> Vec<u8> {
     fixtures::elf(arch, &fixtures::stamp(&TARGETS[0]))
 }
 
+#[rustfmt::skip] // One mutant a line.
 fn mutants() -> Vec<(&'static str, Layout, &'static [&'static str])> {
     let [amd64, arm64] = [0, 1];
     vec![
-        (
-            "S1",
-            raw(|it| it.files.get_mut(&first_layer(it)).unwrap()[200] ^= 1),
-            &["S1", "S8"],
-        ),
-        (
-            "S1",
-            raw(|it| *it.files.get_mut(&first_layer(it)).unwrap() = gzip(b"other").unwrap()),
-            &["S1", "S2", "S3", "S8"],
-        ),
-        (
-            "S2",
-            with_index(|it| it.replacen("\"size\":", "\"size\":1", 1)),
-            &["S2"],
-        ),
-        (
-            "S3",
-            parts(|it| it.configs[arm64].rootfs.diff_ids[0] = Sha256::of(b"x").oci()),
-            &["S3"],
-        ),
-        (
-            "S3",
-            parts(|it| drop(it.configs[arm64].rootfs.diff_ids.pop())),
-            &["S3"],
-        ),
-        (
-            "S4",
-            parts(|it| drop(it.configs[amd64].history.pop())),
-            &["S4"],
-        ),
-        (
-            "S5",
-            parts(|it| it.manifests[amd64].media_type = None),
-            &["S5"],
-        ),
-        (
-            "S5",
-            parts(|it| it.index.media_type = Some(MANIFEST.to_owned())),
-            &["S5"],
-        ),
-        (
-            "S6",
-            parts(|it| {
-                it.manifests[amd64].config.media_type =
-                    "application/vnd.docker.container.image.v1+json".into()
-            }),
-            &["S5", "S6"],
-        ),
-        (
-            "S7",
-            with_index(|it| it.replacen("{\"schemaVersion\"", "{\"extra\":1,\"schemaVersion\"", 1)),
-            &["P1", "S12", "S7"],
-        ),
+        ("S1", raw(|it| first_layer(it)[200] ^= 1), &["S1", "S8"]),
+        ("S1", raw(|it| *first_layer(it) = gzip(b"other").unwrap()), &["S1", "S2", "S3", "S8"]),
+        ("S2", with_index(|it| it.replacen("\"size\":", "\"size\":1", 1)), &["S2"]),
+        ("S3", parts(|it| it.configs[arm64].rootfs.diff_ids[0] = Sha256::of(b"x").oci()), &["S3"]),
+        ("S3", parts(|it| drop(it.configs[arm64].rootfs.diff_ids.pop())), &["S3"]),
+        ("S4", parts(|it| drop(it.configs[amd64].history.pop())), &["S4"]),
+        ("S5", parts(|it| it.manifests[amd64].media_type = None), &["S5"]),
+        ("S5", parts(|it| it.index.media_type = Some(MANIFEST.into())), &["S5"]),
+        ("S6", parts(|it| it.manifests[amd64].config.media_type = DOCKER_CONFIG.into()), &["S5", "S6"]),
+        ("S7", with_index(|it| it.replacen('{', "{\"extra\":1,", 1)), &["P1", "S12", "S7"]),
         ("S7", parts(|it| it.index.schema_version = 1), &["S7"]),
-        (
-            "S8",
-            parts(|it| {
-                let tar = it.layers[amd64][1].2.clone();
-                it.set_layer(amd64, tar.clone(), tar);
-            }),
-            &["S8"],
-        ),
-        (
-            "S9",
-            parts(|it| it.layers[amd64][1].0.push_str("x")),
-            &["S9"],
-        ),
-        (
-            "S10",
-            parts(|it| {
-                let tar = it.layers[amd64][1].2.clone();
-                it.set_layer(amd64, gzip_of(&tar, None), tar);
-            }),
-            &["S10"],
-        ),
-        (
-            "S10",
-            parts(|it| {
-                let tar = it.layers[amd64][1].2.clone();
-                it.set_layer(amd64, gzip_of(&tar, Some(1024)), tar);
-            }),
-            &["S10"],
-        ),
-        (
-            "S11",
-            with_index(|it| it.replacen(":2,", ": 2,", 1)),
-            &["S11"],
-        ),
-        (
-            "S11",
-            with_index(|it| {
-                it.replacen(
-                    "{\"schemaVersion\":2",
-                    "{\"schemaVersion\":2,\"schemaVersion\":2",
-                    1,
-                )
-            }),
-            &["P1", "S11", "S12"],
-        ),
+        ("S8", parts(|it| it.repack(amd64, <[u8]>::to_vec)), &["S8"]),
+        ("S9", parts(|it| it.layers[amd64][1].media_type.push('x')), &["S9"]),
+        ("S10", parts(|it| it.repack(amd64, gzip_with_time)), &["S10"]),
+        ("S10", parts(|it| it.repack(amd64, gzip_in_two_members)), &["S10"]),
+        ("S11", with_index(|it| it.replacen(":2,", ": 2,", 1)), &["S11"]),
+        ("S11", with_index(|it| it.replacen('{', "{\"schemaVersion\":2,", 1)), &["P1", "S11", "S12"]),
         ("S12", raw(|it| it.add_blob(b"orphan".to_vec())), &["S12"]),
-        (
-            "S12",
-            raw(|it| drop(it.files.remove(&first_layer(it)))),
-            &["S12"],
-        ),
-        (
-            "S12",
-            raw(|it| drop(it.files.insert("notes.txt".into(), Vec::new()))),
-            &["S12"],
-        ),
-        (
-            "S13",
-            parts(|it| {
-                drop(
-                    it.index
-                        .annotations
-                        .insert("big".into(), "x".repeat(4 << 20)),
-                )
-            }),
-            &["S13"],
-        ),
-        (
-            "S14",
-            parts(|it| {
-                it.manifests[amd64].layers[0]
-                    .urls
-                    .push("https://example.com/layer".into())
-            }),
-            &["S14"],
-        ),
-        (
-            "S14",
-            parts(|it| it.manifests[amd64].layers[0].data = Some("b3RoZXI=".into())),
-            &["S14"],
-        ),
-        (
-            "P1",
-            parts(|it| {
-                it.index.manifests.pop();
-                it.manifests.pop();
-            }),
-            &["P1"],
-        ),
-        (
-            "P2",
-            parts(|it| it.index.manifests[arm64].platform = None),
-            &["P1", "P2"],
-        ),
-        (
-            "P3",
-            parts(|it| {
-                it.index.manifests[arm64].platform = it.index.manifests[amd64].platform.clone()
-            }),
-            &["P1", "P3", "P4", "P5"],
-        ),
-        (
-            "P4",
-            parts(|it| it.configs[arm64].os = "freebsd".into()),
-            &["P4"],
-        ),
-        (
-            "P5",
-            parts(|it| {
-                platform(it, arm64).variant = Some("armv8".into());
-                it.configs[arm64].variant = Some("armv8".into());
-            }),
-            &["P5"],
-        ),
-        (
-            "P5",
-            parts(|it| it.configs[arm64].variant = None),
-            &["P4", "P5"],
-        ),
-        (
-            "P6",
-            parts(|it| it.set_app(amd64, &app(elf(Arch::Aarch64), 0o755))),
-            &["P6"],
-        ),
-        (
-            "P6",
-            parts(|it| it.set_app(arm64, &app(b"#!/bin/sh\n".to_vec(), 0o755))),
-            &["P6"],
-        ),
-        (
-            "P7",
-            parts(|it| {
-                let mut app = app(elf(Arch::X86_64), 0o755);
-                app.push(Entry::file("usr/bin/helper", 0o755, elf(Arch::Aarch64)));
-                it.set_app(amd64, &app);
-            }),
-            &["P7"],
-        ),
-        (
-            "P9",
-            parts(|it| it.set_app(amd64, &app(elf(Arch::X86_64), 0o640))),
-            &["P9"],
-        ),
-        (
-            "P9",
-            parts(|it| {
-                it.configs[amd64].config.as_mut().unwrap().entrypoint = Some(vec!["noetl".into()])
-            }),
-            &["P9"],
-        ),
-        (
-            "P9",
-            parts(|it| {
-                it.configs[amd64].config.as_mut().unwrap().entrypoint = Some(vec!["/noetl".into()])
-            }),
-            &["P9"],
-        ),
+        ("S12", raw(|it| { let name = first_layer_name(it); it.files.remove(&name); }), &["S12"]),
+        ("S12", raw(|it| drop(it.files.insert("notes.txt".into(), Vec::new()))), &["S12"]),
+        ("S13", parts(|it| drop(it.index.annotations.insert("big".into(), "x".repeat(4 << 20)))), &["S13"]),
+        ("S14", parts(|it| it.manifests[amd64].layers[0].urls.push("https://example.com/layer".into())), &["S14"]),
+        ("S14", parts(|it| it.manifests[amd64].layers[0].data = Some("b3RoZXI=".into())), &["S14"]),
+        ("P1", parts(|it| { it.index.manifests.pop(); it.manifests.pop(); }), &["P1"]),
+        ("P2", parts(|it| it.index.manifests[arm64].platform = None), &["P1", "P2"]),
+        ("P3", parts(|it| *platform(it, arm64) = platform(it, amd64).clone()), &["P1", "P3", "P4", "P5"]),
+        ("P4", parts(|it| it.configs[arm64].os = "freebsd".into()), &["P4"]),
+        ("P5", parts(|it| { let armv8 = Some("armv8".to_owned()); it.configs[arm64].variant.clone_from(&armv8); platform(it, arm64).variant = armv8; }), &["P5"]),
+        ("P5", parts(|it| it.configs[arm64].variant = None), &["P4", "P5"]),
+        ("P6", parts(|it| it.set_app(amd64, &app(elf(Arch::Aarch64), 0o755))), &["P6"]),
+        ("P6", parts(|it| it.set_app(arm64, &app(b"#!/bin/sh\n".to_vec(), 0o755))), &["P6"]),
+        ("P7", parts(|it| it.set_app(amd64, &with_helper(app(elf(Arch::X86_64), 0o755)))), &["P7"]),
+        ("P9", parts(|it| it.set_app(amd64, &app(elf(Arch::X86_64), 0o640))), &["P9"]),
+        ("P9", parts(|it| it.set_entrypoint(amd64, "noetl")), &["P9"]),
+        ("P9", parts(|it| it.set_entrypoint(amd64, "/noetl")), &["P9"]),
     ]
 }
+
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 fn platform(parts: &mut Parts, image: usize) -> &mut PlatformFields {
     parts.index.manifests[image].platform.as_mut().unwrap()
 }
 
-/// Gzip as other tools write it: with a time, or in two members split at a byte.
-fn gzip_of(bytes: &[u8], split: Option<usize>) -> Vec<u8> {
-    match split {
-        Some(at) => [gzip(&bytes[..at]).unwrap(), gzip(&bytes[at..]).unwrap()].concat(),
-        None => {
-            let mut encoder: GzEncoder<Vec<u8>> = flate2::GzBuilder::new()
-                .mtime(1)
-                .write(Vec::new(), Compression::fast());
-            encoder.write_all(bytes).unwrap();
-            encoder.finish().unwrap()
-        }
-    }
+fn gzip_with_time(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::GzBuilder::new()
+        .mtime(1)
+        .write(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn gzip_in_two_members(bytes: &[u8]) -> Vec<u8> {
+    [gzip(&bytes[..1024]).unwrap(), gzip(&bytes[1024..]).unwrap()].concat()
 }
 
 #[test]

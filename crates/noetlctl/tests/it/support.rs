@@ -1,0 +1,114 @@
+//! Runs the real binary with a home folder of its own and no environment but what a test sets.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A home folder that vanishes with the test.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The `noetl` command in this home.
+    pub(crate) fn noetl(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_noetl"));
+        command
+            .args(args)
+            .env("HOME", self.path())
+            .env("USERPROFILE", self.path());
+        for name in [
+            "NOETL_HOST",
+            "NOETL_PORT",
+            "NOETL_ENABLE_UI",
+            "NOETL_UI_DIR",
+            "NOETL_DEBUG",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs it to the end: exit code, standard output and standard error in one text.
+    pub(crate) fn run(&self, args: &[&str]) -> String {
+        show(&self.noetl(args).output().unwrap())
+    }
+}
+
+/// What a person would see, and the exit code.
+pub(crate) fn show(output: &Output) -> String {
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    format!(
+        "{stdout}{stderr}[exit {}]",
+        output.status.code().unwrap_or(-1)
+    )
+}
+
+/// A server in the foreground on a free port, killed when dropped.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+impl Server {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(url.starts_with("http://"), "no address in {line:?}");
+        Self { child, url }
+    }
+
+    /// Status, headers and body of a request, whatever the status.
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> ureq::http::Response<Vec<u8>> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .into();
+        let mut request = agent.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, mut body) = request.call().unwrap().into_parts();
+        ureq::http::Response::from_parts(parts, body.read_to_vec().unwrap())
+    }
+
+    pub(crate) fn text(&self, path: &str) -> (u16, String) {
+        let response = self.get(path, &[]);
+        (
+            response.status().as_u16(),
+            String::from_utf8(response.into_body()).unwrap(),
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone is fine.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

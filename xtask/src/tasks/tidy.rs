@@ -1,0 +1,220 @@
+//! Repository checks, as the job `tidy` of `cargo xtask ci`: pure functions from files to findings.
+
+use std::collections::BTreeMap;
+
+use crate::command::CommandLine;
+use crate::ctx::Ctx;
+use crate::{files, release, sh};
+
+/// The text files that git knows, by path.
+type Tree = BTreeMap<String, String>;
+
+/// The longest a source file may be.
+const LINES: usize = 400;
+
+/// Reads the tree, prints every finding as `path:line: message`, and fails once.
+pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
+    let git = [
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+    ];
+    let listing = sh::read(ctx, &CommandLine::new("git").args(git))?;
+    let mut tree = Tree::new();
+    for path in listing.split_terminator('\0') {
+        if let Ok(text) = files::read_to_string(&ctx.root.join(path)) {
+            tree.insert(path.to_owned(), text);
+        }
+    }
+    let checks = [
+        check_headers,
+        check_sizes,
+        check_versions,
+        check_workflows,
+        check_leftovers,
+    ];
+    let findings: Vec<String> = checks.iter().flat_map(|check| check(&tree)).collect();
+    findings.iter().for_each(|finding| eprintln!("{finding}"));
+    anyhow::ensure!(
+        findings.is_empty(),
+        "{} findings in the repository",
+        findings.len()
+    );
+    Ok(())
+}
+
+fn sources(tree: &Tree) -> impl Iterator<Item = (&String, &String)> {
+    tree.iter()
+        .filter(|(path, _)| [".rs", ".ts", ".tsx"].iter().any(|end| path.ends_with(end)))
+}
+
+/// Every source file opens with what it owns.
+fn check_headers(tree: &Tree) -> Vec<String> {
+    let opens = |path: &str, text: &str| {
+        let marks: &[&str] = if path.ends_with(".rs") {
+            &["//!"]
+        } else {
+            &["//", "/*"]
+        };
+        marks.iter().any(|mark| text.starts_with(mark))
+    };
+    let without = sources(tree).filter(|(path, text)| !opens(path, text));
+    without
+        .map(|(path, _)| format!("{path}:1: it does not open with a comment on what it owns"))
+        .collect()
+}
+
+fn check_sizes(tree: &Tree) -> Vec<String> {
+    let long = sources(tree)
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > LINES);
+    long.map(|(path, lines)| format!("{path}:{LINES}: {lines} lines; {LINES} is the limit"))
+        .collect()
+}
+
+/// The workspace's version is the only one: the page's package follows it.
+fn check_versions(tree: &Tree) -> Vec<String> {
+    let cargo_toml = tree
+        .get("Cargo.toml")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let Ok(version) = release::workspace_version(cargo_toml) else {
+        return vec!["Cargo.toml:1: no version in [workspace.package]".to_owned()];
+    };
+    let mut findings = Vec::new();
+    for path in ["ui-src/package.json", "ui-src/package-lock.json"] {
+        let text = tree.get(path).map(String::as_str).unwrap_or_default();
+        if !text.contains(&format!("\n  \"version\": \"{version}\",")) {
+            findings.push(format!(
+                "{path}:1: its version is not {version}, the workspace's"
+            ));
+        }
+    }
+    let own = |path: &&String| path.ends_with("Cargo.toml") && path.contains('/');
+    for path in tree.keys().filter(own) {
+        if !tree[path].contains("\nversion.workspace = true") {
+            findings.push(format!("{path}:1: its version is not the workspace's"));
+        }
+    }
+    findings
+}
+
+/// Workflows check out, install toolchains and call `cargo xtask`; anything else belongs into xtask.
+fn check_workflows(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (path, text) in tree
+        .iter()
+        .filter(|(path, _)| path.starts_with(".github/workflows/"))
+    {
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim().trim_start_matches("- ");
+            if let Some(command) = line.strip_prefix("run:") {
+                let command = command.trim();
+                let allowed = ["cargo xtask ", "rustup toolchain install"]
+                    .iter()
+                    .any(|start| command.starts_with(start));
+                if !allowed || command.contains([';', '|', '&', '$', '`']) {
+                    findings.push(format!(
+                        "{path}:{number}: `{command}` is logic; a workflow calls cargo xtask"
+                    ));
+                }
+            }
+            if let Some(action) = line.strip_prefix("uses:") {
+                let pin = action.trim().split(['@', ' ']).nth(1).unwrap_or_default();
+                if pin.len() != 40 || !pin.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    findings.push(format!(
+                        "{path}:{number}: {} is not pinned to a commit",
+                        action.trim()
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Work that was left unfinished.
+fn check_leftovers(tree: &Tree) -> Vec<String> {
+    // Put together here, so that this file is not a finding of its own.
+    let marks = ["todo", "unimplemented"].map(|name| format!("{name}!("));
+    let mut findings = Vec::new();
+    for (path, text) in sources(tree) {
+        for (number, line) in (1..).zip(text.lines()) {
+            if marks.iter().any(|mark| line.contains(mark.as_str())) {
+                findings.push(format!("{path}:{number}: unfinished"));
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(path: &str, text: &str) -> Tree {
+        Tree::from([(path.to_owned(), text.to_owned())])
+    }
+
+    fn workflow(step: &str) -> Vec<String> {
+        check_workflows(&tree(
+            ".github/workflows/ci.yml",
+            &format!("jobs:\n  - {step}\n"),
+        ))
+    }
+
+    #[test]
+    fn each_check_has_a_tree_that_trips_it_and_one_that_does_not() {
+        assert!(check_headers(&tree("a.rs", "//! Owns a.\n")).is_empty());
+        assert_eq!(check_headers(&tree("a.rs", "fn main() {}\n")).len(), 1);
+        assert_eq!(check_headers(&tree("a.tsx", "import a\n")).len(), 1);
+        assert!(check_sizes(&tree("a.rs", &"\n".repeat(LINES))).is_empty());
+        assert_eq!(check_sizes(&tree("a.rs", &"\n".repeat(LINES + 1))).len(), 1);
+        assert_eq!(
+            check_leftovers(&tree("a.rs", &format!("{}!()", "todo"))).len(),
+            1
+        );
+        assert!(check_leftovers(&tree("a.rs", "fn todo() {}")).is_empty());
+    }
+
+    #[test]
+    fn versions_are_equal_everywhere() {
+        let mut tree = tree("Cargo.toml", "[workspace.package]\nversion = \"1.2.3\"\n");
+        for path in ["ui-src/package.json", "ui-src/package-lock.json"] {
+            tree.insert(
+                path.to_owned(),
+                "{\n  \"version\": \"1.2.3\",\n}".to_owned(),
+            );
+        }
+        tree.insert(
+            "xtask/Cargo.toml".to_owned(),
+            "[package]\nversion.workspace = true\n".to_owned(),
+        );
+        assert!(check_versions(&tree).is_empty());
+        tree.insert(
+            "xtask/Cargo.toml".to_owned(),
+            "[package]\nversion = \"1.2.3\"\n".to_owned(),
+        );
+        tree.insert(
+            "ui-src/package.json".to_owned(),
+            "{\n  \"version\": \"1.2.4\",\n}".to_owned(),
+        );
+        assert_eq!(check_versions(&tree).len(), 2);
+    }
+
+    #[test]
+    fn workflows_hold_no_logic_and_pin_their_actions() {
+        assert!(workflow("run: cargo xtask ci").is_empty());
+        assert!(workflow(&format!("uses: actions/checkout@{} # v5", "0".repeat(40))).is_empty());
+        for step in [
+            "run: make",
+            "run: cargo xtask ci && echo done",
+            "run: |",
+            "uses: actions/checkout@v5",
+        ] {
+            assert_eq!(workflow(step).len(), 1, "{step}");
+        }
+    }
+}
