@@ -267,7 +267,13 @@ fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findin
 /// Whether every installation of the target's system has this library.
 fn is_everywhere(target: &Target, library: &str) -> bool {
     match (target.os, target.libc) {
-        (Os::Mac, _) => library == "/usr/lib/libSystem.B.dylib",
+        // The libc crate names iconv for every Apple system, and iconv brings charset.
+        (Os::Mac, _) => [
+            "/usr/lib/libSystem.B.dylib",
+            "/usr/lib/libcharset.1.dylib",
+            "/usr/lib/libiconv.2.dylib",
+        ]
+        .contains(&library),
         // The Universal C Runtime and the kernel's own libraries come with Windows 10.
         (Os::Windows, _) => {
             let library = library.to_ascii_lowercase();
