@@ -94,18 +94,24 @@ fn make(ctx: &Ctx, plan: &Plan, out: &Utf8Path) -> anyhow::Result<Verified<DistM
     let binaries = cargo::build(ctx, &plan.compile, &plan.targets)?;
     let unfinished = out.with_file_name(format!(".{}.part", out.file_name().unwrap_or("dist")));
     files::remove(&unfinished)?;
-    sh::step(ctx, "pack archives and image", || {
+    let packed = sh::step(ctx, "pack archives and image", || {
         package::write_dist(ctx, plan, &binaries, ui_sha256, &unfinished)
-    })?;
+    });
     if plan.image.is_none() {
         sh::note(
             ctx,
             "no image: it takes the targets of all its platforms, such as --targets linux",
         );
     }
-    let verified = sh::step(ctx, "read everything back and check it", || {
-        verify::dist(&unfinished)
-    })?;
+    let verified = packed.and_then(|()| {
+        sh::step(ctx, "read everything back and check it", || {
+            verify::dist(&unfinished)
+        })
+    });
+    let Ok(verified) = verified else {
+        files::remove(&unfinished)?;
+        return verified;
+    };
     files::swap_folder(&unfinished, out)?;
     Ok(verified)
 }

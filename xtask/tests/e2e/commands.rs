@@ -1,0 +1,91 @@
+//! The command line of xtask: help that teaches, exit codes, plans that can be read.
+
+use serde_json::Value;
+
+use crate::support::{show, succeed, xtask};
+
+const TASKS: &[&str] = &[
+    "setup", "ui", "build", "dist", "image", "verify", "test", "ci", "doctor", "clean",
+];
+
+#[test]
+fn every_task_has_help_that_says_more_than_its_flags() {
+    let top = succeed(&mut xtask(&["--help"]));
+    for task in TASKS {
+        assert!(
+            top.contains(&format!("\n  {task} ")),
+            "{task} is not in\n{top}"
+        );
+        let help = succeed(&mut xtask(&[task, "--help"]));
+        assert!(
+            help.contains(&format!("Usage: cargo xtask {task}")),
+            "{help}"
+        );
+        let after = help.split("Print help").nth(1).unwrap_or_default().trim();
+        assert!(after.len() > 60, "{task} teaches nothing:\n{help}");
+    }
+}
+
+#[test]
+fn exit_codes_tell_wrong_usage_from_failure() {
+    assert!(show(&mut xtask(&["no-such-task"])).ends_with("[exit 2]"));
+    let unknown = show(&mut xtask(&["build", "--targets", "sparc-sun-solaris"]));
+    assert!(
+        unknown.contains("error: unknown target `sparc-sun-solaris`")
+            && unknown.ends_with("[exit 1]"),
+        "{unknown}"
+    );
+    let rule = show(&mut xtask(&["image", "check", "--explain", "Z9"]));
+    assert!(
+        rule.contains("error: there is no rule `Z9`\nhelp: cargo xtask image check --list"),
+        "{rule}"
+    );
+    let nowhere = show(xtask(&["verify"]).arg("no/such/folder"));
+    assert!(
+        nowhere.contains("error: cannot list") && nowhere.ends_with("[exit 1]"),
+        "{nowhere}"
+    );
+}
+
+#[test]
+fn a_plan_is_json_and_a_dry_run_is_shell() {
+    for task in ["build", "dist", "image"] {
+        let plan: Value = serde_json::from_str(&succeed(&mut xtask(&[task, "--plan"]))).unwrap();
+        assert_eq!(
+            plan["release"]["tag"],
+            format!("v{}", env!("CARGO_PKG_VERSION")),
+            "{task}"
+        );
+        let script = succeed(&mut xtask(&[task, "--dry-run"]));
+        assert!(
+            script.contains("cargo-zigbuild zigbuild --locked"),
+            "{script}"
+        );
+        // A shell that only parses: every line must be one command or a comment.
+        succeed(crate::support::command("sh").args(["-n", "-c", &script]));
+    }
+    let all: Value = serde_json::from_str(&succeed(&mut xtask(&[
+        "dist",
+        "--targets",
+        "all",
+        "--plan",
+    ])))
+    .unwrap();
+    assert_eq!(all["archives"].as_array().unwrap().len(), 8);
+    assert_eq!(all["image"]["platforms"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn every_rule_is_listed_and_explained() {
+    let list = succeed(&mut xtask(&["image", "check", "--list"]));
+    for id in list
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap())
+    {
+        let text = succeed(&mut xtask(&["image", "check", "--explain", id]));
+        assert!(
+            text.starts_with(id) && text.contains("without it: "),
+            "{text}"
+        );
+    }
+}

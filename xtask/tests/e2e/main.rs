@@ -1,0 +1,13 @@
+//! What is shipped, looked at from outside: by tools that others wrote, on the machines it is for.
+//!
+//! `cargo xtask test` prepares a dist and names it in NOETL_TEST_DIST; without it these tests say
+//! that they were left out.
+
+mod commands;
+mod documents;
+mod downloads;
+mod engine;
+mod image;
+mod programs;
+mod setup;
+mod support;

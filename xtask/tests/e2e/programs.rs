@@ -1,0 +1,169 @@
+//! The binaries on the machines they are for: here, under qemu, under wine.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Dist, command, root, show, succeed, tool};
+
+/// A running server, killed when dropped.
+struct Server(Child, String);
+
+impl Server {
+    fn start(mut command: Command) -> Self {
+        command.args(["server", "start", "--port", "0"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .trim()
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(url.starts_with("http://"), "{command:?} printed {line:?}");
+        Self(child, url)
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .into();
+        let mut response = agent.get(format!("{}{path}", self.1)).call().unwrap();
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_string().unwrap(),
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Version, health, page, and a page's asset of a binary that `run` starts.
+fn prove(version: &str, run: impl Fn() -> Command) {
+    assert_eq!(
+        show(run().arg("--version")),
+        format!("noetl {version}\n[exit 0]")
+    );
+    let server = Server::start(run());
+    assert_eq!(
+        server.get("/health"),
+        (200, r#"{"status":"ok"}"#.to_owned())
+    );
+    let (status, page) = server.get("/");
+    assert_eq!(status, 200);
+    let script = page.split("src=\"").find_map(|rest| {
+        rest.split('"')
+            .next()
+            .filter(|path| path.starts_with("/assets/"))
+    });
+    assert_eq!(server.get(script.unwrap()).0, 200, "{page}");
+    assert_eq!(server.get("/execution/123"), (200, page));
+    assert_eq!(server.get("/api/nothing").0, 404);
+}
+
+fn version(dist: &Dist) -> String {
+    dist.manifest["release"]["version"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn linux_on_this_machine() {
+    let Some(dist) = Dist::find() else { return };
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let (Some(archive), true) = (dist.archive(&target), cfg!(target_os = "linux")) else {
+        return;
+    };
+    let unpacked = tempfile::tempdir().unwrap();
+    let Some(binary) = archive.unpack(unpacked.path()) else {
+        return;
+    };
+    prove(&version(&dist), || command(&binary));
+}
+
+#[test]
+fn linux_arm64_under_qemu() {
+    let Some(dist) = Dist::find() else { return };
+    let Some(archive) = dist.archive("aarch64-unknown-linux-musl") else {
+        return;
+    };
+    let unpacked = tempfile::tempdir().unwrap();
+    let Some(binary) = archive.unpack(unpacked.path()) else {
+        return;
+    };
+    if tool("qemu-aarch64-static").is_none() {
+        return;
+    }
+    prove(&version(&dist), || {
+        let mut qemu = command("qemu-aarch64-static");
+        qemu.arg(&binary);
+        qemu
+    });
+}
+
+#[test]
+fn windows_x64_under_wine() {
+    let Some(dist) = Dist::find() else { return };
+    let Some(archive) = dist.archive("x86_64-pc-windows-gnu") else {
+        return;
+    };
+    let unpacked = tempfile::tempdir().unwrap();
+    let Some(binary) = archive.unpack(unpacked.path()) else {
+        return;
+    };
+    if tool("wine64").is_none() {
+        return;
+    }
+    provide_random(binary.parent().unwrap());
+    let prefix = unpacked.path().join("wine");
+    prove(&version(&dist), || {
+        let mut wine = command("wine64");
+        wine.arg(&binary)
+            .env("WINEPREFIX", &prefix)
+            .env("WINEDEBUG", "-all");
+        wine
+    });
+}
+
+/// wine 8 lacks bcryptprimitives.dll, which every Rust program imports; Windows has had it since 7.
+fn provide_random(folder: &Path) {
+    let source = folder.join("random.c");
+    std::fs::write(
+        &source,
+        "#include <windows.h>\nBOOLEAN NTAPI SystemFunction036(PVOID, ULONG);\n\
+         __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T size) {\n\
+         return SystemFunction036(data, (ULONG)size); }\n",
+    )
+    .unwrap();
+    let tools = crate::support::variable("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), Into::into);
+    let zig = std::fs::read_dir(tools.join("xtask/tools"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let zig = zig
+        .map(|folder| folder.join("ziglang/zig"))
+        .find(|zig| zig.is_file())
+        .unwrap();
+    let library = folder.join("bcryptprimitives.dll");
+    let target = [
+        "cc",
+        "-target",
+        "x86_64-windows-gnu",
+        "-shared",
+        "-ladvapi32",
+        "-o",
+    ];
+    succeed(command(zig).args(target).arg(library).arg(source));
+}

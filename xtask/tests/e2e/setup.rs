@@ -1,0 +1,234 @@
+//! `cargo xtask setup` on a copy of this tree that has never been built.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::{command, left_out, root, show, succeed, variable, xtask};
+
+/// The tree as it would be cloned, as a git repository of its own, with one shared cargo cache.
+struct Checkout(TempDir);
+
+impl Checkout {
+    fn new() -> Option<Self> {
+        if variable("NOETL_TEST_DIST").is_none() {
+            left_out("it compiles: `cargo xtask test` runs it");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let listing = succeed(command("git").args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ]));
+        for path in listing
+            .split_terminator('\0')
+            .filter(|path| root().join(path).is_file())
+        {
+            let target = folder.path().join(path);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            fs::copy(root().join(path), target).unwrap();
+        }
+        let this = Self(folder);
+        let identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"];
+        for words in [
+            &["init", "--quiet"][..],
+            &["add", "--all"],
+            &["commit", "--quiet", "--message", "tree"],
+        ] {
+            succeed(this.command("git").args(identity).args(words));
+        }
+        Some(this)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command.current_dir(self.path());
+        command
+    }
+
+    /// xtask in this checkout; dependencies are compiled once for all of these tests.
+    fn xtask(&self, args: &[&str]) -> Command {
+        let mut command = xtask(args);
+        command
+            .current_dir(self.path())
+            .env("CARGO_TARGET_DIR", cache());
+        command
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.path().join(path).exists()
+    }
+}
+
+fn cache() -> PathBuf {
+    let target = variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("xtask/test-setup")
+}
+
+/// A server that Python started, killed when dropped.
+struct Launched(Child, String);
+
+impl Launched {
+    fn new(mut python: Command) -> Self {
+        let mut child = python.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Self(child, line.trim().rsplit(' ').next().unwrap().to_owned())
+    }
+
+    fn page(&self) -> String {
+        let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+        agent
+            .get(&self.1)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_string()
+            .unwrap()
+    }
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+const NO_PAGE: &str = r#"{"message":"NoETL API is running, but UI is not available"}"#;
+
+/// One test, since its steps share what has been compiled.
+#[test]
+fn from_a_fresh_clone_to_a_running_server() {
+    let Some(checkout) = Checkout::new() else {
+        return;
+    };
+    without_node(&checkout);
+    with_a_broken_page(&checkout);
+    let text = show(&mut checkout.xtask(&["setup"]));
+    assert!(text.ends_with("[exit 0]"), "{text}");
+    for path in [
+        "bin/noetl",
+        "noetl/bin/noetl",
+        "noetl/core/ui/index.html",
+        "noetl/server.py",
+    ] {
+        assert!(checkout.has(path), "{path} is missing");
+    }
+    let binary = checkout.path().join("bin/noetl");
+    assert_eq!(
+        show(&mut command(&binary).arg("--version")),
+        format!("noetl {}\n[exit 0]", env!("CARGO_PKG_VERSION"))
+    );
+    let stamp = succeed(command(&binary).args(["version", "--json"]));
+    let commit = succeed(checkout.command("git").args(["rev-parse", "HEAD"]));
+    assert!(
+        stamp.contains(commit.trim()) && stamp.contains("\"ui_embedded\": true"),
+        "{stamp}"
+    );
+    launcher(&checkout);
+    let built = fs::metadata(&binary).unwrap().modified().unwrap();
+    assert!(show(&mut checkout.xtask(&["setup"])).contains("web page is up to date"));
+    assert_eq!(
+        fs::metadata(&binary).unwrap().modified().unwrap(),
+        built,
+        "what is up to date is left alone"
+    );
+    succeed(&mut checkout.xtask(&["clean"]));
+    assert!(!checkout.has("bin") && !checkout.has("noetl") && !checkout.has("ui-src/dist"));
+    assert_eq!(
+        succeed(checkout.command("git").args(["status", "--porcelain"])),
+        "",
+        "all that was made is ignored"
+    );
+}
+
+/// NOETL_ENABLE_UI=false needs no Node: PATH holds a trap in its place.
+fn without_node(checkout: &Checkout) {
+    let trap = checkout.path().join("target/trap");
+    fs::create_dir_all(&trap).unwrap();
+    for name in ["node", "npm"] {
+        fs::write(
+            trap.join(name),
+            "#!/bin/sh\necho node was called >&2\nexit 9\n",
+        )
+        .unwrap();
+        succeed(command("chmod").arg("+x").arg(trap.join(name)));
+    }
+    let path = format!("{}:{}", trap.display(), variable("PATH").unwrap());
+    let text = show(
+        checkout
+            .xtask(&["setup"])
+            .env("NOETL_ENABLE_UI", "false")
+            .env("PATH", path),
+    );
+    assert!(
+        text.ends_with("[exit 0]") && !text.contains("node was called"),
+        "{text}"
+    );
+    assert!(
+        checkout.has("bin/noetl")
+            && !checkout.has("noetl/core/ui")
+            && !checkout.has("ui-src/node_modules")
+    );
+}
+
+/// A page that does not build leaves what was there, and nothing half-made.
+fn with_a_broken_page(checkout: &Checkout) {
+    let entry = checkout.path().join("ui-src/src/main.tsx");
+    let whole = fs::read_to_string(&entry).unwrap();
+    fs::write(&entry, "import './no-such-file'\n").unwrap();
+    let text = show(&mut checkout.xtask(&["setup"]));
+    assert!(
+        text.contains("error: cannot build the web page") && text.ends_with("[exit 1]"),
+        "{text}"
+    );
+    assert!(
+        !checkout.has("noetl/core/ui") && !checkout.has("ui-src/dist"),
+        "nothing half-made"
+    );
+    assert!(checkout.has("bin/noetl"), "what worked before still does");
+    fs::write(&entry, whole).unwrap();
+}
+
+/// `python -m noetl.server` at the repository's root, with and without the page.
+fn launcher(checkout: &Checkout) {
+    let python = |extra: &[&str]| {
+        let mut python = checkout.command("python3");
+        python
+            .args(["-m", "noetl.server", "--host", "127.0.0.1", "--port", "0"])
+            .args(extra);
+        python
+            .env_remove("NOETL_UI_DIR")
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        python
+    };
+    assert!(
+        Launched::new(python(&["--init-db"]))
+            .page()
+            .contains("<div id=\"root\">")
+    );
+    let mut off = python(&[]);
+    off.env("NOETL_ENABLE_UI", "false");
+    assert_eq!(Launched::new(off).page(), NO_PAGE);
+    let page = checkout.path().join("noetl/core/ui");
+    fs::remove_dir_all(&page).unwrap();
+    fs::create_dir_all(page.join("assets")).unwrap();
+    assert_eq!(
+        Launched::new(python(&[])).page(),
+        NO_PAGE,
+        "an empty assets/ switches the page off"
+    );
+}

@@ -1,0 +1,224 @@
+//! Running xtask and other people's tools, and saying what was left out and why.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Variables that decide which tests run; the one place here that reads the environment.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A command of any program, at the repository's root.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// The xtask under test.
+pub(crate) fn xtask(args: &[&str]) -> Command {
+    let mut command = command(env!("CARGO_BIN_EXE_xtask"));
+    command.args(args);
+    command
+}
+
+/// Runs to the end and gives everything it printed with the exit code.
+pub(crate) fn show(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (stdout, stderr) = texts(&output);
+    format!(
+        "{stdout}{stderr}[exit {}]",
+        output.status.code().unwrap_or(-1)
+    )
+}
+
+/// Runs to the end, must succeed, and gives standard output.
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (stdout, stderr) = texts(&output);
+    assert!(
+        output.status.success(),
+        "{command:?} failed:\n{stdout}{stderr}"
+    );
+    stdout
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// Notes that this test, or a part of it, did not run.
+pub(crate) fn left_out(reason: &str) {
+    let name = std::thread::current().name().unwrap_or("test").to_owned();
+    eprintln!("left out {name}: {reason}");
+    if let Some(report) = variable("NOETL_TEST_REPORT") {
+        let mut file = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(report)
+            .unwrap();
+        writeln!(file, "left out {name}: {reason}").unwrap();
+    }
+}
+
+/// A tool of xtask's table, if it is there. A missing one is noted; with NOETL_REQUIRE_TOOLS=1
+/// it fails the test when a package manager could have installed it.
+pub(crate) fn tool(name: &str) -> Option<Command> {
+    static TOOLS: OnceLock<BTreeMap<String, Value>> = OnceLock::new();
+    let tools = TOOLS.get_or_init(|| {
+        let output = xtask(&["--quiet", "doctor", "--json"]).output().unwrap();
+        let list: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        list.into_iter()
+            .map(|tool| (tool["program"].as_str().unwrap().to_owned(), tool))
+            .collect()
+    });
+    let entry = tools
+        .get(name)
+        .unwrap_or_else(|| panic!("{name} is not in the table of tools"));
+    if entry["state"] == "found" {
+        return Some(command(name));
+    }
+    let installable = ["apt", "pip", "npm", "rustup"]
+        .iter()
+        .any(|source| entry["source"] == *source);
+    let required = variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(
+        !(installable && required),
+        "{name} is missing, and NOETL_REQUIRE_TOOLS=1"
+    );
+    left_out(&format!("{name} is not installed"));
+    None
+}
+
+/// The registry of a running container engine; without one the test is noted as not run.
+pub(crate) fn engine() -> Option<String> {
+    let registry = variable("DOCKER_HOST").and(variable("NOETL_TEST_REGISTRY"));
+    if registry.is_none() {
+        left_out("no engine: DOCKER_HOST and NOETL_TEST_REGISTRY are not set");
+    }
+    registry
+}
+
+/// The dist that `cargo xtask test` prepared.
+pub(crate) struct Dist {
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Value,
+}
+
+/// An archive of the dist, unpacked.
+pub(crate) struct Archive {
+    pub(crate) name: String,
+    pub(crate) target: String,
+    /// dist-manifest.json's words on it.
+    pub(crate) content: Value,
+    /// Path of the archive.
+    pub(crate) path: PathBuf,
+}
+
+impl Dist {
+    /// Finds it, or notes that there is none.
+    pub(crate) fn find() -> Option<Self> {
+        let Some(folder) = variable("NOETL_TEST_DIST").map(PathBuf::from) else {
+            left_out("no dist: `cargo xtask test` prepares one");
+            return None;
+        };
+        let manifest = fs::read(folder.join("dist-manifest.json")).unwrap();
+        Some(Self {
+            folder,
+            manifest: serde_json::from_slice(&manifest).unwrap(),
+        })
+    }
+
+    pub(crate) fn archives(&self) -> Vec<Archive> {
+        let artifacts = self.manifest["artifacts"].as_array().unwrap();
+        let archives = artifacts
+            .iter()
+            .filter(|artifact| artifact["content"]["archive"].is_object());
+        let archive = |artifact: &Value| {
+            let content = artifact["content"]["archive"].clone();
+            let name = artifact["name"].as_str().unwrap().to_owned();
+            let target = content["target"].as_str().unwrap().to_owned();
+            Archive {
+                path: self.folder.join(&name),
+                name,
+                target,
+                content,
+            }
+        };
+        archives.map(archive).collect()
+    }
+
+    /// The archive of a target, or a note that this dist has none.
+    pub(crate) fn archive(&self, target: &str) -> Option<Archive> {
+        let found = self
+            .archives()
+            .into_iter()
+            .find(|archive| archive.target == target);
+        if found.is_none() {
+            left_out(&format!(
+                "this dist has no {target}; `cargo xtask test --targets default` makes all"
+            ));
+        }
+        found
+    }
+
+    /// The image's tar and its entry in the manifest.
+    pub(crate) fn image(&self) -> Option<(PathBuf, Value)> {
+        let artifacts = self.manifest["artifacts"].as_array().unwrap();
+        let found = artifacts
+            .iter()
+            .find(|artifact| artifact["content"]["image"].is_object());
+        if found.is_none() {
+            left_out("this dist has no image");
+        }
+        found.map(|image| {
+            (
+                self.folder.join(image["name"].as_str().unwrap()),
+                image["content"]["image"].clone(),
+            )
+        })
+    }
+}
+
+impl Archive {
+    /// Unpacks it with tar or unzip and gives the binary's path.
+    pub(crate) fn unpack(&self, into: &Path) -> Option<PathBuf> {
+        if self.name.ends_with(".zip") {
+            succeed(tool("unzip")?.arg("-q").arg(&self.path).arg("-d").arg(into));
+        } else {
+            succeed(tool("tar")?.arg("-xzf").arg(&self.path).arg("-C").arg(into));
+        }
+        Some(into.join(self.content["binary"].as_str().unwrap()))
+    }
+}
+
+/// A copy of a folder that a test may break.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
