@@ -129,7 +129,7 @@ fn from_a_fresh_clone_to_a_running_server() {
     }
     let binary = checkout.path().join("bin/noetl");
     assert_eq!(
-        show(&mut command(&binary).arg("--version")),
+        show(command(&binary).arg("--version")),
         format!("noetl {}\n[exit 0]", env!("CARGO_PKG_VERSION"))
     );
     let stamp = succeed(command(&binary).args(["version", "--json"]));
