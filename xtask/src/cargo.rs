@@ -135,6 +135,11 @@ fn rustflags(host: &Host, target: &Target) -> Vec<String> {
         // Without it the linker writes the wall clock into the PE header.
         flags.push("-Clink-arg=-Wl,/Brepro".to_owned());
     }
+    if target.os == Os::Mac {
+        // zig's UUID covers the paths of object files, which only debug symbols hold; without this
+        // they are stripped too late, and two folders give two UUIDs.
+        flags.push("-Clink-arg=-Wl,-S".to_owned());
+    }
     flags
 }
 
