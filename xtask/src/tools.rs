@@ -127,9 +127,9 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Apt("qemu-user-static"),
     },
     Tool {
-        program: "wine64",
+        program: "wine",
         need: Need::Test,
-        source: Source::Apt("wine64"),
+        source: Source::Apt("wine"),
     },
     Tool {
         program: "skopeo",

@@ -123,13 +123,13 @@ fn windows_x64_under_wine() {
     let Some(binary) = archive.unpack(unpacked.path()) else {
         return;
     };
-    if tool("wine64").is_none() {
+    if tool("wine").is_none() {
         return;
     }
     provide_random(binary.parent().unwrap());
     let prefix = unpacked.path().join("wine");
     prove(&version(&dist), || {
-        let mut wine = command("wine64");
+        let mut wine = command("wine");
         wine.arg(&binary)
             .env("WINEPREFIX", &prefix)
             .env("WINEDEBUG", "-all");
