@@ -1,5 +1,6 @@
 //! Runs commands and narrates: the only place that starts a process, the only one that prints steps.
 
+use std::fs::File;
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::process::{Command, Stdio};
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::command::CommandLine;
 use crate::ctx::{self, Ctx, Reader, Verbosity};
 use crate::error::MissingTool;
+use crate::files;
 
 /// Announces a step, runs it, says how long it took.
 pub(crate) fn step<T>(
@@ -151,6 +153,18 @@ fn process(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Command> {
             .map_or_else(|| ctx.root.clone(), |folder| ctx.root.join(folder)),
     );
     Ok(process)
+}
+
+/// Waits until no other `cargo xtask` writes this checkout's outputs; freed when dropped.
+pub(crate) fn lock(ctx: &Ctx) -> anyhow::Result<File> {
+    let path = ctx.state().join("lock");
+    files::create_folder(&ctx.state())?;
+    let lock = File::create(&path).with_context(|| format!("cannot open {path}"))?;
+    if lock.try_lock().is_err() {
+        note(ctx, "waiting for another cargo xtask to finish");
+        lock.lock().with_context(|| format!("cannot lock {path}"))?;
+    }
+    Ok(lock)
 }
 
 /// A bar for work on `total_bytes`; invisible unless a person looks on.

@@ -50,6 +50,7 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
     if args.preview.show(&plan, &[])? {
         return Ok(());
     }
+    let _lock = sh::lock(ctx)?;
     let binaries = binaries(ctx, &plan, if args.no_ui { Wanted::No } else { ctx.ui })?;
     let mut list = Vec::new();
     for Binary { target, path } in &binaries {

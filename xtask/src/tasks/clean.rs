@@ -20,6 +20,7 @@ pub(crate) struct CleanArgs {
 const GENERATED: &[&str] = &["bin", "noetl", "dist", "ui-src/dist"];
 
 pub(crate) fn run(ctx: &Ctx, args: &CleanArgs) -> anyhow::Result<()> {
+    let _lock = sh::lock(ctx)?;
     let mut paths: Vec<_> = GENERATED.iter().map(|path| ctx.root.join(path)).collect();
     paths.push(ctx.state());
     if args.all {

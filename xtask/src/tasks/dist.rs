@@ -69,6 +69,7 @@ fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Plan> {
 }
 
 fn ensure(ctx: &Ctx, plan: &Plan, out: &Utf8Path) -> anyhow::Result<Verified<DistManifest>> {
+    let _lock = sh::lock(ctx)?;
     if plan.release.is_dirty() {
         sh::warn("the tree differs from its commit; binaries and image say so");
     }

@@ -130,6 +130,7 @@ fn make(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
             release.commit
         ));
     }
+    let _lock = sh::lock(ctx)?;
     let binaries = build::binaries(ctx, &plan, ctx.ui)?;
     let verified = sh::step(ctx, "assemble the image and check it", || {
         let (layout, bytes) = package::image(&plan, &binaries)?.expect("an image was asked for");

@@ -24,6 +24,7 @@ const LAUNCHER: (&str, &str) = ("crates/noetlctl/python/noetl", "noetl");
 
 pub(crate) fn run(ctx: &Ctx, _args: &SetupArgs) -> anyhow::Result<()> {
     preflight()?;
+    let _lock = sh::lock(ctx)?;
     let page = ctx.root.join("noetl/core/ui");
     match ctx.ui {
         Wanted::Yes => {

@@ -18,6 +18,7 @@ pub(crate) struct UiArgs {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &UiArgs) -> anyhow::Result<()> {
+    let _lock = sh::lock(ctx)?;
     if args.check {
         check(ctx, ui::CHECKS)?;
     }

@@ -174,11 +174,5 @@ fn a_second_run_remakes_nothing() {
         1,
         "each file is named with size and hash: {text}"
     );
-    succeed(command("git").args([
-        "check-ignore",
-        "--quiet",
-        "dist/x",
-        "bin/noetl",
-        "noetl/server.py",
-    ]));
+    succeed(command("git").args(["check-ignore", "dist/x", "bin/noetl", "noetl/server.py"]));
 }

@@ -106,10 +106,10 @@ fn both_platforms_run_from_the_registry() {
             &name,
             "--version",
         ];
-        let text = show(command("docker").args(run));
+        let printed = succeed(command("docker").args(run));
         assert_eq!(
-            text,
-            format!("noetl {}\n[exit 0]", env!("CARGO_PKG_VERSION")),
+            printed,
+            format!("noetl {}\n", env!("CARGO_PKG_VERSION")),
             "{platform}"
         );
         serve(platform, &name);

@@ -5,22 +5,31 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support::{Dist, copy, left_out, show, succeed, tool, variable, xtask};
 
-/// The layout that `cargo xtask image` makes of this tree, once for all tests.
+/// A copy of the layout that `cargo xtask image` makes of this tree, once for all tests: others
+/// here make it anew while it is looked at.
 pub(crate) fn layout() -> Option<&'static Path> {
-    static LAYOUT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    static LAYOUT: OnceLock<Option<(TempDir, PathBuf)>> = OnceLock::new();
     let layout = LAYOUT.get_or_init(|| {
         variable("NOETL_TEST_DIST")?;
+        let folder = tempfile::tempdir().unwrap();
+        let copied = folder.path().join("image");
         let made = succeed(&mut xtask(&["--quiet", "image", "--json"]));
         let made: Value = serde_json::from_str(&made).unwrap();
-        Some(PathBuf::from(made["layout"].as_str().unwrap()))
+        let tar = made["tar"].as_str().unwrap();
+        fs::create_dir(&copied).unwrap();
+        succeed(tool("tar")?.args(["-xf", tar, "-C"]).arg(&copied));
+        // Docker's part, which the folder form does not have.
+        fs::remove_file(copied.join("manifest.json")).unwrap();
+        Some((folder, copied))
     });
     if layout.is_none() {
         left_out("no dist: `cargo xtask test` prepares one");
     }
-    layout.as_deref()
+    layout.as_ref().map(|(_, path)| path.as_path())
 }
 
 #[test]
