@@ -179,6 +179,12 @@ pub(crate) fn build(
         .map(|target| target.triple)
         .collect::<Vec<_>>()
         .join(", ");
+    if targets.iter().any(|target| target.os == Os::Mac) && !cfg!(target_os = "macos") {
+        sh::note(
+            ctx,
+            "rustc will warn that xcrun finds no SDK; zig brings what it takes to link for macOS",
+        );
+    }
     let paths = sh::step(ctx, &format!("build noetl for {names}"), || {
         executables(ctx, command)
     })
