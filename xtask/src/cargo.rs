@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub state: Utf8PathBuf,
     /// Cargo's home folder.
     pub cargo_home: Utf8PathBuf,
+    /// What this machine appends to a program's name: `.exe` on Windows.
+    pub exe: &'static str,
     /// Folders that hold unpacked dependencies; their names depend on how crates.io is reached.
     pub package_folders: Vec<Utf8PathBuf>,
 }
@@ -68,6 +70,7 @@ impl Host {
             root: ctx.root.clone(),
             state: ctx.state(),
             cargo_home: ctx.cargo_home.clone(),
+            exe: std::env::consts::EXE_SUFFIX,
             package_folders,
         })
     }
@@ -78,8 +81,11 @@ pub(crate) fn plan_build(host: &Host, release: &Release, targets: &[&Target]) ->
     let zigbuild = host
         .state
         .join(ZIGBUILD.folder())
-        .join("bin/cargo-zigbuild");
-    let zig = host.state.join(ZIG.folder()).join("ziglang/zig");
+        .join(format!("bin/cargo-zigbuild{}", host.exe));
+    let zig = host
+        .state
+        .join(ZIG.folder())
+        .join(format!("ziglang/zig{}", host.exe));
     let mut command = CommandLine::new(zigbuild)
         .args([
             "zigbuild",

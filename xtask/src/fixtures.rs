@@ -30,6 +30,7 @@ pub(crate) fn host() -> Host {
         root: "/src/noetl".into(),
         state: "/src/noetl/target/xtask".into(),
         cargo_home: "/home/me/.cargo".into(),
+        exe: "",
         package_folders: vec!["/home/me/.cargo/registry/src/mirror".into()],
     }
 }

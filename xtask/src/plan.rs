@@ -105,14 +105,8 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
 
 /// Fetching, the page, then compiling: what a person would type to do the same.
 fn commands(host: &Host, targets: &[&Target], compile: &CommandLine) -> Vec<CommandLine> {
-    let fetch = |pinned: &Pinned| {
-        let requirements = host.state.join(format!("tools/{}.txt", pinned.package));
-        pinned.install(
-            "python3",
-            requirements.as_str(),
-            host.state.join(pinned.folder()).as_str(),
-        )
-    };
+    let fetch =
+        |pinned: &Pinned| pinned.install("python3", host.state.join(pinned.folder()).as_str());
     let npm = |words: &[&str]| {
         CommandLine::new("npm")
             .args(words.iter().copied())
@@ -128,4 +122,123 @@ fn commands(host: &Host, targets: &[&Target], compile: &CommandLine) -> Vec<Comm
         npm(&["run", "build"]),
         compile.clone(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fixtures, target};
+
+    fn planned(words: &[&str], products: Products) -> Plan {
+        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+        let targets = target::select(&words, &fixtures::host().triple).unwrap();
+        let references = vec!["ghcr.io/noetl/noetl:1.2.3".parse().unwrap()];
+        let request = Request {
+            targets,
+            products,
+            references,
+        };
+        plan(&fixtures::host(), &fixtures::release(), &request)
+    }
+
+    #[test]
+    fn dist_makes_an_archive_per_target_and_the_image_only_when_it_is_whole() {
+        let whole = planned(&["linux", "x86_64-pc-windows-gnu"], Products::Dist);
+        let names: Vec<_> = whole
+            .archives
+            .iter()
+            .map(|archive| archive.name.as_str())
+            .collect();
+        insta::assert_snapshot!(names.join("\n"), @r"
+        noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz
+        noetl-v1.2.3-aarch64-unknown-linux-musl.tar.gz
+        noetl-v1.2.3-x86_64-pc-windows-gnu.zip
+        ");
+        assert!(whole.image.is_some());
+        assert!(
+            planned(&["host"], Products::Dist).image.is_none(),
+            "half an image is none"
+        );
+        assert!(planned(&["linux"], Products::Binaries).image.is_none());
+        assert_eq!(
+            planned(&["host"], Products::Image)
+                .image
+                .unwrap()
+                .platforms
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn every_target_is_compiled_by_one_command_with_its_own_flags() {
+        let plan = planned(
+            &["x86_64-pc-windows-gnu", "x86_64-unknown-linux-gnu"],
+            Products::Binaries,
+        );
+        insta::assert_snapshot!(plan.compile.args.join("\n"), @r#"
+        zigbuild
+        --locked
+        --profile
+        dist
+        --package
+        noetlctl
+        --bin
+        noetl
+        --message-format
+        json-render-diagnostics
+        --target
+        x86_64-pc-windows-gnu
+        --config
+        target.x86_64-pc-windows-gnu.rustflags=["--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clink-arg=-Wl,/Brepro"]
+        --target
+        x86_64-unknown-linux-gnu.2.17
+        --config
+        target.x86_64-unknown-linux-gnu.rustflags=["--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates"]
+        "#);
+        insta::assert_snapshot!(
+            plan.compile.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n"),
+            @r"
+        CARGO_INCREMENTAL=0
+        CARGO_ZIGBUILD_CACHE_DIR=/src/noetl/target/xtask/zigbuild
+        CARGO_ZIGBUILD_ZIG_PATH=/src/noetl/target/xtask/tools/ziglang-0.17.1/ziglang/zig
+        CC_SHELL_ESCAPED_FLAGS=1
+        CFLAGS_x86_64_pc_windows_gnu=-ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
+        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
+        MACOSX_DEPLOYMENT_TARGET=11.0
+        NOETL_COMMIT=0123456789abcdef0123456789abcdef01234567
+        SOURCE_DATE_EPOCH=1767225600
+        ZIG_GLOBAL_CACHE_DIR=/src/noetl/target/xtask/zig-cache
+        ZIG_LOCAL_CACHE_DIR=/src/noetl/target/xtask/zig-cache
+        "
+        );
+    }
+
+    #[test]
+    fn the_image_says_where_it_comes_from() {
+        let image = planned(&["linux"], Products::Image).image.unwrap();
+        let labels: Vec<_> = image
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        insta::assert_snapshot!(labels.join("\n"), @r"
+        org.opencontainers.image.authors=NoETL
+        org.opencontainers.image.created=2026-01-01T00:00:00Z
+        org.opencontainers.image.description=Workflow automation from YAML playbooks: server, web page and command line in one binary
+        org.opencontainers.image.documentation=https://noetl.io
+        org.opencontainers.image.licenses=MIT
+        org.opencontainers.image.revision=0123456789abcdef0123456789abcdef01234567
+        org.opencontainers.image.source=https://github.com/noetl/noetl
+        org.opencontainers.image.title=noetl
+        org.opencontainers.image.url=https://noetl.io
+        org.opencontainers.image.vendor=NoETL
+        org.opencontainers.image.version=1.2.3
+        ");
+        assert_eq!(
+            image.docker_platform.to_string(),
+            "linux/amd64",
+            "the machine's own"
+        );
+    }
 }

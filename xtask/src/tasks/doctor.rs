@@ -76,7 +76,7 @@ fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
     let (state, detail, remedy) = match (found, tool.source) {
         (_, Source::Pinned(pinned)) if ctx.state().join(pinned.folder()).is_dir() => (
             State::Found,
-            format!("{} {}, pinned", pinned.package, pinned.version),
+            format!("{} {}, pinned", pinned.package, pinned.version()),
             None,
         ),
         // zig decides bytes, so only the pinned one counts; any Node that Vite takes will do.
@@ -87,7 +87,8 @@ fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
             State::Fetched,
             format!(
                 "{} {} is fetched when it is needed",
-                pinned.package, pinned.version
+                pinned.package,
+                pinned.version()
             ),
             None,
         ),
