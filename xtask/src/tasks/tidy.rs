@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::command::CommandLine;
 use crate::ctx::Ctx;
+use crate::target::{Os, TARGETS};
 use crate::{files, release, sh};
 
 /// The text files that git knows, by path.
 type Tree = BTreeMap<String, String>;
+
+/// How many crates xtask may be made of: everybody compiles it before anything else.
+const XTASK_CRATES: usize = 85;
 
 /// The longest a source file may be.
 const LINES: usize = 400;
@@ -35,7 +39,14 @@ pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
         check_workflows,
         check_leftovers,
     ];
-    let findings: Vec<String> = checks.iter().flat_map(|check| check(&tree)).collect();
+    let mut findings: Vec<String> = checks.iter().flat_map(|check| check(&tree)).collect();
+    findings.extend(check_budget(&crates(ctx, &["--package", "xtask"])?));
+    for triple in mac_triples() {
+        findings.extend(check_frameworks(&crates(
+            ctx,
+            &["--package", "noetlctl", "--target", triple],
+        )?));
+    }
     findings.iter().for_each(|finding| eprintln!("{finding}"));
     anyhow::ensure!(
         findings.is_empty(),
@@ -43,6 +54,78 @@ pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
         findings.len()
     );
     Ok(())
+}
+
+/// Names of the crates that cargo would compile, once each.
+fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<Vec<String>> {
+    let tree = [
+        "tree",
+        "--locked",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ];
+    let listing = sh::read(
+        ctx,
+        &CommandLine::new("cargo")
+            .args(tree)
+            .args(args.iter().copied()),
+    )?;
+    let mut crates: Vec<_> = listing
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned())
+        .collect();
+    crates.sort();
+    crates.dedup();
+    Ok(crates)
+}
+
+fn mac_triples() -> impl Iterator<Item = &'static str> {
+    TARGETS
+        .iter()
+        .filter(|target| target.os == Os::Mac)
+        .map(|target| target.triple)
+}
+
+fn check_budget(crates: &[String]) -> Vec<String> {
+    let over = crates.len() > XTASK_CRATES;
+    let finding = || {
+        format!(
+            "xtask/Cargo.toml:1: {} crates; {XTASK_CRATES} is the budget",
+            crates.len()
+        )
+    };
+    over.then(finding).into_iter().collect()
+}
+
+/// A crate that links a macOS framework cannot be linked without Apple's SDK.
+fn check_frameworks(crates: &[String]) -> Vec<String> {
+    const MARKS: &[&str] = &[
+        "apple-",
+        "block2",
+        "cocoa",
+        "core-foundation",
+        "core-graphics",
+        "core-services",
+        "dispatch2",
+        "fsevent",
+        "io-kit",
+        "mach2",
+        "objc",
+        "security-framework",
+        "system-configuration",
+        "whoami",
+    ];
+    let links = |name: &&String| MARKS.iter().any(|mark| name.starts_with(mark));
+    let found = crates.iter().filter(links);
+    found
+        .map(|name| {
+            format!("Cargo.lock:1: {name} links a macOS framework, and there is no SDK to link it")
+        })
+        .collect()
 }
 
 fn sources(tree: &Tree) -> impl Iterator<Item = (&String, &String)> {
@@ -177,6 +260,21 @@ mod tests {
             1
         );
         assert!(check_leftovers(&tree("a.rs", "fn todo() {}")).is_empty());
+    }
+
+    #[test]
+    fn dependencies_are_counted_and_looked_at() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(check_frameworks(&names(&["tokio v1.0.0", "libc v0.2.0"])).is_empty());
+        assert_eq!(
+            check_frameworks(&names(&["core-foundation-sys v0.8.0", "whoami v1.0.0"])).len(),
+            2
+        );
+        assert!(check_budget(&vec![String::new(); XTASK_CRATES]).is_empty());
+        assert_eq!(
+            check_budget(&vec![String::new(); XTASK_CRATES + 1]).len(),
+            1
+        );
     }
 
     #[test]
