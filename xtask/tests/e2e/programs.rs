@@ -93,6 +93,42 @@ fn linux_on_this_machine() {
     prove(&version(&dist), || command(&binary));
 }
 
+/// The page in a browser, as the shipped binary serves it, under its Content-Security-Policy.
+#[test]
+fn the_page_comes_alive_in_chromium() {
+    let Some(dist) = Dist::find() else { return };
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let (Some(archive), Some(mut chromium)) = (dist.archive(&target), tool("chromium")) else {
+        return;
+    };
+    let unpacked = tempfile::tempdir().unwrap();
+    let Some(binary) = archive.unpack(unpacked.path()) else {
+        return;
+    };
+    let server = Server::start(command(binary));
+    let profile = unpacked.path().join("profile");
+    // No sandbox, as CI runs as root; the rest keeps Chromium from looking for its maker's hosts.
+    let dom = succeed(
+        chromium
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+            ])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .args(["--virtual-time-budget=10000", "--dump-dom", &server.1]),
+    );
+    assert!(dom.contains("The server is running"), "{dom}");
+    assert!(dom.contains(&version(&dist)), "{dom}");
+}
+
 #[test]
 fn linux_arm64_under_qemu() {
     let Some(dist) = Dist::find() else { return };
