@@ -40,6 +40,7 @@ pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
         check_leftovers,
     ];
     let mut findings: Vec<String> = checks.iter().flat_map(|check| check(&tree)).collect();
+    findings.extend(check_features(ctx)?);
     findings.extend(check_budget(&crates(ctx, &["--package", "xtask"])?));
     for triple in mac_triples() {
         findings.extend(check_frameworks(&crates(
@@ -56,7 +57,7 @@ pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names of the crates that cargo would compile, once each.
+/// The crates that cargo would compile, with their features, once each.
 fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<Vec<String>> {
     let tree = [
         "tree",
@@ -66,7 +67,7 @@ fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<Vec<String>> {
         "--prefix",
         "none",
         "--format",
-        "{p}",
+        "{p} {f}",
     ];
     let listing = sh::read(
         ctx,
@@ -81,6 +82,29 @@ fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<Vec<String>> {
     crates.sort();
     crates.dedup();
     Ok(crates)
+}
+
+/// A target's binary is the same whatever is built beside it, so its crates must have the same features.
+fn check_features(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+    let mut together = vec!["--package", "noetlctl"];
+    together.extend(
+        TARGETS
+            .iter()
+            .flat_map(|target| ["--target", target.triple]),
+    );
+    let together = crates(ctx, &together)?;
+    let mut findings = Vec::new();
+    for target in TARGETS {
+        let alone = crates(ctx, &["--package", "noetlctl", "--target", target.triple])?;
+        let differs = alone.iter().filter(|one| !together.contains(one));
+        findings.extend(differs.map(|one| {
+            format!(
+                "Cargo.toml:1: {} alone has other features than beside other targets: {one}",
+                target.triple
+            )
+        }));
+    }
+    Ok(findings)
 }
 
 fn mac_triples() -> impl Iterator<Item = &'static str> {

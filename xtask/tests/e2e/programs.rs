@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Dist, command, root, show, succeed, tool};
+use crate::support::{Dist, command, root, succeed, tool};
 
 /// A running server, killed when dropped.
 struct Server(Child, String);
@@ -52,8 +52,8 @@ impl Drop for Server {
 /// Version, health, page, and a page's asset of a binary that `run` starts.
 fn prove(version: &str, run: impl Fn() -> Command) {
     assert_eq!(
-        show(run().arg("--version")),
-        format!("noetl {version}\n[exit 0]")
+        succeed(run().arg("--version")),
+        format!("noetl {version}\n")
     );
     let server = Server::start(run());
     assert_eq!(
