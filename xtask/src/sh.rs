@@ -146,6 +146,9 @@ fn process(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Command> {
         .env_clear()
         .envs(ctx::inherited())
         .envs(&command.env);
+    if ctx.reader != (Reader::Terminal { color: true }) {
+        process.env("NO_COLOR", "1");
+    }
     process.current_dir(
         command
             .cwd
