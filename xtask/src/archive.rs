@@ -47,11 +47,11 @@ pub(crate) fn pack(target: &Target, entries: &[Entry], mtime: u64) -> anyhow::Re
     }
 }
 
-/// Unpacks what [`pack`] wrote, keeping paths, modes and contents; times are given beside them.
+/// Unpacks what [`pack`] wrote; times and whatever else a header says are left to comparing bytes.
 ///
 /// # Errors
 /// When the archive is damaged or holds anything but files and folders.
-pub(crate) fn unpack(target: &Target, bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
+pub(crate) fn unpack(target: &Target, bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
     match target.archive_extension() {
         "zip" => unzip(bytes),
         _ => untar(&gunzip(bytes)?),
@@ -77,8 +77,7 @@ pub(crate) fn gunzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(plain)
 }
 
-/// Reads files and folders of a tar with their times.
-pub(crate) fn untar(bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
+fn untar(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in tar::Archive::new(bytes).entries().context("not a tar")? {
         let mut entry = entry.context("the tar is damaged")?;
@@ -94,15 +93,12 @@ pub(crate) fn untar(bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
             .read_to_end(&mut content)
             .with_context(|| format!("{path} is cut short"))?;
         let owner = u32::try_from(header.uid()?).context("an owner out of range")?;
-        entries.push((
-            Entry {
-                path,
-                mode: header.mode()?,
-                owner,
-                bytes: content,
-            },
-            header.mtime()?,
-        ));
+        entries.push(Entry {
+            path,
+            mode: header.mode()?,
+            owner,
+            bytes: content,
+        });
     }
     Ok(entries)
 }
@@ -135,7 +131,7 @@ fn zip(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
         .into_inner())
 }
 
-fn unzip(bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
+fn unzip(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).context("not a zip")?;
     let mut entries = Vec::new();
     for index in 0..archive.len() {
@@ -145,49 +141,14 @@ fn unzip(bytes: &[u8]) -> anyhow::Result<Vec<(Entry, u64)>> {
         file.read_to_end(&mut content)
             .with_context(|| format!("{path} is damaged"))?;
         let mode = file.unix_mode().unwrap_or_default() & 0o7777;
-        let time = file.last_modified().map(dos_time).unwrap_or_default();
-        entries.push((
-            Entry {
-                path,
-                mode,
-                owner: 0,
-                bytes: content,
-            },
-            time,
-        ));
+        entries.push(Entry {
+            path,
+            mode,
+            owner: 0,
+            bytes: content,
+        });
     }
     Ok(entries)
-}
-
-/// Seconds since 1970 of a DOS time, which counts in steps of two.
-fn dos_time(time: zip::DateTime) -> u64 {
-    let days_before = |year: u64| year * 365 + year / 4 - year / 100 + year / 400;
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let year = u64::from(time.year());
-    let months = [
-        31,
-        if leap(year) { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let days = days_before(year - 1) - days_before(1969)
-        + months[..usize::from(time.month()) - 1].iter().sum::<u64>()
-        + u64::from(time.day())
-        - 1;
-    days * 86_400
-        + u64::from(time.hour()) * 3600
-        + u64::from(time.minute()) * 60
-        + u64::from(time.second())
 }
 
 #[cfg(test)]
@@ -220,13 +181,9 @@ mod tests {
         for target in TARGETS {
             let entries = entries(&release(), target, vec![7; 100_000], b"license", b"readme");
             let packed = pack(target, &entries, release().commit_time).unwrap();
-            let expected: Vec<_> = entries
-                .into_iter()
-                .map(|entry| (entry, release().commit_time))
-                .collect();
             assert_eq!(
                 unpack(target, &packed).unwrap(),
-                expected,
+                entries,
                 "{}",
                 target.triple
             );

@@ -1,6 +1,7 @@
 //! What an executable file is, read from its bytes without running it. Reads only; judges nothing.
 
 use anyhow::{Context as _, ensure};
+use object::elf::PT_LOAD;
 use object::macho::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
 use object::read::elf::ProgramHeader as _;
 use object::read::macho::{LoadCommandVariant, MachHeader as _};
@@ -97,11 +98,14 @@ pub(crate) fn facts(bytes: &[u8]) -> anyhow::Result<Facts> {
         signature: None,
     };
     match &file {
-        object::File::Elf64(elf) => Ok(Facts {
-            interpreter: interpreter(elf)?,
-            glibc: newest_glibc(elf)?,
-            ..facts
-        }),
+        object::File::Elf64(elf) => {
+            ensure_whole(elf, bytes)?;
+            Ok(Facts {
+                interpreter: interpreter(elf)?,
+                glibc: newest_glibc(elf)?,
+                ..facts
+            })
+        }
         object::File::MachO64(macho) => {
             let (macos_minimum, signature) = load_commands(macho, bytes)?;
             Ok(Facts {
@@ -143,8 +147,9 @@ pub(crate) fn read_stamp(bytes: &[u8]) -> anyhow::Result<Stamp> {
     serde_json::from_slice(text).context("the build stamp is not what noetl writes")
 }
 
-/// Text that only a path of the machine it was built on would contain, with its offset.
-pub(crate) fn machine_path(bytes: &[u8]) -> Option<(usize, String)> {
+/// Text that only a path of the machine it was built on would contain, with its offset: folders that
+/// hold people's homes, and `own`, the folders of this very machine.
+pub(crate) fn machine_path(bytes: &[u8], own: &[String]) -> Option<(usize, String)> {
     const MARKS: &[&str] = &[
         "/home/",
         "/root/",
@@ -153,8 +158,8 @@ pub(crate) fn machine_path(bytes: &[u8]) -> Option<(usize, String)> {
         ".cargo/registry",
         ".rustup/toolchains",
     ];
-    let found = MARKS
-        .iter()
+    let marks = MARKS.iter().copied().chain(own.iter().map(String::as_str));
+    let found = marks
         .filter_map(|mark| find(bytes, mark.as_bytes()))
         .min()?;
     let printable = |byte: &&u8| byte.is_ascii_graphic();
@@ -190,6 +195,23 @@ fn arch(file: &object::File<'_>) -> Option<Arch> {
 
 type Elf<'data> = object::read::elf::ElfFile64<'data, Endianness>;
 type MachO<'data> = object::read::macho::MachOFile64<'data, Endianness>;
+
+/// A program cut short has segments that end behind the end of the file.
+fn ensure_whole(elf: &Elf<'_>, bytes: &[u8]) -> anyhow::Result<()> {
+    for header in elf
+        .elf_program_headers()
+        .iter()
+        .filter(|header| header.p_type(elf.endian()) == PT_LOAD)
+    {
+        let (offset, size) = header.file_range(elf.endian());
+        let end = offset.checked_add(size);
+        ensure!(
+            end.is_some_and(|end| end <= bytes.len() as u64),
+            "the file is cut short"
+        );
+    }
+    Ok(())
+}
 
 fn interpreter(elf: &Elf<'_>) -> anyhow::Result<Option<String>> {
     for header in elf.elf_program_headers() {
@@ -259,7 +281,8 @@ fn load_commands(macho: &MachO<'_>, bytes: &[u8]) -> anyhow::Result<MachOFacts> 
                 let blobs = data
                     .code_signature(endian, bytes)
                     .context("the code signature is broken")?;
-                signature = Some(check_signature(&blobs, bytes).unwrap_or(Signature::Broken));
+                let signed = &bytes[..bytes.len().min(data.dataoff.get(endian) as usize)];
+                signature = Some(check_signature(&blobs, signed).unwrap_or(Signature::Broken));
             }
             _ => {}
         }
@@ -267,10 +290,10 @@ fn load_commands(macho: &MachO<'_>, bytes: &[u8]) -> anyhow::Result<MachOFacts> 
     Ok((minimum, signature))
 }
 
-/// Recomputes the hash of every page that the code directory lists; `None` when it cannot be right.
+/// Recomputes the hash of every page before the signature; `None` when the code directory cannot be right.
 fn check_signature(
     blobs: &object::read::macho::CodeSignature<'_>,
-    bytes: &[u8],
+    signed: &[u8],
 ) -> Option<Signature> {
     let mut directory = None;
     let mut has_certificate = false;
@@ -285,9 +308,10 @@ fn check_signature(
     if header.hash_type != object::macho::CS_HASHTYPE_SHA256 || header.hash_size != 32 {
         return None;
     }
-    let limit = usize::try_from(directory.code_limit()).ok()?;
-    let page = 1_usize.checked_shl(header.page_size.into())?;
-    let pages = bytes.get(..limit)?.chunks(page);
+    if directory.code_limit() != signed.len() as u64 {
+        return None;
+    }
+    let pages = signed.chunks(1_usize.checked_shl(header.page_size.into())?);
     if pages.len() != usize::try_from(header.n_code_slots.get(BigEndian)).ok()? {
         return None;
     }
@@ -358,10 +382,13 @@ mod tests {
 
     #[test]
     fn paths_of_a_machine_are_found_wherever_they_stand() {
-        assert_eq!(machine_path(b"plain text / with slashes"), None);
-        let (offset, path) = machine_path(b"\0\0/home/me/src/main.rs\0").unwrap();
+        assert_eq!(machine_path(b"plain text / with slashes", &[]), None);
+        let (offset, path) = machine_path(b"\0\0/home/me/src/main.rs\0", &[]).unwrap();
         assert_eq!((offset, path.as_str()), (2, "/home/me/src/main.rs"));
-        assert!(machine_path(b"C:\\Users\\me").is_some());
+        assert!(machine_path(b"C:\\Users\\me", &[]).is_some());
+        let own = ["/builds/noetl".to_owned()];
+        assert!(machine_path(b"at /builds/noetl/src/lib.rs", &own).is_some());
+        assert_eq!(machine_path(b"at /builds/noetl/src/lib.rs", &[]), None);
     }
 
     #[test]

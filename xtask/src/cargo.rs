@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Message, MetadataCommand};
 
@@ -11,7 +11,7 @@ use crate::command::{self, CommandLine};
 use crate::ctx::Ctx;
 use crate::error::{MissingTool, WithHelp as _};
 use crate::release::Release;
-use crate::target::{MACOS_MINIMUM, Os, Target};
+use crate::target::{Arch, MACOS_MINIMUM, Os, Target};
 use crate::tools::{self, ZIG, ZIGBUILD};
 use crate::{ctx, files, sh};
 
@@ -73,6 +73,17 @@ impl Host {
             exe: std::env::consts::EXE_SUFFIX,
             package_folders,
         })
+    }
+}
+
+impl Host {
+    /// The instruction set of this machine; x86-64 where NoETL is not built for it.
+    pub(crate) fn arch(&self) -> Arch {
+        if self.triple.starts_with("aarch64") {
+            Arch::Aarch64
+        } else {
+            Arch::X86_64
+        }
     }
 }
 
@@ -159,7 +170,10 @@ fn c_flags(host: &Host) -> String {
 }
 
 fn remapped(host: &Host) -> Vec<(&Utf8Path, &'static str)> {
+    // Build scripts write sources there; it may lie outside the checkout.
+    let target_dir = host.state.parent().unwrap_or(&host.state);
     let mut prefixes = vec![
+        (target_dir, "/noetl/target"),
         (host.cargo_home.as_path(), "/cargo"),
         (host.root.as_path(), "/noetl"),
     ];
@@ -201,6 +215,8 @@ pub(crate) fn build(
             .with_context(|| format!("{path} has no build stamp"))?;
         let target = Target::find(&stamp.target)
             .with_context(|| format!("{path} is for {}", stamp.target))?;
+        check_baseline(ctx, target, &stamp.target_features)
+            .with_context(|| format!("{path} is refused"))?;
         binaries.insert(target.triple, Binary { target, path });
     }
     let built = targets.iter().map(|target| {
@@ -209,6 +225,25 @@ pub(crate) fn build(
             .with_context(|| format!("cargo made no binary for {}", target.triple))
     });
     built.collect()
+}
+
+/// Cargo's own configuration on this machine may add flags such as `-Ctarget-cpu=native`, whose
+/// binary stops with SIGILL on others: only what rustc itself enables for the target may be there.
+fn check_baseline(ctx: &Ctx, target: &Target, features: &str) -> anyhow::Result<()> {
+    let print = CommandLine::new("rustc").args(["--print", "cfg", "--target", target.triple]);
+    let baseline = sh::read(ctx, &print)?;
+    let beyond: Vec<_> = features
+        .split(',')
+        .filter(|feature| {
+            !feature.is_empty() && !baseline.contains(&format!("target_feature=\"{feature}\""))
+        })
+        .collect();
+    let message = || anyhow!("it was compiled for processors with {}", beyond.join(", "));
+    beyond
+        .is_empty()
+        .then_some(())
+        .ok_or_else(message)
+        .help("remove rustflags from cargo's config.toml on this machine")
 }
 
 /// Compiles `noetl` for this very machine with its own linker: what `setup` and plain tests need.

@@ -61,7 +61,7 @@ impl CommandLine {
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(folder) = &self.cwd {
-            write!(formatter, "cd {} && ", quote(folder.as_str()))?;
+            write!(formatter, "(cd {} && ", quote(folder.as_str()))?;
         }
         for (name, value) in &self.env {
             write!(formatter, "{name}={} ", quote(value))?;
@@ -69,7 +69,8 @@ impl fmt::Display for CommandLine {
         formatter.write_str(&quote(&self.program))?;
         self.args
             .iter()
-            .try_for_each(|arg| write!(formatter, " {}", quote(arg)))
+            .try_for_each(|arg| write!(formatter, " {}", quote(arg)))?;
+        formatter.write_str(if self.cwd.is_some() { ")" } else { "" })
     }
 }
 
@@ -92,6 +93,6 @@ mod tests {
             .args(["%s|", "a b", "it's", "$HOME", "", "x=y"])
             .env("NAME", "two words")
             .cwd(Utf8Path::new("/tmp"));
-        insta::assert_snapshot!(command, @r"cd /tmp && NAME='two words' printf '%s|' 'a b' 'it'\''s' '$HOME' '' x=y");
+        insta::assert_snapshot!(command, @r"(cd /tmp && NAME='two words' printf '%s|' 'a b' 'it'\''s' '$HOME' '' x=y)");
     }
 }

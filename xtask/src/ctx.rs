@@ -18,8 +18,8 @@ pub(crate) struct Ctx {
     pub reader: Reader,
     /// Whether the web page is wanted: `NOETL_ENABLE_UI`, as the server reads it.
     pub ui: Wanted,
-    /// `SOURCE_DATE_EPOCH`, in seconds, when it is set.
-    pub source_date_epoch: Option<u64>,
+    /// `SOURCE_DATE_EPOCH` as it is set.
+    pub source_date_epoch: Option<String>,
     /// Cargo's home folder, whose path must not end up in binaries.
     pub cargo_home: Utf8PathBuf,
     /// The folder cargo builds into, under which everything of ours lies too.
@@ -73,12 +73,6 @@ impl Ctx {
         } else {
             Reader::Plain
         };
-        let epoch = variable("SOURCE_DATE_EPOCH")
-            .map(|text| {
-                text.parse()
-                    .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))
-            })
-            .transpose()?;
         let home = std::env::home_dir().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
         let cargo_home = variable("CARGO_HOME")
             .map(Utf8PathBuf::from)
@@ -93,7 +87,7 @@ impl Ctx {
             } else {
                 Wanted::Yes
             },
-            source_date_epoch: epoch,
+            source_date_epoch: variable("SOURCE_DATE_EPOCH"),
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
             root,
@@ -116,26 +110,37 @@ pub(crate) fn is_cleaned(name: &str) -> bool {
         "CARGO",
         "CC",
         "CFLAGS",
+        "CPATH",
+        "CPPFLAGS",
+        "CRATE_CC_NO_DEFAULTS",
         "CXX",
         "CXXFLAGS",
-        "CPPFLAGS",
+        "C_INCLUDE_PATH",
+        "DYLD_FALLBACK_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
         "LDFLAGS",
         "LD_LIBRARY_PATH",
-        "DYLD_LIBRARY_PATH",
-        "DYLD_FALLBACK_LIBRARY_PATH",
-        "IPHONEOS_DEPLOYMENT_TARGET",
+        "LIBRARY_PATH",
         "MACOSX_DEPLOYMENT_TARGET",
+        "NODE_ENV",
+        "NODE_OPTIONS",
         "NOETL_COMMIT",
+        "NPM_CONFIG_INCLUDE",
+        "NPM_CONFIG_OMIT",
+        "NPM_CONFIG_PRODUCTION",
         "OUT_DIR",
         "RUSTC",
-        "RUSTC_WRAPPER",
         "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTC_WRAPPER",
         "RUSTDOCFLAGS",
         "RUSTFLAGS",
         "RUSTUP_TOOLCHAIN",
         "SDKROOT",
         "SOURCE_DATE_EPOCH",
         "ZERO_AR_DATE",
+        "npm_config_include",
+        "npm_config_omit",
+        "npm_config_production",
     ];
     const PREFIXES: &[&str] = &[
         "AR_",
@@ -155,9 +160,9 @@ pub(crate) fn is_cleaned(name: &str) -> bool {
         "CFLAGS_",
         "CXX_",
         "CXXFLAGS_",
+        "HOST_",
         "TARGET_",
         "VITE_",
-        "npm_",
     ];
     let kept = name == "CARGO_TARGET_DIR";
     !kept && (NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))

@@ -1,10 +1,15 @@
 //! `dist-manifest.json`: what is in dist/, for machines. Written by `dist`, proved by `verify`.
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::binary::Facts;
+use crate::archive;
+use crate::binary::{self, Facts};
 use crate::digest::Sha256;
+use crate::oci::layout::{CONTAINERD_NAME, Layout};
+use crate::oci::model::{Descriptor, ImageIndex};
 use crate::release::Release;
+use crate::target::Target;
 
 /// The file's name in dist/.
 pub(crate) const FILE_NAME: &str = "dist-manifest.json";
@@ -19,6 +24,8 @@ pub(crate) struct DistManifest {
     pub schema: u32,
     /// Version, tag, commit and time.
     pub release: Release,
+    /// rustc's target triples, one archive each.
+    pub targets: Vec<String>,
     /// Hash of the web page's tree that every binary embeds.
     pub ui_sha256: Sha256,
     /// The files, in name order.
@@ -47,6 +54,68 @@ pub(crate) enum Content {
     Archive(Archive),
     /// An OCI image for several platforms as one tar.
     Image(Image),
+}
+
+/// The file name of a release's image.
+pub(crate) fn image_name(release: &Release) -> String {
+    format!("noetl-{}-image.tar", release.tag)
+}
+
+impl Content {
+    /// The target of an archive.
+    pub(crate) fn target(&self) -> Option<&str> {
+        match self {
+            Self::Archive(archive) => Some(&archive.target),
+            Self::Image(_) => None,
+        }
+    }
+}
+
+impl Archive {
+    /// Describes the archive of `target` around a binary.
+    pub(crate) fn describe(
+        release: &Release,
+        target: &Target,
+        binary: &[u8],
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            target: target.triple.to_owned(),
+            binary: format!(
+                "{}/{}",
+                archive::stem(release, target),
+                target.binary_name()
+            ),
+            binary_size: binary.len() as u64,
+            binary_sha256: Sha256::of(binary),
+            facts: binary::facts(binary)?,
+        })
+    }
+}
+
+impl Image {
+    /// Describes an image by what its own documents say.
+    pub(crate) fn describe(layout: &Layout) -> anyhow::Result<Self> {
+        let names: ImageIndex = layout.index_json()?;
+        let root = layout.image_index()?;
+        let bytes = layout
+            .blob(&root.digest)
+            .context("the image index is missing")?;
+        let image_index: ImageIndex =
+            serde_json::from_slice(bytes).context("the image index is broken")?;
+        let platforms = image_index.manifests.into_iter().map(|child| {
+            let platform = child.platform.context("a child without a platform")?;
+            Ok(PlatformImage {
+                platform: platform.to_string(),
+                digest: child.digest,
+            })
+        });
+        let name = |descriptor: Descriptor| descriptor.annotations.get(CONTAINERD_NAME).cloned();
+        Ok(Self {
+            index_digest: root.digest,
+            references: names.manifests.into_iter().filter_map(name).collect(),
+            platforms: platforms.collect::<anyhow::Result<_>>()?,
+        })
+    }
 }
 
 /// What is in an archive.

@@ -66,7 +66,12 @@ pub(crate) fn swap_folder(new: &Utf8Path, old: &Utf8Path) -> anyhow::Result<()> 
         rename(old, &outgoing)?;
     }
     create_folder(old.parent().unwrap_or(old))?;
-    rename(new, old)?;
+    if let Err(error) = rename(new, old) {
+        if outgoing.exists() {
+            rename(&outgoing, old)?;
+        }
+        return Err(error);
+    }
     remove(&outgoing)
 }
 

@@ -128,6 +128,7 @@ pub(crate) fn linux_plan() -> Plan {
             targets,
             products: Products::Dist,
             references,
+            ui: Wanted::Yes,
         },
     )
 }

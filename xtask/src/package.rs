@@ -9,14 +9,13 @@ use crate::cargo::Binary;
 use crate::ctx::Ctx;
 use crate::digest::{self, Sha256};
 use crate::dist_manifest::{
-    Archive, Artifact, Content, DistManifest, FILE_NAME, Image, PlatformImage, SUMS_NAME,
+    self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
 };
 use crate::oci::image;
 use crate::oci::layout::Layout;
-use crate::oci::model::ImageIndex;
 use crate::plan::Plan;
-use crate::target::{Platform, Target};
-use crate::{archive, binary, files, sh};
+use crate::target::Platform;
+use crate::{archive, files};
 
 /// Fills an empty folder with everything that dist/ holds.
 pub(crate) fn write_dist(
@@ -29,7 +28,6 @@ pub(crate) fn write_dist(
     let license = files::read(&ctx.root.join("LICENSE"))?;
     let readme = files::read(&ctx.root.join("README.md"))?;
     let mut artifacts = Vec::new();
-    let progress = sh::progress(ctx, binaries.len() as u64, "pack");
     for (archive, built) in plan.archives.iter().zip(binaries) {
         let bytes = files::read(&built.path)?;
         let entries = archive::entries(
@@ -40,7 +38,7 @@ pub(crate) fn write_dist(
             &readme,
         );
         let packed = archive::pack(built.target, &entries, plan.release.commit_time)?;
-        let content = describe(plan, built.target, &bytes)
+        let content = Archive::describe(&plan.release, built.target, &bytes)
             .with_context(|| format!("cannot read {}", built.path))?;
         artifacts.push(write(
             folder,
@@ -48,14 +46,12 @@ pub(crate) fn write_dist(
             &packed,
             Content::Archive(content),
         )?);
-        progress.inc(1);
     }
-    progress.finish_and_clear();
     if let Some((layout, tar)) = image(plan, binaries)? {
-        let content = describe_image(plan, &layout)?;
+        let content = Image::describe(&layout)?;
         artifacts.push(write(
             folder,
-            &plan.image_file,
+            &dist_manifest::image_name(&plan.release),
             &tar,
             Content::Image(content),
         )?);
@@ -65,15 +61,21 @@ pub(crate) fn write_dist(
         .iter()
         .map(|artifact| (artifact.name.clone(), artifact.sha256))
         .collect();
-    let manifest = DistManifest {
+    let targets = binaries
+        .iter()
+        .map(|built| built.target.triple.to_owned())
+        .collect();
+    let release = plan.release.clone();
+    let dist_manifest = DistManifest {
         schema: 1,
-        release: plan.release.clone(),
+        release,
+        targets,
         ui_sha256,
         artifacts,
     };
-    let manifest = format!("{}\n", serde_json::to_string_pretty(&manifest)?);
-    sums.insert(FILE_NAME.to_owned(), Sha256::of(manifest.as_bytes()));
-    files::write(&folder.join(FILE_NAME), manifest)?;
+    let text = format!("{}\n", serde_json::to_string_pretty(&dist_manifest)?);
+    sums.insert(FILE_NAME.to_owned(), Sha256::of(text.as_bytes()));
+    files::write(&folder.join(FILE_NAME), text)?;
     files::write(&folder.join(SUMS_NAME), digest::write_sums(&sums))
 }
 
@@ -114,39 +116,5 @@ fn write(
         size: bytes.len() as u64,
         sha256: Sha256::of(bytes),
         content,
-    })
-}
-
-fn describe(plan: &Plan, target: &Target, bytes: &[u8]) -> anyhow::Result<Archive> {
-    Ok(Archive {
-        target: target.triple.to_owned(),
-        binary: format!(
-            "{}/{}",
-            archive::stem(&plan.release, target),
-            target.binary_name()
-        ),
-        binary_size: bytes.len() as u64,
-        binary_sha256: Sha256::of(bytes),
-        facts: binary::facts(bytes)?,
-    })
-}
-
-fn describe_image(plan: &Plan, layout: &Layout) -> anyhow::Result<Image> {
-    let root = layout.image_index()?;
-    let index: ImageIndex =
-        serde_json::from_slice(layout.blob(&root.digest).context("the index is missing")?)?;
-    let planned = plan.image.as_ref().context("no image is planned")?;
-    let platforms = planned
-        .platforms
-        .iter()
-        .zip(index.manifests)
-        .map(|(platform, child)| PlatformImage {
-            platform: platform.to_string(),
-            digest: child.digest,
-        });
-    Ok(Image {
-        index_digest: root.digest,
-        references: planned.references.iter().map(ToString::to_string).collect(),
-        platforms: platforms.collect(),
     })
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::archive;
 use crate::cargo::{self, Host};
 use crate::command::CommandLine;
+use crate::ctx::Wanted;
 use crate::oci::image::{self, ImagePlan};
-use crate::registry::reference::Reference;
+use crate::oci::reference::Reference;
 use crate::release::Release;
 use crate::target::{Platform, Target};
 use crate::tools::{Pinned, ZIG, ZIGBUILD};
@@ -23,6 +24,8 @@ pub(crate) struct Request {
     pub products: Products,
     /// Names of the image.
     pub references: Vec<Reference>,
+    /// Whether the web page is built first.
+    pub ui: Wanted,
 }
 
 /// What becomes of the binaries.
@@ -53,8 +56,6 @@ pub(crate) struct Plan {
     /// The image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImagePlan>,
-    /// File name of the image's tar.
-    pub image_file: String,
 }
 
 /// One archive.
@@ -91,20 +92,32 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
         // Half an image would replace a whole one under the same name.
         Products::Dist => platforms == Platform::all(),
     };
+    let native = platforms
+        .iter()
+        .find(|platform| platform.target().arch == host.arch());
+    let docker = match request.products {
+        // Made to be loaded here.
+        Products::Image => *native.unwrap_or(&platforms[0]),
+        // Made to be the same wherever it is made.
+        Products::Binaries | Products::Dist => image::RELEASE_PLATFORM,
+    };
     Plan {
         release: release.clone(),
-        commands: commands(host, &targets, &compile),
+        commands: commands(host, &targets, request.ui, &compile),
         compile,
         archives,
-        image: with_image
-            .then(|| image::plan(release, &platforms, &request.references, &host.triple)),
-        image_file: format!("noetl-{}-image.tar", release.tag),
+        image: with_image.then(|| image::plan(release, &platforms, &request.references, docker)),
         targets,
     }
 }
 
 /// Fetching, the page, then compiling: what a person would type to do the same.
-fn commands(host: &Host, targets: &[&Target], compile: &CommandLine) -> Vec<CommandLine> {
+fn commands(
+    host: &Host,
+    targets: &[&Target],
+    ui: Wanted,
+    compile: &CommandLine,
+) -> Vec<CommandLine> {
     let fetch =
         |pinned: &Pinned| pinned.install("python3", host.state.join(pinned.folder()).as_str());
     let npm = |words: &[&str]| {
@@ -112,16 +125,20 @@ fn commands(host: &Host, targets: &[&Target], compile: &CommandLine) -> Vec<Comm
             .args(words.iter().copied())
             .cwd("ui-src".into())
     };
-    vec![
+    let add = CommandLine::new("rustup").args(["target", "add"]);
+    let mut commands = vec![
         fetch(&ZIG),
         fetch(&ZIGBUILD),
-        CommandLine::new("rustup")
-            .args(["target", "add"])
-            .args(targets.iter().map(|target| target.triple)),
-        npm(&["ci", "--no-audit", "--no-fund"]),
-        npm(&["run", "build"]),
-        compile.clone(),
-    ]
+        add.args(targets.iter().map(|target| target.triple)),
+    ];
+    if ui == Wanted::Yes {
+        commands.extend([
+            npm(&["ci", "--no-audit", "--no-fund"]),
+            npm(&["run", "build"]),
+        ]);
+    }
+    commands.push(compile.clone());
+    commands
 }
 
 #[cfg(test)]
@@ -137,6 +154,7 @@ mod tests {
             targets,
             products,
             references,
+            ui: Wanted::Yes,
         };
         plan(&fixtures::host(), &fixtures::release(), &request)
     }
@@ -190,11 +208,11 @@ mod tests {
         --target
         x86_64-pc-windows-gnu
         --config
-        target.x86_64-pc-windows-gnu.rustflags=["--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clink-arg=-Wl,/Brepro"]
+        target.x86_64-pc-windows-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clink-arg=-Wl,/Brepro"]
         --target
         x86_64-unknown-linux-gnu.2.17
         --config
-        target.x86_64-unknown-linux-gnu.rustflags=["--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates"]
+        target.x86_64-unknown-linux-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates"]
         "#);
         insta::assert_snapshot!(
             plan.compile.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n"),
@@ -203,8 +221,8 @@ mod tests {
         CARGO_ZIGBUILD_CACHE_DIR=/src/noetl/target/xtask/zigbuild
         CARGO_ZIGBUILD_ZIG_PATH=/src/noetl/target/xtask/tools/ziglang-0.17.1/ziglang/zig
         CC_SHELL_ESCAPED_FLAGS=1
-        CFLAGS_x86_64_pc_windows_gnu=-ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
-        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
+        CFLAGS_x86_64_pc_windows_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
+        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
         MACOSX_DEPLOYMENT_TARGET=11.0
         NOETL_COMMIT=0123456789abcdef0123456789abcdef01234567
         SOURCE_DATE_EPOCH=1767225600

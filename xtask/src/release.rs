@@ -33,8 +33,10 @@ impl Release {
         };
         let commit = git(&["rev-parse", "HEAD"])?;
         let dirty = !git(&["status", "--porcelain"])?.is_empty();
-        let commit_time = match ctx.source_date_epoch {
-            Some(seconds) => seconds,
+        let commit_time = match &ctx.source_date_epoch {
+            Some(text) => {
+                epoch(text).help("unset it, or give seconds since 1970, such as 1767225600")?
+            }
             None => git(&["log", "-1", "--format=%ct"])?
                 .parse()
                 .context("git gave no commit time")?,
@@ -61,6 +63,19 @@ impl Release {
     pub(crate) fn created(&self) -> String {
         rfc3339(self.commit_time)
     }
+}
+
+/// Parses SOURCE_DATE_EPOCH; a zip can hold the years 1980 to 2107, and no file is from the future of that.
+fn epoch(text: &str) -> anyhow::Result<u64> {
+    let seconds = text
+        .parse()
+        .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))?;
+    let (year, ..) = civil(seconds);
+    anyhow::ensure!(
+        (1980..=2107).contains(&year),
+        "SOURCE_DATE_EPOCH={text} is not between 1980 and 2107"
+    );
+    Ok(seconds)
 }
 
 /// Year, month, day, hour, minute, second in UTC of a Unix time.
@@ -124,6 +139,14 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(unix), text);
+        }
+    }
+
+    #[test]
+    fn an_epoch_that_an_archive_cannot_hold_is_refused() {
+        assert_eq!(epoch("1767225600").unwrap(), 1_767_225_600);
+        for text in ["0", "yesterday", "-1", "99999999999999"] {
+            assert!(epoch(text).is_err(), "{text}");
         }
     }
 

@@ -16,12 +16,11 @@ pub(crate) const CHECKS: &[&str] = &["lint", "type-check", "test"];
 pub(crate) fn build(ctx: &Ctx) -> anyhow::Result<Sha256> {
     let dist = ctx.root.join("ui-src/dist");
     let key_file = ctx.state().join("ui.key");
-    let key = |built: Sha256| Ok::<_, anyhow::Error>(format!("{} {built}\n", sources(ctx)?));
+    let before = sources(ctx)?;
+    let key = |built: Sha256| format!("{before} {built}\n");
     if dist.join("index.html").is_file() {
         let built = Sha256::of_tree(&dist)?;
-        if files::read_to_string(&key_file)
-            .is_ok_and(|recorded| key(built).is_ok_and(|key| key == recorded))
-        {
+        if files::read_to_string(&key_file).is_ok_and(|recorded| recorded == key(built)) {
             sh::note(ctx, "web page is up to date");
             return Ok(built);
         }
@@ -42,7 +41,11 @@ pub(crate) fn build(ctx: &Ctx) -> anyhow::Result<Sha256> {
     })
     .context("cannot build the web page")?;
     let built = Sha256::of_tree(&dist)?;
-    files::write(&key_file, key(built)?)?;
+    anyhow::ensure!(
+        sources(ctx)? == before,
+        "ui-src was edited while the web page was built; run it again"
+    );
+    files::write(&key_file, key(built))?;
     Ok(built)
 }
 

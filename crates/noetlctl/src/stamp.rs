@@ -1,7 +1,7 @@
 //! The build stamp: one JSON object in a named section of the binary, so that the version,
 //! commit and target of a file can be read on any machine without running it.
 //!
-//! `noetl version --json` prints these very bytes; `cargo xtask verify` reads them from the file.
+//! `noetl version --json` and `/api/version` show it; `cargo xtask verify` reads it from the file.
 
 use std::fmt::Write as _;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::archive;
-use crate::check::walk::Tree;
+use crate::check::rootfs::{Kind, RootFs};
+use crate::check::walk::{Image, Tree};
 use crate::check::{Findings, platform, structure};
 use crate::oci::layout::Layout;
 use crate::target::Platform;
@@ -17,25 +17,24 @@ pub(crate) fn check(layout: &Layout, platforms: &[Platform]) -> Findings {
     findings
 }
 
-/// The file at an absolute path of each platform's image, by platform.
-pub(crate) fn files(layout: &Layout, path: &str) -> BTreeMap<String, Vec<u8>> {
+/// The program that each platform's image starts, by platform; those that start nothing are left out.
+pub(crate) fn programs(layout: &Layout) -> BTreeMap<String, Vec<u8>> {
     let tree = Tree::read(layout, &mut Findings::default());
-    let mut files = BTreeMap::new();
-    for image in tree.images {
-        let entries = image
+    let program = |image: &Image| {
+        let mut rootfs = RootFs::default();
+        image
             .layers
             .iter()
             .flatten()
-            .filter_map(|layer| archive::untar(layer).ok())
-            .flatten();
-        let mut found = entries
-            .map(|(entry, _)| entry)
-            .filter(|entry| Some(entry.path.as_str()) == path.strip_prefix('/'));
-        if let Some(entry) = found.next_back() {
-            files.insert(image.name, entry.bytes);
+            .try_for_each(|layer| rootfs.apply(layer))
+            .ok()?;
+        let entrypoint = platform::entrypoint(image.config.as_ref()?);
+        match &rootfs.resolve(&entrypoint)?.1.kind {
+            Kind::File(bytes) => Some((image.name.clone(), bytes.clone())),
+            _ => None,
         }
-    }
-    files
+    };
+    tree.images.iter().filter_map(program).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 pub(crate) mod archive;
 pub(crate) mod image;
 mod platform;
+mod program;
+mod rootfs;
 pub(crate) mod rules;
 mod structure;
 mod walk;

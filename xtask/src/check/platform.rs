@@ -1,14 +1,13 @@
 //! P1 to P9: platforms of the index, and whether what starts there can start there.
 
-use std::collections::BTreeMap;
+use anyhow::{Context as _, bail, ensure};
 
-use crate::archive;
 use crate::binary;
 use crate::check::Findings;
+use crate::check::rootfs::{Kind, Node, RootFs};
 use crate::check::walk::{Image, Tree};
-use crate::oci::model::{ImageConfig, PlatformFields};
+use crate::oci::model::{ImageConfig, MANIFEST, PlatformFields};
 use crate::target::{Arch, Os, Platform};
-use crate::ustar::Entry;
 
 pub(super) fn check(tree: &Tree, declared: &[Platform], findings: &mut Findings) {
     for (digest, index) in &tree.indexes {
@@ -19,12 +18,15 @@ pub(super) fn check(tree: &Tree, declared: &[Platform], findings: &mut Findings)
             .collect();
         check_set(digest, &platforms, declared, findings);
     }
-    if tree.indexes.is_empty() {
-        let name = "index.json";
+    let top = tree
+        .descriptors
+        .iter()
+        .filter(|(parent, _)| parent == "index.json");
+    for (_, single) in top.filter(|(_, descriptor)| descriptor.media_type == MANIFEST) {
         findings.add(
             "P1",
-            name,
-            "it names a single image and no index: only one kind of node can run it",
+            &single.digest,
+            "index.json names a single image: only one kind of node can run it",
         );
     }
     for image in &tree.images {
@@ -101,92 +103,64 @@ fn check_programs(image: &Image, findings: &mut Findings) {
     let Some(config) = &image.config else {
         return;
     };
-    let mut files = BTreeMap::new();
+    let mut rootfs = RootFs::default();
     for (position, layer) in image.layers.iter().enumerate() {
         // What is in an unreadable layer cannot be judged; that it is unreadable has been said.
         let Some(layer) = layer else {
             return;
         };
         let name = format!("{} layer {position}", image.name);
-        let Some(entries) = findings.require("S8", &name, archive::untar(layer)) else {
+        if findings.require("S8", &name, rootfs.apply(layer)).is_none() {
             return;
-        };
-        files.extend(
-            entries
-                .into_iter()
-                .map(|(entry, _)| (entry.path.clone(), entry)),
-        );
+        }
     }
     let entrypoint = entrypoint(config);
-    check_entrypoint(image, config, &entrypoint, &files, findings);
-    for (path, entry) in &files {
-        if binary::is_elf(&entry.bytes) && Some(path.as_str()) != entrypoint.strip_prefix('/') {
-            let expected = expected(config);
-            match binary::facts(&entry.bytes) {
-                Ok(facts) if facts.arch == expected => {}
-                Ok(facts) => findings.add(
-                    "P7",
-                    format!("{} /{path}", image.name),
-                    wrong_arch(facts.arch, config),
-                ),
-                Err(error) => findings.add(
-                    "P7",
-                    format!("{} /{path}", image.name),
-                    format!("{error:#}"),
-                ),
-            }
+    let object = format!("{} {entrypoint}", image.name);
+    let started = findings.require("P9", &object, may_start(config, &rootfs, &entrypoint));
+    if let Some((_, program)) = &started {
+        check_program(config, &object, program, findings);
+    }
+    let helpers = rootfs.files().filter(|(path, bytes)| {
+        binary::is_elf(bytes) && started.as_ref().is_none_or(|(started, _)| started != path)
+    });
+    for (path, bytes) in helpers {
+        match binary::facts(bytes) {
+            Ok(facts) if facts.arch == expected(config) => {}
+            Ok(facts) => findings.add(
+                "P7",
+                format!("{} /{path}", image.name),
+                wrong_arch(facts.arch, config),
+            ),
+            Err(error) => findings.add(
+                "P7",
+                format!("{} /{path}", image.name),
+                format!("{error:#}"),
+            ),
         }
     }
 }
 
-fn check_entrypoint(
-    image: &Image,
-    config: &ImageConfig,
-    path: &str,
-    files: &BTreeMap<String, Entry>,
-    findings: &mut Findings,
-) {
-    let object = format!("{} {path}", image.name);
-    let Some(relative) = path.strip_prefix('/') else {
-        findings.add("P9", object, "the entry point is not an absolute path");
+fn check_program(config: &ImageConfig, object: &str, program: &[u8], findings: &mut Findings) {
+    let Some(facts) = findings.require("P6", object, binary::facts(program)) else {
         return;
     };
-    let Some(entry) = files.get(relative) else {
-        findings.add("P9", object, "there is no such file in the image");
-        return;
-    };
-    if !may_run(config, entry) {
-        findings.add(
-            "P9",
-            &object,
-            format!(
-                "mode {:o} keeps the configured user from running it",
-                entry.mode
-            ),
-        );
+    if facts.os != Os::Linux || facts.arch != expected(config) {
+        findings.add("P6", object, wrong_arch(facts.arch, config));
     }
-    match binary::facts(&entry.bytes) {
-        Err(error) => findings.add("P6", object, format!("{error:#}")),
-        Ok(facts) => {
-            if facts.os != Os::Linux || facts.arch != expected(config) {
-                findings.add("P6", &object, wrong_arch(facts.arch, config));
-            }
-            if let Some(interpreter) = facts.interpreter {
-                findings.add("P8", &object, format!("it needs the loader {interpreter}"));
-            }
-            if !facts.libraries.is_empty() {
-                findings.add(
-                    "P8",
-                    &object,
-                    format!("it needs {}", facts.libraries.join(", ")),
-                );
-            }
-        }
+    if let Some(interpreter) = facts.interpreter {
+        findings.add("P8", object, format!("it needs the loader {interpreter}"));
+    }
+    if !facts.libraries.is_empty() {
+        findings.add(
+            "P8",
+            object,
+            format!("it needs {}", facts.libraries.join(", ")),
+        );
     }
 }
 
 /// What a container starts: the entry point's first word, or the command's where there is none.
-fn entrypoint(config: &ImageConfig) -> String {
+pub(super) fn entrypoint(config: &ImageConfig) -> String {
     let run = config.config.clone().unwrap_or_default();
     let words = run
         .entrypoint
@@ -196,25 +170,61 @@ fn entrypoint(config: &ImageConfig) -> String {
     words.into_iter().next().unwrap_or_default()
 }
 
-fn may_run(config: &ImageConfig, entry: &Entry) -> bool {
+/// The real path and content of the entry point, when the configured user may run it.
+fn may_start(
+    config: &ImageConfig,
+    rootfs: &RootFs,
+    path: &str,
+) -> anyhow::Result<(String, Vec<u8>)> {
+    ensure!(
+        path.starts_with('/'),
+        "the entry point is not an absolute path"
+    );
+    let (real, node) = rootfs
+        .resolve(path)
+        .context("there is no such file in the image")?;
+    let Kind::File(bytes) = &node.kind else {
+        bail!("it is not a regular file");
+    };
+    let user = user(config)?;
+    for (name, node) in rootfs.parents(&real).chain([(real.as_str(), node)]) {
+        let mode = node.mode;
+        ensure!(
+            may_execute(user, node),
+            "mode {mode:o} of /{name} keeps user {} from running it",
+            user.0
+        );
+    }
+    Ok((real, bytes.clone()))
+}
+
+/// Numeric user and group; a name cannot be judged without the machine that runs it (Kubernetes says so too).
+fn user(config: &ImageConfig) -> anyhow::Result<(u64, u64)> {
     let user = config
         .config
         .as_ref()
         .and_then(|run| run.user.clone())
         .unwrap_or_default();
-    let user = user
-        .split(':')
-        .next()
-        .and_then(|user| user.parse::<u32>().ok())
-        .unwrap_or(0);
-    let needed = if user == 0 {
-        0o111
-    } else if user == entry.owner {
-        0o100
-    } else {
-        0o001
+    if user.is_empty() {
+        return Ok((0, 0));
+    }
+    let (user, group) = user.split_once(':').unwrap_or((&user, "0"));
+    let number = |text: &str| {
+        text.parse()
+            .with_context(|| format!("user `{text}` is not numeric"))
     };
-    !entry.path.ends_with('/') && entry.mode & needed != 0
+    Ok((number(user)?, number(group)?))
+}
+
+fn may_execute((user, group): (u64, u64), node: &Node) -> bool {
+    let needed = match user {
+        0 if node.kind == Kind::Folder => return true,
+        0 => 0o111,
+        user if user == node.owner => 0o100,
+        _ if group == node.group => 0o010,
+        _ => 0o001,
+    };
+    node.mode & needed != 0
 }
 
 fn expected(config: &ImageConfig) -> Option<Arch> {

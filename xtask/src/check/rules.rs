@@ -72,12 +72,12 @@ pub(crate) const RULES: &[Rule] = &[
     ),
     rule(
         "S6",
-        "only OCI media types, none of Docker's",
+        "only OCI's media types, each where it belongs",
         "Quay answers `manifest invalid`",
     ),
     rule(
         "S7",
-        "documents are well-formed, schema 2, without unknown fields",
+        "indexes and manifests are well-formed, schema 2, without unknown fields",
         "clients disagree on what it says",
     ),
     rule(

@@ -9,7 +9,7 @@ use crate::archive::gunzip;
 use crate::check::Findings;
 use crate::check::walk::{Image, Tree};
 use crate::digest::Sha256;
-use crate::oci::layout::Layout;
+use crate::oci::layout::{Layout, MARKER};
 use crate::oci::model::{CONFIG, Descriptor, INDEX, ImageIndex, LAYER_GZIP, LAYER_TAR, MANIFEST};
 
 /// The largest manifest that registries take.
@@ -26,6 +26,14 @@ pub(super) fn check(layout: &Layout, tree: &Tree, findings: &mut Findings) {
         .and_then(|bytes| serde_json::from_slice(bytes).ok())
     {
         index_header("index.json", &index, findings);
+    }
+    let marker = layout.files.get("oci-layout").map(Vec::as_slice);
+    if marker != Some(MARKER) {
+        findings.add(
+            "S7",
+            "oci-layout",
+            "it does not say version 1.0.0 in canonical form",
+        );
     }
     for (digest, index) in &tree.indexes {
         index_header(digest, index, findings);

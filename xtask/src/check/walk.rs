@@ -94,8 +94,11 @@ impl Tree {
                     self.image(descriptor, manifest, layout, findings);
                 }
             }
-            // Anything else is S6's finding.
-            _ => {}
+            other => {
+                let message =
+                    format!("{parent} says {other}, which is neither an image nor an index");
+                findings.add("S6", digest, message);
+            }
         }
     }
 

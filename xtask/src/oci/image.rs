@@ -12,8 +12,8 @@ use crate::oci::model::{
     Annotations, CONFIG, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest,
     LAYER_GZIP, MANIFEST, PlatformFields, RootFs, RunConfig, encode,
 };
+use crate::oci::reference::Reference;
 use crate::oci::rootfs;
-use crate::registry::reference::Reference;
 use crate::release::Release;
 use crate::target::Platform;
 use crate::ustar::{self, Entry};
@@ -33,21 +33,24 @@ pub(crate) struct ImagePlan {
     pub created: String,
     /// The port that the config exposes.
     pub port: u16,
-    /// The platform in the tar's Docker part, which the classic engine loads: this machine's.
+    /// The platform in the tar's Docker part, which the classic engine loads.
     pub docker_platform: Platform,
 }
+
+/// The platform in the Docker part of a release's tar: one for every machine that builds it.
+pub(crate) const RELEASE_PLATFORM: Platform = Platform {
+    architecture: "amd64",
+    os: "linux",
+    variant: None,
+};
 
 /// Plans an image: labels from the release, names from registry and tags.
 pub(crate) fn plan(
     release: &Release,
     platforms: &[Platform],
     references: &[Reference],
-    host_triple: &str,
+    docker_platform: Platform,
 ) -> ImagePlan {
-    let arm = host_triple.starts_with("aarch64");
-    let native = platforms
-        .iter()
-        .find(|platform| (platform.architecture == "arm64") == arm);
     ImagePlan {
         platforms: platforms.to_vec(),
         references: references.to_vec(),
@@ -55,7 +58,7 @@ pub(crate) fn plan(
         commit_time: release.commit_time,
         created: release.created(),
         port: 8082,
-        docker_platform: *native.unwrap_or(&platforms[0]),
+        docker_platform,
     }
 }
 

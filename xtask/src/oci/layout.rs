@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::digest::Sha256;
 use crate::files;
 use crate::oci::model::{Descriptor, INDEX, ImageIndex, ImageManifest, encode};
-use crate::registry::reference::Reference;
+use crate::oci::reference::Reference;
 use crate::target::Platform;
 use crate::ustar::{self, Entry};
 
@@ -19,6 +19,9 @@ use crate::ustar::{self, Entry};
 pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Annotation with the full name, which containerd and podman take.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// The content of `oci-layout`.
+pub(crate) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// The files of a layout by their relative path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +33,8 @@ pub(crate) struct Layout {
 impl Layout {
     /// A layout without images.
     pub(crate) fn empty() -> Self {
-        let marker = br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec();
         Self {
-            files: BTreeMap::from([("oci-layout".to_owned(), marker)]),
+            files: BTreeMap::from([("oci-layout".to_owned(), MARKER.to_vec())]),
         }
     }
 
@@ -70,15 +72,18 @@ impl Layout {
         self.files.insert("index.json".to_owned(), encode(&index));
     }
 
-    /// The descriptor of the image index that `index.json` names first.
-    pub(crate) fn image_index(&self) -> anyhow::Result<Descriptor> {
+    /// The layout's own `index.json`.
+    pub(crate) fn index_json(&self) -> anyhow::Result<ImageIndex> {
         let index = self
             .files
             .get("index.json")
             .context("the layout has no index.json")?;
-        let index: ImageIndex =
-            serde_json::from_slice(index).context("index.json is not an image index")?;
-        index
+        serde_json::from_slice(index).context("index.json is not an image index")
+    }
+
+    /// The descriptor of the image index that `index.json` names first.
+    pub(crate) fn image_index(&self) -> anyhow::Result<Descriptor> {
+        self.index_json()?
             .manifests
             .into_iter()
             .next()
@@ -87,6 +92,12 @@ impl Layout {
 
     /// Reads a layout from a folder or a tar.
     pub(crate) fn open(path: &Utf8Path) -> anyhow::Result<Self> {
+        // Before anything else is read: the folder may be somebody's home.
+        let is_layout = path.is_file() || path.join("oci-layout").is_file();
+        ensure!(
+            is_layout,
+            "{path} is not an OCI image layout: it has no file oci-layout"
+        );
         let layout = if path.is_dir() {
             Self::from_folder(path)
         } else {
@@ -161,6 +172,7 @@ impl Layout {
         let (blobs, documents): (Vec<_>, Vec<_>) = self
             .files
             .iter()
+            .filter(|(name, _)| *name != "manifest.json")
             .partition(|(name, _)| name.starts_with("blobs/"));
         let docker = self.docker_manifest(docker_platform, references)?;
         entries.extend(

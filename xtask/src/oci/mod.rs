@@ -3,4 +3,5 @@
 pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod model;
+pub(crate) mod reference;
 pub(crate) mod rootfs;

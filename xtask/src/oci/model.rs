@@ -3,6 +3,7 @@
 //! Maps are sorted, so that the same content is the same bytes; unknown fields are refused.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -204,6 +205,15 @@ pub(crate) struct History {
     /// Whatever other builders write here.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
+}
+
+impl fmt::Display for PlatformFields {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.os, self.architecture)?;
+        self.variant
+            .as_ref()
+            .map_or(Ok(()), |variant| write!(formatter, "/{variant}"))
+    }
 }
 
 impl Descriptor {

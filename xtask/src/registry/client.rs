@@ -2,12 +2,13 @@
 //!
 //! Plain HTTP on loopback, TLS everywhere else; no redirects, so that nothing is sent elsewhere.
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
+use crate::digest::Sha256;
 use crate::error::WithHelp as _;
-use crate::registry::reference::Reference;
+use crate::oci::reference::Reference;
 
 /// One repository of a registry.
 pub(super) struct Client {
@@ -39,10 +40,10 @@ impl Client {
     /// The digest a tag points to; `None` when there is no such tag.
     pub(super) fn manifest_digest(
         &self,
-        version: &str,
+        tag_or_digest: &str,
         media_type: &str,
     ) -> anyhow::Result<Option<String>> {
-        let url = self.url("manifests", version);
+        let url = self.url("manifests", tag_or_digest);
         let response = self.agent.head(&url).header("accept", media_type).call();
         let response = self.answered(response, &url)?;
         match response.status().as_u16() {
@@ -92,11 +93,11 @@ impl Client {
     /// Uploads a manifest or an index, under its digest or a tag.
     pub(super) fn put_manifest(
         &self,
-        version: &str,
+        tag_or_digest: &str,
         media_type: &str,
         bytes: &[u8],
     ) -> anyhow::Result<()> {
-        let url = self.url("manifests", version);
+        let url = self.url("manifests", tag_or_digest);
         let response = self
             .agent
             .put(&url)
@@ -109,25 +110,44 @@ impl Client {
         }
     }
 
-    /// A manifest or blob in full.
-    pub(super) fn get(
+    /// A manifest in full, and the digest that it was asked for by or that the registry gives it.
+    pub(super) fn manifest(
         &self,
-        kind: &str,
-        version: &str,
-        media_type: &str,
-    ) -> anyhow::Result<Vec<u8>> {
-        let url = self.url(kind, version);
-        let response = self.agent.get(&url).header("accept", media_type).call();
-        let mut response = self.answered(response, &url)?;
+        tag_or_digest: &str,
+        accept: &str,
+    ) -> anyhow::Result<(Vec<u8>, String)> {
+        let url = self.url("manifests", tag_or_digest);
+        let mut response =
+            self.answered(self.agent.get(&url).header("accept", accept).call(), &url)?;
         if response.status() != 200 {
             return Err(refused(&url, response));
         }
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(1 << 32)
-            .read_to_vec();
-        body.with_context(|| format!("{url} broke off"))
+        let given = header(&response, "docker-content-digest");
+        let bytes = body(&mut response, &url)?;
+        let computed = || Sha256::of(&bytes).oci();
+        let digest = if tag_or_digest.contains(':') {
+            tag_or_digest.to_owned()
+        } else {
+            given.unwrap_or_else(computed)
+        };
+        Ok((bytes, digest))
+    }
+
+    /// A manifest or blob in full; `None` when the registry does not have it.
+    pub(super) fn find(
+        &self,
+        kind: &str,
+        digest: &str,
+        accept: &str,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        let url = self.url(kind, digest);
+        let mut response =
+            self.answered(self.agent.get(&url).header("accept", accept).call(), &url)?;
+        match response.status().as_u16() {
+            200 => body(&mut response, &url).map(Some),
+            404 => Ok(None),
+            _ => Err(refused(&url, response)),
+        }
     }
 
     fn url(&self, kind: &str, last: &str) -> String {
@@ -161,6 +181,15 @@ impl Client {
     }
 }
 
+fn body(response: &mut Response<Body>, url: &str) -> anyhow::Result<Vec<u8>> {
+    let bytes = response
+        .body_mut()
+        .with_config()
+        .limit(1 << 32)
+        .read_to_vec();
+    bytes.with_context(|| format!("{url} broke off"))
+}
+
 fn header(response: &Response<Body>, name: &str) -> Option<String> {
     response
         .headers()
@@ -183,19 +212,8 @@ fn refused(url: &str, mut response: Response<Body>) -> anyhow::Error {
     if status != 401 && status != 403 {
         return error;
     }
-    let help = "this version signs in nowhere: cargo xtask image, then skopeo copy --all oci-archive:TAR docker://NAME";
+    let help = "this version signs in nowhere: use skopeo, which does, with docker:// and oci-archive: names";
     Err::<(), _>(error)
         .help(help)
         .expect_err("it was made from an error")
-}
-
-/// Fails for a loopback-only rule before anything is sent.
-pub(super) fn ensure_allowed(reference: &Reference, dirty: bool) -> anyhow::Result<()> {
-    if dirty && !reference.is_loopback() {
-        bail!(
-            "the tree differs from its commit, and {} is not on this machine",
-            reference.registry
-        );
-    }
-    Ok(())
 }

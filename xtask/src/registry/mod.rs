@@ -1,5 +1,5 @@
-//! Registries: names, and pushing a layout over the distribution API. Network code lives here alone.
+//! Registries: pushing a layout and fetching one over the distribution API. Network code lives here alone.
 
 mod client;
+pub(crate) mod pull;
 pub(crate) mod push;
-pub(crate) mod reference;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 
 use crate::ctx::Ctx;
 use crate::error::WithHelp as _;
 use crate::oci::layout::Layout;
 use crate::oci::model::{Descriptor, INDEX, ImageIndex, ImageManifest, MANIFEST};
-use crate::registry::client::{self, Client};
-use crate::registry::reference::Reference;
+use crate::oci::reference::Reference;
+use crate::registry::client::Client;
+use crate::release::Release;
 use crate::sh;
 use crate::verify::Verified;
 
@@ -22,6 +23,19 @@ pub(crate) struct Published {
     pub sent_bytes: u64,
 }
 
+/// Refuses what must not be published, before anything is built for it.
+pub(crate) fn preflight(release: &Release, references: &[Reference]) -> anyhow::Result<()> {
+    let elsewhere = references.iter().find(|reference| !reference.is_loopback());
+    if let (true, Some(elsewhere)) = (release.is_dirty(), elsewhere) {
+        let registry = &elsewhere.registry;
+        return Err(anyhow!(
+            "the tree differs from its commit, and {registry} is not on this machine"
+        ))
+        .help("commit first; a registry on this machine takes dirty trees as well");
+    }
+    Ok(())
+}
+
 /// Pushes a verified image to the registry that all `references` name, and moves the tags last.
 ///
 /// # Errors
@@ -30,11 +44,8 @@ pub(crate) fn publish(
     ctx: &Ctx,
     image: &Verified<Layout>,
     references: &[Reference],
-    dirty: bool,
 ) -> anyhow::Result<Published> {
     let first = references.first().context("no name to push to")?;
-    client::ensure_allowed(first, dirty)
-        .help("commit first; a registry on this machine takes dirty trees as well")?;
     let layout = image.value();
     let client = Client::new(first);
     let root = layout.image_index()?;
@@ -73,7 +84,7 @@ pub(crate) fn publish(
         if client.manifest_digest(&reference.tag, INDEX)?.as_ref() != Some(&root.digest) {
             client.put_manifest(&reference.tag, INDEX, bytes(layout, &root)?)?;
         }
-        let read_back = client.get("manifests", &reference.tag, INDEX)?;
+        let (read_back, _) = client.manifest(&reference.tag, INDEX)?;
         ensure!(
             read_back == bytes(layout, &root)?,
             "{reference} does not give back what was pushed"
@@ -83,49 +94,6 @@ pub(crate) fn publish(
         digest: root.digest,
         sent_bytes,
     })
-}
-
-/// Fetches an image with all its platforms into a layout.
-pub(crate) fn pull(reference: &Reference) -> anyhow::Result<Layout> {
-    let client = Client::new(reference);
-    let mut layout = Layout::empty();
-    let any = format!("{INDEX}, {MANIFEST}");
-    let root = client.get("manifests", reference.version(), &any)?;
-    let media_type = if serde_json::from_slice::<ImageIndex>(&root).is_ok() {
-        INDEX
-    } else {
-        MANIFEST
-    };
-    let descriptor = Descriptor::of(media_type, &root);
-    let children = match serde_json::from_slice::<ImageIndex>(&root) {
-        Ok(index) => index.manifests,
-        Err(_) => Vec::new(),
-    };
-    let mut manifests = vec![root.clone()];
-    for child in &children {
-        let manifest = client.get("manifests", &child.digest, &any)?;
-        layout.files.insert(
-            format!("blobs/{}", child.digest.replace(':', "/")),
-            manifest.clone(),
-        );
-        manifests.push(manifest);
-    }
-    for manifest in manifests
-        .iter()
-        .filter_map(|bytes| serde_json::from_slice::<ImageManifest>(bytes).ok())
-    {
-        for blob in manifest.layers.iter().chain([&manifest.config]) {
-            if layout.blob(&blob.digest).is_none() {
-                let bytes = client.get("blobs", &blob.digest, "*/*")?;
-                layout
-                    .files
-                    .insert(format!("blobs/{}", blob.digest.replace(':', "/")), bytes);
-            }
-        }
-    }
-    layout.add_blob(root);
-    layout.name(&descriptor, std::slice::from_ref(reference));
-    Ok(layout)
 }
 
 fn document<T: serde::de::DeserializeOwned>(
@@ -139,4 +107,23 @@ fn bytes<'a>(layout: &'a Layout, descriptor: &Descriptor) -> anyhow::Result<&'a 
     layout
         .blob(&descriptor.digest)
         .with_context(|| format!("the layout lacks {}", descriptor.digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn a_dirty_tree_is_published_on_this_machine_only() {
+        let names = |name: &str| vec![name.parse::<Reference>().unwrap()];
+        let clean = fixtures::release();
+        let dirty = Release {
+            commit: format!("{}-dirty", clean.commit),
+            ..clean.clone()
+        };
+        assert!(preflight(&clean, &names("ghcr.io/noetl/noetl:1")).is_ok());
+        assert!(preflight(&dirty, &names("127.0.0.1:5000/noetl:1")).is_ok());
+        assert!(preflight(&dirty, &names("ghcr.io/noetl/noetl:1")).is_err());
+    }
 }

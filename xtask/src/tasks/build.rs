@@ -38,6 +38,7 @@ pub(crate) struct BuildArgs {
 pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(&args.targets, &host.triple)?;
+    let ui = if args.no_ui { Wanted::No } else { ctx.ui };
     let plan = plan(
         &host,
         &release,
@@ -45,10 +46,11 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
             targets,
             products: Products::Binaries,
             references: Vec::new(),
+            ui,
         },
     );
-    if args.preview.show(&plan, &[])? {
-        return Ok(());
+    if args.preview.wanted() {
+        return args.preview.show(&plan, &[]);
     }
     let _lock = sh::lock(ctx)?;
     let binaries = binaries(ctx, &plan, if args.no_ui { Wanted::No } else { ctx.ui })?;

@@ -17,14 +17,24 @@ pub(crate) struct CleanArgs {
     all: bool,
 }
 
-const GENERATED: &[&str] = &["bin", "noetl", "dist", "ui-src/dist"];
+const GENERATED: &[&str] = &[
+    "bin",
+    "noetl",
+    "dist",
+    ".dist.part",
+    ".dist.old",
+    "ui-src/dist",
+    "ui-src/.dist.part",
+];
 
 pub(crate) fn run(ctx: &Ctx, args: &CleanArgs) -> anyhow::Result<()> {
     let _lock = sh::lock(ctx)?;
     let mut paths: Vec<_> = GENERATED.iter().map(|path| ctx.root.join(path)).collect();
     paths.push(ctx.state());
     if args.all {
-        paths.extend([ctx.root.join("ui-src/node_modules"), ctx.target_dir.clone()]);
+        paths.push(ctx.root.join("ui-src/node_modules"));
+        // One that lies elsewhere may be shared with other projects.
+        paths.extend(Some(ctx.target_dir.clone()).filter(|folder| folder.starts_with(&ctx.root)));
     }
     for path in paths.iter().filter(|path| path.exists()) {
         files::remove(path)?;

@@ -1,21 +1,23 @@
 //! `cargo xtask image`: assemble, check and publish the image for every Linux node.
 
-use camino::Utf8PathBuf;
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cargo::Host;
+use crate::check::image as rules_on_images;
 use crate::check::rules::{self, RULES};
-use crate::check::{Findings, image as rules_on_images};
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Wanted};
 use crate::error::WithHelp as _;
 use crate::oci::layout::Layout;
+use crate::oci::reference::Reference;
 use crate::plan::{Plan, Products, Request, plan};
-use crate::registry::push;
-use crate::registry::reference::Reference;
+use crate::registry::{pull, push};
 use crate::release::Release;
 use crate::target::Platform;
 use crate::tasks::{Preview, build};
+use crate::verify::Verified;
 use crate::{files, package, sh, verify};
 
 /// Assemble the image for linux/amd64 and linux/arm64, without a daemon
@@ -31,8 +33,8 @@ pub(crate) struct ImageArgs {
     #[command(subcommand)]
     command: Option<ImageCommand>,
     /// Platforms, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64")]
-    platforms: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = Platform::parse)]
+    platforms: Vec<Platform>,
     /// Registry and path above the image's name `noetl`; a final slash does not matter
     #[arg(long, default_value = REGISTRY)]
     registry: String,
@@ -65,8 +67,8 @@ struct CheckArgs {
     /// Folder, tar or full image name [default: what `image` made]
     image: Option<String>,
     /// Platforms it should be for, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64")]
-    platforms: Vec<String>,
+    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = Platform::parse)]
+    platforms: Vec<Platform>,
     /// Print JSON: every finding with rule, severity, object and message
     #[arg(long)]
     json: bool,
@@ -96,51 +98,38 @@ pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
 }
 
 fn make(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
-    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
-    let platforms = parse(&args.platforms)?;
-    let tags = if args.tags.is_empty() {
-        std::slice::from_ref(&release.version)
-    } else {
-        &args.tags
-    };
-    let references = tags
-        .iter()
-        .map(|tag| Reference::join(&args.registry, NAME, tag))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let targets = platforms.iter().map(Platform::target).collect();
-    let plan = plan(
-        &host,
-        &release,
-        &Request {
-            targets,
-            products: Products::Image,
-            references: references.clone(),
-        },
-    );
+    let platforms = in_order(&args.platforms);
     let (folder, tar) = outputs(ctx);
-    if args
-        .preview
-        .show(&plan, &[folder.to_string(), tar.to_string()])?
-    {
-        return Ok(());
-    }
-    if release.is_dirty() {
-        sh::warn(&format!(
-            "the tree differs from its commit; the image's revision is {}",
-            release.commit
-        ));
+    if args.preview.wanted() {
+        let plan = plan_image(ctx, args, &platforms)?;
+        return args
+            .preview
+            .show(&plan, &[folder.to_string(), tar.to_string()]);
     }
     let _lock = sh::lock(ctx)?;
-    let binaries = build::binaries(ctx, &plan, ctx.ui)?;
+    let plan = plan_image(ctx, args, &platforms)?;
+    let references = plan
+        .image
+        .iter()
+        .flat_map(|image| image.references.clone())
+        .collect::<Vec<_>>();
+    if args.push {
+        push::preflight(&plan.release, &references)?;
+    }
+    if plan.release.is_dirty() {
+        sh::warn(&format!(
+            "the tree differs from its commit; the image's revision is {}",
+            plan.release.commit
+        ));
+    }
+    let binaries = build::binaries(ctx, &plan, Wanted::Yes)?;
     let verified = sh::step(ctx, "assemble the image and check it", || {
         let (layout, bytes) = package::image(&plan, &binaries)?.expect("an image was asked for");
-        layout.write_folder(&folder)?;
-        files::write(&tar, bytes)?;
-        verify::image(&folder, &platforms)
+        replace(&layout, &bytes, &folder, &tar, &platforms)
     })?;
     if args.push {
         let published = sh::step(ctx, &format!("push to {}", args.registry), || {
-            push::publish(ctx, &verified, &references, release.is_dirty())
+            push::publish(ctx, &verified, &references)
         })?;
         sh::note(
             ctx,
@@ -150,20 +139,62 @@ fn make(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     report(args, &plan, verified.value(), [&folder, &tar])
 }
 
+fn plan_image(ctx: &Ctx, args: &ImageArgs, platforms: &[Platform]) -> anyhow::Result<Plan> {
+    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
+    let mut tags = args.tags.clone();
+    if tags.is_empty() {
+        tags.push(release.version.clone());
+    }
+    let mut references = Vec::new();
+    for tag in tags {
+        let reference = Reference::join(&args.registry, NAME, &tag)?;
+        if !references.contains(&reference) {
+            references.push(reference);
+        }
+    }
+    let targets = platforms.iter().map(Platform::target).collect();
+    let request = Request {
+        targets,
+        products: Products::Image,
+        references,
+        ui: Wanted::Yes,
+    };
+    Ok(plan(&host, &release, &request))
+}
+
+/// Writes both forms under other names, proves both from disk, and only then puts them in place.
+fn replace(
+    layout: &Layout,
+    tar_bytes: &[u8],
+    folder: &Utf8Path,
+    tar: &Utf8Path,
+    platforms: &[Platform],
+) -> anyhow::Result<Verified<Layout>> {
+    let (new_folder, new_tar) = (folder.with_extension("new"), tar.with_extension("new"));
+    layout.write_folder(&new_folder)?;
+    files::write(&new_tar, tar_bytes)?;
+    let verified =
+        verify::image(&new_tar, platforms).and_then(|_| verify::image(&new_folder, platforms));
+    if verified.is_ok() {
+        files::swap_folder(&new_folder, folder)?;
+        files::swap_folder(&new_tar, tar)?;
+    } else {
+        files::remove(&new_folder)?;
+        files::remove(&new_tar)?;
+    }
+    verified
+}
+
 fn outputs(ctx: &Ctx) -> (Utf8PathBuf, Utf8PathBuf) {
     (ctx.state().join("image"), ctx.state().join("image.tar"))
 }
 
 /// In the order of the one target list, whatever order they were typed in.
-fn parse(platforms: &[String]) -> anyhow::Result<Vec<Platform>> {
-    let mut parsed = platforms
-        .iter()
-        .map(|text| Platform::parse(text))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let order = Platform::all();
-    parsed.sort_by_key(|platform| order.iter().position(|known| known == platform));
-    parsed.dedup();
-    Ok(parsed)
+fn in_order(platforms: &[Platform]) -> Vec<Platform> {
+    Platform::all()
+        .into_iter()
+        .filter(|platform| platforms.contains(platform))
+        .collect()
 }
 
 fn report(
@@ -217,36 +248,26 @@ fn check(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
         .image
         .clone()
         .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let findings = rules_on_images::check(&open(&image)?, &parse(&args.platforms)?);
+    let findings = rules_on_images::check(&open(&image)?, &in_order(&args.platforms));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings.0)?);
-        return verify::conclude(&Findings::default(), &image).and(fail_on(&findings, &image));
+        return verify::conclude_json(&findings, &image);
     }
     verify::conclude(&findings, &image)?;
     println!("{image}: no rule is broken");
     Ok(())
 }
 
-fn fail_on(findings: &Findings, image: &str) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        findings.errors() == 0,
-        "{image} breaks the rules: {} errors",
-        findings.errors()
-    );
-    Ok(())
-}
-
-/// A path that exists is a layout or a tar; everything else must be an image's name.
+/// A path that exists, or looks like one, is a layout or a tar; everything else is an image's name.
 fn open(image: &str) -> anyhow::Result<Layout> {
-    let path = camino::Utf8Path::new(image);
-    if path.exists() {
-        return Layout::open(path).help("`cargo xtask image` makes one");
-    }
-    match image.parse::<Reference>() {
-        Ok(reference) => push::pull(&reference),
-        Err(error) => {
-            Err(error.context(format!("there is no file {image}, and it is no image name")))
-                .help("`cargo xtask image` makes one")
-        }
-    }
+    let path = Utf8Path::new(image);
+    let is_path = path.exists() || image.starts_with(['.', '/', '~']) || image.ends_with(".tar");
+    let opened = if is_path {
+        Layout::open(path)
+    } else {
+        let reference = image.parse::<Reference>();
+        reference
+            .with_context(|| format!("there is no file {image}, and it is no image name"))
+            .and_then(|reference| pull::pull(&reference))
+    };
+    opened.help("`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full")
 }

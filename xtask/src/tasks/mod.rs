@@ -28,8 +28,13 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    /// Prints what was asked for; says whether that was all.
-    fn show(&self, plan: &Plan, outputs: &[String]) -> anyhow::Result<bool> {
+    /// Whether the plan is all that was asked for.
+    fn wanted(&self) -> bool {
+        self.plan || self.dry_run
+    }
+
+    /// Prints the plan, or its commands and what is written after them.
+    fn show(&self, plan: &Plan, outputs: &[String]) -> anyhow::Result<()> {
         if self.plan {
             println!("{}", serde_json::to_string_pretty(plan)?);
         } else if self.dry_run {
@@ -40,6 +45,6 @@ impl Preview {
                 println!("# then write {output}");
             }
         }
-        Ok(self.plan || self.dry_run)
+        Ok(())
     }
 }

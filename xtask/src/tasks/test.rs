@@ -74,7 +74,7 @@ pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
 /// Builds the dist that tests read, beside the one that a person may be working with.
 fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
-    tasks::dist::make_at(ctx, targets, &out)?;
+    tasks::dist::ensure(ctx, targets, &out)?;
     Ok(out)
 }
 

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use crate::ctx::Ctx;
+use crate::error::WithHelp as _;
 use crate::verify;
 
 /// Open every file in dist/ and prove it
@@ -14,32 +15,22 @@ use crate::verify;
     prints the rules."
 )]
 pub(crate) struct VerifyArgs {
-    /// Folder to prove
-    #[arg(default_value = "dist")]
-    folder: Utf8PathBuf,
+    /// Folder to prove [default: dist at the repository's root]
+    folder: Option<Utf8PathBuf>,
     /// Print JSON: every finding with rule, severity, object and message
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
-    let folder = if args.folder.exists() {
-        args.folder.clone()
-    } else {
-        ctx.root.join(&args.folder)
-    };
-    let (findings, manifest) = verify::check_dist(&folder)?;
+    let folder = args.folder.clone().unwrap_or_else(|| ctx.root.join("dist"));
+    let (findings, dist_manifest) =
+        verify::check_dist(ctx, &folder).help("`cargo xtask dist` makes one")?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&findings.0)?);
-        anyhow::ensure!(
-            findings.errors() == 0,
-            "{folder} breaks the rules: {} errors",
-            findings.errors()
-        );
-        return Ok(());
+        return verify::conclude_json(&findings, folder.as_str());
     }
     verify::conclude(&findings, folder.as_str())?;
-    let count = manifest.map_or(0, |manifest| manifest.artifacts.len());
+    let count = dist_manifest.map_or(0, |dist_manifest| dist_manifest.artifacts.len());
     println!("{folder}: {count} artifacts, no rule is broken");
     Ok(())
 }

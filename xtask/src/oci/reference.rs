@@ -22,11 +22,16 @@ pub(crate) struct Reference {
 impl Reference {
     /// Joins `--registry`, with or without a final slash, the image's name and a tag.
     pub(crate) fn join(registry: &str, name: &str, tag: &str) -> anyhow::Result<Self> {
+        ensure!(
+            !registry.contains("://"),
+            "registry `{registry}` has a scheme; write the host alone, such as ghcr.io/noetl"
+        );
+        ensure!(is_tag(tag), "{}", not_a_tag(tag));
         format!("{}/{name}:{tag}", registry.trim_end_matches('/')).parse()
     }
 
     /// What `GET /v2/…/manifests/` takes: the digest when there is one, else the tag.
-    pub(crate) fn version(&self) -> &str {
+    pub(crate) fn tag_or_digest(&self) -> &str {
         self.digest.as_deref().unwrap_or(&self.tag)
     }
 
@@ -74,10 +79,7 @@ impl FromStr for Reference {
             is_repository(repository),
             "`{repository}` is not a repository name: lowercase letters, digits, ._-/"
         );
-        ensure!(
-            is_tag(tag),
-            "`{tag}` is not a tag: at most 128 letters, digits, ._- and not . or - first"
-        );
+        ensure!(is_tag(tag), "{}", not_a_tag(tag));
         Ok(Self {
             registry: registry.to_owned(),
             repository: repository.to_owned(),
@@ -108,7 +110,8 @@ impl Serialize for Reference {
 
 /// Docker's rule: a first part with a dot or a port, or `localhost`, is a host.
 fn looks_like_host(part: &str) -> bool {
-    part == "localhost" || part.contains(['.', ':'])
+    let starts_well = part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
+    part == "localhost" || (starts_well && part.contains(['.', ':']))
 }
 
 /// `[a-z0-9]+((.|_|__|-+)[a-z0-9]+)*` between slashes (distribution-spec).
@@ -125,6 +128,10 @@ fn is_repository(text: &str) -> bool {
             && !part.contains("..")
             && !part.contains("___")
     })
+}
+
+fn not_a_tag(text: &str) -> String {
+    format!("`{text}` is not a tag: at most 128 letters, digits, ._- and not . or - first")
 }
 
 fn is_tag(text: &str) -> bool {
@@ -153,6 +160,22 @@ mod tests {
             (local.registry.as_str(), local.repository.as_str()),
             ("127.0.0.1:5000", "noetl")
         );
+    }
+
+    #[test]
+    fn what_is_joined_is_looked_at_by_itself() {
+        let digest = format!("t@sha256:{}", "0".repeat(64));
+        for (registry, tag) in [
+            ("https://ghcr.io/x", "t"),
+            ("ghcr.io/x", digest.as_str()),
+            ("ghcr.io/x", ""),
+            ("./x", "t"),
+        ] {
+            assert!(
+                Reference::join(registry, "noetl", tag).is_err(),
+                "{registry} {tag}"
+            );
+        }
     }
 
     #[test]
@@ -190,6 +213,6 @@ mod tests {
         let pinned = format!("ghcr.io/a/b@sha256:{}", "0".repeat(64))
             .parse::<Reference>()
             .unwrap();
-        assert_eq!(pinned.version(), format!("sha256:{}", "0".repeat(64)));
+        assert_eq!(pinned.tag_or_digest(), format!("sha256:{}", "0".repeat(64)));
     }
 }
