@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use serde::{Deserialize, Serialize};
 
 /// A platform NoETL is built for.
@@ -252,6 +252,21 @@ impl fmt::Display for Platform {
     }
 }
 
+/// Checks one word of `--targets`, so that a mistake is wrong usage.
+pub(crate) fn word(text: &str) -> anyhow::Result<String> {
+    let known = ["host", "linux", "default", "all"].contains(&text) || Target::find(text).is_some();
+    ensure!(known, "known are host, linux, default, all, {}", triples());
+    Ok(text.to_owned())
+}
+
+fn triples() -> String {
+    TARGETS
+        .iter()
+        .map(|target| target.triple)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// Resolves `--targets` words against the list, in its order and without repeats.
 ///
 /// A word is a triple, `host` (the target this machine runs), `linux` (the image's two), `default` or `all`.
@@ -269,11 +284,7 @@ pub(crate) fn select(words: &[String], host: &str) -> anyhow::Result<Vec<&'stati
                 Some(target) => wanted.push(target),
                 None => bail!(
                     "unknown target `{triple}`; known are host, linux, default, all, {}",
-                    TARGETS
-                        .iter()
-                        .map(|target| target.triple)
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    triples()
                 ),
             },
         }

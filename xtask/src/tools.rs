@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use crate::command::CommandLine;
 use crate::ctx::{self, Ctx};
 use crate::error::{MissingTool, WithHelp as _};
-use crate::{files, sh};
+use crate::{files, sh, ui};
 
 /// A program that something needs.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +79,13 @@ pub(crate) const TOOLS: &[Tool] = &[
         program: "python3",
         need: Need::Build,
         source: Source::Host("install Python 3.9 or newer with pip"),
+    },
+    Tool {
+        program: "pip",
+        need: Need::Build,
+        source: Source::Host(
+            "install pip for that Python: apt-get install python3-pip, or python3 -m ensurepip",
+        ),
     },
     Tool {
         program: "node",
@@ -221,6 +228,35 @@ pub(crate) fn ensure(ctx: &Ctx, pinned: &Pinned) -> anyhow::Result<Utf8PathBuf> 
         files::swap_folder(&unfinished, &folder)
     })?;
     Ok(folder)
+}
+
+/// Where a tool is, as the builds that need it look for it.
+pub(crate) fn locate(ctx: &Ctx, program: &str) -> Option<CommandLine> {
+    let on_path = |name: &str| ctx::find_program(name).map(|_| CommandLine::new(name));
+    match program {
+        "cc" => c_linker().and_then(on_path),
+        "python3" => python().ok().and_then(on_path),
+        "pip" => {
+            let pip = CommandLine::new(python().ok()?).args(["-m", "pip"]);
+            sh::read(ctx, &pip.clone().arg("--version"))
+                .ok()
+                .map(|_| pip)
+        }
+        "node" => {
+            let version = sh::read(ctx, &CommandLine::new("node").arg("--version")).ok()?;
+            ui::is_new_enough(version.trim())
+                .then(|| on_path("node"))
+                .flatten()
+        }
+        name => on_path(name),
+    }
+}
+
+/// A C linker that rustc can call on this machine.
+pub(crate) fn c_linker() -> Option<&'static str> {
+    ["cc", "gcc", "clang", "link"]
+        .into_iter()
+        .find(|name| ctx::find_program(name).is_some())
 }
 
 /// The Python that runs pip.

@@ -101,8 +101,8 @@ fn find(ctx: &Ctx) -> anyhow::Result<CommandLine> {
     Ok(in_ui(npm.env("PATH", ctx::path_with(&bin)?)))
 }
 
-/// What `engines` in ui-src/package.json says: 20.19 or newer within 20, or 22.12 or newer.
-fn is_new_enough(version: &str) -> bool {
+/// Whether a Node is one that `engines` in ui-src/package.json accepts: 20.19 or newer within 20, or 22.12 or newer.
+pub(crate) fn is_new_enough(version: &str) -> bool {
     let mut parts = version
         .trim_start_matches('v')
         .split('.')

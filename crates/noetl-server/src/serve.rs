@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 
@@ -72,24 +75,11 @@ impl Server {
     /// # Errors
     /// A [`BindError`] that names the host or the address.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
-        let unresolved = |source| BindError::Host {
+        let listener = listen(&config.host, config.port).await?;
+        let address = listener.local_addr().map_err(|source| BindError::Host {
             host: config.host.clone(),
             source,
-        };
-        let address = lookup_host((config.host.as_str(), config.port))
-            .await
-            .map_err(unresolved)?
-            .next()
-            .ok_or_else(|| unresolved(io::Error::from(io::ErrorKind::NotFound)))?;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => BindError::InUse { address },
-                _ => BindError::Listen { address, source },
-            })?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| BindError::Listen { address, source })?;
+        })?;
         Ok(Self {
             listener,
             address,
@@ -125,6 +115,42 @@ impl Server {
     }
 }
 
+/// Listens on the first address of `host` that works, IPv4 before IPv6: `localhost` may be ::1 first
+/// on a machine whose clients try 127.0.0.1 alone.
+async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
+    let unresolved = |source| BindError::Host {
+        host: host.to_owned(),
+        source,
+    };
+    let mut addresses: Vec<_> = lookup_host((host, port))
+        .await
+        .map_err(unresolved)?
+        .collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let mut failure = unresolved(io::Error::from(io::ErrorKind::NotFound));
+    for address in addresses {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            // The next address would work, and half of the clients would reach the other program.
+            Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+                return Err(BindError::InUse { address });
+            }
+            Err(source) => failure = BindError::Listen { address, source },
+        }
+    }
+    Err(failure)
+}
+
 fn router(ui: UiSource, build: serde_json::Value) -> Router {
-    api::router(build).merge(ui::router(ui))
+    api::router(build)
+        .merge(ui::router(ui))
+        .layer(middleware::from_fn(log_request))
+}
+
+/// One line for each request, under `NOETL_DEBUG`.
+async fn log_request(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::debug!(%method, path, status = response.status().as_u16());
+    response
 }

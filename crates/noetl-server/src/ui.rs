@@ -12,6 +12,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -73,11 +74,7 @@ impl UiSource {
                     }
                 }),
             Self::Folder(root) => {
-                let relative = Path::new(path);
-                let inside = relative
-                    .components()
-                    .all(|part| matches!(part, Component::Normal(_)));
-                let bytes = inside.then(|| std::fs::read(root.join(relative)).ok())??;
+                let bytes = read_inside(root, path)?;
                 let sha256 = Sha256::digest(&bytes)
                     .iter()
                     .map(|byte| format!("{byte:02x}"))
@@ -91,6 +88,20 @@ impl UiSource {
             }
         }
     }
+}
+
+/// A regular file below `root`; neither `..` nor a link leads out of it.
+fn read_inside(root: &Path, path: &str) -> Option<Vec<u8>> {
+    let relative = Path::new(path);
+    if !relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)))
+    {
+        return None;
+    }
+    let file = root.join(relative).canonicalize().ok()?;
+    let inside = file.starts_with(root.canonicalize().ok()?) && file.is_file();
+    inside.then(|| std::fs::read(file).ok())?
 }
 
 /// Every path that the API does not own: assets, and `index.html` for the page's own routes.
@@ -107,15 +118,31 @@ pub(crate) fn router(source: UiSource) -> Router {
 }
 
 async fn page(State(source): State<UiSource>, uri: Uri, headers: HeaderMap) -> Response<Body> {
-    let path = uri.path().trim_start_matches('/');
-    let asset = match source.asset(path) {
-        Some(asset) => Some(asset),
-        // A missing script must not come back as HTML: the browser would report nonsense.
-        None if path.starts_with("assets/") => None,
-        None => source.index(),
-    };
-    asset.map_or_else(not_found, |asset| respond(&asset, &headers))
+    let path = percent_decode_str(uri.path().trim_start_matches('/'))
+        .decode_utf8_lossy()
+        .into_owned();
+    // A folder is read from disk, which would hold up every other request on this thread.
+    let found = tokio::task::spawn_blocking(move || find(&source, &path)).await;
+    found
+        .ok()
+        .flatten()
+        .map_or_else(not_found, |asset| respond(&asset, &headers))
 }
+
+/// The asset of a path, or `index.html` for what may be one of the page's own routes.
+fn find(source: &UiSource, path: &str) -> Option<Asset> {
+    // A missing script must not come back as HTML: the browser would report nonsense.
+    let is_file_name =
+        path.starts_with("assets/") || FILES.iter().any(|extension| path.ends_with(extension));
+    source
+        .asset(path)
+        .or_else(|| if is_file_name { None } else { source.index() })
+}
+
+/// Extensions of what a page is made of; a playbook's path may end in any other.
+const FILES: &[&str] = &[
+    ".css", ".ico", ".js", ".map", ".png", ".svg", ".txt", ".woff2",
+];
 
 fn respond(asset: &Asset, request: &HeaderMap) -> Response<Body> {
     let packed = asset.gzip.filter(|_| accepts_gzip(request));
@@ -251,6 +278,12 @@ mod tests {
             "",
         ] {
             assert!(source.asset(path).is_none(), "{path}");
+        }
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("inner/link.txt");
+            std::os::unix::fs::symlink(folder.path().join("index.html"), link).expect("writable");
+            assert!(source.asset("link.txt").is_none());
         }
         assert!(UiSource::Folder(folder.path().to_owned()).index().is_some());
     }

@@ -23,7 +23,7 @@ use crate::{files, sh, target, ui};
 )]
 pub(crate) struct BuildArgs {
     /// Target triples, or host, linux, default, all; separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "host")]
+    #[arg(long, value_delimiter = ',', default_value = "host", value_parser = target::word)]
     targets: Vec<String>,
     /// Leave the web page as it is
     #[arg(long)]

@@ -123,6 +123,7 @@ fn doc(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 fn ui(ctx: &Ctx) -> anyhow::Result<()> {
+    let _lock = sh::lock(ctx)?;
     tasks::ui::check(ctx, &["lint", "type-check"])
 }
 

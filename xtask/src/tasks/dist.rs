@@ -28,7 +28,7 @@ use crate::{files, package, sh, target, ui, verify};
 )]
 pub(crate) struct DistArgs {
     /// Target triples, or host, linux, default, all; separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "default")]
+    #[arg(long, value_delimiter = ',', default_value = "default", value_parser = target::word)]
     targets: Vec<String>,
     /// Folder to write [default: dist at the repository's root]
     #[arg(long)]

@@ -4,10 +4,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
+use crate::ctx::Ctx;
 use crate::error::{MissingTool, WithHelp as _};
-use crate::sh;
 use crate::tools::{Need, Source, TOOLS, Tool};
+use crate::{sh, tools};
 
 /// List what is there and what is missing, with the command that mends it
 #[derive(Debug, Args)]
@@ -72,37 +72,27 @@ pub(crate) fn run(ctx: &Ctx, args: &DoctorArgs) -> anyhow::Result<()> {
 }
 
 fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
-    let found = ctx::find_program(tool.program);
+    let found = tools::locate(ctx, tool.program);
+    let missing = |remedy: String| (State::Missing, "not found".to_owned(), Some(remedy));
     let (state, detail, remedy) = match (found, tool.source) {
-        (_, Source::Pinned(pinned)) if ctx.state().join(pinned.folder()).is_dir() => (
-            State::Found,
-            format!("{} {}, pinned", pinned.package, pinned.version()),
-            None,
-        ),
         // zig decides bytes, so only the pinned one counts; any Node that Vite takes will do.
-        (Some(_), Source::Pinned(_)) if tool.program == "node" => {
-            (State::Found, version(ctx, tool), None)
+        (Some(found), Source::Pinned(_)) if tool.program == "node" => {
+            (State::Found, version(ctx, &found), None)
         }
-        (_, Source::Pinned(pinned)) => (
-            State::Fetched,
-            format!(
-                "{} {} is fetched when it is needed",
-                pinned.package,
-                pinned.version()
-            ),
-            None,
-        ),
-        (Some(_), _) => (State::Found, version(ctx, tool), None),
-        (None, Source::Host(remedy)) => (
-            State::Missing,
-            "not found".to_owned(),
-            Some(remedy.to_owned()),
-        ),
-        (None, Source::Apt(package)) => (
-            State::Missing,
-            "not found".to_owned(),
-            Some(format!("apt-get install {package}")),
-        ),
+        (_, Source::Pinned(pinned)) => {
+            let name = format!("{} {}", pinned.package, pinned.version());
+            match ctx.state().join(pinned.folder()).is_dir() {
+                true => (State::Found, format!("{name}, pinned"), None),
+                false => (
+                    State::Fetched,
+                    format!("{name} is fetched when it is needed"),
+                    None,
+                ),
+            }
+        }
+        (Some(found), _) => (State::Found, version(ctx, &found), None),
+        (None, Source::Host(remedy)) => missing(remedy.to_owned()),
+        (None, Source::Apt(package)) => missing(format!("apt-get install {package}")),
     };
     Diagnosis {
         program: tool.program,
@@ -131,13 +121,13 @@ fn source(source: Source) -> &'static str {
 }
 
 /// The first line that `--version` prints; tools without that flag are simply there.
-fn version(ctx: &Ctx, tool: &Tool) -> String {
+fn version(ctx: &Ctx, tool: &CommandLine) -> String {
     let flag = if tool.program == "crane" {
         "version"
     } else {
         "--version"
     };
-    let printed = sh::read(ctx, &CommandLine::new(tool.program).arg(flag)).unwrap_or_default();
+    let printed = sh::read(ctx, &tool.clone().arg(flag)).unwrap_or_default();
     printed.lines().next().unwrap_or("found").trim().to_owned()
 }
 

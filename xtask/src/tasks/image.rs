@@ -26,7 +26,7 @@ use crate::{files, package, sh, verify};
     args_conflicts_with_subcommands = true,
     after_help = "Writes an OCI layout to target/xtask/image and, beside it, \
     one tar that docker, containerd and podman load.\n\nExamples:\n  cargo xtask image\n  \
-    cargo xtask image --tag 1.2 --tag latest --registry ghcr.io/noetl/ --push\n  \
+    cargo xtask image --tag 1.2 --tag latest --registry 127.0.0.1:5000 --push\n  \
     cargo xtask image check\n  docker load --input target/xtask/image.tar"
 )]
 pub(crate) struct ImageArgs {
@@ -60,7 +60,7 @@ enum ImageCommand {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask image check                                   what `image` made\n  \
-    cargo xtask image check dist/noetl-v0.1.0-image.tar\n  cargo xtask image check ghcr.io/noetl/noetl:0.1.0\n  \
+    cargo xtask image check dist/noetl-v0.1.0-image.tar\n  cargo xtask image check 127.0.0.1:5000/noetl:0.1.0\n  \
     cargo xtask image check --explain P6"
 )]
 struct CheckArgs {

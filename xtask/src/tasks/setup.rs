@@ -8,7 +8,7 @@ use crate::ctx::{Ctx, Wanted};
 use crate::digest::Sha256;
 use crate::error::WithHelp as _;
 use crate::release::Release;
-use crate::{cargo, ctx, files, sh, ui};
+use crate::{cargo, files, sh, tools, ui};
 
 /// Build what a newcomer needs: the page, bin/noetl and the Python launcher
 #[derive(Debug, Args)]
@@ -54,10 +54,7 @@ pub(crate) fn run(ctx: &Ctx, _args: &SetupArgs) -> anyhow::Result<()> {
 
 /// Reports a missing C linker before cargo does, since cargo's words name no remedy.
 fn preflight() -> anyhow::Result<()> {
-    let linker = ["cc", "gcc", "clang", "link"]
-        .into_iter()
-        .any(|name| ctx::find_program(name).is_some());
-    if !linker && !cfg!(windows) {
+    if tools::c_linker().is_none() && !cfg!(windows) {
         return Err(crate::error::MissingTool("cc".to_owned()))
             .help("apt-get install gcc, or xcode-select --install");
     }

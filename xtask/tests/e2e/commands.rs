@@ -31,9 +31,26 @@ fn exit_codes_tell_wrong_usage_from_failure() {
     assert!(show(&mut xtask(&["no-such-task"])).ends_with("[exit 2]"));
     let unknown = show(&mut xtask(&["build", "--targets", "sparc-sun-solaris"]));
     assert!(
-        unknown.contains("error: unknown target `sparc-sun-solaris`")
-            && unknown.ends_with("[exit 1]"),
+        unknown.contains("known are host, linux, default, all") && unknown.ends_with("[exit 2]"),
         "{unknown}"
+    );
+    let precious = tempfile::tempdir().unwrap();
+    std::fs::write(precious.path().join("thesis.txt"), "years of work").unwrap();
+    let refused = show(xtask(&["dist", "--out"]).arg(precious.path()));
+    assert!(
+        refused.contains("is no dist, and `dist` would replace it"),
+        "{refused}"
+    );
+    assert!(precious.path().join("thesis.txt").exists());
+    let broken = show(xtask(&["dist", "--plan"]).env("SOURCE_DATE_EPOCH", "yesterday"));
+    assert!(
+        broken.contains("help: unset it") && broken.ends_with("[exit 1]"),
+        "{broken}"
+    );
+    let missing = show(&mut xtask(&["image", "check", "./missing.tar"]));
+    assert!(
+        missing.contains("./missing.tar is not an OCI image layout"),
+        "{missing}"
     );
     let rule = show(&mut xtask(&["image", "check", "--explain", "Z9"]));
     assert!(

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Dist, copy, left_out, show, succeed, tool, variable, xtask};
+use crate::support::{Dist, copy, not_run, show, succeed, tool, variable, xtask};
 
 /// A copy of the layout that `cargo xtask image` makes of this tree, once for all tests: others
 /// here make it anew while it is looked at.
@@ -27,7 +27,7 @@ pub(crate) fn layout() -> Option<&'static Path> {
         Some((folder, copied))
     });
     if layout.is_none() {
-        left_out("no dist: `cargo xtask test` prepares one");
+        not_run("no dist: `cargo xtask test` prepares one");
     }
     layout.as_ref().map(|(_, path)| path.as_path())
 }

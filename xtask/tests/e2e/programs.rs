@@ -69,7 +69,45 @@ fn prove(version: &str, run: impl Fn() -> Command) {
     });
     assert_eq!(server.get(script.unwrap()).0, 200, "{page}");
     assert_eq!(server.get("/execution/123"), (200, page));
+    packed(&server.1, script.unwrap());
     assert_eq!(server.get("/api/nothing").0, 404);
+}
+
+/// The embedded page goes out as it was packed at build time, and is not sent again when it is known.
+fn packed(url: &str, script: &str) {
+    // The agent unpacks nothing, as xtask builds it without gzip.
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into();
+    let ask = |name: &str, value: &str| {
+        agent
+            .get(format!("{url}{script}"))
+            .header(name, value)
+            .call()
+            .unwrap()
+    };
+    let mut gzip = ask("accept-encoding", "gzip");
+    assert_eq!(gzip.headers()["content-encoding"], "gzip");
+    let etag = gzip.headers()["etag"].to_str().unwrap().to_owned();
+    let bytes = gzip.body_mut().read_to_vec().unwrap();
+    assert!(
+        bytes.starts_with(b"\x1f\x8b") && etag.ends_with("-gz\""),
+        "{etag}"
+    );
+    let plain = ask("accept-encoding", "br")
+        .body_mut()
+        .read_to_vec()
+        .unwrap();
+    assert!(plain.len() > 2 * bytes.len());
+    let known = agent
+        .get(format!("{url}{script}"))
+        .header("accept-encoding", "gzip")
+        .header("if-none-match", &etag);
+    assert_eq!(known.call().unwrap().status(), 304);
+    let head = agent.head(format!("{url}{script}")).call().unwrap();
+    assert_eq!(head.headers()["content-length"], plain.len().to_string());
 }
 
 fn version(dist: &Dist) -> String {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{command, left_out, root, show, succeed, variable, xtask};
+use crate::support::{command, not_run, root, show, succeed, variable, xtask};
 
 /// The tree as it would be cloned, as a git repository of its own, with one shared cargo cache.
 struct Checkout(TempDir);
@@ -15,7 +15,7 @@ struct Checkout(TempDir);
 impl Checkout {
     fn new() -> Option<Self> {
         if variable("NOETL_TEST_DIST").is_none() {
-            left_out("it compiles: `cargo xtask test` runs it");
+            not_run("it compiles: `cargo xtask test` runs it");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -52,7 +52,10 @@ impl Checkout {
 
     fn command(&self, program: &str) -> Command {
         let mut command = command(program);
-        command.current_dir(self.path());
+        // Nobody's signing or hooks.
+        command
+            .current_dir(self.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
         command
     }
 
@@ -152,6 +155,58 @@ fn from_a_fresh_clone_to_a_running_server() {
         succeed(checkout.command("git").args(["status", "--porcelain"])),
         "",
         "all that was made is ignored"
+    );
+}
+
+/// The same commit gives the same bytes in another folder, with another umask and time zone.
+#[test]
+fn another_clone_gives_the_same_bytes() {
+    let Some(dist) = crate::support::Dist::find() else {
+        return;
+    };
+    if dist.manifest["release"]["commit"]
+        .as_str()
+        .unwrap()
+        .ends_with("-dirty")
+    {
+        not_run("the tree differs from its commit, so it cannot be cloned");
+        return;
+    }
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let Some(archive) = dist.archive(&target) else {
+        return;
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("another clone ")
+        .tempdir()
+        .unwrap();
+    let clone = folder.path().join("noetl");
+    succeed(
+        command("git")
+            .args(["clone", "--quiet"])
+            .arg(root())
+            .arg(&clone),
+    );
+    // Its own target folder would compile every dependency again; that they do not differ by
+    // folder is what the remapped paths of this very build are for.
+    let script = "umask 077 && exec \"$0\" dist --out \"$1\" --targets \"$2\"";
+    let out = folder.path().join("out");
+    let mut shell = command("sh");
+    shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_xtask")])
+        .arg(&out)
+        .arg(&target);
+    shell
+        .current_dir(&clone)
+        .env("CARGO_TARGET_DIR", cache())
+        .env("TZ", "Asia/Tokyo")
+        .env("LC_ALL", "C");
+    succeed(&mut shell);
+    let bytes = |path: &Path| fs::read(path).unwrap();
+    assert!(
+        bytes(&archive.path) == bytes(&out.join(&archive.name)),
+        "{} differs",
+        archive.name
     );
 }
 

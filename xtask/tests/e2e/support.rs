@@ -24,6 +24,17 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    // What somebody has set for a server of their own, or for git, is not part of these tests.
+    for name in [
+        "NOETL_DEBUG",
+        "NOETL_ENABLE_UI",
+        "NOETL_HOST",
+        "NOETL_PORT",
+        "NOETL_UI_DIR",
+        "SOURCE_DATE_EPOCH",
+    ] {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -64,17 +75,26 @@ fn texts(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// Notes that this test, or a part of it, did not run.
-pub(crate) fn left_out(reason: &str) {
+/// Notes that this test was skipped, and why.
+pub(crate) fn skipped(reason: &str) {
+    note("skipped", reason);
+}
+
+/// Notes that this test was not run, for want of something that no package manager installs.
+pub(crate) fn not_run(reason: &str) {
+    note("not run", reason);
+}
+
+fn note(what: &str, reason: &str) {
     let name = std::thread::current().name().unwrap_or("test").to_owned();
-    eprintln!("left out {name}: {reason}");
+    eprintln!("{what} {name}: {reason}");
     if let Some(report) = variable("NOETL_TEST_REPORT") {
         let mut file = fs::File::options()
             .append(true)
             .create(true)
             .open(report)
             .unwrap();
-        writeln!(file, "left out {name}: {reason}").unwrap();
+        writeln!(file, "{what} {name}: {reason}").unwrap();
     }
 }
 
@@ -103,7 +123,7 @@ pub(crate) fn tool(name: &str) -> Option<Command> {
         !(installable && required),
         "{name} is missing, and NOETL_REQUIRE_TOOLS=1"
     );
-    left_out(&format!("{name} is not installed"));
+    skipped(&format!("{name} is not installed"));
     None
 }
 
@@ -111,7 +131,7 @@ pub(crate) fn tool(name: &str) -> Option<Command> {
 pub(crate) fn engine() -> Option<String> {
     let registry = variable("DOCKER_HOST").and(variable("NOETL_TEST_REGISTRY"));
     if registry.is_none() {
-        left_out("no engine: DOCKER_HOST and NOETL_TEST_REGISTRY are not set");
+        not_run("no engine: DOCKER_HOST and NOETL_TEST_REGISTRY are not set");
     }
     registry
 }
@@ -136,7 +156,7 @@ impl Dist {
     /// Finds it, or notes that there is none.
     pub(crate) fn find() -> Option<Self> {
         let Some(folder) = variable("NOETL_TEST_DIST").map(PathBuf::from) else {
-            left_out("no dist: `cargo xtask test` prepares one");
+            not_run("no dist: `cargo xtask test` prepares one");
             return None;
         };
         let manifest = fs::read(folder.join("dist-manifest.json")).unwrap();
@@ -172,7 +192,7 @@ impl Dist {
             .into_iter()
             .find(|archive| archive.target == target);
         if found.is_none() {
-            left_out(&format!(
+            skipped(&format!(
                 "this dist has no {target}; `cargo xtask test --targets default` makes all"
             ));
         }
@@ -186,7 +206,7 @@ impl Dist {
             .iter()
             .find(|artifact| artifact["content"]["image"].is_object());
         if found.is_none() {
-            left_out("this dist has no image");
+            not_run("this dist has no image");
         }
         found.map(|image| {
             (

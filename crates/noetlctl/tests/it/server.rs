@@ -104,7 +104,17 @@ fn the_page_has_its_routes_assets_and_caching() {
         asset.headers()["content-type"],
         "text/javascript; charset=utf-8"
     );
+    assert_eq!(
+        server.text("/assets/%61pp-1234.js").0,
+        200,
+        "an encoded name is the same name"
+    );
     assert_eq!(server.text("/assets/gone.js").0, 404);
+    assert_eq!(
+        server.text("/theme.js").0,
+        404,
+        "a missing script is not HTML"
+    );
     assert_eq!(server.text("/assets/../../secret").0, 404);
 }
 
@@ -131,6 +141,23 @@ fn without_a_page_the_root_says_so() {
         command.env("NOETL_UI_DIR", &empty);
     });
     assert_eq!(empty.text("/"), (200, message.to_owned()));
+}
+
+#[test]
+fn debug_logs_each_request() {
+    let home = Home::new();
+    let mut command = home.noetl(&["server", "start", "--port", "0"]);
+    let log = home.path().join("log");
+    command
+        .env("NOETL_DEBUG", "true")
+        .stderr(fs::File::create(&log).unwrap());
+    let server = Server::start_with_log(command);
+    server.text("/api/health");
+    let logged = fs::read_to_string(log).unwrap();
+    assert!(
+        logged.contains("/api/health") && logged.contains("200"),
+        "{logged}"
+    );
 }
 
 #[test]

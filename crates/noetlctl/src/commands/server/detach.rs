@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -12,6 +12,9 @@ use super::pid_file::{self, Recorded};
 use crate::cli::StartArgs;
 use crate::config::Listen;
 use crate::error::WithHelp as _;
+
+/// How long the new server may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often the new server is asked whether it answers.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -32,7 +35,8 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let mut child = spawn(args)?;
-    loop {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
         if let Some(status) = child.try_wait().context("cannot watch the server")? {
             bail!("the server ended at once ({status}):\n{}", log_tail()?);
         }
@@ -49,6 +53,15 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
         }
         thread::sleep(INTERVAL);
     }
+    child.kill().context("cannot end the server")?;
+    child.wait().context("cannot wait for the server's end")?;
+    pid_file::remove()?;
+    let Listen { host, port } = Listen::new(&args.listen);
+    Err(anyhow!(
+        "the server did not answer at {host}:{port} within {} s; it is stopped",
+        PATIENCE.as_secs()
+    ))
+    .help("give an address that this machine can reach itself at, such as --host 127.0.0.1")
 }
 
 fn spawn(args: &StartArgs) -> anyhow::Result<Child> {
