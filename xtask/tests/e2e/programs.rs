@@ -68,7 +68,7 @@ fn prove(version: &str, run: impl Fn() -> Command) {
             .filter(|path| path.starts_with("/assets/"))
     });
     assert_eq!(server.get(script.unwrap()).0, 200, "{page}");
-    assert_eq!(server.get("/execution/123"), (200, page));
+    assert_eq!(server.get("/execution/123"), (200, page.clone()));
     packed(&server.1, script.unwrap());
     assert_eq!(server.get("/api/nothing").0, 404);
 }

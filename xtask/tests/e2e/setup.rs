@@ -187,8 +187,7 @@ fn another_clone_gives_the_same_bytes() {
             .arg(root())
             .arg(&clone),
     );
-    // Its own target folder would compile every dependency again; that they do not differ by
-    // folder is what the remapped paths of this very build are for.
+    // The cache spares fetching zig again; the clone's own path makes cargo compile everything anew.
     let script = "umask 077 && exec \"$0\" dist --out \"$1\" --targets \"$2\"";
     let out = folder.path().join("out");
     let mut shell = command("sh");
