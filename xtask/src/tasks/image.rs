@@ -170,7 +170,7 @@ fn replace(
     tar: &Utf8Path,
     platforms: &[Platform],
 ) -> anyhow::Result<Verified<Layout>> {
-    let (new_folder, new_tar) = (folder.with_extension("new"), tar.with_extension("new"));
+    let (new_folder, new_tar) = (folder.with_extension("new"), tar.with_extension("tar.new"));
     layout.write_folder(&new_folder)?;
     files::write(&new_tar, tar_bytes)?;
     let verified =
