@@ -160,13 +160,19 @@ fn rustflags(host: &Host, target: &Target) -> Vec<String> {
     flags
 }
 
+/// Flags that keep this machine and this moment out of C code: mimalloc prints when it was built,
+/// and zig's clang does not heed SOURCE_DATE_EPOCH.
 fn c_flags(host: &Host) -> String {
-    let flag = |(from, to)| command::quote(&format!("-ffile-prefix-map={from}={to}"));
-    remapped(host)
+    let folders = remapped(host)
         .into_iter()
-        .map(flag)
-        .collect::<Vec<_>>()
-        .join(" ")
+        .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
+    let moments = ["DATE", "TIME", "TIMESTAMP"].map(|name| format!("-D__{name}__=\"redacted\""));
+    let quiet = ["-Wno-builtin-macro-redefined".to_owned()];
+    let flags = folders
+        .chain(quiet)
+        .chain(moments)
+        .map(|flag| command::quote(&flag));
+    flags.collect::<Vec<_>>().join(" ")
 }
 
 fn remapped(host: &Host) -> Vec<(&Utf8Path, &'static str)> {

@@ -216,19 +216,19 @@ mod tests {
         "#);
         insta::assert_snapshot!(
             plan.compile.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n"),
-            @r"
+            @r#"
         CARGO_INCREMENTAL=0
         CARGO_ZIGBUILD_CACHE_DIR=/src/noetl/target/xtask/zigbuild
         CARGO_ZIGBUILD_ZIG_PATH=/src/noetl/target/xtask/tools/ziglang-0.17.1/ziglang/zig
         CC_SHELL_ESCAPED_FLAGS=1
-        CFLAGS_x86_64_pc_windows_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
-        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates
+        CFLAGS_x86_64_pc_windows_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates -Wno-builtin-macro-redefined '-D__DATE__="redacted"' '-D__TIME__="redacted"' '-D__TIMESTAMP__="redacted"'
+        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates -Wno-builtin-macro-redefined '-D__DATE__="redacted"' '-D__TIME__="redacted"' '-D__TIMESTAMP__="redacted"'
         MACOSX_DEPLOYMENT_TARGET=11.0
         NOETL_COMMIT=0123456789abcdef0123456789abcdef01234567
         SOURCE_DATE_EPOCH=1767225600
         ZIG_GLOBAL_CACHE_DIR=/src/noetl/target/xtask/zig-cache
         ZIG_LOCAL_CACHE_DIR=/src/noetl/target/xtask/zig-cache
-        "
+        "#
         );
     }
 
