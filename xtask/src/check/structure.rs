@@ -10,7 +10,9 @@ use crate::check::Findings;
 use crate::check::walk::{Image, Tree};
 use crate::digest::Sha256;
 use crate::oci::layout::{Layout, MARKER};
-use crate::oci::model::{CONFIG, Descriptor, INDEX, ImageIndex, LAYER_GZIP, LAYER_TAR, MANIFEST};
+use crate::oci::model::{
+    CONFIG, Descriptor, INDEX, ImageConfig, ImageIndex, LAYER_GZIP, LAYER_TAR, MANIFEST,
+};
 
 /// The largest manifest that registries take.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
@@ -152,37 +154,51 @@ fn media_type(name: &str, found: Option<&str>, expected: &str, findings: &mut Fi
 fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
     let Image {
         name,
-        manifest,
+        image_manifest,
         config,
         layers,
         ..
     } = image;
-    if manifest.schema_version != 2 {
+    if image_manifest.schema_version != 2 {
         findings.add(
             "S7",
             name,
-            format!("schemaVersion is {}", manifest.schema_version),
+            format!("schemaVersion is {}", image_manifest.schema_version),
         );
     }
-    media_type(name, manifest.media_type.as_deref(), MANIFEST, findings);
-    if manifest.config.media_type != CONFIG {
+    media_type(
+        name,
+        image_manifest.media_type.as_deref(),
+        MANIFEST,
+        findings,
+    );
+    if image_manifest.config.media_type != CONFIG {
         findings.add(
             "S5",
             name,
             format!(
                 "the config's mediaType is {}, not {CONFIG}",
-                manifest.config.media_type
+                image_manifest.config.media_type
             ),
         );
     }
-    for (position, layer) in manifest.layers.iter().enumerate() {
+    for (position, layer) in image_manifest.layers.iter().enumerate() {
         if let Some(bytes) = layout.blob(&layer.digest) {
             check_layer(&format!("{name} layer {position}"), layer, bytes, findings);
         }
     }
-    let Some(config) = config else {
-        return;
-    };
+    if let Some(config) = config {
+        check_config(name, config, layers, findings);
+    }
+}
+
+/// What the config says of the layers.
+fn check_config(
+    name: &str,
+    config: &ImageConfig,
+    layers: &[Option<Vec<u8>>],
+    findings: &mut Findings,
+) {
     let diff_ids = &config.rootfs.diff_ids;
     if config.rootfs.kind != "layers" || diff_ids.len() != layers.len() {
         findings.add(

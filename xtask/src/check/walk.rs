@@ -29,7 +29,7 @@ pub(super) struct Image {
     /// The entry in the index.
     pub(super) descriptor: Descriptor,
     /// The manifest.
-    pub(super) manifest: ImageManifest,
+    pub(super) image_manifest: ImageManifest,
     /// The config, when it could be read.
     pub(super) config: Option<ImageConfig>,
     /// Uncompressed layers, lowest first; `None` where one could not be had.
@@ -90,8 +90,8 @@ impl Tree {
                 }
             }
             MANIFEST => {
-                if let Some(manifest) = document::<ImageManifest>(&digest, bytes, findings) {
-                    self.image(descriptor, manifest, layout, findings);
+                if let Some(image_manifest) = document::<ImageManifest>(&digest, bytes, findings) {
+                    self.image(descriptor, image_manifest, layout, findings);
                 }
             }
             other => {
@@ -105,7 +105,7 @@ impl Tree {
     fn image(
         &mut self,
         descriptor: Descriptor,
-        manifest: ImageManifest,
+        image_manifest: ImageManifest,
         layout: &Layout,
         findings: &mut Findings,
     ) {
@@ -114,16 +114,17 @@ impl Tree {
             |platform| format!("{}/{}", platform.os, platform.architecture),
         );
         self.descriptors
-            .push((name.clone(), manifest.config.clone()));
+            .push((name.clone(), image_manifest.config.clone()));
         self.descriptors.extend(
-            manifest
+            image_manifest
                 .layers
                 .iter()
                 .map(|layer| (name.clone(), layer.clone())),
         );
-        let config = layout.blob(&manifest.config.digest);
-        let config = config.and_then(|bytes| document(&manifest.config.digest, bytes, findings));
-        let layers = manifest.layers.iter().map(|layer| {
+        let config = layout.blob(&image_manifest.config.digest);
+        let config =
+            config.and_then(|bytes| document(&image_manifest.config.digest, bytes, findings));
+        let layers = image_manifest.layers.iter().map(|layer| {
             let bytes = layout.blob(&layer.digest)?;
             match layer.media_type.as_str() {
                 LAYER_GZIP => gunzip(bytes).ok(),
@@ -135,7 +136,7 @@ impl Tree {
         self.images.push(Image {
             name,
             descriptor,
-            manifest,
+            image_manifest,
             config,
             layers,
         });
