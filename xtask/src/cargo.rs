@@ -6,14 +6,13 @@ use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Message, MetadataCommand};
 
-use crate::binary;
 use crate::command::{self, CommandLine};
 use crate::ctx::Ctx;
 use crate::error::{MissingTool, WithHelp as _};
 use crate::release::Release;
 use crate::target::{Arch, MACOS_MINIMUM, Os, Target};
 use crate::tools::{self, ZIG, ZIGBUILD};
-use crate::{ctx, files, sh};
+use crate::{ctx, files, sh, stamp};
 
 /// What a plan has to know of this machine; everything that could end up in a binary is remapped.
 #[derive(Debug, Clone)]
@@ -217,7 +216,7 @@ pub(crate) fn build(
     .with_context(|| format!("cannot build noetl for {names}"))?;
     let mut binaries = BTreeMap::new();
     for path in paths {
-        let stamp = binary::read_stamp(&files::read(&path)?)
+        let stamp = stamp::read(&files::read(&path)?)
             .with_context(|| format!("{path} has no build stamp"))?;
         let target = Target::find(&stamp.target)
             .with_context(|| format!("{path} is for {}", stamp.target))?;

@@ -2,13 +2,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::binary::Stamp;
 use crate::cargo::{Binary, Host};
 use crate::check::archive::Files;
 use crate::ctx::{Ctx, Reader, Verbosity, Wanted};
 use crate::digest::Sha256;
 use crate::plan::{Plan, Products, Request, plan};
 use crate::release::Release;
+use crate::stamp::Stamp;
 use crate::target::{Arch, Target};
 use crate::{files, package, target};
 

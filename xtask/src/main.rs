@@ -21,6 +21,7 @@ mod plan;
 mod registry;
 mod release;
 mod sh;
+mod stamp;
 mod target;
 mod tasks;
 mod tools;

@@ -3,6 +3,7 @@
 use crate::binary::{self, Facts, Signature};
 use crate::check::Findings;
 use crate::dist_manifest::DistManifest;
+use crate::stamp;
 use crate::target::{Arch, GLIBC_FLOOR, Libc, MACOS_MINIMUM, Os, Target};
 
 /// Checks the binary of `target` that lies in the archive `name`.
@@ -20,7 +21,7 @@ pub(super) fn check(
     if let Some((offset, path)) = binary::machine_path(bytes, own_folders) {
         findings.add("B5", name, format!("at byte {offset}: {path}"));
     }
-    let Some(stamp) = findings.require("B6", name, binary::read_stamp(bytes)) else {
+    let Some(stamp) = findings.require("B6", name, stamp::read(bytes)) else {
         return;
     };
     let release = &dist_manifest.release;
@@ -227,10 +228,7 @@ mod tests {
     fn the_fixture_is_what_it_pretends_to_be() {
         let target = &target::TARGETS[1];
         let program = fixtures::elf(Arch::Aarch64, &fixtures::stamp(target));
-        assert_eq!(
-            binary::read_stamp(&program).unwrap(),
-            fixtures::stamp(target)
-        );
+        assert_eq!(stamp::read(&program).unwrap(), fixtures::stamp(target));
         assert_eq!(binary::facts(&program).unwrap(), facts(target));
     }
 }

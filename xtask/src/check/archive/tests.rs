@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Files, check};
 use crate::archive;
-use crate::binary::Stamp;
 use crate::check::rules::RULES;
 use crate::digest::{self, Sha256};
 use crate::dist_manifest::{Archive, Content, DistManifest, FILE_NAME, SUMS_NAME};
 use crate::fixtures;
+use crate::stamp::Stamp;
 use crate::target::{Arch, Target};
 use crate::ustar::Entry;
 
