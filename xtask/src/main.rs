@@ -25,6 +25,7 @@ mod stamp;
 mod target;
 mod tasks;
 mod tools;
+mod tree;
 mod ui;
 mod ustar;
 mod verify;

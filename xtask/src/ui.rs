@@ -7,7 +7,7 @@ use crate::command::CommandLine;
 use crate::ctx::{self, Ctx};
 use crate::digest::Sha256;
 use crate::tools::{self, NODE};
-use crate::{files, sh};
+use crate::{files, sh, tree};
 
 /// Scripts of ui-src/package.json that `ui --check` runs, in order.
 pub(crate) const CHECKS: &[&str] = &["lint", "type-check", "test"];
@@ -16,7 +16,7 @@ pub(crate) const CHECKS: &[&str] = &["lint", "type-check", "test"];
 pub(crate) fn build(ctx: &Ctx) -> anyhow::Result<Sha256> {
     let dist = ctx.root.join("ui-src/dist");
     let key_file = ctx.state().join("ui.key");
-    let before = sources(ctx)?;
+    let before = tree::hash(ctx, "ui-src")?;
     let key = |built: Sha256| format!("{before} {built}\n");
     if dist.join("index.html").is_file() {
         let built = Sha256::of_tree(&dist)?;
@@ -42,7 +42,7 @@ pub(crate) fn build(ctx: &Ctx) -> anyhow::Result<Sha256> {
     .context("cannot build the web page")?;
     let built = Sha256::of_tree(&dist)?;
     anyhow::ensure!(
-        sources(ctx)? == before,
+        tree::hash(ctx, "ui-src")? == before,
         "ui-src was edited while the web page was built; run it again"
     );
     files::write(&key_file, key(built))?;
@@ -113,40 +113,6 @@ pub(crate) fn is_new_enough(version: &str) -> bool {
         (Some(major), _) => major > 22,
         _ => false,
     }
-}
-
-/// The hash of everything the page is built from.
-fn sources(ctx: &Ctx) -> anyhow::Result<Sha256> {
-    let git = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-        "--",
-        "ui-src",
-    ];
-    let listing = sh::read(ctx, &CommandLine::new("git").args(git))?;
-    hash_files(ctx, listing.split_terminator('\0'))
-}
-
-/// The hash of a list of files: names and contents.
-pub(crate) fn hash_files<'a>(
-    ctx: &Ctx,
-    paths: impl Iterator<Item = &'a str>,
-) -> anyhow::Result<Sha256> {
-    let mut listing = String::new();
-    for path in paths {
-        let file = ctx.root.join(path);
-        // A file that git knows and that is gone is a change as well.
-        let hash = if file.is_file() {
-            Sha256::of(&files::read(&file)?).to_string()
-        } else {
-            "gone".to_owned()
-        };
-        listing.push_str(&format!("{hash}  {path}\n"));
-    }
-    Ok(Sha256::of(listing.as_bytes()))
 }
 
 #[cfg(test)]

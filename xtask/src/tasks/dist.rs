@@ -5,7 +5,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use crate::cargo::{self, Host};
-use crate::command::CommandLine;
 use crate::ctx::{Ctx, Wanted};
 use crate::digest::Sha256;
 use crate::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
@@ -15,7 +14,7 @@ use crate::release::Release;
 use crate::tasks::Preview;
 use crate::tasks::image::default_references;
 use crate::verify::Verified;
-use crate::{files, package, sh, target, ui, verify};
+use crate::{files, package, sh, target, tree, ui, verify};
 
 /// Build, package and prove NoETL for every platform
 #[derive(Debug, Args)]
@@ -106,7 +105,7 @@ fn key(ctx: &Ctx, plan: &Plan) -> anyhow::Result<String> {
     Ok(format!(
         "{} {}\n",
         Sha256::of(&serde_json::to_vec(plan)?),
-        inputs(ctx)?
+        tree::hash(ctx, ".")?
     ))
 }
 
@@ -185,19 +184,6 @@ fn is_of(plan: &Plan, dist_manifest: &DistManifest) -> bool {
             .targets
             .iter()
             .eq(plan.targets.iter().map(|target| target.triple))
-}
-
-/// The hash of every file that git tracks or would track: whatever a build could read.
-fn inputs(ctx: &Ctx) -> anyhow::Result<Sha256> {
-    let git = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ];
-    let listing = sh::read(ctx, &CommandLine::new("git").args(git))?;
-    ui::hash_files(ctx, listing.split_terminator('\0'))
 }
 
 fn outputs(plan: &Plan, out: &Utf8Path) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::command::CommandLine;
 use crate::ctx::Ctx;
 use crate::target::{Os, TARGETS};
-use crate::{files, release, sh};
+use crate::{files, release, sh, tree};
 
 /// The text files that git knows, by path.
 type Tree = BTreeMap<String, String>;
@@ -18,18 +18,10 @@ const LINES: usize = 400;
 
 /// Reads the tree, prints every finding as `path:line: message`, and fails once.
 pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
-    let git = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-    ];
-    let listing = sh::read(ctx, &CommandLine::new("git").args(git))?;
     let mut tree = Tree::new();
-    for path in listing.split_terminator('\0') {
-        if let Ok(text) = files::read_to_string(&ctx.root.join(path)) {
-            tree.insert(path.to_owned(), text);
+    for path in tree::list(ctx, ".")? {
+        if let Ok(text) = files::read_to_string(&ctx.root.join(&path)) {
+            tree.insert(path, text);
         }
     }
     let checks = [

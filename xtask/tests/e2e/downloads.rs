@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Dist, command, copy, show, succeed, tool, xtask};
+use crate::support::{Dist, command, copy, flip, show, succeed, tool, xtask};
 
 #[test]
 fn sha256sum_agrees_with_every_line() {
@@ -128,10 +128,7 @@ fn a_flipped_byte_in_any_file_is_refused_by_name() {
     for name in names {
         let broken = work.path().join(&name);
         copy(&dist.folder, &broken);
-        let mut bytes = fs::read(broken.join(&name)).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 0x10;
-        fs::write(broken.join(&name), bytes).unwrap();
+        flip(&broken.join(&name));
         let text = show(xtask(&["verify"]).arg(&broken));
         assert!(
             text.contains("error A") && text.ends_with("[exit 1]"),

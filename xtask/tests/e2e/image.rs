@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Dist, copy, not_run, show, succeed, tool, variable, xtask};
+use crate::support::{Dist, copy, flip, not_run, show, succeed, tool, variable, xtask};
 
 /// A copy of the layout that `cargo xtask image` makes of this tree, once for all tests: others
 /// here make it anew while it is looked at.
@@ -126,11 +126,7 @@ fn a_flipped_byte_in_any_blob_is_refused_by_name() {
         let name = blob.unwrap().file_name();
         let broken = work.path().join(&name);
         copy(layout, &broken);
-        let path = broken.join("blobs/sha256").join(&name);
-        let mut bytes = fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(path, bytes).unwrap();
+        flip(&broken.join("blobs/sha256").join(&name));
         let text = show(xtask(&["image", "check"]).arg(&broken));
         assert!(
             text.contains("error S1 blobs/sha256/") && text.ends_with("[exit 1]"),

@@ -242,3 +242,11 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Flips one bit in the middle of a file.
+pub(crate) fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
