@@ -4,6 +4,7 @@
 use std::io::{Cursor, Read as _, Write as _};
 
 use anyhow::{Context as _, ensure};
+use flate2::bufread::GzDecoder;
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 use zip::write::SimpleFileOptions;
@@ -56,6 +57,29 @@ pub(crate) fn unpack(target: &Target, bytes: &[u8]) -> anyhow::Result<Vec<Entry>
         "zip" => unzip(bytes),
         _ => untar(&gunzip(bytes)?),
     }
+}
+
+/// Whether an archive is what [`pack`] makes of these entries, whatever it was that differs: a mode,
+/// an owner, a time, a header.
+///
+/// A tar.gz is compared before compression, since compressing it once more would take as long as making it.
+pub(crate) fn is_packed_by_us(
+    target: &Target,
+    entries: &[Entry],
+    mtime: u64,
+    bytes: &[u8],
+) -> anyhow::Result<bool> {
+    match target.archive_extension() {
+        "zip" => Ok(zip(entries, mtime)? == bytes),
+        _ => Ok(is_plain_gzip(bytes) && gunzip(bytes)? == ustar::write(entries, mtime)?),
+    }
+}
+
+/// Whether a gzip file is one member whose header names no file, no time and no system (RFC 1952).
+pub(crate) fn is_plain_gzip(bytes: &[u8]) -> bool {
+    let mut member = GzDecoder::new(bytes);
+    let whole = std::io::copy(&mut member, &mut std::io::sink()).is_ok();
+    whole && member.into_inner().is_empty() && matches!(bytes, [_, _, 8, 0, 0, 0, 0, 0, _, 255, ..])
 }
 
 /// Compresses with a header that says nothing of this machine: no name, time 0, system 255.

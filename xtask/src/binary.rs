@@ -1,6 +1,7 @@
 //! What an executable file is, read from its bytes without running it. Reads only; judges nothing.
 
 use anyhow::{Context as _, ensure};
+use memchr::memmem;
 use object::elf::PT_LOAD;
 use object::macho::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
 use object::read::elf::ProgramHeader as _;
@@ -117,7 +118,7 @@ pub(crate) fn machine_path(bytes: &[u8], own: &[String]) -> Option<(usize, Strin
     ];
     let marks = MARKS.iter().copied().chain(own.iter().map(String::as_str));
     let found = marks
-        .filter_map(|mark| find(bytes, mark.as_bytes()))
+        .filter_map(|mark| memmem::find(bytes, mark.as_bytes()))
         .min()?;
     let printable = |byte: &&u8| byte.is_ascii_graphic();
     let text: Vec<u8> = bytes[found..]
@@ -127,19 +128,6 @@ pub(crate) fn machine_path(bytes: &[u8], own: &[String]) -> Option<(usize, Strin
         .copied()
         .collect();
     Some((found, String::from_utf8_lossy(&text).into_owned()))
-}
-
-fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = needle[0];
-    let mut from = 0;
-    // One byte first: `windows` compares slices, which is slow over megabytes in a dev build.
-    while let Some(at) = bytes[from..].iter().position(|byte| *byte == first) {
-        if bytes[from + at..].starts_with(needle) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 fn arch(file: &object::File<'_>) -> Option<Arch> {

@@ -1,11 +1,13 @@
 //! S1 to S14: digests, sizes, media types and documents of a layout.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::bufread::GzDecoder;
 
-use crate::archive::gunzip;
+use crate::archive::{self, gunzip};
 use crate::check::Findings;
 use crate::check::walk::{Image, Tree};
 use crate::digest::Sha256;
@@ -264,27 +266,22 @@ fn check_layer(name: &str, layer: &Descriptor, bytes: &[u8], findings: &mut Find
     }
 }
 
-/// RFC 1952: the header's flags, time and system, and where the one member ends.
 fn check_gzip(name: &str, bytes: &[u8], findings: &mut Findings) {
-    match bytes {
-        [_, _, 8, 0, 0, 0, 0, 0, _, 255, ..] => {}
-        _ => findings.add(
-            "S10",
-            name,
-            "the gzip header has a name, a time or a system",
-        ),
-    }
-    let mut member = flate2::bufread::GzDecoder::new(bytes);
-    let read = std::io::copy(&mut member, &mut std::io::sink());
-    let rest = member.into_inner();
-    match read {
-        Ok(_) if rest.is_empty() => {}
-        Ok(_) if gunzip(bytes).is_ok() => findings.add("S10", name, "more than one gzip member"),
+    match gunzip(bytes) {
+        Ok(_) if archive::is_plain_gzip(bytes) => {}
         Ok(_) => findings.add(
             "S10",
             name,
-            format!("{} bytes behind the gzip member", rest.len()),
+            "more than one gzip member, or a header with a name, a time or a system",
         ),
-        Err(error) => findings.add("S8", name, format!("it does not decompress: {error}")),
+        // The one member may be whole, and followed by something that is not gzip.
+        Err(_) if GzDecoder::new(bytes).read_to_end(&mut Vec::new()).is_ok() => {
+            findings.add(
+                "S10",
+                name,
+                "something that is not gzip behind the gzip member",
+            );
+        }
+        Err(error) => findings.add("S8", name, format!("it does not decompress: {error:#}")),
     }
 }

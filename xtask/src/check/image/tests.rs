@@ -244,6 +244,7 @@ fn mutants() -> Vec<(&'static str, Layout, &'static [&'static str])> {
         ("S9", parts(|it| it.layers[amd64][1].media_type.push('x')), &["S9"]),
         ("S10", parts(|it| it.repack(amd64, gzip_with_time)), &["S10"]),
         ("S10", parts(|it| it.repack(amd64, gzip_in_two_members)), &["S10"]),
+        ("S10", parts(|it| it.repack(amd64, |tar| [gzip(tar).unwrap(), b"tail".to_vec()].concat())), &["S10"]),
         ("S11", with_index(|it| it.replacen(":2,", ": 2,", 1)), &["S11"]),
         ("S11", with_index(|it| it.replacen('{', "{\"schemaVersion\":2,", 1)), &["S11", "S12"]),
         ("S12", raw(|it| it.add_blob(b"orphan".to_vec())), &["S12"]),
