@@ -1,4 +1,4 @@
-//! The few requests of the distribution API that a push needs (distribution-spec, "Pushing").
+//! The few requests of the distribution API that pushing and fetching an image take (distribution-spec).
 //!
 //! Plain HTTP on loopback, TLS everywhere else; no redirects, so that nothing is sent elsewhere.
 
