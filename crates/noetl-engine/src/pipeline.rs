@@ -1,0 +1,425 @@
+//! The worker's side: runs the tasks of a command, one after the other, and gives its outcome.
+
+use std::time::{Duration, Instant};
+
+use minijinja::Value;
+use serde_json::{Map, Value as Json};
+
+use crate::execution::{Command, Outcome};
+use crate::playbook::{Assignment, Rule, RuleAction, Scope as Variables, Task, ToolKind};
+use crate::template::{self, Scope, StepResult, Style, from_json, to_json};
+use crate::tool::{self, Call, Failure, Host};
+
+/// How often the rules of one pipeline may jump: a bound on pipelines that go round for ever.
+const MAX_JUMPS: u32 = 10_000;
+/// The longest text of a credential that is too common to blank out wherever it occurs.
+const MIN_SECRET: usize = 6;
+
+/// Runs a command to its outcome. Dropping the future stops what runs.
+pub async fn run(command: &Command, host: &dyn Host) -> Outcome {
+    let begun = Instant::now();
+    let mut run = Run {
+        command,
+        host,
+        scope: scope(command),
+        outcome: Outcome::default(),
+        secrets: Vec::new(),
+    };
+    if let Err(failure) = run.keychain().await {
+        run.outcome.error = Some(failure);
+    } else {
+        run.tasks().await;
+    }
+    let mut outcome = run.outcome;
+    if !run.secrets.is_empty() {
+        redact(&mut outcome, &run.secrets);
+    }
+    outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    outcome
+}
+
+/// The names of a command's context, results of steps wrapped as such.
+fn scope(command: &Command) -> Scope {
+    let mut scope = Scope::new();
+    for (name, value) in &command.context {
+        let value = from_json(value);
+        let value = match command.results.get(name) {
+            Some(tasks) => StepResult::wrap(value, from_json(tasks)),
+            None => value,
+        };
+        scope.insert(name.clone(), value);
+    }
+    let args = from_json(&Json::Object(command.args.clone()));
+    scope.insert("args".to_owned(), args.clone());
+    scope.insert("input".to_owned(), args);
+    for (name, value) in &command.args {
+        scope.entry(name.clone()).or_insert_with(|| from_json(value));
+    }
+    scope
+}
+
+struct Run<'a> {
+    command: &'a Command,
+    host: &'a dyn Host,
+    scope: Scope,
+    outcome: Outcome,
+    /// Texts that must not leave in an outcome.
+    secrets: Vec<String>,
+}
+
+impl Run<'_> {
+    /// `keychain.NAME`, for pipelines that ask for it.
+    async fn keychain(&mut self) -> Result<(), Failure> {
+        let tasks = &self.command.tasks;
+        let mut roots = tasks.iter().flat_map(Task::fields).flat_map(|field| field.roots());
+        if !roots.any(|root| root == "keychain") {
+            return Ok(());
+        }
+        let mut keychain = Map::new();
+        for (name, credential) in &self.command.keychain {
+            let Some(found) = self.host.credential(credential).await? else {
+                return Err(Failure::new("auth", format!("there is no credential `{credential}`, which keychain.{name} stands for"))
+                    .help("register it with `noetl register credential --file FILE`"));
+            };
+            self.keep_secret(&Json::Object(found.data.clone()));
+            keychain.insert(name.clone(), Json::Object(found.data));
+        }
+        self.scope.insert("keychain".to_owned(), from_json(&Json::Object(keychain)));
+        Ok(())
+    }
+
+    fn keep_secret(&mut self, value: &Json) {
+        match value {
+            Json::String(text) if text.len() >= MIN_SECRET => self.secrets.push(text.clone()),
+            Json::Array(items) => items.iter().for_each(|item| self.keep_secret(item)),
+            Json::Object(entries) => entries.values().for_each(|item| self.keep_secret(item)),
+            _ => {}
+        }
+    }
+
+    async fn tasks(&mut self) {
+        let tasks = &self.command.tasks;
+        let (mut at, mut jumps) = (0, 0);
+        while let Some(task) = tasks.get(at) {
+            let (outcome, verdict) = self.task(at, task).await;
+            let failed = outcome.error.is_some();
+            if tasks.len() > 1 && !failed {
+                self.outcome.tasks.insert(task.name.clone(), outcome.result.clone());
+            }
+            if !failed {
+                let value = StepResult::wrap(from_json(&outcome.result), Value::UNDEFINED);
+                self.scope.insert("_prev".to_owned(), value.clone());
+                self.scope.insert(task.name.clone(), value);
+            }
+            self.outcome.result = outcome.result.clone();
+            self.outcome.error = None;
+            match verdict {
+                Verdict::Continue => at += 1,
+                Verdict::Break => return,
+                Verdict::Fail => {
+                    let failure = outcome.error.unwrap_or_else(|| {
+                        Failure {
+                            result: Some(outcome.result.clone()),
+                            ..Failure::new("policy", format!("a rule of task `{}` ended the step as a failure", task.name))
+                        }
+                        .at(&task.config.place)
+                    });
+                    self.outcome.error = Some(failure);
+                    return;
+                }
+                Verdict::Jump(to) => {
+                    jumps += 1;
+                    let target = tasks.iter().position(|task| task.name == to);
+                    match target.filter(|_| jumps <= MAX_JUMPS) {
+                        Some(target) => at = target,
+                        None => {
+                            let failure = Failure::new("limit", format!("the pipeline jumped {MAX_JUMPS} times without an end"));
+                            self.outcome.error = Some(failure.at(&task.config.place));
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One task with its retries, and what its rules make of the last attempt.
+    async fn task(&mut self, at: usize, task: &Task) -> (Outcome, Verdict) {
+        let mut attempt = 1;
+        loop {
+            self.scope.insert("_task".to_owned(), Value::from(task.name.as_str()));
+            self.scope.insert("_attempt".to_owned(), Value::from(attempt));
+            let begun = Instant::now();
+            let called = self.call(at, task).await;
+            let mut outcome = match called {
+                Ok(result) => Outcome { result, ..Outcome::default() },
+                Err(failure) => Outcome::failed(failure),
+            };
+            outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let verdict = match self.verdict(task, &outcome, attempt) {
+                Ok(verdict) => verdict,
+                Err(failure) => return (Outcome::failed(failure), Verdict::Fail),
+            };
+            match verdict {
+                Ok(verdict) => return (outcome, verdict),
+                Err(delay) => {
+                    let asked = outcome.error.as_ref().and_then(|failure| failure.retry_after);
+                    let delay = delay.max(asked.unwrap_or(0.0)).clamp(0.0, 3600.0);
+                    tokio::time::sleep(Duration::from_secs_f64(delay)).await;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// What happens after an attempt; the error is the seconds to wait before another.
+    fn verdict(&mut self, task: &Task, outcome: &Outcome, attempt: u32) -> Result<Result<Verdict, f64>, Failure> {
+        let failed = outcome.error.is_some();
+        if let Some(retry) = &task.retry
+            && failed
+            && attempt < retry.attempts
+        {
+            return Ok(Err(retry.delay_after(attempt)));
+        }
+        let Some(rule) = self.matching(&task.rules, outcome, attempt)? else {
+            // Rules that are silent let the pipeline go on; without any, a failure is one.
+            let fails = failed && task.rules.is_empty();
+            return Ok(Ok(if fails { Verdict::Fail } else { Verdict::Continue }));
+        };
+        self.assign(&rule.set, outcome, attempt)?;
+        Ok(match &rule.action {
+            RuleAction::Retry(retry) if attempt < retry.attempts => Err(retry.delay_after(attempt)),
+            RuleAction::Retry(_) if failed => Ok(Verdict::Fail),
+            RuleAction::Retry(_) | RuleAction::Continue => Ok(Verdict::Continue),
+            RuleAction::Jump { to } => Ok(Verdict::Jump(to.clone())),
+            RuleAction::Break => Ok(Verdict::Break),
+            RuleAction::Fail => Ok(Verdict::Fail),
+        })
+    }
+
+    fn matching<'r>(&self, rules: &'r [Rule], outcome: &Outcome, attempt: u32) -> Result<Option<&'r Rule>, Failure> {
+        let scope = self.after(outcome, attempt);
+        for rule in rules {
+            let holds = match &rule.when {
+                None => true,
+                Some(when) => template::holds(when, &scope)?,
+            };
+            if holds {
+                return Ok(Some(rule));
+            }
+        }
+        Ok(None)
+    }
+
+    fn after(&self, outcome: &Outcome, attempt: u32) -> Scope {
+        let mut scope = self.scope.clone();
+        let whole = crate::execution::outcome_value(outcome, attempt);
+        scope.insert("outcome".to_owned(), whole.clone());
+        scope.insert("output".to_owned(), whole);
+        if outcome.error.is_none() {
+            let result = StepResult::wrap(from_json(&outcome.result), Value::UNDEFINED);
+            scope.insert("result".to_owned(), result.clone());
+            scope.insert("response".to_owned(), result);
+        }
+        let error = outcome.error.as_ref().map(crate::execution::error_value);
+        scope.insert("error".to_owned(), error.unwrap_or_else(|| Value::from(())));
+        scope
+    }
+
+    fn assign(&mut self, assignments: &[Assignment], outcome: &Outcome, attempt: u32) -> Result<(), Failure> {
+        for assignment in assignments {
+            let scope = self.after(outcome, attempt);
+            let json = to_json(&template::value(&assignment.field, &scope)?);
+            let name = assignment.field.name.clone();
+            let (variables, above) = match assignment.scope {
+                Variables::Ctx => (&mut self.outcome.ctx, "ctx"),
+                Variables::Iter => (&mut self.outcome.iter, "iter"),
+            };
+            variables.insert(name.clone(), json.clone());
+            // The rest of the pipeline sees it at once.
+            let mut all = match self.scope.get(above).map(to_json) {
+                Some(Json::Object(all)) => all,
+                _ => Map::new(),
+            };
+            all.insert(name.clone(), json.clone());
+            self.scope.insert(above.to_owned(), from_json(&Json::Object(all)));
+            self.scope.insert(name, from_json(&json));
+        }
+        Ok(())
+    }
+
+    /// One attempt: templates, then the tool.
+    async fn call(&mut self, at: usize, task: &Task) -> Result<Json, Failure> {
+        let mut args = self.command.args.clone();
+        let mut scope = self.scope.clone();
+        for field in &task.args {
+            let value = template::render(field, &scope, Style::Json)?;
+            crate::execution::spread(&mut args, &field.name, value);
+        }
+        for (name, value) in &args {
+            scope.insert(name.clone(), from_json(value));
+        }
+        let all = from_json(&Json::Object(args.clone()));
+        scope.entry("data".to_owned()).or_insert_with(|| all.clone());
+        scope.insert("args".to_owned(), all.clone());
+        scope.insert("input".to_owned(), all);
+        let style = if task.kind == ToolKind::Python { Style::Python } else { Style::Json };
+        let Json::Object(mut config) = template::render(&task.config, &scope, style)? else {
+            return Err(Failure::new("config", "the tool's fields are no mapping").at(&task.config.place));
+        };
+        if at == 0 {
+            for (name, value) in &self.command.overrides {
+                override_field(&mut config, name, value);
+            }
+        }
+        let mut context = self.command.context.clone();
+        context.insert("task_key".to_owned(), format!("{}/{at}", self.command.id).into());
+        let call = Call {
+            kind: task.kind,
+            config: &config,
+            args: &args,
+            context: &context,
+            timeout: task.timeout.map(Duration::from_secs_f64),
+            place: &task.config.place,
+        };
+        let keeper = KeepsSecrets {
+            host: self.host,
+            seen: std::sync::Mutex::new(Vec::new()),
+        };
+        let result = tool::run(&call, &keeper).await;
+        for secret in keeper.seen.into_inner().unwrap_or_default() {
+            self.keep_secret(&secret);
+        }
+        result.and_then(|result| reported_error(result, task))
+    }
+}
+
+/// A result that says `status: error` is a failure, whoever gave it.
+fn reported_error(result: Json, task: &Task) -> Result<Json, Failure> {
+    if result.get("status").and_then(Json::as_str) != Some("error") {
+        return Ok(result);
+    }
+    let text = |key: &str| result.get(key).and_then(Json::as_str).map(str::to_owned);
+    let message = text("message").or_else(|| text("error")).unwrap_or_else(|| "the result says `status: error`".to_owned());
+    Err(Failure {
+        result: Some(result),
+        ..Failure::new("reported", message)
+    }
+    .at(&task.config.place))
+}
+
+/// What follows a task.
+enum Verdict {
+    Continue,
+    Break,
+    Fail,
+    Jump(String),
+}
+
+/// Mappings such as `params` merge; everything else is replaced.
+fn override_field(config: &mut Map<String, Json>, name: &str, value: &Json) {
+    match (config.get_mut(name), value) {
+        (Some(Json::Object(known)), Json::Object(given)) => known.extend(given.clone()),
+        _ => {
+            config.insert(name.to_owned(), value.clone());
+        }
+    }
+}
+
+/// The parameters of a `def main(…)` in a task's code, those with defaults and stars left out.
+pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
+    let Some(code) = task.config.value.get("code").and_then(Json::as_str) else {
+        return Vec::new();
+    };
+    let Some(start) = code.find("def main(") else {
+        return Vec::new();
+    };
+    let signature = &code[start + "def main(".len()..];
+    let (mut depth, mut end) = (0_i32, signature.len());
+    for (at, character) in signature.char_indices() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' if depth == 0 => {
+                end = at;
+                break;
+            }
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    signature[..end]
+        .split(',')
+        .filter(|parameter| !parameter.contains('='))
+        .map(|parameter| parameter.split(':').next().unwrap_or_default().trim().to_owned())
+        .filter(|name| !name.is_empty() && !name.starts_with(['*', '/']))
+        .filter(|name| name.chars().all(|character| character == '_' || character.is_alphanumeric()))
+        .collect()
+}
+
+/// A host that remembers which credentials a tool was given.
+struct KeepsSecrets<'a> {
+    host: &'a dyn Host,
+    seen: std::sync::Mutex<Vec<Json>>,
+}
+
+impl Host for KeepsSecrets<'_> {
+    fn credential<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> tool::BoxFuture<'a, Result<Option<tool::Credential>, Failure>> {
+        Box::pin(async move {
+            let found = self.host.credential(name).await?;
+            if let (Some(found), Ok(mut seen)) = (&found, self.seen.lock()) {
+                let secret = found.data.iter().filter(|(key, _)| is_secret(key));
+                seen.extend(secret.map(|(_, value)| value.clone()));
+            }
+            Ok(found)
+        })
+    }
+
+    fn playbook<'a>(&'a self, call: tool::SubPlaybook) -> tool::BoxFuture<'a, Result<Json, Failure>> {
+        self.host.playbook(call)
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        self.host.environment(name)
+    }
+
+    fn line(&self, place: &crate::problem::Place, stream: tool::Stream, line: &str) {
+        self.host.line(place, stream, line);
+    }
+
+    fn machine(&self) -> &tool::Machine {
+        self.host.machine()
+    }
+}
+
+/// Which fields of a credential are secret: all but those that say where and who.
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let open = ["host", "port", "user", "username", "name", "database", "dbname", "schema", "sslmode", "header", "type"];
+    !open.iter().any(|open| key == *open || key == format!("db_{open}"))
+}
+
+/// Blanks secrets out of everything that an outcome says.
+fn redact(outcome: &mut Outcome, secrets: &[String]) {
+    fn blank(value: &mut Json, secrets: &[String]) {
+        match value {
+            Json::String(text) => {
+                for secret in secrets {
+                    if text.contains(secret.as_str()) {
+                        *text = text.replace(secret.as_str(), "***");
+                    }
+                }
+            }
+            Json::Array(items) => items.iter_mut().for_each(|item| blank(item, secrets)),
+            Json::Object(entries) => entries.values_mut().for_each(|item| blank(item, secrets)),
+            _ => {}
+        }
+    }
+    let Ok(mut json) = serde_json::to_value(&*outcome) else { return };
+    blank(&mut json, secrets);
+    if let Ok(clean) = serde_json::from_value(json) {
+        *outcome = clean;
+    }
+}

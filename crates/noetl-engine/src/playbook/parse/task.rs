@@ -1,0 +1,300 @@
+//! `tool`: one call, a list of calls, or a mapping of names to calls.
+
+use serde_json::{Map, Value as Json};
+
+use super::super::{Backoff, Field, Retry, Rule, RuleAction, Task, ToolKind};
+use super::Reader;
+use super::field::join;
+use super::route::WHEN;
+use crate::problem::Place;
+use crate::yaml::{Kind, Node};
+
+/// Keys of a tool that are ours, not the tool's.
+const OURS: [&str; 8] = ["name", "kind", "args", "input", "with", "spec", "retry", "output_select"];
+/// Keys of a tool that older playbooks wrote beside it, on the step.
+const STEP_LEVEL: [&str; 18] = [
+    "auth", "query", "command", "commands", "code", "url", "endpoint", "method", "headers", "params",
+    "parameters", "script", "path", "return_step", "database", "cmds", "payload", "timeout",
+];
+
+impl Reader<'_> {
+    /// The pipeline of a step; empty when it only routes.
+    pub(super) fn tasks(&mut self, step: &Node) -> Vec<Task> {
+        let Some(tool) = step.get("tool") else {
+            return Vec::new();
+        };
+        let name = step.get("step").and_then(Node::as_str).unwrap_or("task");
+        let mut tasks = Vec::new();
+        match &tool.kind {
+            Kind::Sequence(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = format!("tool[{index}]");
+                    self.labelled(item, &path, &format!("task_{index}"), None, &mut tasks);
+                }
+            }
+            _ => self.labelled(tool, "tool", name, Some(step), &mut tasks),
+        }
+        for index in 1..tasks.len() {
+            let name = tasks[index].name.clone();
+            if tasks[..index].iter().any(|task| task.name == name) {
+                let place = tasks[index].config.place.clone();
+                self.fail(place, format!("two tasks of this pipeline are called `{name}`"), None);
+            }
+        }
+        for (task, rule) in tasks.iter().flat_map(|task| task.rules.iter().map(move |rule| (task, rule))) {
+            if let RuleAction::Jump { to } = &rule.action
+                && !tasks.iter().any(|task| task.name == *to)
+            {
+                let place = task.config.place.clone();
+                self.problems.push(crate::problem::Problem {
+                    severity: crate::problem::Severity::Error,
+                    place,
+                    message: format!("a rule jumps to `{to}`, which is no task of this pipeline"),
+                    help: None,
+                });
+            }
+        }
+        tasks
+    }
+
+    /// `{kind: …}`, or `{label: {kind: …}, …}`.
+    fn labelled(&mut self, node: &Node, path: &str, name: &str, step: Option<&Node>, tasks: &mut Vec<Task>) {
+        let labels = node.get("kind").is_none()
+            && !node.entries().is_empty()
+            && node.entries().iter().all(|entry| entry.value.get("kind").is_some());
+        if labels {
+            for entry in node.entries() {
+                tasks.extend(self.task(&entry.value, &join(path, &entry.key), &entry.key, None));
+            }
+            return;
+        }
+        let name = node.get("name").and_then(Node::as_str).filter(|_| step.is_none()).unwrap_or(name);
+        tasks.extend(self.task(node, path, name, step));
+    }
+
+    /// One call. `outer` is the step or sink whose own keys belong to a tool written as a bare name.
+    pub(super) fn task(&mut self, node: &Node, path: &str, name: &str, outer: Option<&Node>) -> Option<Task> {
+        let kind_name = match &node.kind {
+            Kind::String(kind) => kind.clone(),
+            Kind::Mapping(_) => match self.text(node, "kind", &join(path, "kind")) {
+                Some(kind) => kind,
+                None => {
+                    let place = self.place(node, path);
+                    self.fail(place, "the tool has no kind", Some("add `kind: shell`, or another tool"));
+                    return None;
+                }
+            },
+            _ => {
+                let place = self.place(node, path);
+                self.fail(place, format!("a tool is a mapping, and this is {}", node.noun()), None);
+                return None;
+            }
+        };
+        if kind_name == "workbook" {
+            return self.from_workbook(node, path, name);
+        }
+        let kind_place = self.place(node.get("kind").unwrap_or(node), &join(path, "kind"));
+        let Some(kind) = ToolKind::from_name(&kind_name) else {
+            self.unsupported(kind_place, &kind_name, "tool");
+            return None;
+        };
+        let mut config = self.config(node, path, outer);
+        if let (ToolKind::Secrets, Some(secret)) = (kind, node.get("name"))
+            && let Some(fields) = config.value.as_object_mut()
+        {
+            fields.insert("name".to_owned(), secret.to_json());
+            config.find_roots();
+        }
+        self.required(kind, &config, path);
+        let spec = node.get("spec");
+        let mut args = self.arguments(node, &["args", "input", "with"], path);
+        if let Some(spec) = spec {
+            args.extend(self.arguments(spec, &["args", "input"], &join(path, "spec")));
+        }
+        if kind != ToolKind::Playbook && matches!(node.kind, Kind::String(_)) && let Some(outer) = outer
+            && outer.get("step").is_none()
+        {
+            args.extend(self.arguments(outer, &["args", "input"], path));
+        }
+        let policy = spec.and_then(|spec| spec.get("policy"));
+        let timeout = [node.get("timeout"), spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s")))];
+        let timeout = timeout.into_iter().flatten().find_map(|node| node.to_json().as_f64());
+        Some(Task {
+            name: name.to_owned(),
+            kind,
+            args,
+            rules: policy.map_or_else(Vec::new, |policy| self.rules(policy, &join(path, "spec.policy"))),
+            retry: node
+                .get("retry")
+                .filter(|retry| !matches!(retry.kind, Kind::Bool(false)))
+                .map(|retry| self.retry(retry, &join(path, "retry"), 3, 1.0)),
+            timeout: timeout.filter(|seconds| seconds.is_finite() && *seconds > 0.0),
+            config,
+        })
+    }
+
+    /// The error for a kind that does not run here.
+    pub(super) fn unsupported(&mut self, place: Place, kind: &str, noun: &str) {
+        match ToolKind::unsupported(kind) {
+            Some(need) => {
+                let message = format!("{noun} kind `{kind}` needs {need}");
+                let message = if need.contains(';') { message } else { format!("{message}, which is not part of NoETL") };
+                self.fail(place, message, None);
+            }
+            None => {
+                let known = ToolKind::ALL.map(ToolKind::name).join(", ");
+                let help = format!("the kinds are {known}");
+                self.fail(place, format!("there is no {noun} kind `{kind}`"), Some(&help));
+            }
+        }
+    }
+
+    fn from_workbook(&mut self, node: &Node, path: &str, name: &str) -> Option<Task> {
+        let wanted = ["task", "name"].iter().find_map(|key| node.get(key).and_then(Node::as_str));
+        let Some(mut task) = wanted.and_then(|wanted| self.workbook.get(wanted)).cloned() else {
+            let place = self.place(node, path);
+            let message = match wanted {
+                Some(wanted) => format!("the workbook has no `{wanted}`"),
+                None => "a workbook tool needs the name of a workbook entry".to_owned(),
+            };
+            self.fail(place, message, None);
+            return None;
+        };
+        for given in self.arguments(node, &["args", "input", "with"], path) {
+            task.args.retain(|known| known.name != given.name);
+            task.args.push(given);
+        }
+        name.clone_into(&mut task.name);
+        Some(task)
+    }
+
+    /// The tool's own fields, wherever they were written.
+    fn config(&mut self, node: &Node, path: &str, outer: Option<&Node>) -> Field {
+        let mut config = self.field("tool", node, path);
+        let mut fields = match std::mem::take(&mut config.value) {
+            Json::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        fields.retain(|key, _| !OURS.contains(&key.as_str()));
+        let mut add = |reader: &mut Self, from: &Node, keys: &dyn Fn(&str) -> bool, path: &str| {
+            for entry in from.entries() {
+                if keys(&entry.key) && !fields.contains_key(&entry.key) {
+                    let field = reader.field(&entry.key, &entry.value, &join(path, &entry.key));
+                    config.lines.insert(entry.key.clone(), field.place.line);
+                    for (below, line) in field.lines {
+                        let separator = if below.starts_with('[') { "" } else { "." };
+                        config.lines.insert(format!("{}{separator}{below}", entry.key), line);
+                    }
+                    fields.insert(entry.key.clone(), field.value);
+                }
+            }
+        };
+        if let Some(spec) = node.get("spec") {
+            let ours = |key: &str| !["policy", "timeout", "timeout_s", "args", "input"].contains(&key);
+            add(self, spec, &ours, &join(path, "spec"));
+        }
+        if let Some(outer) = outer {
+            let bare = matches!(node.kind, Kind::String(_));
+            let sink = outer.get("step").is_none();
+            let wanted = |key: &str| {
+                STEP_LEVEL.contains(&key) || (bare && sink && !["tool", "args", "input"].contains(&key))
+            };
+            add(self, outer, &wanted, "");
+        }
+        config.value = Json::Object(fields);
+        config.find_roots();
+        config
+    }
+
+    /// A tool without the field it lives by fails before anything runs.
+    fn required(&mut self, kind: ToolKind, config: &Field, path: &str) {
+        let any: &[&str] = match kind {
+            ToolKind::Noop | ToolKind::Sink => return,
+            ToolKind::Shell => &["cmds", "cmd", "command", "commands", "script", "code", "run"],
+            ToolKind::Http => &["url", "endpoint"],
+            ToolKind::Python => &["code", "code_b64", "script"],
+            ToolKind::Playbook => &["path"],
+            ToolKind::Postgres | ToolKind::Sqlite | ToolKind::Duckdb => {
+                &["query", "command", "commands", "sql", "statement", "script"]
+            }
+            ToolKind::Secrets => &["name", "key"],
+        };
+        if any.iter().any(|key| config.value.get(key).is_some()) {
+            return;
+        }
+        let mut place = config.place.clone();
+        place.field = Some(join(path, any[0]));
+        self.fail(place, format!("the {} tool has no `{}`", kind.name(), any[0]), None);
+    }
+
+    fn rules(&mut self, policy: &Node, path: &str) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for (index, node) in self.list(policy, "rules", &join(path, "rules")).iter().enumerate() {
+            let path = format!("{path}.rules[{index}]");
+            let when = self.condition(node, &WHEN, &path);
+            let body = node.get("else").unwrap_or(node);
+            let then = body.get("then").or_else(|| node.get("then")).unwrap_or(body);
+            let action = match self.text(then, "do", &path).as_deref() {
+                Some("continue") | None => RuleAction::Continue,
+                Some("break") => RuleAction::Break,
+                Some("fail") => RuleAction::Fail,
+                Some("retry") => RuleAction::Retry(self.retry(then, &path, 3, 1.0)),
+                Some("jump") => match self.text(then, "to", &path) {
+                    Some(to) => RuleAction::Jump { to },
+                    None => {
+                        let place = self.place(then, &path);
+                        self.fail(place, "`do: jump` does not say where `to`", None);
+                        RuleAction::Fail
+                    }
+                },
+                Some(other) => {
+                    let place = self.place(then, &join(&path, "do"));
+                    let message = format!("`do: {other}` is none of continue, retry, jump, break and fail");
+                    self.fail(place, message, None);
+                    RuleAction::Fail
+                }
+            };
+            let set = self.assignments(then, &path);
+            rules.push(Rule { when, action, set });
+        }
+        rules
+    }
+
+    /// How often and how soon, in each of the spellings.
+    pub(super) fn retry(&mut self, node: &Node, path: &str, attempts: u32, delay: f64) -> Retry {
+        let number = |key: &str| node.get(key).and_then(|node| node.to_json().as_f64());
+        let first = |keys: &[&str]| keys.iter().find_map(|key| number(key));
+        let whole = match &node.kind {
+            Kind::Number(number) => number.as_f64(),
+            _ => first(&["max_attempts", "attempts"]).or_else(|| number("max_retries").map(|retries| retries + 1.0)),
+        };
+        let delay = first(&["delay", "initial_delay"]).unwrap_or(delay);
+        let named = node.get("backoff").and_then(Node::as_str);
+        let backoff = match (named, first(&["backoff_multiplier", "multiplier"])) {
+            (_, Some(factor)) => Backoff::Factor(factor),
+            (Some("none" | "fixed" | "constant"), None) => Backoff::None,
+            (None, None) => number("backoff").map_or(Backoff::None, Backoff::Factor),
+            (Some("linear"), None) => Backoff::Linear,
+            (Some("exponential"), None) => Backoff::Factor(2.0),
+            (Some(other), None) => {
+                let place = self.place(node, &join(path, "backoff"));
+                let message = format!("backoff `{other}` is none of none, linear and exponential");
+                self.fail(place, message, None);
+                Backoff::None
+            }
+        };
+        let sound = |value: f64| value.is_finite() && value >= 0.0;
+        let attempts = whole.unwrap_or(f64::from(attempts));
+        if !sound(attempts) || !sound(delay) {
+            let place = self.place(node, path);
+            self.fail(place, "attempts and delays are numbers from 0", None);
+        }
+        Retry {
+            // A count beyond any use saturates.
+            attempts: if attempts >= 1_000_000.0 { 1_000_000 } else { attempts.max(1.0) as u32 },
+            delay,
+            backoff,
+            max_delay: number("max_delay").filter(|value| sound(*value)).unwrap_or(300.0),
+        }
+    }
+}
