@@ -3,16 +3,22 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 
+use crate::access::{self, Gate};
 use crate::api;
+use crate::clock;
+use crate::start::{Keeping, Ready, StartError};
 use crate::ui::{self, UiSource};
 
 /// The port NoETL people know; also written into the build stamp and the image config.
@@ -32,6 +38,8 @@ pub struct Config {
     pub ui: UiSource,
     /// The build stamp, answered as it is at `/api/version`.
     pub build: serde_json::Value,
+    /// The store, the keys and the work.
+    pub keeping: Keeping,
 }
 
 /// Why the server could not start listening.
@@ -59,6 +67,9 @@ pub enum BindError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The address is free, and the server could not get ready.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// A server that listens but does not answer yet.
@@ -67,6 +78,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    ready: Ready,
 }
 
 impl Server {
@@ -80,11 +92,28 @@ impl Server {
             host: config.host.clone(),
             source,
         })?;
+        let ready = Ready::new(&config.keeping, address).await?;
+        let state = api::Server {
+            runs: Arc::clone(&ready.runs),
+            build: Arc::new(config.build),
+            name: config.keeping.name,
+            data_dir: config.keeping.data_dir,
+            started_at: clock::now_ms(),
+            token: ready.token.clone(),
+            requests: Arc::default(),
+        };
+        let gate = Arc::new(Gate::new(address, ready.token.clone()));
         Ok(Self {
             listener,
             address,
-            router: router(config.ui, config.build),
+            router: router(config.ui, state, gate),
+            ready,
         })
+    }
+
+    /// Where the token lies that callers from elsewhere need, when nobody gave one.
+    pub fn token_file(&self) -> Option<&Path> {
+        self.ready.token_file.as_deref()
     }
 
     /// The address in use, with the real port where 0 was asked for.
@@ -97,8 +126,10 @@ impl Server {
     /// # Errors
     /// What the listener reported.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        self.ready.begin();
         let (stopping, stopped) = oneshot::channel::<Infallible>();
-        let graceful = axum::serve(self.listener, self.router).with_graceful_shutdown(async move {
+        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let graceful = axum::serve(self.listener, service).with_graceful_shutdown(async move {
             stop.await;
             drop(stopping);
         });
@@ -108,10 +139,12 @@ impl Server {
                 tokio::time::sleep(GRACE).await;
             }
         };
-        tokio::select! {
+        let result = tokio::select! {
             result = async { graceful.await } => result,
             () = overdue => Ok(()),
-        }
+        };
+        self.ready.end().await;
+        result
     }
 }
 
@@ -141,14 +174,17 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
     Err(failure)
 }
 
-fn router(ui: UiSource, build: serde_json::Value) -> Router {
-    api::router(build)
+fn router(ui: UiSource, state: api::Server, gate: Arc<Gate>) -> Router {
+    let requests = Arc::clone(&state.requests);
+    api::router(state)
         .merge(ui::router(ui))
-        .layer(middleware::from_fn(log_request))
+        .layer(middleware::from_fn_with_state(gate, access::guard))
+        .layer(middleware::from_fn_with_state(requests, log_request))
 }
 
 /// One line for each request, under `NOETL_DEBUG`.
-async fn log_request(request: Request, next: Next) -> Response {
+async fn log_request(State(requests): State<Arc<AtomicU64>>, request: Request, next: Next) -> Response {
+    requests.fetch_add(1, Ordering::Relaxed);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
     tracing::debug!(%method, path, status = response.status().as_u16());

@@ -293,6 +293,11 @@ impl Machine {
         variables
     }
 
+    /// Sets variables from outside.
+    pub fn set_variables(&mut self, variables: &Map<String, Json>) {
+        self.ctx.extend(variables.iter().map(|(name, value)| (name.clone(), from_json(value))));
+    }
+
     /// The playbook.
     pub fn playbook(&self) -> &Arc<Playbook> {
         &self.playbook

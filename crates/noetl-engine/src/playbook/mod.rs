@@ -335,6 +335,14 @@ impl Playbook {
         validate::problems(self, payload)
     }
 
+    /// A YAML or JSON text as JSON, if it is a mapping.
+    pub fn document(text: &str) -> Option<Map<String, Json>> {
+        match crate::yaml::parse(text).ok()?.root.to_json() {
+            Json::Object(document) => Some(document),
+            _ => None,
+        }
+    }
+
     /// The step of that name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)

@@ -152,6 +152,15 @@ pub(crate) fn render(field: &Field, scope: &Scope, style: Style) -> Result<Json,
     renderer.json(&field.value, "")
 }
 
+/// Evaluates every template in a value that stands in no playbook.
+///
+/// # Errors
+/// A failure of kind `template`.
+pub fn render_value(value: &Json, names: &serde_json::Map<String, Json>) -> Result<Json, Failure> {
+    let scope = names.iter().map(|(name, value)| (name.clone(), from_json(value))).collect();
+    render(&Field::plain("template", value.clone()), &scope, Style::Json)
+}
+
 /// Evaluates a field that is one template, and keeps objects as they are.
 ///
 /// # Errors

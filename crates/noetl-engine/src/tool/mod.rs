@@ -3,14 +3,19 @@
 //! A tool gets plain JSON and gives plain JSON or a [`Failure`]. It knows nothing of steps, events or
 //! retries. Dropping its future stops it, children included.
 
+mod credential;
 mod duckdb;
 mod http;
 mod postgres;
+mod process;
 mod python;
 mod secrets;
 mod shell;
 mod sink;
+mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
@@ -29,7 +34,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One attempt of a task, rendered.
 #[derive(Debug, Clone)]
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     /// Which tool.
     pub kind: ToolKind,
     /// The tool's fields, such as `url` or `cmds`.
@@ -212,7 +217,10 @@ impl Machine {
 /// What tools ask of the program around them.
 pub trait Host: Send + Sync {
     /// The credential of that name, if there is one.
-    fn credential<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Credential>, Failure>>;
+    fn credential<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Credential>, Failure>>;
     /// Runs another playbook to its end and gives its result.
     fn playbook<'a>(&'a self, call: SubPlaybook) -> BoxFuture<'a, Result<Json, Failure>>;
     /// An environment variable that a `secrets` step asks for; hosts that share their machine say no.
@@ -241,6 +249,23 @@ pub(crate) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
             }),
     };
     outcome.map_err(|failure| failure.at(call.place))
+}
+
+/// Runs SQL outside a playbook, with the fields that a `postgres` or `sqlite` tool takes.
+///
+/// # Errors
+/// The tool's failure.
+pub async fn run_sql(postgres: bool, config: &Map<String, Json>, host: &dyn Host) -> Result<Json, Failure> {
+    let nothing = Map::new();
+    let call = Call {
+        kind: if postgres { ToolKind::Postgres } else { ToolKind::Sqlite },
+        config,
+        args: &nothing,
+        context: &nothing,
+        timeout: Some(Duration::from_secs(120)),
+        place: &Place::default(),
+    };
+    run(&call, host).await
 }
 
 async fn dispatch(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {

@@ -1,4 +1,279 @@
-//! Soon.
-use serde_json::Value as Json;
+//! The `python` tool: code in a Python process of its own.
+
+use std::ffi::OsString;
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::process::{self, Finished, Job, OUTPUT_LIMIT};
 use super::{Call, Failure, Host};
-pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> { let _ = (call, host); Err(Failure::new("config", "unfinished")) }
+
+const RUNNER: &str = include_str!("runner.py");
+
+/// What Windows' stand-in for a missing Python exits with, after it has advertised the store.
+const STORE_STUB: i64 = 9009;
+
+/// The answer of the runner.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    result: Json,
+    error: Option<Raised>,
+    exit: Option<i64>,
+    message: Option<String>,
+}
+
+/// An exception of the step's code.
+#[derive(Debug, Deserialize)]
+struct Raised {
+    #[serde(rename = "type")]
+    kind: String,
+    message: String,
+    line: Option<u64>,
+    traceback: String,
+    module: Option<String>,
+}
+
+/// The code of a step and where it is from.
+#[derive(Debug)]
+struct Source {
+    code: String,
+    filename: String,
+    /// The folder of a script file, from which its imports are found as well.
+    folder: Option<String>,
+}
+
+/// Runs the step's code and gives what it returns.
+pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
+    let source = source(call, host).await?;
+    let folder = match tempfile::Builder::new().prefix("noetl-").tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return Err(no_answer_folder(&error, call, host).await),
+    };
+    let answer = folder.path().join("answer.json");
+    let request = json!({
+        "code": source.code,
+        "filename": source.filename,
+        "folder": source.folder,
+        "args": call.args,
+        "context": call.context,
+        "answer": answer.to_string_lossy(),
+    });
+    let job = Job {
+        arguments: ["-u", "-c", RUNNER].map(OsString::from).into(),
+        input: request.to_string().into_bytes(),
+        limit: OUTPUT_LIMIT,
+        audible: true,
+        ..Job::default()
+    };
+    let finished = interpret(job, call, host)
+        .await?
+        .ok_or_else(|| no_python(host))?;
+    match tokio::fs::read(&answer).await {
+        Ok(bytes) if finished.code() == 0 => judge(&bytes, finished),
+        _ => Err(Failure {
+            result: Some(json!({
+                "stdout": finished.stdout, "stderr": finished.stderr, "exit_code": finished.code(),
+            })),
+            ..died(&finished)
+        }),
+    }
+}
+
+fn died(finished: &Finished) -> Failure {
+    let failure = finished.failure();
+    Failure {
+        message: format!("Python {}", failure.message),
+        ..failure
+    }
+}
+
+fn judge(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
+    let answer: Answer = serde_json::from_slice(answer).map_err(|error| {
+        Failure::new(
+            "python",
+            format!("the step's result cannot be read as JSON: {error}"),
+        )
+    })?;
+    if let Some(raised) = answer.error {
+        return Err(raised.into_failure(finished.stdout));
+    }
+    let Some(code) = answer.exit else {
+        return Ok(answer.result);
+    };
+    let how = format!("the step's code exited with code {code}");
+    Err(Failure {
+        code: Some(Json::from(code)),
+        result: Some(json!({
+            "stdout": finished.stdout, "stderr": finished.stderr, "exit_code": code,
+        })),
+        ..Failure::new(
+            "exit",
+            answer
+                .message
+                .map_or_else(|| how.clone(), |text| format!("{how}: {text}")),
+        )
+    })
+}
+
+impl Raised {
+    fn into_failure(self, stdout: String) -> Failure {
+        let mut message = if self.message.is_empty() {
+            self.kind.clone()
+        } else {
+            format!("{}: {}", self.kind, self.message)
+        };
+        if let Some(line) = self.line {
+            message.push_str(&format!(" (line {line} of the step's code)"));
+        }
+        let failure = Failure {
+            code: Some(Json::from(self.kind)),
+            result: Some(json!({"traceback": self.traceback, "stdout": stdout})),
+            ..Failure::new("python", message)
+        };
+        match self.module {
+            // Packages rarely have the names of their inner modules.
+            Some(module) => failure.help(format!(
+                "pip install {}",
+                module.split('.').next().unwrap_or(&module)
+            )),
+            None => failure,
+        }
+    }
+}
+
+async fn source(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
+    let code = match (call.text("code"), call.text("code_b64")) {
+        (Some(code), _) => code,
+        (None, Some(encoded)) => decode(&encoded)?,
+        (None, None) => return script(call, host).await,
+    };
+    let step = call.place.step.as_deref().unwrap_or("python");
+    Ok(Source {
+        code,
+        filename: format!("<step {step}>"),
+        folder: None,
+    })
+}
+
+fn decode(encoded: &str) -> Result<String, Failure> {
+    let compact: String = encoded.split_whitespace().collect();
+    STANDARD
+        .decode(compact)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| Failure::new("config", "the field `code_b64` is not base64 of UTF-8 text"))
+}
+
+/// Code in a file: `script: {uri, source: {type: file}}`.
+async fn script(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
+    let script = match call.config.get("script") {
+        None | Some(Json::Null) => return Err(call.missing("code")),
+        Some(Json::Object(script)) => script,
+        Some(_) => {
+            return Err(Failure::new(
+                "config",
+                "the field `script` of a python tool must be a mapping with `uri`",
+            )
+            .help("write the code itself in the field `code`"));
+        }
+    };
+    let kind = script
+        .get("source")
+        .and_then(|source| source.get("type"))
+        .and_then(Json::as_str)
+        .unwrap_or("file");
+    if kind != "file" {
+        return Err(Failure::new(
+            "config",
+            format!("scripts from the source `{kind}` cannot be run"),
+        )
+        .help("put the script beside the playbook and use the source `file`"));
+    }
+    let uri = script
+        .get("uri")
+        .and_then(Json::as_str)
+        .ok_or_else(|| Failure::new("config", "the field `script` needs `uri`"))?;
+    let path = host
+        .machine()
+        .resolve(uri.strip_prefix("file://").unwrap_or(uri));
+    let code = tokio::fs::read_to_string(&path).await.map_err(|error| {
+        Failure::new(
+            "config",
+            format!("cannot read the script `{}`: {error}", path.display()),
+        )
+    })?;
+    Ok(Source {
+        code,
+        filename: path.to_string_lossy().into_owned(),
+        folder: path
+            .parent()
+            .map(|folder| folder.to_string_lossy().into_owned()),
+    })
+}
+
+/// Runs `job` with this machine's Python; none when it has none.
+pub(super) async fn interpret(
+    job: Job,
+    call: &Call<'_>,
+    host: &dyn Host,
+) -> Result<Option<Finished>, Failure> {
+    for program in interpreters(host) {
+        let job = Job {
+            program,
+            ..job.clone()
+        };
+        if let Some(finished) = process::run(job, call, host).await?
+            && !(cfg!(windows) && finished.code() == STORE_STUB)
+        {
+            return Ok(Some(finished));
+        }
+    }
+    Ok(None)
+}
+
+fn interpreters(host: &dyn Host) -> Vec<OsString> {
+    if let Some(python) = &host.machine().python {
+        return vec![python.clone().into_os_string()];
+    }
+    let names = if cfg!(windows) {
+        // Installers there make no `python3`: what has that name is the store's stand-in.
+        ["python", "python3"]
+    } else {
+        ["python3", "python"]
+    };
+    names.map(OsString::from).into()
+}
+
+fn no_python(host: &dyn Host) -> Failure {
+    let names: Vec<String> = interpreters(host)
+        .iter()
+        .map(|name| format!("`{}`", name.to_string_lossy()))
+        .collect();
+    Failure::new(
+        "python",
+        format!(
+            "no Python on this machine: looked for {}",
+            names.join(" and ")
+        ),
+    )
+    .help("install Python 3, or use the image flavour `noetl:TAG-python`")
+}
+
+/// Images without Python have no folder for temporary files either: the former is what matters.
+async fn no_answer_folder(error: &io::Error, call: &Call<'_>, host: &dyn Host) -> Failure {
+    let probe = Job {
+        arguments: vec!["--version".into()],
+        ..Job::default()
+    };
+    match interpret(probe, call, host).await {
+        Ok(None) => no_python(host),
+        _ => Failure::new("python", format!("cannot make a temporary folder: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

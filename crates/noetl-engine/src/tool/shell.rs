@@ -1,4 +1,188 @@
-//! Soon.
-use serde_json::Value as Json;
+//! The `shell` tool: scripts for the system's shell.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use serde_json::{Value as Json, json};
+use tempfile::TempPath;
+
+use super::process::{self, Finished, Job, OUTPUT_LIMIT};
 use super::{Call, Failure, Host};
-pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> { let _ = (call, host); Err(Failure::new("config", "unfinished")) }
+
+const FIELDS: [&str; 7] = [
+    "cmds", "cmd", "command", "commands", "script", "code", "run",
+];
+
+/// Linux takes arguments of up to 128 KiB; longer scripts go through a file.
+const ARGUMENT_LIMIT: usize = 96 * 1024;
+
+/// How a shell takes its script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// `sh -c SCRIPT`
+    Posix,
+    /// `cmd /C FILE`: as an argument it would only see the first line.
+    Cmd,
+    /// `powershell -Command SCRIPT`
+    PowerShell,
+}
+
+/// Runs the scripts of `call` one after another, up to the first that fails.
+pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
+    let scripts = scripts(call)?;
+    let shells = shells(call);
+    let (mut stdout, mut stderr, mut code) = (String::new(), String::new(), 0);
+    for script in &scripts {
+        let room = OUTPUT_LIMIT.saturating_sub(stdout.len().max(stderr.len()));
+        let finished = start(script, &shells, room, call, host).await?;
+        append(&mut stdout, &finished.stdout);
+        append(&mut stderr, &finished.stderr);
+        code = finished.code();
+        if code != 0 {
+            return Err(Failure {
+                result: Some(report(stdout, stderr, code)),
+                ..finished.failure()
+            });
+        }
+    }
+    Ok(report(stdout, stderr, code))
+}
+
+fn report(stdout: String, stderr: String, code: i64) -> Json {
+    json!({"stdout": stdout, "stderr": stderr, "exit_code": code})
+}
+
+fn append(all: &mut String, more: &str) {
+    if !all.is_empty() && !all.ends_with('\n') && !more.is_empty() {
+        all.push('\n');
+    }
+    all.push_str(more);
+}
+
+/// A string is one script, so that its lines share their variables; each item of a list is its own.
+fn scripts(call: &Call<'_>) -> Result<Vec<String>, Failure> {
+    let given = FIELDS
+        .iter()
+        .filter_map(|name| call.config.get(*name).map(|value| (*name, value)))
+        .find(|(_, value)| !value.is_null());
+    let scripts = match given {
+        None => return Err(call.missing("cmds")),
+        Some((_, Json::String(script))) => Some(vec![script.clone()]),
+        Some((_, Json::Array(items))) => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+        Some(_) => None,
+    };
+    let field = given.map_or("cmds", |(name, _)| name);
+    scripts
+        .filter(|scripts| scripts.iter().all(|script| !script.contains('\0')))
+        .ok_or_else(|| {
+            Failure::new(
+                "config",
+                format!("the field `{field}` must be a script or a list of scripts"),
+            )
+        })
+}
+
+/// The shells to try, in order.
+fn shells(call: &Call<'_>) -> Vec<String> {
+    if let Some(shell) = call.text("shell") {
+        return vec![shell];
+    }
+    let names: &[&str] = if cfg!(windows) {
+        &["cmd"]
+    } else {
+        &["bash", "sh"]
+    };
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn style(shell: &str) -> Style {
+    let name = shell.rsplit(['/', '\\']).next().unwrap_or(shell);
+    let name = name.to_ascii_lowercase();
+    match name.strip_suffix(".exe").unwrap_or(&name) {
+        "cmd" => Style::Cmd,
+        "powershell" | "pwsh" => Style::PowerShell,
+        _ => Style::Posix,
+    }
+}
+
+async fn start(
+    script: &str,
+    shells: &[String],
+    limit: usize,
+    call: &Call<'_>,
+    host: &dyn Host,
+) -> Result<Finished, Failure> {
+    for shell in shells {
+        // The file, if there is one, lives until its script has ended.
+        let (arguments, _file) = arguments(script, style(shell))?;
+        let job = Job {
+            program: shell.into(),
+            arguments,
+            input: call.text("stdin").unwrap_or_default().into_bytes(),
+            limit,
+            audible: true,
+        };
+        if let Some(finished) = process::run(job, call, host).await? {
+            return Ok(finished);
+        }
+    }
+    Err(no_shell(call, shells))
+}
+
+fn no_shell(call: &Call<'_>, shells: &[String]) -> Failure {
+    let names: Vec<String> = shells.iter().map(|shell| format!("`{shell}`")).collect();
+    let failure = Failure::new(
+        "shell",
+        format!(
+            "there is no shell on this machine: looked for {}",
+            names.join(" and ")
+        ),
+    );
+    if call.text("shell").is_some() {
+        failure.help("install it, or remove the field `shell`")
+    } else {
+        failure.help("use the image flavour `noetl:TAG-python`, which has one")
+    }
+}
+
+fn arguments(script: &str, style: Style) -> Result<(Vec<OsString>, Option<TempPath>), Failure> {
+    Ok(match style {
+        Style::Posix if script.len() <= ARGUMENT_LIMIT => (vec!["-c".into(), script.into()], None),
+        Style::Posix => {
+            let file = script_file(script, ".sh")?;
+            (vec![file.as_os_str().to_owned()], Some(file))
+        }
+        Style::Cmd => {
+            // Without the second line it would read the script in the code page of old.
+            let head = "@echo off\r\nchcp 65001 >nul\r\n";
+            let lines: Vec<&str> = script.lines().collect();
+            let file = script_file(&format!("{head}{}\r\n", lines.join("\r\n")), ".cmd")?;
+            let name = file.as_os_str().to_owned();
+            (vec!["/D".into(), "/C".into(), name], Some(file))
+        }
+        Style::PowerShell => {
+            let flags = ["-NoProfile", "-NonInteractive", "-Command", script];
+            (flags.map(OsString::from).into(), None)
+        }
+    })
+}
+
+fn script_file(script: &str, suffix: &str) -> Result<TempPath, Failure> {
+    let write = || {
+        let mut file = tempfile::Builder::new()
+            .prefix("noetl-")
+            .suffix(suffix)
+            .tempfile()?;
+        file.write_all(script.as_bytes())?;
+        Ok(file.into_temp_path())
+    };
+    write().map_err(|error: std::io::Error| {
+        Failure::new("shell", format!("cannot write the script's file: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

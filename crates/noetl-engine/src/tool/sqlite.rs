@@ -1,4 +1,217 @@
-//! Soon.
-use serde_json::Value as Json;
+//! The `sqlite` tool: SQL for an SQLite file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::TryStreamExt as _;
+use serde_json::{Number, Value as Json};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Decode, Either, Row as _, Sqlite,
+    TypeInfo as _, ValueRef as _,
+};
+
+use super::sql::{self, Results};
 use super::{Call, Failure, Host};
-pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> { let _ = (call, host); Err(Failure::new("config", "unfinished")) }
+
+/// How long another writer of the file may keep a statement waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many steps of SQLite's machine lie between two looks at whether someone still waits.
+const STEPS: i32 = 1000;
+
+/// A connection whose statement ends when it is dropped.
+pub(super) struct Database {
+    pub(super) connection: SqliteConnection,
+    /// The connection's thread runs a statement on as long as this lives.
+    _alive: Arc<()>,
+}
+
+/// Runs the SQL of `call`, each statement in a transaction of its own unless the SQL has one.
+pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
+    let script = sql::script(call)?;
+    let statements = sql::split(&script);
+    let parameters = sql::parameters(call, &statements)?;
+    let mut database = open(call, host).await?;
+    let outcome = fetch(script, parameters, &mut database.connection).await;
+    database.close().await;
+    let mut results = outcome.map_err(|error| failure(&error))?;
+    if results.sets.len() == statements.len() {
+        for (set, statement) in results.sets.iter_mut().zip(&statements) {
+            // SQLite keeps the count of the last change through statements that change nothing.
+            if !statement.changes() {
+                set.affected = 0;
+            }
+        }
+    }
+    Ok(results.into_json(&statements))
+}
+
+/// Opens the file that the fields of `call` name.
+pub(super) async fn open(call: &Call<'_>, host: &dyn Host) -> Result<Database, Failure> {
+    let name = call
+        .first_text(&["database", "db", "path"])
+        .ok_or_else(|| call.missing("database").help("name a file, or `:memory:`"))?;
+    let options = SqliteConnectOptions::new();
+    let options = if name == ":memory:" {
+        options.in_memory(true)
+    } else {
+        let path = host
+            .machine()
+            .resolve(name.strip_prefix("sqlite://").unwrap_or(&name));
+        if let Some(parent) = path.parent() {
+            tokio::fs::create_dir_all(parent).await.map_err(|error| {
+                Failure::new(
+                    "config",
+                    format!("cannot create the folder `{}`: {error}", parent.display()),
+                )
+            })?;
+        }
+        let read_only = call.config.get("read_only") == Some(&Json::Bool(true));
+        options.filename(path).create_if_missing(!read_only).read_only(read_only)
+    };
+    let options = options
+        .busy_timeout(PATIENCE)
+        // Statements may hold secrets, which have no place in a log.
+        .disable_statement_logging();
+    let attached = call.config.get("attach").and_then(Json::as_object);
+    let opened = connect(&options, attached).await;
+    opened.map_err(|error| {
+        let failure = failure(&error);
+        Failure {
+            message: format!(
+                "cannot open the SQLite database `{name}`: {}",
+                failure.message
+            ),
+            ..failure
+        }
+    })
+}
+
+async fn connect(
+    options: &SqliteConnectOptions,
+    attached: Option<&serde_json::Map<String, Json>>,
+) -> Result<Database, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    for (name, path) in attached.into_iter().flatten() {
+        sqlx::query("ATTACH DATABASE $1 AS $2")
+            .bind(path.as_str().unwrap_or_default())
+            .bind(name)
+            .execute(&mut connection)
+            .await?;
+    }
+    let alive = Arc::new(());
+    let watched = Arc::downgrade(&alive);
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(STEPS, move || watched.strong_count() > 0);
+    drop(handle);
+    Ok(Database {
+        connection,
+        _alive: alive,
+    })
+}
+
+impl Database {
+    /// Ends it in good order; what it had to do is done, so a failure to say so does not matter.
+    pub(super) async fn close(self) {
+        self.connection.close().await.ok();
+    }
+}
+
+async fn fetch(
+    script: String,
+    parameters: Option<&[Json]>,
+    connection: &mut SqliteConnection,
+) -> Result<Results, sqlx::Error> {
+    let mut results = Results::default();
+    // Safe to assert: the SQL is the playbook's own, and whoever runs it chose to.
+    let sql = AssertSqlSafe(script);
+    let mut stream = match parameters {
+        None => sqlx::raw_sql(sql).fetch_many(connection),
+        #[expect(
+            deprecated,
+            reason = "the stream that keeps statements apart has no successor"
+        )]
+        Some(values) => values
+            .iter()
+            .fold(sqlx::query(sql), bind)
+            .fetch_many(connection),
+    };
+    while let Some(part) = stream.try_next().await? {
+        match part {
+            Either::Left(end) => results.done(end.rows_affected()),
+            Either::Right(row) => {
+                let columns = row.columns().iter().map(sqlx::Column::name);
+                let values = (0..row.len())
+                    .map(|index| value(&row, index))
+                    .collect::<Result<Vec<_>, _>>()?;
+                results.row(columns, values);
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// Binds a value by its JSON type; lists and objects go as their text.
+pub(super) fn bind<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    value: &Json,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    match value {
+        Json::Null => query.bind(None::<String>),
+        Json::Bool(flag) => query.bind(*flag),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => query.bind(number),
+            None => query.bind(number.as_f64()),
+        },
+        Json::String(text) => query.bind(text.clone()),
+        nested => query.bind(nested.to_string()),
+    }
+}
+
+/// By the value's own type: columns only suggest one.
+fn value(row: &SqliteRow, index: usize) -> Result<Json, sqlx::Error> {
+    let raw = row.try_get_raw(index)?;
+    if raw.is_null() {
+        return Ok(Json::Null);
+    }
+    let kind = raw.type_info().name().to_owned();
+    let wrong = |source| sqlx::Error::ColumnDecode {
+        index: index.to_string(),
+        source,
+    };
+    Ok(match kind.as_str() {
+        "INTEGER" => Json::from(<i64 as Decode<Sqlite>>::decode(raw).map_err(wrong)?),
+        "REAL" => Number::from_f64(<f64 as Decode<Sqlite>>::decode(raw).map_err(wrong)?)
+            .map_or(Json::Null, Json::Number),
+        "BLOB" => {
+            let bytes = <Vec<u8> as Decode<Sqlite>>::decode(raw).map_err(wrong)?;
+            Json::from(STANDARD.encode(bytes))
+        }
+        _ => {
+            let bytes = <Vec<u8> as Decode<Sqlite>>::decode(raw).map_err(wrong)?;
+            Json::from(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    })
+}
+
+/// What SQLite says went wrong.
+pub(super) fn failure(error: &sqlx::Error) -> Failure {
+    let sqlx::Error::Database(database) = error else {
+        return Failure::new("sql", error.to_string());
+    };
+    let code = database.code().unwrap_or_default();
+    // The lower byte of busy and locked: another writer has not finished yet.
+    let primary = code.parse::<i64>().unwrap_or(0) & 0xff;
+    Failure {
+        retryable: primary == 5 || primary == 6,
+        code: Some(Json::from(code.as_ref())),
+        ..Failure::new("sql", database.message())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! HTTP clients: one for each way of trusting servers, so that connections are used again.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::super::{Failure, Machine};
+
+type Clients = Mutex<HashMap<(Option<PathBuf>, bool), Client>>;
+
+/// The client that trusts the usual roots and those of `machine`, or everyone when not to `verify`.
+pub(super) fn client(machine: &Machine, verify: bool) -> Result<Client, Failure> {
+    static CLIENTS: OnceLock<Clients> = OnceLock::new();
+    let key = (machine.tls_roots.clone(), verify);
+    let clients = CLIENTS.get_or_init(Mutex::default);
+    // A panic elsewhere cannot have left a map of clients half changed.
+    let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = clients.get(&key) {
+        return Ok(client.clone());
+    }
+    let client = build(machine.tls_roots.as_deref(), verify)?;
+    clients.insert(key, client.clone());
+    Ok(client)
+}
+
+fn build(roots: Option<&Path>, verify: bool) -> Result<Client, Failure> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Failure::new("config", format!("TLS cannot be set up: {error}")))?;
+    let tls = if verify {
+        builder
+            .with_root_certificates(store(roots)?)
+            .with_no_client_auth()
+    } else {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+            .with_no_client_auth()
+    };
+    Client::builder()
+        .use_preconfigured_tls(tls)
+        // Settings of a playbook's run do not come from the environment.
+        .no_proxy()
+        // Followed by hand, so that secrets do not go along to other servers.
+        .redirect(redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Failure::new("config", format!("HTTP cannot be set up: {error}")))
+}
+
+fn store(roots: Option<&Path>) -> Result<RootCertStore, Failure> {
+    let mut store = RootCertStore::empty();
+    store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = roots {
+        let wrong = |error: io::Error| {
+            Failure::new(
+                "config",
+                format!("cannot read the TLS roots `{}`: {error}", path.display()),
+            )
+        };
+        let pem = std::fs::read(path).map_err(wrong)?;
+        for certificate in rustls_pemfile::certs(&mut pem.as_slice()) {
+            store
+                .add(certificate.map_err(wrong)?)
+                .map_err(|error| wrong(io::Error::other(error)))?;
+        }
+    }
+    Ok(store)
+}
+
+/// Trusts every server, for playbooks that say `verify_ssl: false`; signatures are still checked.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let schemes = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, schemes)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let schemes = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, schemes)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

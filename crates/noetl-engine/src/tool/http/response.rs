@@ -1,0 +1,140 @@
+//! The response: read up to a bound, and judged by its status.
+
+use std::time::Instant;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use serde_json::{Map, Value as Json, json};
+
+use super::super::Failure;
+use super::request::Request;
+use super::{lost, shown};
+
+/// How much of a body a message quotes.
+const QUOTE: usize = 200;
+
+/// Reads `response` to its end and gives it as the tool's result, or as the failure that it is.
+pub(super) async fn read(
+    response: Response,
+    request: &Request,
+    bound: u64,
+    begun: Instant,
+) -> Result<Json, Failure> {
+    let status = response.status();
+    let headers = response.headers().clone();
+    let body = body(response, request, bound).await?;
+    let result = json!({
+        "status_code": status.as_u16(),
+        "status": status.as_u16(),
+        "headers": plain(&headers),
+        "url": shown(&request.url),
+        "elapsed": begun.elapsed().as_secs_f64(),
+        "data": data(&headers, &body),
+    });
+    if status.is_success() {
+        return Ok(result);
+    }
+    let (kind, retryable) = class(status);
+    let quote: String = String::from_utf8_lossy(&body).chars().take(QUOTE).collect();
+    let title = format!(
+        "HTTP {} from {} {}",
+        status.as_u16(),
+        request.method,
+        shown(&request.url)
+    );
+    let message = match quote.trim() {
+        "" => title,
+        quote => format!("{title}: {quote}"),
+    };
+    Err(Failure {
+        retryable,
+        status: Some(status.as_u16()),
+        code: Some(Json::from(status.as_u16())),
+        retry_after: retry_after(&headers),
+        result: Some(result),
+        ..Failure::new(kind, message)
+    })
+}
+
+async fn body(mut response: Response, request: &Request, bound: u64) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| lost(&error, request))?
+    {
+        if (body.len() + chunk.len()) as u64 > bound {
+            return Err(Failure::new(
+                "http",
+                format!(
+                    "the response to {} {} is larger than {bound} bytes",
+                    request.method,
+                    shown(&request.url)
+                ),
+            )
+            .help("ask for less, or raise the field `max_bytes`"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The kind of failure that a status is, and whether it may pass.
+fn class(status: StatusCode) -> (&'static str, bool) {
+    match status.as_u16() {
+        429 => ("rate_limit", true),
+        401 | 403 => ("auth", false),
+        408 | 500..=599 => ("server_error", true),
+        425 => ("client_error", true),
+        // A redirect that was not followed, or a status that HTTP does not know.
+        100..=399 => ("http", false),
+        _ => ("client_error", false),
+    }
+}
+
+/// Seconds only: dates would make the wait depend on two clocks.
+fn retry_after(headers: &HeaderMap) -> Option<f64> {
+    let seconds: f64 = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+}
+
+fn plain(headers: &HeaderMap) -> Json {
+    let mut map: Map<String, Json> = Map::new();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let joined = match map.get(name.as_str()).and_then(Json::as_str) {
+            Some(earlier) => format!("{earlier}, {value}"),
+            None => value.into_owned(),
+        };
+        map.insert(name.as_str().to_owned(), Json::from(joined));
+    }
+    Json::Object(map)
+}
+
+/// The body as JSON where it says or looks so, else as text.
+fn data(headers: &HeaderMap, body: &[u8]) -> Json {
+    if body.is_empty() {
+        return Json::Null;
+    }
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let is_json = kind == "application/json" || kind == "text/json" || kind.ends_with("+json");
+    serde_json::from_slice::<Json>(body)
+        .ok()
+        .filter(|value| is_json || value.is_object() || value.is_array())
+        .unwrap_or_else(|| Json::from(String::from_utf8_lossy(body).into_owned()))
+}

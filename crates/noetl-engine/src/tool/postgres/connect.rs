@@ -1,0 +1,250 @@
+//! Connections to PostgreSQL: where a call says the server is, and how to get there.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use serde_json::{Map, Value as Json};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::super::{Call, Failure, Host, credential};
+use super::{connection_message, is_passing};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const URLS: [&str; 5] = [
+    "url",
+    "dsn",
+    "connection_string",
+    "db_conn_string",
+    "connection",
+];
+
+/// Where a server is and who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) user: String,
+    pub(super) password: Option<String>,
+    pub(super) database: String,
+    sslmode: String,
+}
+
+/// Opens the connection that the fields of `call` or their credential describe.
+pub(in super::super) async fn open(
+    call: &Call<'_>,
+    host: &dyn Host,
+) -> Result<PgConnection, Failure> {
+    let address = Address::of(&fields(call, host).await?)?;
+    let options = address.options(host)?;
+    let place = format!(
+        "PostgreSQL at {}:{}, database `{}`, as `{}`",
+        address.host, address.port, address.database, address.user
+    );
+    let mut connection = match tokio::time::timeout(PATIENCE, options.connect()).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return Err(refusal(&error, &place)),
+        Err(_) => {
+            return Err(Failure::passing(
+                "connection",
+                format!("no answer from {place} within {} s", PATIENCE.as_secs()),
+            ));
+        }
+    };
+    // A dropped call must not leave its query running. Older servers do not know the setting.
+    let watch = sqlx::raw_sql("SET client_connection_check_interval = '2s'");
+    match watch.execute(&mut connection).await {
+        Ok(_) | Err(sqlx::Error::Database(_)) => Ok(connection),
+        Err(error) => {
+            connection.close().await.ok();
+            Err(refusal(&error, &place))
+        }
+    }
+}
+
+fn refusal(error: &sqlx::Error, place: &str) -> Failure {
+    let message = format!("cannot connect to {place}: {}", connection_message(error));
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
+        sqlx::Error::Configuration(_) => return Failure::new("config", message),
+        _ => return Failure::passing("connection", message),
+    };
+    let code = code.unwrap_or_default();
+    let kind = if code.starts_with("28") {
+        "auth"
+    } else {
+        "connection"
+    };
+    Failure {
+        retryable: is_passing(&code),
+        code: Some(Json::from(code)),
+        ..Failure::new(kind, message)
+    }
+}
+
+/// The fields of the tool, over which go those that `auth` or `credential` name or hold.
+async fn fields(call: &Call<'_>, host: &dyn Host) -> Result<Map<String, Json>, Failure> {
+    let mut fields = call.config.clone();
+    for name in ["auth", "credential"] {
+        match call.config.get(name) {
+            None | Some(Json::Null) => {}
+            Some(Json::String(name)) => fields.extend(credential::named(name, host).await?.data),
+            Some(Json::Object(inline)) => {
+                let names: &[&str] = match inline.get("source").and_then(Json::as_str) {
+                    Some("credential") => &["credential", "key", "name"],
+                    _ => &["credential"],
+                };
+                if let Some(name) = credential::text(inline, names) {
+                    fields.extend(credential::named(&name, host).await?.data);
+                }
+                fields.extend(inline.clone());
+            }
+            Some(_) => {
+                return Err(Failure::new(
+                    "config",
+                    format!("the field `{name}` must be a credential's name or a mapping"),
+                ));
+            }
+        }
+    }
+    Ok(fields)
+}
+
+impl Address {
+    /// Reads connection fields; a URL's parts give way to fields of their own.
+    pub(super) fn of(fields: &Map<String, Json>) -> Result<Self, Failure> {
+        let mut parts = Map::new();
+        if let Some(text) = credential::text(fields, &URLS) {
+            parts = if text.contains("://") {
+                from_url(&text)?
+            } else {
+                from_pairs(&text)
+            };
+        }
+        let pick = |names: &[&str]| {
+            credential::text(fields, names).or_else(|| credential::text(&parts, names))
+        };
+        let known = pick(&["db_host", "host"]);
+        if known.is_none() && parts.is_empty() && pick(&["db_user", "user", "username"]).is_none() {
+            return Err(Failure::new(
+                "config",
+                "a postgres tool needs a server: the field `auth` with a credential, or `db_host`",
+            )
+            .help("noetl register credential --file FILE, then `auth: NAME`"));
+        }
+        let port = pick(&["db_port", "port"]).unwrap_or_else(|| "5432".to_owned());
+        let user = pick(&["db_user", "user", "username"]).unwrap_or_else(|| "postgres".to_owned());
+        Ok(Self {
+            host: known.unwrap_or_else(|| "localhost".to_owned()),
+            port: port.parse().map_err(|_| {
+                Failure::new("config", format!("`{port}` is not a port of PostgreSQL"))
+            })?,
+            password: pick(&["db_password", "password"]),
+            database: pick(&["db_name", "database", "dbname"]).unwrap_or_else(|| user.clone()),
+            sslmode: pick(&["sslmode", "ssl_mode", "db_sslmode"])
+                .unwrap_or_else(|| "prefer".to_owned()),
+            user,
+        })
+    }
+
+    /// Every field that the process's environment could fill is filled here.
+    fn options(&self, host: &dyn Host) -> Result<PgConnectOptions, Failure> {
+        let mode: PgSslMode = self.sslmode.parse().map_err(|_| {
+            Failure::new("config", format!("`{}` is not an sslmode", self.sslmode))
+                .help("use disable, prefer, require, verify-ca or verify-full")
+        })?;
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&self.host)
+            .port(self.port)
+            .username(&self.user)
+            .password(self.password.as_deref().unwrap_or_default())
+            .database(&self.database)
+            .ssl_mode(mode)
+            .application_name("noetl")
+            // Statements may hold secrets, which have no place in a log.
+            .disable_statement_logging();
+        Ok(match &host.machine().tls_roots {
+            Some(roots) => options.ssl_root_cert(roots),
+            None => options,
+        })
+    }
+}
+
+/// `postgresql://user:password@host:port/database?sslmode=…`
+fn from_url(text: &str) -> Result<Map<String, Json>, Failure> {
+    // The text itself stays out of the message: it may hold a password.
+    let wrong = || Failure::new("config", "the PostgreSQL URL cannot be read");
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    if !["postgres", "postgresql"].contains(&url.scheme().split('+').next().unwrap_or_default()) {
+        return Err(Failure::new(
+            "config",
+            format!(
+                "a URL of PostgreSQL begins with `postgresql://`, not `{}://`",
+                url.scheme()
+            ),
+        ));
+    }
+    let mut parts = Map::new();
+    let port = url.port().map(|port| port.to_string());
+    for (name, value) in [
+        ("host", url.host_str()),
+        ("port", port.as_deref()),
+        ("user", Some(url.username())),
+        ("password", url.password()),
+        ("dbname", Some(url.path().trim_start_matches('/'))),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            let value = decode(value).ok_or_else(wrong)?;
+            parts.insert(name.to_owned(), Json::from(value));
+        }
+    }
+    for (name, value) in url.query_pairs() {
+        parts.insert(name.into_owned(), Json::from(value.into_owned()));
+    }
+    Ok(parts)
+}
+
+/// Undoes percent-encoding.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first == b'%' {
+            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// `host=… dbname='…'`, as libpq has it.
+fn from_pairs(text: &str) -> Map<String, Json> {
+    let mut parts = Map::new();
+    let mut rest = text.trim_start();
+    while let Some((name, tail)) = rest.split_once('=') {
+        let tail = tail.trim_start();
+        let is_quoted = tail.starts_with('\'');
+        let (mut value, mut end, mut escaped) = (String::new(), tail.len(), false);
+        for (index, c) in tail.char_indices().skip(usize::from(is_quoted)) {
+            if escaped {
+                value.push(c);
+                escaped = false;
+            } else if c == '\\' {
+                escaped = true;
+            } else if (is_quoted && c == '\'') || (!is_quoted && c.is_whitespace()) {
+                end = index + c.len_utf8();
+                break;
+            } else {
+                value.push(c);
+            }
+        }
+        parts.insert(name.trim().to_owned(), Json::from(value));
+        rest = tail[end..].trim_start();
+    }
+    parts
+}

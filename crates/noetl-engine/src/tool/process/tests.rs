@@ -1,0 +1,96 @@
+//! Tests of what children leave behind, and what they do not.
+#![cfg(unix)]
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::playbook::ToolKind;
+use crate::tool::Stream;
+use crate::tool::tests::TestHost;
+
+/// A pipe that a process holds open for as long as it lives: its end proves that process gone.
+fn witness(host: &TestHost) -> (std::path::PathBuf, tokio::task::JoinHandle<Vec<u8>>) {
+    let path = host.folder.path().join("witness");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let reader = path.clone();
+    let reading = tokio::task::spawn_blocking(move || std::fs::read(reader).unwrap());
+    (path, reading)
+}
+
+#[tokio::test]
+async fn dropping_a_step_ends_its_grandchildren() {
+    let (ear, mut lines) = mpsc::unbounded_channel();
+    let mut host = TestHost::new();
+    host.ear = Some(ear);
+    let (path, witness) = witness(&host);
+    let script = format!(
+        "sh -c 'exec 9>{}; echo alive; while :; do sleep 1000; done' & wait",
+        path.display()
+    );
+    let config = json!({"cmds": script});
+    {
+        let step = host.run(ToolKind::Shell, config);
+        tokio::pin!(step);
+        tokio::select! {
+            ended = &mut step => panic!("the step ended by itself: {ended:?}"),
+            line = lines.recv() => assert_eq!(line.as_deref(), Some("alive")),
+        }
+    }
+    // Ends only once the grandchild and its `sleep` have closed the pipe.
+    assert!(witness.await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_background_process_that_holds_the_output_does_not_hold_the_step() {
+    let host = TestHost::new();
+    // It ends when the fifo is closed, which happens after the step has ended.
+    let path = host.folder.path().join("until");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let script = format!("cat {} & echo started", path.display());
+    let result = host.run(ToolKind::Shell, json!({"cmds": script})).await;
+    assert_eq!(result.unwrap()["stdout"], "started\n");
+    let release = tokio::task::spawn_blocking(move || {
+        std::fs::File::options().write(true).open(path).map(drop)
+    });
+    release.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn output_is_bounded_and_says_so() {
+    let host = TestHost::new();
+    let script = "head -c 17000000 /dev/zero | tr '\\0' x; echo; echo end >&2";
+    let result = host
+        .run(ToolKind::Shell, json!({"cmds": script}))
+        .await
+        .unwrap();
+    let stdout = result["stdout"].as_str().unwrap();
+    let rest = 17_000_001 - super::OUTPUT_LIMIT;
+    assert!(stdout.ends_with(&format!("\n… {rest} bytes more\n")));
+    assert_eq!(stdout.find('\n'), Some(super::OUTPUT_LIMIT));
+    assert_eq!(result["stderr"], "end\n");
+    let lines = host.heard(Stream::Out);
+    assert_eq!(lines.iter().map(String::len).sum::<usize>(), 17_000_000);
+}
+
+#[tokio::test]
+async fn hidden_variables_stay_hidden_and_given_ones_are_set() {
+    let mut host = TestHost::new();
+    host.machine.hidden_environment = vec!["PATH".to_owned()];
+    let config = json!({
+        "shell": "/bin/sh", "cmds": "echo \"$(/usr/bin/env | /bin/grep -c ^PATH=) $GIVEN $NUMBER\"",
+        "env": {"GIVEN": "yes", "NUMBER": 5, "ABSENT": null},
+    });
+    let result = host.run(ToolKind::Shell, config).await.unwrap();
+    assert_eq!(result["stdout"], "0 yes 5\n");
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let host = TestHost::new();
+    let config = json!({"cmds": "echo", "cwd": "nowhere"});
+    let failure = host.run(ToolKind::Shell, config).await.unwrap_err();
+    assert_eq!(failure.kind, "config");
+    assert!(failure.message.contains("nowhere"), "{failure}");
+}

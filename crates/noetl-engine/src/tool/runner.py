@@ -1,0 +1,218 @@
+"""Runs one python step of a playbook: the request comes on standard input, the answer goes to a file."""
+
+import asyncio
+import ast
+import dataclasses
+import datetime
+import decimal
+import enum
+import inspect
+import json
+import linecache
+import math
+import os
+import sys
+import textwrap
+import traceback
+import types
+
+MISSING = object()
+
+
+def plain(value, above=()):
+    """The value as JSON has it."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, enum.Enum):
+        return plain(value.value, above)
+    if isinstance(value, str):
+        # Lone surrogates are no JSON.
+        return str(value).encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, (float, decimal.Decimal)):
+        value = float(value)
+        return value if math.isfinite(value) else None
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return text(bytes(value))
+    if id(value) in above:
+        raise ValueError("the result refers to itself")
+    return nested(value, above + (id(value),))
+
+
+def text(data):
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        import base64
+
+        return base64.b64encode(data).decode("ascii")
+
+
+def nested(value, above):
+    if isinstance(value, dict) or (hasattr(value, "keys") and hasattr(value, "__getitem__") and not hasattr(value, "to_dict")):
+        return {key(name): plain(value[name], above) for name in value.keys()}
+    if isinstance(value, (list, tuple, set, frozenset, range, types.GeneratorType, map, filter, zip)):
+        return [plain(item, above) for item in value]
+    if isinstance(value, (type({}.keys()), type({}.values()), type({}.items()))):
+        return [plain(item, above) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name), above) for field in dataclasses.fields(value)}
+    return foreign(value, above)
+
+
+def foreign(value, above):
+    """Values of numpy, pandas and pydantic, known by their methods; any other value is its text."""
+    if not isinstance(value, type):
+        if hasattr(value, "to_dict") and hasattr(value, "columns"):
+            return plain(value.to_dict("records"), above)
+        for method in ("tolist", "item", "model_dump"):
+            convert = getattr(value, method, None)
+            if callable(convert):
+                return plain(convert(), above)
+    return plain(str(value), above)
+
+
+def key(name):
+    if name is None:
+        return "null"
+    if isinstance(name, bool):
+        return "true" if name else "false"
+    if isinstance(name, enum.Enum):
+        name = name.value
+    if isinstance(name, (datetime.datetime, datetime.date)):
+        name = name.isoformat()
+    return plain(str(name))
+
+
+def bind(main, args, context):
+    """What to call `main` with: parameters by their names, or everything for a single unknown one."""
+    try:
+        parameters = list(inspect.signature(main).parameters.values())
+    except (TypeError, ValueError):
+        return [], dict(args)
+    given = {**context, **args}
+    by_position = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    single = by_position[0] if len(by_position) == 1 else None
+    if single is not None and single.name not in given and single.default is single.empty:
+        values = {single.name: given}
+    else:
+        values = {}
+    # Names of the conventions, for code that takes them beside others.
+    known = {"context": context, "input_data": args, "args": args, **given, **values}
+    positional, named = [], {}
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        if parameter.kind is parameter.VAR_KEYWORD:
+            taken = {p.name for p in parameters}
+            named.update({name: value for name, value in args.items() if name not in taken})
+            continue
+        # What the conventions add must not hide a default.
+        chosen = given if parameter.default is not parameter.empty else known
+        value = chosen.get(parameter.name, MISSING)
+        if value is MISSING:
+            if parameter.default is parameter.empty:
+                raise TypeError(f"main() needs `{parameter.name}`, which is neither in the args nor in the context")
+            value = parameter.default
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            positional.append(value)
+        else:
+            named[parameter.name] = value
+    return positional, named
+
+
+async def awaited(value):
+    return await value
+
+
+def defines_main(tree):
+    return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "main" for node in tree.body)
+
+
+def execute(request):
+    code, filename = request["code"], request["filename"]
+    args, context = request["args"], request["context"]
+    if code.strip() and code.lstrip("\r\n")[:1] in " \t":
+        code = textwrap.dedent(code)
+    linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
+    tree = compile(code, filename, "exec", ast.PyCF_ONLY_AST)
+    # A script that guards its entry point must run it, but not beside the call of `main` below.
+    name = "noetl_step" if defines_main(tree) else "__main__"
+    module = types.ModuleType(name)
+    module.__file__ = filename
+    space = module.__dict__
+    space.update(args=args, input_data=args, context=context)
+    if "execution_id" in context:
+        space["execution_id"] = context["execution_id"]
+    space.update({name: value for name, value in args.items() if not name.startswith("__")})
+    sys.modules[name] = module
+    exec(compile(tree, filename, "exec"), space)
+    main = space.get("main")
+    if not callable(main):
+        return plain(space.get("result"))
+    positional, named = bind(main, args, context)
+    result = main(*positional, **named)
+    if inspect.isawaitable(result):
+        result = asyncio.run(awaited(result))
+    return plain(result)
+
+
+def failure(error, filename):
+    """What is said of an exception, without the runner's own frames."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != filename:
+        frames = frames.tb_next
+    line = error.lineno if isinstance(error, SyntaxError) and error.filename == filename else None
+    if line is None:
+        for frame, number in traceback.walk_tb(frames):
+            if frame.f_code.co_filename == filename:
+                line = number
+    report = "".join(traceback.format_exception(type(error), error, frames))
+    sys.stderr.write(report)
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return {
+        "type": type(error).__name__,
+        "message": plain(str(message)),
+        "line": line,
+        "traceback": plain(report),
+        "module": error.name if isinstance(error, ModuleNotFoundError) else None,
+    }
+
+
+def leave(code):
+    """The end that `sys.exit` asks for."""
+    if code is None or code == 0:
+        return {"result": None}
+    if isinstance(code, int):
+        return {"exit": int(code)}
+    print(code, file=sys.stderr)
+    return {"exit": 1, "message": plain(str(code))}
+
+
+def work():
+    request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    sys.stdin = open(os.devnull, encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if request["folder"]:
+        sys.path.insert(0, request["folder"])
+    sys.argv = [request["filename"]]
+    try:
+        answer = {"result": execute(request)}
+    except SystemExit as end:
+        answer = leave(end.code)
+    except BaseException as error:
+        answer = {"error": failure(error, request["filename"])}
+    with open(request["answer"], "w", encoding="ascii") as file:
+        json.dump(answer, file, allow_nan=False)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+work()

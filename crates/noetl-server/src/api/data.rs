@@ -1,0 +1,234 @@
+//! SQL, variables, templates: what is behind `noetl query`, `noetl db` and older clients.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json_, json};
+use utoipa::ToSchema;
+
+use super::Server;
+use super::error::{ApiError, Body, ErrorBody, Path};
+use super::executions::row;
+use crate::store::{Storage, TABLES};
+
+/// SQL to run.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct QueryRequest {
+    query: Option<String>,
+    /// The same in base64.
+    query_base64: Option<String>,
+    parameters: Option<Vec<Json_>>,
+    /// The schema to look in, on PostgreSQL.
+    schema: Option<String>,
+    /// A `postgres` credential; without one, the server's own store is read.
+    credential: Option<String>,
+}
+
+/// Rows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QueryAnswer {
+    /// `ok` or `error`.
+    status: &'static str,
+    columns: Vec<String>,
+    /// Rows, each a list in the order of the columns.
+    result: Vec<Vec<Json_>>,
+    error: Option<String>,
+}
+
+/// The state of the store.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DatabaseState {
+    status: &'static str,
+    message: String,
+    valid: bool,
+    tables: Vec<&'static str>,
+    missing: Vec<&'static str>,
+}
+
+/// A variable.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Variable {
+    value: Json_,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    source_step: Option<String>,
+}
+
+/// The variables of an execution.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Variables {
+    execution_id: String,
+    variables: BTreeMap<String, Variable>,
+    count: usize,
+}
+
+/// Variables to set.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct VariablesRequest {
+    variables: Map<String, Json_>,
+}
+
+/// A template and its names.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct RenderRequest {
+    template: Json_,
+    #[serde(default)]
+    context: Map<String, Json_>,
+}
+
+/// A rendered template.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Rendered {
+    result: Json_,
+}
+
+/// Run SQL
+#[utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
+    responses((status = 200, body = QueryAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn query(State(server): State<Server>, Body(request): Body<QueryRequest>) -> Result<Json<QueryAnswer>, ApiError> {
+    let query = match (request.query, request.query_base64) {
+        (Some(query), _) => query,
+        (None, Some(text)) => STANDARD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| ApiError::invalid("query_base64 is not base64 of text"))?,
+        (None, None) => return Err(ApiError::invalid("the request has no query")),
+    };
+    let mut config = Map::new();
+    let schema = request.schema.filter(|schema| !schema.is_empty());
+    let mut prefix = String::new();
+    let postgres = match (&request.credential, server.runs.store.storage()) {
+        (Some(credential), _) => {
+            config.insert("auth".to_owned(), credential.clone().into());
+            if let Some(schema) = &schema {
+                prefix = format!("SET search_path TO {}, public; ", quoted(schema));
+            }
+            true
+        }
+        (None, Storage::Postgres { url, schema: own }) => {
+            config.insert("url".to_owned(), url.clone().into());
+            let schema = schema.as_deref().unwrap_or(own);
+            prefix = format!("SET default_transaction_read_only = on; SET search_path TO {}, public; ", quoted(schema));
+            true
+        }
+        (None, Storage::Sqlite(path)) => {
+            config.insert("database".to_owned(), path.to_string_lossy().into_owned().into());
+            config.insert("read_only".to_owned(), true.into());
+            // `noetl.execution` names the same table as on PostgreSQL.
+            config.insert("attach".to_owned(), json!({ "noetl": path.to_string_lossy() }));
+            false
+        }
+    };
+    if let Some(parameters) = request.parameters.filter(|parameters| !parameters.is_empty()) {
+        config.insert("params".to_owned(), Json_::Array(parameters));
+        prefix.clear();
+    }
+    config.insert("query".to_owned(), format!("{prefix}{query}").into());
+    let answer = server.runs.sql(postgres, &config).await;
+    Ok(Json(match answer {
+        Err(failure) => QueryAnswer { status: "error", columns: Vec::new(), result: Vec::new(), error: Some(failure.message) },
+        Ok(result) => {
+            let list = |key: &str| result.get(key).and_then(Json_::as_array).cloned().unwrap_or_default();
+            let columns: Vec<String> = list("columns").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+            let row = |row: &Json_| columns.iter().map(|name| row.get(name).cloned().unwrap_or_default()).collect();
+            QueryAnswer { status: "ok", result: list("rows").iter().map(row).collect(), columns, error: None }
+        }
+    }))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+async fn state(server: &Server, message: &str) -> DatabaseState {
+    let missing = server.runs.store.missing_tables().await;
+    DatabaseState {
+        status: if missing.is_empty() { "ok" } else { "error" },
+        message: if missing.is_empty() { message.to_owned() } else { format!("tables are missing: {}", missing.join(", ")) },
+        valid: missing.is_empty(),
+        tables: TABLES.into_iter().filter(|table| !missing.contains(table)).collect(),
+        missing,
+    }
+}
+
+/// Create what the store lacks
+#[utoipa::path(post, path = "/api/db/init", tag = "data",
+    responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn init(State(server): State<Server>) -> Result<Json<DatabaseState>, ApiError> {
+    server.runs.store.migrate().await?;
+    Ok(Json(state(&server, "the schema is complete").await))
+}
+
+/// Say whether the store is complete
+#[utoipa::path(get, path = "/api/db/validate", tag = "data",
+    responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn validate(State(server): State<Server>) -> Result<Json<DatabaseState>, ApiError> {
+    Ok(Json(state(&server, "the schema is complete").await))
+}
+
+async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Variables>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    let (variables, _) = server.runs.variables(row.execution_id).await?;
+    let variables: BTreeMap<_, _> = variables
+        .into_iter()
+        .map(|(name, value)| (name, Variable { value, kind: "user_defined", source_step: None }))
+        .collect();
+    Ok(Json(Variables { execution_id, count: variables.len(), variables }))
+}
+
+/// Get the variables of an execution
+#[utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
+    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn variables(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<Variables>, ApiError> {
+    variables_of(&server, execution_id).await
+}
+
+/// Get one variable of an execution
+#[utoipa::path(get, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn variable(State(server): State<Server>, Path((execution_id, name)): Path<(String, String)>) -> Result<Json<Variables>, ApiError> {
+    let Json(mut all) = variables_of(&server, execution_id).await?;
+    all.variables.retain(|known, _| *known == name);
+    all.count = all.variables.len();
+    if all.count == 0 {
+        return Err(ApiError::not_found(format!("execution {} has no variable `{name}`", all.execution_id)));
+    }
+    Ok(Json(all))
+}
+
+/// Set variables of an execution that goes on
+#[utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
+    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn set_variables(State(server): State<Server>, Path(execution_id): Path<String>, Body(request): Body<VariablesRequest>) -> Result<Json<Variables>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    server.runs.set_variables(row.execution_id, &request.variables).await?;
+    variables_of(&server, execution_id).await
+}
+
+/// Set a variable of an execution that goes on to null
+#[utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn delete_variable(State(server): State<Server>, Path((execution_id, name)): Path<(String, String)>) -> Result<Json<Variables>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    let nothing = Map::from_iter([(name, Json_::Null)]);
+    server.runs.set_variables(row.execution_id, &nothing).await?;
+    variables_of(&server, execution_id).await
+}
+
+/// Evaluate a template
+#[utoipa::path(post, path = "/api/context/render", tag = "data", request_body = RenderRequest,
+    responses((status = 200, body = Rendered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn render(Body(request): Body<RenderRequest>) -> Result<Json<Rendered>, ApiError> {
+    let rendered = tokio::task::spawn_blocking(move || noetl_engine::render(&request.template, &request.context)).await;
+    let rendered = rendered.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "the template cannot be evaluated"))?;
+    match rendered {
+        Ok(result) => Ok(Json(Rendered { result })),
+        Err(failure) => Err(ApiError { body: ErrorBody { help: failure.help, ..ApiError::invalid(failure.message).body }, status: StatusCode::UNPROCESSABLE_ENTITY }),
+    }
+}

@@ -1,0 +1,196 @@
+//! How the API says no: a status, one sentence, and what mends it.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use noetl_engine::{Problem, Severity};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+
+use crate::runs::RunError;
+use crate::store::StoreError;
+
+/// What an error says.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    /// What is wrong, in one sentence.
+    pub(crate) detail: String,
+    /// What mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) help: Option<String>,
+    /// The problems of a playbook that was refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) problems: Vec<ProblemBody>,
+}
+
+/// One problem of a playbook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemBody {
+    /// `error` or `warning`.
+    pub(crate) severity: &'static str,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What mends it.
+    pub(crate) help: Option<String>,
+    /// Where it is.
+    pub(crate) place: PlaceBody,
+}
+
+/// A place in a playbook.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PlaceBody {
+    /// The catalog path, or the name of the text.
+    pub(crate) file: String,
+    /// Line, from 1; 0 is the whole file.
+    pub(crate) line: usize,
+    /// Column, from 1; 0 is unknown.
+    pub(crate) column: usize,
+    /// The step.
+    pub(crate) step: Option<String>,
+    /// The field.
+    pub(crate) field: Option<String>,
+}
+
+impl From<&Problem> for ProblemBody {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+            place: PlaceBody {
+                file: problem.place.file.clone(),
+                line: problem.place.line,
+                column: problem.place.column,
+                step: problem.place.step.clone(),
+                field: problem.place.field.clone(),
+            },
+        }
+    }
+}
+
+/// An answer that is an error.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) body: ErrorBody,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            body: ErrorBody {
+                detail: detail.into(),
+                help: None,
+                problems: Vec::new(),
+            },
+        }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.body.help = Some(help.into());
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        // The database's own words may name what a caller should not see; they are in the log.
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be used just now")
+            .help("the server's log says why; try again when it is back")
+    }
+}
+
+impl From<RunError> for ApiError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => error.into(),
+            RunError::NoPlaybook(_) => Self::not_found(error.to_string()).help("register it with `noetl register playbook --file FILE`"),
+            RunError::NoExecution(_) => Self::not_found(error.to_string()).help("`noetl list Execution` shows those that are there"),
+            RunError::NoCommand(_) => Self::not_found(error.to_string()),
+            RunError::NoStep(_) => Self::invalid(error.to_string()),
+            RunError::Held(_) | RunError::Ended(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            RunError::Invalid(problems) => Self {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                body: ErrorBody {
+                    detail: "the playbook cannot run".to_owned(),
+                    help: Some("correct what `problems` lists and register it again".to_owned()),
+                    problems: problems.0.iter().map(ProblemBody::from).collect(),
+                },
+            },
+        }
+    }
+}
+
+/// A JSON body; what is none is answered like every other error.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"))
+            }
+            Err(error) => Err(ApiError::new(error.status(), error.body_text())),
+        }
+    }
+}
+
+/// Query parameters.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|error: QueryRejection| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text()))
+    }
+}
+
+/// Parts of the path.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|error: PathRejection| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text()))
+    }
+}
+
+/// An id in a path or body: digits, as text.
+pub(crate) fn id(text: &str, noun: &str) -> Result<i64, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found(format!("there is no {noun} {text}")))
+}

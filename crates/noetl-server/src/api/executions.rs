@@ -1,0 +1,399 @@
+//! `/api/execute` and `/api/executions`: runs, their state, their log.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json_};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Server;
+use super::catalog::{Id, Version, VersionSchema, find};
+use super::error::{ApiError, Body, ErrorBody, Path, Query, id};
+use crate::clock;
+use crate::runs::{Runs, Start};
+use crate::store::{EventRow, ExecutionFilter, ExecutionRow};
+
+/// What to run.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ExecuteRequest {
+    path: Option<String>,
+    #[schema(value_type = Option<String>)]
+    catalog_id: Option<Id>,
+    #[schema(value_type = Option<VersionSchema>)]
+    version: Option<Version>,
+    /// Values over the playbook's workload.
+    #[serde(default, alias = "workload", alias = "args")]
+    payload: Option<Map<String, Json_>>,
+    #[schema(value_type = Option<String>)]
+    parent_execution_id: Option<Id>,
+    /// Begins at this step.
+    target: Option<String>,
+}
+
+/// A started execution.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Started {
+    execution_id: String,
+    status: &'static str,
+    commands_generated: usize,
+    path: String,
+    version: i64,
+    catalog_id: String,
+}
+
+/// An execution in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Item {
+    pub(crate) execution_id: String,
+    pub(crate) catalog_id: String,
+    pub(crate) path: String,
+    pub(crate) version: i64,
+    pub(crate) status: String,
+    pub(crate) start_time: String,
+    pub(crate) end_time: Option<String>,
+    pub(crate) duration_seconds: Option<f64>,
+    /// From 0 to 100.
+    pub(crate) progress: i64,
+    pub(crate) current_step: Option<String>,
+    /// What it gave, when that is small.
+    pub(crate) result: Json_,
+    pub(crate) error: Option<String>,
+    pub(crate) parent_execution_id: Option<String>,
+}
+
+/// A line of an execution's log.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct EventItem {
+    pub(crate) event_id: String,
+    execution_id: String,
+    catalog_id: String,
+    event_type: String,
+    /// The command.
+    node_id: Option<String>,
+    /// The step.
+    node_name: Option<String>,
+    status: String,
+    created_at: String,
+    timestamp: String,
+    context: Json_,
+    result: Json_,
+    error: Json_,
+    meta: Map<String, Json_>,
+    /// Seconds.
+    duration: Option<f64>,
+    parent_event_id: Option<String>,
+    parent_execution_id: Option<String>,
+}
+
+/// Where a page stands in the whole.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Pagination {
+    page: i64,
+    page_size: i64,
+    total_events: i64,
+    total_pages: i64,
+    has_next: bool,
+    has_prev: bool,
+}
+
+/// An execution with a page of its log, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Detail {
+    #[serde(flatten)]
+    item: Item,
+    events: Vec<EventItem>,
+    pagination: Pagination,
+}
+
+/// Which executions.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    status: Option<String>,
+    path: Option<String>,
+    /// Part of a path, error or id.
+    q: Option<String>,
+    catalog_id: Option<String>,
+    parent_execution_id: Option<String>,
+    /// RFC 3339.
+    since: Option<String>,
+    /// RFC 3339.
+    until: Option<String>,
+    /// At the most 1000.
+    limit: Option<i64>,
+    offset: Option<i64>,
+}
+
+/// Which page of the log.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    page: Option<i64>,
+    /// From 10 to 500.
+    page_size: Option<i64>,
+    since_event_id: Option<String>,
+    event_type: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AfterQuery {
+    pub(super) after: Option<String>,
+    /// At the most 1000.
+    limit: Option<i64>,
+}
+
+/// Events in their order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventList {
+    events: Vec<EventItem>,
+    last_event_id: String,
+    status: String,
+}
+
+/// Where an execution stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StatusItem {
+    execution_id: String,
+    path: String,
+    version: i64,
+    status: String,
+    current_step: Option<String>,
+    completed_steps: Vec<String>,
+    failed: bool,
+    completed: bool,
+    cancelled: bool,
+    variables: Map<String, Json_>,
+    error: Option<String>,
+    result: Json_,
+    start_time: String,
+    end_time: Option<String>,
+    duration_seconds: f64,
+    duration_human: String,
+}
+
+fn json(text: Option<&str>) -> Json_ {
+    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+impl From<&ExecutionRow> for Item {
+    fn from(row: &ExecutionRow) -> Self {
+        Self {
+            execution_id: row.execution_id.to_string(),
+            catalog_id: row.catalog_id.to_string(),
+            path: row.path.clone(),
+            version: row.version,
+            status: row.status.clone(),
+            start_time: clock::rfc3339(row.start_time),
+            end_time: row.end_time.map(clock::rfc3339),
+            duration_seconds: row.end_time.map(|end| (end - row.start_time) as f64 / 1000.0),
+            progress: row.progress,
+            current_step: row.current_step.clone(),
+            result: json(row.result.as_deref()),
+            error: row.error.clone(),
+            parent_execution_id: row.parent_execution_id.map(|id| id.to_string()),
+        }
+    }
+}
+
+impl From<&EventRow> for EventItem {
+    fn from(row: &EventRow) -> Self {
+        let time = clock::rfc3339(row.created_at);
+        Self {
+            event_id: row.event_id.to_string(),
+            execution_id: row.execution_id.to_string(),
+            catalog_id: row.catalog_id.to_string(),
+            event_type: row.event_type.clone(),
+            node_id: row.node_id.clone(),
+            node_name: row.node_name.clone(),
+            status: row.status.clone(),
+            created_at: time.clone(),
+            timestamp: time,
+            context: json(row.context.as_deref()),
+            result: json(row.result.as_deref()),
+            error: json(row.error.as_deref()),
+            meta: Map::new(),
+            duration: row.duration_ms.map(|ms| ms as f64 / 1000.0),
+            parent_event_id: None,
+            parent_execution_id: None,
+        }
+    }
+}
+
+/// The row of an execution that a path names.
+pub(super) async fn row(runs: &Arc<Runs>, execution_id: &str) -> Result<ExecutionRow, ApiError> {
+    let row = runs.store.execution(id(execution_id, "execution")?).await?;
+    row.ok_or_else(|| {
+        ApiError::not_found(format!("there is no execution {execution_id}"))
+            .help("`noetl list Execution` shows those that are there")
+    })
+}
+
+/// Start an execution
+#[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
+    responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn execute(State(server): State<Server>, Body(request): Body<ExecuteRequest>) -> Result<Json<Started>, ApiError> {
+    let entry = find(&server, request.catalog_id.as_ref(), request.path.as_deref(), request.version.as_ref())
+        .await
+        .map_err(|error| match request.path {
+            Some(path) if error.status == axum::http::StatusCode::NOT_FOUND => {
+                ApiError::not_found(format!("there is no playbook `{path}` in the catalog"))
+                    .help("register it with `noetl register playbook --file FILE`")
+            }
+            _ => error,
+        })?;
+    let parent = request.parent_execution_id.as_ref().map(|id| id.parse("execution")).transpose()?;
+    let start = Start {
+        payload: request.payload.unwrap_or_default(),
+        target: request.target,
+        parent_execution_id: parent,
+        parent_call: None,
+    };
+    let started = server.runs.start(&entry, start).await?;
+    Ok(Json(Started {
+        execution_id: started.execution_id.to_string(),
+        status: "started",
+        commands_generated: started.commands,
+        path: entry.path,
+        version: entry.version,
+        catalog_id: entry.catalog_id.to_string(),
+    }))
+}
+
+/// Values for another run.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct RerunRequest {
+    /// Instead of the payload of the first run.
+    payload: Option<Map<String, Json_>>,
+}
+
+/// Run once more what an execution ran
+#[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = RerunRequest,
+    params(("execution_id" = String, Path)),
+    responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn rerun(State(server): State<Server>, Path(execution_id): Path<String>, Body(request): Body<RerunRequest>) -> Result<Json<Started>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    let entry = server.runs.store.entry_by_id(row.catalog_id).await?.ok_or_else(super::catalog::missing)?;
+    let payload = match request.payload {
+        Some(payload) => payload,
+        None => serde_json::from_str(&row.payload).unwrap_or_default(),
+    };
+    let start = Start {
+        payload,
+        target: row.target,
+        ..Start::default()
+    };
+    let started = server.runs.start(&entry, start).await?;
+    Ok(Json(Started {
+        execution_id: started.execution_id.to_string(),
+        status: "started",
+        commands_generated: started.commands,
+        path: entry.path,
+        version: entry.version,
+        catalog_id: entry.catalog_id.to_string(),
+    }))
+}
+
+fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {
+    text.map(|text| clock::parse(text).ok_or_else(|| ApiError::invalid(format!("`{name}` is not an RFC 3339 time"))))
+        .transpose()
+}
+
+/// List executions, newest first
+#[utoipa::path(get, path = "/api/executions", tag = "executions", params(ListQuery),
+    responses((status = 200, body = [Item], headers(("x-total-count" = i64, description = "How many there are in all"))),
+        (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Result<impl IntoResponse, ApiError> {
+    let parse = |text: &Option<String>, noun| text.as_deref().map(|text| id(text, noun)).transpose();
+    let filter = ExecutionFilter {
+        status: query.status.map(|status| status.to_uppercase()),
+        path: query.path,
+        text: query.q,
+        catalog_id: parse(&query.catalog_id, "catalog entry")?,
+        parent: parse(&query.parent_execution_id, "execution")?,
+        since: time(query.since.as_deref(), "since")?,
+        until: time(query.until.as_deref(), "until")?,
+    };
+    let limit = query.limit.unwrap_or(100).clamp(1, 1000);
+    let offset = query.offset.unwrap_or(0).max(0);
+    let (rows, total) = server.runs.store.executions(&filter, limit, offset).await?;
+    let items: Vec<Item> = rows.iter().map(Item::from).collect();
+    Ok(([(HeaderName::from_static("x-total-count"), HeaderValue::from(total))], Json(items)))
+}
+
+/// Get an execution and a page of its log, newest first
+#[utoipa::path(get, path = "/api/executions/{execution_id}", tag = "executions",
+    params(("execution_id" = String, Path), PageQuery),
+    responses((status = 200, body = Detail), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn detail(State(server): State<Server>, Path(execution_id): Path<String>, Query(query): Query<PageQuery>) -> Result<Json<Detail>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    let page_size = query.page_size.unwrap_or(100).clamp(10, 500);
+    let page = query.page.unwrap_or(1).clamp(1, i64::MAX / 1000);
+    let since = query.since_event_id.as_deref().map(|text| id(text, "event")).transpose()?;
+    let (events, total) = server
+        .runs
+        .store
+        .events_page(row.execution_id, query.event_type.as_deref(), since, page_size, (page - 1) * page_size)
+        .await?;
+    let total_pages = (total + page_size - 1) / page_size;
+    Ok(Json(Detail {
+        item: Item::from(&row),
+        events: events.iter().map(EventItem::from).collect(),
+        pagination: Pagination {
+            page,
+            page_size,
+            total_events: total,
+            total_pages,
+            has_next: page < total_pages,
+            has_prev: page > 1,
+        },
+    }))
+}
+
+/// Get events after one, oldest first
+#[utoipa::path(get, path = "/api/executions/{execution_id}/events", tag = "executions",
+    params(("execution_id" = String, Path), AfterQuery),
+    responses((status = 200, body = EventList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn events(State(server): State<Server>, Path(execution_id): Path<String>, Query(query): Query<AfterQuery>) -> Result<Json<EventList>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    let after = query.after.as_deref().map(|text| id(text, "event")).transpose()?.unwrap_or(0);
+    let limit = query.limit.unwrap_or(500).clamp(1, 1000);
+    let events = server.runs.store.events_after(row.execution_id, after, limit).await?;
+    Ok(Json(EventList {
+        last_event_id: events.last().map_or(after, |event| event.event_id).to_string(),
+        events: events.iter().map(EventItem::from).collect(),
+        status: row.status,
+    }))
+}
+
+/// Say where an execution stands
+#[utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
+    responses((status = 200, body = StatusItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn status(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<StatusItem>, ApiError> {
+    let row = row(&server.runs, &execution_id).await?;
+    let (variables, completed_steps) = server.runs.variables(row.execution_id).await?;
+    let elapsed = row.end_time.unwrap_or_else(clock::now_ms) - row.start_time;
+    Ok(Json(StatusItem {
+        execution_id: row.execution_id.to_string(),
+        path: row.path.clone(),
+        version: row.version,
+        current_step: row.current_step.clone(),
+        completed_steps,
+        failed: row.status == "FAILED",
+        completed: row.status == "COMPLETED",
+        cancelled: row.status == "CANCELLED",
+        variables,
+        error: row.error.clone(),
+        result: json(row.result.as_deref()),
+        start_time: clock::rfc3339(row.start_time),
+        end_time: row.end_time.map(clock::rfc3339),
+        duration_seconds: elapsed as f64 / 1000.0,
+        duration_human: clock::human(elapsed),
+        status: row.status,
+    }))
+}

@@ -1,0 +1,159 @@
+//! Playbooks by path and version.
+
+use sqlx::{Any, FromRow, Transaction};
+
+use super::{Store, StoreError};
+use crate::clock;
+
+/// A version of a playbook.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct CatalogEntry {
+    pub(crate) catalog_id: i64,
+    pub(crate) path: String,
+    pub(crate) version: i64,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) content: String,
+    pub(crate) created_at: i64,
+}
+
+/// Which entries a list holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CatalogFilter {
+    pub(crate) kind: Option<String>,
+    pub(crate) path: Option<String>,
+    /// Part of a path, name or description.
+    pub(crate) text: Option<String>,
+    /// Only the latest version of each path.
+    pub(crate) latest: bool,
+}
+
+const COLUMNS: &str = "c.catalog_id, c.path, c.version, c.kind, c.name, c.description, c.content, c.created_at";
+
+impl Store {
+    /// Adds the next version of a path. `entry.version` and `created_at` are filled in.
+    pub(crate) async fn register(&self, mut entry: CatalogEntry) -> Result<CatalogEntry, StoreError> {
+        let mut transaction = self.begin().await?;
+        if self.is_postgres() {
+            // Two registrations of one path take turns.
+            sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1))::text")
+                .bind(&entry.path)
+                .fetch_one(&mut *transaction)
+                .await?;
+        }
+        let (latest,): (Option<i64>,) = sqlx::query_as("SELECT MAX(version) FROM catalog WHERE path = $1")
+            .bind(&entry.path)
+            .fetch_one(&mut *transaction)
+            .await?;
+        entry.version = latest.unwrap_or(0) + 1;
+        entry.created_at = clock::now_ms();
+        sqlx::query(
+            "INSERT INTO catalog (catalog_id, path, version, kind, name, description, content, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(entry.catalog_id)
+        .bind(&entry.path)
+        .bind(entry.version)
+        .bind(&entry.kind)
+        .bind(&entry.name)
+        .bind(&entry.description)
+        .bind(&entry.content)
+        .bind(entry.created_at)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(entry)
+    }
+
+    /// Entries, newest first.
+    pub(crate) async fn catalog(&self, filter: &CatalogFilter) -> Result<Vec<CatalogEntry>, StoreError> {
+        let latest = if filter.latest {
+            "AND c.version = (SELECT MAX(l.version) FROM catalog l WHERE l.path = c.path)"
+        } else {
+            ""
+        };
+        let statement = format!(
+            "SELECT {COLUMNS} FROM catalog c WHERE (CAST($1 AS TEXT) IS NULL OR lower(c.kind) = lower($1)) \
+             AND (CAST($2 AS TEXT) IS NULL OR c.path = $2) \
+             AND (CAST($3 AS TEXT) IS NULL OR lower(c.path || ' ' || c.name || ' ' || COALESCE(c.description, '')) LIKE $3 ESCAPE '!') \
+             {latest} ORDER BY c.catalog_id DESC"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(&filter.kind)
+            .bind(&filter.path)
+            .bind(filter.text.as_deref().map(like))
+            .fetch_all(self.reader())
+            .await?;
+        Ok(rows)
+    }
+
+    /// A version of a path, or its latest.
+    pub(crate) async fn entry(&self, path: &str, version: Option<i64>) -> Result<Option<CatalogEntry>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS} FROM catalog c WHERE c.path = $1 AND (CAST($2 AS BIGINT) IS NULL OR c.version = $2) \
+             ORDER BY c.version DESC LIMIT 1"
+        );
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(path)
+            .bind(version)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row)
+    }
+
+    pub(crate) async fn entry_by_id(&self, catalog_id: i64) -> Result<Option<CatalogEntry>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM catalog c WHERE c.catalog_id = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(catalog_id)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row)
+    }
+
+    /// As [`Self::entry_by_id`], inside a transaction.
+    pub(crate) async fn entry_by_id_in(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        catalog_id: i64,
+    ) -> Result<Option<CatalogEntry>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM catalog c WHERE c.catalog_id = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(catalog_id)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        Ok(row)
+    }
+
+    /// Deletes a version, or all of them. Refused (as `None`) while an execution of it is under way.
+    pub(crate) async fn delete_entry(&self, path: &str, version: Option<i64>) -> Result<Option<u64>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let (running,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = 'RUNNING' \
+             AND (CAST($2 AS BIGINT) IS NULL OR version = $2)",
+        )
+        .bind(path)
+        .bind(version)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if running > 0 {
+            return Ok(None);
+        }
+        let deleted = sqlx::query(
+            "DELETE FROM catalog WHERE path = $1 AND (CAST($2 AS BIGINT) IS NULL OR version = $2)",
+        )
+        .bind(path)
+        .bind(version)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Some(deleted.rows_affected()))
+    }
+}
+
+/// A LIKE pattern for text that contains `text`, its own wildcards escaped by `!`.
+pub(super) fn like(text: &str) -> String {
+    let text = text.to_lowercase();
+    let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{text}%")
+}

@@ -1,0 +1,200 @@
+//! The queue of commands: who may run what, and until when.
+
+use sqlx::{Any, FromRow, Transaction};
+
+use super::{Store, StoreError};
+
+/// A command without an outcome.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct CommandRow {
+    pub(crate) command_id: String,
+    pub(crate) execution_id: i64,
+    pub(crate) event_id: i64,
+    pub(crate) step: String,
+    pub(crate) worker_id: Option<String>,
+    pub(crate) lease_until: Option<i64>,
+    pub(crate) not_before: i64,
+}
+
+/// A command that somebody may claim.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Due {
+    pub(crate) command_id: String,
+    pub(crate) execution_id: i64,
+}
+
+const COLUMNS: &str = "command_id, execution_id, event_id, step, worker_id, lease_until, not_before";
+/// Commands in one statement: SQLite bounds the number of parameters.
+const BATCH: usize = 64;
+
+impl Store {
+    pub(crate) async fn insert_commands(
+        transaction: &mut Transaction<'static, Any>,
+        commands: &[CommandRow],
+    ) -> Result<(), StoreError> {
+        for batch in commands.chunks(BATCH) {
+            let rows: Vec<String> = (0..batch.len())
+                .map(|row| {
+                    let places: Vec<_> = (1..=7).map(|column| format!("${}", row * 7 + column)).collect();
+                    format!("({})", places.join(", "))
+                })
+                .collect();
+            let statement = format!("INSERT INTO command ({COLUMNS}) VALUES {}", rows.join(", "));
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+            for command in batch {
+                query = query
+                    .bind(&command.command_id)
+                    .bind(command.execution_id)
+                    .bind(command.event_id)
+                    .bind(&command.step)
+                    .bind(&command.worker_id)
+                    .bind(command.lease_until)
+                    .bind(command.not_before);
+            }
+            query.execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a command, unless somebody holds it. False when somebody does.
+    pub(crate) async fn claim(
+        transaction: &mut Transaction<'static, Any>,
+        command_id: &str,
+        worker_id: &str,
+        now: i64,
+        lease_until: i64,
+    ) -> Result<bool, StoreError> {
+        let taken = sqlx::query(
+            "UPDATE command SET worker_id = $2, lease_until = $3 WHERE command_id = $1 \
+             AND (worker_id IS NULL OR lease_until < $4)",
+        )
+        .bind(command_id)
+        .bind(worker_id)
+        .bind(lease_until)
+        .bind(now)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    pub(crate) async fn delete_command(
+        transaction: &mut Transaction<'static, Any>,
+        command_id: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM command WHERE command_id = $1")
+            .bind(command_id)
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_commands_of(
+        transaction: &mut Transaction<'static, Any>,
+        execution_id: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM command WHERE execution_id = $1")
+            .bind(execution_id)
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// A command inside a transaction.
+    pub(crate) async fn command_in(
+        transaction: &mut Transaction<'static, Any>,
+        command_id: &str,
+    ) -> Result<Option<CommandRow>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM command WHERE command_id = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(command_id)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        Ok(row)
+    }
+
+    pub(crate) async fn command_by_event(&self, event_id: i64) -> Result<Option<CommandRow>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM command WHERE event_id = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(event_id)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row)
+    }
+
+    /// Commands that may be claimed now, oldest first.
+    pub(crate) async fn due(&self, now: i64, limit: i64) -> Result<Vec<Due>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT command_id, execution_id FROM command WHERE not_before <= $1 \
+             AND (worker_id IS NULL OR lease_until < $1) ORDER BY event_id LIMIT $2",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        Ok(rows)
+    }
+
+    /// When the next command becomes due that is not yet.
+    pub(crate) async fn next_due(&self, now: i64) -> Result<Option<i64>, StoreError> {
+        let (next,): (Option<i64>,) = sqlx::query_as(
+            "SELECT MIN(CASE WHEN worker_id IS NULL THEN not_before ELSE lease_until + 1 END) FROM command \
+             WHERE (worker_id IS NULL AND not_before > $1) OR (worker_id IS NOT NULL AND lease_until >= $1)",
+        )
+        .bind(now)
+        .fetch_one(self.reader())
+        .await?;
+        Ok(next)
+    }
+
+    /// Extends the leases that a worker holds; gives the ids of those it holds no longer.
+    pub(crate) async fn renew(
+        &self,
+        worker_id: &str,
+        command_ids: &[String],
+        lease_until: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut lost = Vec::new();
+        if command_ids.is_empty() {
+            return Ok(lost);
+        }
+        let mut transaction = self.begin().await?;
+        for command_id in command_ids {
+            let renewed =
+                sqlx::query("UPDATE command SET lease_until = $3 WHERE command_id = $1 AND worker_id = $2")
+                    .bind(command_id)
+                    .bind(worker_id)
+                    .bind(lease_until)
+                    .execute(&mut *transaction)
+                    .await?;
+            if renewed.rows_affected() == 0 {
+                lost.push(command_id.clone());
+            }
+        }
+        transaction.commit().await?;
+        Ok(lost)
+    }
+
+    /// Gives back what a worker that is gone held: its name begins with `prefix`.
+    pub(crate) async fn release(&self, prefix: &str) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let released =
+            sqlx::query("UPDATE command SET worker_id = NULL, lease_until = NULL WHERE worker_id LIKE $1 || '%'")
+                .bind(prefix)
+                .execute(&mut *transaction)
+                .await?;
+        transaction.commit().await?;
+        Ok(released.rows_affected())
+    }
+
+    /// How many commands wait, and how many run.
+    pub(crate) async fn queue_depth(&self, now: i64) -> Result<(i64, i64), StoreError> {
+        let (waiting, running): (i64, i64) = sqlx::query_as(
+            "SELECT CAST(COALESCE(SUM(CASE WHEN worker_id IS NULL OR lease_until < $1 THEN 1 ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN worker_id IS NOT NULL AND lease_until >= $1 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM command",
+        )
+        .bind(now)
+        .fetch_one(self.reader())
+        .await?;
+        Ok((waiting, running))
+    }
+}

@@ -1,0 +1,170 @@
+//! The event log.
+
+use sqlx::{Any, FromRow, Transaction};
+
+use super::{Store, StoreError};
+
+/// A line of the log.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct EventRow {
+    pub(crate) execution_id: i64,
+    pub(crate) event_id: i64,
+    pub(crate) catalog_id: i64,
+    pub(crate) event_type: String,
+    pub(crate) node_id: Option<String>,
+    pub(crate) node_name: Option<String>,
+    pub(crate) status: String,
+    pub(crate) context: Option<String>,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) meta: Option<String>,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) created_at: i64,
+}
+
+/// A line to be written.
+pub(crate) type NewEvent = EventRow;
+
+const COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, context, \
+                       result, error, meta, duration_ms, created_at";
+/// Events in one statement: SQLite bounds the number of parameters.
+const BATCH: usize = 64;
+
+impl Store {
+    pub(crate) async fn insert_events(
+        transaction: &mut Transaction<'static, Any>,
+        events: &[NewEvent],
+    ) -> Result<(), StoreError> {
+        for batch in events.chunks(BATCH) {
+            let rows: Vec<String> = (0..batch.len())
+                .map(|row| {
+                    let places: Vec<_> = (1..=13).map(|column| format!("${}", row * 13 + column)).collect();
+                    format!("({})", places.join(", "))
+                })
+                .collect();
+            let statement = format!("INSERT INTO event ({COLUMNS}) VALUES {}", rows.join(", "));
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+            for event in batch {
+                query = query
+                    .bind(event.execution_id)
+                    .bind(event.event_id)
+                    .bind(event.catalog_id)
+                    .bind(&event.event_type)
+                    .bind(&event.node_id)
+                    .bind(&event.node_name)
+                    .bind(&event.status)
+                    .bind(&event.context)
+                    .bind(&event.result)
+                    .bind(&event.error)
+                    .bind(&event.meta)
+                    .bind(event.duration_ms)
+                    .bind(event.created_at);
+            }
+            query.execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// A page of an execution's events, newest first, and how many there are.
+    pub(crate) async fn events_page(
+        &self,
+        execution_id: i64,
+        event_type: Option<&str>,
+        since: Option<i64>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<EventRow>, i64), StoreError> {
+        let filter = "execution_id = $1 AND (CAST($2 AS TEXT) IS NULL OR event_type = $2) \
+                      AND (CAST($3 AS BIGINT) IS NULL OR event_id > $3)";
+        let statement = format!("SELECT {COLUMNS} FROM event WHERE {filter} ORDER BY event_id DESC LIMIT $4 OFFSET $5");
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .bind(event_type)
+            .bind(since)
+            .bind(limit)
+            .bind(offset)
+            .fetch_all(self.reader())
+            .await?;
+        let statement = format!("SELECT COUNT(*) FROM event WHERE {filter}");
+        let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .bind(event_type)
+            .bind(since)
+            .fetch_one(self.reader())
+            .await?;
+        Ok((rows, total))
+    }
+
+    /// Events after one, oldest first.
+    pub(crate) async fn events_after(&self, execution_id: i64, after: i64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?;
+        Ok(rows)
+    }
+
+    /// What a machine was told, in order: everything that brings it back to where it stood.
+    pub(crate) async fn inputs(
+        transaction: &mut Transaction<'static, Any>,
+        execution_id: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND (meta IS NOT NULL OR event_type = 'command.claimed') \
+             ORDER BY event_id"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .fetch_all(&mut **transaction)
+            .await?;
+        Ok(rows)
+    }
+
+    /// Whether a command's outcome is in the log.
+    pub(crate) async fn outcome_event(&self, execution_id: i64, command_id: &str) -> Result<Option<i64>, StoreError> {
+        let found: Option<(i64,)> = sqlx::query_as(
+            "SELECT event_id FROM event WHERE execution_id = $1 AND node_id = $2 \
+             AND event_type IN ('call.done', 'call.error', 'sink.executed', 'sink.failed') LIMIT 1",
+        )
+        .bind(execution_id)
+        .bind(command_id)
+        .fetch_optional(self.reader())
+        .await?;
+        Ok(found.map(|(event_id,)| event_id))
+    }
+
+    /// What an execution gave: the result of a step, or of the whole.
+    pub(crate) async fn final_result(&self, execution_id: i64, step: Option<&str>) -> Result<serde_json::Value, StoreError> {
+        let found: Option<(Option<String>,)> = match step {
+            Some(step) => {
+                sqlx::query_as(
+                    "SELECT result FROM event WHERE execution_id = $1 AND node_name = $2 \
+                     AND event_type IN ('call.done', 'loop.done') ORDER BY event_id DESC LIMIT 1",
+                )
+                .bind(execution_id)
+                .bind(step)
+                .fetch_optional(self.reader())
+                .await?
+            }
+            None => {
+                sqlx::query_as(
+                    "SELECT result FROM event WHERE execution_id = $1 AND event_type = 'playbook.completed' LIMIT 1",
+                )
+                .bind(execution_id)
+                .fetch_optional(self.reader())
+                .await?
+            }
+        };
+        let text = found.and_then(|(result,)| result);
+        match text {
+            None => Ok(serde_json::Value::Null),
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|error| StoreError::Corrupt(format!("result of execution {execution_id}: {error}"))),
+        }
+    }
+}

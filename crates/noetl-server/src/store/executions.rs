@@ -1,0 +1,184 @@
+//! Executions: one row each, kept in step with their event log.
+
+use sqlx::{Any, FromRow, Transaction};
+
+use super::catalog::like;
+use super::{Store, StoreError};
+
+/// An execution.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct ExecutionRow {
+    pub(crate) execution_id: i64,
+    pub(crate) catalog_id: i64,
+    pub(crate) path: String,
+    pub(crate) version: i64,
+    pub(crate) status: String,
+    pub(crate) payload: String,
+    pub(crate) target: Option<String>,
+    pub(crate) parent_execution_id: Option<i64>,
+    pub(crate) parent_call: Option<String>,
+    pub(crate) current_step: Option<String>,
+    pub(crate) progress: i64,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) start_time: i64,
+    pub(crate) end_time: Option<i64>,
+    pub(crate) last_event_id: i64,
+}
+
+/// Which executions a list holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ExecutionFilter {
+    pub(crate) status: Option<String>,
+    pub(crate) path: Option<String>,
+    /// Part of a path, error or id.
+    pub(crate) text: Option<String>,
+    pub(crate) catalog_id: Option<i64>,
+    pub(crate) parent: Option<i64>,
+    pub(crate) since: Option<i64>,
+    pub(crate) until: Option<i64>,
+}
+
+/// What a turn changes in an execution's row.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    pub(crate) execution_id: i64,
+    pub(crate) status: String,
+    pub(crate) current_step: Option<String>,
+    pub(crate) progress: i64,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) end_time: Option<i64>,
+    pub(crate) last_event_id: i64,
+}
+
+const COLUMNS: &str = "execution_id, catalog_id, path, version, status, payload, target, parent_execution_id, \
+                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id";
+
+impl Store {
+    /// Adds an execution; false when one with its `parent_call` exists.
+    pub(crate) async fn insert_execution(
+        transaction: &mut Transaction<'static, Any>,
+        row: &ExecutionRow,
+    ) -> Result<bool, StoreError> {
+        let statement = format!(
+            "INSERT INTO execution ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+             ON CONFLICT (parent_call) DO NOTHING"
+        );
+        let inserted = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(row.execution_id)
+            .bind(row.catalog_id)
+            .bind(&row.path)
+            .bind(row.version)
+            .bind(&row.status)
+            .bind(&row.payload)
+            .bind(&row.target)
+            .bind(row.parent_execution_id)
+            .bind(&row.parent_call)
+            .bind(&row.current_step)
+            .bind(row.progress)
+            .bind(&row.result)
+            .bind(&row.error)
+            .bind(row.start_time)
+            .bind(row.end_time)
+            .bind(row.last_event_id)
+            .execute(&mut **transaction)
+            .await?;
+        Ok(inserted.rows_affected() == 1)
+    }
+
+    /// The row, held against every other server until the transaction ends.
+    pub(crate) async fn lock_execution(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        execution_id: i64,
+    ) -> Result<Option<ExecutionRow>, StoreError> {
+        let lock = if self.is_postgres() { "FOR UPDATE" } else { "" };
+        let statement = format!("SELECT {COLUMNS} FROM execution WHERE execution_id = $1 {lock}");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        Ok(row)
+    }
+
+    pub(crate) async fn update_execution(
+        transaction: &mut Transaction<'static, Any>,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE execution SET status = $2, current_step = $3, progress = $4, result = $5, error = $6, end_time = $7, \
+             last_event_id = $8 WHERE execution_id = $1",
+        )
+        .bind(progress.execution_id)
+        .bind(&progress.status)
+        .bind(&progress.current_step)
+        .bind(progress.progress)
+        .bind(&progress.result)
+        .bind(&progress.error)
+        .bind(progress.end_time)
+        .bind(progress.last_event_id)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn execution(&self, execution_id: i64) -> Result<Option<ExecutionRow>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM execution WHERE execution_id = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row)
+    }
+
+    pub(crate) async fn execution_by_call(&self, parent_call: &str) -> Result<Option<ExecutionRow>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM execution WHERE parent_call = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(parent_call)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row)
+    }
+
+    /// Executions, newest first, and how many there are in all.
+    pub(crate) async fn executions(
+        &self,
+        filter: &ExecutionFilter,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<ExecutionRow>, i64), StoreError> {
+        let condition = "(CAST($1 AS TEXT) IS NULL OR status = $1) AND (CAST($2 AS TEXT) IS NULL OR path = $2) \
+            AND (CAST($3 AS TEXT) IS NULL OR lower(path || ' ' || CAST(execution_id AS TEXT) || ' ' || COALESCE(error, '')) LIKE $3 ESCAPE '!') \
+            AND (CAST($4 AS BIGINT) IS NULL OR catalog_id = $4) AND (CAST($5 AS BIGINT) IS NULL OR parent_execution_id = $5) \
+            AND (CAST($6 AS BIGINT) IS NULL OR start_time >= $6) AND (CAST($7 AS BIGINT) IS NULL OR start_time < $7)";
+        let text = filter.text.as_deref().map(like);
+        let statement = format!(
+            "SELECT {COLUMNS} FROM execution WHERE {condition} ORDER BY start_time DESC, execution_id DESC LIMIT $8 OFFSET $9"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(&filter.status)
+            .bind(&filter.path)
+            .bind(&text)
+            .bind(filter.catalog_id)
+            .bind(filter.parent)
+            .bind(filter.since)
+            .bind(filter.until)
+            .bind(limit)
+            .bind(offset)
+            .fetch_all(self.reader())
+            .await?;
+        let statement = format!("SELECT COUNT(*) FROM execution WHERE {condition}");
+        let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(&filter.status)
+            .bind(&filter.path)
+            .bind(&text)
+            .bind(filter.catalog_id)
+            .bind(filter.parent)
+            .bind(filter.since)
+            .bind(filter.until)
+            .fetch_one(self.reader())
+            .await?;
+        Ok((rows, total))
+    }
+}

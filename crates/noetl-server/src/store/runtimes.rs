@@ -1,0 +1,143 @@
+//! Workers and servers that have said they are there.
+
+use sqlx::FromRow;
+
+use super::ids::SHARDS;
+use super::{Store, StoreError};
+
+/// A worker pool or a server.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct RuntimeRow {
+    pub(crate) runtime_id: i64,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) runtime: String,
+    pub(crate) capacity: i64,
+    pub(crate) labels: String,
+    pub(crate) pid: Option<i64>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) started_at: i64,
+    pub(crate) heartbeat: i64,
+}
+
+const COLUMNS: &str =
+    "runtime_id, name, kind, runtime, capacity, labels, pid, hostname, started_at, heartbeat";
+
+impl Store {
+    /// Notes a worker, or renews what is known of it. Gives the id it has.
+    pub(crate) async fn put_runtime(&self, row: &RuntimeRow) -> Result<i64, StoreError> {
+        let statement = format!(
+            "INSERT INTO runtime ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             ON CONFLICT (kind, name) DO UPDATE SET runtime = excluded.runtime, capacity = excluded.capacity, \
+             labels = excluded.labels, pid = excluded.pid, hostname = excluded.hostname, started_at = excluded.started_at, \
+             heartbeat = excluded.heartbeat RETURNING runtime_id"
+        );
+        let mut transaction = self.begin().await?;
+        let (id,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(row.runtime_id)
+            .bind(&row.name)
+            .bind(&row.kind)
+            .bind(&row.runtime)
+            .bind(row.capacity)
+            .bind(&row.labels)
+            .bind(row.pid)
+            .bind(&row.hostname)
+            .bind(row.started_at)
+            .bind(row.heartbeat)
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    /// Notes that a worker lives; false when nobody knows it.
+    pub(crate) async fn heartbeat(&self, kind: &str, name: &str, now: i64) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = sqlx::query("UPDATE runtime SET heartbeat = $3 WHERE kind = $1 AND name = $2")
+            .bind(kind)
+            .bind(name)
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(known.rows_affected() == 1)
+    }
+
+    pub(crate) async fn delete_runtime(&self, kind: &str, name: &str) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let known = sqlx::query("DELETE FROM runtime WHERE kind = $1 AND name = $2")
+            .bind(kind)
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(known.rows_affected() == 1)
+    }
+
+    /// Workers by name, with the number of commands that each holds.
+    pub(crate) async fn runtimes(&self, kind: &str, now: i64) -> Result<Vec<(RuntimeRow, i64)>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM runtime WHERE kind = $1 ORDER BY name");
+        let rows: Vec<RuntimeRow> =
+            sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(kind).fetch_all(self.reader()).await?;
+        let held: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT worker_id, COUNT(*) FROM command WHERE worker_id IS NOT NULL AND lease_until >= $1 GROUP BY worker_id",
+        )
+        .bind(now)
+        .fetch_all(self.reader())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let held = held.iter().find(|(worker, _)| *worker == row.name).map_or(0, |(_, count)| *count);
+                (row, held)
+            })
+            .collect())
+    }
+
+    /// Takes a free shard for a server, or one whose server has been silent since `stale`.
+    pub(crate) async fn take_shard(&self, server: &str, own_key: bool, now: i64, stale: i64) -> Result<i64, StoreError> {
+        let mut transaction = self.begin().await?;
+        if self.is_postgres() {
+            sqlx::query("SELECT pg_advisory_xact_lock(8083)::text").fetch_one(&mut *transaction).await?;
+        }
+        sqlx::query("DELETE FROM shard WHERE heartbeat < $1").bind(stale).execute(&mut *transaction).await?;
+        let taken: Vec<(i64, i64)> =
+            sqlx::query_as("SELECT shard, own_key FROM shard ORDER BY shard").fetch_all(&mut *transaction).await?;
+        if !taken.is_empty() && (own_key || taken.iter().any(|(_, own)| *own != 0)) {
+            return Err(StoreError::Unusable(
+                "another server uses this database, and one of the two made its own encryption key".to_owned(),
+            ));
+        }
+        let free = (0..SHARDS).find(|shard| taken.iter().all(|(used, _)| used != shard));
+        let Some(shard) = free else {
+            return Err(StoreError::Unusable(format!("{SHARDS} servers use this database already")));
+        };
+        sqlx::query("INSERT INTO shard (shard, server, own_key, heartbeat) VALUES ($1, $2, $3, $4)")
+            .bind(shard)
+            .bind(server)
+            .bind(i64::from(own_key))
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(shard)
+    }
+
+    pub(crate) async fn keep_shard(&self, shard: i64, now: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE shard SET heartbeat = $2 WHERE shard = $1")
+            .bind(shard)
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    pub(crate) async fn free_shard(&self, shard: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM shard WHERE shard = $1").bind(shard).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Sums over the store, for the dashboard and the metrics.
+
+use sqlx::FromRow;
+
+use super::{Store, StoreError};
+
+/// How many there are of each.
+#[derive(Debug, Clone, Default, FromRow)]
+pub(crate) struct Totals {
+    pub(crate) total: i64,
+    pub(crate) completed: i64,
+    pub(crate) failed: i64,
+    pub(crate) cancelled: i64,
+    pub(crate) running: i64,
+}
+
+/// The executions that began in a span of time.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Bucket {
+    /// The span's number since 1970.
+    pub(crate) slot: i64,
+    pub(crate) completed: i64,
+    pub(crate) failed: i64,
+    pub(crate) cancelled: i64,
+    pub(crate) running: i64,
+}
+
+/// How long calls of a step take.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct SlowStep {
+    pub(crate) path: String,
+    pub(crate) step: String,
+    pub(crate) count: i64,
+    pub(crate) avg_ms: f64,
+    pub(crate) max_ms: i64,
+}
+
+const SUMS: &str = "CAST(COALESCE(SUM(CASE WHEN status = 'COMPLETED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS completed, \
+    CAST(COALESCE(SUM(CASE WHEN status = 'FAILED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS failed, \
+    CAST(COALESCE(SUM(CASE WHEN status = 'CANCELLED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS cancelled, \
+    CAST(COALESCE(SUM(CASE WHEN status = 'RUNNING' THEN 1 ELSE 0 END), 0) AS BIGINT) AS running";
+
+impl Store {
+    /// Executions that began since a time.
+    pub(crate) async fn totals(&self, since: i64) -> Result<Totals, StoreError> {
+        let statement = format!("SELECT COUNT(*) AS total, {SUMS} FROM execution WHERE start_time >= $1");
+        let totals = sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(since).fetch_one(self.reader()).await?;
+        Ok(totals)
+    }
+
+    /// Executions since a time, in spans of `width` milliseconds.
+    pub(crate) async fn buckets(&self, since: i64, width: i64) -> Result<Vec<Bucket>, StoreError> {
+        let statement = format!(
+            "SELECT start_time / $2 AS slot, {SUMS} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(since).bind(width).fetch_all(self.reader()).await?;
+        Ok(rows)
+    }
+
+    /// The steps whose calls took longest on average since a time.
+    pub(crate) async fn slowest_steps(&self, since: i64, limit: i64) -> Result<Vec<SlowStep>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT x.path AS path, e.node_name AS step, COUNT(*) AS count, \
+             CAST(AVG(e.duration_ms) AS DOUBLE PRECISION) AS avg_ms, MAX(e.duration_ms) AS max_ms \
+             FROM event e JOIN execution x ON x.execution_id = e.execution_id \
+             WHERE e.event_type IN ('call.done', 'call.error') AND e.created_at >= $1 AND e.duration_ms IS NOT NULL \
+             AND e.node_name IS NOT NULL GROUP BY x.path, e.node_name ORDER BY 4 DESC LIMIT $2",
+        )
+        .bind(since)
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        Ok(rows)
+    }
+
+    /// How many paths and credentials there are.
+    pub(crate) async fn inventory(&self) -> Result<(i64, i64), StoreError> {
+        let (playbooks,): (i64,) = sqlx::query_as("SELECT COUNT(DISTINCT path) FROM catalog").fetch_one(self.reader()).await?;
+        let (credentials,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM credential").fetch_one(self.reader()).await?;
+        Ok((playbooks, credentials))
+    }
+}
