@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::client;
+
 /// A remedy, kept in the error's chain as its outermost context.
 #[derive(Debug)]
 struct Remedy(String);
@@ -27,6 +29,8 @@ impl<T, E: Into<anyhow::Error>> WithHelp<T> for Result<T, E> {
 /// Prints `error: …`, `caused by: …` for each cause, and `help: …` to standard error.
 pub(crate) fn print(error: &anyhow::Error) {
     let remedy = error.downcast_ref::<Remedy>().map(ToString::to_string);
+    // What the server advises, unless the command knows better.
+    let remedy = remedy.or_else(|| error.downcast_ref::<client::error::Error>()?.help.clone());
     let causes = error
         .chain()
         .map(ToString::to_string)

@@ -1,9 +1,16 @@
 //! The `noetl` command: parse, run, print what went wrong.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
+mod context_file;
 mod error;
+mod output;
+mod payload;
+mod problems;
+mod remote;
+mod source_file;
 mod stamp;
 
 use std::process::ExitCode;
@@ -16,8 +23,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    match commands::run(cli.command) {
+    match commands::run(cli) {
         Ok(code) => code,
+        // `noetl list Execution | head` is no failure.
+        Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             error::print(&error);
             ExitCode::FAILURE

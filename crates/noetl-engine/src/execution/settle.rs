@@ -99,7 +99,9 @@ impl Machine {
 
     fn first_rule(&self, frame: &Frame, cases: &[Case], names: &[&str]) -> Result<Option<usize>, Failure> {
         for (index, case) in cases.iter().enumerate() {
-            if frame.fired.contains(&index) {
+            let asks = case.when.as_ref().is_some_and(|when| when.roots().any(|root| root == "event"));
+            // A rule over results has seen each of a loop's; the end is for those that ask for it.
+            if frame.fired.contains(&index) || (names.contains(&LOOP_DONE) && !asks) {
                 continue;
             }
             let Some(when) = &case.when else {
@@ -110,7 +112,7 @@ impl Machine {
                     return Ok(Some(index));
                 }
                 // Only a rule that asks for the event can see another name differently.
-                if !when.roots().any(|root| root == "event") {
+                if !asks {
                     break;
                 }
             }

@@ -1,18 +1,68 @@
 //! One module per command; this one only dispatches.
 
-mod server;
+mod build;
+mod cancel;
+mod catalog;
+mod cleanup;
+mod completions;
+mod context;
+mod db;
+mod execute;
+mod get;
+mod list;
+mod man;
+mod query;
+mod register;
+pub(crate) mod run;
+pub(crate) mod server;
+mod status;
 mod version;
+mod worker;
 
 use std::process::ExitCode;
 
-use crate::cli::{Command, ServerCommand};
+use crate::cli::client::RootArgs;
+use crate::cli::{Cli, Command, ServerCommand};
 
-pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Server(ServerCommand::Start(args)) if args.detach => server::detach::run(&args),
-        Command::Server(ServerCommand::Start(args)) => server::start::run(&args),
-        Command::Server(ServerCommand::Stop(args)) => server::stop::run(&args),
-        Command::Server(ServerCommand::Status(args)) => server::status::run(&args),
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let root = &cli.root;
+    match cli.command {
+        Command::Run(args) => run::run(&args, root),
+        Command::Server(command) => run_server(command, root),
+        Command::Worker(command) => worker::run(&command, root),
+        Command::Register(command) => register::run(&command, root),
+        Command::Catalog(command) => catalog::run(&command, root),
+        Command::Execute(command) => execute::run(&command, root),
+        Command::Status(args) => status::run(&args, root),
+        Command::Cancel(args) => cancel::run(&args, root),
+        Command::Cleanup(args) => cleanup::run(&args, root),
+        Command::List(args) => list::run(&args, root),
+        Command::Get(command) => get::run(&command, root),
+        Command::Query(args) => query::run(&args, root),
+        Command::Db(command) => db::run(&command, root),
+        Command::Context(command) => context::run(&command),
+        Command::Build(args) => build::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Version(args) => version::run(&args),
+    }
+}
+
+fn run_server(command: ServerCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    match command {
+        ServerCommand::Start(mut args) => {
+            args.listen = args.listen.or(root);
+            if args.detach {
+                server::detach::run(&args)
+            } else {
+                server::start::run(&args)
+            }
+        }
+        ServerCommand::Stop(args) => server::stop::run(&args),
+        ServerCommand::Status(mut args) => {
+            args.listen = args.listen.or(root);
+            server::status::run(&args)
+        }
+        ServerCommand::Logs(args) => server::logs::run(&args),
     }
 }

@@ -1,6 +1,7 @@
 //! `noetl server start --detach`: the same server as a background process.
 
-use std::fs::{self, File};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 
 use super::ask_version;
+use super::log_file;
 use super::pid_file::{self, Recorded};
 use crate::cli::StartArgs;
 use crate::config::Listen;
@@ -20,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
-    match pid_file::read()? {
+    match pid_file::read(pid_file::SERVER)? {
         Recorded::Nothing => {}
         Recorded::Running { pid, url } => {
             return Err(anyhow!("a server runs already at {url} (pid {pid})"))
@@ -34,20 +36,25 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
             .help("`noetl server stop` removes it");
         }
     }
-    let mut child = spawn(args)?;
+    let log = log_file::open()?;
+    let before = log.metadata().context("cannot look at the log")?.len();
+    let mut child = spawn(args, log)?;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().context("cannot watch the server")? {
-            bail!("the server ended at once ({status}):\n{}", log_tail()?);
+            bail!(
+                "the server ended at once ({status}):\n{}",
+                log_tail(before)?
+            );
         }
         // The pid file is written by the child once it listens, with the address it really got.
-        if let Recorded::Running { pid, url } = pid_file::read()?
+        if let Recorded::Running { pid, url } = pid_file::read(pid_file::SERVER)?
             && pid == child.id()
             && ask_version(&url).is_some()
         {
             println!(
                 "noetl server running at {url} (pid {pid}), log {}",
-                pid_file::log_path()?.display()
+                log_file::path()?.display()
             );
             return Ok(ExitCode::SUCCESS);
         }
@@ -55,7 +62,7 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
     }
     child.kill().context("cannot end the server")?;
     child.wait().context("cannot wait for the server's end")?;
-    pid_file::remove()?;
+    pid_file::remove(pid_file::SERVER)?;
     let Listen { host, port } = Listen::new(&args.listen);
     Err(anyhow!(
         "the server did not answer at {host}:{port} within {} s; it is stopped",
@@ -64,9 +71,7 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
     .help("give an address that this machine can reach itself at, such as --host 127.0.0.1")
 }
 
-fn spawn(args: &StartArgs) -> anyhow::Result<Child> {
-    let path = pid_file::log_path()?;
-    let log = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+fn spawn(args: &StartArgs, log: File) -> anyhow::Result<Child> {
     let Listen { host, port } = Listen::new(&args.listen);
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut command = Command::new(program);
@@ -82,10 +87,18 @@ fn spawn(args: &StartArgs) -> anyhow::Result<Child> {
     if args.no_ui {
         command.arg("--no-ui");
     }
+    if let Some(folder) = &args.data_dir {
+        command.arg("--data-dir").arg(folder);
+    }
+    if let Some(number) = args.max_workers {
+        command.args(["--max-workers", &number.to_string()]);
+    }
     command
         .stdin(Stdio::null())
         .stdout(log.try_clone().context("cannot share the log")?)
-        .stderr(log);
+        .stderr(log)
+        // A log file is no terminal.
+        .env("NO_COLOR", "1");
     in_background(&mut command);
     command.spawn().context("cannot start the server")
 }
@@ -102,10 +115,16 @@ fn in_background(command: &mut Command) {
     std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0008 | 0x0000_0200);
 }
 
-fn log_tail() -> anyhow::Result<String> {
-    let path = pid_file::log_path()?;
-    let log =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let lines: Vec<&str> = log.lines().collect();
+/// The last lines that this server wrote after those of earlier ones.
+fn log_tail(before: u64) -> anyhow::Result<String> {
+    let path = log_file::path()?;
+    let mut text = String::new();
+    File::open(&path)
+        .and_then(|mut log| {
+            log.seek(SeekFrom::Start(before))?;
+            log.read_to_string(&mut text)
+        })
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let lines: Vec<&str> = text.lines().collect();
     Ok(lines[lines.len().saturating_sub(10)..].join("\n"))
 }

@@ -1,7 +1,9 @@
 //! `noetl server …`: start in front or in the background, stop, look.
 
 pub(super) mod detach;
-mod pid_file;
+mod log_file;
+pub(super) mod logs;
+pub(crate) mod pid_file;
 pub(super) mod start;
 pub(super) mod status;
 pub(super) mod stop;
@@ -30,7 +32,7 @@ fn ask_version(url: &str) -> Option<Value> {
 }
 
 /// The URL a client on this machine uses for a server that listens on `host`.
-fn client_url(host: &str, port: u16) -> String {
+pub(crate) fn client_url(host: &str, port: u16) -> String {
     match host {
         "0.0.0.0" => format!("http://127.0.0.1:{port}"),
         "::" => format!("http://[::1]:{port}"),

@@ -3,17 +3,27 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use noetl_server::{BindError, Config, Server};
+use noetl_server::{BindError, Config, Server, StartError, VaultError};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::client_url;
-use super::pid_file::PidFile;
+use super::pid_file::{self, PidFile};
 use crate::cli::StartArgs;
 use crate::config::{self, Listen};
 use crate::error::WithHelp as _;
 use crate::stamp;
 
 pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
+    log();
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+    runtime.block_on(serve(args))?;
+    // Anything still running has had its grace; waiting for it would hold up the stop.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends the log to standard error.
+pub(crate) fn log() {
     let level = if config::debug() {
         LevelFilter::DEBUG
     } else {
@@ -23,11 +33,6 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
         .with_max_level(level)
         .with_writer(std::io::stderr)
         .init();
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    runtime.block_on(serve(args))?;
-    // Anything still running has had its grace; waiting for it would hold up the stop.
-    runtime.shutdown_background();
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(args: &StartArgs) -> anyhow::Result<()> {
@@ -39,16 +44,20 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         port,
         ui: config::ui_source(args.no_ui),
         build: stamp::build(),
+        keeping: config::keeping(args)?,
     };
     let server = bind(config).await?;
     let address = server.address();
     let url = client_url(&address.ip().to_string(), address.port());
     // Held until the server ends: the lock on it is what says that we are alive.
-    let pid_file = args.detached.then(|| PidFile::create(&url)).transpose()?;
+    let pid_file = args.detached.then(|| PidFile::create(pid_file::SERVER, &url)).transpose()?;
     println!(
         "noetl server {} listening on http://{address}",
         env!("CARGO_PKG_VERSION")
     );
+    if let Some(path) = server.token_file() {
+        println!("callers from other machines need the token in {}", path.display());
+    }
     server.run(stop).await.context("the server failed")?;
     drop(pid_file);
     Ok(())
@@ -61,6 +70,7 @@ async fn bind(config: Config) -> anyhow::Result<Server> {
         BindError::InUse { address } => {
             format!("`noetl server status --port {}` shows whether it is NoETL; else take another, such as --port 0", address.port())
         }
+        BindError::Start(error) => start_remedy(error),
         BindError::Listen { .. } => "give an address of this machine and a port you may use, such as --host 127.0.0.1 --port 8082".to_owned(),
     }
     };
@@ -73,8 +83,22 @@ async fn bind(config: Config) -> anyhow::Result<Server> {
     }
 }
 
+fn start_remedy(error: &StartError) -> String {
+    match error {
+        StartError::DataFolder { .. } => "name a folder that you may write to with --data-dir".to_owned(),
+        StartError::Taken { .. } => "stop it with `noetl server stop`, or name another folder with --data-dir".to_owned(),
+        StartError::Store { kind: "sqlite", .. } => "name another folder with --data-dir".to_owned(),
+        StartError::Store { .. } => {
+            "check DATABASE_URL or POSTGRES_*; several servers on one database need the same NOETL_ENCRYPTION_KEY".to_owned()
+        }
+        StartError::Secret(VaultError::File { path, .. }) => format!("chmod 600 {}", path.display()),
+        StartError::Secret(_) => "make one with `head -c 32 /dev/urandom | base64` and give it as NOETL_ENCRYPTION_KEY".to_owned(),
+        StartError::OtherKey => "give the NOETL_ENCRYPTION_KEY that this store was begun with".to_owned(),
+    }
+}
+
 /// Completes on Ctrl-C and, on Unix, on SIGTERM.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

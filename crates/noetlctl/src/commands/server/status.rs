@@ -10,7 +10,7 @@ use crate::cli::StatusArgs;
 use crate::config::Listen;
 
 pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let recorded = pid_file::read()?;
+    let recorded = pid_file::read(pid_file::SERVER)?;
     let asked = args.listen.host.is_some() || args.listen.port.is_some();
     // The background server is meant unless an address was given.
     let (url, pid) = match &recorded {

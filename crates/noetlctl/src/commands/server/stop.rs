@@ -14,45 +14,47 @@ use crate::error::WithHelp as _;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &StopArgs) -> anyhow::Result<ExitCode> {
-    let (pid, url) = match pid_file::read()? {
+    let start = "`noetl server start --detach` starts one";
+    stop(pid_file::SERVER, "background server", start, args.force)
+}
+
+/// Ends the process that a pid file names.
+pub(crate) fn stop(name: &str, noun: &str, start: &str, force: bool) -> anyhow::Result<ExitCode> {
+    let (pid, url) = match pid_file::read(name)? {
         Recorded::Running { pid, url } => (pid, url),
-        Recorded::Nothing => {
-            return Err(anyhow!("no background server runs"))
-                .help("`noetl server start --detach` starts one");
-        }
+        Recorded::Nothing => return Err(anyhow!("no {noun} runs")).help(start),
         Recorded::Stale { path, content } => {
-            pid_file::remove()?;
+            pid_file::remove(name)?;
             return Err(anyhow!(
-                "stale pid file {}: no server of ours runs as process `{content}`",
+                "stale pid file {}: no {noun} of ours runs as process `{content}`",
                 path.display()
             ))
-            .help("the file is removed; `noetl server start --detach` starts a server");
+            .help(format!("the file is removed; {start}"));
         }
     };
     end(pid, Force::No).with_context(|| format!("cannot stop process {pid}"))?;
-    if !gone(pid)? {
-        if !args.force {
-            return Err(anyhow!("the server (pid {pid}) does not stop"))
-                .help("noetl server stop --force");
+    if !gone(name, pid)? {
+        if !force {
+            return Err(anyhow!("the {noun} (pid {pid}) does not stop")).help("repeat the command with --force");
         }
         end(pid, Force::Yes).with_context(|| format!("cannot kill process {pid}"))?;
-        gone(pid)?;
-        pid_file::remove()?;
+        gone(name, pid)?;
+        pid_file::remove(name)?;
     }
-    println!("noetl server at {url} (pid {pid}) stopped");
+    println!("noetl {noun} at {url} (pid {pid}) stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until the server has let go of its pid file.
-fn gone(pid: u32) -> anyhow::Result<bool> {
+/// Waits until the process has let go of its pid file.
+fn gone(name: &str, pid: u32) -> anyhow::Result<bool> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        match pid_file::read()? {
+        match pid_file::read(name)? {
             Recorded::Running { pid: current, .. } if current == pid => {
                 thread::sleep(Duration::from_millis(20))
             }
             Recorded::Stale { .. } => {
-                pid_file::remove()?;
+                pid_file::remove(name)?;
                 return Ok(true);
             }
             _ => return Ok(true),

@@ -1,0 +1,111 @@
+//! `noetl catalog …` and `noetl register …`: playbooks and credentials on the server.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::client::ClientArgs;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegisterCommand {
+    /// Register a credential, or every credential of a folder
+    #[command(
+        after_help = "A credential is JSON or YAML with name, type and data. It never goes into the catalog,\n\
+        and no answer shows its data unless asked: `noetl get credential NAME --include-data`.\n\nExamples:\n  \
+        noetl register credential --file pg.json\n  noetl register credential --directory credentials"
+    )]
+    Credential(RegisterArgs),
+    /// Register a playbook, or every playbook of a folder
+    #[command(
+        after_help = "A folder is searched with its subfolders for YAML files that have apiVersion and kind: Playbook.\n\n\
+        Examples:\n  noetl register playbook --file weather.yaml\n  noetl register playbook --directory playbooks"
+    )]
+    Playbook(RegisterArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegisterArgs {
+    #[command(flatten)]
+    pub(crate) source: RegisterSource,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RegisterSource {
+    /// File to register
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Folder to search, with its subfolders
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// What a catalog listing can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CatalogType {
+    /// Playbooks
+    #[value(alias = "playbooks")]
+    Playbook,
+    /// Credentials, without their data
+    #[value(alias = "credentials")]
+    Credential,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// Register a file: a playbook, or a credential when that is what it holds
+    Register(CatalogRegisterArgs),
+    /// List what is registered, newest first
+    List(CatalogListArgs),
+    /// Print a playbook as it was registered
+    #[command(
+        after_help = "Examples:\n  noetl catalog get examples/weather > weather.yaml\n  \
+        noetl catalog get examples/weather --version 2 --json"
+    )]
+    Get(CatalogEntryArgs),
+    /// Delete a playbook: all its versions, or one
+    Delete(CatalogEntryArgs),
+    /// Check a playbook without registering it; exit code 1 when it has errors
+    Validate(CatalogValidateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogRegisterArgs {
+    /// File to register
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogListArgs {
+    /// What to list
+    #[arg(value_name = "TYPE", default_value = "playbook", ignore_case = true)]
+    pub(crate) kind: CatalogType,
+    /// Only the newest version of each
+    #[arg(long)]
+    pub(crate) latest: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogEntryArgs {
+    /// Path in the catalog, such as examples/weather
+    pub(crate) path: String,
+    /// Version, when not the newest (get) or not all (delete)
+    #[arg(long, short = 'V', value_name = "N")]
+    pub(crate) version: Option<u64>,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CatalogValidateArgs {
+    /// Playbook to check
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}

@@ -1,0 +1,115 @@
+//! `noetl execute …`, `status`, `cancel`, `cleanup`: executions on the server.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::client::ClientArgs;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExecuteCommand {
+    /// Start a registered playbook
+    #[command(
+        after_help = "The input file is overridden by --payload, and that by --set.\n\nExamples:\n  \
+        noetl execute playbook examples/weather --watch\n  \
+        noetl execute playbook examples/weather --set city=Paris --set days=3\n  \
+        noetl execute playbook examples/weather --input input.json --version 2 --json"
+    )]
+    Playbook(ExecutePlaybookArgs),
+    /// Show an execution, as `noetl status` does
+    Status(ExecutionStatusArgs),
+    /// Start an execution again with the same playbook and input
+    Rerun(RerunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecutePlaybookArgs {
+    /// Path in the catalog, such as examples/weather
+    pub(crate) path: String,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArgs,
+    /// Version of the playbook [default: the newest]
+    #[arg(long, short = 'V', value_name = "N")]
+    pub(crate) version: Option<u64>,
+    /// Follow it to its end; exit code 1 unless it completes
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// What a playbook's workload is overridden with.
+#[derive(Debug, Default, Args)]
+pub(crate) struct PayloadArgs {
+    /// JSON file with the input; `-` reads standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+    /// Input as JSON, such as '{"city": "Paris"}'
+    #[arg(long, visible_alias = "workload", value_name = "JSON")]
+    pub(crate) payload: Option<String>,
+    /// One field of the input, repeatable; the value is JSON when it reads as such, else text
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  noetl status 3518209731174400\n  noetl status 3518209731174400 --watch && echo done\n  \
+    noetl status 3518209731174400 --json | jq -r .status"
+)]
+pub(crate) struct ExecutionStatusArgs {
+    /// Execution id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Follow it to its end; exit code 1 unless it completes
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RerunArgs {
+    /// Execution id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Follow the new execution to its end; exit code 1 unless it completes
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  noetl cancel 3518209731174400 --reason 'wrong input'")]
+pub(crate) struct CancelArgs {
+    /// Execution id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Reason, kept with the execution
+    #[arg(long, short)]
+    pub(crate) reason: Option<String>,
+    /// Leave the executions that it started running
+    #[arg(long)]
+    pub(crate) no_cascade: bool,
+    /// Accepted for old scripts: this is the default
+    #[arg(long, hide = true, conflicts_with = "no_cascade")]
+    pub(crate) cascade: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  noetl cleanup --dry-run\n  noetl cleanup --older-than-minutes 60"
+)]
+pub(crate) struct CleanupArgs {
+    /// Cancel only what has been running for longer
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) older_than_minutes: u64,
+    /// Say what would be cancelled, and cancel nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}

@@ -1,0 +1,41 @@
+//! `noetl cleanup`: cancels executions that have been running for too long.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::client::RootArgs;
+use crate::cli::execute::CleanupArgs;
+use crate::client::Client;
+use crate::output;
+
+pub(crate) fn run(args: &CleanupArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    let client = Client::open(root, &args.client)?;
+    let request = json!({"older_than_minutes": args.older_than_minutes, "dry_run": args.dry_run});
+    let answer = client.post("/api/executions/cleanup", &request)?;
+    if args.client.json {
+        output::json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ids = answer["execution_ids"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let lines: Vec<String> = ids.iter().map(output::word).collect();
+    output::text(&lines.join("\n"))?;
+    let done = if args.dry_run {
+        "would be cancelled"
+    } else {
+        "cancelled"
+    };
+    let executions = if ids.len() == 1 {
+        "execution"
+    } else {
+        "executions"
+    };
+    eprintln!(
+        "{} {executions} older than {} min {done}",
+        ids.len(),
+        args.older_than_minutes
+    );
+    Ok(ExitCode::SUCCESS)
+}

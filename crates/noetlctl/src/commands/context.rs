@@ -1,0 +1,161 @@
+//! `noetl context …`: names for servers, and which one is meant.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use clap::ValueEnum as _;
+use serde_json::{Value, json};
+
+use crate::cli::context::{AddContextArgs, ContextCommand, Runtime};
+use crate::context_file::{Context, ContextFile};
+use crate::error::WithHelp as _;
+use crate::output::{self, Screen, Table};
+use crate::remote;
+
+pub(crate) fn run(command: &ContextCommand) -> anyhow::Result<ExitCode> {
+    let mut file = ContextFile::read()?;
+    match command {
+        ContextCommand::Add(args) => add(&mut file, args)?,
+        ContextCommand::List(args) if args.json => output::json(&document(&file))?,
+        ContextCommand::List(_) => list(&file)?,
+        ContextCommand::Use(args) => {
+            let context = find(&file, &args.name)?;
+            file.set_current(Some(&args.name));
+            file.write()?;
+            output::text(&format!(
+                "context {} is current: {}",
+                args.name, context.server_url
+            ))?;
+        }
+        ContextCommand::SetRuntime(args) => {
+            let context = current(&file)?;
+            file.set(&context.name, &[("runtime", name(args.runtime).as_str())]);
+            file.write()?;
+            output::text(&format!(
+                "context {}: runtime {}",
+                context.name,
+                name(args.runtime)
+            ))?;
+        }
+        ContextCommand::Delete(args) => delete(&mut file, &args.name)?,
+        ContextCommand::Current(args) => {
+            let context = current(&file)?;
+            if args.json {
+                output::json(&fields(&file, &context))?;
+            } else {
+                output::text(&format!(
+                    "{}: {}, runtime {}",
+                    context.name, context.server_url, context.runtime
+                ))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(file: &mut ContextFile, args: &AddContextArgs) -> anyhow::Result<()> {
+    let url = args.server_url.trim_end_matches('/');
+    remote::check_url(url)?;
+    let known = file.context(&args.name);
+    let runtime = match (args.runtime, &known) {
+        (Some(runtime), _) => name(runtime),
+        (None, Some(known)) => known.runtime.clone(),
+        (None, None) => name(Runtime::Auto),
+    };
+    let mut fields = vec![("server_url", url), ("runtime", &runtime)];
+    // Commands run in any folder.
+    let token_file = args
+        .token_file
+        .as_deref()
+        .map(std::path::absolute)
+        .transpose()
+        .context("cannot find the current folder")?
+        .map(|path| path.display().to_string());
+    fields.extend(token_file.as_deref().map(|path| ("token_file", path)));
+    file.set(&args.name, &fields);
+    if args.set_current || file.current().is_none() {
+        file.set_current(Some(&args.name));
+    }
+    file.write()?;
+    let current = if file.current_name() == Some(&args.name) {
+        ", the current one"
+    } else {
+        ""
+    };
+    let done = if known.is_some() { "changed" } else { "added" };
+    output::text(&format!("context {} {done}: {url}{current}", args.name))
+}
+
+fn delete(file: &mut ContextFile, name: &str) -> anyhow::Result<()> {
+    find(file, name)?;
+    file.remove(name);
+    let was_current = file.current_name() == Some(name);
+    if was_current {
+        file.set_current(None);
+    }
+    file.write()?;
+    output::text(&format!("context {name} deleted"))?;
+    if was_current {
+        eprintln!("there is no current context now; `noetl context use NAME` sets one");
+    }
+    Ok(())
+}
+
+fn find(file: &ContextFile, name: &str) -> anyhow::Result<Context> {
+    file.context(name)
+        .ok_or_else(|| anyhow!("no such context: {name}"))
+        .help("`noetl context list` shows what there is")
+}
+
+fn current(file: &ContextFile) -> anyhow::Result<Context> {
+    file.current()
+        .ok_or_else(|| anyhow!("there is no current context"))
+        .help("`noetl context add NAME --server-url URL` adds one, `noetl context use NAME` makes it current")
+}
+
+fn list(file: &ContextFile) -> anyhow::Result<()> {
+    let mut table = Table::new(["", "NAME", "SERVER", "RUNTIME"]);
+    let contexts = file.contexts();
+    for context in &contexts {
+        let mark = if file.current_name() == Some(&context.name) {
+            "*"
+        } else {
+            " "
+        };
+        table.row([
+            mark.to_owned(),
+            output::clean(&context.name),
+            output::clean(&context.server_url),
+            output::clean(&context.runtime),
+        ]);
+    }
+    if contexts.is_empty() {
+        eprintln!("no contexts; `noetl context add NAME --server-url URL` adds one");
+        return Ok(());
+    }
+    output::text(&table.text(Screen::stdout()))
+}
+
+/// The fields that are ours: the others may be secrets.
+fn document(file: &ContextFile) -> Value {
+    let contexts = file.contexts();
+    contexts
+        .iter()
+        .map(|context| fields(file, context))
+        .collect()
+}
+
+fn fields(file: &ContextFile, context: &Context) -> Value {
+    json!({
+        "name": context.name,
+        "server_url": context.server_url,
+        "runtime": context.runtime,
+        "token_file": context.token_file,
+        "current": file.current_name() == Some(&context.name),
+    })
+}
+
+fn name(runtime: Runtime) -> String {
+    let value = runtime.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}

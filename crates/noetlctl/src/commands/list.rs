@@ -1,0 +1,146 @@
+//! `noetl list …`: playbooks, credentials, executions and workers as tables.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::cli::client::RootArgs;
+use crate::cli::data::{ListArgs, ListType};
+use crate::client::Client;
+use crate::output::{self, Screen, Table};
+
+/// How many executions are listed: the server's own default, said aloud when it cuts the list.
+const LIMIT: usize = 100;
+
+pub(crate) fn run(args: &ListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    let client = Client::open(root, &args.client)?;
+    let json = args.client.json;
+    match args.kind {
+        ListType::Playbook => playbooks(&client, true, json),
+        ListType::Credential => credentials(&client, json),
+        ListType::Execution => executions(&client, json),
+        ListType::Worker => workers(&client, json),
+    }
+}
+
+/// Lists playbooks; their text only travels when JSON was asked for.
+pub(super) fn playbooks(client: &Client, latest: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let wanted = json!({"resource_type": "Playbook", "latest": latest, "content": json});
+    let answer = client.post("/api/catalog/list", &wanted)?;
+    if json {
+        return print(&answer);
+    }
+    let mut table = Table::new(["PATH", "VERSION", "REGISTERED", "DESCRIPTION"]);
+    for entry in items(&answer["entries"]) {
+        table.row([
+            output::word(&entry["path"]),
+            output::word(&entry["version"]),
+            output::time(&entry["created_at"]),
+            output::word(&entry["description"]),
+        ]);
+    }
+    show(
+        &table,
+        items(&answer["entries"]),
+        "no playbooks; `noetl register playbook --file FILE` adds one",
+    )
+}
+
+/// Lists credentials, which never come with their data.
+pub(super) fn credentials(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+    let answer = client.get("/api/credentials", &[])?;
+    if json {
+        return print(&answer);
+    }
+    let mut table = Table::new(["NAME", "TYPE", "UPDATED", "DESCRIPTION"]);
+    for credential in items(&answer["items"]) {
+        table.row([
+            output::word(&credential["name"]),
+            output::word(&credential["type"]),
+            output::time(&credential["updated_at"]),
+            output::word(&credential["description"]),
+        ]);
+    }
+    show(
+        &table,
+        items(&answer["items"]),
+        "no credentials; `noetl register credential --file FILE` adds one",
+    )
+}
+
+fn executions(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+    let answer = client.get("/api/executions", &[("limit", &LIMIT.to_string())])?;
+    if json {
+        return print(&answer);
+    }
+    let mut table = Table::new(["ID", "PLAYBOOK", "VERSION", "STATUS", "STARTED", "DURATION"]);
+    for execution in items(&answer) {
+        table.row([
+            output::word(&execution["execution_id"]),
+            output::word(&execution["path"]),
+            output::word(&execution["version"]),
+            output::word(&execution["status"]),
+            output::time(&execution["start_time"]),
+            output::duration(&execution["duration_seconds"]),
+        ]);
+    }
+    let code = show(
+        &table,
+        items(&answer),
+        "no executions; `noetl execute playbook PATH` starts one",
+    )?;
+    if items(&answer).len() == LIMIT {
+        eprintln!("only the newest {LIMIT} are listed");
+    }
+    Ok(code)
+}
+
+fn workers(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+    let answer = client.get("/api/worker/pools", &[])?;
+    if json {
+        return print(&answer);
+    }
+    let mut table = Table::new([
+        "NAME",
+        "STATUS",
+        "RUNNING",
+        "CAPACITY",
+        "HOST",
+        "PID",
+        "HEARTBEAT",
+    ]);
+    for worker in items(&answer["items"]) {
+        table.row([
+            output::word(&worker["name"]),
+            output::word(&worker["status"]),
+            output::word(&worker["running"]),
+            output::word(&worker["capacity"]),
+            output::word(&worker["hostname"]),
+            output::word(&worker["pid"]),
+            output::time(&worker["heartbeat"]),
+        ]);
+    }
+    show(
+        &table,
+        items(&answer["items"]),
+        "no workers; `noetl worker start` starts one",
+    )
+}
+
+fn items(answer: &Value) -> &[Value] {
+    answer.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn print(answer: &Value) -> anyhow::Result<ExitCode> {
+    output::json(answer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(table: &Table, items: &[Value], empty: &str) -> anyhow::Result<ExitCode> {
+    if items.is_empty() {
+        eprintln!("{empty}");
+    } else {
+        output::text(&table.text(Screen::stdout()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

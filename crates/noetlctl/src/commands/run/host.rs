@@ -1,0 +1,161 @@
+//! What this machine gives to the tools of a local run.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use noetl_engine::local::{Job, run};
+use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Stream, SubPlaybook};
+use serde_json::Value;
+
+use super::progress::Progress;
+use crate::cli::client::RootArgs;
+use crate::cli::run::RunArgs;
+use crate::client::{Client, encode};
+use crate::config;
+use crate::context_file::ContextFile;
+use crate::remote::Remote;
+use crate::source_file::{self, Content};
+
+/// How deep playbooks may call each other.
+const MAX_DEPTH: usize = 32;
+
+/// The host of a local run and of the playbooks that it calls.
+#[derive(Clone)]
+pub(super) struct LocalHost {
+    machine: HostMachine,
+    credentials: Arc<HashMap<String, Credential>>,
+    /// The server of the current context, which may know credentials that no file here has.
+    server: Option<Arc<Client>>,
+    progress: Progress,
+    depth: usize,
+    execution: String,
+    children: Arc<AtomicU64>,
+    max_parallel: usize,
+}
+
+impl LocalHost {
+    pub(super) fn new(args: &RunArgs, root: &RootArgs, path: &Path, progress: Progress) -> anyhow::Result<Self> {
+        let mut credentials = HashMap::new();
+        for path in &args.credentials {
+            let files = if path.is_dir() { source_file::credentials(path)? } else { vec![path.clone()] };
+            for file in files {
+                let Content::Credential(value) = source_file::read_credential(&file)? else { continue };
+                let credential: Credential = serde_json::from_value(value)
+                    .with_context(|| format!("{} is no credential: it needs name, type and data", file.display()))?;
+                credentials.insert(credential.name.clone(), credential);
+            }
+        }
+        let remote = args.client.remote.or(root);
+        let named = remote.server_url.is_some() || ContextFile::read().is_ok_and(|file| file.current().is_some());
+        let server = if named { Client::new(Remote::find(&remote)?).ok().map(Arc::new) } else { None };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros());
+        Ok(Self {
+            machine: machine(None),
+            credentials: Arc::new(credentials),
+            server,
+            progress,
+            depth: 0,
+            execution: format!("local-{now}-{}", std::process::id()),
+            children: Arc::new(AtomicU64::new(0)),
+            max_parallel: args.max_workers,
+        })
+        .inspect(|_| debug_assert!(path.is_file(), "the playbook was read"))
+    }
+
+    pub(super) fn execution_id(&self) -> String {
+        self.execution.clone()
+    }
+}
+
+/// What tools may know of this machine; secrets of ours are not for their children.
+pub(crate) fn machine(folder: Option<PathBuf>) -> HostMachine {
+    HostMachine {
+        folder,
+        python: config::python(),
+        hidden_environment: config::SECRETS.map(str::to_owned).into(),
+        tls_roots: config::certificate_file(),
+    }
+}
+
+impl Host for LocalHost {
+    fn credential<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
+        Box::pin(async move {
+            if let Some(known) = self.credentials.get(name) {
+                return Ok(Some(known.clone()));
+            }
+            let Some(server) = self.server.clone() else { return Ok(None) };
+            let path = format!("/api/credentials/{}", encode(name));
+            let answer = tokio::task::spawn_blocking(move || server.get(&path, &[("include_data", "true")])).await;
+            match answer {
+                Ok(Ok(value)) => serde_json::from_value(value).map(Some).map_err(|error| Failure::new("auth", error.to_string())),
+                // A server that does not know it, or that does not answer, has none for us.
+                Ok(Err(_)) | Err(_) => Ok(None),
+            }
+        })
+    }
+
+    fn playbook<'a>(&'a self, call: SubPlaybook) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(async move {
+            if self.depth >= MAX_DEPTH {
+                return Err(Failure::new("limit", format!("playbooks call each other {MAX_DEPTH} levels deep")));
+            }
+            let path = resolve(&call.path, &call.caller)?;
+            let file = path.display().to_string();
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| Failure::new("playbook", format!("cannot read {file}: {error}")))?;
+            let playbook = Playbook::parse(&file, &text)
+                .map_err(|problems| Failure::new("playbook", format!("{file} cannot run: {problems}")))?;
+            let number = self.children.fetch_add(1, Ordering::Relaxed);
+            let execution_id = format!("{}-{number}", self.execution);
+            let inner = Self {
+                depth: self.depth + 1,
+                progress: self.progress.below(&playbook.name),
+                ..self.clone()
+            };
+            let mut observer = inner.progress.clone();
+            let mut observe = move |event: &noetl_engine::execution::Event| observer.event(event);
+            let job = Job {
+                playbook: Arc::new(playbook),
+                execution_id: &execution_id,
+                payload: &call.payload,
+                target: None,
+                max_parallel: self.max_parallel,
+            };
+            let mut report = Box::pin(run(job, Arc::new(inner), &mut observe)).await;
+            match (report.failure, call.return_step) {
+                (Some(failure), _) => Err(failure),
+                (None, Some(step)) => Ok(report.steps.remove(&step).unwrap_or_default()),
+                (None, None) => Ok(report.result),
+            }
+        })
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        config::for_playbooks(name)
+    }
+
+    fn line(&self, place: &Place, stream: Stream, line: &str) {
+        self.progress.line(place.step.as_deref(), stream, line);
+    }
+
+    fn machine(&self) -> &HostMachine {
+        &self.machine
+    }
+}
+
+/// The file that a call names: beside the caller, or from this folder, with or without its ending.
+fn resolve(path: &str, caller: &str) -> Result<PathBuf, Failure> {
+    let beside = Path::new(caller).parent().unwrap_or(Path::new(""));
+    let endings = ["", ".yaml", ".yml"];
+    let candidates = [beside, Path::new("")].into_iter().flat_map(|folder| {
+        endings.map(|ending| folder.join(format!("{path}{ending}")))
+    });
+    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        Failure::new("playbook", format!("there is no playbook {path} beside {caller} or in this folder"))
+            .help("write the path from the calling playbook's folder, or run it with --runtime distributed")
+    })
+}

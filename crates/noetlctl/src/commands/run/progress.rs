@@ -1,0 +1,163 @@
+//! What people see of a run: a tree of steps with times on a terminal, lines elsewhere.
+//!
+//! What steps print goes where they print it; what we say about them goes to standard error.
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use noetl_engine::Stream;
+use noetl_engine::execution::{Event, event_name};
+use serde_json::Value;
+
+use crate::{config, output};
+
+/// How often a spinner moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// The view of a run, or of a playbook that it calls.
+#[derive(Clone)]
+pub(super) struct Progress {
+    shared: Arc<Shared>,
+    depth: usize,
+}
+
+struct Shared {
+    /// Bars on a terminal; none elsewhere.
+    bars: Option<MultiProgress>,
+    colour: bool,
+    json: bool,
+    verbose: bool,
+    running: Mutex<HashMap<String, (Instant, Option<ProgressBar>)>>,
+}
+
+impl Progress {
+    pub(super) fn new(json: bool, verbose: bool) -> Self {
+        let terminal = io::stderr().is_terminal() && io::stdout().is_terminal() && !json;
+        Self {
+            shared: Arc::new(Shared {
+                bars: terminal.then(MultiProgress::new),
+                colour: terminal && config::colour_allowed(),
+                json,
+                verbose,
+                running: Mutex::default(),
+            }),
+            depth: 0,
+        }
+    }
+
+    /// The view of a playbook that a step calls.
+    pub(super) fn below(&self, name: &str) -> Self {
+        let below = Self {
+            shared: Arc::clone(&self.shared),
+            depth: self.depth + 1,
+        };
+        below.say(&format!("{}{name}", "  ".repeat(below.depth)));
+        below
+    }
+
+    pub(super) fn begin(&self, name: &str, steps: usize) {
+        self.say(&format!("{name}: {steps} steps"));
+    }
+
+    pub(super) fn end(&self, status: &str, elapsed: Duration) {
+        self.say(&format!("{}  {}", self.mark(status, status), seconds(elapsed)));
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, (Instant, Option<ProgressBar>)>> {
+        self.shared.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn event(&mut self, event: &Event) {
+        let (Some(step), command) = (&event.step, event.command_id.as_deref()) else { return };
+        let label = format!("{}{}", "  ".repeat(self.depth + 1), output::clean(step));
+        match event.name {
+            event_name::COMMAND_STARTED => self.started(command.unwrap_or(step), &label),
+            event_name::CALL_DONE | event_name::CALL_ERROR | event_name::SINK_EXECUTED | event_name::SINK_FAILED => {
+                let begun = self.running().remove(command.unwrap_or(step));
+                let (begun, bar) = begun.unwrap_or((Instant::now(), None));
+                if let Some(bar) = bar {
+                    bar.finish_and_clear();
+                }
+                let saved = if event.name.starts_with("sink") { " saved" } else { "" };
+                let item = event.context.get("iteration").and_then(Value::as_u64);
+                let item = item.map(|index| format!("[{index}]")).unwrap_or_default();
+                self.say(&format!("{} {label}{item}{saved}  {}", self.mark(event.status, ""), seconds(begun.elapsed())));
+                if let Some(error) = event.error.as_ref().filter(|_| event.name != event_name::SINK_FAILED) {
+                    self.say(&format!("  {label}: {}", output::clean(&error.message)));
+                } else if self.shared.verbose && !event.result.is_null() {
+                    self.say(&format!("  {label} -> {}", short(&event.result)));
+                }
+            }
+            event_name::STEP_SKIPPED => self.say(&format!("- {label}  skipped")),
+            _ => {}
+        }
+    }
+
+    fn started(&self, command: &str, label: &str) {
+        let bar = self.shared.bars.as_ref().map(|bars| {
+            let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_message(label.to_owned());
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        self.running().insert(command.to_owned(), (Instant::now(), bar));
+    }
+
+    /// A line that a step's child wrote.
+    pub(super) fn line(&self, step: Option<&str>, stream: Stream, line: &str) {
+        let text = match step.filter(|_| self.shared.verbose) {
+            Some(step) => format!("{step} | {line}"),
+            None => line.to_owned(),
+        };
+        let print = || {
+            // A reader that is gone does not stop the run.
+            match stream {
+                Stream::Out if !self.shared.json => writeln!(io::stdout(), "{text}").ok(),
+                Stream::Out | Stream::Err => writeln!(io::stderr(), "{text}").ok(),
+            }
+        };
+        match &self.shared.bars {
+            Some(bars) => bars.suspend(print),
+            None => print(),
+        };
+    }
+
+    fn say(&self, text: &str) {
+        let print = || writeln!(io::stderr(), "{text}").ok();
+        match &self.shared.bars {
+            Some(bars) => bars.suspend(print),
+            None => print(),
+        };
+    }
+
+    fn mark(&self, status: &str, word: &str) -> String {
+        let (sign, code) = match status {
+            "COMPLETED" => ("ok", "32"),
+            "CANCELLED" => ("--", "35"),
+            _ => ("FAILED", "31"),
+        };
+        let text = if word.is_empty() { sign } else { word };
+        if self.shared.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0..60 => format!("{:.2} s", elapsed.as_secs_f64()),
+        seconds => format!("{}m {}s", seconds / 60, seconds % 60),
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = output::clean(&value.to_string());
+    let mut short: String = text.chars().take(300).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

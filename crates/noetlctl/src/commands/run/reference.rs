@@ -1,0 +1,97 @@
+//! What people call a playbook: a file, a file without its ending, a catalog path, a target.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use crate::error::WithHelp as _;
+
+/// Files that are found when nothing is named.
+const DEFAULTS: [&str; 4] = ["noetl.yaml", "noetl.yml", "main.yaml", "main.yml"];
+
+/// A playbook, found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// A file of this machine.
+    File(PathBuf),
+    /// A path of the server's catalog.
+    Catalog {
+        path: String,
+        version: Option<u64>,
+    },
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Catalog { path, version: None } => formatter.write_str(path),
+            Self::Catalog { path, version: Some(version) } => write!(formatter, "{path}@{version}"),
+        }
+    }
+}
+
+/// The playbook that `reference` names, and the target that it implies.
+pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option<String>)> {
+    let exists = |path: &str| Path::new(path).is_file();
+    let default = DEFAULTS.into_iter().find(|path| exists(path));
+    let Some(reference) = reference else {
+        let file = default.ok_or_else(|| anyhow!("there is no playbook here: looked for {}", DEFAULTS.join(", ")));
+        return Ok((Reference::File(file.help("name one, such as `noetl run hello.yaml`")?.into()), None));
+    };
+    if let Some(path) = reference.strip_prefix("catalog://") {
+        return Ok((catalog(path), None));
+    }
+    let file = |path: &str| (Reference::File(PathBuf::from(path)), None);
+    let yaml = [".yaml", ".yml"].iter().any(|ending| reference.ends_with(ending));
+    if exists(reference) {
+        return Ok(file(reference));
+    }
+    if yaml {
+        return Err(anyhow!("there is no file {reference}")).help("give the path of a playbook, from this folder or from the root");
+    }
+    let candidates = ["", "automation/"]
+        .into_iter()
+        .flat_map(|folder| [".yaml", ".yml"].map(|ending| format!("{folder}{reference}{ending}")));
+    if let Some(found) = candidates.into_iter().find(|path| exists(path)) {
+        return Ok(file(&found));
+    }
+    match default {
+        // `noetl run boot`: a target of the playbook of this folder.
+        Some(default) if default.starts_with("noetl.") && !reference.contains('/') => {
+            Ok((Reference::File(default.into()), Some(reference.to_owned())))
+        }
+        _ => Ok((catalog(reference), None)),
+    }
+}
+
+fn catalog(path: &str) -> Reference {
+    match path.rsplit_once('@').map(|(path, version)| (path, version.parse())) {
+        Some((path, Ok(version))) => Reference::Catalog {
+            path: path.to_owned(),
+            version: Some(version),
+        },
+        _ => Reference::Catalog {
+            path: path.to_owned(),
+            version: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn catalog_paths_may_have_a_version() {
+        assert_eq!(
+            catalog("examples/weather@3"),
+            Reference::Catalog { path: "examples/weather".to_owned(), version: Some(3) }
+        );
+        assert_eq!(
+            catalog("me@home"),
+            Reference::Catalog { path: "me@home".to_owned(), version: None }
+        );
+    }
+}

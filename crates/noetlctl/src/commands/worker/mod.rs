@@ -1,0 +1,17 @@
+//! `noetl worker`: this machine takes up the work of a server elsewhere.
+
+mod host;
+mod start;
+mod stop;
+
+use std::process::ExitCode;
+
+use crate::cli::client::RootArgs;
+use crate::cli::run::WorkerCommand;
+
+pub(crate) fn run(command: &WorkerCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    match command {
+        WorkerCommand::Start(args) => start::run(args, root),
+        WorkerCommand::Stop(args) => stop::run(args),
+    }
+}

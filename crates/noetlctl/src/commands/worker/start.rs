@@ -1,0 +1,215 @@
+//! `noetl worker start`: claims commands under leases, runs them, reports their outcomes.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use noetl_engine::execution::{Command, Outcome};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::host::WorkerHost;
+use crate::cli::client::RootArgs;
+use crate::cli::run::WorkerStartArgs;
+use crate::client::{Client, error::Error};
+use crate::commands::run::machine;
+use crate::commands::server::pid_file::{self, PidFile};
+use crate::commands::server::start::stop_signal;
+use crate::config;
+use crate::error::WithHelp as _;
+
+/// How long one question for work stays open, in seconds.
+const WAIT: u32 = 20;
+/// How often the worker says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The longest pause before asking a server again that does not answer.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// A worker at work.
+struct Worker {
+    client: Arc<Client>,
+    name: String,
+    capacity: usize,
+    tasks: Mutex<HashMap<String, AbortHandle>>,
+    slots: Arc<Semaphore>,
+}
+
+pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    crate::commands::server::start::log();
+    let client = Arc::new(Client::open(root, &args.client)?);
+    let capacity = args.max_workers.or_else(|| config::number("NOETL_MAX_WORKERS")).unwrap_or(8).max(1);
+    let name = args.name.clone().or_else(config::worker_name).unwrap_or_else(|| format!("worker-{}", std::process::id()));
+    let worker = Arc::new(Worker {
+        client,
+        // The number tells two workers of one name apart, and one from its predecessor.
+        name: format!("{name}-{}", std::process::id()),
+        capacity,
+        tasks: Mutex::default(),
+        slots: Arc::new(Semaphore::new(capacity)),
+    });
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+    let ended = runtime.block_on(async {
+        let stop = stop_signal()?;
+        worker.register().await.help("start a server with `noetl server start`, or name another with --server-url")?;
+        let pid_file = PidFile::create(&pid_file::worker(&name), worker.client.url())?;
+        println!("noetl worker {} takes up work of {} ({capacity} at once)", worker.name, worker.client.url());
+        tokio::spawn(Arc::clone(&worker).heartbeats());
+        tokio::select! {
+            () = Arc::clone(&worker).work() => {}
+            () = stop => {}
+        }
+        worker.leave().await;
+        drop(pid_file);
+        anyhow::Ok(())
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    ended?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Worker {
+    async fn post(&self, path: &'static str, body: Value) -> Result<Value, Error> {
+        let client = Arc::clone(&self.client);
+        tokio::task::spawn_blocking(move || client.post(path, &body))
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    async fn register(&self) -> Result<(), Error> {
+        let body = json!({
+            "name": self.name, "runtime": "rust", "capacity": self.capacity, "pid": std::process::id(),
+            "hostname": config::host_name(),
+        });
+        self.post("/api/worker/pool/register", body).await.map(drop)
+    }
+
+    fn held(&self) -> Vec<String> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Renews the leases, and stops what is cancelled or was given to another.
+    async fn heartbeats(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let body = json!({ "name": self.name, "commands": self.held() });
+            match self.post("/api/worker/pool/heartbeat", body).await {
+                Ok(answer) => {
+                    for command in answer["cancelled"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                        let task = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(command);
+                        if let Some(task) = task {
+                            tracing::info!(command, "stopped: cancelled, or held by another worker");
+                            task.abort();
+                        }
+                    }
+                }
+                // The server has lost its memory of us.
+                Err(error) if error.status == Some(404) => {
+                    if let Err(error) = self.register().await {
+                        tracing::warn!(%error, "cannot register again");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the server did not hear our sign of life"),
+            }
+        }
+    }
+
+    /// Asks for work and takes it up, for as long as the worker lives.
+    async fn work(self: Arc<Self>) {
+        let mut pause = Duration::from_millis(200);
+        loop {
+            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let room = self.slots.available_permits() + 1;
+            let body = json!({ "worker_id": self.name, "limit": room.min(100), "wait_seconds": WAIT });
+            let claims = match self.post("/api/commands/claim", body).await {
+                Ok(claims) => claims,
+                Err(error) => {
+                    tracing::warn!(%error, "the server gives no work; asking again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(MAX_PAUSE);
+                    continue;
+                }
+            };
+            pause = Duration::from_millis(200);
+            let mut permit = Some(permit);
+            for command in claims["commands"].as_array().into_iter().flatten() {
+                let command: Command = match serde_json::from_value(command.clone()) {
+                    Ok(command) => command,
+                    Err(error) => {
+                        tracing::error!(%error, "the server gave a command that this worker cannot read");
+                        continue;
+                    }
+                };
+                let slot = match permit.take() {
+                    Some(permit) => permit,
+                    None => match Arc::clone(&self.slots).acquire_owned().await {
+                        Ok(permit) => permit,
+                        Err(_) => return,
+                    },
+                };
+                let (worker, id) = (Arc::clone(&self), command.id.clone());
+                let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+                let task = tokio::spawn(async move {
+                    worker.serve(command).await;
+                    drop(slot);
+                });
+                tasks.insert(id, task.abort_handle());
+            }
+        }
+    }
+
+    async fn serve(&self, command: Command) {
+        let host = WorkerHost {
+            client: Arc::clone(&self.client),
+            execution_id: command.execution_id.clone(),
+            machine: machine(None),
+        };
+        tracing::info!(command = command.id, step = command.step, "started");
+        let outcome = noetl_engine::run_command(&command, &host).await;
+        tracing::info!(command = command.id, ok = outcome.error.is_none(), ms = outcome.duration_ms, "ended");
+        self.report(&command, &outcome).await;
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&command.id);
+    }
+
+    /// Reports an outcome until the server has it, or says that nobody waits for it.
+    async fn report(&self, command: &Command, outcome: &Outcome) {
+        let name = if outcome.error.is_some() { "call.error" } else { "call.done" };
+        let body = json!({
+            "execution_id": command.execution_id, "step": command.step, "name": name, "payload": outcome,
+            "meta": { "command_id": command.id }, "worker_id": self.name,
+        });
+        let mut pause = Duration::from_millis(200);
+        loop {
+            match self.post("/api/events", body.clone()).await {
+                Ok(_) => return,
+                Err(error) if matches!(error.status, Some(404 | 409)) => {
+                    tracing::warn!(command = command.id, %error, "the outcome came too late");
+                    return;
+                }
+                Err(error) if matches!(error.status, Some(400 | 413 | 415 | 422)) => {
+                    tracing::error!(command = command.id, %error, "the server refuses the outcome");
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(command = command.id, %error, "the outcome is not with the server yet; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Gives back what runs, so that others go on at once.
+    async fn leave(&self) {
+        let tasks: Vec<_> = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        for (_, task) in tasks {
+            task.abort();
+        }
+        let answer = self.post("/api/worker/pool/deregister", json!({ "name": self.name })).await;
+        if let Err(error) = answer {
+            tracing::warn!(%error, "the server does not know that this worker has left");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `~/.noetl/config.yaml`: the servers known by name. Fields that are not ours, such as those of the
+//! gateway, stay as they are; comments do not survive a change.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use serde_yaml_ng::{Mapping, Value};
+
+use crate::config;
+use crate::error::WithHelp as _;
+
+/// The file as it was read, with its changes.
+#[derive(Debug)]
+pub(crate) struct ContextFile {
+    path: PathBuf,
+    root: Mapping,
+}
+
+/// One context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Context {
+    pub(crate) name: String,
+    pub(crate) server_url: String,
+    /// `local`, `distributed` or `auto`.
+    pub(crate) runtime: String,
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl ContextFile {
+    /// Reads the file; a missing or empty one has no contexts.
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let path = config::home()?.join("config.yaml");
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let root = parse(&text)
+            .with_context(|| format!("cannot understand {}", path.display()))
+            .help("mend the file, or move it away and use `noetl context add`")?;
+        Ok(Self { path, root })
+    }
+
+    /// Writes the file, for its owner's eyes only: a context may hold secrets of a gateway.
+    pub(crate) fn write(&self) -> anyhow::Result<()> {
+        let text = serde_yaml_ng::to_string(&self.root).context("cannot write the contexts")?;
+        // A link to a file kept elsewhere stays a link.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        write_privately(&path, &text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The contexts in the order of the file.
+    pub(crate) fn contexts(&self) -> Vec<Context> {
+        let entries = self.root.get("contexts").and_then(Value::as_mapping);
+        let names = entries.into_iter().flat_map(Mapping::keys);
+        names
+            .filter_map(Value::as_str)
+            .filter_map(|name| self.context(name))
+            .collect()
+    }
+
+    /// The context of this name.
+    pub(crate) fn context(&self, name: &str) -> Option<Context> {
+        let entry = self.root.get("contexts")?.get(name)?;
+        let text = |key: &str| Some(entry.get(key)?.as_str()?.to_owned());
+        Some(Context {
+            name: name.to_owned(),
+            server_url: text("server_url")?,
+            runtime: text("runtime").unwrap_or_else(|| "auto".to_owned()),
+            token_file: text("token_file").map(PathBuf::from),
+        })
+    }
+
+    /// The name of the current context.
+    pub(crate) fn current_name(&self) -> Option<&str> {
+        self.root.get("current_context")?.as_str()
+    }
+
+    /// The current context, when it exists.
+    pub(crate) fn current(&self) -> Option<Context> {
+        self.context(self.current_name()?)
+    }
+
+    /// Makes a context the current one, or none.
+    pub(crate) fn set_current(&mut self, name: Option<&str>) {
+        let value = name.map_or(Value::Null, Value::from);
+        self.root.insert("current_context".into(), value);
+    }
+
+    /// Sets fields of a context, which is added when it is new.
+    pub(crate) fn set(&mut self, name: &str, fields: &[(&str, &str)]) {
+        let contexts = mapping(self.root.entry("contexts".into()));
+        let context = mapping(contexts.entry(name.into()));
+        for (key, value) in fields {
+            context.insert((*key).into(), (*value).into());
+        }
+    }
+
+    /// Removes a context; whether there was one.
+    pub(crate) fn remove(&mut self, name: &str) -> bool {
+        self.root
+            .get_mut("contexts")
+            .and_then(Value::as_mapping_mut)
+            .is_some_and(|contexts| contexts.remove(name).is_some())
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<Mapping> {
+    match serde_yaml_ng::from_str(text)? {
+        Value::Null => Ok(Mapping::new()),
+        Value::Mapping(mapping) => Ok(mapping),
+        _ => Err(anyhow!(
+            "expected a mapping with current_context and contexts"
+        )),
+    }
+}
+
+/// The mapping at an entry; anything else there, such as null, is replaced by one.
+fn mapping(entry: serde_yaml_ng::mapping::Entry<'_>) -> &mut Mapping {
+    let value = entry.or_insert(Value::Null);
+    if !value.is_mapping() {
+        *value = Value::Mapping(Mapping::new());
+    }
+    value.as_mapping_mut().expect("it was made a mapping above")
+}
+
+fn write_privately(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().context("the file has no folder")?;
+    fs::create_dir_all(folder)?;
+    let temporary = folder.join(format!(".config.yaml.{}.part", std::process::id()));
+    let written = create_private(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        // The error of the write is the one to report.
+        drop(fs::remove_file(&temporary));
+    }
+    Ok(written?)
+}
+
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> ContextFile {
+        ContextFile {
+            path: PathBuf::new(),
+            root: parse(text).unwrap(),
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_the_order_stay() {
+        let mut file = file(
+            "current_context: b\ncontexts:\n  b:\n    server_url: http://b\n    gateway_session_token: s\n  \
+             a:\n    server_url: http://a\ntelemetry: false\n",
+        );
+        file.set("b", &[("runtime", "local")]);
+        assert_eq!(
+            serde_yaml_ng::to_string(&file.root).unwrap(),
+            "current_context: b\ncontexts:\n  b:\n    server_url: http://b\n    gateway_session_token: s\n    \
+             runtime: local\n  a:\n    server_url: http://a\ntelemetry: false\n"
+        );
+        let names: Vec<String> = file.contexts().into_iter().map(|c| c.name).collect();
+        assert_eq!(names, ["b", "a"]);
+        assert_eq!(file.current().unwrap().runtime, "local");
+        assert_eq!(file.context("a").unwrap().runtime, "auto");
+    }
+
+    #[test]
+    fn odd_files_are_read_leniently() {
+        for text in [
+            "",
+            "current_context: null\ncontexts: null\n",
+            "current_context: gone\ncontexts: {}\n",
+        ] {
+            let mut file = file(text);
+            assert_eq!(file.current(), None, "{text}");
+            assert!(!file.remove("x"), "{text}");
+            file.set("x", &[("server_url", "http://x")]);
+            assert_eq!(file.contexts().len(), 1, "{text}");
+        }
+        assert!(parse("- a\n").is_err());
+    }
+}

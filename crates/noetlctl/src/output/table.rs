@@ -1,0 +1,113 @@
+//! Tables: bordered and fitted on a terminal, plain columns elsewhere.
+
+use comfy_table::ContentArrangement;
+use comfy_table::presets;
+
+use super::{Colour, Screen, Width};
+
+/// Rows under headers.
+#[derive(Debug)]
+pub(crate) struct Table {
+    headers: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new<H: Into<String>>(headers: impl IntoIterator<Item = H>) -> Self {
+        Self {
+            headers: headers.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The table as lines for this screen.
+    pub(crate) fn text(&self, screen: Screen) -> String {
+        let mut table = comfy_table::Table::new();
+        table.set_header(&self.headers).add_rows(&self.rows);
+        match screen.terminal {
+            Some(width) => {
+                table
+                    .load_style(presets::UTF8_FULL_CONDENSED)
+                    .set_content_arrangement(ContentArrangement::Dynamic);
+                if let Width::Columns(columns) = width {
+                    table.set_width(columns);
+                }
+            }
+            None => {
+                table.load_style(presets::NOTHING);
+                for column in table.column_iter_mut() {
+                    column.set_padding((0, 2));
+                }
+            }
+        }
+        table
+            .lines()
+            .map(|line| paint(line.trim_end(), screen) + "\n")
+            .collect()
+    }
+}
+
+/// Colours a status that fills its cell.
+fn paint(line: &str, screen: Screen) -> String {
+    if screen.colour == Colour::Off {
+        return line.to_owned();
+    }
+    let cells = line.split('┆').map(|cell| {
+        let word = cell.trim_matches(['│', ' ']);
+        match word {
+            "" => cell.to_owned(),
+            word => cell.replacen(word, &screen.paint(word, word), 1),
+        }
+    });
+    cells.collect::<Vec<_>>().join("┆")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(["PATH", "STATUS"]);
+        table.row(["examples/weather".to_owned(), "FAILED".to_owned()]);
+        table.row(["a".to_owned(), "COMPLETED".to_owned()]);
+        table
+    }
+
+    #[test]
+    fn a_pipe_gets_plain_columns() {
+        let screen = Screen {
+            terminal: None,
+            colour: Colour::Off,
+        };
+        assert_eq!(
+            table().text(screen),
+            "PATH              STATUS\nexamples/weather  FAILED\na                 COMPLETED\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_borders_colours_and_its_own_width() {
+        let mut screen = Screen {
+            terminal: Some(Width::Columns(24)),
+            colour: Colour::Off,
+        };
+        let text = table().text(screen);
+        assert!(text.starts_with('┌') && text.ends_with("┘\n"), "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 24),
+            "{text}"
+        );
+        screen.terminal = Some(Width::Unknown);
+        screen.colour = Colour::On;
+        let text = table().text(screen);
+        assert!(text.contains("┆ \x1b[31mFAILED\x1b[0m    │"), "{text}");
+        assert!(
+            text.contains("│ a                ┆ \x1b[32mCOMPLETED\x1b[0m │"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! The input of an execution: a file, overridden by `--payload`, overridden by `--set`.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use serde_json::{Map, Value};
+
+use crate::cli::execute::PayloadArgs;
+use crate::error::WithHelp as _;
+
+/// The input that the flags ask for; empty when they ask for none.
+pub(crate) fn merge(args: &PayloadArgs) -> anyhow::Result<Map<String, Value>> {
+    let mut payload = Map::new();
+    if let Some(path) = &args.input {
+        payload.extend(object(&read(path)?, &path.display().to_string())?);
+    }
+    if let Some(text) = &args.payload {
+        payload.extend(object(text, "--payload")?);
+    }
+    for assignment in &args.set {
+        let (key, value) = assignment
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| anyhow!("--set {assignment} sets nothing"))
+            .help("write --set KEY=VALUE, such as --set city=Paris")?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        payload.insert(key.to_owned(), value);
+    }
+    Ok(payload)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read standard input")?;
+        return Ok(text);
+    }
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn object(text: &str, origin: &str) -> anyhow::Result<Map<String, Value>> {
+    let help = "give a JSON object, such as {\"city\": \"Paris\"}";
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(anyhow!("{origin} is no JSON object")).help(help),
+        Err(error) => Err(error)
+            .with_context(|| format!("{origin} is no JSON"))
+            .help(help),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_last_word_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("input.json");
+        fs::write(&input, r#"{"a": 1, "b": 1, "c": 1}"#).unwrap();
+        let args = PayloadArgs {
+            input: Some(input),
+            payload: Some(r#"{"b": 2, "c": 2}"#.to_owned()),
+            set: ["c=3", "d=x=y", "e=[1]", "f="].map(str::to_owned).to_vec(),
+        };
+        assert_eq!(
+            Value::from(merge(&args).unwrap()),
+            json!({"a": 1, "b": 2, "c": 3, "d": "x=y", "e": [1], "f": ""})
+        );
+    }
+
+    #[test]
+    fn what_sets_nothing_is_refused() {
+        for (payload, set) in [
+            (Some("[1]"), None),
+            (Some("{"), None),
+            (None, Some("a")),
+            (None, Some("=b")),
+        ] {
+            let args = PayloadArgs {
+                input: None,
+                payload: payload.map(str::to_owned),
+                set: set.map(str::to_owned).into_iter().collect(),
+            };
+            assert!(merge(&args).is_err(), "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Files that can be registered: what each holds, and which of a folder do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use serde_json::Value;
+
+use crate::error::WithHelp as _;
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Content {
+    /// The text of a playbook, or of what is taken for one.
+    Playbook(String),
+    /// A credential with its secret data.
+    Credential(Value),
+}
+
+/// Reads a file. A file that is no credential is taken for a playbook: the server says what is wrong.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Content> {
+    let text = read_text(path)?;
+    Ok(match object(&text) {
+        Some(object) if is_credential(&object) && !is_playbook(&text) => {
+            Content::Credential(object)
+        }
+        _ => Content::Playbook(text),
+    })
+}
+
+/// Reads a file that was called a playbook.
+pub(crate) fn read_playbook(path: &Path) -> anyhow::Result<Content> {
+    Ok(Content::Playbook(read_text(path)?))
+}
+
+/// Reads a file that was called a credential.
+pub(crate) fn read_credential(path: &Path) -> anyhow::Result<Content> {
+    object(&read_text(path)?)
+        .map(Content::Credential)
+        .ok_or_else(|| anyhow!("{} is no credential", path.display()))
+        .help("a credential is a JSON or YAML object with name, type and data")
+}
+
+/// The playbooks in a folder and its subfolders, in the order of their names.
+pub(crate) fn playbooks(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = files(folder, &["yaml", "yml"])?;
+    // A file that cannot be read is kept, so that it is reported.
+    found.retain(|path| fs::read_to_string(path).map_or(true, |text| is_playbook(&text)));
+    Ok(found)
+}
+
+/// The credentials in a folder and its subfolders, in the order of their names.
+pub(crate) fn credentials(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = files(folder, &["json", "yaml", "yml"])?;
+    found.retain(|path| matches!(read(path), Err(_) | Ok(Content::Credential(_))));
+    Ok(found)
+}
+
+/// Whether the text has `apiVersion` and `kind: Playbook` at its top. Looks at lines alone, so that a
+/// playbook with a mistake in it is one still.
+fn is_playbook(text: &str) -> bool {
+    let mut lines = text.trim_start_matches('\u{feff}').lines();
+    let kind = lines.clone().find_map(|line| line.strip_prefix("kind:"));
+    let bare = |value: &str| {
+        let value = value.split(" #").next().unwrap_or(value);
+        value.trim().trim_matches(['"', '\'']).to_owned()
+    };
+    kind.map(bare).as_deref() == Some("Playbook")
+        && lines.any(|line| line.starts_with("apiVersion:"))
+}
+
+/// The object in a text that is JSON or YAML.
+fn object(text: &str) -> Option<Value> {
+    serde_json::from_str(text)
+        .ok()
+        .or_else(|| serde_yaml_ng::from_str(text).ok())
+        .filter(Value::is_object)
+}
+
+/// The data as well: a package.json has name and type too.
+fn is_credential(object: &Value) -> bool {
+    object["type"].is_string() && object.get("name").is_some() && object.get("data").is_some()
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Follows no links to folders, since they can lead in a circle, and passes over hidden names.
+fn files(folder: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let cannot = || format!("cannot read the folder {}", folder.display());
+        for entry in fs::read_dir(&folder).with_context(cannot)? {
+            let entry = entry.with_context(cannot)?;
+            let path = entry.path();
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if entry.file_type().with_context(cannot)?.is_dir() {
+                folders.push(path);
+            } else if path.is_file()
+                && path
+                    .extension()
+                    .and_then(|extension| extension.to_str())
+                    .is_some_and(|extension| extensions.contains(&extension))
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart() {
+        let playbook = "# mine\napiVersion: noetl.io/v2\nkind: Playbook # v2\nmetadata: {name: p}\nworkflow: [";
+        assert!(is_playbook(playbook));
+        assert!(!is_playbook("kind: Playbook\n"));
+        assert!(!is_playbook("apiVersion: v1\nkind: Deployment\n"));
+        assert!(!is_playbook("x:\n  apiVersion: v1\n  kind: Playbook\n"));
+        let credential = |text| object(text).is_some_and(|object| is_credential(&object));
+        assert!(credential(
+            r#"{"name": "pg", "type": "postgres", "data": {}}"#
+        ));
+        assert!(credential("name: pg\ntype: postgres\ndata: {a: 1}\n"));
+        assert!(!credential(r#"{"name": "package", "type": "module"}"#));
+        assert!(!credential("[1]"));
+    }
+
+    #[test]
+    fn folders_are_searched_to_the_bottom() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("b/c")).unwrap();
+        fs::create_dir_all(at(".git")).unwrap();
+        let playbook = "apiVersion: noetl.io/v2\nkind: Playbook\n";
+        for name in ["b/c/deep.yml", "a.yaml", ".git/hidden.yaml", "note.txt"] {
+            fs::write(at(name), playbook).unwrap();
+        }
+        fs::write(at("b/other.yaml"), "kind: Deployment\n").unwrap();
+        fs::write(
+            at("b/pg.json"),
+            r#"{"name": "pg", "type": "postgres", "data": {}}"#,
+        )
+        .unwrap();
+        fs::write(at("package.json"), r#"{"name": "x"}"#).unwrap();
+        assert_eq!(
+            playbooks(folder.path()).unwrap(),
+            [at("a.yaml"), at("b/c/deep.yml")]
+        );
+        assert_eq!(credentials(folder.path()).unwrap(), [at("b/pg.json")]);
+    }
+}
