@@ -23,4 +23,6 @@ pub use pipeline::run as run_command;
 pub use playbook::{Action, Arc, Executor, Field, Loop, Next, Playbook, Step, Task, ToolKind};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use template::render_value as render;
-pub use tool::{BoxFuture, Credential, Failure, Host, Machine as HostMachine, Stream, SubPlaybook, run_sql};
+pub use tool::{
+    BoxFuture, Credential, Failure, Host, Machine as HostMachine, Stream, SubPlaybook, run_sql,
+};

@@ -42,7 +42,11 @@ pub struct Job<'a> {
 
 /// Runs a playbook to its end. `observe` hears every event when it happens. Dropping the future stops
 /// every step that runs.
-pub async fn run(job: Job<'_>, host: Arc<dyn Host>, observe: &mut (dyn FnMut(&Event) + Send)) -> Report {
+pub async fn run(
+    job: Job<'_>,
+    host: Arc<dyn Host>,
+    observe: &mut (dyn FnMut(&Event) + Send),
+) -> Report {
     let mut machine = Machine::new(job.playbook, job.execution_id, job.payload);
     let turn = machine.start(job.target);
     let mut driver = Driver {
@@ -54,7 +58,9 @@ pub async fn run(job: Job<'_>, host: Arc<dyn Host>, observe: &mut (dyn FnMut(&Ev
     };
     driver.take(turn, &mut machine, observe);
     while let Some(done) = driver.running.join_next().await {
-        let Ok((command_id, outcome)) = done else { continue };
+        let Ok((command_id, outcome)) = done else {
+            continue;
+        };
         driver.handles.remove(&command_id);
         if let Ok(turn) = machine.complete(&command_id, outcome) {
             driver.take(turn, &mut machine, observe);
@@ -84,7 +90,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn take(&mut self, turn: Turn, machine: &mut Machine, observe: &mut (dyn FnMut(&Event) + Send)) {
+    fn take(
+        &mut self,
+        turn: Turn,
+        machine: &mut Machine,
+        observe: &mut (dyn FnMut(&Event) + Send),
+    ) {
         turn.events.iter().for_each(&mut *observe);
         for command_id in &turn.dropped {
             self.waiting.retain(|command| command.id != *command_id);
@@ -98,8 +109,13 @@ impl Driver {
 
     fn fill(&mut self, machine: &mut Machine, observe: &mut (dyn FnMut(&Event) + Send)) {
         while self.running.len() < self.max_parallel {
-            let Some(command) = self.waiting.pop_front() else { return };
-            machine.claimed(&command.id, "local").iter().for_each(&mut *observe);
+            let Some(command) = self.waiting.pop_front() else {
+                return;
+            };
+            machine
+                .claimed(&command.id, "local")
+                .iter()
+                .for_each(&mut *observe);
             let host = Arc::clone(&self.host);
             let id = command.id.clone();
             let handle = self.running.spawn(async move {

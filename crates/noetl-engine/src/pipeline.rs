@@ -53,7 +53,9 @@ fn scope(command: &Command) -> Scope {
     scope.insert("args".to_owned(), args.clone());
     scope.insert("input".to_owned(), args);
     for (name, value) in &command.args {
-        scope.entry(name.clone()).or_insert_with(|| from_json(value));
+        scope
+            .entry(name.clone())
+            .or_insert_with(|| from_json(value));
     }
     scope
 }
@@ -71,20 +73,29 @@ impl Run<'_> {
     /// `keychain.NAME`, for pipelines that ask for it.
     async fn keychain(&mut self) -> Result<(), Failure> {
         let tasks = &self.command.tasks;
-        let mut roots = tasks.iter().flat_map(Task::fields).flat_map(|field| field.roots());
+        let mut roots = tasks
+            .iter()
+            .flat_map(Task::fields)
+            .flat_map(|field| field.roots());
         if !roots.any(|root| root == "keychain") {
             return Ok(());
         }
         let mut keychain = Map::new();
         for (name, credential) in &self.command.keychain {
             let Some(found) = self.host.credential(credential).await? else {
-                return Err(Failure::new("auth", format!("there is no credential `{credential}`, which keychain.{name} stands for"))
-                    .help("register it with `noetl register credential --file FILE`"));
+                return Err(Failure::new(
+                    "auth",
+                    format!(
+                        "there is no credential `{credential}`, which keychain.{name} stands for"
+                    ),
+                )
+                .help("register it with `noetl register credential --file FILE`"));
             };
             self.keep_secret(&Json::Object(found.data.clone()));
             keychain.insert(name.clone(), Json::Object(found.data));
         }
-        self.scope.insert("keychain".to_owned(), from_json(&Json::Object(keychain)));
+        self.scope
+            .insert("keychain".to_owned(), from_json(&Json::Object(keychain)));
         Ok(())
     }
 
@@ -104,7 +115,9 @@ impl Run<'_> {
             let (outcome, verdict) = self.task(at, task).await;
             let failed = outcome.error.is_some();
             if tasks.len() > 1 && !failed {
-                self.outcome.tasks.insert(task.name.clone(), outcome.result.clone());
+                self.outcome
+                    .tasks
+                    .insert(task.name.clone(), outcome.result.clone());
             }
             if !failed {
                 let value = StepResult::wrap(from_json(&outcome.result), Value::UNDEFINED);
@@ -120,7 +133,13 @@ impl Run<'_> {
                     let failure = outcome.error.unwrap_or_else(|| {
                         Failure {
                             result: Some(outcome.result.clone()),
-                            ..Failure::new("policy", format!("a rule of task `{}` ended the step as a failure", task.name))
+                            ..Failure::new(
+                                "policy",
+                                format!(
+                                    "a rule of task `{}` ended the step as a failure",
+                                    task.name
+                                ),
+                            )
                         }
                         .at(&task.config.place)
                     });
@@ -133,7 +152,10 @@ impl Run<'_> {
                     match target.filter(|_| jumps <= MAX_JUMPS) {
                         Some(target) => at = target,
                         None => {
-                            let failure = Failure::new("limit", format!("the pipeline jumped {MAX_JUMPS} times without an end"));
+                            let failure = Failure::new(
+                                "limit",
+                                format!("the pipeline jumped {MAX_JUMPS} times without an end"),
+                            );
                             self.outcome.error = Some(failure.at(&task.config.place));
                             return;
                         }
@@ -147,12 +169,17 @@ impl Run<'_> {
     async fn task(&mut self, at: usize, task: &Task) -> (Outcome, Verdict) {
         let mut attempt = 1;
         loop {
-            self.scope.insert("_task".to_owned(), Value::from(task.name.as_str()));
-            self.scope.insert("_attempt".to_owned(), Value::from(attempt));
+            self.scope
+                .insert("_task".to_owned(), Value::from(task.name.as_str()));
+            self.scope
+                .insert("_attempt".to_owned(), Value::from(attempt));
             let begun = Instant::now();
             let called = self.call(at, task).await;
             let mut outcome = match called {
-                Ok(result) => Outcome { result, ..Outcome::default() },
+                Ok(result) => Outcome {
+                    result,
+                    ..Outcome::default()
+                },
                 Err(failure) => Outcome::failed(failure),
             };
             outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -163,7 +190,10 @@ impl Run<'_> {
             match verdict {
                 Ok(verdict) => return (outcome, verdict),
                 Err(delay) => {
-                    let asked = outcome.error.as_ref().and_then(|failure| failure.retry_after);
+                    let asked = outcome
+                        .error
+                        .as_ref()
+                        .and_then(|failure| failure.retry_after);
                     let delay = delay.max(asked.unwrap_or(0.0)).clamp(0.0, 3600.0);
                     tokio::time::sleep(Duration::from_secs_f64(delay)).await;
                     attempt += 1;
@@ -173,7 +203,12 @@ impl Run<'_> {
     }
 
     /// What happens after an attempt; the error is the seconds to wait before another.
-    fn verdict(&mut self, task: &Task, outcome: &Outcome, attempt: u32) -> Result<Result<Verdict, f64>, Failure> {
+    fn verdict(
+        &mut self,
+        task: &Task,
+        outcome: &Outcome,
+        attempt: u32,
+    ) -> Result<Result<Verdict, f64>, Failure> {
         let failed = outcome.error.is_some();
         if let Some(retry) = &task.retry
             && failed
@@ -184,7 +219,11 @@ impl Run<'_> {
         let Some(rule) = self.matching(&task.rules, outcome, attempt)? else {
             // Rules that are silent let the pipeline go on; without any, a failure is one.
             let fails = failed && task.rules.is_empty();
-            return Ok(Ok(if fails { Verdict::Fail } else { Verdict::Continue }));
+            return Ok(Ok(if fails {
+                Verdict::Fail
+            } else {
+                Verdict::Continue
+            }));
         };
         self.assign(&rule.set, outcome, attempt)?;
         Ok(match &rule.action {
@@ -197,7 +236,12 @@ impl Run<'_> {
         })
     }
 
-    fn matching<'r>(&self, rules: &'r [Rule], outcome: &Outcome, attempt: u32) -> Result<Option<&'r Rule>, Failure> {
+    fn matching<'r>(
+        &self,
+        rules: &'r [Rule],
+        outcome: &Outcome,
+        attempt: u32,
+    ) -> Result<Option<&'r Rule>, Failure> {
         let scope = self.after(outcome, attempt);
         for rule in rules {
             let holds = match &rule.when {
@@ -226,7 +270,12 @@ impl Run<'_> {
         scope
     }
 
-    fn assign(&mut self, assignments: &[Assignment], outcome: &Outcome, attempt: u32) -> Result<(), Failure> {
+    fn assign(
+        &mut self,
+        assignments: &[Assignment],
+        outcome: &Outcome,
+        attempt: u32,
+    ) -> Result<(), Failure> {
         for assignment in assignments {
             let scope = self.after(outcome, attempt);
             let json = to_json(&template::value(&assignment.field, &scope)?);
@@ -242,7 +291,8 @@ impl Run<'_> {
                 _ => Map::new(),
             };
             all.insert(name.clone(), json.clone());
-            self.scope.insert(above.to_owned(), from_json(&Json::Object(all)));
+            self.scope
+                .insert(above.to_owned(), from_json(&Json::Object(all)));
             self.scope.insert(name, from_json(&json));
         }
         Ok(())
@@ -260,12 +310,20 @@ impl Run<'_> {
             scope.insert(name.clone(), from_json(value));
         }
         let all = from_json(&Json::Object(args.clone()));
-        scope.entry("data".to_owned()).or_insert_with(|| all.clone());
+        scope
+            .entry("data".to_owned())
+            .or_insert_with(|| all.clone());
         scope.insert("args".to_owned(), all.clone());
         scope.insert("input".to_owned(), all);
-        let style = if task.kind == ToolKind::Python { Style::Python } else { Style::Json };
+        let style = if task.kind == ToolKind::Python {
+            Style::Python
+        } else {
+            Style::Json
+        };
         let Json::Object(mut config) = template::render(&task.config, &scope, style)? else {
-            return Err(Failure::new("config", "the tool's fields are no mapping").at(&task.config.place));
+            return Err(
+                Failure::new("config", "the tool's fields are no mapping").at(&task.config.place)
+            );
         };
         if at == 0 {
             for (name, value) in &self.command.overrides {
@@ -273,7 +331,10 @@ impl Run<'_> {
             }
         }
         let mut context = self.command.context.clone();
-        context.insert("task_key".to_owned(), format!("{}/{at}", self.command.id).into());
+        context.insert(
+            "task_key".to_owned(),
+            format!("{}/{at}", self.command.id).into(),
+        );
         let call = Call {
             kind: task.kind,
             config: &config,
@@ -300,7 +361,9 @@ fn reported_error(result: Json, task: &Task) -> Result<Json, Failure> {
         return Ok(result);
     }
     let text = |key: &str| result.get(key).and_then(Json::as_str).map(str::to_owned);
-    let message = text("message").or_else(|| text("error")).unwrap_or_else(|| "the result says `status: error`".to_owned());
+    let message = text("message")
+        .or_else(|| text("error"))
+        .unwrap_or_else(|| "the result says `status: error`".to_owned());
     Err(Failure {
         result: Some(result),
         ..Failure::new("reported", message)
@@ -350,9 +413,19 @@ pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
     signature[..end]
         .split(',')
         .filter(|parameter| !parameter.contains('='))
-        .map(|parameter| parameter.split(':').next().unwrap_or_default().trim().to_owned())
+        .map(|parameter| {
+            parameter
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        })
         .filter(|name| !name.is_empty() && !name.starts_with(['*', '/']))
-        .filter(|name| name.chars().all(|character| character == '_' || character.is_alphanumeric()))
+        .filter(|name| {
+            name.chars()
+                .all(|character| character == '_' || character.is_alphanumeric())
+        })
         .collect()
 }
 
@@ -377,7 +450,10 @@ impl Host for KeepsSecrets<'_> {
         })
     }
 
-    fn playbook<'a>(&'a self, call: tool::SubPlaybook) -> tool::BoxFuture<'a, Result<Json, Failure>> {
+    fn playbook<'a>(
+        &'a self,
+        call: tool::SubPlaybook,
+    ) -> tool::BoxFuture<'a, Result<Json, Failure>> {
         self.host.playbook(call)
     }
 
@@ -397,8 +473,13 @@ impl Host for KeepsSecrets<'_> {
 /// Which fields of a credential are secret: all but those that say where and who.
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let open = ["host", "port", "user", "username", "name", "database", "dbname", "schema", "sslmode", "header", "type"];
-    !open.iter().any(|open| key == *open || key == format!("db_{open}"))
+    let open = [
+        "host", "port", "user", "username", "name", "database", "dbname", "schema", "sslmode",
+        "header", "type",
+    ];
+    !open
+        .iter()
+        .any(|open| key == *open || key == format!("db_{open}"))
 }
 
 /// Blanks secrets out of everything that an outcome says.
@@ -417,7 +498,9 @@ fn redact(outcome: &mut Outcome, secrets: &[String]) {
             _ => {}
         }
     }
-    let Ok(mut json) = serde_json::to_value(&*outcome) else { return };
+    let Ok(mut json) = serde_json::to_value(&*outcome) else {
+        return;
+    };
     blank(&mut json, secrets);
     if let Ok(clean) = serde_json::from_value(json) {
         *outcome = clean;

@@ -142,12 +142,12 @@ pub(crate) fn parse(text: &str) -> Result<Document, SyntaxError> {
         match event {
             Event::StreamEnd => break,
             Event::DocumentStart(_) if root.is_some() => {
-                return Err(error(&span, "a second document begins here; a playbook is one"));
+                return Err(error(
+                    &span,
+                    "a second document begins here; a playbook is one",
+                ));
             }
-            Event::StreamStart
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd
-            | Event::Nothing => {}
+            Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
             event => root = Some(composer.node(event, span, 0)?),
         }
     }
@@ -193,9 +193,17 @@ impl<'input> Composer<'input> {
         Ok(())
     }
 
-    fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Result<Node, SyntaxError> {
+    fn node(
+        &mut self,
+        event: Event<'input>,
+        span: Span,
+        depth: usize,
+    ) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
-            return Err(error(&span, format!("values nest deeper than {MAX_DEPTH} levels")));
+            return Err(error(
+                &span,
+                format!("values nest deeper than {MAX_DEPTH} levels"),
+            ));
         }
         self.spend(1, &span)?;
         let (anchor, kind, text_line) = match event {
@@ -228,9 +236,7 @@ impl<'input> Composer<'input> {
                 }
                 (anchor, Kind::Sequence(items), span.start.line())
             }
-            Event::MappingStart(anchor, _) => {
-                (anchor, self.mapping(depth)?, span.start.line())
-            }
+            Event::MappingStart(anchor, _) => (anchor, self.mapping(depth)?, span.start.line()),
             _ => return Err(error(&span, "a value was expected here")),
         };
         let node = Node {
@@ -394,7 +400,12 @@ mod tests {
             let previous = format!("*a{}", level - 1);
             text += &format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(","));
         }
-        assert!(parse(&text).expect_err("a bomb").message.contains("more than"));
+        assert!(
+            parse(&text)
+                .expect_err("a bomb")
+                .message
+                .contains("more than")
+        );
         let deep = "[".repeat(5_000);
         assert!(parse(&deep).is_err());
         assert!(parse("a: &a [*a]").is_err());

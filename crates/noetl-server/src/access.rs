@@ -52,7 +52,10 @@ impl Gate {
     fn has_room(&self) -> bool {
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if rate.0.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
+        if rate
+            .0
+            .is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1))
+        {
             *rate = (Some(now), 0);
         }
         rate.1 += 1;
@@ -63,7 +66,9 @@ impl Gate {
         let Some(peer) = peer else { return false };
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         wrong.retain(|_, (since, _)| since.elapsed() < WAIT);
-        wrong.get(&peer).is_some_and(|(_, count)| *count >= WRONG_TOKENS)
+        wrong
+            .get(&peer)
+            .is_some_and(|(_, count)| *count >= WRONG_TOKENS)
     }
 
     fn note_wrong(&self, peer: Option<IpAddr>) {
@@ -75,10 +80,15 @@ impl Gate {
 
 /// Lets a request in, or says why not.
 pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<axum::extract::ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = request
+        .extensions()
+        .get::<axum::extract::ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
     match admit(&gate, &request, peer) {
         Ok(()) => next.run(request).await,
-        Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => ([(RETRY_AFTER, "1")], error).into_response(),
+        Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => {
+            ([(RETRY_AFTER, "1")], error).into_response()
+        }
         Err(error) => error.into_response(),
     }
 }
@@ -88,22 +98,40 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
     let headers = request.headers();
     let host = host_of(request);
     if gate.loopback && !host.as_deref().is_some_and(is_loopback_name) {
-        return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "this server answers to localhost, 127.0.0.1 and [::1] alone")
-            .help("ask it by one of these names, or start it with --host and a token for others"));
+        return Err(ApiError::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this server answers to localhost, 127.0.0.1 and [::1] alone",
+        )
+        .help("ask it by one of these names, or start it with --host and a token for others"));
     }
     if !gate.has_room() {
-        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many requests in this second"));
+        return Err(ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests in this second",
+        ));
     }
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let changes = !matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
     if changes && !origin_fits(headers, host.as_deref()) {
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "a page of another origin may change nothing here"));
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "a page of another origin may change nothing here",
+        ));
     }
-    let Some(token) = &gate.token else { return Ok(()) };
+    let Some(token) = &gate.token else {
+        return Ok(());
+    };
     if is_open(path) {
         return Ok(());
     }
     if gate.is_waiting(peer) {
-        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens from this address").help("wait a minute"));
+        return Err(ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many wrong tokens from this address",
+        )
+        .help("wait a minute"));
     }
     if carries(headers, token) {
         return Ok(());
@@ -111,8 +139,11 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
     if headers.contains_key(AUTHORIZATION) {
         gate.note_wrong(peer);
     }
-    Err(ApiError::new(StatusCode::UNAUTHORIZED, "this server wants its token")
-        .help("set NOETL_API_TOKEN to the token; the server prints at its start where it is kept"))
+    Err(
+        ApiError::new(StatusCode::UNAUTHORIZED, "this server wants its token").help(
+            "set NOETL_API_TOKEN to the token; the server prints at its start where it is kept",
+        ),
+    )
 }
 
 /// What needs no token: health, metrics, the page itself, and the way to get in.
@@ -122,8 +153,14 @@ fn is_open(path: &str) -> bool {
 
 /// Whether a request brings the token, as a header or as a session's cookie.
 pub(crate) fn carries(headers: &HeaderMap, token: &str) -> bool {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
+    let bearer = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| {
+        value
+            .strip_prefix("Bearer ")
+            .or_else(|| value.strip_prefix("bearer "))
+    });
     if bearer.is_some_and(|given| same_secret(given.trim(), token)) {
         return true;
     }
@@ -138,7 +175,10 @@ pub(crate) fn carries(headers: &HeaderMap, token: &str) -> bool {
 }
 
 fn host_of(request: &Request) -> Option<String> {
-    let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    let header = request
+        .headers()
+        .get(HOST)
+        .and_then(|value| value.to_str().ok());
     header.or_else(|| request.uri().host()).map(str::to_owned)
 }
 
@@ -147,12 +187,22 @@ fn is_loopback_name(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether a browser's request comes from the page that this server serves; others send no origin.
 fn origin_fits(headers: &HeaderMap, host: Option<&str>) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
-    authority.is_some() && authority.map(str::to_ascii_lowercase) == host.map(str::to_ascii_lowercase)
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+        .map(|(_, authority)| authority);
+    authority.is_some()
+        && authority.map(str::to_ascii_lowercase) == host.map(str::to_ascii_lowercase)
 }

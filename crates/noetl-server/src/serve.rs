@@ -128,7 +128,9 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         self.ready.begin();
         let (stopping, stopped) = oneshot::channel::<Infallible>();
-        let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let service = self
+            .router
+            .into_make_service_with_connect_info::<SocketAddr>();
         let graceful = axum::serve(self.listener, service).with_graceful_shutdown(async move {
             stop.await;
             drop(stopping);
@@ -183,7 +185,11 @@ fn router(ui: UiSource, state: api::Server, gate: Arc<Gate>) -> Router {
 }
 
 /// One line for each request, under `NOETL_DEBUG`.
-async fn log_request(State(requests): State<Arc<AtomicU64>>, request: Request, next: Next) -> Response {
+async fn log_request(
+    State(requests): State<Arc<AtomicU64>>,
+    request: Request,
+    next: Next,
+) -> Response {
     requests.fetch_add(1, Ordering::Relaxed);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;

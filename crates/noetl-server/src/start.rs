@@ -87,12 +87,18 @@ pub(crate) struct Ready {
 impl Ready {
     pub(crate) async fn new(keeping: &Keeping, address: SocketAddr) -> Result<Self, StartError> {
         let folder = &keeping.data_dir;
-        create_private(folder).map_err(|source| StartError::DataFolder { path: folder.clone(), source })?;
+        create_private(folder).map_err(|source| StartError::DataFolder {
+            path: folder.clone(),
+            source,
+        })?;
         let lock = match keeping.storage {
             Storage::Sqlite(_) => Some(lock(folder)?),
             Storage::Postgres { .. } => None,
         };
-        let failed = |source| StartError::Store { kind: keeping.storage.name(), source };
+        let failed = |source| StartError::Store {
+            kind: keeping.storage.name(),
+            source,
+        };
         let store = Store::open(&keeping.storage).await.map_err(failed)?;
         let (key, own_key) = match &keeping.encryption_key {
             Some(key) => (key.clone(), false),
@@ -104,12 +110,26 @@ impl Ready {
         let random = secret_suffix()?;
         let worker_id = format!("server-{}-{random}", keeping.name);
         // A SQLite file has one server, and its predecessor is gone.
-        let stale = if store.is_postgres() { now - SILENT_MS } else { i64::MAX };
-        let shard = store.take_shard(&worker_id, own_key, now, stale).await.map_err(failed)?;
+        let stale = if store.is_postgres() {
+            now - SILENT_MS
+        } else {
+            i64::MAX
+        };
+        let shard = store
+            .take_shard(&worker_id, own_key, now, stale)
+            .await
+            .map_err(failed)?;
         if !store.is_postgres() {
             store.release("server-").await.map_err(failed)?;
         }
-        let runs = Runs::new(store, Ids::new(shard), vault, worker_id, keeping.max_workers, keeping.machine.clone());
+        let runs = Runs::new(
+            store,
+            Ids::new(shard),
+            vault,
+            worker_id,
+            keeping.max_workers,
+            keeping.machine.clone(),
+        );
         let mut token_file = None;
         let token = match (&keeping.api_token, address.ip().is_loopback()) {
             (_, true) => None,
@@ -169,21 +189,42 @@ fn create_private(folder: &Path) -> io::Result<()> {
 }
 
 fn lock(folder: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::DataFolder { path: folder.to_owned(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join("server.lock")).map_err(failed)?;
+    let failed = |source| StartError::DataFolder {
+        path: folder.to_owned(),
+        source,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("server.lock"))
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(StartError::Taken { path: folder.to_owned() }),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::Taken {
+            path: folder.to_owned(),
+        }),
         Err(fs::TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
-async fn check_key(store: &Store, vault: &Vault, failed: impl Fn(StoreError) -> StartError) -> Result<(), StartError> {
+async fn check_key(
+    store: &Store,
+    vault: &Vault,
+    failed: impl Fn(StoreError) -> StartError,
+) -> Result<(), StartError> {
     if store.setting("key_check").await.map_err(&failed)?.is_none() {
-        store.set_setting("key_check", &vault.encrypt(KEY_CHECK)?).await.map_err(&failed)?;
+        store
+            .set_setting("key_check", &vault.encrypt(KEY_CHECK)?)
+            .await
+            .map_err(&failed)?;
     }
     // Read again: another server may have been first.
-    let check = store.setting("key_check").await.map_err(&failed)?.unwrap_or_default();
+    let check = store
+        .setting("key_check")
+        .await
+        .map_err(&failed)?
+        .unwrap_or_default();
     match vault.decrypt(&check) {
         Ok(text) if text == KEY_CHECK => Ok(()),
         _ => Err(StartError::OtherKey),
@@ -193,6 +234,8 @@ async fn check_key(store: &Store, vault: &Vault, failed: impl Fn(StoreError) -> 
 fn secret_suffix() -> Result<String, VaultError> {
     use ring::rand::SecureRandom as _;
     let mut bytes = [0; 4];
-    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| VaultError::Random)?;
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| VaultError::Random)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

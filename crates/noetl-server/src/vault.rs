@@ -53,8 +53,13 @@ impl std::fmt::Debug for Vault {
 impl Vault {
     /// A vault for a key of 32 bytes in base64.
     pub(crate) fn new(key: &str) -> Result<Self, VaultError> {
-        let bytes = STANDARD.decode(key.trim()).or_else(|_| URL_SAFE_NO_PAD.decode(key.trim()));
-        let bytes = bytes.ok().filter(|bytes| bytes.len() == KEY_LEN).ok_or(VaultError::Key)?;
+        let bytes = STANDARD
+            .decode(key.trim())
+            .or_else(|_| URL_SAFE_NO_PAD.decode(key.trim()));
+        let bytes = bytes
+            .ok()
+            .filter(|bytes| bytes.len() == KEY_LEN)
+            .ok_or(VaultError::Key)?;
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| VaultError::Key)?;
         Ok(Self {
             key: LessSafeKey::new(key),
@@ -64,10 +69,16 @@ impl Vault {
 
     pub(crate) fn encrypt(&self, text: &str) -> Result<String, VaultError> {
         let mut nonce = [0; NONCE_LEN];
-        self.random.fill(&mut nonce).map_err(|_| VaultError::Random)?;
+        self.random
+            .fill(&mut nonce)
+            .map_err(|_| VaultError::Random)?;
         let mut sealed = text.as_bytes().to_vec();
         self.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::empty(),
+                &mut sealed,
+            )
             .map_err(|_| VaultError::Random)?;
         let mut whole = nonce.to_vec();
         whole.extend(sealed);
@@ -75,11 +86,18 @@ impl Vault {
     }
 
     pub(crate) fn decrypt(&self, text: &str) -> Result<String, VaultError> {
-        let whole = text.strip_prefix(FORMAT).and_then(|text| STANDARD.decode(text).ok());
-        let mut whole = whole.filter(|whole| whole.len() > NONCE_LEN).ok_or(VaultError::Foreign)?;
+        let whole = text
+            .strip_prefix(FORMAT)
+            .and_then(|text| STANDARD.decode(text).ok());
+        let mut whole = whole
+            .filter(|whole| whole.len() > NONCE_LEN)
+            .ok_or(VaultError::Foreign)?;
         let mut sealed = whole.split_off(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(&whole).map_err(|_| VaultError::Foreign)?;
-        let opened = self.key.open_in_place(nonce, Aad::empty(), &mut sealed).map_err(|_| VaultError::Foreign)?;
+        let opened = self
+            .key
+            .open_in_place(nonce, Aad::empty(), &mut sealed)
+            .map_err(|_| VaultError::Foreign)?;
         String::from_utf8(opened.to_vec()).map_err(|_| VaultError::Foreign)
     }
 }
@@ -103,7 +121,9 @@ pub fn secret_file(path: &Path) -> Result<String, VaultError> {
         Err(error) => return Err(failed(error)),
     }
     let mut bytes = [0; KEY_LEN];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| VaultError::Random)?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| VaultError::Random)?;
     let secret = STANDARD.encode(bytes);
     let draft = path.with_extension("part");
     let write = || -> io::Result<()> {
@@ -132,7 +152,10 @@ fn private(path: &Path) -> io::Result<()> {
         if mode & 0o077 != 0 {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                format!("others may read it (mode {:o}); run `chmod 600` on it", mode & 0o777),
+                format!(
+                    "others may read it (mode {:o}); run `chmod 600` on it",
+                    mode & 0o777
+                ),
             ));
         }
     }
@@ -145,13 +168,20 @@ fn private(path: &Path) -> io::Result<()> {
 pub(crate) fn same_secret(left: &str, right: &str) -> bool {
     let digest = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
     let (left, right) = (digest(left), digest(right));
-    let differing = left.as_ref().iter().zip(right.as_ref()).fold(0, |sum, (left, right)| sum | (left ^ right));
+    let differing = left
+        .as_ref()
+        .iter()
+        .zip(right.as_ref())
+        .fold(0, |sum, (left, right)| sum | (left ^ right));
     differing == 0
 }
 
 /// A value that stands for a token in a cookie and cannot be turned back into it.
 pub(crate) fn session_of(token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, format!("noetl session {token}").as_bytes()))
+    URL_SAFE_NO_PAD.encode(digest::digest(
+        &digest::SHA256,
+        format!("noetl session {token}").as_bytes(),
+    ))
 }
 
 #[cfg(test)]
@@ -162,7 +192,11 @@ mod tests {
     fn what_was_encrypted_comes_back_and_nothing_else_does() {
         let vault = Vault::new(&STANDARD.encode([7; 32])).expect("a key");
         let sealed = vault.encrypt("geheim").expect("encrypts");
-        assert_ne!(sealed, vault.encrypt("geheim").expect("encrypts"), "nonces differ");
+        assert_ne!(
+            sealed,
+            vault.encrypt("geheim").expect("encrypts"),
+            "nonces differ"
+        );
         assert_eq!(vault.decrypt(&sealed).expect("decrypts"), "geheim");
         let other = Vault::new(&STANDARD.encode([8; 32])).expect("a key");
         assert!(matches!(other.decrypt(&sealed), Err(VaultError::Foreign)));
@@ -179,7 +213,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&path).expect("a file").permissions().mode() & 0o777,
+                0o600
+            );
             fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("chmod");
             assert!(secret_file(&path).is_err());
         }

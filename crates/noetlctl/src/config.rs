@@ -58,12 +58,21 @@ pub(crate) fn ui_source(no_ui: bool) -> UiSource {
 }
 
 /// Variables that hold secrets of ours: neither playbooks nor their children see them.
-pub(crate) const SECRETS: [&str; 5] =
-    ["NOETL_ENCRYPTION_KEY", "NOETL_API_TOKEN", "DATABASE_URL", "POSTGRES_PASSWORD", "NOETL_PASSWORD"];
+pub(crate) const SECRETS: [&str; 5] = [
+    "NOETL_ENCRYPTION_KEY",
+    "NOETL_API_TOKEN",
+    "DATABASE_URL",
+    "POSTGRES_PASSWORD",
+    "NOETL_PASSWORD",
+];
 
 /// A variable that a local playbook's `secrets` step asks for.
 pub(crate) fn for_playbooks(name: &str) -> Option<String> {
-    if SECRETS.contains(&name) { None } else { variable(name) }
+    if SECRETS.contains(&name) {
+        None
+    } else {
+        variable(name)
+    }
 }
 
 /// `NOETL_PYTHON`: the Python that steps run with.
@@ -93,7 +102,11 @@ pub(crate) fn host_name() -> Option<String> {
 
 /// What a server keeps, and where.
 pub(crate) fn keeping(args: &StartArgs) -> anyhow::Result<Keeping> {
-    let data_dir = match args.data_dir.clone().or_else(|| variable("NOETL_DATA_DIR").map(PathBuf::from)) {
+    let data_dir = match args
+        .data_dir
+        .clone()
+        .or_else(|| variable("NOETL_DATA_DIR").map(PathBuf::from))
+    {
         Some(folder) => folder,
         None => home()?.join("data"),
     };
@@ -102,8 +115,13 @@ pub(crate) fn keeping(args: &StartArgs) -> anyhow::Result<Keeping> {
         storage: storage(&data_dir),
         encryption_key: variable("NOETL_ENCRYPTION_KEY"),
         api_token: api_token(),
-        name: variable("NOETL_SERVER_NAME").or_else(host_name).unwrap_or_else(|| "noetl".to_owned()),
-        max_workers: args.max_workers.or_else(|| number("NOETL_MAX_WORKERS")).unwrap_or(8),
+        name: variable("NOETL_SERVER_NAME")
+            .or_else(host_name)
+            .unwrap_or_else(|| "noetl".to_owned()),
+        max_workers: args
+            .max_workers
+            .or_else(|| number("NOETL_MAX_WORKERS"))
+            .unwrap_or(8),
         machine: crate::commands::run::machine(None),
         data_dir,
     })
@@ -122,15 +140,27 @@ fn storage(data_dir: &Path) -> Storage {
         return Storage::Sqlite(data_dir.join("noetl.db"));
     };
     let part = |name: &str, fallback: &str| variable(name).unwrap_or_else(|| fallback.to_owned());
-    let user = variable("POSTGRES_USER").or_else(|| variable("NOETL_USER")).unwrap_or_else(|| "noetl".to_owned());
+    let user = variable("POSTGRES_USER")
+        .or_else(|| variable("NOETL_USER"))
+        .unwrap_or_else(|| "noetl".to_owned());
     let password = variable("POSTGRES_PASSWORD").or_else(|| variable("NOETL_PASSWORD"));
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let password = password.map(|password| format!(":{}", encode(&password))).unwrap_or_default();
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let password = password
+        .map(|password| format!(":{}", encode(&password)))
+        .unwrap_or_default();
     // Kubernetes sets POSTGRES_PORT=tcp://… beside a Service of that name.
-    let port = Some(part("POSTGRES_PORT", "5432")).filter(|port| port.parse::<u16>().is_ok()).unwrap_or_else(|| "5432".to_owned());
+    let port = Some(part("POSTGRES_PORT", "5432"))
+        .filter(|port| port.parse::<u16>().is_ok())
+        .unwrap_or_else(|| "5432".to_owned());
     let database = part("POSTGRES_DATABASE", &part("POSTGRES_DB", "noetl"));
     Storage::Postgres {
-        url: format!("postgres://{}{password}@{host}:{port}/{}", encode(&user), encode(&database)),
+        url: format!(
+            "postgres://{}{password}@{host}:{port}/{}",
+            encode(&user),
+            encode(&database)
+        ),
         schema,
     }
 }
@@ -148,6 +178,11 @@ pub(crate) fn server_url() -> Option<String> {
 /// `NOETL_API_TOKEN`: the token that a server asks for.
 pub(crate) fn api_token() -> Option<String> {
     variable("NOETL_API_TOKEN")
+}
+
+/// Whether `NOETL_ALLOW_HTTP` lets a token go over plain HTTP, inside a cluster.
+pub(crate) fn plain_http() -> bool {
+    enabled("NOETL_ALLOW_HTTP", false)
 }
 
 /// `SSL_CERT_FILE`: certificates to trust besides Mozilla's.

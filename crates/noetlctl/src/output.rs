@@ -70,17 +70,11 @@ impl Screen {
     }
 }
 
-#[cfg(unix)]
 fn width() -> Width {
-    match rustix::termios::tcgetwinsize(io::stdout()) {
-        Ok(size) if size.ws_col > 0 => Width::Columns(size.ws_col),
+    match terminal_size::terminal_size_of(io::stdout()) {
+        Some((terminal_size::Width(columns), _)) if columns > 0 => Width::Columns(columns),
         _ => Width::Unknown,
     }
-}
-
-#[cfg(windows)]
-fn width() -> Width {
-    Width::Unknown
 }
 
 /// Whoever read standard output has stopped doing so.

@@ -8,7 +8,6 @@ use anyhow::{Context as _, anyhow};
 use noetl_server::DEFAULT_PORT;
 
 use crate::cli::client::RemoteArgs;
-use crate::commands::server::client_url;
 use crate::config;
 use crate::context_file::{Context, ContextFile};
 use crate::error::WithHelp as _;
@@ -60,21 +59,36 @@ impl Remote {
         let url = choose_url(given, context.as_ref());
         let url = url.trim_end_matches('/').to_owned();
         let loopback = check_url(&url)?;
-        let token = match config::api_token() {
-            Some(text) => Some(Token::parse(&text).context("NOETL_API_TOKEN holds no token")?),
-            None => token_file(args, context.as_ref(), &url)
+        // A flag wins over the environment, as everywhere.
+        let token = match (&args.token_file, config::api_token()) {
+            (None, Some(text)) => {
+                Some(Token::parse(&text).context("NOETL_API_TOKEN holds no token")?)
+            }
+            _ => token_file(args, context.as_ref(), &url)
                 .map(|path| read_token(&path))
                 .transpose()?,
         };
-        if token.is_some() && !loopback && !url.starts_with("https://") {
-            return Err(anyhow!("the token would go to {url} for everyone to read"))
-                .help("give an https:// URL; or give no token, if that server asks for none");
+        let readable = !loopback && !url.starts_with("https://") && !config::plain_http();
+        if token.is_some() && readable {
+            return Err(anyhow!("the token would go to {url} for everyone to read")).help(
+                "give an https:// URL; or set NOETL_ALLOW_HTTP=true where the network is yours alone, as in a cluster",
+            );
         }
         Ok(Self {
             url,
             token,
             loopback,
         })
+    }
+}
+
+/// The URL a client on this machine uses for a server that listens on `host`.
+pub(crate) fn client_url(host: &str, port: u16) -> String {
+    match host {
+        "0.0.0.0" => format!("http://127.0.0.1:{port}"),
+        "::" => format!("http://[::1]:{port}"),
+        host if host.contains(':') => format!("http://[{host}]:{port}"),
+        host => format!("http://{host}:{port}"),
     }
 }
 
@@ -146,6 +160,14 @@ mod tests {
             runtime: "auto".to_owned(),
             token_file: Some(PathBuf::from("c.token")),
         }
+    }
+
+    #[test]
+    fn urls_name_an_address_one_can_connect_to() {
+        assert_eq!(client_url("0.0.0.0", 1), "http://127.0.0.1:1");
+        assert_eq!(client_url("::", 1), "http://[::1]:1");
+        assert_eq!(client_url("fe80::1", 1), "http://[fe80::1]:1");
+        assert_eq!(client_url("localhost", 1), "http://localhost:1");
     }
 
     #[test]

@@ -24,10 +24,14 @@ impl Machine {
                 Err(failure) => Err(failure),
             },
             Action::Set(assignments) => self.assign(&frame, &assignments, CALL_DONE),
-            Action::Result(field) => self.rendered(&frame, &field).map(|value| frame.response = value),
+            Action::Result(field) => self
+                .rendered(&frame, &field)
+                .map(|value| frame.response = value),
             Action::Collect(collect) => self.collect(&mut frame, &collect),
             Action::Fail(field) => self.rendered(&frame, &field).and_then(|value| {
-                let message = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let message = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
                 Err(Failure::new("fail", message).at(&field.place))
             }),
             Action::Sink(task) => return self.save(frame, *task),
@@ -82,7 +86,9 @@ impl Machine {
         let mut field = field.clone();
         if let Json::String(word) = &mut field.value
             && !template::is_template(word)
-            && moment.extra.contains_key(word.trim().split('.').next().unwrap_or_default())
+            && moment
+                .extra
+                .contains_key(word.trim().split('.').next().unwrap_or_default())
         {
             *word = format!("{{{{ {word} }}}}");
             field.find_roots();
@@ -124,7 +130,8 @@ impl Machine {
                 _ => Vec::new(),
             };
             gathered.extend(items(&found).iter().map(to_json));
-            self.ctx.insert(name.clone(), from_json(&Json::Array(gathered)));
+            self.ctx
+                .insert(name.clone(), from_json(&Json::Array(gathered)));
         }
         Ok(())
     }
@@ -132,11 +139,19 @@ impl Machine {
     /// Saves a value; the frame goes on when that is done.
     fn save(&mut self, mut frame: Frame, task: Task) -> Option<Frame> {
         let extra = self.after(&frame, CALL_DONE);
-        let args = self.runs.get(&frame.run).map(|run| run.args.clone()).unwrap_or_default();
+        let args = self
+            .runs
+            .get(&frame.run)
+            .map(|run| run.args.clone())
+            .unwrap_or_default();
         self.close_command(&mut frame);
         frame.saving = true;
         let mut args = args;
-        if task.args.is_empty() && !["data", "from", "value", "args"].iter().any(|key| task.config.value.get(key).is_some()) {
+        if task.args.is_empty()
+            && !["data", "from", "value", "args"]
+                .iter()
+                .any(|key| task.config.value.get(key).is_some())
+        {
             args = match to_json(&frame.response) {
                 Json::Object(entries) => entries,
                 other => Map::from_iter([("value".to_owned(), other)]),
@@ -148,16 +163,20 @@ impl Machine {
 
     /// Another attempt, or the next page. Once the attempts are used up the frame goes on without.
     fn again(&mut self, mut frame: Frame, again: &Again) -> Option<Frame> {
-        let made = if again.overrides.is_empty() { frame.attempt } else { frame.page };
+        let made = if again.overrides.is_empty() {
+            frame.attempt
+        } else {
+            frame.page
+        };
         if made >= again.retry.attempts {
             frame.handled = false;
             return Some(frame);
         }
         let mut overrides = Map::new();
         for field in &again.overrides {
-            let rendered = self
-                .moment(&frame, CALL_DONE)
-                .and_then(|moment| template::render(field, &self.scope(field, &moment), Style::Json));
+            let rendered = self.moment(&frame, CALL_DONE).and_then(|moment| {
+                template::render(field, &self.scope(field, &moment), Style::Json)
+            });
             match rendered {
                 Ok(value) => {
                     overrides.insert(field.name.clone(), value);
@@ -188,13 +207,17 @@ impl Machine {
 /// The value at a dotted path, in an HTTP response's body before its envelope: pages are lists.
 fn part(response: &Json, path: &str) -> Option<Json> {
     let at = |value: &Json| {
-        path.split('.').filter(|key| !key.is_empty()).try_fold(value.clone(), |value, key| match &value {
-            Json::Object(entries) => entries.get(key).cloned(),
-            Json::Array(items) => items.get(key.parse::<usize>().ok()?).cloned(),
-            _ => None,
-        })
+        path.split('.')
+            .filter(|key| !key.is_empty())
+            .try_fold(value.clone(), |value, key| match &value {
+                Json::Object(entries) => entries.get(key).cloned(),
+                Json::Array(items) => items.get(key.parse::<usize>().ok()?).cloned(),
+                _ => None,
+            })
     };
-    let body = response.get("status_code").and_then(|_| response.get("data"));
+    let body = response
+        .get("status_code")
+        .and_then(|_| response.get("data"));
     let inside = body.and_then(at);
     match (inside, at(response)) {
         (Some(Json::Array(items)), _) => Some(Json::Array(items)),

@@ -25,14 +25,23 @@ impl Machine {
 
     /// The parked `end` runs, if the playbook wrote one.
     pub(super) fn enter_end(&mut self, args: Map<String, Json>) {
-        let end = self.playbook.steps.iter().find(|step| step.name.eq_ignore_ascii_case("end"));
+        let end = self
+            .playbook
+            .steps
+            .iter()
+            .find(|step| step.name.eq_ignore_ascii_case("end"));
         if let Some(name) = end.map(|step| step.name.clone()) {
             self.enter_named(&name, args);
         }
     }
 
     pub(super) fn enter_named(&mut self, name: &str, args: Map<String, Json>) {
-        let Some(step) = self.playbook.steps.iter().position(|step| step.name == name) else {
+        let Some(step) = self
+            .playbook
+            .steps
+            .iter()
+            .position(|step| step.name == name)
+        else {
             return;
         };
         let Some(id) = self.token() else { return };
@@ -58,7 +67,9 @@ impl Machine {
 
     /// The step of a run.
     pub(super) fn step_of(&self, run: u64) -> Option<&Step> {
-        self.runs.get(&run).map(|run| &self.playbook.steps[run.step])
+        self.runs
+            .get(&run)
+            .map(|run| &self.playbook.steps[run.step])
     }
 
     fn admitted(&self, run: u64) -> Result<bool, Failure> {
@@ -84,7 +95,9 @@ impl Machine {
     }
 
     fn begin(&mut self, run: u64) {
-        let Some(token) = self.runs.get(&run) else { return };
+        let Some(token) = self.runs.get(&run) else {
+            return;
+        };
         let step = &self.playbook.steps[token.step];
         let Some(repeat) = &step.repeat else {
             self.issue(Frame::new(run, None), 0.0);
@@ -96,15 +109,22 @@ impl Machine {
             extra: Scope::new(),
             args: &token.args,
         };
-        let rendered = template::value(&repeat.items, &self.scope(&repeat.items, &moment)).and_then(|items| {
-            let limit = &repeat.max_in_flight;
-            Ok((items, template::render(limit, &self.scope(limit, &moment), Style::Json)?))
-        });
+        let rendered = template::value(&repeat.items, &self.scope(&repeat.items, &moment))
+            .and_then(|items| {
+                let limit = &repeat.max_in_flight;
+                Ok((
+                    items,
+                    template::render(limit, &self.scope(limit, &moment), Style::Json)?,
+                ))
+            });
         let (items, limit) = match rendered {
             Ok(rendered) => rendered,
             Err(failure) => return self.call_failed(run, None, failure),
         };
-        let limit = limit.as_f64().or_else(|| limit.as_str()?.trim().parse().ok()).unwrap_or(1.0);
+        let limit = limit
+            .as_f64()
+            .or_else(|| limit.as_str()?.trim().parse().ok())
+            .unwrap_or(1.0);
         let items = match to_json(&items) {
             Json::Array(items) => items.iter().map(from_json).collect(),
             Json::Null => Vec::new(),
@@ -129,9 +149,13 @@ impl Machine {
     /// Starts as many iterations as may run, or ends the loop.
     pub(super) fn iterate(&mut self, run: u64) {
         loop {
-            let Some(token) = self.runs.get_mut(&run) else { return };
+            let Some(token) = self.runs.get_mut(&run) else {
+                return;
+            };
             let step = &self.playbook.steps[token.step];
-            let Some(repeat) = &mut token.repeat else { return };
+            let Some(repeat) = &mut token.repeat else {
+                return;
+            };
             let more = repeat.next < repeat.items.len() && repeat.failure.is_none();
             if !more && repeat.in_flight == 0 {
                 return self.loop_done(run);
@@ -154,7 +178,9 @@ impl Machine {
     /// Issues the command of a frame, or goes on at once when the step has no tool.
     pub(super) fn issue(&mut self, frame: Frame, delay: f64) {
         let (run, iteration) = (frame.run, frame.iteration);
-        let Some(token) = self.runs.get(&run) else { return };
+        let Some(token) = self.runs.get(&run) else {
+            return;
+        };
         let step = &self.playbook.steps[token.step];
         let (name, tasks) = (step.name.clone(), step.tasks.clone());
         let args = match self.arguments(run, iteration) {
@@ -181,7 +207,9 @@ impl Machine {
         extra: &Scope,
         delay: f64,
     ) {
-        let Some(token) = self.runs.get(&frame.run) else { return };
+        let Some(token) = self.runs.get(&frame.run) else {
+            return;
+        };
         let step = self.playbook.steps[token.step].name.clone();
         let moment = Moment {
             run: Some(token),
@@ -203,8 +231,15 @@ impl Machine {
             context,
             results,
             args,
-            overrides: if frame.saving { Map::new() } else { frame.overrides.clone() },
-            keychain: keychain.iter().map(|entry| (entry.name.clone(), entry.credential.clone())).collect(),
+            overrides: if frame.saving {
+                Map::new()
+            } else {
+                frame.overrides.clone()
+            },
+            keychain: keychain
+                .iter()
+                .map(|entry| (entry.name.clone(), entry.credential.clone()))
+                .collect(),
         };
         let event = command.clone();
         self.emit(COMMAND_ISSUED, "PENDING", |issued| {
@@ -228,7 +263,11 @@ impl Machine {
     }
 
     /// What the tasks' templates and code ask for.
-    fn context(&self, tasks: &[Task], moment: &Moment<'_>) -> (Map<String, Json>, Map<String, Json>) {
+    fn context(
+        &self,
+        tasks: &[Task],
+        moment: &Moment<'_>,
+    ) -> (Map<String, Json>, Map<String, Json>) {
         let mut names: std::collections::BTreeSet<String> = tasks
             .iter()
             .flat_map(Task::fields)
@@ -311,7 +350,9 @@ impl Task {
     /// Every field with templates.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         let rules = self.rules.iter().flat_map(|rule| {
-            rule.when.iter().chain(rule.set.iter().map(|assignment| &assignment.field))
+            rule.when
+                .iter()
+                .chain(rule.set.iter().map(|assignment| &assignment.field))
         });
         std::iter::once(&self.config).chain(&self.args).chain(rules)
     }

@@ -25,7 +25,10 @@ impl Machine {
         if let Some(value) = moment.extra.get(name) {
             return Some(value.clone());
         }
-        if let Some(value) = moment.run.and_then(|run| self.loop_name(name, run, moment.iteration)) {
+        if let Some(value) = moment
+            .run
+            .and_then(|run| self.loop_name(name, run, moment.iteration))
+        {
             return Some(value);
         }
         match name {
@@ -51,7 +54,11 @@ impl Machine {
             "execution_id" => Some(Value::from(self.execution_id.as_str())),
             "job" => {
                 let id = Value::from(self.execution_id.as_str());
-                Some(Value::from(BTreeMap::from([("uuid", id.clone()), ("id", id.clone()), ("execution_id", id)])))
+                Some(Value::from(BTreeMap::from([
+                    ("uuid", id.clone()),
+                    ("id", id.clone()),
+                    ("execution_id", id),
+                ])))
             }
             "loop_results" => self.loop_results.clone(),
             _ => None,
@@ -103,7 +110,11 @@ impl Machine {
         self.scope_of(field.roots(), moment)
     }
 
-    pub(super) fn scope_of<'n>(&self, names: impl Iterator<Item = &'n str>, moment: &Moment<'_>) -> Scope {
+    pub(super) fn scope_of<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        moment: &Moment<'_>,
+    ) -> Scope {
         names
             .filter_map(|name| Some((name.to_owned(), self.lookup(name, moment)?)))
             .collect()
@@ -112,7 +123,11 @@ impl Machine {
     /// Everything that is known: for code that takes all of it.
     pub(super) fn everything(&self) -> Map<String, Json> {
         let mut all = self.workload.clone();
-        all.extend(self.ctx.iter().map(|(name, value)| (name.clone(), to_json(value))));
+        all.extend(
+            self.ctx
+                .iter()
+                .map(|(name, value)| (name.clone(), to_json(value))),
+        );
         for (name, record) in &self.results {
             all.insert(name.clone(), to_json(&record.value));
         }
@@ -122,19 +137,32 @@ impl Machine {
     /// The moment after a call: with its response, error and event.
     pub(super) fn after(&self, frame: &Frame, event: &str) -> Scope {
         let outcome = &frame.outcome;
-        let status = if outcome.error.is_some() { "error" } else { "ok" };
+        let status = if outcome.error.is_some() {
+            "error"
+        } else {
+            "ok"
+        };
         let mut scope = Scope::new();
         let error = outcome.error.as_ref().map(error_value);
-        scope.insert("error".to_owned(), error.clone().unwrap_or_else(|| Value::from(())));
+        scope.insert(
+            "error".to_owned(),
+            error.clone().unwrap_or_else(|| Value::from(())),
+        );
         if error.is_none() {
-            let response = StepResult::wrap(frame.response.clone(), from_json(&Json::Object(outcome.tasks.clone())));
+            let response = StepResult::wrap(
+                frame.response.clone(),
+                from_json(&Json::Object(outcome.tasks.clone())),
+            );
             scope.insert("response".to_owned(), response.clone());
             scope.insert("result".to_owned(), response);
         }
         let whole = outcome_value(outcome, frame.attempt);
         scope.insert("outcome".to_owned(), whole.clone());
         scope.insert("output".to_owned(), whole);
-        let step = self.runs.get(&frame.run).map(|run| self.playbook.steps[run.step].name.as_str());
+        let step = self
+            .runs
+            .get(&frame.run)
+            .map(|run| self.playbook.steps[run.step].name.as_str());
         scope.insert(
             "event".to_owned(),
             Value::from(BTreeMap::from([
@@ -142,7 +170,10 @@ impl Machine {
                 ("type", Value::from(event)),
                 ("step", Value::from(step.unwrap_or_default())),
                 ("status", Value::from(status)),
-                ("payload", Value::from(BTreeMap::from([("response", frame.response.clone())]))),
+                (
+                    "payload",
+                    Value::from(BTreeMap::from([("response", frame.response.clone())])),
+                ),
             ])),
         );
         scope
@@ -167,25 +198,50 @@ pub(crate) fn outcome_value(outcome: &super::Outcome, attempt: u32) -> Value {
         Some(failure) => failure.result.clone().unwrap_or_default(),
         None => outcome.result.clone(),
     };
-    let wrapped = StepResult::wrap(from_json(&result), from_json(&Json::Object(outcome.tasks.clone())));
+    let wrapped = StepResult::wrap(
+        from_json(&result),
+        from_json(&Json::Object(outcome.tasks.clone())),
+    );
     let http = outcome.error.as_ref().map_or_else(
         || result.get("status_code").cloned().unwrap_or_default(),
         |failure| failure.status.map_or(Json::Null, Json::from),
     );
     let headers = result.get("headers").cloned().unwrap_or_default();
-    let code = outcome.error.as_ref().and_then(|failure| failure.code.clone()).unwrap_or_default();
-    let status = if outcome.error.is_some() { "error" } else { "ok" };
+    let code = outcome
+        .error
+        .as_ref()
+        .and_then(|failure| failure.code.clone())
+        .unwrap_or_default();
+    let status = if outcome.error.is_some() {
+        "error"
+    } else {
+        "ok"
+    };
     Value::from(BTreeMap::from([
         ("status", Value::from(status)),
         ("result", wrapped.clone()),
         ("data", wrapped),
-        ("error", outcome.error.as_ref().map_or_else(|| Value::from(()), error_value)),
-        ("http", from_json(&serde_json::json!({ "status": http, "headers": headers }))),
+        (
+            "error",
+            outcome
+                .error
+                .as_ref()
+                .map_or_else(|| Value::from(()), error_value),
+        ),
+        (
+            "http",
+            from_json(&serde_json::json!({ "status": http, "headers": headers })),
+        ),
         ("pg", from_json(&serde_json::json!({ "code": code }))),
-        ("py", from_json(&serde_json::json!({ "exception_type": code }))),
+        (
+            "py",
+            from_json(&serde_json::json!({ "exception_type": code })),
+        ),
         (
             "meta",
-            from_json(&serde_json::json!({ "attempt": attempt, "duration_ms": outcome.duration_ms })),
+            from_json(
+                &serde_json::json!({ "attempt": attempt, "duration_ms": outcome.duration_ms }),
+            ),
         ),
     ]))
 }

@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Outcome;
 use super::event_name::{
-    CALL_DONE, CALL_ERROR, COMMAND_COMPLETED, COMMAND_FAILED, LOOP_DONE, SINK_EXECUTED, SINK_FAILED, STEP_EXIT,
+    CALL_DONE, CALL_ERROR, COMMAND_COMPLETED, COMMAND_FAILED, LOOP_DONE, SINK_EXECUTED,
+    SINK_FAILED, STEP_EXIT,
 };
 use super::names::Moment;
 use super::state::{Frame, Machine, Phase, StepRecord};
@@ -39,16 +40,27 @@ impl Machine {
             (true, false) => SINK_EXECUTED,
             (true, true) => SINK_FAILED,
         };
-        let result = error.as_ref().map_or_else(|| outcome.result.clone(), |failure| failure.result.clone().unwrap_or_default());
+        let result = error.as_ref().map_or_else(
+            || outcome.result.clone(),
+            |failure| failure.result.clone().unwrap_or_default(),
+        );
         let context = json!({ "attempt": frame.attempt, "iteration": frame.iteration });
-        self.emit(name, if error.is_some() { "FAILED" } else { "COMPLETED" }, |event| {
-            event.step = step;
-            event.command_id = command_id;
-            event.context = context;
-            event.result = result;
-            event.error.clone_from(&error);
-            event.duration_ms = Some(duration);
-        });
+        self.emit(
+            name,
+            if error.is_some() {
+                "FAILED"
+            } else {
+                "COMPLETED"
+            },
+            |event| {
+                event.step = step;
+                event.command_id = command_id;
+                event.context = context;
+                event.result = result;
+                event.error.clone_from(&error);
+                event.duration_ms = Some(duration);
+            },
+        );
         if saved {
             self.command_ended(&mut frame, error.as_ref());
             if let Some(failure) = error {
@@ -64,15 +76,27 @@ impl Machine {
             self.ctx.insert(name.clone(), from_json(value));
         }
         if let Some(vars) = self.iteration_vars(&frame) {
-            vars.extend(outcome.iter.iter().map(|(name, value)| (name.clone(), from_json(value))));
+            vars.extend(
+                outcome
+                    .iter
+                    .iter()
+                    .map(|(name, value)| (name.clone(), from_json(value))),
+            );
         }
         frame.response = from_json(&outcome.result);
         frame.outcome = outcome;
-        let names: &[&str] = if frame.outcome.error.is_some() { &ERROR } else { &DONE };
+        let names: &[&str] = if frame.outcome.error.is_some() {
+            &ERROR
+        } else {
+            &DONE
+        };
         self.fire(frame, names, Phase::Exit);
     }
 
-    fn iteration_vars(&mut self, frame: &Frame) -> Option<&mut std::collections::BTreeMap<String, Value>> {
+    fn iteration_vars(
+        &mut self,
+        frame: &Frame,
+    ) -> Option<&mut std::collections::BTreeMap<String, Value>> {
         let repeat = self.runs.get_mut(&frame.run)?.repeat.as_mut()?;
         repeat.vars.get_mut(frame.iteration?)
     }
@@ -80,13 +104,17 @@ impl Machine {
     /// Evaluates the step's rules for an event, then goes on to `phase`.
     fn fire(&mut self, mut frame: Frame, names: &[&'static str], phase: Phase) {
         frame.phase = phase;
-        let Some(step) = self.runs.get(&frame.run).map(|run| run.step) else { return };
+        let Some(step) = self.runs.get(&frame.run).map(|run| run.step) else {
+            return;
+        };
         match self.first_rule(&frame, &self.playbook.steps[step].cases, names) {
             Ok(None) => {}
             Ok(Some(rule)) => {
                 frame.fired.push(rule);
                 frame.handled |= frame.outcome.error.is_some();
-                frame.actions.extend(self.playbook.steps[step].cases[rule].then.iter().cloned());
+                frame
+                    .actions
+                    .extend(self.playbook.steps[step].cases[rule].then.iter().cloned());
             }
             Err(failure) => {
                 frame.outcome = Outcome::failed(failure);
@@ -97,9 +125,17 @@ impl Machine {
         self.settle(frame);
     }
 
-    fn first_rule(&self, frame: &Frame, cases: &[Case], names: &[&str]) -> Result<Option<usize>, Failure> {
+    fn first_rule(
+        &self,
+        frame: &Frame,
+        cases: &[Case],
+        names: &[&str],
+    ) -> Result<Option<usize>, Failure> {
         for (index, case) in cases.iter().enumerate() {
-            let asks = case.when.as_ref().is_some_and(|when| when.roots().any(|root| root == "event"));
+            let asks = case
+                .when
+                .as_ref()
+                .is_some_and(|when| when.roots().any(|root| root == "event"));
             // A rule over results has seen each of a loop's; the end is for those that ask for it.
             if frame.fired.contains(&index) || (names.contains(&LOOP_DONE) && !asks) {
                 continue;
@@ -120,7 +156,12 @@ impl Machine {
         Ok(None)
     }
 
-    fn condition(&self, frame: &Frame, when: &crate::playbook::Field, event: &str) -> Result<bool, Failure> {
+    fn condition(
+        &self,
+        frame: &Frame,
+        when: &crate::playbook::Field,
+        event: &str,
+    ) -> Result<bool, Failure> {
         let Some(token) = self.runs.get(&frame.run) else {
             return Ok(false);
         };
@@ -148,7 +189,10 @@ impl Machine {
                 Phase::Exit if frame.ways.is_empty() => {
                     let failed = frame.outcome.error.is_some();
                     let names: &[&str] = if failed { &EXIT_ERROR } else { &EXIT_DONE };
-                    let sink = self.step_of(frame.run).is_some_and(|step| step.sink.is_some()) && !failed;
+                    let sink = self
+                        .step_of(frame.run)
+                        .is_some_and(|step| step.sink.is_some())
+                        && !failed;
                     return self.fire(frame, names, if sink { Phase::Sink } else { Phase::Leave });
                 }
                 Phase::Exit => frame.phase = Phase::Leave,
@@ -156,7 +200,9 @@ impl Machine {
                     frame.phase = Phase::Leave;
                     let sink = self.step_of(frame.run).and_then(|step| step.sink.clone());
                     if let Some(sink) = sink {
-                        frame.actions.push_back(crate::playbook::Action::Sink(Box::new(sink)));
+                        frame
+                            .actions
+                            .push_back(crate::playbook::Action::Sink(Box::new(sink)));
                     }
                 }
                 Phase::Call | Phase::Leave => return self.leave(frame),
@@ -165,7 +211,9 @@ impl Machine {
     }
 
     fn command_ended(&mut self, frame: &mut Frame, error: Option<&Failure>) {
-        let Some(command_id) = frame.command_id.take() else { return };
+        let Some(command_id) = frame.command_id.take() else {
+            return;
+        };
         let step = self.step_of(frame.run).map(|step| step.name.clone());
         let (name, status) = match error {
             None => (COMMAND_COMPLETED, "COMPLETED"),
@@ -188,7 +236,10 @@ impl Machine {
         let Some(index) = frame.iteration else { return };
         let failed = frame.outcome.error.clone().filter(|_| !frame.handled);
         let result = self.final_value(&mut frame);
-        let mut assignments = self.step_of(frame.run).map(|step| step.set.clone()).unwrap_or_default();
+        let mut assignments = self
+            .step_of(frame.run)
+            .map(|step| step.set.clone())
+            .unwrap_or_default();
         assignments.retain(|assignment| assignment.scope == Variables::Iter);
         let assigned = if failed.is_none() && !assignments.is_empty() {
             self.remember(&frame, &result);
@@ -197,7 +248,13 @@ impl Machine {
             Ok(())
         };
         let failed = failed.or(assigned.err());
-        let Some(repeat) = self.runs.get_mut(&frame.run).and_then(|run| run.repeat.as_mut()) else { return };
+        let Some(repeat) = self
+            .runs
+            .get_mut(&frame.run)
+            .and_then(|run| run.repeat.as_mut())
+        else {
+            return;
+        };
         repeat.in_flight = repeat.in_flight.saturating_sub(1);
         repeat.results[index] = result;
         repeat.failed += usize::from(failed.is_some() || frame.outcome.error.is_some());
@@ -214,8 +271,12 @@ impl Machine {
 
     /// Every iteration is back: the loop's result, and the rules over it.
     pub(super) fn loop_done(&mut self, run: u64) {
-        let Some(token) = self.runs.get_mut(&run) else { return };
-        let Some(repeat) = token.repeat.as_mut() else { return };
+        let Some(token) = self.runs.get_mut(&run) else {
+            return;
+        };
+        let Some(repeat) = token.repeat.as_mut() else {
+            return;
+        };
         let (results, failed, total) = (repeat.results.clone(), repeat.failed, repeat.items.len());
         let (failure, ways) = (repeat.failure.clone(), std::mem::take(&mut repeat.ways));
         let ran = repeat.next;
@@ -224,11 +285,19 @@ impl Machine {
         let success = ran.saturating_sub(failed);
         let result = json!({ "results": results, "stats": { "total": total, "success": success, "failed": failed } });
         self.loop_results = Some(from_json(&result));
-        self.emit(LOOP_DONE, if failure.is_some() { "FAILED" } else { "COMPLETED" }, |event| {
-            event.step = Some(step);
-            event.result = result.clone();
-            event.error.clone_from(&failure);
-        });
+        self.emit(
+            LOOP_DONE,
+            if failure.is_some() {
+                "FAILED"
+            } else {
+                "COMPLETED"
+            },
+            |event| {
+                event.step = Some(step);
+                event.result = result.clone();
+                event.error.clone_from(&failure);
+            },
+        );
         let mut frame = Frame::new(run, None);
         frame.response = from_json(&result);
         frame.outcome = Outcome {
@@ -243,7 +312,11 @@ impl Machine {
         }
         if frame.ways.is_empty() {
             let sink = self.step_of(run).is_some_and(|step| step.sink.is_some());
-            return self.fire(frame, &EXIT_LOOP, if sink { Phase::Sink } else { Phase::Leave });
+            return self.fire(
+                frame,
+                &EXIT_LOOP,
+                if sink { Phase::Sink } else { Phase::Leave },
+            );
         }
         self.settle(frame);
     }
@@ -257,22 +330,38 @@ impl Machine {
     }
 
     fn remember(&mut self, frame: &Frame, value: &Value) {
-        let Some(step) = self.runs.get(&frame.run).map(|run| run.step) else { return };
+        let Some(step) = self.runs.get(&frame.run).map(|run| run.step) else {
+            return;
+        };
         let tasks = from_json(&Json::Object(frame.outcome.tasks.clone()));
-        self.record(step, StepRecord { value: value.clone(), tasks });
+        self.record(
+            step,
+            StepRecord {
+                value: value.clone(),
+                tasks,
+            },
+        );
     }
 
     /// Sets variables as they stand after a call.
-    pub(super) fn assign(&mut self, frame: &Frame, assignments: &[Assignment], event: &str) -> Result<(), Failure> {
+    pub(super) fn assign(
+        &mut self,
+        frame: &Frame,
+        assignments: &[Assignment],
+        event: &str,
+    ) -> Result<(), Failure> {
         for assignment in assignments {
-            let Some(token) = self.runs.get(&frame.run) else { return Ok(()) };
+            let Some(token) = self.runs.get(&frame.run) else {
+                return Ok(());
+            };
             let moment = Moment {
                 run: Some(token),
                 iteration: frame.iteration,
                 extra: self.after(frame, event),
                 args: &token.args,
             };
-            let value = template::value(&assignment.field, &self.scope(&assignment.field, &moment))?;
+            let value =
+                template::value(&assignment.field, &self.scope(&assignment.field, &moment))?;
             let value = from_json(&to_json(&value));
             let name = assignment.field.name.clone();
             match (assignment.scope, self.iteration_vars(frame)) {
@@ -285,7 +374,9 @@ impl Machine {
 
     /// The end of a step: its result is kept, its variables are set, and tokens go on.
     fn leave(&mut self, mut frame: Frame) {
-        let Some(token) = self.runs.get(&frame.run) else { return };
+        let Some(token) = self.runs.get(&frame.run) else {
+            return;
+        };
         let index = token.step;
         let step = self.playbook.steps[index].clone();
         let mut failure = frame.outcome.error.clone();
@@ -295,7 +386,8 @@ impl Machine {
             self.remember(&frame, &value);
             let mut assignments = step.set.clone();
             // Those of a loop's body were made by each iteration.
-            assignments.retain(|assignment| step.repeat.is_none() || assignment.scope == Variables::Ctx);
+            assignments
+                .retain(|assignment| step.repeat.is_none() || assignment.scope == Variables::Ctx);
             if let Err(error) = self.assign(&frame, &assignments, STEP_EXIT) {
                 failure = Some(error.clone());
                 frame.outcome = Outcome::failed(error);
@@ -310,7 +402,14 @@ impl Machine {
                 Vec::new()
             }
         };
-        let (name, status) = (step.name.clone(), if failure.is_some() { "FAILED" } else { "COMPLETED" });
+        let (name, status) = (
+            step.name.clone(),
+            if failure.is_some() {
+                "FAILED"
+            } else {
+                "COMPLETED"
+            },
+        );
         let targets: Vec<_> = ways.iter().map(|way| way.step.clone()).collect();
         self.emit(STEP_EXIT, status, |event| {
             event.step = Some(name);
@@ -321,11 +420,16 @@ impl Machine {
         if let Some(failure) = failure.filter(|_| !frame.handled) {
             return self.fail(failure.at(&step.place));
         }
-        if ways.is_empty() && !step.next.arcs.is_empty() && self.playbook.executor.no_next_is_error && !frame.handled {
+        if ways.is_empty()
+            && !step.next.arcs.is_empty()
+            && self.playbook.executor.no_next_is_error
+            && !frame.handled
+        {
             let failure = Failure::new("routing", format!("no arc of step `{}` holds", step.name));
             return self.fail(failure.at(&step.place));
         }
-        let arrivals: Result<Vec<_>, Failure> = ways.iter().map(|way| self.arc_args(&frame, way)).collect();
+        let arrivals: Result<Vec<_>, Failure> =
+            ways.iter().map(|way| self.arc_args(&frame, way)).collect();
         self.runs.remove(&frame.run);
         match arrivals {
             Ok(arrivals) => {
@@ -341,10 +445,18 @@ impl Machine {
     }
 
     /// Where the step leads: where a rule said, else where its arcs do.
-    fn ways_on(&self, frame: &mut Frame, step: &crate::playbook::Step) -> Result<Vec<Way>, Failure> {
+    fn ways_on(
+        &self,
+        frame: &mut Frame,
+        step: &crate::playbook::Step,
+    ) -> Result<Vec<Way>, Failure> {
         let routed = std::mem::take(&mut frame.ways);
         let failed = frame.outcome.error.is_some();
-        let candidates: &[Way] = if routed.is_empty() { &step.next.arcs } else { &routed };
+        let candidates: &[Way] = if routed.is_empty() {
+            &step.next.arcs
+        } else {
+            &routed
+        };
         let all = !routed.is_empty() || step.next.inclusive;
         let names: &[&str] = match (failed, step.repeat.is_some()) {
             (true, _) => &ARC_ERROR,
@@ -356,7 +468,11 @@ impl Machine {
             let holds = match &way.when {
                 // After a failure only those arcs count that ask for it.
                 None => !failed || !routed.is_empty(),
-                Some(when) if failed && routed.is_empty() && !when.roots().any(asks_for_failure) => false,
+                Some(when)
+                    if failed && routed.is_empty() && !when.roots().any(asks_for_failure) =>
+                {
+                    false
+                }
                 Some(when) => self.any_name(frame, when, names)?,
             };
             if holds {
@@ -370,7 +486,12 @@ impl Machine {
         Ok(ways)
     }
 
-    fn any_name(&self, frame: &Frame, when: &crate::playbook::Field, names: &[&str]) -> Result<bool, Failure> {
+    fn any_name(
+        &self,
+        frame: &Frame,
+        when: &crate::playbook::Field,
+        names: &[&str],
+    ) -> Result<bool, Failure> {
         for name in names {
             if self.condition(frame, when, name)? {
                 return Ok(true);
@@ -383,11 +504,17 @@ impl Machine {
     }
 
     /// The arguments that an arc brings to its target; its assignments are made on the way.
-    pub(super) fn arc_args(&mut self, frame: &Frame, way: &Way) -> Result<Map<String, Json>, Failure> {
+    pub(super) fn arc_args(
+        &mut self,
+        frame: &Frame,
+        way: &Way,
+    ) -> Result<Map<String, Json>, Failure> {
         self.assign(frame, &way.set, STEP_EXIT)?;
         let mut args = Map::new();
         for field in &way.args {
-            let Some(token) = self.runs.get(&frame.run) else { break };
+            let Some(token) = self.runs.get(&frame.run) else {
+                break;
+            };
             let moment = Moment {
                 run: Some(token),
                 iteration: frame.iteration,

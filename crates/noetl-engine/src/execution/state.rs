@@ -196,7 +196,9 @@ impl Machine {
     /// # Errors
     /// When the execution does not wait for it.
     pub fn complete(&mut self, command_id: &str, outcome: Outcome) -> Result<Turn, Unknown> {
-        let number = self.number(command_id).ok_or_else(|| Unknown(command_id.to_owned()))?;
+        let number = self
+            .number(command_id)
+            .ok_or_else(|| Unknown(command_id.to_owned()))?;
         let Some(Pending { mut frame, .. }) = self.pending.remove(&number) else {
             return Err(Unknown(command_id.to_owned()));
         };
@@ -234,7 +236,10 @@ impl Machine {
             error: None,
             duration_ms: None,
         };
-        let mut events = vec![event(COMMAND_CLAIMED, "RUNNING"), event(COMMAND_STARTED, "RUNNING")];
+        let mut events = vec![
+            event(COMMAND_CLAIMED, "RUNNING"),
+            event(COMMAND_STARTED, "RUNNING"),
+        ];
         if let Some(run) = self.runs.get_mut(&run)
             && !std::mem::replace(&mut run.entered, true)
         {
@@ -289,13 +294,21 @@ impl Machine {
     /// The variables: the workload, and what steps have set.
     pub fn variables(&self) -> Map<String, Json> {
         let mut variables = self.workload.clone();
-        variables.extend(self.ctx.iter().map(|(name, value)| (name.clone(), to_json(value))));
+        variables.extend(
+            self.ctx
+                .iter()
+                .map(|(name, value)| (name.clone(), to_json(value))),
+        );
         variables
     }
 
     /// Sets variables from outside.
     pub fn set_variables(&mut self, variables: &Map<String, Json>) {
-        self.ctx.extend(variables.iter().map(|(name, value)| (name.clone(), from_json(value))));
+        self.ctx.extend(
+            variables
+                .iter()
+                .map(|(name, value)| (name.clone(), from_json(value))),
+        );
     }
 
     /// The playbook.
@@ -303,7 +316,12 @@ impl Machine {
         &self.playbook
     }
 
-    pub(super) fn emit(&mut self, name: &'static str, status: &'static str, fill: impl FnOnce(&mut Event)) {
+    pub(super) fn emit(
+        &mut self,
+        name: &'static str,
+        status: &'static str,
+        fill: impl FnOnce(&mut Event),
+    ) {
         let mut event = Event {
             name,
             step: None,
@@ -336,8 +354,11 @@ impl Machine {
         self.run_count += 1;
         if self.run_count > MAX_RUNS {
             self.fail(
-                Failure::new("limit", format!("steps ran {MAX_RUNS} times without an end"))
-                    .help("let an arc out of the cycle hold, or split the work into sub-playbooks"),
+                Failure::new(
+                    "limit",
+                    format!("steps ran {MAX_RUNS} times without an end"),
+                )
+                .help("let an arc out of the cycle hold, or split the work into sub-playbooks"),
             );
             return None;
         }
@@ -357,7 +378,9 @@ impl Machine {
         self.ending = None;
         self.turn.commands.clear();
         let pending = std::mem::take(&mut self.pending);
-        self.turn.dropped.extend(pending.into_values().map(|pending| pending.command.id));
+        self.turn
+            .dropped
+            .extend(pending.into_values().map(|pending| pending.command.id));
     }
 
     /// When no token is left: the parked `end`, the final step, then the end itself.
@@ -383,11 +406,20 @@ impl Machine {
     fn finish(&mut self) {
         let error = self.failure.clone();
         let (status, name, workflow, playbook) = match &error {
-            None => (Status::Completed, "COMPLETED", WORKFLOW_COMPLETED, PLAYBOOK_COMPLETED),
+            None => (
+                Status::Completed,
+                "COMPLETED",
+                WORKFLOW_COMPLETED,
+                PLAYBOOK_COMPLETED,
+            ),
             Some(_) => (Status::Failed, "FAILED", WORKFLOW_FAILED, PLAYBOOK_FAILED),
         };
         self.status = status;
-        let result = if error.is_none() { self.last_result.clone() } else { Json::Null };
+        let result = if error.is_none() {
+            self.last_result.clone()
+        } else {
+            Json::Null
+        };
         self.emit(workflow, name, |event| event.error.clone_from(&error));
         self.emit(playbook, name, |event| {
             event.result = result;
@@ -403,21 +435,40 @@ impl Machine {
 /// The workload with its own templates filled in: `{{ execution_id }}`, `{{ payload.user }}`. What a
 /// payload brought is data and stays as it is; an entry without a value is left out, so that whoever uses
 /// it is told.
-fn filled(workload: Map<String, Json>, payload: &Map<String, Json>, execution_id: &str) -> Map<String, Json> {
-    let mut scope: BTreeMap<String, Value> =
-        workload.iter().map(|(name, value)| (name.clone(), from_json(value))).collect();
+fn filled(
+    workload: Map<String, Json>,
+    payload: &Map<String, Json>,
+    execution_id: &str,
+) -> Map<String, Json> {
+    let mut scope: BTreeMap<String, Value> = workload
+        .iter()
+        .map(|(name, value)| (name.clone(), from_json(value)))
+        .collect();
     let given = from_json(&Json::Object(payload.clone()));
     let id = Value::from(execution_id);
-    scope.insert("workload".to_owned(), from_json(&Json::Object(workload.clone())));
+    scope.insert(
+        "workload".to_owned(),
+        from_json(&Json::Object(workload.clone())),
+    );
     scope.insert("execution_id".to_owned(), id.clone());
-    scope.insert("job".to_owned(), Value::from(BTreeMap::from([("uuid", id.clone()), ("id", id)])));
+    scope.insert(
+        "job".to_owned(),
+        Value::from(BTreeMap::from([("uuid", id.clone()), ("id", id)])),
+    );
     for name in ["payload", "input", "args"] {
-        scope.entry(name.to_owned()).or_insert_with(|| given.clone());
+        scope
+            .entry(name.to_owned())
+            .or_insert_with(|| given.clone());
     }
-    scope.entry("env".to_owned()).or_insert_with(|| from_json(&Json::Object(Map::new())));
+    scope
+        .entry("env".to_owned())
+        .or_insert_with(|| from_json(&Json::Object(Map::new())));
     // A default that names itself asks for what the payload would have brought.
     for name in workload.keys().filter(|name| !payload.contains_key(*name)) {
-        if workload[name].as_str().is_some_and(crate::template::is_template) {
+        if workload[name]
+            .as_str()
+            .is_some_and(crate::template::is_template)
+        {
             scope.remove(name);
         }
     }
@@ -431,7 +482,9 @@ fn filled(workload: Map<String, Json>, payload: &Map<String, Json>, execution_id
         field.find_roots();
         if field.roots().next().is_none() {
             filled.insert(name, field.value);
-        } else if let Ok(value) = crate::template::render(&field, &scope, crate::template::Style::Json) {
+        } else if let Ok(value) =
+            crate::template::render(&field, &scope, crate::template::Style::Json)
+        {
             filled.insert(name, value);
         }
     }
@@ -448,7 +501,9 @@ fn merge(workload: &mut Map<String, Json>, key: &str, value: &Json) {
         }
         (None, _) if key.contains('.') => {
             let (first, rest) = key.split_once('.').unwrap_or((key, ""));
-            let first = workload.entry(first).or_insert_with(|| Json::Object(Map::new()));
+            let first = workload
+                .entry(first)
+                .or_insert_with(|| Json::Object(Map::new()));
             if let Json::Object(inner) = first {
                 merge(inner, rest, value);
             }

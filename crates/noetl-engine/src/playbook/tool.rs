@@ -36,14 +36,26 @@ const UNSUPPORTED: [(&str, &str); 14] = [
     ("ducklake", "a DuckLake catalog"),
     ("gateway", "the NoETL gateway"),
     ("gcs", "Google Cloud Storage"),
-    ("iterator", "the loops of noetl.io/v1; write `loop:` on the step"),
+    (
+        "iterator",
+        "the loops of noetl.io/v1; write `loop:` on the step",
+    ),
     ("nats", "a NATS server"),
-    ("playbooks", "catalog-wide runs; write one `playbook` step in a loop"),
-    ("rhai", "the Rhai language; write the step in python or shell"),
+    (
+        "playbooks",
+        "catalog-wide runs; write one `playbook` step in a loop",
+    ),
+    (
+        "rhai",
+        "the Rhai language; write the step in python or shell",
+    ),
     ("script", "a Kubernetes job runner"),
     ("snowflake", "the Snowflake service"),
     ("snowflake_transfer", "the Snowflake service"),
-    ("transfer", "the transfer service; write a read step and a `sink` step"),
+    (
+        "transfer",
+        "the transfer service; write a read step and a `sink` step",
+    ),
 ];
 
 impl ToolKind {

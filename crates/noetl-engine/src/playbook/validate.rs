@@ -47,15 +47,30 @@ fn unknown_names(playbook: &Playbook, payload: &Map<String, Json>, problems: &mu
     // What the engine gives: functions, a loop's results to the steps after it, a sink's own data.
     known.extend(["data", "dict", "loop_results", "namespace", "range"]);
     known.extend(playbook.workload.keys().map(String::as_str));
-    known.extend(payload.keys().map(|key| key.split('.').next().unwrap_or(key)));
+    known.extend(
+        payload
+            .keys()
+            .map(|key| key.split('.').next().unwrap_or(key)),
+    );
     for step in &playbook.steps {
         known.insert(&step.name);
         known.extend(step.repeat.iter().map(|repeat| repeat.iterator.as_str()));
         known.extend(step.args.iter().map(|field| field.name.as_str()));
         known.extend(step.tasks.iter().map(|task| task.name.as_str()));
-        known.extend(step.assignments().map(|assignment| assignment.field.name.as_str()));
-        known.extend(step.all_tasks().flat_map(|task| &task.args).map(|field| field.name.as_str()));
-        known.extend(step.arcs().flat_map(|arc| &arc.args).map(|field| field.name.as_str()));
+        known.extend(
+            step.assignments()
+                .map(|assignment| assignment.field.name.as_str()),
+        );
+        known.extend(
+            step.all_tasks()
+                .flat_map(|task| &task.args)
+                .map(|field| field.name.as_str()),
+        );
+        known.extend(
+            step.arcs()
+                .flat_map(|arc| &arc.args)
+                .map(|field| field.name.as_str()),
+        );
         known.extend(step.collected());
     }
     for step in &playbook.steps {
@@ -108,7 +123,12 @@ fn required(field: &Field) -> Vec<(String, Place)> {
     match &field.value {
         // A condition without braces is an expression all the same.
         Json::String(text) if !template::is_template(text) && !field.roots.is_empty() => {
-            walk(field, &Json::String(format!("{{{{ {text} }}}}")), "", &mut found);
+            walk(
+                field,
+                &Json::String(format!("{{{{ {text} }}}}")),
+                "",
+                &mut found,
+            );
         }
         value => walk(field, value, "", &mut found),
     }
@@ -123,11 +143,15 @@ impl Step {
 
     /// Every arc: of `next`, and of case rules.
     pub fn arcs(&self) -> impl Iterator<Item = &super::Arc> {
-        let routed = self.cases.iter().flat_map(|case| &case.then).flat_map(|action| match action {
-            Action::Next(arcs) => arcs.as_slice(),
-            Action::Call(arc) => std::slice::from_ref(arc),
-            _ => &[],
-        });
+        let routed =
+            self.cases
+                .iter()
+                .flat_map(|case| &case.then)
+                .flat_map(|action| match action {
+                    Action::Next(arcs) => arcs.as_slice(),
+                    Action::Call(arc) => std::slice::from_ref(arc),
+                    _ => &[],
+                });
         self.next.arcs.iter().chain(routed)
     }
 
@@ -149,7 +173,10 @@ impl Step {
             Action::Set(assignments) => assignments.as_slice(),
             _ => &[],
         });
-        let ruled = self.all_tasks().flat_map(|task| &task.rules).flat_map(|rule| &rule.set);
+        let ruled = self
+            .all_tasks()
+            .flat_map(|task| &task.rules)
+            .flat_map(|rule| &rule.set);
         let arcs = self.arcs().flat_map(|arc| &arc.set);
         self.set.iter().chain(acted).chain(ruled).chain(arcs)
     }
@@ -163,8 +190,14 @@ impl Step {
 
     /// Every field with templates.
     fn fields(&self) -> impl Iterator<Item = &Field> {
-        let admitted = self.admit.iter().filter_map(|admission| admission.when.as_ref());
-        let repeated = self.repeat.iter().flat_map(|repeat| [&repeat.items, &repeat.max_in_flight]);
+        let admitted = self
+            .admit
+            .iter()
+            .filter_map(|admission| admission.when.as_ref());
+        let repeated = self
+            .repeat
+            .iter()
+            .flat_map(|repeat| [&repeat.items, &repeat.max_in_flight]);
         let conditions = self.cases.iter().filter_map(|case| case.when.as_ref());
         let acted = self.actions().flat_map(|action| match action {
             Action::Result(field) | Action::Fail(field) => vec![field],

@@ -2,12 +2,17 @@
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, UndefinedBehavior, Value};
 use serde_json::Value as Json;
 
-use super::{Scope, Style, SyntaxError, detail, environment, failure, is_template, required_roots, source};
+use super::{
+    Scope, Style, SyntaxError, detail, environment, failure, is_template, required_roots, source,
+};
 use crate::playbook::Field;
 use crate::tool::Failure;
+
+/// Stands for a template's value while a condition's words are told apart.
+const MARK: char = '\u{fdd0}';
 
 /// A field that a value lacks is false in a condition, not an error.
 static LENIENT: LazyLock<Environment<'static>> =
@@ -15,8 +20,27 @@ static LENIENT: LazyLock<Environment<'static>> =
 
 /// Names that every condition may ask for, whether or not the moment has them.
 const MOMENT: [&str; 21] = [
-    "event", "response", "result", "error", "outcome", "output", "loop", "iter", "_prev", "_task", "_attempt",
-    "args", "input", "keychain", "ctx", "vars", "workload", "job", "execution_id", "loop_index", "catalog_id",
+    "event",
+    "response",
+    "result",
+    "error",
+    "outcome",
+    "output",
+    "loop",
+    "iter",
+    "_prev",
+    "_task",
+    "_attempt",
+    "args",
+    "input",
+    "keychain",
+    "ctx",
+    "vars",
+    "workload",
+    "job",
+    "execution_id",
+    "loop_index",
+    "catalog_id",
 ];
 
 /// The names that are there in one moment and not in another.
@@ -29,13 +53,16 @@ pub(crate) fn moment_names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// The first place at which it does not.
 pub(crate) fn check_condition(text: &str) -> Result<(), SyntaxError> {
-    if matches!(truth_of_text(text), Some(_)) {
+    if truth_of_text(text).is_some() {
         return Ok(());
     }
-    LENIENT.compile_expression(text.trim()).map(drop).map_err(|error| SyntaxError {
-        line: error.line().unwrap_or(1),
-        message: detail(&error),
-    })
+    LENIENT
+        .compile_expression(text.trim())
+        .map(drop)
+        .map_err(|error| SyntaxError {
+            line: error.line().unwrap_or(1),
+            message: detail(&error),
+        })
 }
 
 /// Whether a condition holds.
@@ -47,7 +74,11 @@ pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
         Json::String(text) => text,
         other => return Ok(truth(&super::from_json(other))),
     };
-    let template = if is_template(text) { text.clone() } else { format!("{{{{ {text} }}}}") };
+    let template = if is_template(text) {
+        text.clone()
+    } else {
+        format!("{{{{ {text} }}}}")
+    };
     if let (false, Some(truth)) = (is_template(text), truth_of_text(text)) {
         return Ok(truth);
     }
@@ -61,12 +92,9 @@ pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
     let evaluated = match source::single_expression(&prepared) {
         Some(expression) => LENIENT
             .compile_expression(expression)
-            .and_then(|compiled| compiled.eval(context))
+            .and_then(|compiled| compiled.eval(context.clone()))
             .map(|value| truth(&value)),
-        None => LENIENT
-            .template_from_str(&prepared)
-            .and_then(|compiled| compiled.render(context))
-            .map(|text| compare(&text)),
+        None => words(&prepared, &context),
     };
     evaluated.map_err(|error| failure(&error, &template, scope, &field.place))
 }
@@ -87,28 +115,64 @@ fn truth_of_text(text: &str) -> Option<bool> {
     }
 }
 
-/// `{{ workload.action }} == deploy`, with the templates filled in: words compared as they stand.
-fn compare(text: &str) -> bool {
-    let any = |text: &str| text.split(" and ").all(compare_one);
-    text.split(" or ").any(any)
+/// `{{ workload.action }} == deploy`: words compared as they stand. What a template gives is one word,
+/// whatever it holds; an operator inside it is none.
+fn words(text: &str, context: &Value) -> Result<bool, Error> {
+    if text.contains("{%") {
+        let text = LENIENT.template_from_str(text)?.render(context.clone())?;
+        return Ok(truth_of_text(&text).unwrap_or(!text.trim().is_empty()));
+    }
+    let mut values = Vec::new();
+    let mut outline = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let end = start + source::closing(&rest[start..]);
+        let segment = &rest[start..end];
+        values.push(LENIENT.template_from_str(segment)?.render(context.clone())?);
+        outline.push_str(&rest[..start]);
+        outline.push(MARK);
+        rest = &rest[end..];
+    }
+    outline.push_str(rest);
+    let mut values = values.into_iter();
+    // Left to right, so that every mark meets its own value.
+    let mut any = false;
+    for part in outline.split(" or ") {
+        let mut all = true;
+        for part in part.split(" and ") {
+            all &= compare(part, &mut values);
+        }
+        any |= all;
+    }
+    Ok(any)
 }
 
-fn compare_one(text: &str) -> bool {
-    let word = |text: &str| text.trim().trim_matches(['\'', '"']).to_owned();
-    if let Some((left, right)) = text.split_once("==") {
-        return word(left) == word(right);
+fn compare(text: &str, values: &mut impl Iterator<Item = String>) -> bool {
+    let mut word = |text: &str| {
+        let filled: String = text
+            .chars()
+            .map(|character| match character {
+                MARK => values.next().unwrap_or_default(),
+                other => other.to_string(),
+            })
+            .collect();
+        filled.trim().trim_matches(['\'', '"']).to_owned()
+    };
+    for (operator, holds) in [("==", true), ("!=", false)] {
+        if let Some((left, right)) = text.split_once(operator) {
+            return (word(left) == word(right)) == holds;
+        }
     }
-    if let Some((left, right)) = text.split_once("!=") {
-        return word(left) != word(right);
+    for (operator, holds) in [(" not in ", false), (" in ", true)] {
+        if let Some((left, right)) = text.split_once(operator) {
+            let left = word(left);
+            return word(right).contains(&left) == holds;
+        }
     }
-    if let Some((left, right)) = text.split_once(" not in ") {
-        return !right.contains(&word(left));
-    }
-    if let Some((left, right)) = text.split_once(" in ") {
-        return right.contains(&word(left));
-    }
-    if let Some(text) = text.trim().strip_prefix("not ") {
-        return !compare_one(text);
-    }
-    truth_of_text(text).unwrap_or(!text.trim().is_empty())
+    let (text, holds) = match text.trim().strip_prefix("not ") {
+        Some(text) => (text, false),
+        None => (text, true),
+    };
+    let text = word(text);
+    truth_of_text(&text).unwrap_or(!text.is_empty()) == holds
 }

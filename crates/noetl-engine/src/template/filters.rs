@@ -47,11 +47,15 @@ fn fromjson(text: &str) -> Result<Value, Error> {
 fn int(value: &Value, default: Option<i64>) -> Result<Value, Error> {
     let json = defined(value).map(to_json)?;
     let number = match &json {
-        Json::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)),
+        Json::Number(number) => number
+            .as_i64()
+            .or_else(|| number.as_f64().map(|float| float as i64)),
         Json::Bool(flag) => Some(i64::from(*flag)),
         Json::String(text) => {
             let text = text.trim().replace('_', "");
-            text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|float| float as i64))
+            text.parse()
+                .ok()
+                .or_else(|| text.parse::<f64>().ok().map(|float| float as i64))
         }
         _ => None,
     };
@@ -63,24 +67,35 @@ fn float(value: &Value, default: Option<f64>) -> Result<Value, Error> {
     let number = match &json {
         Json::Number(number) => number.as_f64(),
         Json::Bool(flag) => Some(f64::from(u8::from(*flag))),
-        Json::String(text) => text.trim().parse().ok().filter(|float: &f64| float.is_finite()),
+        Json::String(text) => text
+            .trim()
+            .parse()
+            .ok()
+            .filter(|float: &f64| float.is_finite()),
         _ => None,
     };
     Ok(Value::from(number.or(default).unwrap_or(0.0)))
 }
 
 fn length(value: &Value) -> Result<usize, Error> {
-    value.len().ok_or_else(|| invalid(format!("{} has no length", value.kind())))
+    value
+        .len()
+        .ok_or_else(|| invalid(format!("{} has no length", value.kind())))
 }
 
 fn get(value: &Value, key: &Value, default: Option<Value>) -> Value {
-    let found = value.get_item(key).ok().filter(|found| !found.is_undefined());
+    let found = value
+        .get_item(key)
+        .ok()
+        .filter(|found| !found.is_undefined());
     found.or(default).unwrap_or_else(|| Value::from(()))
 }
 
 fn values(value: &Value) -> Result<Value, Error> {
     let keys = value.try_iter()?;
-    keys.map(|key| value.get_item(&key)).collect::<Result<Vec<_>, _>>().map(Value::from)
+    keys.map(|key| value.get_item(&key))
+        .collect::<Result<Vec<_>, _>>()
+        .map(Value::from)
 }
 
 fn b64encode(value: &Value) -> Result<String, Error> {
@@ -93,7 +108,9 @@ fn b64encode(value: &Value) -> Result<String, Error> {
 }
 
 fn b64decode(text: &str) -> Result<String, Error> {
-    let bytes = STANDARD.decode(text.trim()).map_err(|error| invalid(format!("the text is not base64: {error}")))?;
+    let bytes = STANDARD
+        .decode(text.trim())
+        .map_err(|error| invalid(format!("the text is not base64: {error}")))?;
     if bytes.len() > MAX_TEXT {
         return Err(invalid("the decoded text is longer than 64 MiB"));
     }
@@ -106,7 +123,11 @@ fn result_of(value: &Value, key: &str) -> Value {
         return Value::UNDEFINED;
     }
     if value.kind() != ValueKind::Map {
-        return if value.is_none() { Value::UNDEFINED } else { value.clone() };
+        return if value.is_none() {
+            Value::UNDEFINED
+        } else {
+            value.clone()
+        };
     }
     value.get_attr(key).unwrap_or(Value::UNDEFINED)
 }
@@ -127,7 +148,9 @@ pub(super) fn python_literal(json: &Json) -> String {
         Json::Object(entries) => {
             let entries: Vec<_> = entries
                 .iter()
-                .map(|(key, value)| format!("{}: {}", Json::from(key.as_str()), python_literal(value)))
+                .map(|(key, value)| {
+                    format!("{}: {}", Json::from(key.as_str()), python_literal(value))
+                })
                 .collect();
             format!("{{{}}}", entries.join(", "))
         }
@@ -139,7 +162,9 @@ fn defined(value: &Value) -> Result<&Value, Error> {
     if value.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    Ok(value.downcast_object_ref::<StepResult>().map_or(value, StepResult::inner))
+    Ok(value
+        .downcast_object_ref::<StepResult>()
+        .map_or(value, StepResult::inner))
 }
 
 fn invalid(message: impl Into<String>) -> Error {

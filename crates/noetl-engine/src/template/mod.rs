@@ -68,7 +68,12 @@ fn environment(undefined: UndefinedBehavior, style: Style) -> Environment<'stati
     environment
 }
 
-fn format(output: &mut Output<'_>, state: &State<'_, '_>, value: &Value, style: Style) -> Result<(), Error> {
+fn format(
+    output: &mut Output<'_>,
+    state: &State<'_, '_>,
+    value: &Value,
+    style: Style,
+) -> Result<(), Error> {
     if value.is_undefined() {
         return Err(match state.undefined_behavior() {
             UndefinedBehavior::Chainable | UndefinedBehavior::Lenient => return Ok(()),
@@ -157,8 +162,15 @@ pub(crate) fn render(field: &Field, scope: &Scope, style: Style) -> Result<Json,
 /// # Errors
 /// A failure of kind `template`.
 pub fn render_value(value: &Json, names: &serde_json::Map<String, Json>) -> Result<Json, Failure> {
-    let scope = names.iter().map(|(name, value)| (name.clone(), from_json(value))).collect();
-    render(&Field::plain("template", value.clone()), &scope, Style::Json)
+    let scope = names
+        .iter()
+        .map(|(name, value)| (name.clone(), from_json(value)))
+        .collect();
+    render(
+        &Field::plain("template", value.clone()),
+        &scope,
+        Style::Json,
+    )
 }
 
 /// Evaluates a field that is one template, and keeps objects as they are.
@@ -169,7 +181,8 @@ pub(crate) fn value(field: &Field, scope: &Scope) -> Result<Value, Failure> {
     match &field.value {
         Json::String(text) if is_template(text) => {
             let context = Value::from(scope.clone());
-            evaluate(text, &context, Style::Json).map_err(|error| failure(&error, text, scope, &field.place))
+            evaluate(text, &context, Style::Json)
+                .map_err(|error| failure(&error, text, scope, &field.place))
         }
         _ => render(field, scope, Style::Json).map(|json| Value::from(Serde(&json))),
     }
@@ -187,7 +200,11 @@ impl Renderer<'_> {
         match value {
             Json::String(text) if is_template(text) => {
                 // Only the code itself is Python; a field beside it is data.
-                let style = if matches!(below, "code" | "") { self.style } else { Style::Json };
+                let style = if matches!(below, "code" | "") {
+                    self.style
+                } else {
+                    Style::Json
+                };
                 evaluate(text, &self.context, style)
                     .map(|value| to_json(&value))
                     .map_err(|error| failure(&error, text, self.scope, &self.place(below)))
@@ -223,7 +240,10 @@ impl Renderer<'_> {
 
 fn evaluate(text: &str, context: &Value, style: Style) -> Result<Value, Error> {
     if text.len() > MAX_TEXT {
-        return Err(Error::new(ErrorKind::InvalidOperation, "the template is longer than 64 MiB"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "the template is longer than 64 MiB",
+        ));
     }
     let environment = match style {
         Style::Json => &*STRICT,
@@ -233,13 +253,17 @@ fn evaluate(text: &str, context: &Value, style: Style) -> Result<Value, Error> {
     if let Some(expression) = source::single_expression(&source)
         && style == Style::Json
     {
-        let value = environment.compile_expression(expression)?.eval(context.clone())?;
+        let value = environment
+            .compile_expression(expression)?
+            .eval(context.clone())?;
         if value.is_undefined() {
             return Err(Error::from(ErrorKind::UndefinedError));
         }
         return Ok(value);
     }
-    let text = environment.template_from_str(&source)?.render(context.clone())?;
+    let text = environment
+        .template_from_str(&source)?
+        .render(context.clone())?;
     Ok(Value::from(text))
 }
 
@@ -252,7 +276,11 @@ fn failure(error: &Error, text: &str, scope: &Scope, place: &Place) -> Failure {
         place.column = 0;
     }
     if error.kind() != ErrorKind::UndefinedError {
-        return Failure::new("template", format!("the template failed: {}", detail(error))).at(&place);
+        return Failure::new(
+            "template",
+            format!("the template failed: {}", detail(error)),
+        )
+        .at(&place);
     }
     let unknown: Vec<String> = required_roots(text)
         .into_iter()
@@ -281,7 +309,11 @@ pub(crate) fn unknown_name(name: &str) -> Failure {
 }
 
 fn shorten(text: &str) -> String {
-    let text = text.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
+    let text = text
+        .trim()
+        .trim_start_matches("{{")
+        .trim_end_matches("}}")
+        .trim();
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {
         short.push('…');
@@ -293,7 +325,11 @@ fn detail(error: &Error) -> String {
     let mut text = error.kind().to_string();
     if let Some(detail) = error.detail() {
         // Writing to a string cannot fail.
-        text = if text.contains("syntax") { String::new() } else { text + ": " };
+        text = if text.contains("syntax") {
+            String::new()
+        } else {
+            text + ": "
+        };
         write!(text, "{detail}").unwrap_or_default();
     }
     text
@@ -325,4 +361,3 @@ pub(crate) fn key<'a>(below: &str, name: &'a str) -> Cow<'a, str> {
         Cow::Owned(format!("{below}.{name}"))
     }
 }
-

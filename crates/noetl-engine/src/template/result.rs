@@ -20,7 +20,9 @@ pub(crate) struct StepResult {
 impl StepResult {
     /// Wraps a result; anything but a mapping needs no wrapping.
     pub(crate) fn wrap(value: Value, tasks: Value) -> Value {
-        if value.kind() == minijinja::value::ValueKind::Map && value.downcast_object_ref::<Self>().is_none() {
+        if value.kind() == minijinja::value::ValueKind::Map
+            && value.downcast_object_ref::<Self>().is_none()
+        {
             Value::from_object(Self { value, tasks })
         } else {
             value
@@ -32,7 +34,10 @@ impl StepResult {
     }
 
     fn own(&self, key: &Value) -> Option<Value> {
-        self.value.get_item(key).ok().filter(|found| !found.is_undefined())
+        self.value
+            .get_item(key)
+            .ok()
+            .filter(|found| !found.is_undefined())
     }
 }
 
@@ -46,13 +51,19 @@ impl Object for StepResult {
             return Some(found);
         }
         match key.as_str()? {
-            "results" if !self.tasks.is_undefined() && self.tasks.len() != Some(0) => Some(self.tasks.clone()),
+            "results" if !self.tasks.is_undefined() && self.tasks.len() != Some(0) => {
+                Some(self.tasks.clone())
+            }
             "result" | "output" | "data" => Some(self.value.clone()),
-            "body" if self.own(&Value::from("status_code")).is_some() => self.own(&Value::from("data")),
+            "body" if self.own(&Value::from("status_code")).is_some() => {
+                self.own(&Value::from("data"))
+            }
             _ => {
                 let envelope = self.own(&Value::from("status_code")).is_some();
                 let body = self.own(&Value::from("data")).filter(|_| envelope)?;
-                body.get_item(key).ok().filter(|found| !found.is_undefined())
+                body.get_item(key)
+                    .ok()
+                    .filter(|found| !found.is_undefined())
             }
         }
     }

@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 
 /// Words that begin an action of Go's templates, as `docker --format` and `kubectl -o` take them.
-const GO_WORDS: [&str; 8] = ["range", "end", "json", "println", "printf", "with", "index", "else"];
+const GO_WORDS: [&str; 8] = [
+    "range", "end", "json", "println", "printf", "with", "index", "else",
+];
 
 /// The source for the engine: Go templates and shell's `${#name}` stay as they are, and `step.result`
 /// works for every result, not only for mappings.
 pub(super) fn prepare(text: &str) -> Cow<'_, str> {
-    let go = ["{{.", "{{ .", "{{-", "{{range", "{{`", "{{json", ".*"].iter().any(|mark| text.contains(mark));
+    let go = ["{{.", "{{ .", "{{-", "{{range", "{{`", "{{json", ".*"]
+        .iter()
+        .any(|mark| text.contains(mark));
     let hash = text.contains("{#");
     let results = text.contains(".result") || text.contains(".data") || text.contains(".output");
     if !go && !hash && !results {
@@ -24,7 +28,12 @@ pub(super) fn prepare(text: &str) -> Cow<'_, str> {
             let segment = &here[..end];
             if go && here.starts_with("{{") && is_go(segment) {
                 out.push_str("{% raw %}");
-                out.push_str(segment.strip_prefix("{{`").and_then(|inner| inner.strip_suffix("`}}")).unwrap_or(segment));
+                out.push_str(
+                    segment
+                        .strip_prefix("{{`")
+                        .and_then(|inner| inner.strip_suffix("`}}"))
+                        .unwrap_or(segment),
+                );
                 out.push_str("{% endraw %}");
             } else {
                 out.push_str(&unwrap_results(segment));
@@ -43,7 +52,7 @@ pub(super) fn prepare(text: &str) -> Cow<'_, str> {
 }
 
 /// The length of the segment that begins with `{{` or `{%`, strings inside it respected.
-fn closing(text: &str) -> usize {
+pub(super) fn closing(text: &str) -> usize {
     let close: &[u8] = if text.starts_with("{{") { b"}}" } else { b"%}" };
     let bytes = text.as_bytes();
     let mut quote = None;
@@ -90,7 +99,9 @@ fn unwrap_results(segment: &str) -> String {
             let end = word_end(bytes, at);
             let word = &segment[at..end];
             let attribute = out.trim_end().ends_with('.');
-            let field = segment[end..].strip_prefix('.').map(|rest| &rest[..word_end(rest.as_bytes(), 0)]);
+            let field = segment[end..]
+                .strip_prefix('.')
+                .map(|rest| &rest[..word_end(rest.as_bytes(), 0)]);
             match field {
                 Some(field @ ("result" | "data" | "output")) if !attribute => {
                     out.push_str(&format!("({word}|result_of('{field}'))"));
@@ -124,17 +135,31 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 
 fn word_end(bytes: &[u8], start: usize) -> usize {
     let is_word = |byte: &u8| *byte == b'_' || byte.is_ascii_alphanumeric();
-    start + bytes[start..].iter().take_while(|byte| is_word(byte)).count()
+    start
+        + bytes[start..]
+            .iter()
+            .take_while(|byte| is_word(byte))
+            .count()
 }
 
 /// The expression, when a text is exactly one `{{ expression }}`.
 pub(super) fn single_expression(text: &str) -> Option<&str> {
     let text = text.trim();
-    if !text.starts_with("{{") || closing(text) != text.len() || !text.ends_with("}}") || text.len() < 4 {
+    if !text.starts_with("{{")
+        || closing(text) != text.len()
+        || !text.ends_with("}}")
+        || text.len() < 4
+    {
         return None;
     }
     let inside = &text[2..text.len() - 2];
-    Some(inside.strip_prefix('-').unwrap_or(inside).strip_suffix('-').unwrap_or(inside))
+    Some(
+        inside
+            .strip_prefix('-')
+            .unwrap_or(inside)
+            .strip_suffix('-')
+            .unwrap_or(inside),
+    )
 }
 
 /// Whether a text asks for `name` only if it is there: `name is defined`, `name | default(…)`.
@@ -147,10 +172,14 @@ pub(super) fn is_optional(text: &str, name: &str) -> bool {
             after.strip_prefix("not").map_or(after, str::trim_start)
         });
         let filter = after.strip_prefix('|').map(str::trim_start);
-        let alone = !rest[..at].ends_with(|before: char| before == '_' || before == '.' || before.is_alphanumeric());
+        let alone = !rest[..at]
+            .ends_with(|before: char| before == '_' || before == '.' || before.is_alphanumeric());
         if alone
-            && (test.is_some_and(|test| test.starts_with("defined") || test.starts_with("undefined"))
-                || filter.is_some_and(|filter| filter.starts_with("default") || filter.starts_with("d(")))
+            && (test
+                .is_some_and(|test| test.starts_with("defined") || test.starts_with("undefined"))
+                || filter.is_some_and(|filter| {
+                    filter.starts_with("default") || filter.starts_with("d(")
+                }))
         {
             return true;
         }

@@ -255,10 +255,18 @@ pub(crate) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
 ///
 /// # Errors
 /// The tool's failure.
-pub async fn run_sql(postgres: bool, config: &Map<String, Json>, host: &dyn Host) -> Result<Json, Failure> {
+pub async fn run_sql(
+    postgres: bool,
+    config: &Map<String, Json>,
+    host: &dyn Host,
+) -> Result<Json, Failure> {
     let nothing = Map::new();
     let call = Call {
-        kind: if postgres { ToolKind::Postgres } else { ToolKind::Sqlite },
+        kind: if postgres {
+            ToolKind::Postgres
+        } else {
+            ToolKind::Sqlite
+        },
         config,
         args: &nothing,
         context: &nothing,

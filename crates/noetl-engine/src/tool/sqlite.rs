@@ -71,7 +71,10 @@ pub(super) async fn open(call: &Call<'_>, host: &dyn Host) -> Result<Database, F
             })?;
         }
         let read_only = call.config.get("read_only") == Some(&Json::Bool(true));
-        options.filename(path).create_if_missing(!read_only).read_only(read_only)
+        options
+            .filename(path)
+            .create_if_missing(!read_only)
+            .read_only(read_only)
     };
     let options = options
         .busy_timeout(PATIENCE)

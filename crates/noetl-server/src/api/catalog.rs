@@ -124,10 +124,11 @@ impl Version {
         match self {
             Self::Number(number) => Ok(Some(*number)),
             Self::Text(text) if text == "latest" || text.is_empty() => Ok(None),
-            Self::Text(text) => text
-                .parse()
-                .map(Some)
-                .map_err(|_| ApiError::invalid(format!("`{text}` is neither a version's number nor `latest`"))),
+            Self::Text(text) => text.parse().map(Some).map_err(|_| {
+                ApiError::invalid(format!(
+                    "`{text}` is neither a version's number nor `latest`"
+                ))
+            }),
         }
     }
 }
@@ -170,7 +171,9 @@ pub(crate) struct Deleted {
 
 impl Entry {
     fn new(entry: CatalogEntry, content: bool) -> Self {
-        let payload = content.then(|| Playbook::document(&entry.content)).flatten();
+        let payload = content
+            .then(|| Playbook::document(&entry.content))
+            .flatten();
         Self {
             catalog_id: entry.catalog_id.to_string(),
             path: entry.path,
@@ -194,19 +197,34 @@ fn text_of(content: &str) -> String {
     if content.contains(':') {
         return content.to_owned();
     }
-    STANDARD.decode(compact).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| content.to_owned())
+    STANDARD
+        .decode(compact)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| content.to_owned())
 }
 
 /// Register a playbook's next version, or a credential
 #[utoipa::path(post, path = "/api/catalog/register", tag = "catalog", request_body = Registration,
     responses((status = 200, body = Registered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn register(State(server): State<Server>, Body(request): Body<Registration>) -> Result<Json<Registered>, ApiError> {
+pub(crate) async fn register(
+    State(server): State<Server>,
+    Body(request): Body<Registration>,
+) -> Result<Json<Registered>, ApiError> {
     let text = text_of(&request.content);
     let document = Playbook::document(&text);
-    let kind = document.as_ref().and_then(|document| document.get("kind")).and_then(Json_::as_str);
-    let wanted = request.resource_type.as_deref().or(kind).unwrap_or("Playbook");
+    let kind = document
+        .as_ref()
+        .and_then(|document| document.get("kind"))
+        .and_then(Json_::as_str);
+    let wanted = request
+        .resource_type
+        .as_deref()
+        .or(kind)
+        .unwrap_or("Playbook");
     if wanted.eq_ignore_ascii_case("credential") {
-        let document = document.ok_or_else(|| ApiError::invalid("the credential is neither JSON nor YAML"))?;
+        let document =
+            document.ok_or_else(|| ApiError::invalid("the credential is neither JSON nor YAML"))?;
         let stored = credentials::store(&server, document).await?;
         return Ok(Json(Registered {
             status: "success",
@@ -219,13 +237,20 @@ pub(crate) async fn register(State(server): State<Server>, Body(request): Body<R
         }));
     }
     if !wanted.eq_ignore_ascii_case("playbook") {
-        return Err(ApiError::invalid(format!("resource_type `{wanted}` is neither Playbook nor Credential")));
+        return Err(ApiError::invalid(format!(
+            "resource_type `{wanted}` is neither Playbook nor Credential"
+        )));
     }
     let name = document.as_ref().and_then(|document| {
         let metadata = document.get("metadata")?;
-        metadata.get("path").or_else(|| metadata.get("name"))?.as_str().map(str::to_owned)
+        metadata
+            .get("path")
+            .or_else(|| metadata.get("name"))?
+            .as_str()
+            .map(str::to_owned)
     });
-    let playbook = Playbook::parse(name.as_deref().unwrap_or("playbook"), &text).map_err(RunError::Invalid)?;
+    let playbook =
+        Playbook::parse(name.as_deref().unwrap_or("playbook"), &text).map_err(RunError::Invalid)?;
     let problems = playbook.problems(&Map::new());
     let entry = server
         .runs
@@ -243,7 +268,10 @@ pub(crate) async fn register(State(server): State<Server>, Body(request): Body<R
         .await?;
     Ok(Json(Registered {
         status: "success",
-        message: format!("Resource '{}' version '{}' registered.", entry.path, entry.version),
+        message: format!(
+            "Resource '{}' version '{}' registered.",
+            entry.path, entry.version
+        ),
         path: entry.path,
         version: entry.version,
         catalog_id: entry.catalog_id.to_string(),
@@ -279,14 +307,20 @@ pub(crate) async fn validate(Body(request): Body<ValidateRequest>) -> Json<Valid
 /// List entries, newest first
 #[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = ListRequest,
     responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(State(server): State<Server>, Body(request): Body<ListRequest>) -> Result<Json<Entries>, ApiError> {
+pub(crate) async fn list(
+    State(server): State<Server>,
+    Body(request): Body<ListRequest>,
+) -> Result<Json<Entries>, ApiError> {
     entries(&server, request).await
 }
 
 /// List entries of a kind, newest first
 #[utoipa::path(get, path = "/api/catalog/list/{kind}", tag = "catalog", params(("kind" = String, Path)),
     responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list_kind(State(server): State<Server>, Path(kind): Path<String>) -> Result<Json<Entries>, ApiError> {
+pub(crate) async fn list_kind(
+    State(server): State<Server>,
+    Path(kind): Path<String>,
+) -> Result<Json<Entries>, ApiError> {
     let request = ListRequest {
         resource_type: Some(kind),
         ..ListRequest::default()
@@ -304,31 +338,59 @@ async fn entries(server: &Server, request: ListRequest) -> Result<Json<Entries>,
     let content = request.content.unwrap_or(true);
     let entries = server.runs.store.catalog(&filter).await?;
     Ok(Json(Entries {
-        entries: entries.into_iter().map(|entry| Entry::new(entry, content)).collect(),
+        entries: entries
+            .into_iter()
+            .map(|entry| Entry::new(entry, content))
+            .collect(),
     }))
 }
 
 pub(crate) fn missing() -> ApiError {
-    ApiError::not_found("Catalog entry not found").help("`noetl catalog list` shows those that are there")
+    ApiError::not_found("Catalog entry not found")
+        .help("`noetl catalog list` shows those that are there")
 }
 
 /// Get an entry by id, or by path and version
 #[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = ResourceRequest,
     responses((status = 200, body = Entry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn resource(State(server): State<Server>, Body(request): Body<ResourceRequest>) -> Result<Json<Entry>, ApiError> {
-    let entry = find(&server, request.catalog_id.as_ref(), request.path.as_deref(), request.version.as_ref()).await?;
+pub(crate) async fn resource(
+    State(server): State<Server>,
+    Body(request): Body<ResourceRequest>,
+) -> Result<Json<Entry>, ApiError> {
+    let entry = find(
+        &server,
+        request.catalog_id.as_ref(),
+        request.path.as_deref(),
+        request.version.as_ref(),
+    )
+    .await?;
     Ok(Json(Entry::new(entry, true)))
 }
 
 /// The entry that a request names.
-pub(crate) async fn find(server: &Server, catalog_id: Option<&Id>, path: Option<&str>, version: Option<&Version>) -> Result<CatalogEntry, ApiError> {
+pub(crate) async fn find(
+    server: &Server,
+    catalog_id: Option<&Id>,
+    path: Option<&str>,
+    version: Option<&Version>,
+) -> Result<CatalogEntry, ApiError> {
     let found = match (catalog_id, path) {
-        (Some(catalog_id), _) => server.runs.store.entry_by_id(catalog_id.parse("catalog entry")?).await?,
+        (Some(catalog_id), _) => {
+            server
+                .runs
+                .store
+                .entry_by_id(catalog_id.parse("catalog entry")?)
+                .await?
+        }
         (None, Some(path)) => {
             let version = version.map(Version::number).transpose()?.flatten();
             server.runs.store.entry(path, version).await?
         }
-        (None, None) => return Err(ApiError::invalid("the request names neither `path` nor `catalog_id`")),
+        (None, None) => {
+            return Err(ApiError::invalid(
+                "the request names neither `path` nor `catalog_id`",
+            ));
+        }
     };
     found.ok_or_else(missing)
 }
@@ -336,27 +398,57 @@ pub(crate) async fn find(server: &Server, catalog_id: Option<&Id>, path: Option<
 /// Get the latest version of a path
 #[utoipa::path(get, path = "/api/catalog/get/{path}", tag = "catalog", params(("path" = String, Path)),
     responses((status = 200, body = Entry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn get_path(State(server): State<Server>, Path(path): Path<String>) -> Result<Json<Entry>, ApiError> {
-    let entry = server.runs.store.entry(&path, None).await?.ok_or_else(missing)?;
+pub(crate) async fn get_path(
+    State(server): State<Server>,
+    Path(path): Path<String>,
+) -> Result<Json<Entry>, ApiError> {
+    let entry = server
+        .runs
+        .store
+        .entry(&path, None)
+        .await?
+        .ok_or_else(missing)?;
     Ok(Json(Entry::new(entry, true)))
 }
 
 /// Get the flow of a playbook as nodes and edges
 #[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(EntryQuery),
     responses((status = 200, body = Graph), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn graph(State(server): State<Server>, Query(query): Query<EntryQuery>) -> Result<Json<Graph>, ApiError> {
-    let entry = server.runs.store.entry(&query.path, query.version).await?.ok_or_else(missing)?;
+pub(crate) async fn graph(
+    State(server): State<Server>,
+    Query(query): Query<EntryQuery>,
+) -> Result<Json<Graph>, ApiError> {
+    let entry = server
+        .runs
+        .store
+        .entry(&query.path, query.version)
+        .await?
+        .ok_or_else(missing)?;
     Ok(Json(Graph::of(&*server.runs.playbook(&entry)?)))
 }
 
 /// Delete a version of a path, or all of them
 #[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(EntryQuery),
     responses((status = 200, body = Deleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(State(server): State<Server>, Query(query): Query<EntryQuery>) -> Result<Json<Deleted>, ApiError> {
-    match server.runs.store.delete_entry(&query.path, query.version).await? {
+pub(crate) async fn delete(
+    State(server): State<Server>,
+    Query(query): Query<EntryQuery>,
+) -> Result<Json<Deleted>, ApiError> {
+    match server
+        .runs
+        .store
+        .delete_entry(&query.path, query.version)
+        .await?
+    {
         Some(0) => Err(missing()),
-        Some(deleted) => Ok(Json(Deleted { status: "deleted", deleted })),
-        None => Err(ApiError::new(StatusCode::CONFLICT, format!("an execution of `{}` is under way", query.path))
-            .help("cancel it first, or wait until it has ended")),
+        Some(deleted) => Ok(Json(Deleted {
+            status: "deleted",
+            deleted,
+        })),
+        None => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            format!("an execution of `{}` is under way", query.path),
+        )
+        .help("cancel it first, or wait until it has ended")),
     }
 }

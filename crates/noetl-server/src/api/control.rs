@@ -108,15 +108,31 @@ pub(crate) struct Span {
 #[utoipa::path(post, path = "/api/executions/{execution_id}/cancel", tag = "executions", request_body = CancelRequest,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = CancelAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn cancel(State(server): State<Server>, Path(execution_id): Path<String>, Body(request): Body<CancelRequest>) -> Result<Json<CancelAnswer>, ApiError> {
+pub(crate) async fn cancel(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+    Body(request): Body<CancelRequest>,
+) -> Result<Json<CancelAnswer>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    let reason = request.reason.unwrap_or_else(|| "cancelled by request".to_owned());
-    let cancelled = server.runs.cancel(row.execution_id, &reason, request.cascade.unwrap_or(true)).await?;
+    let reason = request
+        .reason
+        .unwrap_or_else(|| "cancelled by request".to_owned());
+    let cancelled = server
+        .runs
+        .cancel(row.execution_id, &reason, request.cascade.unwrap_or(true))
+        .await?;
     let own = cancelled.executions.contains(&row.execution_id);
     Ok(Json(CancelAnswer {
-        status: if own { "cancelled" } else { "already_completed" },
+        status: if own {
+            "cancelled"
+        } else {
+            "already_completed"
+        },
         message: if own {
-            format!("execution {execution_id} is cancelled, {} in all", cancelled.executions.len())
+            format!(
+                "execution {execution_id} is cancelled, {} in all",
+                cancelled.executions.len()
+            )
         } else {
             format!("execution {execution_id} had ended as {}", row.status)
         },
@@ -129,7 +145,10 @@ pub(crate) async fn cancel(State(server): State<Server>, Path(execution_id): Pat
 #[utoipa::path(get, path = "/api/executions/{execution_id}/cancellation-check", tag = "executions",
     params(("execution_id" = String, Path)),
     responses((status = 200, body = CancellationCheck), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn cancellation_check(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<CancellationCheck>, ApiError> {
+pub(crate) async fn cancellation_check(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+) -> Result<Json<CancellationCheck>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let event_type = match row.status.as_str() {
         "COMPLETED" => Some("playbook.completed"),
@@ -151,26 +170,51 @@ pub(crate) async fn cancellation_check(State(server): State<Server>, Path(execut
 #[utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = FinalizeRequest,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = FinalizeAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn finalize(State(server): State<Server>, Path(execution_id): Path<String>, Body(request): Body<FinalizeRequest>) -> Result<Json<FinalizeAnswer>, ApiError> {
+pub(crate) async fn finalize(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+    Body(request): Body<FinalizeRequest>,
+) -> Result<Json<FinalizeAnswer>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    let reason = request.error.or(request.reason).unwrap_or_else(|| "finalized by request".to_owned());
+    let reason = request
+        .error
+        .or(request.reason)
+        .unwrap_or_else(|| "finalized by request".to_owned());
     let ended = match request.status.as_deref().map(str::to_uppercase).as_deref() {
         None | Some("FAILED") => server.runs.mark_failed(row.execution_id, &reason).await,
-        Some("CANCELLED") => server.runs.cancel(row.execution_id, &reason, true).await.map(drop),
-        Some(other) => return Err(ApiError::invalid(format!("status `{other}` is neither FAILED nor CANCELLED"))),
+        Some("CANCELLED") => server
+            .runs
+            .cancel(row.execution_id, &reason, true)
+            .await
+            .map(drop),
+        Some(other) => {
+            return Err(ApiError::invalid(format!(
+                "status `{other}` is neither FAILED nor CANCELLED"
+            )));
+        }
     };
     let (status, message) = match ended {
         Ok(()) => ("finalized", format!("execution {execution_id} has ended")),
-        Err(RunError::Ended(_)) => ("already_completed", format!("execution {execution_id} had ended as {}", row.status)),
+        Err(RunError::Ended(_)) => (
+            "already_completed",
+            format!("execution {execution_id} had ended as {}", row.status),
+        ),
         Err(error) => return Err(error.into()),
     };
-    Ok(Json(FinalizeAnswer { status, execution_id, message }))
+    Ok(Json(FinalizeAnswer {
+        status,
+        execution_id,
+        message,
+    }))
 }
 
 /// Cancel executions that have run for too long
 #[utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = CleanupRequest,
     responses((status = 200, body = CleanupAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn cleanup(State(server): State<Server>, Body(request): Body<CleanupRequest>) -> Result<Json<CleanupAnswer>, ApiError> {
+pub(crate) async fn cleanup(
+    State(server): State<Server>,
+    Body(request): Body<CleanupRequest>,
+) -> Result<Json<CleanupAnswer>, ApiError> {
     let minutes = i64::from(request.older_than_minutes.unwrap_or(5));
     let filter = ExecutionFilter {
         status: Some("RUNNING".to_owned()),
@@ -183,7 +227,13 @@ pub(crate) async fn cleanup(State(server): State<Server>, Body(request): Body<Cl
     if !dry_run {
         let mut ended = Vec::new();
         for id in ids {
-            ended.extend(server.runs.cancel(id, &format!("ran for more than {minutes} minutes"), true).await?.executions);
+            ended.extend(
+                server
+                    .runs
+                    .cancel(id, &format!("ran for more than {minutes} minutes"), true)
+                    .await?
+                    .executions,
+            );
         }
         ids = ended;
     }
@@ -196,18 +246,31 @@ pub(crate) async fn cleanup(State(server): State<Server>, Body(request): Body<Cl
 }
 
 async fn all_events(server: &Server, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
-    Ok(server.runs.store.events_after(execution_id, 0, MAX_EVENTS).await?)
+    Ok(server
+        .runs
+        .store
+        .events_after(execution_id, 0, MAX_EVENTS)
+        .await?)
 }
 
 /// Get the calls of an execution in time
 #[utoipa::path(get, path = "/api/executions/{execution_id}/timeline", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = Timeline), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn timeline(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<Timeline>, ApiError> {
+pub(crate) async fn timeline(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+) -> Result<Json<Timeline>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let mut spans: BTreeMap<String, (i64, Span)> = BTreeMap::new();
     for event in all_events(&server, row.execution_id).await? {
-        let (Some(command), Some(step)) = (&event.node_id, &event.node_name) else { continue };
-        let context: Json_ = event.context.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let (Some(command), Some(step)) = (&event.node_id, &event.node_name) else {
+            continue;
+        };
+        let context: Json_ = event
+            .context
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
         match event.event_type.as_str() {
             "command.claimed" => {
                 spans.entry(command.clone()).or_insert_with(|| {
@@ -219,7 +282,10 @@ pub(crate) async fn timeline(State(server): State<Server>, Path(execution_id): P
                         start_time: clock::rfc3339(event.created_at),
                         end_time: None,
                         duration_seconds: None,
-                        worker_id: context.get("worker_id").and_then(Json_::as_str).map(str::to_owned),
+                        worker_id: context
+                            .get("worker_id")
+                            .and_then(Json_::as_str)
+                            .map(str::to_owned),
                         error: None,
                     };
                     (event.created_at, span)
@@ -232,8 +298,15 @@ pub(crate) async fn timeline(State(server): State<Server>, Path(execution_id): P
                     span.duration_seconds = Some((event.created_at - *start) as f64 / 1000.0);
                     span.iteration = context.get("iteration").and_then(Json_::as_u64);
                     span.attempt = context.get("attempt").and_then(Json_::as_u64).unwrap_or(1);
-                    let error: Json_ = event.error.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-                    span.error = error.get("message").and_then(Json_::as_str).map(str::to_owned);
+                    let error: Json_ = event
+                        .error
+                        .as_deref()
+                        .and_then(|text| serde_json::from_str(text).ok())
+                        .unwrap_or_default();
+                    span.error = error
+                        .get("message")
+                        .and_then(Json_::as_str)
+                        .map(str::to_owned);
                 }
             }
             _ => {}
@@ -258,9 +331,17 @@ pub(crate) async fn timeline(State(server): State<Server>, Path(execution_id): P
 /// Get the flow of an execution, and where its steps stand
 #[utoipa::path(get, path = "/api/executions/{execution_id}/graph", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = ExecutionGraph), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn graph(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<ExecutionGraph>, ApiError> {
+pub(crate) async fn graph(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+) -> Result<Json<ExecutionGraph>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    let entry = server.runs.store.entry_by_id(row.catalog_id).await?.ok_or_else(super::catalog::missing)?;
+    let entry = server
+        .runs
+        .store
+        .entry_by_id(row.catalog_id)
+        .await?
+        .ok_or_else(super::catalog::missing)?;
     let Graph { nodes, edges } = Graph::of(&*server.runs.playbook(&entry)?);
     let events = all_events(&server, row.execution_id).await?;
     let ended = (row.status != "RUNNING").then_some(row.status.as_str());

@@ -111,7 +111,9 @@ fn unreadable(error: CredentialError) -> ApiError {
 
 async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialItem, ApiError> {
     if request.name.trim().is_empty() || request.name.len() > 200 {
-        return Err(ApiError::invalid("a credential's name has from 1 to 200 characters"));
+        return Err(ApiError::invalid(
+            "a credential's name has from 1 to 200 characters",
+        ));
     }
     let data = Json_::Object(request.data).to_string();
     let encrypted = server.runs.vault.encrypt(&data);
@@ -130,7 +132,10 @@ async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialI
 }
 
 /// Keeps a credential that came through the catalog.
-pub(super) async fn store(server: &Server, document: Map<String, Json_>) -> Result<CredentialItem, ApiError> {
+pub(super) async fn store(
+    server: &Server,
+    document: Map<String, Json_>,
+) -> Result<CredentialItem, ApiError> {
     let mut document = document;
     if document.contains_key("type") {
         document.shift_remove("kind");
@@ -140,28 +145,44 @@ pub(super) async fn store(server: &Server, document: Map<String, Json_>) -> Resu
             document.entry(key).or_insert(value);
         }
     }
-    let request: CredentialRequest = serde_json::from_value(Json_::Object(document))
-        .map_err(|error| ApiError::invalid(format!("this is not a credential: {error}")).help("it needs name, type and data"))?;
+    let request: CredentialRequest =
+        serde_json::from_value(Json_::Object(document)).map_err(|error| {
+            ApiError::invalid(format!("this is not a credential: {error}"))
+                .help("it needs name, type and data")
+        })?;
     keep(server, request).await
 }
 
 async fn find(server: &Server, name: &str) -> Result<CredentialRow, ApiError> {
     let row = server.runs.store.credential(name).await?;
-    row.ok_or_else(|| ApiError::not_found(format!("there is no credential `{name}`")).help("`noetl list Credential` shows those that are there"))
+    row.ok_or_else(|| {
+        ApiError::not_found(format!("there is no credential `{name}`"))
+            .help("`noetl list Credential` shows those that are there")
+    })
 }
 
 /// Keep a credential, or replace the one of its name
 #[utoipa::path(post, path = "/api/credentials", tag = "credentials", request_body = CredentialRequest,
     responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn create(State(server): State<Server>, Body(request): Body<CredentialRequest>) -> Result<Json<CredentialItem>, ApiError> {
+pub(crate) async fn create(
+    State(server): State<Server>,
+    Body(request): Body<CredentialRequest>,
+) -> Result<Json<CredentialItem>, ApiError> {
     Ok(Json(keep(&server, request).await?))
 }
 
 /// List credentials, never their data
 #[utoipa::path(get, path = "/api/credentials", tag = "credentials", params(CredentialFilter),
     responses((status = 200, body = CredentialList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(State(server): State<Server>, Query(filter): Query<CredentialFilter>) -> Result<Json<CredentialList>, ApiError> {
-    let rows = server.runs.store.credentials(filter.kind.as_deref(), filter.q.as_deref()).await?;
+pub(crate) async fn list(
+    State(server): State<Server>,
+    Query(filter): Query<CredentialFilter>,
+) -> Result<Json<CredentialList>, ApiError> {
+    let rows = server
+        .runs
+        .store
+        .credentials(filter.kind.as_deref(), filter.q.as_deref())
+        .await?;
     Ok(Json(CredentialList {
         items: rows.into_iter().map(CredentialItem::from).collect(),
         filter,
@@ -171,11 +192,19 @@ pub(crate) async fn list(State(server): State<Server>, Query(filter): Query<Cred
 /// Get a credential by name or id
 #[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), DataQuery),
     responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn get(State(server): State<Server>, Path(name): Path<String>, Query(query): Query<DataQuery>) -> Result<Json<CredentialItem>, ApiError> {
+pub(crate) async fn get(
+    State(server): State<Server>,
+    Path(name): Path<String>,
+    Query(query): Query<DataQuery>,
+) -> Result<Json<CredentialItem>, ApiError> {
     let row = find(&server, &name).await?;
     let mut item = CredentialItem::from(row.clone());
     if query.include_data.unwrap_or(false) {
-        let credential = server.runs.credential(&row.name).await.map_err(unreadable)?;
+        let credential = server
+            .runs
+            .credential(&row.name)
+            .await
+            .map_err(unreadable)?;
         item.data = credential.map(|credential| credential.data);
     }
     Ok(Json(item))
@@ -184,28 +213,46 @@ pub(crate) async fn get(State(server): State<Server>, Path(name): Path<String>, 
 /// Delete a credential
 #[utoipa::path(delete, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path)),
     responses((status = 200, body = CredentialDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<CredentialDeleted>, ApiError> {
+pub(crate) async fn delete(
+    State(server): State<Server>,
+    Path(name): Path<String>,
+) -> Result<Json<CredentialDeleted>, ApiError> {
     let row = find(&server, &name).await?;
     server.runs.store.delete_credential(row.id).await?;
-    Ok(Json(CredentialDeleted { status: "deleted", name: row.name }))
+    Ok(Json(CredentialDeleted {
+        status: "deleted",
+        name: row.name,
+    }))
 }
 
 /// Say whether a credential can be read and, for databases, whether it lets in
 #[utoipa::path(post, path = "/api/credentials/{name}/test", tag = "credentials", params(("name" = String, Path)),
     responses((status = 200, body = CredentialTest), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn test(State(server): State<Server>, Path(name): Path<String>) -> Result<Json<CredentialTest>, ApiError> {
+pub(crate) async fn test(
+    State(server): State<Server>,
+    Path(name): Path<String>,
+) -> Result<Json<CredentialTest>, ApiError> {
     let row = find(&server, &name).await?;
     if let Err(error) = server.runs.credential(&row.name).await {
         let message = error.to_string();
         return Ok(Json(CredentialTest { ok: false, message }));
     }
     if row.kind != "postgres" {
-        let message = format!("it can be read; what a `{}` credential opens is only known to the service it is for", row.kind);
+        let message = format!(
+            "it can be read; what a `{}` credential opens is only known to the service it is for",
+            row.kind
+        );
         return Ok(Json(CredentialTest { ok: true, message }));
     }
     let answer = server.runs.probe_postgres(&row.name).await;
     Ok(Json(match answer {
-        Ok(()) => CredentialTest { ok: true, message: "the database let it in".to_owned() },
-        Err(failure) => CredentialTest { ok: false, message: failure.message },
+        Ok(()) => CredentialTest {
+            ok: true,
+            message: "the database let it in".to_owned(),
+        },
+        Err(failure) => CredentialTest {
+            ok: false,
+            message: failure.message,
+        },
     }))
 }

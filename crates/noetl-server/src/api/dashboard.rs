@@ -80,7 +80,10 @@ pub(crate) struct Stats {
 /// Get what a dashboard shows
 #[utoipa::path(get, path = "/api/dashboard/stats", tag = "dashboard", params(StatsQuery),
     responses((status = 200, body = Stats), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn stats(State(server): State<Server>, Query(query): Query<StatsQuery>) -> Result<Json<Stats>, ApiError> {
+pub(crate) async fn stats(
+    State(server): State<Server>,
+    Query(query): Query<StatsQuery>,
+) -> Result<Json<Stats>, ApiError> {
     let store = &server.runs.store;
     let span = query.hours.unwrap_or(24).clamp(1, 8760) * 3_600_000;
     let now = clock::now_ms();
@@ -99,7 +102,10 @@ pub(crate) async fn stats(State(server): State<Server>, Query(query): Query<Stat
         running_executions: all_running,
         total_playbooks: playbooks,
         total_credentials: credentials,
-        workers: workers.iter().filter(|(worker, _)| now - worker.heartbeat <= 60_000).count(),
+        workers: workers
+            .iter()
+            .filter(|(worker, _)| now - worker.heartbeat <= 60_000)
+            .count(),
         success_rate: (ended > 0).then(|| totals.completed as f64 / ended as f64),
     };
     let buckets = store.buckets(since, width).await?;
@@ -116,7 +122,10 @@ pub(crate) async fn stats(State(server): State<Server>, Query(query): Query<Stat
         })
         .collect();
     let latest = async |status: &str| -> Result<Vec<Item>, ApiError> {
-        let filter = ExecutionFilter { status: Some(status.to_owned()), ..ExecutionFilter::default() };
+        let filter = ExecutionFilter {
+            status: Some(status.to_owned()),
+            ..ExecutionFilter::default()
+        };
         let (rows, _) = store.executions(&filter, 10, 0).await?;
         Ok(rows.iter().map(Item::from).collect())
     };
@@ -159,14 +168,41 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
         }
     };
     let plain = |value: f64| vec![(String::new(), value)];
-    line("noetl_up", "gauge", "Whether the server and its store answer.", &plain(f64::from(u8::from(totals.is_ok()))));
-    let version = server.build.get("version").and_then(serde_json::Value::as_str).unwrap_or("unknown");
-    let info = format!("{{version=\"{version}\",name=\"{}\"}}", server.name.replace(['"', '\\', '\n'], "_"));
-    line("noetl_info", "gauge", "The server's version.", &[(info, 1.0)]);
+    line(
+        "noetl_up",
+        "gauge",
+        "Whether the server and its store answer.",
+        &plain(f64::from(u8::from(totals.is_ok()))),
+    );
+    let version = server
+        .build
+        .get("version")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or("unknown");
+    let info = format!(
+        "{{version=\"{version}\",name=\"{}\"}}",
+        server.name.replace(['"', '\\', '\n'], "_")
+    );
+    line(
+        "noetl_info",
+        "gauge",
+        "The server's version.",
+        &[(info, 1.0)],
+    );
     let started = server.started_at as f64 / 1000.0;
-    line("noetl_process_start_time_seconds", "gauge", "When the server started.", &plain(started));
+    line(
+        "noetl_process_start_time_seconds",
+        "gauge",
+        "When the server started.",
+        &plain(started),
+    );
     let requests = server.requests.load(std::sync::atomic::Ordering::Relaxed);
-    line("noetl_request_total", "counter", "Requests that the server has answered.", &plain(requests as f64));
+    line(
+        "noetl_request_total",
+        "counter",
+        "Requests that the server has answered.",
+        &plain(requests as f64),
+    );
     if let Ok(totals) = totals {
         let rows = [
             ("COMPLETED", totals.completed),
@@ -174,12 +210,31 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
             ("CANCELLED", totals.cancelled),
             ("RUNNING", totals.running),
         ];
-        let rows: Vec<_> = rows.map(|(status, count)| (format!("{{status=\"{status}\"}}"), count as f64)).into();
-        line("noetl_executions", "gauge", "Executions in the store.", &rows);
+        let rows: Vec<_> = rows
+            .map(|(status, count)| (format!("{{status=\"{status}\"}}"), count as f64))
+            .into();
+        line(
+            "noetl_executions",
+            "gauge",
+            "Executions in the store.",
+            &rows,
+        );
     }
     if let Ok((waiting, running)) = queue {
-        let rows = [("{state=\"waiting\"}".to_owned(), waiting as f64), ("{state=\"running\"}".to_owned(), running as f64)];
-        line("noetl_commands", "gauge", "Commands without an outcome.", &rows);
+        let rows = [
+            ("{state=\"waiting\"}".to_owned(), waiting as f64),
+            ("{state=\"running\"}".to_owned(), running as f64),
+        ];
+        line(
+            "noetl_commands",
+            "gauge",
+            "Commands without an outcome.",
+            &rows,
+        );
     }
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
 }

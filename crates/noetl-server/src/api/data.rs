@@ -90,7 +90,10 @@ pub(crate) struct Rendered {
 /// Run SQL
 #[utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
     responses((status = 200, body = QueryAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn query(State(server): State<Server>, Body(request): Body<QueryRequest>) -> Result<Json<QueryAnswer>, ApiError> {
+pub(crate) async fn query(
+    State(server): State<Server>,
+    Body(request): Body<QueryRequest>,
+) -> Result<Json<QueryAnswer>, ApiError> {
     let query = match (request.query, request.query_base64) {
         (Some(query), _) => query,
         (None, Some(text)) => STANDARD
@@ -114,30 +117,66 @@ pub(crate) async fn query(State(server): State<Server>, Body(request): Body<Quer
         (None, Storage::Postgres { url, schema: own }) => {
             config.insert("url".to_owned(), url.clone().into());
             let schema = schema.as_deref().unwrap_or(own);
-            prefix = format!("SET default_transaction_read_only = on; SET search_path TO {}, public; ", quoted(schema));
+            prefix = format!(
+                "SET default_transaction_read_only = on; SET search_path TO {}, public; ",
+                quoted(schema)
+            );
             true
         }
         (None, Storage::Sqlite(path)) => {
-            config.insert("database".to_owned(), path.to_string_lossy().into_owned().into());
+            config.insert(
+                "database".to_owned(),
+                path.to_string_lossy().into_owned().into(),
+            );
             config.insert("read_only".to_owned(), true.into());
             // `noetl.execution` names the same table as on PostgreSQL.
-            config.insert("attach".to_owned(), json!({ "noetl": path.to_string_lossy() }));
+            config.insert(
+                "attach".to_owned(),
+                json!({ "noetl": path.to_string_lossy() }),
+            );
             false
         }
     };
-    if let Some(parameters) = request.parameters.filter(|parameters| !parameters.is_empty()) {
+    if let Some(parameters) = request
+        .parameters
+        .filter(|parameters| !parameters.is_empty())
+    {
         config.insert("params".to_owned(), Json_::Array(parameters));
         prefix.clear();
     }
     config.insert("query".to_owned(), format!("{prefix}{query}").into());
     let answer = server.runs.sql(postgres, &config).await;
     Ok(Json(match answer {
-        Err(failure) => QueryAnswer { status: "error", columns: Vec::new(), result: Vec::new(), error: Some(failure.message) },
+        Err(failure) => QueryAnswer {
+            status: "error",
+            columns: Vec::new(),
+            result: Vec::new(),
+            error: Some(failure.message),
+        },
         Ok(result) => {
-            let list = |key: &str| result.get(key).and_then(Json_::as_array).cloned().unwrap_or_default();
-            let columns: Vec<String> = list("columns").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-            let row = |row: &Json_| columns.iter().map(|name| row.get(name).cloned().unwrap_or_default()).collect();
-            QueryAnswer { status: "ok", result: list("rows").iter().map(row).collect(), columns, error: None }
+            let list = |key: &str| {
+                result
+                    .get(key)
+                    .and_then(Json_::as_array)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let columns: Vec<String> = list("columns")
+                .iter()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect();
+            let row = |row: &Json_| {
+                columns
+                    .iter()
+                    .map(|name| row.get(name).cloned().unwrap_or_default())
+                    .collect()
+            };
+            QueryAnswer {
+                status: "ok",
+                result: list("rows").iter().map(row).collect(),
+                columns,
+                error: None,
+            }
         }
     }))
 }
@@ -150,9 +189,16 @@ async fn state(server: &Server, message: &str) -> DatabaseState {
     let missing = server.runs.store.missing_tables().await;
     DatabaseState {
         status: if missing.is_empty() { "ok" } else { "error" },
-        message: if missing.is_empty() { message.to_owned() } else { format!("tables are missing: {}", missing.join(", ")) },
+        message: if missing.is_empty() {
+            message.to_owned()
+        } else {
+            format!("tables are missing: {}", missing.join(", "))
+        },
         valid: missing.is_empty(),
-        tables: TABLES.into_iter().filter(|table| !missing.contains(table)).collect(),
+        tables: TABLES
+            .into_iter()
+            .filter(|table| !missing.contains(table))
+            .collect(),
         missing,
     }
 }
@@ -168,7 +214,9 @@ pub(crate) async fn init(State(server): State<Server>) -> Result<Json<DatabaseSt
 /// Say whether the store is complete
 #[utoipa::path(get, path = "/api/db/validate", tag = "data",
     responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn validate(State(server): State<Server>) -> Result<Json<DatabaseState>, ApiError> {
+pub(crate) async fn validate(
+    State(server): State<Server>,
+) -> Result<Json<DatabaseState>, ApiError> {
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
@@ -177,27 +225,49 @@ async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Vari
     let (variables, _) = server.runs.variables(row.execution_id).await?;
     let variables: BTreeMap<_, _> = variables
         .into_iter()
-        .map(|(name, value)| (name, Variable { value, kind: "user_defined", source_step: None }))
+        .map(|(name, value)| {
+            (
+                name,
+                Variable {
+                    value,
+                    kind: "user_defined",
+                    source_step: None,
+                },
+            )
+        })
         .collect();
-    Ok(Json(Variables { execution_id, count: variables.len(), variables }))
+    Ok(Json(Variables {
+        execution_id,
+        count: variables.len(),
+        variables,
+    }))
 }
 
 /// Get the variables of an execution
 #[utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
     responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn variables(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<Variables>, ApiError> {
+pub(crate) async fn variables(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+) -> Result<Json<Variables>, ApiError> {
     variables_of(&server, execution_id).await
 }
 
 /// Get one variable of an execution
 #[utoipa::path(get, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn variable(State(server): State<Server>, Path((execution_id, name)): Path<(String, String)>) -> Result<Json<Variables>, ApiError> {
+pub(crate) async fn variable(
+    State(server): State<Server>,
+    Path((execution_id, name)): Path<(String, String)>,
+) -> Result<Json<Variables>, ApiError> {
     let Json(mut all) = variables_of(&server, execution_id).await?;
     all.variables.retain(|known, _| *known == name);
     all.count = all.variables.len();
     if all.count == 0 {
-        return Err(ApiError::not_found(format!("execution {} has no variable `{name}`", all.execution_id)));
+        return Err(ApiError::not_found(format!(
+            "execution {} has no variable `{name}`",
+            all.execution_id
+        )));
     }
     Ok(Json(all))
 }
@@ -205,19 +275,32 @@ pub(crate) async fn variable(State(server): State<Server>, Path((execution_id, n
 /// Set variables of an execution that goes on
 #[utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
     responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn set_variables(State(server): State<Server>, Path(execution_id): Path<String>, Body(request): Body<VariablesRequest>) -> Result<Json<Variables>, ApiError> {
+pub(crate) async fn set_variables(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+    Body(request): Body<VariablesRequest>,
+) -> Result<Json<Variables>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    server.runs.set_variables(row.execution_id, &request.variables).await?;
+    server
+        .runs
+        .set_variables(row.execution_id, &request.variables)
+        .await?;
     variables_of(&server, execution_id).await
 }
 
 /// Set a variable of an execution that goes on to null
 #[utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete_variable(State(server): State<Server>, Path((execution_id, name)): Path<(String, String)>) -> Result<Json<Variables>, ApiError> {
+pub(crate) async fn delete_variable(
+    State(server): State<Server>,
+    Path((execution_id, name)): Path<(String, String)>,
+) -> Result<Json<Variables>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let nothing = Map::from_iter([(name, Json_::Null)]);
-    server.runs.set_variables(row.execution_id, &nothing).await?;
+    server
+        .runs
+        .set_variables(row.execution_id, &nothing)
+        .await?;
     variables_of(&server, execution_id).await
 }
 
@@ -225,10 +308,24 @@ pub(crate) async fn delete_variable(State(server): State<Server>, Path((executio
 #[utoipa::path(post, path = "/api/context/render", tag = "data", request_body = RenderRequest,
     responses((status = 200, body = Rendered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn render(Body(request): Body<RenderRequest>) -> Result<Json<Rendered>, ApiError> {
-    let rendered = tokio::task::spawn_blocking(move || noetl_engine::render(&request.template, &request.context)).await;
-    let rendered = rendered.map_err(|_| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "the template cannot be evaluated"))?;
+    let rendered = tokio::task::spawn_blocking(move || {
+        noetl_engine::render(&request.template, &request.context)
+    })
+    .await;
+    let rendered = rendered.map_err(|_| {
+        ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "the template cannot be evaluated",
+        )
+    })?;
     match rendered {
         Ok(result) => Ok(Json(Rendered { result })),
-        Err(failure) => Err(ApiError { body: ErrorBody { help: failure.help, ..ApiError::invalid(failure.message).body }, status: StatusCode::UNPROCESSABLE_ENTITY }),
+        Err(failure) => Err(ApiError {
+            body: ErrorBody {
+                help: failure.help,
+                ..ApiError::invalid(failure.message).body
+            },
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+        }),
     }
 }

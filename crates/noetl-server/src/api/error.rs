@@ -119,8 +119,11 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         // The database's own words may name what a caller should not see; they are in the log.
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be used just now")
-            .help("the server's log says why; try again when it is back")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store cannot be used just now",
+        )
+        .help("the server's log says why; try again when it is back")
     }
 }
 
@@ -128,11 +131,15 @@ impl From<RunError> for ApiError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Store(error) => error.into(),
-            RunError::NoPlaybook(_) => Self::not_found(error.to_string()).help("register it with `noetl register playbook --file FILE`"),
-            RunError::NoExecution(_) => Self::not_found(error.to_string()).help("`noetl list Execution` shows those that are there"),
+            RunError::NoPlaybook(_) => Self::not_found(error.to_string())
+                .help("register it with `noetl register playbook --file FILE`"),
+            RunError::NoExecution(_) => Self::not_found(error.to_string())
+                .help("`noetl list Execution` shows those that are there"),
             RunError::NoCommand(_) => Self::not_found(error.to_string()),
             RunError::NoStep(_) => Self::invalid(error.to_string()),
-            RunError::Held(_) | RunError::Ended(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            RunError::Held(_) | RunError::Ended(_) => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
             RunError::Invalid(problems) => Self {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 body: ErrorBody {
@@ -154,9 +161,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::MissingJsonContentType(_)) => {
-                Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"))
-            }
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be application/json",
+            )),
             Err(error) => Err(ApiError::new(error.status(), error.body_text())),
         }
     }
@@ -172,7 +180,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         axum::extract::Query::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|error: QueryRejection| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text()))
+            .map_err(|error: QueryRejection| {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text())
+            })
     }
 }
 
@@ -186,11 +196,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|error: PathRejection| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text()))
+            .map_err(|error: PathRejection| {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text())
+            })
     }
 }
 
 /// An id in a path or body: digits, as text.
 pub(crate) fn id(text: &str, noun: &str) -> Result<i64, ApiError> {
-    text.parse().map_err(|_| ApiError::not_found(format!("there is no {noun} {text}")))
+    text.parse()
+        .map_err(|_| ApiError::not_found(format!("there is no {noun} {text}")))
 }

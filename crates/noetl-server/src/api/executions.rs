@@ -178,7 +178,8 @@ pub(crate) struct StatusItem {
 }
 
 fn json(text: Option<&str>) -> Json_ {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }
 
 impl From<&ExecutionRow> for Item {
@@ -191,7 +192,9 @@ impl From<&ExecutionRow> for Item {
             status: row.status.clone(),
             start_time: clock::rfc3339(row.start_time),
             end_time: row.end_time.map(clock::rfc3339),
-            duration_seconds: row.end_time.map(|end| (end - row.start_time) as f64 / 1000.0),
+            duration_seconds: row
+                .end_time
+                .map(|end| (end - row.start_time) as f64 / 1000.0),
             progress: row.progress,
             current_step: row.current_step.clone(),
             result: json(row.result.as_deref()),
@@ -237,17 +240,29 @@ pub(super) async fn row(runs: &Arc<Runs>, execution_id: &str) -> Result<Executio
 /// Start an execution
 #[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
     responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn execute(State(server): State<Server>, Body(request): Body<ExecuteRequest>) -> Result<Json<Started>, ApiError> {
-    let entry = find(&server, request.catalog_id.as_ref(), request.path.as_deref(), request.version.as_ref())
-        .await
-        .map_err(|error| match request.path {
-            Some(path) if error.status == axum::http::StatusCode::NOT_FOUND => {
-                ApiError::not_found(format!("there is no playbook `{path}` in the catalog"))
-                    .help("register it with `noetl register playbook --file FILE`")
-            }
-            _ => error,
-        })?;
-    let parent = request.parent_execution_id.as_ref().map(|id| id.parse("execution")).transpose()?;
+pub(crate) async fn execute(
+    State(server): State<Server>,
+    Body(request): Body<ExecuteRequest>,
+) -> Result<Json<Started>, ApiError> {
+    let entry = find(
+        &server,
+        request.catalog_id.as_ref(),
+        request.path.as_deref(),
+        request.version.as_ref(),
+    )
+    .await
+    .map_err(|error| match request.path {
+        Some(path) if error.status == axum::http::StatusCode::NOT_FOUND => {
+            ApiError::not_found(format!("there is no playbook `{path}` in the catalog"))
+                .help("register it with `noetl register playbook --file FILE`")
+        }
+        _ => error,
+    })?;
+    let parent = request
+        .parent_execution_id
+        .as_ref()
+        .map(|id| id.parse("execution"))
+        .transpose()?;
     let start = Start {
         payload: request.payload.unwrap_or_default(),
         target: request.target,
@@ -276,9 +291,18 @@ pub(crate) struct RerunRequest {
 #[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = RerunRequest,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn rerun(State(server): State<Server>, Path(execution_id): Path<String>, Body(request): Body<RerunRequest>) -> Result<Json<Started>, ApiError> {
+pub(crate) async fn rerun(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+    Body(request): Body<RerunRequest>,
+) -> Result<Json<Started>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    let entry = server.runs.store.entry_by_id(row.catalog_id).await?.ok_or_else(super::catalog::missing)?;
+    let entry = server
+        .runs
+        .store
+        .entry_by_id(row.catalog_id)
+        .await?
+        .ok_or_else(super::catalog::missing)?;
     let payload = match request.payload {
         Some(payload) => payload,
         None => serde_json::from_str(&row.payload).unwrap_or_default(),
@@ -300,16 +324,23 @@ pub(crate) async fn rerun(State(server): State<Server>, Path(execution_id): Path
 }
 
 fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {
-    text.map(|text| clock::parse(text).ok_or_else(|| ApiError::invalid(format!("`{name}` is not an RFC 3339 time"))))
-        .transpose()
+    text.map(|text| {
+        clock::parse(text)
+            .ok_or_else(|| ApiError::invalid(format!("`{name}` is not an RFC 3339 time")))
+    })
+    .transpose()
 }
 
 /// List executions, newest first
 #[utoipa::path(get, path = "/api/executions", tag = "executions", params(ListQuery),
     responses((status = 200, body = [Item], headers(("x-total-count" = i64, description = "How many there are in all"))),
         (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(State(server): State<Server>, Query(query): Query<ListQuery>) -> Result<impl IntoResponse, ApiError> {
-    let parse = |text: &Option<String>, noun| text.as_deref().map(|text| id(text, noun)).transpose();
+pub(crate) async fn list(
+    State(server): State<Server>,
+    Query(query): Query<ListQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let parse =
+        |text: &Option<String>, noun| text.as_deref().map(|text| id(text, noun)).transpose();
     let filter = ExecutionFilter {
         status: query.status.map(|status| status.to_uppercase()),
         path: query.path,
@@ -323,22 +354,42 @@ pub(crate) async fn list(State(server): State<Server>, Query(query): Query<ListQ
     let offset = query.offset.unwrap_or(0).max(0);
     let (rows, total) = server.runs.store.executions(&filter, limit, offset).await?;
     let items: Vec<Item> = rows.iter().map(Item::from).collect();
-    Ok(([(HeaderName::from_static("x-total-count"), HeaderValue::from(total))], Json(items)))
+    Ok((
+        [(
+            HeaderName::from_static("x-total-count"),
+            HeaderValue::from(total),
+        )],
+        Json(items),
+    ))
 }
 
 /// Get an execution and a page of its log, newest first
 #[utoipa::path(get, path = "/api/executions/{execution_id}", tag = "executions",
     params(("execution_id" = String, Path), PageQuery),
     responses((status = 200, body = Detail), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn detail(State(server): State<Server>, Path(execution_id): Path<String>, Query(query): Query<PageQuery>) -> Result<Json<Detail>, ApiError> {
+pub(crate) async fn detail(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Detail>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let page_size = query.page_size.unwrap_or(100).clamp(10, 500);
     let page = query.page.unwrap_or(1).clamp(1, i64::MAX / 1000);
-    let since = query.since_event_id.as_deref().map(|text| id(text, "event")).transpose()?;
+    let since = query
+        .since_event_id
+        .as_deref()
+        .map(|text| id(text, "event"))
+        .transpose()?;
     let (events, total) = server
         .runs
         .store
-        .events_page(row.execution_id, query.event_type.as_deref(), since, page_size, (page - 1) * page_size)
+        .events_page(
+            row.execution_id,
+            query.event_type.as_deref(),
+            since,
+            page_size,
+            (page - 1) * page_size,
+        )
         .await?;
     let total_pages = (total + page_size - 1) / page_size;
     Ok(Json(Detail {
@@ -359,13 +410,29 @@ pub(crate) async fn detail(State(server): State<Server>, Path(execution_id): Pat
 #[utoipa::path(get, path = "/api/executions/{execution_id}/events", tag = "executions",
     params(("execution_id" = String, Path), AfterQuery),
     responses((status = 200, body = EventList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn events(State(server): State<Server>, Path(execution_id): Path<String>, Query(query): Query<AfterQuery>) -> Result<Json<EventList>, ApiError> {
+pub(crate) async fn events(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+    Query(query): Query<AfterQuery>,
+) -> Result<Json<EventList>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    let after = query.after.as_deref().map(|text| id(text, "event")).transpose()?.unwrap_or(0);
+    let after = query
+        .after
+        .as_deref()
+        .map(|text| id(text, "event"))
+        .transpose()?
+        .unwrap_or(0);
     let limit = query.limit.unwrap_or(500).clamp(1, 1000);
-    let events = server.runs.store.events_after(row.execution_id, after, limit).await?;
+    let events = server
+        .runs
+        .store
+        .events_after(row.execution_id, after, limit)
+        .await?;
     Ok(Json(EventList {
-        last_event_id: events.last().map_or(after, |event| event.event_id).to_string(),
+        last_event_id: events
+            .last()
+            .map_or(after, |event| event.event_id)
+            .to_string(),
         events: events.iter().map(EventItem::from).collect(),
         status: row.status,
     }))
@@ -374,7 +441,10 @@ pub(crate) async fn events(State(server): State<Server>, Path(execution_id): Pat
 /// Say where an execution stands
 #[utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = StatusItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn status(State(server): State<Server>, Path(execution_id): Path<String>) -> Result<Json<StatusItem>, ApiError> {
+pub(crate) async fn status(
+    State(server): State<Server>,
+    Path(execution_id): Path<String>,
+) -> Result<Json<StatusItem>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let (variables, completed_steps) = server.runs.variables(row.execution_id).await?;
     let elapsed = row.end_time.unwrap_or_else(clock::now_ms) - row.start_time;

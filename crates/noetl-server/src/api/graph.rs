@@ -72,7 +72,11 @@ pub(crate) struct StepState {
 impl Graph {
     pub(crate) fn of(playbook: &Playbook) -> Self {
         let entry = playbook.entry().name.clone();
-        let nodes = playbook.steps.iter().map(|step| node(step, step.name == entry)).collect();
+        let nodes = playbook
+            .steps
+            .iter()
+            .map(|step| node(step, step.name == entry))
+            .collect();
         let mut edges = Vec::new();
         let mut ends = false;
         for step in &playbook.steps {
@@ -94,7 +98,9 @@ impl Graph {
                 let condition = case.when.as_ref().map(text);
                 for action in &case.then {
                     match action {
-                        Action::Next(arcs) => arcs.iter().for_each(|arc| add(arc, "case", condition.clone())),
+                        Action::Next(arcs) => arcs
+                            .iter()
+                            .for_each(|arc| add(arc, "case", condition.clone())),
                         Action::Call(arc) => add(arc, "call", condition.clone()),
                         _ => {}
                     }
@@ -120,14 +126,21 @@ impl Graph {
 }
 
 fn text(field: &noetl_engine::Field) -> String {
-    field.value.as_str().map_or_else(|| field.value.to_string(), |text| text.trim().to_owned())
+    field
+        .value
+        .as_str()
+        .map_or_else(|| field.value.to_string(), |text| text.trim().to_owned())
 }
 
 fn node(step: &Step, entry: bool) -> Node {
     let end = step.name.eq_ignore_ascii_case("end");
     let repeat = step.repeat.as_ref().map(|repeat| LoopInfo {
         iterator: repeat.iterator.clone(),
-        mode: if repeat.max_in_flight.value.as_u64() == Some(1) { "sequential" } else { "parallel" },
+        mode: if repeat.max_in_flight.value.as_u64() == Some(1) {
+            "sequential"
+        } else {
+            "parallel"
+        },
     });
     Node {
         id: step.name.clone(),
@@ -150,7 +163,9 @@ fn node(step: &Step, entry: bool) -> Node {
 pub(crate) fn states(events: &[EventRow], ended: Option<&str>) -> BTreeMap<String, StepState> {
     let mut states: BTreeMap<String, StepState> = BTreeMap::new();
     for event in events {
-        let Some(step) = &event.node_name else { continue };
+        let Some(step) = &event.node_name else {
+            continue;
+        };
         let state = states.entry(step.clone()).or_default();
         match event.event_type.as_str() {
             "command.issued" if state.status.is_empty() => "PENDING".clone_into(&mut state.status),
@@ -165,8 +180,15 @@ pub(crate) fn states(events: &[EventRow], ended: Option<&str>) -> BTreeMap<Strin
     }
     states.retain(|_, state| !state.status.is_empty());
     if let Some(ended) = ended {
-        for state in states.values_mut().filter(|state| matches!(state.status.as_str(), "PENDING" | "RUNNING")) {
-            let status = if ended == "FAILED" { "FAILED" } else { "CANCELLED" };
+        for state in states
+            .values_mut()
+            .filter(|state| matches!(state.status.as_str(), "PENDING" | "RUNNING"))
+        {
+            let status = if ended == "FAILED" {
+                "FAILED"
+            } else {
+                "CANCELLED"
+            };
             status.clone_into(&mut state.status);
         }
     }

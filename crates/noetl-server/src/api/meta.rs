@@ -73,7 +73,12 @@ pub(crate) async fn state(State(server): State<Server>) -> Result<Json<ServerSta
     let (waiting, running) = store.queue_depth(now).await?;
     Ok(Json(ServerState {
         status: "ok",
-        version: server.build.get("version").and_then(Json_::as_str).unwrap_or("unknown").to_owned(),
+        version: server
+            .build
+            .get("version")
+            .and_then(Json_::as_str)
+            .unwrap_or("unknown")
+            .to_owned(),
         server_name: server.name.clone(),
         storage: store.storage().name(),
         data_dir: server.data_dir.to_string_lossy().into_owned(),
@@ -81,49 +86,78 @@ pub(crate) async fn state(State(server): State<Server>) -> Result<Json<ServerSta
         uptime_seconds: (now - server.started_at) as f64 / 1000.0,
         running_executions: store.totals(0).await?.running,
         pending_commands: waiting + running,
-        auth: if server.token.is_some() { "token" } else { "none" },
+        auth: if server.token.is_some() {
+            "token"
+        } else {
+            "none"
+        },
     }))
 }
 
 /// Say whether a session is needed, and whether this is one
 #[utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState)))]
-pub(crate) async fn session(State(server): State<Server>, headers: HeaderMap) -> Json<SessionState> {
+pub(crate) async fn session(
+    State(server): State<Server>,
+    headers: HeaderMap,
+) -> Json<SessionState> {
     Json(SessionState {
         required: server.token.is_some(),
-        authenticated: server.token.as_deref().is_none_or(|token| access::carries(&headers, token)),
+        authenticated: server
+            .token
+            .as_deref()
+            .is_none_or(|token| access::carries(&headers, token)),
     })
 }
 
 /// Exchange the token for a cookie, which the page's streams can send
 #[utoipa::path(post, path = "/api/session", tag = "server", request_body = SessionRequest,
     responses((status = 200, body = Health), (status = "4XX", body = ErrorBody)))]
-pub(crate) async fn sign_in(State(server): State<Server>, Body(request): Body<SessionRequest>) -> Result<Response, ApiError> {
+pub(crate) async fn sign_in(
+    State(server): State<Server>,
+    Body(request): Body<SessionRequest>,
+) -> Result<Response, ApiError> {
     let Some(token) = &server.token else {
         return Ok(Json(Health { status: "ok" }).into_response());
     };
     if !same_secret(request.token.trim(), token) {
-        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "the token is not this server's")
-            .help("the server prints at its start where its token is kept"));
+        return Err(
+            ApiError::new(StatusCode::UNAUTHORIZED, "the token is not this server's")
+                .help("the server prints at its start where its token is kept"),
+        );
     }
-    let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000", access::COOKIE, session_of(token));
+    let cookie = format!(
+        "{}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000",
+        access::COOKIE,
+        session_of(token)
+    );
     Ok(([(SET_COOKIE, cookie)], Json(Health { status: "ok" })).into_response())
 }
 
 /// Forget the cookie
 #[utoipa::path(delete, path = "/api/session", tag = "server", responses((status = 200, body = Health)))]
 pub(crate) async fn sign_out() -> Response {
-    let cookie = format!("{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0", access::COOKIE);
+    let cookie = format!(
+        "{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0",
+        access::COOKIE
+    );
     ([(SET_COOKIE, cookie)], Json(Health { status: "ok" })).into_response()
 }
 
 /// The page that lists the API's operations.
 pub(crate) async fn docs() -> Response {
     let document = super::openapi();
-    let paths = document.get("paths").and_then(Json_::as_object).cloned().unwrap_or_default();
+    let paths = document
+        .get("paths")
+        .and_then(Json_::as_object)
+        .cloned()
+        .unwrap_or_default();
     let mut rows = String::new();
     for (path, operations) in &paths {
         for (method, operation) in operations.as_object().unwrap_or(&Map::new()) {
-            let summary = operation.get("summary").and_then(Json_::as_str).unwrap_or_default();
+            let summary = operation
+                .get("summary")
+                .and_then(Json_::as_str)
+                .unwrap_or_default();
             rows += &format!(
                 "<tr><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>\n",
                 method.to_uppercase(),
@@ -142,7 +176,9 @@ pub(crate) async fn docs() -> Response {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// The description of the API.

@@ -45,19 +45,60 @@ pub(crate) struct Server {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "NoETL API", description = "Playbooks, their executions, and the workers that run them."),
+    info(
+        title = "NoETL API",
+        description = "Playbooks, their executions, and the workers that run them."
+    ),
     paths(
-        meta::health, meta::version, meta::state, meta::session, meta::sign_in, meta::sign_out,
-        catalog::register, catalog::validate, catalog::list, catalog::list_kind, catalog::resource,
-        catalog::get_path, catalog::graph, catalog::delete,
-        executions::execute, executions::rerun, executions::list, executions::detail, executions::events,
-        executions::status, control::cancel, control::cancellation_check, control::finalize,
-        control::cleanup, control::timeline, control::graph,
-        credentials::create, credentials::list, credentials::get, credentials::delete, credentials::test,
-        workers::register, workers::deregister, workers::heartbeat, workers::pools, workers::claim,
-        workers::claim_one, workers::command, workers::event, workers::playbook,
-        data::query, data::init, data::validate, data::variables, data::variable, data::set_variables,
-        data::delete_variable, data::render, dashboard::stats
+        meta::health,
+        meta::version,
+        meta::state,
+        meta::session,
+        meta::sign_in,
+        meta::sign_out,
+        catalog::register,
+        catalog::validate,
+        catalog::list,
+        catalog::list_kind,
+        catalog::resource,
+        catalog::get_path,
+        catalog::graph,
+        catalog::delete,
+        executions::execute,
+        executions::rerun,
+        executions::list,
+        executions::detail,
+        executions::events,
+        executions::status,
+        control::cancel,
+        control::cancellation_check,
+        control::finalize,
+        control::cleanup,
+        control::timeline,
+        control::graph,
+        credentials::create,
+        credentials::list,
+        credentials::get,
+        credentials::delete,
+        credentials::test,
+        workers::register,
+        workers::deregister,
+        workers::heartbeat,
+        workers::pools,
+        workers::claim,
+        workers::claim_one,
+        workers::command,
+        workers::event,
+        workers::playbook,
+        data::query,
+        data::init,
+        data::validate,
+        data::variables,
+        data::variable,
+        data::set_variables,
+        data::delete_variable,
+        data::render,
+        dashboard::stats
     )
 )]
 struct Description;
@@ -92,7 +133,12 @@ fn server_routes() -> Router<Server> {
         .route("/api/version", get(meta::version))
         .route("/api/status", get(meta::state))
         .route("/api/openapi.json", get(meta::description))
-        .route("/api/session", get(meta::session).post(meta::sign_in).delete(meta::sign_out))
+        .route(
+            "/api/session",
+            get(meta::session)
+                .post(meta::sign_in)
+                .delete(meta::sign_out),
+        )
         .route("/api/dashboard/stats", get(dashboard::stats))
         .route("/api/dashboard/widgets", get(dashboard::stats))
 }
@@ -107,8 +153,14 @@ fn catalog_routes() -> Router<Server> {
         .route("/api/catalog/get/{*path}", get(catalog::get_path))
         .route("/api/catalog/graph", get(catalog::graph))
         .route("/api/catalog/entry", delete(catalog::delete))
-        .route("/api/credentials", get(credentials::list).post(credentials::create))
-        .route("/api/credentials/{name}", get(credentials::get).delete(credentials::delete))
+        .route(
+            "/api/credentials",
+            get(credentials::list).post(credentials::create),
+        )
+        .route(
+            "/api/credentials/{name}",
+            get(credentials::get).delete(credentials::delete),
+        )
         .route("/api/credentials/{name}/test", post(credentials::test))
 }
 
@@ -121,22 +173,52 @@ fn execution_routes() -> Router<Server> {
         .route("/api/executions/stream", get(stream::executions))
         .route("/api/executions/cleanup", post(control::cleanup))
         .route("/api/executions/{execution_id}", get(executions::detail))
-        .route("/api/executions/{execution_id}/status", get(executions::status))
-        .route("/api/execute/status/{execution_id}", get(executions::status))
-        .route("/api/executions/{execution_id}/events", get(executions::events))
-        .route("/api/executions/{execution_id}/stream", get(stream::execution))
-        .route("/api/executions/{execution_id}/timeline", get(control::timeline))
+        .route(
+            "/api/executions/{execution_id}/status",
+            get(executions::status),
+        )
+        .route(
+            "/api/execute/status/{execution_id}",
+            get(executions::status),
+        )
+        .route(
+            "/api/executions/{execution_id}/events",
+            get(executions::events),
+        )
+        .route(
+            "/api/executions/{execution_id}/stream",
+            get(stream::execution),
+        )
+        .route(
+            "/api/executions/{execution_id}/timeline",
+            get(control::timeline),
+        )
         .route("/api/executions/{execution_id}/graph", get(control::graph))
-        .route("/api/executions/{execution_id}/cancel", post(control::cancel))
-        .route("/api/executions/{execution_id}/cancellation-check", get(control::cancellation_check))
-        .route("/api/executions/{execution_id}/finalize", post(control::finalize))
-        .route("/api/executions/{execution_id}/rerun", post(executions::rerun))
+        .route(
+            "/api/executions/{execution_id}/cancel",
+            post(control::cancel),
+        )
+        .route(
+            "/api/executions/{execution_id}/cancellation-check",
+            get(control::cancellation_check),
+        )
+        .route(
+            "/api/executions/{execution_id}/finalize",
+            post(control::finalize),
+        )
+        .route(
+            "/api/executions/{execution_id}/rerun",
+            post(executions::rerun),
+        )
 }
 
 fn worker_routes() -> Router<Server> {
     Router::new()
         .route("/api/worker/pool/register", post(workers::register))
-        .route("/api/worker/pool/deregister", post(workers::deregister).delete(workers::deregister))
+        .route(
+            "/api/worker/pool/deregister",
+            post(workers::deregister).delete(workers::deregister),
+        )
         .route("/api/worker/pool/heartbeat", post(workers::heartbeat))
         .route("/api/worker/pools", get(workers::pools))
         .route("/api/worker/playbook", post(workers::playbook))
@@ -152,8 +234,14 @@ fn data_routes() -> Router<Server> {
         .route("/api/postgres/execute", post(data::query))
         .route("/api/db/init", post(data::init))
         .route("/api/db/validate", get(data::validate))
-        .route("/api/vars/{execution_id}", get(data::variables).post(data::set_variables))
-        .route("/api/vars/{execution_id}/{name}", get(data::variable).delete(data::delete_variable))
+        .route(
+            "/api/vars/{execution_id}",
+            get(data::variables).post(data::set_variables),
+        )
+        .route(
+            "/api/vars/{execution_id}/{name}",
+            get(data::variable).delete(data::delete_variable),
+        )
         .route("/api/context/render", post(data::render))
 }
 
@@ -162,6 +250,9 @@ async fn not_found() -> (StatusCode, Json<Value>) {
 }
 
 async fn method_not_allowed() -> error::ApiError {
-    error::ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
-        .help("GET /api/openapi.json says which it takes")
+    error::ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path does not take this method",
+    )
+    .help("GET /api/openapi.json says which it takes")
 }

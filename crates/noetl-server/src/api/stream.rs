@@ -42,8 +42,15 @@ pub(crate) async fn execution(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let changes = server.runs.subscribe();
     let row = row(&server.runs, &execution_id).await?;
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let after = last.or(query.after).map(|text| id(&text, "event")).transpose()?.unwrap_or(0);
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let after = last
+        .or(query.after)
+        .map(|text| id(&text, "event"))
+        .transpose()?
+        .unwrap_or(0);
     let following = Following {
         server,
         execution_id: row.execution_id,
@@ -75,11 +82,20 @@ impl Following {
     async fn look(&mut self) -> Result<(), ApiError> {
         // The status first: what it says has its events in the log already.
         let row = row(&self.server.runs, &self.execution_id.to_string()).await?;
-        let events = self.server.runs.store.events_after(self.execution_id, self.after, PAGE).await?;
+        let events = self
+            .server
+            .runs
+            .store
+            .events_after(self.execution_id, self.after, PAGE)
+            .await?;
         for event in &events {
             self.after = event.event_id;
             let item = EventItem::from(event);
-            if let Ok(message) = Event::default().event("event").id(&item.event_id).json_data(&item) {
+            if let Ok(message) = Event::default()
+                .event("event")
+                .id(&item.event_id)
+                .json_data(&item)
+            {
                 self.messages.push_back(message);
             }
         }
@@ -114,7 +130,9 @@ impl Following {
 }
 
 /// Follow the executions that start and end
-pub(crate) async fn executions(State(server): State<Server>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) async fn executions(
+    State(server): State<Server>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = server.runs.subscribe();
     let stream = unfold((server, changes), |(server, mut changes)| async move {
         loop {
@@ -123,9 +141,14 @@ pub(crate) async fn executions(State(server): State<Server>) -> Sse<impl Stream<
                 Ok(_) | Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return None,
             };
-            let Ok(Some(row)) = server.runs.store.execution(change.execution_id).await else { continue };
+            let Ok(Some(row)) = server.runs.store.execution(change.execution_id).await else {
+                continue;
+            };
             debug_assert!(!change.status.is_empty(), "a change has a status");
-            if let Ok(message) = Event::default().event("execution").json_data(Item::from(&row)) {
+            if let Ok(message) = Event::default()
+                .event("execution")
+                .json_data(Item::from(&row))
+            {
                 return Some((Ok(message), (server, changes)));
             }
         }

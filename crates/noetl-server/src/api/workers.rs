@@ -153,7 +153,9 @@ pub(crate) struct EventAnswer {
 
 fn named(name: &str) -> Result<(), ApiError> {
     if name.trim().is_empty() || name.len() > 200 {
-        return Err(ApiError::invalid("a worker's name has from 1 to 200 characters"));
+        return Err(ApiError::invalid(
+            "a worker's name has from 1 to 200 characters",
+        ));
     }
     Ok(())
 }
@@ -161,7 +163,10 @@ fn named(name: &str) -> Result<(), ApiError> {
 /// Take part as a worker
 #[utoipa::path(post, path = "/api/worker/pool/register", tag = "workers", request_body = PoolRequest,
     responses((status = 200, body = PoolAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn register(State(server): State<Server>, Body(request): Body<PoolRequest>) -> Result<Json<PoolAnswer>, ApiError> {
+pub(crate) async fn register(
+    State(server): State<Server>,
+    Body(request): Body<PoolRequest>,
+) -> Result<Json<PoolAnswer>, ApiError> {
     named(&request.name)?;
     let now = clock::now_ms();
     let runtime = request.runtime.unwrap_or_else(|| "rust".to_owned());
@@ -178,31 +183,71 @@ pub(crate) async fn register(State(server): State<Server>, Body(request): Body<P
         heartbeat: now,
     };
     let runtime_id = server.runs.store.put_runtime(&row).await?.to_string();
-    Ok(Json(PoolAnswer { status: "ok", name: request.name, runtime_id, kind: POOL, runtime }))
+    Ok(Json(PoolAnswer {
+        status: "ok",
+        name: request.name,
+        runtime_id,
+        kind: POOL,
+        runtime,
+    }))
 }
 
 /// Take part no longer
 #[utoipa::path(post, path = "/api/worker/pool/deregister", tag = "workers", request_body = PoolName,
     responses((status = 200, body = HeartbeatAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn deregister(State(server): State<Server>, Body(request): Body<PoolName>) -> Result<Json<HeartbeatAnswer>, ApiError> {
-    if !server.runs.store.delete_runtime(POOL, &request.name).await? {
-        return Err(ApiError::not_found(format!("there is no worker `{}`", request.name)));
+pub(crate) async fn deregister(
+    State(server): State<Server>,
+    Body(request): Body<PoolName>,
+) -> Result<Json<HeartbeatAnswer>, ApiError> {
+    if !server
+        .runs
+        .store
+        .delete_runtime(POOL, &request.name)
+        .await?
+    {
+        return Err(ApiError::not_found(format!(
+            "there is no worker `{}`",
+            request.name
+        )));
     }
     server.runs.give_back(&request.name).await?;
-    Ok(Json(HeartbeatAnswer { status: "ok", name: request.name, cancelled: Vec::new() }))
+    Ok(Json(HeartbeatAnswer {
+        status: "ok",
+        name: request.name,
+        cancelled: Vec::new(),
+    }))
 }
 
 /// Give a sign of life, and renew leases
 #[utoipa::path(post, path = "/api/worker/pool/heartbeat", tag = "workers", request_body = PoolName,
     responses((status = 200, body = HeartbeatAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn heartbeat(State(server): State<Server>, Body(request): Body<PoolName>) -> Result<Json<HeartbeatAnswer>, ApiError> {
+pub(crate) async fn heartbeat(
+    State(server): State<Server>,
+    Body(request): Body<PoolName>,
+) -> Result<Json<HeartbeatAnswer>, ApiError> {
     let now = clock::now_ms();
-    if !server.runs.store.heartbeat(POOL, &request.name, now).await? {
-        return Err(ApiError::not_found(format!("there is no worker `{}`", request.name)).help("register it again"));
+    if !server
+        .runs
+        .store
+        .heartbeat(POOL, &request.name, now)
+        .await?
+    {
+        return Err(
+            ApiError::not_found(format!("there is no worker `{}`", request.name))
+                .help("register it again"),
+        );
     }
     let held = request.commands.unwrap_or_default();
-    let cancelled = server.runs.store.renew(&request.name, &held, now + LEASE_MS).await?;
-    Ok(Json(HeartbeatAnswer { status: "ok", name: request.name, cancelled }))
+    let cancelled = server
+        .runs
+        .store
+        .renew(&request.name, &held, now + LEASE_MS)
+        .await?;
+    Ok(Json(HeartbeatAnswer {
+        status: "ok",
+        name: request.name,
+        cancelled,
+    }))
 }
 
 /// List workers
@@ -214,7 +259,11 @@ pub(crate) async fn pools(State(server): State<Server>) -> Result<Json<PoolList>
     let items: Vec<_> = rows
         .into_iter()
         .map(|(row, running)| PoolItem {
-            status: if now - row.heartbeat > OFFLINE_MS { "offline" } else { "ready" },
+            status: if now - row.heartbeat > OFFLINE_MS {
+                "offline"
+            } else {
+                "ready"
+            },
             name: row.name,
             runtime_id: row.runtime_id.to_string(),
             runtime: row.runtime,
@@ -227,7 +276,12 @@ pub(crate) async fn pools(State(server): State<Server>) -> Result<Json<PoolList>
             running,
         })
         .collect();
-    Ok(Json(PoolList { count: items.len(), items, runtime: "all", status: "all" }))
+    Ok(Json(PoolList {
+        count: items.len(),
+        items,
+        runtime: "all",
+        status: "all",
+    }))
 }
 
 fn as_map(command: &Command) -> Map<String, Json_> {
@@ -240,11 +294,17 @@ fn as_map(command: &Command) -> Map<String, Json_> {
 /// Ask for work, and wait a while for it
 #[utoipa::path(post, path = "/api/commands/claim", tag = "workers", request_body = ClaimRequest,
     responses((status = 200, body = Claims), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn claim(State(server): State<Server>, Body(request): Body<ClaimRequest>) -> Result<Json<Claims>, ApiError> {
+pub(crate) async fn claim(
+    State(server): State<Server>,
+    Body(request): Body<ClaimRequest>,
+) -> Result<Json<Claims>, ApiError> {
     named(&request.worker_id)?;
     let limit = request.limit.unwrap_or(1).clamp(1, 100) as usize;
     let wait = Duration::from_secs(u64::from(request.wait_seconds.unwrap_or(0).min(30)));
-    let commands = server.runs.claim_some(&request.worker_id, limit, wait).await?;
+    let commands = server
+        .runs
+        .claim_some(&request.worker_id, limit, wait)
+        .await?;
     Ok(Json(Claims {
         commands: commands.iter().map(as_map).collect(),
         lease_seconds: LEASE_MS / 1000,
@@ -268,7 +328,11 @@ fn item(event_id: String, status: &'static str, command: &Command) -> CommandIte
         execution_id: command.execution_id.clone(),
         node_id: command.id.clone(),
         node_name: command.step.clone(),
-        action: command.tasks.first().map_or("noop", |task| task.kind.name()).to_owned(),
+        action: command
+            .tasks
+            .first()
+            .map_or("noop", |task| task.kind.name())
+            .to_owned(),
         context: as_map(command),
         meta,
     }
@@ -277,46 +341,103 @@ fn item(event_id: String, status: &'static str, command: &Command) -> CommandIte
 /// Look at a command
 #[utoipa::path(get, path = "/api/commands/{event_id}", tag = "workers", params(("event_id" = String, Path)),
     responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn command(State(server): State<Server>, Path(event_id): Path<String>) -> Result<Json<CommandItem>, ApiError> {
+pub(crate) async fn command(
+    State(server): State<Server>,
+    Path(event_id): Path<String>,
+) -> Result<Json<CommandItem>, ApiError> {
     let missing = || ApiError::not_found(format!("there is no command for event {event_id}"));
-    let row = server.runs.store.command_by_event(id(&event_id, "command")?).await?.ok_or_else(missing)?;
-    let command = server.runs.look(row.execution_id, |machine| machine.command(&row.command_id).cloned()).await?;
-    let status = if row.worker_id.is_some() { "claimed" } else { "pending" };
-    Ok(Json(item(event_id.clone(), status, &command.ok_or_else(missing)?)))
+    let row = server
+        .runs
+        .store
+        .command_by_event(id(&event_id, "command")?)
+        .await?
+        .ok_or_else(missing)?;
+    let command = server
+        .runs
+        .look(row.execution_id, |machine| {
+            machine.command(&row.command_id).cloned()
+        })
+        .await?;
+    let status = if row.worker_id.is_some() {
+        "claimed"
+    } else {
+        "pending"
+    };
+    Ok(Json(item(
+        event_id.clone(),
+        status,
+        &command.ok_or_else(missing)?,
+    )))
 }
 
 /// Claim one command
 #[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = Claimant,
     params(("event_id" = String, Path)),
     responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn claim_one(State(server): State<Server>, Path(event_id): Path<String>, Body(request): Body<Claimant>) -> Result<Json<CommandItem>, ApiError> {
+pub(crate) async fn claim_one(
+    State(server): State<Server>,
+    Path(event_id): Path<String>,
+    Body(request): Body<Claimant>,
+) -> Result<Json<CommandItem>, ApiError> {
     named(&request.worker_id)?;
-    let row = server.runs.store.command_by_event(id(&event_id, "command")?).await?;
-    let row = row.ok_or_else(|| ApiError::not_found(format!("there is no command for event {event_id}")))?;
-    let command = server.runs.claim(row.execution_id, &row.command_id, &request.worker_id).await?;
+    let row = server
+        .runs
+        .store
+        .command_by_event(id(&event_id, "command")?)
+        .await?;
+    let row = row
+        .ok_or_else(|| ApiError::not_found(format!("there is no command for event {event_id}")))?;
+    let command = server
+        .runs
+        .claim(row.execution_id, &row.command_id, &request.worker_id)
+        .await?;
     Ok(Json(item(event_id, "claimed", &command)))
 }
 
 /// Report the outcome of a command
 #[utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
     responses((status = 200, body = EventAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn event(State(server): State<Server>, Body(request): Body<EventRequest>) -> Result<Json<EventAnswer>, ApiError> {
+pub(crate) async fn event(
+    State(server): State<Server>,
+    Body(request): Body<EventRequest>,
+) -> Result<Json<EventAnswer>, ApiError> {
     if !matches!(request.name.as_str(), "call.done" | "call.error") {
         // Older workers report what the server notes itself.
-        return Ok(Json(EventAnswer { status: "ok", event_id: None, duplicate: false }));
+        return Ok(Json(EventAnswer {
+            status: "ok",
+            event_id: None,
+            duplicate: false,
+        }));
     }
     let execution_id = request.execution_id.parse("execution")?;
     let meta = request.meta.unwrap_or_default();
     let command_id = meta.get("command_id").and_then(Json_::as_str);
-    let command_id = command_id.ok_or_else(|| ApiError::invalid(format!("meta.command_id is missing for step {:?}", request.step)))?;
-    let worker_id = request.worker_id.ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
+    let command_id = command_id.ok_or_else(|| {
+        ApiError::invalid(format!(
+            "meta.command_id is missing for step {:?}",
+            request.step
+        ))
+    })?;
+    let worker_id = request
+        .worker_id
+        .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
     let outcome: Outcome = serde_json::from_value(Json_::Object(request.payload))
         .map_err(|error| ApiError::invalid(format!("payload is no outcome: {error}")))?;
     if (request.name == "call.error") != outcome.error.is_some() {
-        return Err(ApiError::invalid(format!("`{}` and the payload's `error` contradict each other", request.name)));
+        return Err(ApiError::invalid(format!(
+            "`{}` and the payload's `error` contradict each other",
+            request.name
+        )));
     }
-    let (event_id, duplicate) = server.runs.complete(execution_id, command_id, &worker_id, &outcome).await?;
-    Ok(Json(EventAnswer { status: "ok", event_id: Some(event_id.to_string()), duplicate }))
+    let (event_id, duplicate) = server
+        .runs
+        .complete(execution_id, command_id, &worker_id, &outcome)
+        .await?;
+    Ok(Json(EventAnswer {
+        status: "ok",
+        event_id: Some(event_id.to_string()),
+        duplicate,
+    }))
 }
 
 /// A sub-playbook that a worker's command calls.
@@ -349,7 +470,10 @@ pub(crate) struct ChildAnswer {
 /// Run a sub-playbook for a worker, and wait a while for its end
 #[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = ChildRequest,
     responses((status = 200, body = ChildAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn playbook(State(server): State<Server>, Body(request): Body<ChildRequest>) -> Result<Json<ChildAnswer>, ApiError> {
+pub(crate) async fn playbook(
+    State(server): State<Server>,
+    Body(request): Body<ChildRequest>,
+) -> Result<Json<ChildAnswer>, ApiError> {
     let parent = request.execution_id.parse("execution")?;
     if request.key.is_empty() {
         return Err(ApiError::invalid("key is missing"));
@@ -366,16 +490,30 @@ pub(crate) async fn playbook(State(server): State<Server>, Body(request): Body<C
         let child = server.runs.start_child(parent, call.clone()).await?;
         match tokio::time::timeout(Duration::from_secs(25), server.runs.wait(child)).await {
             Err(_) => Ok(None),
-            Ok(status) => server.runs.child_result(child, call.return_step.as_deref(), status).await.map(Some),
+            Ok(status) => server
+                .runs
+                .child_result(child, call.return_step.as_deref(), status)
+                .await
+                .map(Some),
         }
     };
     Ok(Json(match ended.await {
-        Ok(None) => ChildAnswer { status: "RUNNING".to_owned(), result: Json_::Null, error: None },
-        Ok(Some(result)) => ChildAnswer { status: "COMPLETED".to_owned(), result, error: None },
+        Ok(None) => ChildAnswer {
+            status: "RUNNING".to_owned(),
+            result: Json_::Null,
+            error: None,
+        },
+        Ok(Some(result)) => ChildAnswer {
+            status: "COMPLETED".to_owned(),
+            result,
+            error: None,
+        },
         Err(failure) => ChildAnswer {
             status: "FAILED".to_owned(),
             result: Json_::Null,
-            error: serde_json::to_value(failure).ok().and_then(|value| value.as_object().cloned()),
+            error: serde_json::to_value(failure)
+                .ok()
+                .and_then(|value| value.as_object().cloned()),
         },
     }))
 }

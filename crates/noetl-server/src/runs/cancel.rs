@@ -18,7 +18,12 @@ pub(crate) struct Cancelled {
 
 impl Runs {
     /// Cancels an execution and, with `cascade`, those that it started. An ended one is left alone.
-    pub(crate) async fn cancel(self: &Arc<Self>, execution_id: i64, reason: &str, cascade: bool) -> Result<Cancelled, RunError> {
+    pub(crate) async fn cancel(
+        self: &Arc<Self>,
+        execution_id: i64,
+        reason: &str,
+        cascade: bool,
+    ) -> Result<Cancelled, RunError> {
         let mut executions = Vec::new();
         let mut ahead = vec![execution_id];
         while let Some(id) = ahead.pop() {
@@ -45,7 +50,10 @@ impl Runs {
     pub(crate) async fn mark_failed(&self, execution_id: i64, error: &str) -> Result<(), RunError> {
         self.forget(execution_id);
         let mut transaction = self.store.begin().await?;
-        let row = self.store.lock_execution(&mut transaction, execution_id).await?;
+        let row = self
+            .store
+            .lock_execution(&mut transaction, execution_id)
+            .await?;
         let row = row.ok_or(RunError::NoExecution(execution_id))?;
         if row.status != "RUNNING" {
             return Err(RunError::Ended(execution_id));
@@ -72,11 +80,21 @@ impl Runs {
     }
 
     /// Sets variables of an execution that goes on.
-    pub(crate) async fn set_variables(self: &Arc<Self>, execution_id: i64, variables: &Map<String, Json>) -> Result<(), RunError> {
-        self.change(execution_id, Input::Variables(variables)).await.map(drop)
+    pub(crate) async fn set_variables(
+        self: &Arc<Self>,
+        execution_id: i64,
+        variables: &Map<String, Json>,
+    ) -> Result<(), RunError> {
+        self.change(execution_id, Input::Variables(variables))
+            .await
+            .map(drop)
     }
 
-    pub(super) fn variables_event(&self, loaded: &mut super::Loaded, variables: &Map<String, Json>) -> crate::store::NewEvent {
+    pub(super) fn variables_event(
+        &self,
+        loaded: &mut super::Loaded,
+        variables: &Map<String, Json>,
+    ) -> crate::store::NewEvent {
         let event_id = self.ids.next().max(loaded.row.last_event_id + 1);
         loaded.row.last_event_id = event_id;
         let text = Json::Object(variables.clone()).to_string();
@@ -98,7 +116,13 @@ impl Runs {
     }
 
     /// The variables of an execution, and the results of its steps.
-    pub(crate) async fn variables(self: &Arc<Self>, execution_id: i64) -> Result<(Map<String, Json>, Vec<String>), RunError> {
-        self.look(execution_id, |machine| (machine.variables(), machine.completed_steps().to_vec())).await
+    pub(crate) async fn variables(
+        self: &Arc<Self>,
+        execution_id: i64,
+    ) -> Result<(Map<String, Json>, Vec<String>), RunError> {
+        self.look(execution_id, |machine| {
+            (machine.variables(), machine.completed_steps().to_vec())
+        })
+        .await
     }
 }

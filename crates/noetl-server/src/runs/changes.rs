@@ -33,7 +33,11 @@ impl Runs {
     /// Tells everybody, after the commit.
     pub(super) fn after(self: &Arc<Self>, written: Written) {
         for command_id in &written.dropped {
-            let task = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(command_id);
+            let task = self
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(command_id);
             if let Some(task) = task {
                 task.abort();
             }

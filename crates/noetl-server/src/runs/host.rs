@@ -42,23 +42,33 @@ impl ServerHost {
 }
 
 impl Host for ServerHost {
-    fn credential<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
+    fn credential<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
         Box::pin(async move {
-            self.runs
-                .credential(name)
-                .await
-                .map_err(|error| Failure::passing("auth", format!("credential `{name}` cannot be read: {error}")))
+            self.runs.credential(name).await.map_err(|error| {
+                Failure::passing(
+                    "auth",
+                    format!("credential `{name}` cannot be read: {error}"),
+                )
+            })
         })
     }
 
     fn playbook<'a>(&'a self, call: SubPlaybook) -> BoxFuture<'a, Result<Json, Failure>> {
         Box::pin(async move {
-            let started = self.runs.start_child(self.execution_id, call.clone()).await?;
+            let started = self
+                .runs
+                .start_child(self.execution_id, call.clone())
+                .await?;
             drop(self.permit.lock().await.take());
             let answer = self.runs.wait(started).await;
             let slots = Arc::clone(&self.runs.slots);
             *self.permit.lock().await = slots.acquire_owned().await.ok();
-            self.runs.child_result(started, call.return_step.as_deref(), answer).await
+            self.runs
+                .child_result(started, call.return_step.as_deref(), answer)
+                .await
         })
     }
 
@@ -68,7 +78,12 @@ impl Host for ServerHost {
     }
 
     fn line(&self, place: &Place, stream: Stream, line: &str) {
-        tracing::debug!(execution_id = self.execution_id, step = place.step, ?stream, line);
+        tracing::debug!(
+            execution_id = self.execution_id,
+            step = place.step,
+            ?stream,
+            line
+        );
     }
 
     fn machine(&self) -> &HostMachine {
@@ -78,7 +93,10 @@ impl Host for ServerHost {
 
 impl Runs {
     /// A credential with its data.
-    pub(crate) async fn credential(&self, name: &str) -> Result<Option<Credential>, CredentialError> {
+    pub(crate) async fn credential(
+        &self,
+        name: &str,
+    ) -> Result<Option<Credential>, CredentialError> {
         let Some(row) = self.store.credential(name).await? else {
             return Ok(None);
         };
@@ -93,20 +111,34 @@ impl Runs {
     }
 
     /// Starts the execution that a `playbook` task stands for, once.
-    pub(crate) async fn start_child(self: &Arc<Self>, parent: i64, call: SubPlaybook) -> Result<i64, Failure> {
+    pub(crate) async fn start_child(
+        self: &Arc<Self>,
+        parent: i64,
+        call: SubPlaybook,
+    ) -> Result<i64, Failure> {
         let failed = |error: RunError| match error {
             RunError::Store(error) => Failure::passing("store", error.to_string()),
-            RunError::Invalid(problems) => Failure::new("playbook", format!("`{}` cannot run: {problems}", call.path)),
+            RunError::Invalid(problems) => Failure::new(
+                "playbook",
+                format!("`{}` cannot run: {problems}", call.path),
+            ),
             error => Failure::new("playbook", error.to_string()),
         };
         let mut depth = 0;
         let mut above = Some(parent);
         while let Some(id) = above {
             depth += 1;
-            let row = self.store.execution(id).await.map_err(|error| failed(error.into()))?;
+            let row = self
+                .store
+                .execution(id)
+                .await
+                .map_err(|error| failed(error.into()))?;
             above = row.and_then(|row| row.parent_execution_id);
             if depth > MAX_DEPTH {
-                return Err(Failure::new("limit", format!("playbooks call each other {MAX_DEPTH} levels deep")));
+                return Err(Failure::new(
+                    "limit",
+                    format!("playbooks call each other {MAX_DEPTH} levels deep"),
+                ));
             }
         }
         let entry = self.child_entry(&call).await.map_err(failed)?;
@@ -116,17 +148,39 @@ impl Runs {
             parent_execution_id: Some(parent),
             parent_call: Some(call.key.clone()),
         };
-        Ok(self.start(&entry, start).await.map_err(failed)?.execution_id)
+        Ok(self
+            .start(&entry, start)
+            .await
+            .map_err(failed)?
+            .execution_id)
     }
 
     /// The catalog entry that a call means: its path as it is, or beside the caller's.
-    async fn child_entry(&self, call: &SubPlaybook) -> Result<crate::store::CatalogEntry, RunError> {
+    async fn child_entry(
+        &self,
+        call: &SubPlaybook,
+    ) -> Result<crate::store::CatalogEntry, RunError> {
         let path = call.path.trim_start_matches("./");
         let bare = path.trim_end_matches(".yaml").trim_end_matches(".yml");
-        let folder = call.caller.rsplit_once('@').map_or(call.caller.as_str(), |(path, _)| path);
+        let folder = call
+            .caller
+            .rsplit_once('@')
+            .map_or(call.caller.as_str(), |(path, _)| path);
         let folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let beside = |path: &str| if folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") };
-        for path in [call.path.clone(), path.to_owned(), bare.to_owned(), beside(path), beside(bare)] {
+        let beside = |path: &str| {
+            if folder.is_empty() {
+                path.to_owned()
+            } else {
+                format!("{folder}/{path}")
+            }
+        };
+        for path in [
+            call.path.clone(),
+            path.to_owned(),
+            bare.to_owned(),
+            beside(path),
+            beside(bare),
+        ] {
             if let Some(entry) = self.store.entry(&path, call.version).await? {
                 return Ok(entry);
             }
@@ -146,7 +200,12 @@ impl Runs {
             match row {
                 Some(row) if row.status == "RUNNING" => {}
                 Some(row) => return Ok(row.status),
-                None => return Err(Failure::new("playbook", format!("execution {execution_id} is gone"))),
+                None => {
+                    return Err(Failure::new(
+                        "playbook",
+                        format!("execution {execution_id} is gone"),
+                    ));
+                }
             }
             // Another server's changes are not heard: look again now and then.
             let tick = tokio::time::sleep(std::time::Duration::from_secs(1));
@@ -176,10 +235,15 @@ impl Runs {
         let row = self.store.execution(execution_id).await;
         let row = row.map_err(|error| Failure::passing("store", error.to_string()))?;
         if status != "COMPLETED" {
-            let why = row.and_then(|row| row.error).unwrap_or_else(|| status.to_lowercase());
+            let why = row
+                .and_then(|row| row.error)
+                .unwrap_or_else(|| status.to_lowercase());
             return Err(Failure {
                 code: Some(Json::from(execution_id.to_string())),
-                ..Failure::new("playbook", format!("execution {execution_id} ended as {status}: {why}"))
+                ..Failure::new(
+                    "playbook",
+                    format!("execution {execution_id} ended as {status}: {why}"),
+                )
             });
         }
         let result = self.store.final_result(execution_id, return_step).await;
@@ -195,7 +259,11 @@ impl Runs {
     }
 
     /// Runs SQL with the fields of a `postgres` or `sqlite` tool.
-    pub(crate) async fn sql(self: &Arc<Self>, postgres: bool, config: &serde_json::Map<String, Json>) -> Result<Json, Failure> {
+    pub(crate) async fn sql(
+        self: &Arc<Self>,
+        postgres: bool,
+        config: &serde_json::Map<String, Json>,
+    ) -> Result<Json, Failure> {
         let host = ServerHost {
             runs: Arc::clone(self),
             execution_id: 0,

@@ -15,9 +15,16 @@ use crate::store::{ExecutionRow, Store, StoreError};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Input<'a> {
     /// A worker wants a command.
-    Claim { command_id: &'a str, worker_id: &'a str },
+    Claim {
+        command_id: &'a str,
+        worker_id: &'a str,
+    },
     /// The worker that holds a command reports its outcome.
-    Outcome { command_id: &'a str, worker_id: &'a str, outcome: &'a Outcome },
+    Outcome {
+        command_id: &'a str,
+        worker_id: &'a str,
+        outcome: &'a Outcome,
+    },
     /// Somebody ends it.
     Cancel { reason: &'a str },
     /// Somebody sets variables.
@@ -27,11 +34,18 @@ pub(super) enum Input<'a> {
 impl Runs {
     /// Changes an execution: nobody else does so at the same time, here or on another server. Gives the
     /// command that was claimed.
-    pub(super) async fn change(self: &Arc<Self>, execution_id: i64, input: Input<'_>) -> Result<Option<Command>, RunError> {
+    pub(super) async fn change(
+        self: &Arc<Self>,
+        execution_id: i64,
+        input: Input<'_>,
+    ) -> Result<Option<Command>, RunError> {
         let slot = self.slot(execution_id);
         let mut cached = slot.lock().await;
         let mut transaction = self.store.begin().await?;
-        let row = self.store.lock_execution(&mut transaction, execution_id).await?;
+        let row = self
+            .store
+            .lock_execution(&mut transaction, execution_id)
+            .await?;
         let Some(row) = row else {
             self.forget(execution_id);
             return Err(RunError::NoExecution(execution_id));
@@ -40,7 +54,9 @@ impl Runs {
             self.forget(execution_id);
             return Err(RunError::Ended(execution_id));
         }
-        let known = cached.take().filter(|loaded| loaded.row.last_event_id == row.last_event_id);
+        let known = cached
+            .take()
+            .filter(|loaded| loaded.row.last_event_id == row.last_event_id);
         let mut loaded = match known {
             Some(loaded) => loaded,
             None => self.restore(&mut transaction, row).await?,
@@ -65,29 +81,54 @@ impl Runs {
         input: Input<'_>,
     ) -> Result<(Written, Option<Command>), RunError> {
         match input {
-            Input::Claim { command_id, worker_id } => {
+            Input::Claim {
+                command_id,
+                worker_id,
+            } => {
                 let now = clock::now_ms();
                 let missing = || RunError::NoCommand(command_id.to_owned());
                 if !Store::claim(transaction, command_id, worker_id, now, now + LEASE_MS).await? {
                     let held = Store::command_in(transaction, command_id).await?;
-                    return Err(held.map_or_else(missing, |_| RunError::Held(command_id.to_owned())));
+                    return Err(
+                        held.map_or_else(missing, |_| RunError::Held(command_id.to_owned()))
+                    );
                 }
-                let command = loaded.machine.command(command_id).cloned().ok_or_else(missing)?;
+                let command = loaded
+                    .machine
+                    .command(command_id)
+                    .cloned()
+                    .ok_or_else(missing)?;
                 let turn = Turn {
                     events: loaded.machine.claimed(command_id, worker_id),
                     ..Turn::default()
                 };
-                Ok((self.write(transaction, loaded, turn, None).await?, Some(command)))
+                Ok((
+                    self.write(transaction, loaded, turn, None).await?,
+                    Some(command),
+                ))
             }
-            Input::Outcome { command_id, worker_id, outcome } => {
+            Input::Outcome {
+                command_id,
+                worker_id,
+                outcome,
+            } => {
                 let missing = || RunError::NoCommand(command_id.to_owned());
-                let row = Store::command_in(transaction, command_id).await?.ok_or_else(missing)?;
+                let row = Store::command_in(transaction, command_id)
+                    .await?
+                    .ok_or_else(missing)?;
                 if row.worker_id.as_deref() != Some(worker_id) {
                     return Err(RunError::Held(command_id.to_owned()));
                 }
-                let turn = loaded.machine.complete(command_id, outcome.clone()).map_err(|_| missing())?;
+                let turn = loaded
+                    .machine
+                    .complete(command_id, outcome.clone())
+                    .map_err(|_| missing())?;
                 Store::delete_command(transaction, command_id).await?;
-                Ok((self.write(transaction, loaded, turn, Some((command_id, outcome))).await?, None))
+                Ok((
+                    self.write(transaction, loaded, turn, Some((command_id, outcome)))
+                        .await?,
+                    None,
+                ))
             }
             Input::Cancel { reason } => {
                 let turn = loaded.machine.cancel(reason);
@@ -97,7 +138,11 @@ impl Runs {
                 loaded.machine.set_variables(variables);
                 let event = self.variables_event(loaded, variables);
                 Store::insert_events(transaction, std::slice::from_ref(&event)).await?;
-                Ok((self.write(transaction, loaded, Turn::default(), None).await?, None))
+                Ok((
+                    self.write(transaction, loaded, Turn::default(), None)
+                        .await?,
+                    None,
+                ))
             }
         }
     }
@@ -110,8 +155,15 @@ impl Runs {
     ) -> Result<T, RunError> {
         let slot = self.slot(execution_id);
         let cached = slot.lock().await;
-        let row = self.store.execution(execution_id).await?.ok_or(RunError::NoExecution(execution_id))?;
-        if let Some(loaded) = cached.as_ref().filter(|loaded| loaded.row.last_event_id == row.last_event_id) {
+        let row = self
+            .store
+            .execution(execution_id)
+            .await?
+            .ok_or(RunError::NoExecution(execution_id))?;
+        if let Some(loaded) = cached
+            .as_ref()
+            .filter(|loaded| loaded.row.last_event_id == row.last_event_id)
+        {
             return Ok(look(&loaded.machine));
         }
         let ended = row.status != "RUNNING";
@@ -126,12 +178,23 @@ impl Runs {
     }
 
     /// A machine as the log left it.
-    async fn restore(&self, transaction: &mut Transaction<'static, Any>, row: ExecutionRow) -> Result<Loaded, RunError> {
-        let entry = self.store.entry_by_id_in(transaction, row.catalog_id).await?;
+    async fn restore(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        row: ExecutionRow,
+    ) -> Result<Loaded, RunError> {
+        let entry = self
+            .store
+            .entry_by_id_in(transaction, row.catalog_id)
+            .await?;
         let entry = entry.ok_or_else(|| RunError::NoPlaybook(row.path.clone()))?;
         let playbook = self.playbook(&entry)?;
-        let payload: Map<String, Json> = serde_json::from_str(&row.payload)
-            .map_err(|error| StoreError::Corrupt(format!("payload of execution {}: {error}", row.execution_id)))?;
+        let payload: Map<String, Json> = serde_json::from_str(&row.payload).map_err(|error| {
+            StoreError::Corrupt(format!(
+                "payload of execution {}: {error}",
+                row.execution_id
+            ))
+        })?;
         let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
         let mut turn = machine.start(row.target.as_deref());
         turn.events.clear();
@@ -151,7 +214,9 @@ impl Runs {
                     } else if let Some(result) = &event.result {
                         outcome.result = parse(result, &event.event_type)?;
                     }
-                    machine.complete(command_id, outcome).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                    machine
+                        .complete(command_id, outcome)
+                        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
                 }
                 (_, None) => {}
             }
@@ -161,5 +226,6 @@ impl Runs {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str, event: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("event {event}: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("event {event}: {error}")))
 }

@@ -105,7 +105,14 @@ struct Loaded {
 }
 
 impl Runs {
-    pub(crate) fn new(store: Store, ids: Ids, vault: Vault, worker_id: String, capacity: usize, machine: HostMachine) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        ids: Ids,
+        vault: Vault,
+        worker_id: String,
+        capacity: usize,
+        machine: HostMachine,
+    ) -> Self {
         Self {
             store,
             ids,
@@ -129,7 +136,10 @@ impl Runs {
 
     /// The model of a catalog entry, read once.
     pub(crate) fn playbook(&self, entry: &CatalogEntry) -> Result<Arc<Playbook>, RunError> {
-        let mut playbooks = self.playbooks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut playbooks = self
+            .playbooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = playbooks.get(&entry.catalog_id) {
             return Ok(Arc::clone(known));
         }
@@ -144,7 +154,11 @@ impl Runs {
     }
 
     /// Starts an execution of a catalog entry.
-    pub(crate) async fn start(self: &Arc<Self>, entry: &CatalogEntry, start: Start) -> Result<Started, RunError> {
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        entry: &CatalogEntry,
+        start: Start,
+    ) -> Result<Started, RunError> {
         let playbook = self.playbook(entry)?;
         if let Some(target) = &start.target
             && playbook.step(target).is_none()
@@ -180,8 +194,13 @@ impl Runs {
             self.forget(execution_id);
             let call = start.parent_call.unwrap_or_default();
             let known = self.store.execution_by_call(&call).await?;
-            let execution_id = known.ok_or(RunError::NoExecution(execution_id))?.execution_id;
-            return Ok(Started { execution_id, commands: 0 });
+            let execution_id = known
+                .ok_or(RunError::NoExecution(execution_id))?
+                .execution_id;
+            return Ok(Started {
+                execution_id,
+                commands: 0,
+            });
         }
         let turn = fresh.machine.start(start.target.as_deref());
         let commands = turn.commands.len();
@@ -190,12 +209,28 @@ impl Runs {
         *loaded = Some(fresh);
         drop(loaded);
         self.after(written);
-        Ok(Started { execution_id, commands })
+        Ok(Started {
+            execution_id,
+            commands,
+        })
     }
 
     /// Takes a command for a worker.
-    pub(crate) async fn claim(self: &Arc<Self>, execution_id: i64, command_id: &str, worker_id: &str) -> Result<Command, RunError> {
-        let claimed = self.change(execution_id, Input::Claim { command_id, worker_id }).await?;
+    pub(crate) async fn claim(
+        self: &Arc<Self>,
+        execution_id: i64,
+        command_id: &str,
+        worker_id: &str,
+    ) -> Result<Command, RunError> {
+        let claimed = self
+            .change(
+                execution_id,
+                Input::Claim {
+                    command_id,
+                    worker_id,
+                },
+            )
+            .await?;
         claimed.ok_or_else(|| RunError::NoCommand(command_id.to_owned()))
     }
 
@@ -208,13 +243,19 @@ impl Runs {
         worker_id: &str,
         outcome: &Outcome,
     ) -> Result<(i64, bool), RunError> {
-        let input = Input::Outcome { command_id, worker_id, outcome };
+        let input = Input::Outcome {
+            command_id,
+            worker_id,
+            outcome,
+        };
         let done = self.change(execution_id, input).await;
         let known = self.store.outcome_event(execution_id, command_id);
         match done {
             Ok(_) => Ok((known.await?.unwrap_or_default(), false)),
             // Sent twice, because the first answer was lost on the way.
-            Err(error @ (RunError::NoCommand(_) | RunError::Ended(_))) => Ok((known.await?.ok_or(error)?, true)),
+            Err(error @ (RunError::NoCommand(_) | RunError::Ended(_))) => {
+                Ok((known.await?.ok_or(error)?, true))
+            }
             Err(error) => Err(error),
         }
     }
@@ -229,6 +270,9 @@ impl Runs {
     }
 
     fn forget(&self, execution_id: i64) {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(&execution_id);
+        self.cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&execution_id);
     }
 }

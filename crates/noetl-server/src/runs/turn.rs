@@ -48,7 +48,8 @@ impl Runs {
                     step: command.step.clone(),
                     worker_id: claimed.then(|| self.worker_id.clone()),
                     lease_until: claimed.then_some(now + LEASE_MS),
-                    not_before: now.saturating_add(i64::try_from(command.delay_ms).unwrap_or(i64::MAX / 4)),
+                    not_before: now
+                        .saturating_add(i64::try_from(command.delay_ms).unwrap_or(i64::MAX / 4)),
                 })
             })
             .collect();
@@ -77,17 +78,28 @@ impl Runs {
     }
 
     /// Commands that this server's own worker can take at once, which saves a transaction for each.
-    fn take_own(&self, loaded: &mut Loaded, turn: &mut Turn) -> Vec<(Command, OwnedSemaphorePermit)> {
+    fn take_own(
+        &self,
+        loaded: &mut Loaded,
+        turn: &mut Turn,
+    ) -> Vec<(Command, OwnedSemaphorePermit)> {
         let mut own = Vec::new();
         for command in turn.commands.iter().filter(|command| command.delay_ms == 0) {
             let Some(permit) = self.permit() else { break };
-            turn.events.extend(loaded.machine.claimed(&command.id, &self.worker_id));
+            turn.events
+                .extend(loaded.machine.claimed(&command.id, &self.worker_id));
             own.push((command.clone(), permit));
         }
         own
     }
 
-    fn row(&self, loaded: &mut Loaded, event: &Event, input: Option<(&str, &Outcome)>, now: i64) -> NewEvent {
+    fn row(
+        &self,
+        loaded: &mut Loaded,
+        event: &Event,
+        input: Option<(&str, &Outcome)>,
+        now: i64,
+    ) -> NewEvent {
         let event_id = self.ids.next().max(loaded.row.last_event_id + 1);
         loaded.row.last_event_id = event_id;
         let text = |json: &Json| (!json.is_null()).then(|| json.to_string());
@@ -95,7 +107,10 @@ impl Runs {
         let meta = input
             .filter(|(command_id, _)| {
                 event.command_id.as_deref() == Some(command_id)
-                    && matches!(event.name, "call.done" | "call.error" | "sink.executed" | "sink.failed")
+                    && matches!(
+                        event.name,
+                        "call.done" | "call.error" | "sink.executed" | "sink.failed"
+                    )
             })
             .map(|(_, outcome)| {
                 let rest = Outcome {
@@ -115,7 +130,10 @@ impl Runs {
             status: event.status.to_owned(),
             context: text(&event.context),
             result: text(&event.result),
-            error: event.error.as_ref().and_then(|error| serde_json::to_string(error).ok()),
+            error: event
+                .error
+                .as_ref()
+                .and_then(|error| serde_json::to_string(error).ok()),
             meta,
             duration_ms: event.duration_ms.and_then(|ms| i64::try_from(ms).ok()),
             created_at: now,
@@ -125,8 +143,14 @@ impl Runs {
     fn progress(&self, loaded: &Loaded, turn: &Turn, now: i64) -> Progress {
         let machine = &loaded.machine;
         let ended = machine.status().is_final();
-        let entered = turn.events.iter().rev().find(|event| event.name == event_name::COMMAND_ISSUED);
-        let current = entered.and_then(|event| event.step.clone()).or_else(|| loaded.row.current_step.clone());
+        let entered = turn
+            .events
+            .iter()
+            .rev()
+            .find(|event| event.name == event_name::COMMAND_ISSUED);
+        let current = entered
+            .and_then(|event| event.step.clone())
+            .or_else(|| loaded.row.current_step.clone());
         let steps = machine.playbook().steps.len().max(1);
         let done = machine.completed_steps().len();
         let share = i64::try_from(done * 100 / steps).unwrap_or(0).min(99);
@@ -135,7 +159,11 @@ impl Runs {
             execution_id: loaded.row.execution_id,
             status: machine.status().name().to_owned(),
             current_step: current,
-            progress: if machine.status() == noetl_engine::execution::Status::Completed { 100 } else { share },
+            progress: if machine.status() == noetl_engine::execution::Status::Completed {
+                100
+            } else {
+                share
+            },
             result: result.filter(|result| result.len() <= SMALL_RESULT && result != "null"),
             error: machine.failure().map(ToString::to_string),
             end_time: ended.then_some(now),

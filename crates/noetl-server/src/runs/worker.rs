@@ -42,16 +42,29 @@ impl Runs {
         // Its place is free for what follows from it.
         drop(host);
         // Nothing that happens from here on may be cut short by a cancellation.
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&command.id);
-        let Ok(execution_id) = command.execution_id.parse() else { return };
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&command.id);
+        let Ok(execution_id) = command.execution_id.parse() else {
+            return;
+        };
         let runs = Arc::clone(self);
         let report = tokio::spawn(async move {
             let mut pause = Duration::from_millis(50);
             loop {
-                match runs.complete(execution_id, &command.id, &runs.worker_id, &outcome).await {
+                match runs
+                    .complete(execution_id, &command.id, &runs.worker_id, &outcome)
+                    .await
+                {
                     Ok(_) => return,
                     // Ended, cancelled or taken over: nobody waits for it any more.
-                    Err(RunError::Ended(_) | RunError::NoCommand(_) | RunError::Held(_) | RunError::NoExecution(_)) => {
+                    Err(
+                        RunError::Ended(_)
+                        | RunError::NoCommand(_)
+                        | RunError::Held(_)
+                        | RunError::NoExecution(_),
+                    ) => {
                         return;
                     }
                     Err(error) => {
@@ -76,7 +89,8 @@ impl Runs {
             }
             let next = self.store.next_due(now).await.ok().flatten();
             let pause = next.map_or(TICK, |next| {
-                Duration::from_millis(u64::try_from(next - now).unwrap_or(0)).clamp(Duration::from_millis(5), TICK)
+                Duration::from_millis(u64::try_from(next - now).unwrap_or(0))
+                    .clamp(Duration::from_millis(5), TICK)
             });
             // Either way it looks again.
             drop(tokio::time::timeout(pause, self.due.notified()).await);
@@ -85,7 +99,9 @@ impl Runs {
 
     /// Claims and starts what is due, as far as there is room.
     async fn claim_due(self: &Arc<Self>, now: i64) -> usize {
-        let Some(mut permit) = self.permit() else { return 0 };
+        let Some(mut permit) = self.permit() else {
+            return 0;
+        };
         let room = i64::try_from(self.slots.available_permits() + 1).unwrap_or(1);
         let due = match self.store.due(now, room).await {
             Ok(due) => due,
@@ -96,7 +112,10 @@ impl Runs {
         };
         let mut claimed = 0;
         for due in due {
-            match self.claim(due.execution_id, &due.command_id, &self.worker_id).await {
+            match self
+                .claim(due.execution_id, &due.command_id, &self.worker_id)
+                .await
+            {
                 Ok(command) => {
                     claimed += 1;
                     self.spawn(command, permit);
@@ -128,12 +147,25 @@ impl Runs {
     pub(crate) async fn renew_leases(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RENEW).await;
-            let held: Vec<String> =
-                self.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-            match self.store.renew(&self.worker_id, &held, clock::now_ms() + LEASE_MS).await {
+            let held: Vec<String> = self
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .keys()
+                .cloned()
+                .collect();
+            match self
+                .store
+                .renew(&self.worker_id, &held, clock::now_ms() + LEASE_MS)
+                .await
+            {
                 Ok(lost) => {
                     for command_id in lost {
-                        let task = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&command_id);
+                        let task = self
+                            .tasks
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .remove(&command_id);
                         if let Some(task) = task {
                             task.abort();
                         }
@@ -147,7 +179,12 @@ impl Runs {
     /// Stops taking up work and gives back what runs, so that the next server goes on at once.
     pub(crate) async fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        let tasks: Vec<_> = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        let tasks: Vec<_> = self
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .collect();
         for (_, task) in tasks {
             task.abort();
         }
@@ -157,13 +194,24 @@ impl Runs {
     }
 
     /// Claims up to `limit` commands for a worker elsewhere, and waits a while for the first.
-    pub(crate) async fn claim_some(self: &Arc<Self>, worker_id: &str, limit: usize, wait: Duration) -> Result<Vec<Command>, RunError> {
+    pub(crate) async fn claim_some(
+        self: &Arc<Self>,
+        worker_id: &str,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<Vec<Command>, RunError> {
         let deadline = tokio::time::Instant::now() + wait;
         let mut commands = Vec::new();
         loop {
-            let due = self.store.due(clock::now_ms(), i64::try_from(limit).unwrap_or(1)).await?;
+            let due = self
+                .store
+                .due(clock::now_ms(), i64::try_from(limit).unwrap_or(1))
+                .await?;
             for due in due {
-                match self.claim(due.execution_id, &due.command_id, worker_id).await {
+                match self
+                    .claim(due.execution_id, &due.command_id, worker_id)
+                    .await
+                {
                     Ok(command) => commands.push(command),
                     Err(RunError::Held(_) | RunError::NoCommand(_) | RunError::Ended(_)) => {}
                     Err(error) => {

@@ -29,11 +29,15 @@ pub(crate) struct CatalogFilter {
     pub(crate) latest: bool,
 }
 
-const COLUMNS: &str = "c.catalog_id, c.path, c.version, c.kind, c.name, c.description, c.content, c.created_at";
+const COLUMNS: &str =
+    "c.catalog_id, c.path, c.version, c.kind, c.name, c.description, c.content, c.created_at";
 
 impl Store {
     /// Adds the next version of a path. `entry.version` and `created_at` are filled in.
-    pub(crate) async fn register(&self, mut entry: CatalogEntry) -> Result<CatalogEntry, StoreError> {
+    pub(crate) async fn register(
+        &self,
+        mut entry: CatalogEntry,
+    ) -> Result<CatalogEntry, StoreError> {
         let mut transaction = self.begin().await?;
         if self.is_postgres() {
             // Two registrations of one path take turns.
@@ -42,10 +46,11 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
         }
-        let (latest,): (Option<i64>,) = sqlx::query_as("SELECT MAX(version) FROM catalog WHERE path = $1")
-            .bind(&entry.path)
-            .fetch_one(&mut *transaction)
-            .await?;
+        let (latest,): (Option<i64>,) =
+            sqlx::query_as("SELECT MAX(version) FROM catalog WHERE path = $1")
+                .bind(&entry.path)
+                .fetch_one(&mut *transaction)
+                .await?;
         entry.version = latest.unwrap_or(0) + 1;
         entry.created_at = clock::now_ms();
         sqlx::query(
@@ -67,7 +72,10 @@ impl Store {
     }
 
     /// Entries, newest first.
-    pub(crate) async fn catalog(&self, filter: &CatalogFilter) -> Result<Vec<CatalogEntry>, StoreError> {
+    pub(crate) async fn catalog(
+        &self,
+        filter: &CatalogFilter,
+    ) -> Result<Vec<CatalogEntry>, StoreError> {
         let latest = if filter.latest {
             "AND c.version = (SELECT MAX(l.version) FROM catalog l WHERE l.path = c.path)"
         } else {
@@ -89,7 +97,11 @@ impl Store {
     }
 
     /// A version of a path, or its latest.
-    pub(crate) async fn entry(&self, path: &str, version: Option<i64>) -> Result<Option<CatalogEntry>, StoreError> {
+    pub(crate) async fn entry(
+        &self,
+        path: &str,
+        version: Option<i64>,
+    ) -> Result<Option<CatalogEntry>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM catalog c WHERE c.path = $1 AND (CAST($2 AS BIGINT) IS NULL OR c.version = $2) \
              ORDER BY c.version DESC LIMIT 1"
@@ -102,7 +114,10 @@ impl Store {
         Ok(row)
     }
 
-    pub(crate) async fn entry_by_id(&self, catalog_id: i64) -> Result<Option<CatalogEntry>, StoreError> {
+    pub(crate) async fn entry_by_id(
+        &self,
+        catalog_id: i64,
+    ) -> Result<Option<CatalogEntry>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM catalog c WHERE c.catalog_id = $1");
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(catalog_id)
@@ -126,7 +141,11 @@ impl Store {
     }
 
     /// Deletes a version, or all of them. Refused (as `None`) while an execution of it is under way.
-    pub(crate) async fn delete_entry(&self, path: &str, version: Option<i64>) -> Result<Option<u64>, StoreError> {
+    pub(crate) async fn delete_entry(
+        &self,
+        path: &str,
+        version: Option<i64>,
+    ) -> Result<Option<u64>, StoreError> {
         let mut transaction = self.begin().await?;
         let (running,): (i64,) = sqlx::query_as(
             "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = 'RUNNING' \
@@ -154,6 +173,9 @@ impl Store {
 /// A LIKE pattern for text that contains `text`, its own wildcards escaped by `!`.
 pub(super) fn like(text: &str) -> String {
     let text = text.to_lowercase();
-    let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let text = text
+        .replace('!', "!!")
+        .replace('%', "!%")
+        .replace('_', "!_");
     format!("%{text}%")
 }

@@ -23,7 +23,8 @@ pub(crate) struct Due {
     pub(crate) execution_id: i64,
 }
 
-const COLUMNS: &str = "command_id, execution_id, event_id, step, worker_id, lease_until, not_before";
+const COLUMNS: &str =
+    "command_id, execution_id, event_id, step, worker_id, lease_until, not_before";
 /// Commands in one statement: SQLite bounds the number of parameters.
 const BATCH: usize = 64;
 
@@ -35,7 +36,9 @@ impl Store {
         for batch in commands.chunks(BATCH) {
             let rows: Vec<String> = (0..batch.len())
                 .map(|row| {
-                    let places: Vec<_> = (1..=7).map(|column| format!("${}", row * 7 + column)).collect();
+                    let places: Vec<_> = (1..=7)
+                        .map(|column| format!("${}", row * 7 + column))
+                        .collect();
                     format!("({})", places.join(", "))
                 })
                 .collect();
@@ -112,7 +115,10 @@ impl Store {
         Ok(row)
     }
 
-    pub(crate) async fn command_by_event(&self, event_id: i64) -> Result<Option<CommandRow>, StoreError> {
+    pub(crate) async fn command_by_event(
+        &self,
+        event_id: i64,
+    ) -> Result<Option<CommandRow>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM command WHERE event_id = $1");
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(event_id)
@@ -159,13 +165,14 @@ impl Store {
         }
         let mut transaction = self.begin().await?;
         for command_id in command_ids {
-            let renewed =
-                sqlx::query("UPDATE command SET lease_until = $3 WHERE command_id = $1 AND worker_id = $2")
-                    .bind(command_id)
-                    .bind(worker_id)
-                    .bind(lease_until)
-                    .execute(&mut *transaction)
-                    .await?;
+            let renewed = sqlx::query(
+                "UPDATE command SET lease_until = $3 WHERE command_id = $1 AND worker_id = $2",
+            )
+            .bind(command_id)
+            .bind(worker_id)
+            .bind(lease_until)
+            .execute(&mut *transaction)
+            .await?;
             if renewed.rows_affected() == 0 {
                 lost.push(command_id.clone());
             }

@@ -20,11 +20,15 @@ pub(crate) struct CredentialRow {
     pub(crate) updated_at: i64,
 }
 
-const COLUMNS: &str = "id, name, type, data_encrypted, meta, tags, description, created_at, updated_at";
+const COLUMNS: &str =
+    "id, name, type, data_encrypted, meta, tags, description, created_at, updated_at";
 
 impl Store {
     /// Adds a credential, or replaces the one of its name.
-    pub(crate) async fn put_credential(&self, row: &CredentialRow) -> Result<CredentialRow, StoreError> {
+    pub(crate) async fn put_credential(
+        &self,
+        row: &CredentialRow,
+    ) -> Result<CredentialRow, StoreError> {
         let now = clock::now_ms();
         let statement = format!(
             "INSERT INTO credential ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
@@ -50,7 +54,9 @@ impl Store {
 
     /// The credential of that name, or of that id.
     pub(crate) async fn credential(&self, name: &str) -> Result<Option<CredentialRow>, StoreError> {
-        let statement = format!("SELECT {COLUMNS} FROM credential WHERE name = $1 OR id = $2 ORDER BY name = $1 DESC LIMIT 1");
+        let statement = format!(
+            "SELECT {COLUMNS} FROM credential WHERE name = $1 OR id = $2 ORDER BY name = $1 DESC LIMIT 1"
+        );
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(name)
             .bind(name.parse::<i64>().unwrap_or(-1))
@@ -60,7 +66,11 @@ impl Store {
     }
 
     /// Credentials by name; `kind` and `text` narrow the list.
-    pub(crate) async fn credentials(&self, kind: Option<&str>, text: Option<&str>) -> Result<Vec<CredentialRow>, StoreError> {
+    pub(crate) async fn credentials(
+        &self,
+        kind: Option<&str>,
+        text: Option<&str>,
+    ) -> Result<Vec<CredentialRow>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM credential WHERE (CAST($1 AS TEXT) IS NULL OR type = $1) \
              AND (CAST($2 AS TEXT) IS NULL OR lower(name || ' ' || COALESCE(description, '')) LIKE $2 ESCAPE '!') ORDER BY name"
@@ -75,7 +85,10 @@ impl Store {
 
     pub(crate) async fn delete_credential(&self, id: i64) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let deleted = sqlx::query("DELETE FROM credential WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+        let deleted = sqlx::query("DELETE FROM credential WHERE id = $1")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(deleted.rows_affected() == 1)
     }

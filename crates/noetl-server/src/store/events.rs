@@ -38,7 +38,9 @@ impl Store {
         for batch in events.chunks(BATCH) {
             let rows: Vec<String> = (0..batch.len())
                 .map(|row| {
-                    let places: Vec<_> = (1..=13).map(|column| format!("${}", row * 13 + column)).collect();
+                    let places: Vec<_> = (1..=13)
+                        .map(|column| format!("${}", row * 13 + column))
+                        .collect();
                     format!("({})", places.join(", "))
                 })
                 .collect();
@@ -76,7 +78,9 @@ impl Store {
     ) -> Result<(Vec<EventRow>, i64), StoreError> {
         let filter = "execution_id = $1 AND (CAST($2 AS TEXT) IS NULL OR event_type = $2) \
                       AND (CAST($3 AS BIGINT) IS NULL OR event_id > $3)";
-        let statement = format!("SELECT {COLUMNS} FROM event WHERE {filter} ORDER BY event_id DESC LIMIT $4 OFFSET $5");
+        let statement = format!(
+            "SELECT {COLUMNS} FROM event WHERE {filter} ORDER BY event_id DESC LIMIT $4 OFFSET $5"
+        );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
             .bind(event_type)
@@ -96,7 +100,12 @@ impl Store {
     }
 
     /// Events after one, oldest first.
-    pub(crate) async fn events_after(&self, execution_id: i64, after: i64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
+    pub(crate) async fn events_after(
+        &self,
+        execution_id: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3"
         );
@@ -126,7 +135,11 @@ impl Store {
     }
 
     /// Whether a command's outcome is in the log.
-    pub(crate) async fn outcome_event(&self, execution_id: i64, command_id: &str) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn outcome_event(
+        &self,
+        execution_id: i64,
+        command_id: &str,
+    ) -> Result<Option<i64>, StoreError> {
         let found: Option<(i64,)> = sqlx::query_as(
             "SELECT event_id FROM event WHERE execution_id = $1 AND node_id = $2 \
              AND event_type IN ('call.done', 'call.error', 'sink.executed', 'sink.failed') LIMIT 1",
@@ -139,7 +152,11 @@ impl Store {
     }
 
     /// What an execution gave: the result of a step, or of the whole.
-    pub(crate) async fn final_result(&self, execution_id: i64, step: Option<&str>) -> Result<serde_json::Value, StoreError> {
+    pub(crate) async fn final_result(
+        &self,
+        execution_id: i64,
+        step: Option<&str>,
+    ) -> Result<serde_json::Value, StoreError> {
         let found: Option<(Option<String>,)> = match step {
             Some(step) => {
                 sqlx::query_as(
@@ -163,8 +180,9 @@ impl Store {
         let text = found.and_then(|(result,)| result);
         match text {
             None => Ok(serde_json::Value::Null),
-            Some(text) => serde_json::from_str(&text)
-                .map_err(|error| StoreError::Corrupt(format!("result of execution {execution_id}: {error}"))),
+            Some(text) => serde_json::from_str(&text).map_err(|error| {
+                StoreError::Corrupt(format!("result of execution {execution_id}: {error}"))
+            }),
         }
     }
 }

@@ -123,7 +123,10 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) async fn execution(&self, execution_id: i64) -> Result<Option<ExecutionRow>, StoreError> {
+    pub(crate) async fn execution(
+        &self,
+        execution_id: i64,
+    ) -> Result<Option<ExecutionRow>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM execution WHERE execution_id = $1");
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
@@ -132,7 +135,10 @@ impl Store {
         Ok(row)
     }
 
-    pub(crate) async fn execution_by_call(&self, parent_call: &str) -> Result<Option<ExecutionRow>, StoreError> {
+    pub(crate) async fn execution_by_call(
+        &self,
+        parent_call: &str,
+    ) -> Result<Option<ExecutionRow>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM execution WHERE parent_call = $1");
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(parent_call)

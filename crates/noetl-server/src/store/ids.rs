@@ -29,11 +29,18 @@ impl Ids {
 
     /// The next id, greater than every one before, whatever the clock does.
     pub(crate) fn next(&self) -> i64 {
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = (clock::now_ms() - EPOCH_MS).max(last.0);
         let counter = if now == last.0 { last.1 + 1 } else { 0 };
         // A full counter borrows from the next millisecond.
-        *last = if counter >> COUNTER_BITS == 0 { (now, counter) } else { (now + 1, 0) };
+        *last = if counter >> COUNTER_BITS == 0 {
+            (now, counter)
+        } else {
+            (now + 1, 0)
+        };
         (last.0 << (SHARD_BITS + COUNTER_BITS)) | (self.shard << COUNTER_BITS) | last.1
     }
 }
@@ -51,6 +58,9 @@ mod tests {
             assert!(id > previous, "{id} after {previous}");
             previous = id;
         }
-        assert_ne!(one.next() >> COUNTER_BITS & (SHARDS - 1), two.next() >> COUNTER_BITS & (SHARDS - 1));
+        assert_ne!(
+            one.next() >> COUNTER_BITS & (SHARDS - 1),
+            two.next() >> COUNTER_BITS & (SHARDS - 1)
+        );
     }
 }

@@ -29,7 +29,14 @@ pub(crate) use runtimes::RuntimeRow;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Tables that `db validate` looks for.
 pub(crate) const TABLES: [&str; 8] = [
-    "catalog", "command", "credential", "event", "execution", "runtime", "setting", "shard",
+    "catalog",
+    "command",
+    "credential",
+    "event",
+    "execution",
+    "runtime",
+    "setting",
+    "shard",
 ];
 /// The version of [`SCHEMA`], kept in the table `setting`.
 const SCHEMA_VERSION: &str = "1";
@@ -96,7 +103,10 @@ impl Store {
         let options = |mode: &str| -> Result<AnyConnectOptions, sqlx::Error> {
             // `?`, `#` and `%` of a path would be read as parts of the URL.
             let text = path.to_string_lossy();
-            let text = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+            let text = text
+                .replace('%', "%25")
+                .replace('?', "%3F")
+                .replace('#', "%23");
             format!("sqlite://{text}?mode={mode}").parse()
         };
         let pool = |size: u32, pragmas: &'static str| {
@@ -113,9 +123,12 @@ impl Store {
                 })
         };
         // NORMAL survives a killed process, and in WAL mode no crash can corrupt the file.
-        let writer = pool(1, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;")
-            .connect_with(options("rwc")?)
-            .await?;
+        let writer = pool(
+            1,
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;",
+        )
+        .connect_with(options("rwc")?)
+        .await?;
         let reader = pool(4, "PRAGMA busy_timeout=10000; PRAGMA query_only=ON;")
             .connect_with(options("rw")?)
             .await?;
@@ -129,7 +142,9 @@ impl Store {
     async fn postgres(url: &str, schema: &str) -> Result<Self, StoreError> {
         let valid = |character: char| character == '_' || character.is_ascii_alphanumeric();
         if schema.is_empty() || !schema.chars().all(valid) {
-            return Err(StoreError::Unusable(format!("`{schema}` is not a schema's name")));
+            return Err(StoreError::Unusable(format!(
+                "`{schema}` is not a schema's name"
+            )));
         }
         let options: AnyConnectOptions = url.parse()?;
         let search_path = format!("SET search_path TO \"{schema}\", public");
@@ -145,7 +160,10 @@ impl Store {
             })
             .connect_with(options)
             .await?;
-        pool.execute(sqlx::AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""))).await?;
+        pool.execute(sqlx::AssertSqlSafe(format!(
+            "CREATE SCHEMA IF NOT EXISTS \"{schema}\""
+        )))
+        .await?;
         Ok(Self {
             writer: pool.clone(),
             reader: pool,
@@ -160,14 +178,21 @@ impl Store {
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         if self.is_postgres() {
-            sqlx::query("SELECT pg_advisory_xact_lock(8082)::text").fetch_one(&mut *transaction).await?;
+            sqlx::query("SELECT pg_advisory_xact_lock(8082)::text")
+                .fetch_one(&mut *transaction)
+                .await?;
         }
-        for statement in SCHEMA.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+        for statement in SCHEMA
+            .split(";\n")
+            .map(str::trim)
+            .filter(|statement| !statement.is_empty())
+        {
             sqlx::query(statement).execute(&mut *transaction).await?;
         }
-        let found: Option<(String,)> = sqlx::query_as("SELECT value FROM setting WHERE name = 'schema_version'")
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let found: Option<(String,)> =
+            sqlx::query_as("SELECT value FROM setting WHERE name = 'schema_version'")
+                .fetch_optional(&mut *transaction)
+                .await?;
         match found.as_ref().map(|(version,)| version.as_str()) {
             Some(SCHEMA_VERSION) => {}
             Some(other) => {
@@ -209,7 +234,11 @@ impl Store {
         let mut missing = Vec::new();
         for table in TABLES {
             let probe = sqlx::AssertSqlSafe(format!("SELECT 1 FROM {table} LIMIT 1"));
-            if sqlx::query(probe).fetch_optional(self.reader()).await.is_err() {
+            if sqlx::query(probe)
+                .fetch_optional(self.reader())
+                .await
+                .is_err()
+            {
                 missing.push(table);
             }
         }
@@ -226,11 +255,13 @@ impl Store {
 
     /// Sets a value that has none yet.
     pub(crate) async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-            .bind(name)
-            .bind(value)
-            .execute(&self.writer)
-            .await?;
+        sqlx::query(
+            "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name)
+        .bind(value)
+        .execute(&self.writer)
+        .await?;
         Ok(())
     }
 

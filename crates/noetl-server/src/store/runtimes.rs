@@ -51,7 +51,12 @@ impl Store {
     }
 
     /// Notes that a worker lives; false when nobody knows it.
-    pub(crate) async fn heartbeat(&self, kind: &str, name: &str, now: i64) -> Result<bool, StoreError> {
+    pub(crate) async fn heartbeat(
+        &self,
+        kind: &str,
+        name: &str,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let known = sqlx::query("UPDATE runtime SET heartbeat = $3 WHERE kind = $1 AND name = $2")
             .bind(kind)
@@ -75,10 +80,16 @@ impl Store {
     }
 
     /// Workers by name, with the number of commands that each holds.
-    pub(crate) async fn runtimes(&self, kind: &str, now: i64) -> Result<Vec<(RuntimeRow, i64)>, StoreError> {
+    pub(crate) async fn runtimes(
+        &self,
+        kind: &str,
+        now: i64,
+    ) -> Result<Vec<(RuntimeRow, i64)>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM runtime WHERE kind = $1 ORDER BY name");
-        let rows: Vec<RuntimeRow> =
-            sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(kind).fetch_all(self.reader()).await?;
+        let rows: Vec<RuntimeRow> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(kind)
+            .fetch_all(self.reader())
+            .await?;
         let held: Vec<(String, i64)> = sqlx::query_as(
             "SELECT worker_id, COUNT(*) FROM command WHERE worker_id IS NOT NULL AND lease_until >= $1 GROUP BY worker_id",
         )
@@ -88,37 +99,58 @@ impl Store {
         Ok(rows
             .into_iter()
             .map(|row| {
-                let held = held.iter().find(|(worker, _)| *worker == row.name).map_or(0, |(_, count)| *count);
+                let held = held
+                    .iter()
+                    .find(|(worker, _)| *worker == row.name)
+                    .map_or(0, |(_, count)| *count);
                 (row, held)
             })
             .collect())
     }
 
     /// Takes a free shard for a server, or one whose server has been silent since `stale`.
-    pub(crate) async fn take_shard(&self, server: &str, own_key: bool, now: i64, stale: i64) -> Result<i64, StoreError> {
+    pub(crate) async fn take_shard(
+        &self,
+        server: &str,
+        own_key: bool,
+        now: i64,
+        stale: i64,
+    ) -> Result<i64, StoreError> {
         let mut transaction = self.begin().await?;
         if self.is_postgres() {
-            sqlx::query("SELECT pg_advisory_xact_lock(8083)::text").fetch_one(&mut *transaction).await?;
+            sqlx::query("SELECT pg_advisory_xact_lock(8083)::text")
+                .fetch_one(&mut *transaction)
+                .await?;
         }
-        sqlx::query("DELETE FROM shard WHERE heartbeat < $1").bind(stale).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM shard WHERE heartbeat < $1")
+            .bind(stale)
+            .execute(&mut *transaction)
+            .await?;
         let taken: Vec<(i64, i64)> =
-            sqlx::query_as("SELECT shard, own_key FROM shard ORDER BY shard").fetch_all(&mut *transaction).await?;
+            sqlx::query_as("SELECT shard, own_key FROM shard ORDER BY shard")
+                .fetch_all(&mut *transaction)
+                .await?;
         if !taken.is_empty() && (own_key || taken.iter().any(|(_, own)| *own != 0)) {
             return Err(StoreError::Unusable(
-                "another server uses this database, and one of the two made its own encryption key".to_owned(),
+                "another server uses this database, and one of the two made its own encryption key"
+                    .to_owned(),
             ));
         }
         let free = (0..SHARDS).find(|shard| taken.iter().all(|(used, _)| used != shard));
         let Some(shard) = free else {
-            return Err(StoreError::Unusable(format!("{SHARDS} servers use this database already")));
+            return Err(StoreError::Unusable(format!(
+                "{SHARDS} servers use this database already"
+            )));
         };
-        sqlx::query("INSERT INTO shard (shard, server, own_key, heartbeat) VALUES ($1, $2, $3, $4)")
-            .bind(shard)
-            .bind(server)
-            .bind(i64::from(own_key))
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO shard (shard, server, own_key, heartbeat) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(shard)
+        .bind(server)
+        .bind(i64::from(own_key))
+        .bind(now)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(shard)
     }
@@ -136,7 +168,10 @@ impl Store {
 
     pub(crate) async fn free_shard(&self, shard: i64) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM shard WHERE shard = $1").bind(shard).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM shard WHERE shard = $1")
+            .bind(shard)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS event (
 );
 CREATE INDEX IF NOT EXISTS event_step ON event (event_type, created_at);
 
--- Commands without an outcome; one that has it is only in the event log.
+-- Commands without an outcome. One that has it is only in the event log.
 CREATE TABLE IF NOT EXISTS command (
   command_id TEXT PRIMARY KEY,
   execution_id BIGINT NOT NULL,

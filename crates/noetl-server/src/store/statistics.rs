@@ -43,8 +43,12 @@ const SUMS: &str = "CAST(COALESCE(SUM(CASE WHEN status = 'COMPLETED' THEN 1 ELSE
 impl Store {
     /// Executions that began since a time.
     pub(crate) async fn totals(&self, since: i64) -> Result<Totals, StoreError> {
-        let statement = format!("SELECT COUNT(*) AS total, {SUMS} FROM execution WHERE start_time >= $1");
-        let totals = sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(since).fetch_one(self.reader()).await?;
+        let statement =
+            format!("SELECT COUNT(*) AS total, {SUMS} FROM execution WHERE start_time >= $1");
+        let totals = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(since)
+            .fetch_one(self.reader())
+            .await?;
         Ok(totals)
     }
 
@@ -53,12 +57,20 @@ impl Store {
         let statement = format!(
             "SELECT start_time / $2 AS slot, {SUMS} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1"
         );
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(since).bind(width).fetch_all(self.reader()).await?;
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(since)
+            .bind(width)
+            .fetch_all(self.reader())
+            .await?;
         Ok(rows)
     }
 
     /// The steps whose calls took longest on average since a time.
-    pub(crate) async fn slowest_steps(&self, since: i64, limit: i64) -> Result<Vec<SlowStep>, StoreError> {
+    pub(crate) async fn slowest_steps(
+        &self,
+        since: i64,
+        limit: i64,
+    ) -> Result<Vec<SlowStep>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT x.path AS path, e.node_name AS step, COUNT(*) AS count, \
              CAST(AVG(e.duration_ms) AS DOUBLE PRECISION) AS avg_ms, MAX(e.duration_ms) AS max_ms \
@@ -75,8 +87,12 @@ impl Store {
 
     /// How many paths and credentials there are.
     pub(crate) async fn inventory(&self) -> Result<(i64, i64), StoreError> {
-        let (playbooks,): (i64,) = sqlx::query_as("SELECT COUNT(DISTINCT path) FROM catalog").fetch_one(self.reader()).await?;
-        let (credentials,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM credential").fetch_one(self.reader()).await?;
+        let (playbooks,): (i64,) = sqlx::query_as("SELECT COUNT(DISTINCT path) FROM catalog")
+            .fetch_one(self.reader())
+            .await?;
+        let (credentials,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM credential")
+            .fetch_one(self.reader())
+            .await?;
         Ok((playbooks, credentials))
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct RemoteArgs {
     /// Port of the server, when there is no --server-url [default: 8082]
     #[arg(long, short, help_heading = "Server")]
     pub(crate) port: Option<u16>,
-    /// File with the server's token; NOETL_API_TOKEN, the token itself, comes first
+    /// File with the server's token [env: NOETL_API_TOKEN, the token itself]
     #[arg(long, value_name = "PATH", help_heading = "Server")]
     pub(crate) token_file: Option<PathBuf>,
 }

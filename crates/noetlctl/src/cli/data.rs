@@ -47,7 +47,7 @@ pub(crate) struct GetCredentialArgs {
     /// Name of the credential
     pub(crate) name: String,
     /// Show the secret data as well
-    #[arg(long, alias = "include_data", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+    #[arg(long, alias = "include_data", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
         default_value_t = false, default_missing_value = "true", hide_default_value = true)]
     pub(crate) include_data: bool,
     #[command(flatten)]

@@ -19,12 +19,14 @@ pub(crate) enum Runtime {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "REF is a file, a file without its ending, a path in the server's catalog, \
+#[command(
+    after_help = "REF is a file, a file without its ending, a path in the server's catalog, \
     catalog://PATH[@VERSION], or a target of ./noetl.yaml.\n\nExamples:\n  \
     noetl run hello.yaml --set name=World -v\n  \
     noetl run hello.yaml --dry-run\n  \
     noetl run boot                       # ./noetl.yaml with target=boot\n  \
-    noetl exec examples/weather --input input.json --json")]
+    noetl exec examples/weather --input input.json --json"
+)]
 pub(crate) struct RunArgs {
     /// Playbook: a file or a catalog path [default: ./noetl.yaml, then ./main.yaml]
     #[arg(value_name = "REF")]
@@ -65,9 +67,11 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkerCommand {
     /// Take up work from a server until stopped
-    #[command(after_help = "Several workers share the work of one server. Stop it with Ctrl-C or SIGTERM, or with\n\
+    #[command(
+        after_help = "Several workers share the work of one server. Stop it with Ctrl-C or SIGTERM, or with\n\
         `noetl worker stop`; what it was doing goes to the others.\n\n\
-        Example:\n  NOETL_API_TOKEN=… noetl worker start --server-url https://noetl.example.com -m 8")]
+        Example:\n  NOETL_API_TOKEN=… noetl worker start --server-url https://noetl.example.com -m 8"
+    )]
     Start(WorkerStartArgs),
     /// Stop a worker of this machine
     Stop(WorkerStopArgs),

@@ -73,6 +73,11 @@ impl Error {
                 format!("the server at {url} did not answer in time"),
                 "`noetl server status` shows whether one answers at all",
             ),
+            // A handshake fails with an I/O error; only its text tells what is inside.
+            other if other.to_string().contains("certificate") => (
+                format!("cannot trust the server at {url}"),
+                "SSL_CERT_FILE=FILE adds the certificates of your own authority",
+            ),
             _ => (
                 format!("cannot reach a server at {url}"),
                 "start one with `noetl server start`, or name another with --server-url",

@@ -114,7 +114,7 @@ fn current(file: &ContextFile) -> anyhow::Result<Context> {
 }
 
 fn list(file: &ContextFile) -> anyhow::Result<()> {
-    let mut table = Table::new(["", "NAME", "SERVER", "RUNTIME"]);
+    let mut table = Table::new(["", "NAME", "SERVER", "RUNTIME"]).whole(&[0, 1]);
     let contexts = file.contexts();
     for context in &contexts {
         let mark = if file.current_name() == Some(&context.name) {

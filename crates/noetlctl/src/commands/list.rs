@@ -30,7 +30,7 @@ pub(super) fn playbooks(client: &Client, latest: bool, json: bool) -> anyhow::Re
     if json {
         return print(&answer);
     }
-    let mut table = Table::new(["PATH", "VERSION", "REGISTERED", "DESCRIPTION"]);
+    let mut table = Table::new(["PATH", "VERSION", "REGISTERED", "DESCRIPTION"]).whole(&[0]);
     for entry in items(&answer["entries"]) {
         table.row([
             output::word(&entry["path"]),
@@ -52,7 +52,7 @@ pub(super) fn credentials(client: &Client, json: bool) -> anyhow::Result<ExitCod
     if json {
         return print(&answer);
     }
-    let mut table = Table::new(["NAME", "TYPE", "UPDATED", "DESCRIPTION"]);
+    let mut table = Table::new(["NAME", "TYPE", "UPDATED", "DESCRIPTION"]).whole(&[0]);
     for credential in items(&answer["items"]) {
         table.row([
             output::word(&credential["name"]),
@@ -73,7 +73,8 @@ fn executions(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         return print(&answer);
     }
-    let mut table = Table::new(["ID", "PLAYBOOK", "VERSION", "STATUS", "STARTED", "DURATION"]);
+    let mut table =
+        Table::new(["ID", "PLAYBOOK", "VERSION", "STATUS", "STARTED", "DURATION"]).whole(&[0, 3]);
     for execution in items(&answer) {
         table.row([
             output::word(&execution["execution_id"]),
@@ -108,7 +109,8 @@ fn workers(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         "HOST",
         "PID",
         "HEARTBEAT",
-    ]);
+    ])
+    .whole(&[0]);
     for worker in items(&answer["items"]) {
         table.row([
             output::word(&worker["name"]),

@@ -23,6 +23,7 @@ pub(crate) fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
+        .source(concat!("noetl ", env!("CARGO_PKG_VERSION")))
         .render(&mut page)
         .context("cannot write the page")?;
     output::bytes(&page)?;

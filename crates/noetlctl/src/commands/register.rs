@@ -58,7 +58,8 @@ impl Kind {
 
 /// Registers a playbook's file; the answer has its path and version.
 pub(super) fn playbook(client: &Client, file: &Path) -> anyhow::Result<Value> {
-    let answer = register(client, &source_file::read_playbook(file)?).map_err(|error| refusal(error, file))?;
+    let answer = register(client, &source_file::read_playbook(file)?)
+        .map_err(|error| refusal(error, file))?;
     show_warnings(&answer, file);
     Ok(answer)
 }

@@ -1,7 +1,7 @@
 //! Tables: bordered and fitted on a terminal, plain columns elsewhere.
 
-use comfy_table::ContentArrangement;
 use comfy_table::presets;
+use comfy_table::{ColumnConstraint, ContentArrangement};
 
 use super::{Colour, Screen, Width};
 
@@ -9,6 +9,7 @@ use super::{Colour, Screen, Width};
 #[derive(Debug)]
 pub(crate) struct Table {
     headers: Vec<String>,
+    whole: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
@@ -16,8 +17,15 @@ impl Table {
     pub(crate) fn new<H: Into<String>>(headers: impl IntoIterator<Item = H>) -> Self {
         Self {
             headers: headers.into_iter().map(Into::into).collect(),
+            whole: Vec::new(),
             rows: Vec::new(),
         }
+    }
+
+    /// Keeps these columns on one line however narrow the terminal is: people copy names and ids.
+    pub(crate) fn whole(mut self, columns: &[usize]) -> Self {
+        self.whole = columns.to_vec();
+        self
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -35,6 +43,11 @@ impl Table {
                     .set_content_arrangement(ContentArrangement::Dynamic);
                 if let Width::Columns(columns) = width {
                     table.set_width(columns);
+                }
+                for index in &self.whole {
+                    if let Some(column) = table.column_mut(*index) {
+                        column.set_constraint(ColumnConstraint::ContentWidth);
+                    }
                 }
             }
             None => {
@@ -101,6 +114,9 @@ mod tests {
             text.lines().all(|line| line.chars().count() <= 24),
             "{text}"
         );
+        assert!(!text.contains("examples/weather"), "{text}");
+        let text = table().whole(&[0]).text(screen);
+        assert!(text.contains("│ examples/weather ┆"), "{text}");
         screen.terminal = Some(Width::Unknown);
         screen.colour = Colour::On;
         let text = table().text(screen);

@@ -23,6 +23,8 @@ impl Home {
         let mut command = Command::new(env!("CARGO_BIN_EXE_noetl"));
         command
             .args(args)
+            // So that no `.env` of the checkout is read.
+            .current_dir(self.path())
             .env("HOME", self.path())
             .env("USERPROFILE", self.path());
         for name in [
@@ -31,6 +33,17 @@ impl Home {
             "NOETL_ENABLE_UI",
             "NOETL_UI_DIR",
             "NOETL_DEBUG",
+            "NOETL_SERVER_URL",
+            "NOETL_API_TOKEN",
+            "NOETL_ENV_FILE",
+            "ENVIRONMENT",
+            "NO_COLOR",
+            "SSL_CERT_FILE",
+            "ALL_PROXY",
+            "HTTPS_PROXY",
+            "HTTP_PROXY",
+            "https_proxy",
+            "http_proxy",
         ] {
             command.env_remove(name);
         }
@@ -40,6 +53,16 @@ impl Home {
     /// Runs it to the end: exit code, standard output and standard error in one text.
     pub(crate) fn run(&self, args: &[&str]) -> String {
         show(&self.noetl(args).output().unwrap())
+    }
+}
+
+impl Home {
+    /// Writes a file of this home, with the folders above it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
     }
 }
 

@@ -35,14 +35,20 @@ impl Reader<'_> {
                 (None, Some(then)) => ("else", then),
                 (None, None) => {
                     let place = self.place(node, &path);
-                    self.fail(place, "the rule has no `then`", Some("add `then: {next: [{step: NAME}]}`"));
+                    self.fail(
+                        place,
+                        "the rule has no `then`",
+                        Some("add `then: {next: [{step: NAME}]}`"),
+                    );
                     continue;
                 }
             };
             let mut actions = Vec::new();
             self.actions(then, &join(&path, key), &mut actions);
             // Whatever the order in the file, a way out comes last: a sink before it must not be lost.
-            actions.sort_by_key(|action| matches!(action, Action::Next(_) | Action::Retry(_) | Action::Fail(_)));
+            actions.sort_by_key(|action| {
+                matches!(action, Action::Next(_) | Action::Retry(_) | Action::Fail(_))
+            });
             let when = if key == "else" { None } else { when };
             cases.push(Case {
                 when,
@@ -79,7 +85,11 @@ impl Reader<'_> {
             Kind::String(_) => actions.push(Action::Next(self.arcs(node, path, None))),
             _ => {
                 let place = self.place(node, path);
-                self.fail(place, format!("actions were expected, and this is {}", node.noun()), None);
+                self.fail(
+                    place,
+                    format!("actions were expected, and this is {}", node.noun()),
+                    None,
+                );
             }
         }
     }
@@ -178,9 +188,17 @@ impl Reader<'_> {
                 .find_map(|key| node.get(key).and_then(Node::as_str).map(str::to_owned)),
         };
         // With SQL of its own it is that tool's ordinary call.
-        let body = tool.filter(|tool| !tool.entries().is_empty()).unwrap_or(node);
-        let plain = ["query", "command", "commands", "sql", "code", "url", "endpoint", "cmds"];
-        if tool.is_some() && plain.iter().any(|key| body.get(key).is_some() || node.get(key).is_some()) {
+        let body = tool
+            .filter(|tool| !tool.entries().is_empty())
+            .unwrap_or(node);
+        let plain = [
+            "query", "command", "commands", "sql", "code", "url", "endpoint", "cmds",
+        ];
+        if tool.is_some()
+            && plain
+                .iter()
+                .any(|key| body.get(key).is_some() || node.get(key).is_some())
+        {
             return self.task(tool?, &join(path, "tool"), "sink", Some(node));
         }
         match kind.as_deref() {
@@ -192,7 +210,9 @@ impl Reader<'_> {
             Some("file" | "postgres" | "sqlite" | "duckdb" | "sink") | None => {
                 let mut config = self.field("sink", body, path);
                 let mut outer = self.field("sink", node, path).value;
-                if let (Some(config), Some(outer)) = (config.value.as_object_mut(), outer.as_object_mut()) {
+                if let (Some(config), Some(outer)) =
+                    (config.value.as_object_mut(), outer.as_object_mut())
+                {
                     if let Some(kind) = kind.filter(|kind| kind != "sink") {
                         config.insert("type".to_owned(), kind.into());
                     }

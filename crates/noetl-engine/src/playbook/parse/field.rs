@@ -41,7 +41,11 @@ impl Reader<'_> {
                     let line = node.text_line + error.line.saturating_sub(1);
                     let field = field_path(path, below);
                     let place = self.place_at(line, 0, Some(field));
-                    self.fail(place, format!("the template does not parse: {}", error.message), None);
+                    self.fail(
+                        place,
+                        format!("the template does not parse: {}", error.message),
+                        None,
+                    );
                 }
             }
             Kind::Sequence(items) => {
@@ -71,13 +75,20 @@ impl Reader<'_> {
             Json::String(text) if !template::is_template(text) => {
                 if let Err(error) = template::check_condition(text) {
                     let place = field.place.clone();
-                    self.fail(place, format!("the condition does not parse: {}", error.message), None);
+                    self.fail(
+                        place,
+                        format!("the condition does not parse: {}", error.message),
+                        None,
+                    );
                 }
                 // An expression without its braces.
                 let mut whole = field.clone();
                 whole.value = Json::String(format!("{{{{ {text} }}}}"));
                 whole.find_roots();
-                return Some(Field { value: field.value, ..whole });
+                return Some(Field {
+                    value: field.value,
+                    ..whole
+                });
             }
             Json::String(_) | Json::Bool(_) | Json::Number(_) => {}
             _ => {
@@ -110,7 +121,11 @@ impl Reader<'_> {
                 }
                 _ => {
                     let place = self.place(value, &path);
-                    self.fail(place, format!("`{key}` is {}, not a mapping", value.noun()), None);
+                    self.fail(
+                        place,
+                        format!("`{key}` is {}, not a mapping", value.noun()),
+                        None,
+                    );
                 }
             }
         }
@@ -173,7 +188,10 @@ impl Reader<'_> {
             }
             _ => {
                 let place = self.place(value, path);
-                let message = format!("names and values were expected, and this is {}", value.noun());
+                let message = format!(
+                    "names and values were expected, and this is {}",
+                    value.noun()
+                );
                 self.fail(place, message, Some("write `set: {ctx.name: \"{{ … }}\"}`"));
             }
         }

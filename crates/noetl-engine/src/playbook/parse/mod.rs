@@ -48,7 +48,11 @@ pub(super) fn playbook(file: &str, text: &str) -> Result<Playbook, Problems> {
     };
     for (key, line, column) in &document.duplicates {
         let place = reader.place_at(*line, *column, Some(key.clone()));
-        reader.warn(place, format!("`{key}` is given twice; the last one counts"), None);
+        reader.warn(
+            place,
+            format!("`{key}` is given twice; the last one counts"),
+            None,
+        );
     }
     let playbook = reader.playbook(&document.root);
     let mut problems = reader.problems;
@@ -106,7 +110,11 @@ impl Reader<'_> {
             Kind::Bool(flag) => Some(flag.to_string()),
             _ => {
                 let place = self.place(value, path);
-                self.fail(place, format!("`{key}` is {}, not a string", value.noun()), None);
+                self.fail(
+                    place,
+                    format!("`{key}` is {}, not a string", value.noun()),
+                    None,
+                );
                 None
             }
         }
@@ -119,7 +127,11 @@ impl Reader<'_> {
             return Some(value);
         }
         let place = self.place(value, path);
-        self.fail(place, format!("`{key}` is {}, not a mapping", value.noun()), None);
+        self.fail(
+            place,
+            format!("`{key}` is {}, not a mapping", value.noun()),
+            None,
+        );
         None
     }
 
@@ -132,7 +144,11 @@ impl Reader<'_> {
             return items;
         }
         let place = self.place(value, path);
-        self.fail(place, format!("`{key}` is {}, not a list", value.noun()), None);
+        self.fail(
+            place,
+            format!("`{key}` is {}, not a list", value.noun()),
+            None,
+        );
         &[]
     }
 
@@ -154,11 +170,19 @@ impl Reader<'_> {
             .or_else(|| path.clone());
         if name.is_none() {
             let place = self.place(root, "metadata.name");
-            self.fail(place, "the playbook has no name", Some("add `metadata: {name: …}`"));
+            self.fail(
+                place,
+                "the playbook has no name",
+                Some("add `metadata: {name: …}`"),
+            );
         }
         let name = name.unwrap_or_else(|| "unknown".to_owned());
-        let description = metadata.and_then(|node| self.text(node, "description", "metadata.description"));
-        let mut workload = match self.mapping(root, "workload", "workload").map(Node::to_json) {
+        let description =
+            metadata.and_then(|node| self.text(node, "description", "metadata.description"));
+        let mut workload = match self
+            .mapping(root, "workload", "workload")
+            .map(Node::to_json)
+        {
             Some(Json::Object(workload)) => workload,
             _ => Map::new(),
         };
@@ -194,7 +218,11 @@ impl Reader<'_> {
             }
             None => {
                 let place = self.place(root, "apiVersion");
-                self.fail(place, "the playbook has no apiVersion", Some("add `apiVersion: noetl.io/v2`"));
+                self.fail(
+                    place,
+                    "the playbook has no apiVersion",
+                    Some("add `apiVersion: noetl.io/v2`"),
+                );
             }
         }
         match self.text(root, "kind", "kind").as_deref() {
@@ -219,14 +247,24 @@ impl Reader<'_> {
             && version != "noetl-runtime/1"
         {
             let place = self.place(node, "executor.version");
-            self.warn(place, format!("runtime `{version}` is not noetl-runtime/1, which this is"), None);
+            self.warn(
+                place,
+                format!("runtime `{version}` is not noetl-runtime/1, which this is"),
+                None,
+            );
         }
         if let Some(requires) = self.mapping(node, "requires", "executor.requires") {
             for tool in self.list(requires, "tools", "executor.requires.tools") {
                 let name = tool.as_str().unwrap_or_default();
                 if super::ToolKind::from_name(name).is_none() {
                     let place = self.place(tool, "executor.requires.tools");
-                    self.fail(place, format!("the playbook requires the tool `{name}`, which is not part of NoETL"), None);
+                    self.fail(
+                        place,
+                        format!(
+                            "the playbook requires the tool `{name}`, which is not part of NoETL"
+                        ),
+                        None,
+                    );
                 }
             }
         }
@@ -253,7 +291,9 @@ impl Reader<'_> {
                 self.fail(place, "a keychain entry has no name", None);
                 continue;
             };
-            let kind = self.text(node, "kind", &path).or_else(|| self.text(node, "type", &path));
+            let kind = self
+                .text(node, "kind", &path)
+                .or_else(|| self.text(node, "type", &path));
             let kind = kind.unwrap_or_else(|| "credential".to_owned());
             if !STORED.contains(&kind.as_str()) {
                 let place = self.place(node, &format!("{path}.kind"));
@@ -298,7 +338,11 @@ impl Reader<'_> {
         let nodes = self.list(root, "workflow", "workflow");
         if nodes.is_empty() {
             let place = self.place(root.get("workflow").unwrap_or(root), "workflow");
-            self.fail(place, "the workflow has no steps", Some("add `workflow:` with a list of steps"));
+            self.fail(
+                place,
+                "the workflow has no steps",
+                Some("add `workflow:` with a list of steps"),
+            );
         }
         for (index, node) in nodes.iter().enumerate() {
             self.step = node.get("step").and_then(Node::as_str).map(str::to_owned);
@@ -306,7 +350,13 @@ impl Reader<'_> {
                 if let Some(known) = steps.iter().find(|known| known.name == step.name) {
                     let line = known.place.line;
                     let place = step.place.clone();
-                    self.warn(place, format!("a step of this name stands in line {line} already, and that one counts"), None);
+                    self.warn(
+                        place,
+                        format!(
+                            "a step of this name stands in line {line} already, and that one counts"
+                        ),
+                        None,
+                    );
                     continue;
                 }
                 steps.push(step);
@@ -334,11 +384,17 @@ impl Reader<'_> {
                 }
             }
         }
-        for (key, name) in [("entry_step", &executor.entry_step), ("final_step", &executor.final_step)] {
+        for (key, name) in [
+            ("entry_step", &executor.entry_step),
+            ("final_step", &executor.final_step),
+        ] {
             if let Some(name) = name
                 && !known(name)
             {
-                let place = self.place(root.get("executor").unwrap_or(root), &format!("executor.spec.{key}"));
+                let place = self.place(
+                    root.get("executor").unwrap_or(root),
+                    &format!("executor.spec.{key}"),
+                );
                 missing.push((place, name.clone()));
             }
         }
@@ -359,7 +415,9 @@ fn nearest<'a>(name: &str, steps: &'a [Step]) -> Option<&'a str> {
             let mut corner = i;
             row[0] = i + 1;
             for (j, right) in b.iter().enumerate() {
-                let next = (corner + usize::from(left != right)).min(row[j] + 1).min(row[j + 1] + 1);
+                let next = (corner + usize::from(left != right))
+                    .min(row[j] + 1)
+                    .min(row[j + 1] + 1);
                 corner = row[j + 1];
                 row[j + 1] = next;
             }

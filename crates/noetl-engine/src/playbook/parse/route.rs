@@ -23,7 +23,10 @@ impl Reader<'_> {
         };
         let arcs = self.arcs(node, "next", None);
         let router = node.get("arcs").is_some();
-        let mode = node.get("spec").and_then(|spec| spec.get("mode")).or(step_mode);
+        let mode = node
+            .get("spec")
+            .and_then(|spec| spec.get("mode"))
+            .or(step_mode);
         let inclusive = match mode.and_then(Node::as_str) {
             Some("inclusive" | "parallel" | "all") => true,
             Some("exclusive") => false,
@@ -63,11 +66,17 @@ impl Reader<'_> {
         }
         let own = self.condition(node, &WHEN, path);
         let when = own.as_ref().or(when);
-        let target = ["step", "target", "to"].iter().find_map(|key| node.get(key));
+        let target = ["step", "target", "to"]
+            .iter()
+            .find_map(|key| node.get(key));
         if let Some(target) = target {
             let Some(name) = target.as_str() else {
                 let place = self.place(target, &join(path, "step"));
-                self.fail(place, format!("a step's name is a string, and this is {}", target.noun()), None);
+                self.fail(
+                    place,
+                    format!("a step's name is a string, and this is {}", target.noun()),
+                    None,
+                );
                 return Vec::new();
             };
             let mut arc = self.arc(name, target, path, when.cloned());
@@ -82,7 +91,11 @@ impl Reader<'_> {
             .collect();
         if nested.is_empty() {
             let place = self.place(node, path);
-            self.fail(place, "this arc names no step", Some("write `{step: NAME, when: …}`"));
+            self.fail(
+                place,
+                "this arc names no step",
+                Some("write `{step: NAME, when: …}`"),
+            );
         }
         let mut arcs = Vec::new();
         for (key, value) in nested {

@@ -41,7 +41,11 @@ impl Reader<'_> {
             && node.get("tool").is_none()
         {
             let place = self.place(node, "tool");
-            self.fail(place, format!("the step has `{key}` but no tool"), Some("add `tool: {kind: …}`"));
+            self.fail(
+                place,
+                format!("the step has `{key}` but no tool"),
+                Some("add `tool: {kind: …}`"),
+            );
         }
         let sink = node.get("sink").and_then(|sink| self.sink(sink, "sink"));
         Some(Step {
@@ -63,7 +67,11 @@ impl Reader<'_> {
         let repeat = self.mapping(node, "loop", "loop")?;
         let Some(items) = repeat.get("in").or_else(|| repeat.get("collection")) else {
             let place = self.place(repeat, "loop.in");
-            self.fail(place, "the loop has nothing to loop over", Some("add `in: \"{{ … }}\"`"));
+            self.fail(
+                place,
+                "the loop has nothing to loop over",
+                Some("add `in: \"{{ … }}\"`"),
+            );
             return None;
         };
         let items = self.field("in", items, "loop.in");
@@ -72,8 +80,13 @@ impl Reader<'_> {
             .find_map(|key| self.text(repeat, key, "loop.iterator"))
             .unwrap_or_else(|| "item".to_owned());
         let spec = repeat.get("spec");
-        let setting = |key| spec.and_then(|spec| spec.get(key)).or_else(|| repeat.get(key));
-        let mode = setting("mode").and_then(Node::as_str).unwrap_or("sequential");
+        let setting = |key| {
+            spec.and_then(|spec| spec.get(key))
+                .or_else(|| repeat.get(key))
+        };
+        let mode = setting("mode")
+            .and_then(Node::as_str)
+            .unwrap_or("sequential");
         let limit = setting("max_in_flight").or_else(|| setting("concurrency"));
         let fallback = match mode {
             "sequential" => 1,
@@ -90,7 +103,9 @@ impl Reader<'_> {
         if limit.is_none() || mode == "sequential" {
             max_in_flight.value = fallback.into();
             max_in_flight.find_roots();
-        } else if !max_in_flight.value.is_string() && max_in_flight.value.as_u64().is_none_or(|limit| limit == 0) {
+        } else if !max_in_flight.value.is_string()
+            && max_in_flight.value.as_u64().is_none_or(|limit| limit == 0)
+        {
             let place = max_in_flight.place.clone();
             self.fail(place, "`max_in_flight` is a whole number from 1", None);
         }
@@ -130,7 +145,11 @@ impl Reader<'_> {
             let allow = then.get("allow").map(|node| &node.kind);
             let Some(Kind::Bool(allow)) = allow else {
                 let place = self.place(rule, &path);
-                self.fail(place, "an admission rule says neither yes nor no", Some("add `then: {allow: true}`"));
+                self.fail(
+                    place,
+                    "an admission rule says neither yes nor no",
+                    Some("add `then: {allow: true}`"),
+                );
                 continue;
             };
             admissions.push(Admission {

@@ -10,11 +10,36 @@ use crate::problem::Place;
 use crate::yaml::{Kind, Node};
 
 /// Keys of a tool that are ours, not the tool's.
-const OURS: [&str; 8] = ["name", "kind", "args", "input", "with", "spec", "retry", "output_select"];
+const OURS: [&str; 8] = [
+    "name",
+    "kind",
+    "args",
+    "input",
+    "with",
+    "spec",
+    "retry",
+    "output_select",
+];
 /// Keys of a tool that older playbooks wrote beside it, on the step.
 const STEP_LEVEL: [&str; 18] = [
-    "auth", "query", "command", "commands", "code", "url", "endpoint", "method", "headers", "params",
-    "parameters", "script", "path", "return_step", "database", "cmds", "payload", "timeout",
+    "auth",
+    "query",
+    "command",
+    "commands",
+    "code",
+    "url",
+    "endpoint",
+    "method",
+    "headers",
+    "params",
+    "parameters",
+    "script",
+    "path",
+    "return_step",
+    "database",
+    "cmds",
+    "payload",
+    "timeout",
 ];
 
 impl Reader<'_> {
@@ -38,10 +63,17 @@ impl Reader<'_> {
             let name = tasks[index].name.clone();
             if tasks[..index].iter().any(|task| task.name == name) {
                 let place = tasks[index].config.place.clone();
-                self.fail(place, format!("two tasks of this pipeline are called `{name}`"), None);
+                self.fail(
+                    place,
+                    format!("two tasks of this pipeline are called `{name}`"),
+                    None,
+                );
             }
         }
-        for (task, rule) in tasks.iter().flat_map(|task| task.rules.iter().map(move |rule| (task, rule))) {
+        for (task, rule) in tasks
+            .iter()
+            .flat_map(|task| task.rules.iter().map(move |rule| (task, rule)))
+        {
             if let RuleAction::Jump { to } = &rule.action
                 && !tasks.iter().any(|task| task.name == *to)
             {
@@ -58,40 +90,68 @@ impl Reader<'_> {
     }
 
     /// `{kind: …}`, or `{label: {kind: …}, …}`.
-    fn labelled(&mut self, node: &Node, path: &str, name: &str, step: Option<&Node>, tasks: &mut Vec<Task>) {
+    fn labelled(
+        &mut self,
+        node: &Node,
+        path: &str,
+        name: &str,
+        step: Option<&Node>,
+        tasks: &mut Vec<Task>,
+    ) {
         let labels = node.get("kind").is_none()
             && !node.entries().is_empty()
-            && node.entries().iter().all(|entry| entry.value.get("kind").is_some());
+            && node
+                .entries()
+                .iter()
+                .all(|entry| entry.value.get("kind").is_some());
         if labels {
             for entry in node.entries() {
                 tasks.extend(self.task(&entry.value, &join(path, &entry.key), &entry.key, None));
             }
             return;
         }
-        let name = node.get("name").and_then(Node::as_str).filter(|_| step.is_none()).unwrap_or(name);
+        let name = node
+            .get("name")
+            .and_then(Node::as_str)
+            .filter(|_| step.is_none())
+            .unwrap_or(name);
         tasks.extend(self.task(node, path, name, step));
     }
 
     /// One call. `outer` is the step or sink whose own keys belong to a tool written as a bare name.
-    pub(super) fn task(&mut self, node: &Node, path: &str, name: &str, outer: Option<&Node>) -> Option<Task> {
+    pub(super) fn task(
+        &mut self,
+        node: &Node,
+        path: &str,
+        name: &str,
+        outer: Option<&Node>,
+    ) -> Option<Task> {
         let kind_name = match &node.kind {
             Kind::String(kind) => kind.clone(),
             Kind::Mapping(_) => match self.text(node, "kind", &join(path, "kind")) {
                 Some(kind) => kind,
                 None => {
                     let place = self.place(node, path);
-                    self.fail(place, "the tool has no kind", Some("add `kind: shell`, or another tool"));
+                    self.fail(
+                        place,
+                        "the tool has no kind",
+                        Some("add `kind: shell`, or another tool"),
+                    );
                     return None;
                 }
             },
             _ => {
                 let place = self.place(node, path);
-                self.fail(place, format!("a tool is a mapping, and this is {}", node.noun()), None);
+                self.fail(
+                    place,
+                    format!("a tool is a mapping, and this is {}", node.noun()),
+                    None,
+                );
                 return None;
             }
         };
         if kind_name == "workbook" {
-            return self.from_workbook(node, path, name);
+            return self.workbook_task(node, path, name);
         }
         let kind_place = self.place(node.get("kind").unwrap_or(node), &join(path, "kind"));
         let Some(kind) = ToolKind::from_name(&kind_name) else {
@@ -111,19 +171,29 @@ impl Reader<'_> {
         if let Some(spec) = spec {
             args.extend(self.arguments(spec, &["args", "input"], &join(path, "spec")));
         }
-        if kind != ToolKind::Playbook && matches!(node.kind, Kind::String(_)) && let Some(outer) = outer
+        if kind != ToolKind::Playbook
+            && matches!(node.kind, Kind::String(_))
+            && let Some(outer) = outer
             && outer.get("step").is_none()
         {
             args.extend(self.arguments(outer, &["args", "input"], path));
         }
         let policy = spec.and_then(|spec| spec.get("policy"));
-        let timeout = [node.get("timeout"), spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s")))];
-        let timeout = timeout.into_iter().flatten().find_map(|node| node.to_json().as_f64());
+        let timeout = [
+            node.get("timeout"),
+            spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s"))),
+        ];
+        let timeout = timeout
+            .into_iter()
+            .flatten()
+            .find_map(|node| node.to_json().as_f64());
         Some(Task {
             name: name.to_owned(),
             kind,
             args,
-            rules: policy.map_or_else(Vec::new, |policy| self.rules(policy, &join(path, "spec.policy"))),
+            rules: policy.map_or_else(Vec::new, |policy| {
+                self.rules(policy, &join(path, "spec.policy"))
+            }),
             retry: node
                 .get("retry")
                 .filter(|retry| !matches!(retry.kind, Kind::Bool(false)))
@@ -138,19 +208,29 @@ impl Reader<'_> {
         match ToolKind::unsupported(kind) {
             Some(need) => {
                 let message = format!("{noun} kind `{kind}` needs {need}");
-                let message = if need.contains(';') { message } else { format!("{message}, which is not part of NoETL") };
+                let message = if need.contains(';') {
+                    message
+                } else {
+                    format!("{message}, which is not part of NoETL")
+                };
                 self.fail(place, message, None);
             }
             None => {
                 let known = ToolKind::ALL.map(ToolKind::name).join(", ");
                 let help = format!("the kinds are {known}");
-                self.fail(place, format!("there is no {noun} kind `{kind}`"), Some(&help));
+                self.fail(
+                    place,
+                    format!("there is no {noun} kind `{kind}`"),
+                    Some(&help),
+                );
             }
         }
     }
 
-    fn from_workbook(&mut self, node: &Node, path: &str, name: &str) -> Option<Task> {
-        let wanted = ["task", "name"].iter().find_map(|key| node.get(key).and_then(Node::as_str));
+    fn workbook_task(&mut self, node: &Node, path: &str, name: &str) -> Option<Task> {
+        let wanted = ["task", "name"]
+            .iter()
+            .find_map(|key| node.get(key).and_then(Node::as_str));
         let Some(mut task) = wanted.and_then(|wanted| self.workbook.get(wanted)).cloned() else {
             let place = self.place(node, path);
             let message = match wanted {
@@ -183,21 +263,25 @@ impl Reader<'_> {
                     config.lines.insert(entry.key.clone(), field.place.line);
                     for (below, line) in field.lines {
                         let separator = if below.starts_with('[') { "" } else { "." };
-                        config.lines.insert(format!("{}{separator}{below}", entry.key), line);
+                        config
+                            .lines
+                            .insert(format!("{}{separator}{below}", entry.key), line);
                     }
                     fields.insert(entry.key.clone(), field.value);
                 }
             }
         };
         if let Some(spec) = node.get("spec") {
-            let ours = |key: &str| !["policy", "timeout", "timeout_s", "args", "input"].contains(&key);
+            let ours =
+                |key: &str| !["policy", "timeout", "timeout_s", "args", "input"].contains(&key);
             add(self, spec, &ours, &join(path, "spec"));
         }
         if let Some(outer) = outer {
             let bare = matches!(node.kind, Kind::String(_));
             let sink = outer.get("step").is_none();
             let wanted = |key: &str| {
-                STEP_LEVEL.contains(&key) || (bare && sink && !["tool", "args", "input"].contains(&key))
+                STEP_LEVEL.contains(&key)
+                    || (bare && sink && !["tool", "args", "input"].contains(&key))
             };
             add(self, outer, &wanted, "");
         }
@@ -210,7 +294,9 @@ impl Reader<'_> {
     fn required(&mut self, kind: ToolKind, config: &Field, path: &str) {
         let any: &[&str] = match kind {
             ToolKind::Noop | ToolKind::Sink => return,
-            ToolKind::Shell => &["cmds", "cmd", "command", "commands", "script", "code", "run"],
+            ToolKind::Shell => &[
+                "cmds", "cmd", "command", "commands", "script", "code", "run",
+            ],
             ToolKind::Http => &["url", "endpoint"],
             ToolKind::Python => &["code", "code_b64", "script"],
             ToolKind::Playbook => &["path"],
@@ -224,16 +310,27 @@ impl Reader<'_> {
         }
         let mut place = config.place.clone();
         place.field = Some(join(path, any[0]));
-        self.fail(place, format!("the {} tool has no `{}`", kind.name(), any[0]), None);
+        self.fail(
+            place,
+            format!("the {} tool has no `{}`", kind.name(), any[0]),
+            None,
+        );
     }
 
     fn rules(&mut self, policy: &Node, path: &str) -> Vec<Rule> {
         let mut rules = Vec::new();
-        for (index, node) in self.list(policy, "rules", &join(path, "rules")).iter().enumerate() {
+        for (index, node) in self
+            .list(policy, "rules", &join(path, "rules"))
+            .iter()
+            .enumerate()
+        {
             let path = format!("{path}.rules[{index}]");
             let when = self.condition(node, &WHEN, &path);
             let body = node.get("else").unwrap_or(node);
-            let then = body.get("then").or_else(|| node.get("then")).unwrap_or(body);
+            let then = body
+                .get("then")
+                .or_else(|| node.get("then"))
+                .unwrap_or(body);
             let action = match self.text(then, "do", &path).as_deref() {
                 Some("continue") | None => RuleAction::Continue,
                 Some("break") => RuleAction::Break,
@@ -249,7 +346,8 @@ impl Reader<'_> {
                 },
                 Some(other) => {
                     let place = self.place(then, &join(&path, "do"));
-                    let message = format!("`do: {other}` is none of continue, retry, jump, break and fail");
+                    let message =
+                        format!("`do: {other}` is none of continue, retry, jump, break and fail");
                     self.fail(place, message, None);
                     RuleAction::Fail
                 }
@@ -266,7 +364,8 @@ impl Reader<'_> {
         let first = |keys: &[&str]| keys.iter().find_map(|key| number(key));
         let whole = match &node.kind {
             Kind::Number(number) => number.as_f64(),
-            _ => first(&["max_attempts", "attempts"]).or_else(|| number("max_retries").map(|retries| retries + 1.0)),
+            _ => first(&["max_attempts", "attempts"])
+                .or_else(|| number("max_retries").map(|retries| retries + 1.0)),
         };
         let delay = first(&["delay", "initial_delay"]).unwrap_or(delay);
         let named = node.get("backoff").and_then(Node::as_str);
@@ -291,10 +390,16 @@ impl Reader<'_> {
         }
         Retry {
             // A count beyond any use saturates.
-            attempts: if attempts >= 1_000_000.0 { 1_000_000 } else { attempts.max(1.0) as u32 },
+            attempts: if attempts >= 1_000_000.0 {
+                1_000_000
+            } else {
+                attempts.max(1.0) as u32
+            },
             delay,
             backoff,
-            max_delay: number("max_delay").filter(|value| sound(*value)).unwrap_or(300.0),
+            max_delay: number("max_delay")
+                .filter(|value| sound(*value))
+                .unwrap_or(300.0),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use noetl_engine::local::{Job, run};
-use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Stream, SubPlaybook};
+use noetl_engine::{
+    BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Stream, SubPlaybook,
+};
 use serde_json::Value;
 
 use super::progress::Progress;
@@ -38,21 +40,43 @@ pub(super) struct LocalHost {
 }
 
 impl LocalHost {
-    pub(super) fn new(args: &RunArgs, root: &RootArgs, path: &Path, progress: Progress) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        args: &RunArgs,
+        root: &RootArgs,
+        path: &Path,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
         let mut credentials = HashMap::new();
         for path in &args.credentials {
-            let files = if path.is_dir() { source_file::credentials(path)? } else { vec![path.clone()] };
+            let files = if path.is_dir() {
+                source_file::credentials(path)?
+            } else {
+                vec![path.clone()]
+            };
             for file in files {
-                let Content::Credential(value) = source_file::read_credential(&file)? else { continue };
-                let credential: Credential = serde_json::from_value(value)
-                    .with_context(|| format!("{} is no credential: it needs name, type and data", file.display()))?;
+                let Content::Credential(value) = source_file::read_credential(&file)? else {
+                    continue;
+                };
+                let credential: Credential = serde_json::from_value(value).with_context(|| {
+                    format!(
+                        "{} is no credential: it needs name, type and data",
+                        file.display()
+                    )
+                })?;
                 credentials.insert(credential.name.clone(), credential);
             }
         }
         let remote = args.client.remote.or(root);
-        let named = remote.server_url.is_some() || ContextFile::read().is_ok_and(|file| file.current().is_some());
-        let server = if named { Client::new(Remote::find(&remote)?).ok().map(Arc::new) } else { None };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros());
+        let named = remote.server_url.is_some()
+            || ContextFile::read().is_ok_and(|file| file.current().is_some());
+        let server = if named {
+            Client::new(Remote::find(&remote)?).ok().map(Arc::new)
+        } else {
+            None
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_micros());
         Ok(Self {
             machine: machine(None),
             credentials: Arc::new(credentials),
@@ -82,16 +106,25 @@ pub(crate) fn machine(folder: Option<PathBuf>) -> HostMachine {
 }
 
 impl Host for LocalHost {
-    fn credential<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
+    fn credential<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
         Box::pin(async move {
             if let Some(known) = self.credentials.get(name) {
                 return Ok(Some(known.clone()));
             }
-            let Some(server) = self.server.clone() else { return Ok(None) };
+            let Some(server) = self.server.clone() else {
+                return Ok(None);
+            };
             let path = format!("/api/credentials/{}", encode(name));
-            let answer = tokio::task::spawn_blocking(move || server.get(&path, &[("include_data", "true")])).await;
+            let answer =
+                tokio::task::spawn_blocking(move || server.get(&path, &[("include_data", "true")]))
+                    .await;
             match answer {
-                Ok(Ok(value)) => serde_json::from_value(value).map(Some).map_err(|error| Failure::new("auth", error.to_string())),
+                Ok(Ok(value)) => serde_json::from_value(value)
+                    .map(Some)
+                    .map_err(|error| Failure::new("auth", error.to_string())),
                 // A server that does not know it, or that does not answer, has none for us.
                 Ok(Err(_)) | Err(_) => Ok(None),
             }
@@ -101,14 +134,19 @@ impl Host for LocalHost {
     fn playbook<'a>(&'a self, call: SubPlaybook) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
             if self.depth >= MAX_DEPTH {
-                return Err(Failure::new("limit", format!("playbooks call each other {MAX_DEPTH} levels deep")));
+                return Err(Failure::new(
+                    "limit",
+                    format!("playbooks call each other {MAX_DEPTH} levels deep"),
+                ));
             }
             let path = resolve(&call.path, &call.caller)?;
             let file = path.display().to_string();
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| Failure::new("playbook", format!("cannot read {file}: {error}")))?;
-            let playbook = Playbook::parse(&file, &text)
-                .map_err(|problems| Failure::new("playbook", format!("{file} cannot run: {problems}")))?;
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                Failure::new("playbook", format!("cannot read {file}: {error}"))
+            })?;
+            let playbook = Playbook::parse(&file, &text).map_err(|problems| {
+                Failure::new("playbook", format!("{file} cannot run: {problems}"))
+            })?;
             let number = self.children.fetch_add(1, Ordering::Relaxed);
             let execution_id = format!("{}-{number}", self.execution);
             let inner = Self {
@@ -151,9 +189,9 @@ impl Host for LocalHost {
 fn resolve(path: &str, caller: &str) -> Result<PathBuf, Failure> {
     let beside = Path::new(caller).parent().unwrap_or(Path::new(""));
     let endings = ["", ".yaml", ".yml"];
-    let candidates = [beside, Path::new("")].into_iter().flat_map(|folder| {
-        endings.map(|ending| folder.join(format!("{path}{ending}")))
-    });
+    let candidates = [beside, Path::new("")]
+        .into_iter()
+        .flat_map(|folder| endings.map(|ending| folder.join(format!("{path}{ending}"))));
     candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
         Failure::new("playbook", format!("there is no playbook {path} beside {caller} or in this folder"))
             .help("write the path from the calling playbook's folder, or run it with --runtime distributed")

@@ -20,7 +20,12 @@ use crate::{output, payload, problems};
 /// What Ctrl-C is called by shells.
 const INTERRUPTED: u8 = 130;
 
-pub(super) fn run(args: &RunArgs, root: &RootArgs, path: &Path, target: Option<&str>) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    args: &RunArgs,
+    root: &RootArgs,
+    path: &Path,
+    target: Option<&str>,
+) -> anyhow::Result<ExitCode> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
     let mut payload = payload::merge(&args.payload)?;
@@ -37,15 +42,25 @@ pub(super) fn run(args: &RunArgs, root: &RootArgs, path: &Path, target: Option<&
         return dry_run(args, &playbook, &found);
     }
     if playbook.executor.profile.as_deref() == Some("distributed") && args.runtime.is_none() {
-        return Err(anyhow!("{file} asks to be run by a server (executor.profile: distributed)"))
-            .help(format!("noetl run {file} --runtime distributed, or --runtime local to run it here all the same"));
+        return Err(anyhow!(
+            "{file} asks to be run by a server (executor.profile: distributed)"
+        ))
+        .help(format!(
+            "noetl run {file} --runtime distributed, or --runtime local to run it here all the same"
+        ));
     }
     eprint!("{}", output::clean(&problems::text(&found.0, None)));
     // A name that is no step is a value for the playbook's own routing.
     let step = target.filter(|target| playbook.step(target).is_some());
-    if let (Some(target), None, true) = (target, step, args.target.is_some() || args.step.is_some()) {
-        let known: Vec<_> = playbook.steps.iter().map(|step| step.name.as_str()).collect();
-        return Err(anyhow!("{file} has no step `{target}`")).help(format!("its steps are {}", known.join(", ")));
+    if let (Some(target), None, true) = (target, step, args.target.is_some() || args.step.is_some())
+    {
+        let known: Vec<_> = playbook
+            .steps
+            .iter()
+            .map(|step| step.name.as_str())
+            .collect();
+        return Err(anyhow!("{file} has no step `{target}`"))
+            .help(format!("its steps are {}", known.join(", ")));
     }
     execute(args, root, path, &playbook, &payload, step)
 }
@@ -90,7 +105,12 @@ fn execute(
     finish(args, &report, &execution_id, begun.elapsed())
 }
 
-fn finish(args: &RunArgs, report: &Report, execution_id: &str, elapsed: Duration) -> anyhow::Result<ExitCode> {
+fn finish(
+    args: &RunArgs,
+    report: &Report,
+    execution_id: &str,
+    elapsed: Duration,
+) -> anyhow::Result<ExitCode> {
     if args.client.json {
         output::json(&json!({
             "execution_id": execution_id,
@@ -117,8 +137,12 @@ fn finish(args: &RunArgs, report: &Report, execution_id: &str, elapsed: Duration
 /// Where the workload's default is text, `--set` gives text: `--set deploy=true` over `deploy: "false"`.
 fn as_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs) {
     for assignment in &args.payload.set {
-        let Some((key, value)) = assignment.split_once('=') else { continue };
-        if playbook.workload.get(key).is_some_and(Value::is_string) && !payload.get(key).is_some_and(Value::is_object) {
+        let Some((key, value)) = assignment.split_once('=') else {
+            continue;
+        };
+        if playbook.workload.get(key).is_some_and(Value::is_string)
+            && !payload.get(key).is_some_and(Value::is_object)
+        {
             payload.insert(key.to_owned(), value.into());
         }
     }
@@ -129,7 +153,10 @@ fn refuse(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
         output::json(&json!({ "status": "INVALID", "valid": false, "problems": problems.0 }))?;
     }
     eprint!("{}", output::clean(&problems::text(&problems.0, None)));
-    Err(anyhow!("the playbook cannot run: {}", problems::count(&problems.0)))
+    Err(anyhow!(
+        "the playbook cannot run: {}",
+        problems::count(&problems.0)
+    ))
 }
 
 fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Result<ExitCode> {
@@ -147,23 +174,38 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
             .collect();
         output::json(&json!({ "valid": !found.any_error(), "problems": found.0, "steps": steps }))?;
     } else {
-        output::text(&format!("{} ({} steps), begins at `{}`", playbook.name, playbook.steps.len(), playbook.entry().name))?;
+        output::text(&format!(
+            "{} ({} steps), begins at `{}`",
+            playbook.name,
+            playbook.steps.len(),
+            playbook.entry().name
+        ))?;
         for step in &playbook.steps {
             let tools: Vec<_> = step.tasks.iter().map(|task| task.kind.name()).collect();
             let next: Vec<_> = step.targets().collect();
-            let repeat = step.repeat.as_ref().map(|repeat| format!(" for each {}", repeat.iterator));
+            let repeat = step
+                .repeat
+                .as_ref()
+                .map(|repeat| format!(" for each {}", repeat.iterator));
             output::text(&format!(
                 "  {} [{}]{}{}",
                 step.name,
                 tools.join(", "),
                 repeat.unwrap_or_default(),
-                if next.is_empty() { String::new() } else { format!(" -> {}", next.join(", ")) },
+                if next.is_empty() {
+                    String::new()
+                } else {
+                    format!(" -> {}", next.join(", "))
+                },
             ))?;
         }
     }
     eprint!("{}", output::clean(&problems::text(&found.0, None)));
     if found.any_error() {
-        return Err(anyhow!("the playbook would not run to its end: {}", problems::count(&found.0)));
+        return Err(anyhow!(
+            "the playbook would not run to its end: {}",
+            problems::count(&found.0)
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

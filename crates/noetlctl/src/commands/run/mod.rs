@@ -22,11 +22,19 @@ use crate::remote::Remote;
 
 pub(crate) fn run(args: &RunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let (reference, implied) = reference::find(args.reference.as_deref())?;
-    let target = args.target.clone().or_else(|| args.step.clone()).or(implied);
+    let target = args
+        .target
+        .clone()
+        .or_else(|| args.step.clone())
+        .or(implied);
     match (&reference, runtime(args)) {
-        (Reference::File(path), Runtime::Local | Runtime::Auto) => local::run(args, root, path, target.as_deref()),
-        (Reference::Catalog { .. }, Runtime::Local) => Err(anyhow!("`{reference}` is no file here"))
-            .help("name a file, or leave --runtime local away to run it on the server"),
+        (Reference::File(path), Runtime::Local | Runtime::Auto) => {
+            local::run(args, root, path, target.as_deref())
+        }
+        (Reference::Catalog { .. }, Runtime::Local) => {
+            Err(anyhow!("`{reference}` is no file here"))
+                .help("name a file, or leave --runtime local away to run it on the server")
+        }
         (Reference::File(path), Runtime::Distributed) => {
             // The server runs what is in its catalog, so the file goes there first.
             let client = open(args, root)?;
@@ -47,10 +55,20 @@ fn open(args: &RunArgs, root: &RootArgs) -> anyhow::Result<Client> {
     Client::new(Remote::find(&remote)?)
 }
 
-fn start(client: &Client, args: &RunArgs, path: &str, version: Option<u64>, target: Option<String>) -> anyhow::Result<ExitCode> {
+fn start(
+    client: &Client,
+    args: &RunArgs,
+    path: &str,
+    version: Option<u64>,
+    target: Option<String>,
+) -> anyhow::Result<ExitCode> {
     if args.dry_run {
-        return Err(anyhow!("--dry-run validates files, and `{path}` is in the catalog"))
-            .help(format!("`noetl catalog get {path}` prints it; or run a file"));
+        return Err(anyhow!(
+            "--dry-run validates files, and `{path}` is in the catalog"
+        ))
+        .help(format!(
+            "`noetl catalog get {path}` prints it; or run a file"
+        ));
     }
     let payload = payload::merge(&args.payload)?;
     let started = execute::start_at(client, path, version, payload, target)?;

@@ -63,29 +63,53 @@ impl Progress {
     }
 
     pub(super) fn end(&self, status: &str, elapsed: Duration) {
-        self.say(&format!("{}  {}", self.mark(status, status), seconds(elapsed)));
+        self.say(&format!(
+            "{}  {}",
+            self.mark(status, status),
+            seconds(elapsed)
+        ));
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, (Instant, Option<ProgressBar>)>> {
-        self.shared.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn event(&mut self, event: &Event) {
-        let (Some(step), command) = (&event.step, event.command_id.as_deref()) else { return };
+        let (Some(step), command) = (&event.step, event.command_id.as_deref()) else {
+            return;
+        };
         let label = format!("{}{}", "  ".repeat(self.depth + 1), output::clean(step));
         match event.name {
             event_name::COMMAND_STARTED => self.started(command.unwrap_or(step), &label),
-            event_name::CALL_DONE | event_name::CALL_ERROR | event_name::SINK_EXECUTED | event_name::SINK_FAILED => {
+            event_name::CALL_DONE
+            | event_name::CALL_ERROR
+            | event_name::SINK_EXECUTED
+            | event_name::SINK_FAILED => {
                 let begun = self.running().remove(command.unwrap_or(step));
                 let (begun, bar) = begun.unwrap_or((Instant::now(), None));
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
-                let saved = if event.name.starts_with("sink") { " saved" } else { "" };
+                let saved = if event.name.starts_with("sink") {
+                    " saved"
+                } else {
+                    ""
+                };
                 let item = event.context.get("iteration").and_then(Value::as_u64);
                 let item = item.map(|index| format!("[{index}]")).unwrap_or_default();
-                self.say(&format!("{} {label}{item}{saved}  {}", self.mark(event.status, ""), seconds(begun.elapsed())));
-                if let Some(error) = event.error.as_ref().filter(|_| event.name != event_name::SINK_FAILED) {
+                self.say(&format!(
+                    "{} {label}{item}{saved}  {}",
+                    self.mark(event.status, ""),
+                    seconds(begun.elapsed())
+                ));
+                if let Some(error) = event
+                    .error
+                    .as_ref()
+                    .filter(|_| event.name != event_name::SINK_FAILED)
+                {
                     self.say(&format!("  {label}: {}", output::clean(&error.message)));
                 } else if self.shared.verbose && !event.result.is_null() {
                     self.say(&format!("  {label} -> {}", short(&event.result)));
@@ -105,7 +129,8 @@ impl Progress {
             bar.enable_steady_tick(TICK);
             bar
         });
-        self.running().insert(command.to_owned(), (Instant::now(), bar));
+        self.running()
+            .insert(command.to_owned(), (Instant::now(), bar));
     }
 
     /// A line that a step's child wrote.
@@ -142,7 +167,11 @@ impl Progress {
             _ => ("FAILED", "31"),
         };
         let text = if word.is_empty() { sign } else { word };
-        if self.shared.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.shared.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 

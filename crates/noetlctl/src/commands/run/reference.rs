@@ -16,18 +16,21 @@ pub(super) enum Reference {
     /// A file of this machine.
     File(PathBuf),
     /// A path of the server's catalog.
-    Catalog {
-        path: String,
-        version: Option<u64>,
-    },
+    Catalog { path: String, version: Option<u64> },
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Catalog { path, version: None } => formatter.write_str(path),
-            Self::Catalog { path, version: Some(version) } => write!(formatter, "{path}@{version}"),
+            Self::Catalog {
+                path,
+                version: None,
+            } => formatter.write_str(path),
+            Self::Catalog {
+                path,
+                version: Some(version),
+            } => write!(formatter, "{path}@{version}"),
         }
     }
 }
@@ -37,19 +40,33 @@ pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option
     let exists = |path: &str| Path::new(path).is_file();
     let default = DEFAULTS.into_iter().find(|path| exists(path));
     let Some(reference) = reference else {
-        let file = default.ok_or_else(|| anyhow!("there is no playbook here: looked for {}", DEFAULTS.join(", ")));
-        return Ok((Reference::File(file.help("name one, such as `noetl run hello.yaml`")?.into()), None));
+        let file = default.ok_or_else(|| {
+            anyhow!(
+                "there is no playbook here: looked for {}",
+                DEFAULTS.join(", ")
+            )
+        });
+        return Ok((
+            Reference::File(
+                file.help("name one, such as `noetl run hello.yaml`")?
+                    .into(),
+            ),
+            None,
+        ));
     };
     if let Some(path) = reference.strip_prefix("catalog://") {
         return Ok((catalog(path), None));
     }
     let file = |path: &str| (Reference::File(PathBuf::from(path)), None);
-    let yaml = [".yaml", ".yml"].iter().any(|ending| reference.ends_with(ending));
+    let yaml = [".yaml", ".yml"]
+        .iter()
+        .any(|ending| reference.ends_with(ending));
     if exists(reference) {
         return Ok(file(reference));
     }
     if yaml {
-        return Err(anyhow!("there is no file {reference}")).help("give the path of a playbook, from this folder or from the root");
+        return Err(anyhow!("there is no file {reference}"))
+            .help("give the path of a playbook, from this folder or from the root");
     }
     let candidates = ["", "automation/"]
         .into_iter()
@@ -67,7 +84,10 @@ pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option
 }
 
 fn catalog(path: &str) -> Reference {
-    match path.rsplit_once('@').map(|(path, version)| (path, version.parse())) {
+    match path
+        .rsplit_once('@')
+        .map(|(path, version)| (path, version.parse()))
+    {
         Some((path, Ok(version))) => Reference::Catalog {
             path: path.to_owned(),
             version: Some(version),
@@ -87,11 +107,17 @@ mod tests {
     fn catalog_paths_may_have_a_version() {
         assert_eq!(
             catalog("examples/weather@3"),
-            Reference::Catalog { path: "examples/weather".to_owned(), version: Some(3) }
+            Reference::Catalog {
+                path: "examples/weather".to_owned(),
+                version: Some(3)
+            }
         );
         assert_eq!(
             catalog("me@home"),
-            Reference::Catalog { path: "me@home".to_owned(), version: None }
+            Reference::Catalog {
+                path: "me@home".to_owned(),
+                version: None
+            }
         );
     }
 }

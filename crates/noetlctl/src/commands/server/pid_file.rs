@@ -17,14 +17,25 @@ pub(crate) const SERVER: &str = "noetl_server";
 
 /// The name of a worker's files.
 pub(crate) fn worker(name: &str) -> String {
-    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-    format!("noetl_worker_{}", name.chars().map(plain).collect::<String>())
+    let plain = |character: char| {
+        if character.is_ascii_alphanumeric() {
+            character
+        } else {
+            '_'
+        }
+    };
+    format!(
+        "noetl_worker_{}",
+        name.chars().map(plain).collect::<String>()
+    )
 }
 
 /// The names of the files of every worker that has some.
 pub(crate) fn workers() -> anyhow::Result<Vec<String>> {
     let folder = config::home()?;
-    let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let Ok(entries) = fs::read_dir(&folder) else {
+        return Ok(Vec::new());
+    };
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".pid").map(str::to_owned))
@@ -58,10 +69,16 @@ impl PidFile {
         let folder = config::home()?;
         let lock = open_lock(&folder, name)?;
         if lock.try_lock().is_err() {
-            bail!("another process holds {}", folder.join(format!("{name}.pid")).display());
+            bail!(
+                "another process holds {}",
+                folder.join(format!("{name}.pid")).display()
+            );
         }
         write(&folder.join(format!("{name}.url")), url)?;
-        write(&folder.join(format!("{name}.pid")), &std::process::id().to_string())?;
+        write(
+            &folder.join(format!("{name}.pid")),
+            &std::process::id().to_string(),
+        )?;
         Ok(Self {
             name: name.to_owned(),
             _lock: lock,
@@ -97,8 +114,8 @@ pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
     };
     match content.parse() {
         Ok(pid) if alive => {
-            let url =
-                fs::read_to_string(folder.join(format!("{name}.url"))).context("cannot read the server's address")?;
+            let url = fs::read_to_string(folder.join(format!("{name}.url")))
+                .context("cannot read the server's address")?;
             Ok(Recorded::Running {
                 pid,
                 url: url.trim().to_owned(),

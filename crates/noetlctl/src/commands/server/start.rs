@@ -50,13 +50,19 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
     let address = server.address();
     let url = client_url(&address.ip().to_string(), address.port());
     // Held until the server ends: the lock on it is what says that we are alive.
-    let pid_file = args.detached.then(|| PidFile::create(pid_file::SERVER, &url)).transpose()?;
+    let pid_file = args
+        .detached
+        .then(|| PidFile::create(pid_file::SERVER, &url))
+        .transpose()?;
     println!(
         "noetl server {} listening on http://{address}",
         env!("CARGO_PKG_VERSION")
     );
     if let Some(path) = server.token_file() {
-        println!("callers from other machines need the token in {}", path.display());
+        println!(
+            "callers from other machines need the token in {}",
+            path.display()
+        );
     }
     server.run(stop).await.context("the server failed")?;
     drop(pid_file);

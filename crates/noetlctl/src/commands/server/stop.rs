@@ -35,7 +35,8 @@ pub(crate) fn stop(name: &str, noun: &str, start: &str, force: bool) -> anyhow::
     end(pid, Force::No).with_context(|| format!("cannot stop process {pid}"))?;
     if !gone(name, pid)? {
         if !force {
-            return Err(anyhow!("the {noun} (pid {pid}) does not stop")).help("repeat the command with --force");
+            return Err(anyhow!("the {noun} (pid {pid}) does not stop"))
+                .help("repeat the command with --force");
         }
         end(pid, Force::Yes).with_context(|| format!("cannot kill process {pid}"))?;
         gone(name, pid)?;

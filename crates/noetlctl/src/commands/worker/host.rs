@@ -16,20 +16,36 @@ pub(super) struct WorkerHost {
 }
 
 impl WorkerHost {
-    async fn ask(&self, ask: impl FnOnce(&Client) -> Result<Value, crate::client::error::Error> + Send + 'static) -> Result<Value, crate::client::error::Error> {
+    async fn ask(
+        &self,
+        ask: impl FnOnce(&Client) -> Result<Value, crate::client::error::Error> + Send + 'static,
+    ) -> Result<Value, crate::client::error::Error> {
         let client = Arc::clone(&self.client);
-        tokio::task::spawn_blocking(move || ask(&client)).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        tokio::task::spawn_blocking(move || ask(&client))
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 }
 
 impl Host for WorkerHost {
-    fn credential<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
+    fn credential<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
         Box::pin(async move {
             let path = format!("/api/credentials/{}", encode(name));
-            match self.ask(move |client| client.get(&path, &[("include_data", "true")])).await {
-                Ok(value) => serde_json::from_value(value).map(Some).map_err(|error| Failure::new("auth", error.to_string())),
+            match self
+                .ask(move |client| client.get(&path, &[("include_data", "true")]))
+                .await
+            {
+                Ok(value) => serde_json::from_value(value)
+                    .map(Some)
+                    .map_err(|error| Failure::new("auth", error.to_string())),
                 Err(error) if error.status == Some(404) => Ok(None),
-                Err(error) => Err(Failure::passing("auth", format!("credential `{name}` cannot be read: {error}"))),
+                Err(error) => Err(Failure::passing(
+                    "auth",
+                    format!("credential `{name}` cannot be read: {error}"),
+                )),
             }
         })
     }
@@ -42,7 +58,9 @@ impl Host for WorkerHost {
             });
             loop {
                 let body = request.clone();
-                let answer = self.ask(move |client| client.post("/api/worker/playbook", &body)).await;
+                let answer = self
+                    .ask(move |client| client.post("/api/worker/playbook", &body))
+                    .await;
                 let mut answer = match answer {
                     Ok(answer) => answer,
                     Err(error) => return Err(Failure::passing("playbook", error.to_string())),
@@ -51,8 +69,11 @@ impl Host for WorkerHost {
                     Some("RUNNING") => {}
                     Some("COMPLETED") => return Ok(answer["result"].take()),
                     _ => {
-                        return Err(serde_json::from_value(answer["error"].take())
-                            .unwrap_or_else(|_| Failure::new("playbook", format!("`{}` failed", call.path))));
+                        return Err(
+                            serde_json::from_value(answer["error"].take()).unwrap_or_else(|_| {
+                                Failure::new("playbook", format!("`{}` failed", call.path))
+                            }),
+                        );
                     }
                 }
             }
@@ -64,7 +85,12 @@ impl Host for WorkerHost {
     }
 
     fn line(&self, place: &Place, stream: Stream, line: &str) {
-        tracing::debug!(execution_id = self.execution_id, step = place.step, ?stream, line);
+        tracing::debug!(
+            execution_id = self.execution_id,
+            step = place.step,
+            ?stream,
+            line
+        );
     }
 
     fn machine(&self) -> &HostMachine {

@@ -40,8 +40,16 @@ struct Worker {
 pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     crate::commands::server::start::log();
     let client = Arc::new(Client::open(root, &args.client)?);
-    let capacity = args.max_workers.or_else(|| config::number("NOETL_MAX_WORKERS")).unwrap_or(8).max(1);
-    let name = args.name.clone().or_else(config::worker_name).unwrap_or_else(|| format!("worker-{}", std::process::id()));
+    let capacity = args
+        .max_workers
+        .or_else(|| config::number("NOETL_MAX_WORKERS"))
+        .unwrap_or(8)
+        .max(1);
+    let name = args
+        .name
+        .clone()
+        .or_else(config::worker_name)
+        .unwrap_or_else(|| format!("worker-{}", std::process::id()));
     let worker = Arc::new(Worker {
         client,
         // The number tells two workers of one name apart, and one from its predecessor.
@@ -53,9 +61,16 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
         let stop = stop_signal()?;
-        worker.register().await.help("start a server with `noetl server start`, or name another with --server-url")?;
+        worker
+            .register()
+            .await
+            .help("start a server with `noetl server start`, or name another with --server-url")?;
         let pid_file = PidFile::create(&pid_file::worker(&name), worker.client.url())?;
-        println!("noetl worker {} takes up work of {} ({capacity} at once)", worker.name, worker.client.url());
+        println!(
+            "noetl worker {} takes up work of {} ({capacity} at once)",
+            worker.name,
+            worker.client.url()
+        );
         tokio::spawn(Arc::clone(&worker).heartbeats());
         tokio::select! {
             () = Arc::clone(&worker).work() => {}
@@ -87,7 +102,12 @@ impl Worker {
     }
 
     fn held(&self) -> Vec<String> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
     }
 
     /// Renews the leases, and stops what is cancelled or was given to another.
@@ -97,10 +117,22 @@ impl Worker {
             let body = json!({ "name": self.name, "commands": self.held() });
             match self.post("/api/worker/pool/heartbeat", body).await {
                 Ok(answer) => {
-                    for command in answer["cancelled"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                        let task = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(command);
+                    for command in answer["cancelled"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Value::as_str)
+                    {
+                        let task = self
+                            .tasks
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .remove(command);
                         if let Some(task) = task {
-                            tracing::info!(command, "stopped: cancelled, or held by another worker");
+                            tracing::info!(
+                                command,
+                                "stopped: cancelled, or held by another worker"
+                            );
                             task.abort();
                         }
                     }
@@ -120,9 +152,12 @@ impl Worker {
     async fn work(self: Arc<Self>) {
         let mut pause = Duration::from_millis(200);
         loop {
-            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else {
+                return;
+            };
             let room = self.slots.available_permits() + 1;
-            let body = json!({ "worker_id": self.name, "limit": room.min(100), "wait_seconds": WAIT });
+            let body =
+                json!({ "worker_id": self.name, "limit": room.min(100), "wait_seconds": WAIT });
             let claims = match self.post("/api/commands/claim", body).await {
                 Ok(claims) => claims,
                 Err(error) => {
@@ -168,14 +203,26 @@ impl Worker {
         };
         tracing::info!(command = command.id, step = command.step, "started");
         let outcome = noetl_engine::run_command(&command, &host).await;
-        tracing::info!(command = command.id, ok = outcome.error.is_none(), ms = outcome.duration_ms, "ended");
+        tracing::info!(
+            command = command.id,
+            ok = outcome.error.is_none(),
+            ms = outcome.duration_ms,
+            "ended"
+        );
         self.report(&command, &outcome).await;
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(&command.id);
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&command.id);
     }
 
     /// Reports an outcome until the server has it, or says that nobody waits for it.
     async fn report(&self, command: &Command, outcome: &Outcome) {
-        let name = if outcome.error.is_some() { "call.error" } else { "call.done" };
+        let name = if outcome.error.is_some() {
+            "call.error"
+        } else {
+            "call.done"
+        };
         let body = json!({
             "execution_id": command.execution_id, "step": command.step, "name": name, "payload": outcome,
             "meta": { "command_id": command.id }, "worker_id": self.name,
@@ -203,11 +250,18 @@ impl Worker {
 
     /// Gives back what runs, so that others go on at once.
     async fn leave(&self) {
-        let tasks: Vec<_> = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        let tasks: Vec<_> = self
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .collect();
         for (_, task) in tasks {
             task.abort();
         }
-        let answer = self.post("/api/worker/pool/deregister", json!({ "name": self.name })).await;
+        let answer = self
+            .post("/api/worker/pool/deregister", json!({ "name": self.name }))
+            .await;
         if let Err(error) = answer {
             tracing::warn!(%error, "the server does not know that this worker has left");
         }

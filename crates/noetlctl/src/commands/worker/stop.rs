@@ -18,8 +18,12 @@ pub(super) fn run(args: &WorkerStopArgs) -> anyhow::Result<ExitCode> {
                 [] => return Err(anyhow!("no worker runs")).help(start),
                 [name] => name.clone(),
                 several => {
-                    let names: Vec<_> = several.iter().map(|name| name.trim_start_matches("noetl_worker_")).collect();
-                    return Err(anyhow!("several workers run: {}", names.join(", "))).help("name one with --name");
+                    let names: Vec<_> = several
+                        .iter()
+                        .map(|name| name.trim_start_matches("noetl_worker_"))
+                        .collect();
+                    return Err(anyhow!("several workers run: {}", names.join(", ")))
+                        .help("name one with --name");
                 }
             }
         }

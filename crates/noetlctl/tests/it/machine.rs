@@ -1,0 +1,173 @@
+//! Commands that ask no server: logs, build, completions, man; and what holds for all of them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use crate::fake::Fake;
+use crate::support::{Home, show};
+
+#[test]
+fn the_log_of_the_background_server_is_shown() {
+    let home = Home::new();
+    let text = home.run(&["server", "logs"]);
+    assert!(
+        text.starts_with("error: no background server has written ") && text.ends_with("[exit 1]"),
+        "{text}"
+    );
+    home.write(".noetl/noetl_server.log", "one\ntwo\nthree\n");
+    assert_eq!(home.run(&["server", "logs"]), "one\ntwo\nthree\n[exit 0]");
+    assert_eq!(
+        home.run(&["server", "logs", "-n", "2"]),
+        "two\nthree\n[exit 0]"
+    );
+}
+
+#[test]
+fn a_log_is_followed() {
+    let home = Home::new();
+    let path = home.write(".noetl/noetl_server.log", "one\ntwo\n");
+    let mut child = home
+        .noetl(&["server", "logs", "-f", "-n", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "two");
+    let mut log = std::fs::File::options().append(true).open(&path).unwrap();
+    log.write_all(b"three\n").unwrap();
+    assert_eq!(next(), "three");
+    std::fs::write(&path, "new\n").unwrap();
+    assert_eq!(next(), "new");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_new_start_goes_on_with_the_log() {
+    let home = Home::new();
+    home.write(".noetl/noetl_server.log", "from before\n");
+    let text = home.run(&["server", "start", "--detach", "--port", "0"]);
+    assert!(text.ends_with("[exit 0]"), "{text}");
+    let text = home.run(&["server", "logs"]);
+    assert!(text.starts_with("from before\nnoetl server "), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert!(home.run(&["server", "stop"]).ends_with("[exit 0]"));
+}
+
+#[test]
+fn build_is_for_checkouts() {
+    let home = Home::new();
+    let text = home.run(&["build", "--platform", "linux/arm64"]);
+    assert!(
+        text.starts_with("error: no checkout of NoETL around ")
+            && text.contains("\nhelp: git clone"),
+        "{text}"
+    );
+    assert!(text.ends_with("[exit 1]"), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn build_passes_flags_and_the_exit_code_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    home.write("checkout/xtask/Cargo.toml", "");
+    home.write("checkout/crates/noetlctl/Cargo.toml", "");
+    let cargo = home.write("bin/cargo", "#!/bin/sh\necho \"$PWD $*\"\nexit 3\n");
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = home.noetl(&[
+        "build",
+        "--no-cache",
+        "--platform",
+        "linux/arm64",
+        "--",
+        "--dry-run",
+    ]);
+    command
+        .current_dir(home.path().join("checkout/crates/noetlctl"))
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", home.path().join("bin").display()),
+        );
+    let text = show(&command.output().unwrap());
+    assert!(
+        text.contains("checkout xtask image --platforms linux/arm64 --dry-run\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("note: --no-cache") && text.ends_with("[exit 3]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn shells_and_man_learn_every_command() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let text = home.run(&["completions", shell]);
+        assert!(
+            text.contains("server-url") && text.ends_with("[exit 0]"),
+            "{shell}"
+        );
+    }
+    let text = home.run(&["man"]);
+    assert!(
+        text.contains(".TH noetl 1") && text.contains("catalog"),
+        "{text}"
+    );
+    let text = home.run(&["man", "execute", "playbook"]);
+    assert!(
+        text.contains(".TH noetl-execute-playbook 1") && text.contains("payload"),
+        "{text}"
+    );
+    assert!(home.run(&["man", "nonsense"]).ends_with("[exit 1]"));
+}
+
+#[test]
+fn every_help_has_an_example_or_needs_none() {
+    let home = Home::new();
+    for command in [
+        "catalog get",
+        "register playbook",
+        "execute playbook",
+        "status",
+        "cancel",
+        "cleanup",
+        "list",
+        "query",
+        "build",
+        "context add",
+        "get credential",
+        "server logs",
+        "completions",
+    ] {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let text = home.run(&words);
+        assert!(
+            text.contains("Example") && text.contains(&format!("noetl {command}")),
+            "{command}: {text}"
+        );
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_stops_is_no_failure() {
+    let home = Home::new();
+    let rows: Vec<serde_json::Value> = (0..20_000)
+        .map(|number| serde_json::json!([number, "x".repeat(50)]))
+        .collect();
+    let fake = Fake::new(
+        move |_| serde_json::json!({"status": "ok", "columns": ["a", "b"], "result": rows}),
+    );
+    let mut child = fake
+        .command(&home, &["query", "SELECT 1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(show(&output), "[exit 0]");
+}
