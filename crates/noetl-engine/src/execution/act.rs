@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json};
 
 use super::Outcome;
 use super::event_name::CALL_DONE;
+use super::frame::Frame;
 use super::names::Moment;
-use super::state::{Frame, Machine};
+use super::state::Machine;
 use crate::playbook::{Action, Again, Collect, Field, Task};
 use crate::template::{self, Style, from_json, to_json};
 use crate::tool::Failure;

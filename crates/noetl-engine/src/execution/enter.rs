@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::event_name::{COMMAND_ISSUED, LOOP_ITEM, STEP_ENTER, STEP_SKIPPED};
+use super::event_name::{COMMAND_ISSUED, STEP_ENTER, STEP_SKIPPED};
+use super::frame::{Frame, Iterations, Pending, Run};
 use super::names::Moment;
-use super::state::{Frame, Iterations, Machine, Pending, Run};
+use super::state::Machine;
 use super::{Command, Outcome};
 use crate::playbook::{Field, Step, Task, ToolKind};
 use crate::template::{self, Scope, Style, from_json, to_json};
@@ -144,35 +145,6 @@ impl Machine {
             });
         }
         self.iterate(run);
-    }
-
-    /// Starts as many iterations as may run, or ends the loop.
-    pub(super) fn iterate(&mut self, run: u64) {
-        loop {
-            let Some(token) = self.runs.get_mut(&run) else {
-                return;
-            };
-            let step = &self.playbook.steps[token.step];
-            let Some(repeat) = &mut token.repeat else {
-                return;
-            };
-            let more = repeat.next < repeat.items.len() && repeat.failure.is_none();
-            if !more && repeat.in_flight == 0 {
-                return self.loop_done(run);
-            }
-            if !more || repeat.in_flight >= repeat.limit {
-                return;
-            }
-            let index = repeat.next;
-            repeat.next += 1;
-            repeat.in_flight += 1;
-            let (name, item) = (step.name.clone(), to_json(&repeat.items[index]));
-            self.emit(LOOP_ITEM, "RUNNING", |event| {
-                event.step = Some(name);
-                event.context = json!({ "index": index, "item": item });
-            });
-            self.issue(Frame::new(run, Some(index)), 0.0);
-        }
     }
 
     /// Issues the command of a frame, or goes on at once when the step has no tool.

@@ -7,9 +7,13 @@
 
 mod act;
 mod enter;
+mod frame;
+mod iterate;
+mod leave;
 mod names;
 mod settle;
 mod state;
+mod workload;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
-use super::state::{Frame, Machine, Run};
+use super::frame::{Frame, Run};
+use super::state::Machine;
 use crate::playbook::Field;
 use crate::template::{Scope, StepResult, from_json, roots, to_json};
 use crate::tool::Failure;

@@ -1,6 +1,6 @@
 //! The machine's state, its inputs, and how an execution ends.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -10,8 +10,10 @@ use super::event_name::{
     COMMAND_CLAIMED, COMMAND_STARTED, EXECUTION_CANCELLED, PLAYBOOK_COMPLETED, PLAYBOOK_FAILED,
     PLAYBOOK_INITIALIZED, STEP_ENTER, WORKFLOW_COMPLETED, WORKFLOW_FAILED, WORKFLOW_INITIALIZED,
 };
+use super::frame::{Pending, Run, StepRecord};
+use super::workload::{filled, merge};
 use super::{Command, Event, Outcome, Status, Turn};
-use crate::playbook::{Action, Arc as Way, Field, Playbook};
+use crate::playbook::Playbook;
 use crate::template::{from_json, to_json};
 use crate::tool::Failure;
 
@@ -45,108 +47,6 @@ pub struct Machine {
     pub(super) last_result: Json,
     completed: Vec<String>,
     final_step_ran: bool,
-}
-
-/// What a finished step left behind.
-#[derive(Debug, Clone)]
-pub(super) struct StepRecord {
-    pub(super) value: Value,
-    pub(super) tasks: Value,
-}
-
-/// A token: one run of a step.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) step: usize,
-    /// Arguments that the arc brought.
-    pub(super) args: Map<String, Json>,
-    pub(super) repeat: Option<Iterations>,
-    pub(super) entered: bool,
-}
-
-/// The state of a loop.
-#[derive(Debug)]
-pub(super) struct Iterations {
-    pub(super) items: Vec<Value>,
-    pub(super) next: usize,
-    /// Iterations that may run at once.
-    pub(super) limit: usize,
-    pub(super) in_flight: usize,
-    pub(super) results: Vec<Value>,
-    pub(super) vars: Vec<BTreeMap<String, Value>>,
-    pub(super) failure: Option<Failure>,
-    pub(super) failed: usize,
-    /// Ways that iterations asked for, taken when the loop has ended.
-    pub(super) ways: Vec<Way>,
-}
-
-/// A command on its way, and what happens when it is back.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) frame: Frame,
-    pub(super) command: Command,
-}
-
-/// Where a call stands between its outcome and the end of its step.
-#[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) run: u64,
-    pub(super) iteration: Option<usize>,
-    /// Attempts at this page, from 1.
-    pub(super) attempt: u32,
-    /// Pages asked for, from 1.
-    pub(super) page: u32,
-    /// Fields of the tool that this page has of its own.
-    pub(super) overrides: Map<String, Json>,
-    /// Whether it waits for a sink and not for the call.
-    pub(super) saving: bool,
-    pub(super) phase: Phase,
-    pub(super) command_id: Option<String>,
-    pub(super) outcome: Outcome,
-    /// The response as the rules see it.
-    pub(super) response: Value,
-    /// Pages or items gathered so far.
-    pub(super) collected: Option<Vec<Value>>,
-    pub(super) actions: VecDeque<Action>,
-    pub(super) fired: Vec<usize>,
-    pub(super) ways: Vec<Way>,
-    pub(super) handled: bool,
-}
-
-impl Frame {
-    /// A call that has not been made.
-    pub(super) fn new(run: u64, iteration: Option<usize>) -> Self {
-        Self {
-            run,
-            iteration,
-            attempt: 1,
-            page: 1,
-            overrides: Map::new(),
-            saving: false,
-            phase: Phase::Call,
-            command_id: None,
-            outcome: Outcome::default(),
-            response: Value::from(()),
-            collected: None,
-            actions: VecDeque::new(),
-            fired: Vec::new(),
-            ways: Vec::new(),
-            handled: false,
-        }
-    }
-}
-
-/// What a frame waits for or does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// The call itself.
-    Call,
-    /// The step's exit.
-    Exit,
-    /// The step's own sink.
-    Sink,
-    /// Nothing: the step can be left.
-    Leave,
 }
 
 impl Machine {
@@ -429,87 +329,5 @@ impl Machine {
 
     fn take_turn(&mut self) -> Turn {
         std::mem::take(&mut self.turn)
-    }
-}
-
-/// The workload with its own templates filled in: `{{ execution_id }}`, `{{ payload.user }}`. What a
-/// payload brought is data and stays as it is; an entry without a value is left out, so that whoever uses
-/// it is told.
-fn filled(
-    workload: Map<String, Json>,
-    payload: &Map<String, Json>,
-    execution_id: &str,
-) -> Map<String, Json> {
-    let mut scope: BTreeMap<String, Value> = workload
-        .iter()
-        .map(|(name, value)| (name.clone(), from_json(value)))
-        .collect();
-    let given = from_json(&Json::Object(payload.clone()));
-    let id = Value::from(execution_id);
-    scope.insert(
-        "workload".to_owned(),
-        from_json(&Json::Object(workload.clone())),
-    );
-    scope.insert("execution_id".to_owned(), id.clone());
-    scope.insert(
-        "job".to_owned(),
-        Value::from(BTreeMap::from([("uuid", id.clone()), ("id", id)])),
-    );
-    for name in ["payload", "input", "args"] {
-        scope
-            .entry(name.to_owned())
-            .or_insert_with(|| given.clone());
-    }
-    scope
-        .entry("env".to_owned())
-        .or_insert_with(|| from_json(&Json::Object(Map::new())));
-    // A default that names itself asks for what the payload would have brought.
-    for name in workload.keys().filter(|name| !payload.contains_key(*name)) {
-        if workload[name]
-            .as_str()
-            .is_some_and(crate::template::is_template)
-        {
-            scope.remove(name);
-        }
-    }
-    let mut filled = Map::new();
-    for (name, value) in workload {
-        if payload.contains_key(&name) {
-            filled.insert(name, value);
-            continue;
-        }
-        let mut field = Field::plain(&name, value);
-        field.find_roots();
-        if field.roots().next().is_none() {
-            filled.insert(name, field.value);
-        } else if let Ok(value) =
-            crate::template::render(&field, &scope, crate::template::Style::Json)
-        {
-            filled.insert(name, value);
-        }
-    }
-    filled
-}
-
-/// `key` of a payload over the workload: mappings merge, `a.b` reaches into them.
-fn merge(workload: &mut Map<String, Json>, key: &str, value: &Json) {
-    match (workload.get_mut(key), value) {
-        (Some(Json::Object(known)), Json::Object(given)) => {
-            for (key, value) in given {
-                merge(known, key, value);
-            }
-        }
-        (None, _) if key.contains('.') => {
-            let (first, rest) = key.split_once('.').unwrap_or((key, ""));
-            let first = workload
-                .entry(first)
-                .or_insert_with(|| Json::Object(Map::new()));
-            if let Json::Object(inner) = first {
-                merge(inner, rest, value);
-            }
-        }
-        _ => {
-            workload.insert(key.to_owned(), value.clone());
-        }
     }
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
 use super::error::{ApiError, ErrorBody, Query};
-use super::executions::Item;
+use super::items::Item;
 use crate::clock;
 use crate::store::ExecutionFilter;
 
@@ -154,6 +154,16 @@ pub(crate) async fn stats(
     }))
 }
 
+/// One metric in Prometheus' text format.
+fn metric(name: &str, kind: &str, help: &str, rows: &[(String, f64)]) -> String {
+    let mut text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    for (labels, value) in rows {
+        // Writing to a string cannot fail.
+        writeln!(text, "{name}{labels} {value}").unwrap_or_default();
+    }
+    text
+}
+
 /// The server's counters in Prometheus' text format
 pub(crate) async fn metrics(State(server): State<Server>) -> Response {
     let store = &server.runs.store;
@@ -161,11 +171,7 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
     let queue = store.queue_depth(clock::now_ms()).await;
     let mut text = String::new();
     let mut line = |name: &str, kind: &str, help: &str, rows: &[(String, f64)]| {
-        // Writing to a string cannot fail.
-        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").unwrap_or_default();
-        for (labels, value) in rows {
-            writeln!(text, "{name}{labels} {value}").unwrap_or_default();
-        }
+        text += &metric(name, kind, help, rows);
     };
     let plain = |value: f64| vec![(String::new(), value)];
     line(

@@ -103,48 +103,13 @@ pub(crate) async fn query(
             .ok_or_else(|| ApiError::invalid("query_base64 is not base64 of text"))?,
         (None, None) => return Err(ApiError::invalid("the request has no query")),
     };
-    let mut config = Map::new();
-    let schema = request.schema.filter(|schema| !schema.is_empty());
-    let mut prefix = String::new();
-    let postgres = match (&request.credential, server.runs.store.storage()) {
-        (Some(credential), _) => {
-            config.insert("auth".to_owned(), credential.clone().into());
-            if let Some(schema) = &schema {
-                prefix = format!("SET search_path TO {}, public; ", quoted(schema));
-            }
-            true
-        }
-        (None, Storage::Postgres { url, schema: own }) => {
-            config.insert("url".to_owned(), url.clone().into());
-            let schema = schema.as_deref().unwrap_or(own);
-            prefix = format!(
-                "SET default_transaction_read_only = on; SET search_path TO {}, public; ",
-                quoted(schema)
-            );
-            true
-        }
-        (None, Storage::Sqlite(path)) => {
-            config.insert(
-                "database".to_owned(),
-                path.to_string_lossy().into_owned().into(),
-            );
-            config.insert("read_only".to_owned(), true.into());
-            // `noetl.execution` names the same table as on PostgreSQL.
-            config.insert(
-                "attach".to_owned(),
-                json!({ "noetl": path.to_string_lossy() }),
-            );
-            false
-        }
-    };
-    if let Some(parameters) = request
-        .parameters
-        .filter(|parameters| !parameters.is_empty())
-    {
-        config.insert("params".to_owned(), Json_::Array(parameters));
-        prefix.clear();
-    }
-    config.insert("query".to_owned(), format!("{prefix}{query}").into());
+    let (postgres, config) = connection(
+        &server,
+        &query,
+        request.schema,
+        request.credential,
+        request.parameters,
+    );
     let answer = server.runs.sql(postgres, &config).await;
     Ok(Json(match answer {
         Err(failure) => QueryAnswer {
@@ -179,6 +144,56 @@ pub(crate) async fn query(
             }
         }
     }))
+}
+
+/// Where a query goes, as the fields of a `postgres` or `sqlite` tool.
+fn connection(
+    server: &Server,
+    query: &str,
+    schema: Option<String>,
+    credential: Option<String>,
+    parameters: Option<Vec<Json_>>,
+) -> (bool, Map<String, Json_>) {
+    let mut config = Map::new();
+    let schema = schema.filter(|schema| !schema.is_empty());
+    let mut prefix = String::new();
+    let postgres = match (&credential, server.runs.store.storage()) {
+        (Some(credential), _) => {
+            config.insert("auth".to_owned(), credential.clone().into());
+            if let Some(schema) = &schema {
+                prefix = format!("SET search_path TO {}, public; ", quoted(schema));
+            }
+            true
+        }
+        (None, Storage::Postgres { url, schema: own }) => {
+            config.insert("url".to_owned(), url.clone().into());
+            let schema = schema.as_deref().unwrap_or(own);
+            prefix = format!(
+                "SET default_transaction_read_only = on; SET search_path TO {}, public; ",
+                quoted(schema)
+            );
+            true
+        }
+        (None, Storage::Sqlite(path)) => {
+            config.insert(
+                "database".to_owned(),
+                path.to_string_lossy().into_owned().into(),
+            );
+            config.insert("read_only".to_owned(), true.into());
+            // `noetl.execution` names the same table as on PostgreSQL.
+            config.insert(
+                "attach".to_owned(),
+                json!({ "noetl": path.to_string_lossy() }),
+            );
+            false
+        }
+    };
+    if let Some(parameters) = parameters.filter(|parameters| !parameters.is_empty()) {
+        config.insert("params".to_owned(), Json_::Array(parameters));
+        prefix.clear();
+    }
+    config.insert("query".to_owned(), format!("{prefix}{query}").into());
+    (postgres, config)
 }
 
 fn quoted(name: &str) -> String {

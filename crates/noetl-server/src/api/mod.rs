@@ -1,6 +1,7 @@
 //! The HTTP API: routes, and what they share.
 
 mod catalog;
+mod commands;
 mod control;
 mod credentials;
 mod dashboard;
@@ -8,7 +9,9 @@ mod data;
 mod error;
 mod executions;
 mod graph;
+mod items;
 mod meta;
+mod names;
 mod stream;
 mod workers;
 
@@ -85,11 +88,11 @@ pub(crate) struct Server {
         workers::deregister,
         workers::heartbeat,
         workers::pools,
-        workers::claim,
-        workers::claim_one,
-        workers::command,
-        workers::event,
-        workers::playbook,
+        commands::claim,
+        commands::claim_one,
+        commands::command,
+        commands::event,
+        commands::playbook,
         data::query,
         data::init,
         data::validate,
@@ -221,12 +224,12 @@ fn worker_routes() -> Router<Server> {
         )
         .route("/api/worker/pool/heartbeat", post(workers::heartbeat))
         .route("/api/worker/pools", get(workers::pools))
-        .route("/api/worker/playbook", post(workers::playbook))
-        .route("/api/commands/claim", post(workers::claim))
-        .route("/api/commands/{event_id}", get(workers::command))
-        .route("/api/commands/{event_id}/claim", post(workers::claim_one))
-        .route("/api/events", post(workers::event))
-        .route("/api/v2/events", post(workers::event))
+        .route("/api/worker/playbook", post(commands::playbook))
+        .route("/api/commands/claim", post(commands::claim))
+        .route("/api/commands/{event_id}", get(commands::command))
+        .route("/api/commands/{event_id}/claim", post(commands::claim_one))
+        .route("/api/events", post(commands::event))
+        .route("/api/v2/events", post(commands::event))
 }
 
 fn data_routes() -> Router<Server> {

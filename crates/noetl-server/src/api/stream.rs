@@ -13,7 +13,8 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::Server;
 use super::error::{ApiError, Path, Query, id};
-use super::executions::{AfterQuery, EventItem, Item, row};
+use super::executions::{AfterQuery, row};
+use super::items::{EventItem, Item};
 use crate::runs::Change;
 
 /// How long to wait before looking at the store without having heard of a change: another server may have

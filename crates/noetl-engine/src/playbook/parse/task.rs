@@ -2,10 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::{Backoff, Field, Retry, Rule, RuleAction, Task, ToolKind};
+use super::super::{Field, RuleAction, Task, ToolKind};
 use super::Reader;
 use super::field::join;
-use super::route::WHEN;
 use crate::problem::Place;
 use crate::yaml::{Kind, Node};
 
@@ -126,30 +125,7 @@ impl Reader<'_> {
         name: &str,
         outer: Option<&Node>,
     ) -> Option<Task> {
-        let kind_name = match &node.kind {
-            Kind::String(kind) => kind.clone(),
-            Kind::Mapping(_) => match self.text(node, "kind", &join(path, "kind")) {
-                Some(kind) => kind,
-                None => {
-                    let place = self.place(node, path);
-                    self.fail(
-                        place,
-                        "the tool has no kind",
-                        Some("add `kind: shell`, or another tool"),
-                    );
-                    return None;
-                }
-            },
-            _ => {
-                let place = self.place(node, path);
-                self.fail(
-                    place,
-                    format!("a tool is a mapping, and this is {}", node.noun()),
-                    None,
-                );
-                return None;
-            }
-        };
+        let kind_name = self.kind_name(node, path)?;
         if kind_name == "workbook" {
             return self.workbook_task(node, path, name);
         }
@@ -201,6 +177,33 @@ impl Reader<'_> {
             timeout: timeout.filter(|seconds| seconds.is_finite() && *seconds > 0.0),
             config,
         })
+    }
+
+    /// What the tool is called: a mapping's `kind`, or a bare name.
+    fn kind_name(&mut self, node: &Node, path: &str) -> Option<String> {
+        let place = self.place(node, path);
+        match &node.kind {
+            Kind::String(kind) => Some(kind.clone()),
+            Kind::Mapping(_) => {
+                let kind = self.text(node, "kind", &join(path, "kind"));
+                if kind.is_none() {
+                    self.fail(
+                        place,
+                        "the tool has no kind",
+                        Some("add `kind: shell`, or another tool"),
+                    );
+                }
+                kind
+            }
+            _ => {
+                self.fail(
+                    place,
+                    format!("a tool is a mapping, and this is {}", node.noun()),
+                    None,
+                );
+                None
+            }
+        }
     }
 
     /// The error for a kind that does not run here.
@@ -315,91 +318,5 @@ impl Reader<'_> {
             format!("the {} tool has no `{}`", kind.name(), any[0]),
             None,
         );
-    }
-
-    fn rules(&mut self, policy: &Node, path: &str) -> Vec<Rule> {
-        let mut rules = Vec::new();
-        for (index, node) in self
-            .list(policy, "rules", &join(path, "rules"))
-            .iter()
-            .enumerate()
-        {
-            let path = format!("{path}.rules[{index}]");
-            let when = self.condition(node, &WHEN, &path);
-            let body = node.get("else").unwrap_or(node);
-            let then = body
-                .get("then")
-                .or_else(|| node.get("then"))
-                .unwrap_or(body);
-            let action = match self.text(then, "do", &path).as_deref() {
-                Some("continue") | None => RuleAction::Continue,
-                Some("break") => RuleAction::Break,
-                Some("fail") => RuleAction::Fail,
-                Some("retry") => RuleAction::Retry(self.retry(then, &path, 3, 1.0)),
-                Some("jump") => match self.text(then, "to", &path) {
-                    Some(to) => RuleAction::Jump { to },
-                    None => {
-                        let place = self.place(then, &path);
-                        self.fail(place, "`do: jump` does not say where `to`", None);
-                        RuleAction::Fail
-                    }
-                },
-                Some(other) => {
-                    let place = self.place(then, &join(&path, "do"));
-                    let message =
-                        format!("`do: {other}` is none of continue, retry, jump, break and fail");
-                    self.fail(place, message, None);
-                    RuleAction::Fail
-                }
-            };
-            let set = self.assignments(then, &path);
-            rules.push(Rule { when, action, set });
-        }
-        rules
-    }
-
-    /// How often and how soon, in each of the spellings.
-    pub(super) fn retry(&mut self, node: &Node, path: &str, attempts: u32, delay: f64) -> Retry {
-        let number = |key: &str| node.get(key).and_then(|node| node.to_json().as_f64());
-        let first = |keys: &[&str]| keys.iter().find_map(|key| number(key));
-        let whole = match &node.kind {
-            Kind::Number(number) => number.as_f64(),
-            _ => first(&["max_attempts", "attempts"])
-                .or_else(|| number("max_retries").map(|retries| retries + 1.0)),
-        };
-        let delay = first(&["delay", "initial_delay"]).unwrap_or(delay);
-        let named = node.get("backoff").and_then(Node::as_str);
-        let backoff = match (named, first(&["backoff_multiplier", "multiplier"])) {
-            (_, Some(factor)) => Backoff::Factor(factor),
-            (Some("none" | "fixed" | "constant"), None) => Backoff::None,
-            (None, None) => number("backoff").map_or(Backoff::None, Backoff::Factor),
-            (Some("linear"), None) => Backoff::Linear,
-            (Some("exponential"), None) => Backoff::Factor(2.0),
-            (Some(other), None) => {
-                let place = self.place(node, &join(path, "backoff"));
-                let message = format!("backoff `{other}` is none of none, linear and exponential");
-                self.fail(place, message, None);
-                Backoff::None
-            }
-        };
-        let sound = |value: f64| value.is_finite() && value >= 0.0;
-        let attempts = whole.unwrap_or(f64::from(attempts));
-        if !sound(attempts) || !sound(delay) {
-            let place = self.place(node, path);
-            self.fail(place, "attempts and delays are numbers from 0", None);
-        }
-        Retry {
-            // A count beyond any use saturates.
-            attempts: if attempts >= 1_000_000.0 {
-                1_000_000
-            } else {
-                attempts.max(1.0) as u32
-            },
-            delay,
-            backoff,
-            max_delay: number("max_delay")
-                .filter(|value| sound(*value))
-                .unwrap_or(300.0),
-        }
     }
 }

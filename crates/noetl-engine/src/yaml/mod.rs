@@ -4,6 +4,8 @@
 //! `on` are booleans, `0755` is octal. Aliases and merge keys are expanded within a budget, so that no
 //! small file can ask for a large tree.
 
+mod scalar;
+
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -218,7 +220,7 @@ impl<'input> Composer<'input> {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let tagged = tag.is_some_and(|tag| tag.suffix == "str");
                 let kind = if style == ScalarStyle::Plain && !tagged {
-                    plain(&text)
+                    scalar::plain(&text)
                 } else {
                     Kind::String(text.into_owned())
                 };
@@ -316,108 +318,5 @@ fn error(span: &Span, message: impl Into<String>) -> SyntaxError {
     }
 }
 
-/// What an unquoted scalar means.
-fn plain(text: &str) -> Kind {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
-            return Kind::Bool(true);
-        }
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-            return Kind::Bool(false);
-        }
-        _ => {}
-    }
-    number(text).map_or_else(|| Kind::String(text.to_owned()), Kind::Number)
-}
-
-fn number(text: &str) -> Option<Number> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
-    };
-    if !digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
-        return None;
-    }
-    let whole = |digits: &str, radix| {
-        let value = i128::from_str_radix(digits, radix).ok()?;
-        let value = if negative { -value } else { value };
-        i64::try_from(value)
-            .map(Number::from)
-            .or_else(|_| u64::try_from(value).map(Number::from))
-            .ok()
-    };
-    if let Some(digits) = digits.strip_prefix("0x") {
-        return whole(digits, 16);
-    }
-    if let Some(digits) = digits.strip_prefix("0o") {
-        return whole(digits, 8);
-    }
-    let plain = digits.replace('_', "");
-    if !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit()) {
-        let octal = plain.len() > 1 && plain.starts_with('0');
-        return whole(&plain, if octal { 8 } else { 10 });
-    }
-    // `1.5`, `.5`, `1e9`; never `1.2.3`, which does not parse.
-    let float: f64 = plain.parse().ok()?;
-    Number::from_f64(if negative { -float } else { float })
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn json_of(text: &str) -> Value {
-        parse(text).expect("valid YAML").root.to_json()
-    }
-
-    #[test]
-    fn scalars_mean_what_they_mean_to_pyyaml() {
-        let value = json_of(
-            "a: yes\nb: off\nc: 0755\nd: 1_000\ne: 1e3\nf: '1'\ng: ~\nh: v1.2\ni: 1.2.3\nj: -0x1f\nk: !!str 5\nl: 08",
-        );
-        assert_eq!(
-            value,
-            json!({"a": true, "b": false, "c": 493, "d": 1000, "e": 1000.0, "f": "1", "g": null,
-                "h": "v1.2", "i": "1.2.3", "j": -31, "k": "5", "l": "08"})
-        );
-    }
-
-    #[test]
-    fn anchors_and_merge_keys_expand() {
-        let value = json_of("base: &b {x: 1, y: 2}\nmore:\n  <<: *b\n  y: 3\nlist: [*b]");
-        assert_eq!(value["more"], json!({"y": 3, "x": 1}));
-        assert_eq!(value["list"][0], json!({"x": 1, "y": 2}));
-    }
-
-    #[test]
-    fn a_small_file_cannot_ask_for_a_large_tree() {
-        let mut text = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n".to_owned();
-        for level in 1..10 {
-            let previous = format!("*a{}", level - 1);
-            text += &format!("a{level}: &a{level} [{}]\n", vec![previous; 10].join(","));
-        }
-        assert!(
-            parse(&text)
-                .expect_err("a bomb")
-                .message
-                .contains("more than")
-        );
-        let deep = "[".repeat(5_000);
-        assert!(parse(&deep).is_err());
-        assert!(parse("a: &a [*a]").is_err());
-    }
-
-    #[test]
-    fn places_count_from_one_and_blocks_begin_a_line_later() {
-        let document = parse("a:\n  b: |\n    text\n  b: 2\n").expect("valid YAML");
-        let inner = document.root.get("a").expect("a");
-        assert_eq!(document.duplicates, [("b".to_owned(), 4, 3)]);
-        assert_eq!((inner.line, inner.column), (2, 3));
-        let failure = parse("a: [1\nb: 2").expect_err("unclosed");
-        assert_eq!(failure.line, 2);
-    }
-}
+mod tests;

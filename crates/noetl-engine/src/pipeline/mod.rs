@@ -1,14 +1,19 @@
 //! The worker's side: runs the tasks of a command, one after the other, and gives its outcome.
 
+mod parameters;
+mod secrets;
+
 use std::time::{Duration, Instant};
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
+use self::secrets::{KeepsSecrets, redact};
 use crate::execution::{Command, Outcome};
 use crate::playbook::{Assignment, Rule, RuleAction, Scope as Variables, Task, ToolKind};
 use crate::template::{self, Scope, StepResult, Style, from_json, to_json};
 use crate::tool::{self, Call, Failure, Host};
+pub(crate) use parameters::main_parameters;
 
 /// How often the rules of one pipeline may jump: a bound on pipelines that go round for ever.
 const MAX_JUMPS: u32 = 10_000;
@@ -386,123 +391,5 @@ fn override_field(config: &mut Map<String, Json>, name: &str, value: &Json) {
         _ => {
             config.insert(name.to_owned(), value.clone());
         }
-    }
-}
-
-/// The parameters of a `def main(…)` in a task's code, those with defaults and stars left out.
-pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
-    let Some(code) = task.config.value.get("code").and_then(Json::as_str) else {
-        return Vec::new();
-    };
-    let Some(start) = code.find("def main(") else {
-        return Vec::new();
-    };
-    let signature = &code[start + "def main(".len()..];
-    let (mut depth, mut end) = (0_i32, signature.len());
-    for (at, character) in signature.char_indices() {
-        match character {
-            '(' | '[' | '{' => depth += 1,
-            ')' if depth == 0 => {
-                end = at;
-                break;
-            }
-            ')' | ']' | '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    signature[..end]
-        .split(',')
-        .filter(|parameter| !parameter.contains('='))
-        .map(|parameter| {
-            parameter
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
-        })
-        .filter(|name| !name.is_empty() && !name.starts_with(['*', '/']))
-        .filter(|name| {
-            name.chars()
-                .all(|character| character == '_' || character.is_alphanumeric())
-        })
-        .collect()
-}
-
-/// A host that remembers which credentials a tool was given.
-struct KeepsSecrets<'a> {
-    host: &'a dyn Host,
-    seen: std::sync::Mutex<Vec<Json>>,
-}
-
-impl Host for KeepsSecrets<'_> {
-    fn credential<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> tool::BoxFuture<'a, Result<Option<tool::Credential>, Failure>> {
-        Box::pin(async move {
-            let found = self.host.credential(name).await?;
-            if let (Some(found), Ok(mut seen)) = (&found, self.seen.lock()) {
-                let secret = found.data.iter().filter(|(key, _)| is_secret(key));
-                seen.extend(secret.map(|(_, value)| value.clone()));
-            }
-            Ok(found)
-        })
-    }
-
-    fn playbook<'a>(
-        &'a self,
-        call: tool::SubPlaybook,
-    ) -> tool::BoxFuture<'a, Result<Json, Failure>> {
-        self.host.playbook(call)
-    }
-
-    fn environment(&self, name: &str) -> Option<String> {
-        self.host.environment(name)
-    }
-
-    fn line(&self, place: &crate::problem::Place, stream: tool::Stream, line: &str) {
-        self.host.line(place, stream, line);
-    }
-
-    fn machine(&self) -> &tool::Machine {
-        self.host.machine()
-    }
-}
-
-/// Which fields of a credential are secret: all but those that say where and who.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    let open = [
-        "host", "port", "user", "username", "name", "database", "dbname", "schema", "sslmode",
-        "header", "type",
-    ];
-    !open
-        .iter()
-        .any(|open| key == *open || key == format!("db_{open}"))
-}
-
-/// Blanks secrets out of everything that an outcome says.
-fn redact(outcome: &mut Outcome, secrets: &[String]) {
-    fn blank(value: &mut Json, secrets: &[String]) {
-        match value {
-            Json::String(text) => {
-                for secret in secrets {
-                    if text.contains(secret.as_str()) {
-                        *text = text.replace(secret.as_str(), "***");
-                    }
-                }
-            }
-            Json::Array(items) => items.iter_mut().for_each(|item| blank(item, secrets)),
-            Json::Object(entries) => entries.values_mut().for_each(|item| blank(item, secrets)),
-            _ => {}
-        }
-    }
-    let Ok(mut json) = serde_json::to_value(&*outcome) else {
-        return;
-    };
-    blank(&mut json, secrets);
-    if let Ok(clean) = serde_json::from_value(json) {
-        *outcome = clean;
     }
 }
