@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use noetl_engine::{Playbook, Problems};
+use noetl_engine::Playbook;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json_};
 use utoipa::{IntoParams, ToSchema};
@@ -84,27 +84,6 @@ pub(crate) struct ResourceRequest {
     path: Option<String>,
     #[schema(value_type = Option<VersionSchema>)]
     version: Option<Version>,
-}
-
-/// A text to be checked.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ValidateRequest {
-    /// YAML text.
-    content: String,
-    /// Values that will be given when it runs.
-    #[serde(default)]
-    payload: Map<String, Json_>,
-}
-
-/// What is wrong with a text.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Validation {
-    valid: bool,
-    problems: Vec<ProblemBody>,
-    name: Option<String>,
-    path: Option<String>,
-    workload: Option<Map<String, Json_>>,
-    graph: Option<Graph>,
 }
 
 /// An entry by its path.
@@ -231,30 +210,6 @@ pub(crate) async fn register(
         kind: entry.kind,
         warnings: problems.0.iter().map(ProblemBody::from).collect(),
     }))
-}
-
-/// Say everything that is wrong with a playbook
-#[utoipa::path(post, path = "/api/catalog/validate", tag = "catalog", request_body = ValidateRequest,
-    responses((status = 200, body = Validation), (status = "4XX", body = ErrorBody)))]
-pub(crate) async fn validate(Body(request): Body<ValidateRequest>) -> Json<Validation> {
-    let answer = |problems: &Problems| Validation {
-        valid: !problems.any_error(),
-        problems: problems.0.iter().map(ProblemBody::from).collect(),
-        name: None,
-        path: None,
-        workload: None,
-        graph: None,
-    };
-    Json(match Playbook::parse("playbook", &request.content) {
-        Err(problems) => answer(&problems),
-        Ok(playbook) => Validation {
-            name: Some(playbook.name.clone()),
-            path: Some(playbook.path.clone()),
-            workload: Some(playbook.workload.clone()),
-            graph: Some(Graph::of(&playbook)),
-            ..answer(&playbook.problems(&request.payload))
-        },
-    })
 }
 
 /// List entries, newest first

@@ -1,11 +1,7 @@
-//! `/api/dashboard` and `/metrics`: sums for people and for Prometheus.
-
-use std::fmt::Write as _;
+//! `/api/dashboard`: sums for people.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -152,95 +148,4 @@ pub(crate) async fn stats(
         recent_failures: latest("FAILED").await?,
         stats: sums,
     }))
-}
-
-/// One metric in Prometheus' text format.
-fn metric(name: &str, kind: &str, help: &str, rows: &[(String, f64)]) -> String {
-    let mut text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    for (labels, value) in rows {
-        // Writing to a string cannot fail.
-        writeln!(text, "{name}{labels} {value}").unwrap_or_default();
-    }
-    text
-}
-
-/// The server's counters in Prometheus' text format
-pub(crate) async fn metrics(State(server): State<Server>) -> Response {
-    let store = &server.runs.store;
-    let totals = store.totals(0).await;
-    let queue = store.queue_depth(clock::now_ms()).await;
-    let mut text = String::new();
-    let mut line = |name: &str, kind: &str, help: &str, rows: &[(String, f64)]| {
-        text += &metric(name, kind, help, rows);
-    };
-    let plain = |value: f64| vec![(String::new(), value)];
-    line(
-        "noetl_up",
-        "gauge",
-        "Whether the server and its store answer.",
-        &plain(f64::from(u8::from(totals.is_ok()))),
-    );
-    let version = server
-        .build
-        .get("version")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or("unknown");
-    let info = format!(
-        "{{version=\"{version}\",name=\"{}\"}}",
-        server.name.replace(['"', '\\', '\n'], "_")
-    );
-    line(
-        "noetl_info",
-        "gauge",
-        "The server's version.",
-        &[(info, 1.0)],
-    );
-    let started = server.started_at as f64 / 1000.0;
-    line(
-        "noetl_process_start_time_seconds",
-        "gauge",
-        "When the server started.",
-        &plain(started),
-    );
-    let requests = server.requests.load(std::sync::atomic::Ordering::Relaxed);
-    line(
-        "noetl_request_total",
-        "counter",
-        "Requests that the server has answered.",
-        &plain(requests as f64),
-    );
-    if let Ok(totals) = totals {
-        let rows = [
-            ("COMPLETED", totals.completed),
-            ("FAILED", totals.failed),
-            ("CANCELLED", totals.cancelled),
-            ("RUNNING", totals.running),
-        ];
-        let rows: Vec<_> = rows
-            .map(|(status, count)| (format!("{{status=\"{status}\"}}"), count as f64))
-            .into();
-        line(
-            "noetl_executions",
-            "gauge",
-            "Executions in the store.",
-            &rows,
-        );
-    }
-    if let Ok((waiting, running)) = queue {
-        let rows = [
-            ("{state=\"waiting\"}".to_owned(), waiting as f64),
-            ("{state=\"running\"}".to_owned(), running as f64),
-        ];
-        line(
-            "noetl_commands",
-            "gauge",
-            "Commands without an outcome.",
-            &rows,
-        );
-    }
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    )
-        .into_response()
 }

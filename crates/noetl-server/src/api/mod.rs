@@ -11,8 +11,10 @@ mod executions;
 mod graph;
 mod items;
 mod meta;
+mod metrics;
 mod names;
 mod stream;
+mod validate;
 mod workers;
 
 use std::path::PathBuf;
@@ -60,7 +62,7 @@ pub(crate) struct Server {
         meta::sign_in,
         meta::sign_out,
         catalog::register,
-        catalog::validate,
+        validate::validate,
         catalog::list,
         catalog::list_kind,
         catalog::resource,
@@ -115,7 +117,7 @@ pub(crate) fn openapi() -> Value {
 pub(crate) fn router(server: Server) -> Router {
     Router::new()
         .route("/health", get(meta::health))
-        .route("/metrics", get(dashboard::metrics))
+        .route("/metrics", get(metrics::metrics))
         .route("/docs", get(meta::docs))
         .merge(server_routes())
         .merge(catalog_routes())
@@ -149,7 +151,7 @@ fn server_routes() -> Router<Server> {
 fn catalog_routes() -> Router<Server> {
     Router::new()
         .route("/api/catalog/register", post(catalog::register))
-        .route("/api/catalog/validate", post(catalog::validate))
+        .route("/api/catalog/validate", post(validate::validate))
         .route("/api/catalog/list", post(catalog::list))
         .route("/api/catalog/list/{kind}", get(catalog::list_kind))
         .route("/api/catalog/resource", post(catalog::resource))

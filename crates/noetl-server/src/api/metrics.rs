@@ -1,0 +1,95 @@
+//! `/metrics`: the server's counters in Prometheus' text format.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value as Json_;
+
+use super::Server;
+use crate::clock;
+
+/// The counters
+pub(crate) async fn metrics(State(server): State<Server>) -> Response {
+    let mut text = process(&server);
+    let store = &server.runs.store;
+    let totals = store.totals(0).await;
+    let up = f64::from(u8::from(totals.is_ok()));
+    text += &metric(
+        "noetl_up",
+        "gauge",
+        "Whether the server and its store answer.",
+        &[("", up)],
+    );
+    if let Ok(totals) = totals {
+        let rows = [
+            ("{status=\"COMPLETED\"}", totals.completed as f64),
+            ("{status=\"FAILED\"}", totals.failed as f64),
+            ("{status=\"CANCELLED\"}", totals.cancelled as f64),
+            ("{status=\"RUNNING\"}", totals.running as f64),
+        ];
+        text += &metric(
+            "noetl_executions",
+            "gauge",
+            "Executions in the store.",
+            &rows,
+        );
+    }
+    if let Ok((waiting, running)) = store.queue_depth(clock::now_ms()).await {
+        let rows = [
+            ("{state=\"waiting\"}", waiting as f64),
+            ("{state=\"running\"}", running as f64),
+        ];
+        text += &metric(
+            "noetl_commands",
+            "gauge",
+            "Commands without an outcome.",
+            &rows,
+        );
+    }
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
+}
+
+/// What the server knows without its store.
+fn process(server: &Server) -> String {
+    let version = server
+        .build
+        .get("version")
+        .and_then(Json_::as_str)
+        .unwrap_or("unknown");
+    let name = server.name.replace(['"', '\\', '\n'], "_");
+    let info = format!("{{version=\"{version}\",name=\"{name}\"}}");
+    let started = server.started_at as f64 / 1000.0;
+    let requests = server.requests.load(Ordering::Relaxed) as f64;
+    metric(
+        "noetl_info",
+        "gauge",
+        "The server's version.",
+        &[(&info, 1.0)],
+    ) + &metric(
+        "noetl_process_start_time_seconds",
+        "gauge",
+        "When the server started.",
+        &[("", started)],
+    ) + &metric(
+        "noetl_request_total",
+        "counter",
+        "Requests that the server has answered.",
+        &[("", requests)],
+    )
+}
+
+fn metric(name: &str, kind: &str, help: &str, rows: &[(&str, f64)]) -> String {
+    let mut text = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    for (labels, value) in rows {
+        // Writing to a string cannot fail.
+        writeln!(text, "{name}{labels} {value}").unwrap_or_default();
+    }
+    text
+}
