@@ -4,7 +4,11 @@ use std::fs;
 
 use crate::support::{root, succeed, xtask};
 
-const DOCUMENTS: &[&str] = &["README.md", ".github/CONTRIBUTING.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    ".github/CONTRIBUTING.md",
+    "docker/multi-arch-builds.md",
+];
 
 /// Lines of fenced code blocks and inline code that call `program`.
 fn commands(program: &str) -> Vec<(String, String)> {

@@ -101,13 +101,18 @@ impl Store {
 
     async fn sqlite(path: &Path) -> Result<Self, StoreError> {
         let options = |mode: &str| -> Result<AnyConnectOptions, sqlx::Error> {
-            // `?`, `#` and `%` of a path would be read as parts of the URL.
+            // `?`, `#` and `%` of a path would be read as parts of the URL, `\\` and `C:` as a host.
             let text = path.to_string_lossy();
+            let text = if cfg!(windows) {
+                text.replace('\\', "/")
+            } else {
+                text.into_owned()
+            };
             let text = text
                 .replace('%', "%25")
                 .replace('?', "%3F")
                 .replace('#', "%23");
-            format!("sqlite://{text}?mode={mode}").parse()
+            format!("sqlite:{text}?mode={mode}").parse()
         };
         let pool = |size: u32, pragmas: &'static str| {
             AnyPoolOptions::new()
