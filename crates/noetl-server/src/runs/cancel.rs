@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use noetl_engine::Failure;
+use noetl_engine::execution::event_name;
 use serde_json::{Map, Value as Json};
 
 use super::load::Input;
 use super::{RunError, Runs};
 use crate::clock;
-use crate::store::{ExecutionFilter, Progress, Store, StoreError};
+use crate::store::{ExecutionFilter, NewEvent, Progress, Store, StoreError};
 
 /// What a cancellation did.
 #[derive(Debug)]
@@ -58,6 +60,22 @@ impl Runs {
         if row.status != "RUNNING" {
             return Err(RunError::Ended(execution_id));
         }
+        let event = NewEvent {
+            execution_id,
+            event_id: self.ids.next().max(row.last_event_id + 1),
+            catalog_id: row.catalog_id,
+            event_type: event_name::PLAYBOOK_FAILED.to_owned(),
+            node_id: None,
+            node_name: None,
+            status: "FAILED".to_owned(),
+            context: None,
+            result: None,
+            error: serde_json::to_string(&Failure::new("finalized", error)).ok(),
+            meta: None,
+            duration_ms: None,
+            created_at: clock::now_ms(),
+        };
+        Store::insert_events(&mut transaction, std::slice::from_ref(&event)).await?;
         let progress = Progress {
             execution_id,
             status: "FAILED".to_owned(),
@@ -66,7 +84,7 @@ impl Runs {
             result: None,
             error: Some(error.to_owned()),
             end_time: Some(clock::now_ms()),
-            last_event_id: row.last_event_id,
+            last_event_id: event.event_id,
         };
         Store::update_execution(&mut transaction, &progress).await?;
         Store::delete_commands_of(&mut transaction, execution_id).await?;
@@ -94,11 +112,11 @@ impl Runs {
         &self,
         loaded: &mut super::Loaded,
         variables: &Map<String, Json>,
-    ) -> crate::store::NewEvent {
+    ) -> NewEvent {
         let event_id = self.ids.next().max(loaded.row.last_event_id + 1);
         loaded.row.last_event_id = event_id;
         let text = Json::Object(variables.clone()).to_string();
-        crate::store::NewEvent {
+        NewEvent {
             execution_id: loaded.row.execution_id,
             event_id,
             catalog_id: loaded.row.catalog_id,
