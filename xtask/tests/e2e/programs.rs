@@ -4,14 +4,19 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use tempfile::TempDir;
+
 use crate::support::{Dist, command, root, succeed, tool};
 
-/// A running server, killed when dropped.
-struct Server(Child, String);
+/// A running server with a folder of its own, killed when dropped.
+struct Server(Child, String, TempDir);
 
 impl Server {
     fn start(mut command: Command) -> Self {
-        command.args(["server", "start", "--port", "0"]);
+        let folder = tempfile::tempdir().unwrap();
+        // Relative, so that wine reads it as well.
+        command.current_dir(folder.path());
+        command.args(["server", "start", "--port", "0", "--data-dir", "data"]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
@@ -25,7 +30,7 @@ impl Server {
             .unwrap_or_default()
             .to_owned();
         assert!(url.starts_with("http://"), "{command:?} printed {line:?}");
-        Self(child, url)
+        Self(child, url, folder)
     }
 
     fn get(&self, path: &str) -> (u16, String) {
@@ -71,6 +76,56 @@ fn prove(version: &str, run: impl Fn() -> Command) {
     assert_eq!(server.get("/execution/123"), (200, page.clone()));
     packed(&server.1, script.unwrap());
     assert_eq!(server.get("/api/nothing").0, 404);
+    assert!(server.2.path().join("data/noetl.db").is_file());
+    playbooks(run);
+}
+
+/// A shell and a Python step; where there is no Python, the step says so.
+fn playbooks(run: impl Fn() -> Command) {
+    let folder = tempfile::tempdir().unwrap();
+    let playbook = |name: &str, tool: &str| {
+        let head = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: proof}\nworkload: {word: hello}\n";
+        let text = format!("{head}workflow:\n  - step: start\n    tool: {tool}\n");
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let mut command = run();
+        command
+            .current_dir(folder.path())
+            .args(["run", name, "--json"]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|error| {
+            panic!(
+                "{name}: {error}: {said:?} {}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        (output.status.success(), report)
+    };
+    let (good, report) = playbook(
+        "shell.yaml",
+        "{kind: shell, cmds: \"echo {{ word }} shell\"}",
+    );
+    assert!(good, "{report}");
+    let printed = report["steps"]["start"]["stdout"].as_str().unwrap();
+    assert_eq!(printed.trim(), "hello shell");
+    let code = "{kind: python, args: {word: \"{{ word }}\"}, code: \"result = word.upper()\"}";
+    let (good, report) = playbook("python.yaml", code);
+    if good {
+        assert_eq!(report["result"], "HELLO");
+    } else {
+        let error = &report["error"];
+        assert!(
+            error["message"]
+                .as_str()
+                .unwrap()
+                .contains("no Python on this machine"),
+            "{report}"
+        );
+        assert!(
+            error["help"].as_str().unwrap().contains("install Python"),
+            "{report}"
+        );
+    }
 }
 
 /// The embedded page goes out as it was packed at build time, and is not sent again when it is known.

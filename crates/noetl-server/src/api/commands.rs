@@ -194,13 +194,77 @@ pub(crate) async fn event(
     State(server): State<Server>,
     Body(request): Body<EventRequest>,
 ) -> Result<Json<EventAnswer>, ApiError> {
+    Ok(Json(take(&server, request).await?))
+}
+
+/// Several events of one execution.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct BatchRequest {
+    #[schema(value_type = String)]
+    execution_id: Id,
+    events: Vec<BatchEvent>,
+    worker_id: Option<String>,
+}
+
+/// One of them.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct BatchEvent {
+    step: Option<String>,
+    #[serde(alias = "event_type")]
+    name: String,
+    #[serde(default)]
+    payload: Map<String, Json_>,
+    #[serde(default)]
+    meta: Option<Map<String, Json_>>,
+}
+
+/// What became of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchAnswer {
+    status: &'static str,
+    event_ids: Vec<String>,
+    /// Whether all of them were kept before.
+    duplicate: bool,
+}
+
+/// Report several outcomes at once; each is kept when the answer comes
+#[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
+    responses((status = 200, body = BatchAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn batch(
+    State(server): State<Server>,
+    Body(request): Body<BatchRequest>,
+) -> Result<Json<BatchAnswer>, ApiError> {
+    let mut event_ids = Vec::new();
+    let mut duplicate = !request.events.is_empty();
+    for event in request.events {
+        let one = EventRequest {
+            execution_id: request.execution_id.clone(),
+            step: event.step,
+            name: event.name,
+            payload: event.payload,
+            meta: event.meta,
+            worker_id: request.worker_id.clone(),
+        };
+        let answer = take(&server, one).await?;
+        duplicate &= answer.duplicate;
+        event_ids.extend(answer.event_id);
+    }
+    Ok(Json(BatchAnswer {
+        status: "completed",
+        event_ids,
+        duplicate,
+    }))
+}
+
+/// Keeps one event.
+async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, ApiError> {
     if !matches!(request.name.as_str(), "call.done" | "call.error") {
         // Older workers report what the server notes itself.
-        return Ok(Json(EventAnswer {
+        return Ok(EventAnswer {
             status: "ok",
             event_id: None,
             duplicate: false,
-        }));
+        });
     }
     let execution_id = request.execution_id.parse("execution")?;
     let meta = request.meta.unwrap_or_default();
@@ -226,87 +290,9 @@ pub(crate) async fn event(
         .runs
         .complete(execution_id, command_id, &worker_id, &outcome)
         .await?;
-    Ok(Json(EventAnswer {
+    Ok(EventAnswer {
         status: "ok",
         event_id: Some(event_id.to_string()),
         duplicate,
-    }))
-}
-
-/// A sub-playbook that a worker's command calls.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ChildRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    path: String,
-    version: Option<i64>,
-    #[serde(default)]
-    payload: Map<String, Json_>,
-    return_step: Option<String>,
-    /// The playbook that calls, for paths beside it.
-    caller: String,
-    /// Names the call for ever.
-    #[schema(min_length = 1)]
-    key: String,
-}
-
-/// How a sub-playbook ended.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ChildAnswer {
-    /// RUNNING: ask again.
-    status: String,
-    result: Json_,
-    /// The failure of the call.
-    error: Option<Map<String, Json_>>,
-}
-
-/// Run a sub-playbook for a worker, and wait a while for its end
-#[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = ChildRequest,
-    responses((status = 200, body = ChildAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn playbook(
-    State(server): State<Server>,
-    Body(request): Body<ChildRequest>,
-) -> Result<Json<ChildAnswer>, ApiError> {
-    let parent = request.execution_id.parse("execution")?;
-    if request.key.is_empty() {
-        return Err(ApiError::invalid("key is missing"));
-    }
-    let call = noetl_engine::SubPlaybook {
-        path: request.path,
-        version: request.version,
-        payload: request.payload,
-        return_step: request.return_step,
-        caller: request.caller,
-        key: request.key,
-    };
-    let ended = async {
-        let child = server.runs.start_child(parent, call.clone()).await?;
-        match tokio::time::timeout(Duration::from_secs(25), server.runs.wait(child)).await {
-            Err(_) => Ok(None),
-            Ok(status) => server
-                .runs
-                .child_result(child, call.return_step.as_deref(), status)
-                .await
-                .map(Some),
-        }
-    };
-    Ok(Json(match ended.await {
-        Ok(None) => ChildAnswer {
-            status: "RUNNING".to_owned(),
-            result: Json_::Null,
-            error: None,
-        },
-        Ok(Some(result)) => ChildAnswer {
-            status: "COMPLETED".to_owned(),
-            result,
-            error: None,
-        },
-        Err(failure) => ChildAnswer {
-            status: "FAILED".to_owned(),
-            result: Json_::Null,
-            error: serde_json::to_value(failure)
-                .ok()
-                .and_then(|value| value.as_object().cloned()),
-        },
-    }))
+    })
 }

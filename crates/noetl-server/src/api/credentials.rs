@@ -74,8 +74,8 @@ pub(crate) struct DataQuery {
 /// A credential that is gone.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CredentialDeleted {
-    status: &'static str,
-    name: String,
+    pub(super) status: &'static str,
+    pub(super) name: String,
 }
 
 /// Whether a credential works.
@@ -101,7 +101,7 @@ impl From<CredentialRow> for CredentialItem {
     }
 }
 
-fn unreadable(error: CredentialError) -> ApiError {
+pub(super) fn unreadable(error: CredentialError) -> ApiError {
     match error {
         CredentialError::Store(error) => error.into(),
         CredentialError::Vault(error) => ApiError::new(StatusCode::CONFLICT, error.to_string())
@@ -184,7 +184,12 @@ pub(crate) async fn list(
         .credentials(filter.kind.as_deref(), filter.q.as_deref())
         .await?;
     Ok(Json(CredentialList {
-        items: rows.into_iter().map(CredentialItem::from).collect(),
+        // Those of a playbook's keychain are its own.
+        items: rows
+            .into_iter()
+            .filter(|row| row.kind != super::keychain::KIND)
+            .map(CredentialItem::from)
+            .collect(),
         filter,
     }))
 }

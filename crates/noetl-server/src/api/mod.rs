@@ -1,6 +1,7 @@
 //! The HTTP API: routes, and what they share.
 
 mod catalog;
+mod children;
 mod commands;
 mod control;
 mod credentials;
@@ -10,6 +11,7 @@ mod error;
 mod executions;
 mod graph;
 mod items;
+mod keychain;
 mod meta;
 mod metrics;
 mod names;
@@ -86,15 +88,21 @@ pub(crate) struct Server {
         credentials::get,
         credentials::delete,
         credentials::test,
+        keychain::put,
+        keychain::get,
+        keychain::delete,
+        keychain::list,
         workers::register,
         workers::deregister,
         workers::heartbeat,
         workers::pools,
+        workers::pool_state,
         commands::claim,
         commands::claim_one,
         commands::command,
         commands::event,
-        commands::playbook,
+        commands::batch,
+        children::playbook,
         data::query,
         data::init,
         data::validate,
@@ -167,6 +175,13 @@ fn catalog_routes() -> Router<Server> {
             get(credentials::get).delete(credentials::delete),
         )
         .route("/api/credentials/{name}/test", post(credentials::test))
+        .route("/api/keychain/catalog/{catalog_id}", get(keychain::list))
+        .route(
+            "/api/keychain/{catalog_id}/{name}",
+            get(keychain::get)
+                .post(keychain::put)
+                .delete(keychain::delete),
+        )
 }
 
 fn execution_routes() -> Router<Server> {
@@ -226,11 +241,18 @@ fn worker_routes() -> Router<Server> {
         )
         .route("/api/worker/pool/heartbeat", post(workers::heartbeat))
         .route("/api/worker/pools", get(workers::pools))
-        .route("/api/worker/playbook", post(commands::playbook))
+        .route("/api/pool/status", get(workers::pool_state))
+        .route("/api/runtime/register", post(workers::register))
+        .route(
+            "/api/runtime/deregister",
+            post(workers::deregister).delete(workers::deregister),
+        )
+        .route("/api/worker/playbook", post(children::playbook))
         .route("/api/commands/claim", post(commands::claim))
         .route("/api/commands/{event_id}", get(commands::command))
         .route("/api/commands/{event_id}/claim", post(commands::claim_one))
         .route("/api/events", post(commands::event))
+        .route("/api/events/batch", post(commands::batch))
         .route("/api/v2/events", post(commands::event))
 }
 

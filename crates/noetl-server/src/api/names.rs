@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::error::{ApiError, id};
 
 /// An id, which old clients send as a number.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Id {
     Text(String),

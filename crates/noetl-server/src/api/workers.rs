@@ -219,3 +219,25 @@ pub(crate) async fn pools(State(server): State<Server>) -> Result<Json<PoolList>
         status: "all",
     }))
 }
+
+/// How much work waits, and how much is being done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PoolState {
+    status: &'static str,
+    /// Commands that wait for a worker.
+    queue_depth: i64,
+    /// Commands that a worker holds.
+    running: i64,
+}
+
+/// Say how much work waits
+#[utoipa::path(get, path = "/api/pool/status", tag = "workers",
+    responses((status = 200, body = PoolState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn pool_state(State(server): State<Server>) -> Result<Json<PoolState>, ApiError> {
+    let (queue_depth, running) = server.runs.store.queue_depth(clock::now_ms()).await?;
+    Ok(Json(PoolState {
+        status: "ok",
+        queue_depth,
+        running,
+    }))
+}

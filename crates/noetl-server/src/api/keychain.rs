@@ -1,0 +1,183 @@
+//! `/api/keychain`: tokens and secrets of one playbook, with an end.
+//!
+//! They lie beside the credentials and are encrypted like them; a list of credentials does not show them.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json_};
+use utoipa::ToSchema;
+
+use super::Server;
+use super::credentials::{CredentialDeleted, unreadable};
+use super::error::{ApiError, Body, ErrorBody, Path, id};
+use crate::clock;
+use crate::store::CredentialRow;
+
+/// The type under which keychain entries are kept.
+pub(crate) const KIND: &str = "keychain";
+
+/// A secret to keep.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct KeychainRequest {
+    /// The secret's fields.
+    #[serde(alias = "token_data")]
+    data: Map<String, Json_>,
+    /// Seconds until it is forgotten; none keeps it.
+    #[schema(minimum = 1, maximum = 315360000)]
+    ttl_seconds: Option<u32>,
+    /// `secret` or `token`.
+    cache_type: Option<String>,
+}
+
+/// A secret, with its data when it was asked for by name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeychainItem {
+    status: &'static str,
+    catalog_id: String,
+    keychain_name: String,
+    cache_type: String,
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    data: Option<Map<String, Json_>>,
+}
+
+/// The secrets of a playbook, never their data.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeychainList {
+    catalog_id: String,
+    entries: Vec<KeychainItem>,
+    count: usize,
+}
+
+/// What is kept beside the secret itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    expires_at: Option<i64>,
+    cache_type: String,
+}
+
+fn key(catalog_id: i64, name: &str) -> String {
+    format!("{KIND}/{catalog_id}/{name}")
+}
+
+fn missing(name: &str) -> ApiError {
+    ApiError::not_found(format!("the keychain has no `{name}`, or it has expired"))
+}
+
+fn item(row: &CredentialRow) -> Option<KeychainItem> {
+    let meta: Meta = serde_json::from_str(&row.meta).ok()?;
+    if meta.expires_at.is_some_and(|end| end <= clock::now_ms()) {
+        return None;
+    }
+    let mut parts = row.name.splitn(3, '/').skip(1);
+    Some(KeychainItem {
+        status: "success",
+        catalog_id: parts.next()?.to_owned(),
+        keychain_name: parts.next()?.to_owned(),
+        cache_type: meta.cache_type,
+        expires_at: meta.expires_at.map(clock::rfc3339),
+        data: None,
+    })
+}
+
+/// Keep a secret of a playbook
+#[utoipa::path(post, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials", request_body = KeychainRequest,
+    params(("catalog_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = KeychainItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn put(
+    State(server): State<Server>,
+    Path((catalog_id, name)): Path<(String, String)>,
+    Body(request): Body<KeychainRequest>,
+) -> Result<Json<KeychainItem>, ApiError> {
+    let catalog_id = id(&catalog_id, "catalog entry")?;
+    let meta = Meta {
+        expires_at: request
+            .ttl_seconds
+            .map(|seconds| clock::now_ms() + i64::from(seconds) * 1000),
+        cache_type: request.cache_type.unwrap_or_else(|| "secret".to_owned()),
+    };
+    let data = Json_::Object(request.data).to_string();
+    let row = CredentialRow {
+        id: server.runs.ids.next(),
+        name: key(catalog_id, &name),
+        kind: KIND.to_owned(),
+        data_encrypted: server
+            .runs
+            .vault
+            .encrypt(&data)
+            .map_err(|error| unreadable(error.into()))?,
+        meta: serde_json::to_string(&meta).unwrap_or_default(),
+        tags: "[]".to_owned(),
+        description: None,
+        created_at: 0,
+        updated_at: 0,
+    };
+    let row = server.runs.store.put_credential(&row).await?;
+    Ok(Json(item(&row).ok_or_else(|| missing(&name))?))
+}
+
+/// Get a secret of a playbook, with its data
+#[utoipa::path(get, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
+    params(("catalog_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = KeychainItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(server): State<Server>,
+    Path((catalog_id, name)): Path<(String, String)>,
+) -> Result<Json<KeychainItem>, ApiError> {
+    let full = key(id(&catalog_id, "catalog entry")?, &name);
+    let row = server
+        .runs
+        .store
+        .credential(&full)
+        .await?
+        .ok_or_else(|| missing(&name))?;
+    let mut item = item(&row).ok_or_else(|| missing(&name))?;
+    let credential = server.runs.credential(&full).await.map_err(unreadable)?;
+    item.data = credential.map(|credential| credential.data);
+    Ok(Json(item))
+}
+
+/// Forget a secret of a playbook
+#[utoipa::path(delete, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
+    params(("catalog_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = CredentialDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(server): State<Server>,
+    Path((catalog_id, name)): Path<(String, String)>,
+) -> Result<Json<CredentialDeleted>, ApiError> {
+    let full = key(id(&catalog_id, "catalog entry")?, &name);
+    let row = server
+        .runs
+        .store
+        .credential(&full)
+        .await?
+        .ok_or_else(|| missing(&name))?;
+    server.runs.store.delete_credential(row.id).await?;
+    Ok(Json(CredentialDeleted {
+        status: "deleted",
+        name,
+    }))
+}
+
+/// List the secrets of a playbook
+#[utoipa::path(get, path = "/api/keychain/catalog/{catalog_id}", tag = "credentials", params(("catalog_id" = String, Path)),
+    responses((status = 200, body = KeychainList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(server): State<Server>,
+    Path(catalog_id): Path<String>,
+) -> Result<Json<KeychainList>, ApiError> {
+    let prefix = key(id(&catalog_id, "catalog entry")?, "");
+    let rows = server.runs.store.credentials(Some(KIND), None).await?;
+    let entries: Vec<_> = rows
+        .iter()
+        .filter(|row| row.name.starts_with(&prefix))
+        .filter_map(item)
+        .collect();
+    Ok(Json(KeychainList {
+        catalog_id,
+        count: entries.len(),
+        entries,
+    }))
+}
