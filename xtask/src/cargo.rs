@@ -277,6 +277,27 @@ pub(crate) fn build_native(ctx: &Ctx, release: &Release) -> anyhow::Result<Utf8P
     Ok(paths.remove(0))
 }
 
+/// Compiles `noetl` as tests have it: the dev profile, which `cargo test` compiles anyway.
+pub(crate) fn build_for_tests(ctx: &Ctx) -> anyhow::Result<Utf8PathBuf> {
+    let command = CommandLine::new("cargo")
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "noetlctl",
+            "--bin",
+            "noetl",
+        ])
+        .args(["--message-format", "json-render-diagnostics"]);
+    let mut paths = executables(ctx, &command).context("cannot build noetl for the tests")?;
+    ensure!(
+        paths.len() == 1,
+        "cargo made {} binaries called noetl",
+        paths.len()
+    );
+    Ok(paths.remove(0))
+}
+
 fn executables(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let mut paths = Vec::new();
     sh::lines(ctx, command, |line| {

@@ -20,6 +20,8 @@ pub(crate) struct Ctx {
     pub ui: Wanted,
     /// `SOURCE_DATE_EPOCH` as it is set.
     pub source_date_epoch: Option<String>,
+    /// Whether a test tool that is missing is a failure: `NOETL_REQUIRE_TOOLS=1`.
+    pub require_tools: bool,
     /// Cargo's home folder, whose path must not end up in binaries.
     pub cargo_home: Utf8PathBuf,
     /// The folder cargo builds into, under which everything of ours lies too.
@@ -88,6 +90,7 @@ impl Ctx {
                 Wanted::Yes
             },
             source_date_epoch: variable("SOURCE_DATE_EPOCH"),
+            require_tools: variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1"),
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
             root,

@@ -48,6 +48,7 @@ pub(crate) fn ctx() -> Ctx {
         reader: Reader::Plain,
         ui: Wanted::Yes,
         source_date_epoch: None,
+        require_tools: false,
         cargo_home: "/home/me/.cargo".into(),
     }
 }

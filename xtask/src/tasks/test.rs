@@ -1,12 +1,13 @@
 //! `cargo xtask test`: the README's test command. Prepares what the tests look at, runs them all, counts.
 
+mod page;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use serde::Deserialize;
 
 use crate::command::CommandLine;
 use crate::ctx::Ctx;
-use crate::{files, sh, target, tasks, ui};
+use crate::{files, sh, target, tasks};
 
 /// Run every test
 #[derive(Debug, Args)]
@@ -14,7 +15,8 @@ use crate::{files, sh, target, tasks, ui};
     after_help = "Builds dist for the chosen targets first, since tests read what is shipped with tools that others \
     wrote.\nA missing tool is a skip, which the report names; with NOETL_REQUIRE_TOOLS=1 it is a failure.\n\
     With DOCKER_HOST and NOETL_TEST_REGISTRY set, the group `engine` runs as well.\n\nExamples:\n  cargo xtask test\n  \
-    cargo xtask test --targets default    all six targets\n  cargo xtask test --quick              no dist, no tools"
+    cargo xtask test --targets default    all six targets\n  cargo xtask test --quick              no dist, no tools\n  \
+    cargo xtask test --ui                 the page in Chromium, and nothing else"
 )]
 pub(crate) struct TestArgs {
     /// Targets whose dist is tested: triples, or host, linux, default, all; separated by commas
@@ -23,6 +25,9 @@ pub(crate) struct TestArgs {
     /// Run only what needs no dist: unit tests and the product's own
     #[arg(long)]
     quick: bool,
+    /// Run only the page's walk through Chromium, against the real `noetl`
+    #[arg(long, conflicts_with = "quick")]
+    ui: bool,
 }
 
 impl TestArgs {
@@ -31,6 +36,7 @@ impl TestArgs {
         Self {
             targets: vec!["linux".to_owned()],
             quick: false,
+            ui: false,
         }
     }
 }
@@ -43,18 +49,31 @@ struct Count {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
+    let report = ctx.state().join("test-report.txt");
+    if args.ui {
+        files::write(&report, "")?;
+        let count = page::in_chromium(ctx, &report)?;
+        return conclude(count, &report);
+    }
     let dist = if args.quick {
         None
     } else {
         Some(prepare(ctx, &args.targets)?)
     };
-    let report = ctx.state().join("test-report.txt");
     files::write(&report, "")?;
-    let mut count = sh::step(ctx, "test the page", || test_page(ctx))?;
+    let mut count = page::units(ctx)?;
+    if !args.quick {
+        count.add(page::in_chromium(ctx, &report)?);
+    }
     count.add(sh::step(ctx, "test xtask and noetl", || {
         test_rust(ctx, dist.as_deref(), &report)
     })?);
-    let mut left_out: Vec<_> = files::read_to_string(&report)?
+    conclude(count, &report)
+}
+
+/// Prints what was left out and the numbers; a failed test is an error.
+fn conclude(count: Count, report: &Utf8Path) -> anyhow::Result<()> {
+    let mut left_out: Vec<_> = files::read_to_string(report)?
         .lines()
         .map(ToOwned::to_owned)
         .collect();
@@ -82,38 +101,6 @@ fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
     tasks::dist::ensure(ctx, targets, &out)?;
     Ok(out)
-}
-
-/// Vitest's own report, of which the numbers are enough.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VitestReport {
-    num_passed_tests: u64,
-    num_failed_tests: u64,
-}
-
-fn test_page(ctx: &Ctx) -> anyhow::Result<Count> {
-    let lock = sh::lock(ctx)?;
-    let npm = ui::Npm::ready(ctx)?;
-    drop(lock);
-    let json = ctx.state().join("vitest.json");
-    files::remove(&json)?;
-    let reporters = ["--", "--reporter=default", "--reporter=json"];
-    let command = npm
-        .run("test")
-        .args(reporters)
-        .arg(format!("--outputFile.json={json}"));
-    let result = sh::run(ctx, &command);
-    // A run that could not even start has no report, and then its own error counts.
-    let Ok(report) = files::read_to_string(&json) else {
-        return result.map(|()| Count::default());
-    };
-    let report: VitestReport = serde_json::from_str(&report)?;
-    let failed = report.num_failed_tests.max(u64::from(result.is_err()));
-    Ok(Count {
-        passed: report.num_passed_tests,
-        failed,
-    })
 }
 
 fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::Result<Count> {

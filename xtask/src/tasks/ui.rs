@@ -12,7 +12,7 @@ use crate::{sh, ui};
     else from a pinned package.\nThe next `cargo build` embeds the page; NOETL_UI_DIR=ui-src/dist serves it without one."
 )]
 pub(crate) struct UiArgs {
-    /// Run the linter, the type checker and the unit tests first
+    /// Run the linter, the type checker and the unit tests first, and weigh the page afterwards
     #[arg(long)]
     check: bool,
 }
@@ -22,7 +22,11 @@ pub(crate) fn run(ctx: &Ctx, args: &UiArgs) -> anyhow::Result<()> {
     if args.check {
         check(ctx, ui::CHECKS)?;
     }
-    println!("ui-src/dist {}", ui::build(ctx)?);
+    let built = ui::build(ctx)?;
+    if args.check {
+        check(ctx, &["budget"])?;
+    }
+    println!("ui-src/dist {built}");
     Ok(())
 }
 

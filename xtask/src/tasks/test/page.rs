@@ -1,0 +1,80 @@
+//! The page's tests: units in Node, and a walk through Chromium against the real `noetl`.
+
+use camino::Utf8Path;
+use serde::Deserialize;
+
+use super::Count;
+use crate::command::CommandLine;
+use crate::ctx::{self, Ctx};
+use crate::{cargo, files, sh, ui};
+
+/// Vitest's own report, of which the numbers are enough.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VitestReport {
+    num_passed_tests: u64,
+    num_failed_tests: u64,
+}
+
+/// Runs the unit tests.
+pub(super) fn units(ctx: &Ctx) -> anyhow::Result<Count> {
+    let lock = sh::lock(ctx)?;
+    let npm = ui::Npm::ready(ctx)?;
+    drop(lock);
+    sh::step(ctx, "test the page", || {
+        vitest(ctx, npm.run("test"), "vitest.json")
+    })
+}
+
+/// Walks through the page in Chromium. Without one it is a skip, or a failure where tools are required.
+pub(super) fn in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count> {
+    let Some(chromium) = ctx::find_program("chromium") else {
+        anyhow::ensure!(
+            !ctx.require_tools,
+            "chromium is missing, and NOETL_REQUIRE_TOOLS=1"
+        );
+        files::write(
+            report,
+            "skipped the page in Chromium: chromium is not installed\n",
+        )?;
+        return Ok(Count {
+            passed: 1,
+            failed: 0,
+        });
+    };
+    let lock = sh::lock(ctx)?;
+    ui::build(ctx)?;
+    let npm = ui::Npm::ready(ctx)?;
+    drop(lock);
+    let binary = sh::step(ctx, "build noetl for the page's tests", || {
+        cargo::build_for_tests(ctx)
+    })?;
+    let screenshots = ctx.target_dir.join("ui-screenshots");
+    let command = npm
+        .run("e2e")
+        .env("NOETL_BIN", binary.as_str())
+        .env("NOETL_CHROMIUM", chromium.as_str())
+        .env("NOETL_SCREENSHOTS", screenshots.as_str());
+    sh::step(ctx, "test the page in Chromium", || {
+        vitest(ctx, command, "vitest-chromium.json")
+    })
+}
+
+fn vitest(ctx: &Ctx, command: CommandLine, report: &str) -> anyhow::Result<Count> {
+    let json = ctx.state().join(report);
+    files::remove(&json)?;
+    let reporters = ["--", "--reporter=default", "--reporter=json"];
+    let command = command
+        .args(reporters)
+        .arg(format!("--outputFile.json={json}"));
+    let result = sh::run(ctx, &command);
+    // A run that could not even start has no report, and then its own error counts.
+    let Ok(report) = files::read_to_string(&json) else {
+        return result.map(|()| Count::default());
+    };
+    let report: VitestReport = serde_json::from_str(&report)?;
+    Ok(Count {
+        passed: report.num_passed_tests,
+        failed: report.num_failed_tests.max(u64::from(result.is_err())),
+    })
+}
