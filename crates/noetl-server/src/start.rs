@@ -91,8 +91,9 @@ impl Ready {
             path: folder.clone(),
             source,
         })?;
-        let lock = match keeping.storage {
-            Storage::Sqlite(_) => Some(lock(folder)?),
+        let lock = match &keeping.storage {
+            // Beside the file, which is not always in the data folder.
+            Storage::Sqlite(path) => Some(lock(path.parent().unwrap_or(folder))?),
             Storage::Postgres { .. } => None,
         };
         let failed = |source| StartError::Store {
