@@ -100,6 +100,14 @@ impl Store {
     }
 
     async fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // Payloads and results are nobody else's business; SQLite's other files take this one's mode.
+            let mut options = std::fs::OpenOptions::new();
+            let made = options.create_new(true).write(true).mode(0o600).open(path);
+            drop(made);
+        }
         let options = |mode: &str| -> Result<AnyConnectOptions, sqlx::Error> {
             // `?`, `#` and `%` of a path would be read as parts of the URL.
             let text = path.to_string_lossy();
