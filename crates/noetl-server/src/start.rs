@@ -121,7 +121,7 @@ impl Ready {
             .await
             .map_err(failed)?;
         if !store.is_postgres() {
-            store.release("server-").await.map_err(failed)?;
+            store.release(None).await.map_err(failed)?;
         }
         let runs = Runs::new(
             store,
