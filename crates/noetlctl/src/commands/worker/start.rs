@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use noetl_engine::execution::{Command, Outcome};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::host::WorkerHost;
@@ -25,8 +25,10 @@ use crate::error::WithHelp as _;
 const WAIT: u32 = 20;
 /// How often the worker says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// The longest pause before asking a server again that does not answer.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// The first pause before asking a server again that does not answer.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest one.
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// A worker at work.
 struct Worker {
@@ -150,7 +152,7 @@ impl Worker {
 
     /// Asks for work and takes it up, for as long as the worker lives.
     async fn work(self: Arc<Self>) {
-        let mut pause = Duration::from_millis(200);
+        let mut pause = FIRST_PAUSE;
         loop {
             let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else {
                 return;
@@ -167,7 +169,7 @@ impl Worker {
                     continue;
                 }
             };
-            pause = Duration::from_millis(200);
+            pause = FIRST_PAUSE;
             let mut permit = Some(permit);
             for command in claims["commands"].as_array().into_iter().flatten() {
                 let command: Command = match serde_json::from_value(command.clone()) {
@@ -187,19 +189,20 @@ impl Worker {
                 let (worker, id) = (Arc::clone(&self), command.id.clone());
                 let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
                 let task = tokio::spawn(async move {
-                    worker.serve(command).await;
-                    drop(slot);
+                    worker.serve(command, slot).await;
                 });
                 tasks.insert(id, task.abort_handle());
             }
         }
     }
 
-    async fn serve(&self, command: Command) {
+    async fn serve(&self, command: Command, slot: OwnedSemaphorePermit) {
         let host = WorkerHost {
             client: Arc::clone(&self.client),
             execution_id: command.execution_id.clone(),
             machine: machine(None),
+            slots: Arc::clone(&self.slots),
+            slot: tokio::sync::Mutex::new(Some(slot)),
         };
         tracing::info!(command = command.id, step = command.step, "started");
         let outcome = noetl_engine::run_command(&command, &host).await;
@@ -227,7 +230,7 @@ impl Worker {
             "execution_id": command.execution_id, "step": command.step, "name": name, "payload": outcome,
             "meta": { "command_id": command.id }, "worker_id": self.name,
         });
-        let mut pause = Duration::from_millis(200);
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.post("/api/events", body.clone()).await {
                 Ok(_) => return,
