@@ -128,7 +128,11 @@ fn words(text: &str, context: &Value) -> Result<bool, Error> {
     while let Some(start) = rest.find("{{") {
         let end = start + source::closing(&rest[start..]);
         let segment = &rest[start..end];
-        values.push(LENIENT.template_from_str(segment)?.render(context.clone())?);
+        values.push(
+            LENIENT
+                .template_from_str(segment)?
+                .render(context.clone())?,
+        );
         outline.push_str(&rest[..start]);
         outline.push(MARK);
         rest = &rest[end..];

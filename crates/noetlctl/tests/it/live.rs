@@ -160,10 +160,7 @@ impl Live {
 
     /// Starts an execution and gives its id.
     pub(crate) fn execute(&self, path: &str, payload: &Value) -> String {
-        let started = self.post(
-            "/api/execute",
-            &json!({ "path": path, "payload": payload }),
-        );
+        let started = self.post("/api/execute", &json!({ "path": path, "payload": payload }));
         started["execution_id"].as_str().unwrap().to_owned()
     }
 
@@ -221,7 +218,9 @@ impl Live {
             "workflow": [{"step": "start", "tool": tool}],
         });
         let file = self.home.write("sql.yaml", &playbook.to_string());
-        let shown = self.home.run(&["run", file.to_str().unwrap(), "--runtime", "local"]);
+        let shown = self
+            .home
+            .run(&["run", file.to_str().unwrap(), "--runtime", "local"]);
         assert!(shown.ends_with("[exit 0]"), "{shown}");
     }
 }
@@ -266,7 +265,10 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

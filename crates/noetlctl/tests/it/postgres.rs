@@ -37,20 +37,40 @@ impl Postgres {
             port,
         };
         if is_root() {
-            succeed(Command::new("chown").arg("postgres").arg(server.folder.path()));
+            succeed(
+                Command::new("chown")
+                    .arg("postgres")
+                    .arg(server.folder.path()),
+            );
         }
         let data = server.folder.path().join("data").display().to_string();
         let log = server.folder.path().join("log").display().to_string();
-        let options = format!("-p {port} -h 127.0.0.1 -k {} -F", server.folder.path().display());
-        server.run(&["initdb", "-D", &data, "-U", "noetl", "-A", "trust", "-E", "UTF8", "-N"]);
-        server.run(&["pg_ctl", "start", "-w", "-D", &data, "-o", &options, "-l", &log]);
+        let options = format!(
+            "-p {port} -h 127.0.0.1 -k {} -F",
+            server.folder.path().display()
+        );
+        server.run(&[
+            "initdb", "-D", &data, "-U", "noetl", "-A", "trust", "-E", "UTF8", "-N",
+        ]);
+        server.run(&[
+            "pg_ctl", "start", "-w", "-D", &data, "-o", &options, "-l", &log,
+        ]);
         Some(server)
     }
 
     /// A new and empty database.
     pub(crate) fn database(&self, name: &str) -> Database {
         let port = self.port.to_string();
-        self.run(&["createdb", "-h", "127.0.0.1", "-p", &port, "-U", "noetl", name]);
+        self.run(&[
+            "createdb",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "noetl",
+            name,
+        ]);
         Database {
             url: format!("postgres://noetl@127.0.0.1:{port}/{name}"),
         }

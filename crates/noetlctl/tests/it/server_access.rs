@@ -58,7 +58,11 @@ fn a_page_of_another_origin_changes_nothing() {
             ("POST", "/api/postgres/execute"),
         ] {
             let answer = live.ask(method, path, &headers, body);
-            assert_eq!(answer.status, 403, "{origin} {method} {path}: {}", answer.text);
+            assert_eq!(
+                answer.status, 403,
+                "{origin} {method} {path}: {}",
+                answer.text
+            );
         }
         let read = live.ask("GET", "/api/executions", &headers, b"");
         assert!(!read.headers.contains_key("access-control-allow-origin"));
@@ -66,20 +70,44 @@ fn a_page_of_another_origin_changes_nothing() {
     assert_eq!(live.get("/api/executions"), json!([]));
     let answer = live.ask("POST", "/api/execute", &[JSON, ("origin", &own)], body);
     assert_eq!(answer.status, 200, "{}", answer.text);
-    let preflight = live.ask("OPTIONS", "/api/execute", &[("origin", "http://evil.example")], b"");
-    assert!(!preflight.headers.contains_key("access-control-allow-origin"));
+    let preflight = live.ask(
+        "OPTIONS",
+        "/api/execute",
+        &[("origin", "http://evil.example")],
+        b"",
+    );
+    assert!(
+        !preflight
+            .headers
+            .contains_key("access-control-allow-origin")
+    );
 }
 
 #[test]
 fn elsewhere_everything_but_health_metrics_and_the_page_wants_the_token() {
     let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
-    for path in ["/health", "/api/health", "/api/session", "/metrics", "/", "/execution/1"] {
+    for path in [
+        "/health",
+        "/api/health",
+        "/api/session",
+        "/metrics",
+        "/",
+        "/execution/1",
+    ] {
         assert_eq!(live.ask("GET", path, &[], b"").status, 200, "{path}");
     }
-    assert_eq!(live.get("/api/session"), json!({"required": true, "authenticated": false}));
+    assert_eq!(
+        live.get("/api/session"),
+        json!({"required": true, "authenticated": false})
+    );
     let document: serde_json::Value = {
         let bearer = format!("Bearer {TOKEN}");
-        let answer = live.ask("GET", "/api/openapi.json", &[("authorization", &bearer)], b"");
+        let answer = live.ask(
+            "GET",
+            "/api/openapi.json",
+            &[("authorization", &bearer)],
+            b"",
+        );
         assert_eq!(answer.status, 200);
         serde_json::from_str(&answer.text).unwrap()
     };
@@ -111,7 +139,11 @@ fn elsewhere_everything_but_health_metrics_and_the_page_wants_the_token() {
     ] {
         let answer = live.ask("GET", path, &[], b"");
         let closed = answer.status == 401 || answer.status == 404 || answer.text.starts_with('<');
-        assert!(closed || answer.text.contains("UI is not available"), "{path}: {}", answer.text);
+        assert!(
+            closed || answer.text.contains("UI is not available"),
+            "{path}: {}",
+            answer.text
+        );
         assert!(!answer.text.starts_with('['), "{path}: {}", answer.text);
     }
 }
@@ -146,7 +178,10 @@ fn a_session_is_a_cookie_that_scripts_cannot_read_and_streams_can_send() {
     let answer = live.ask("POST", "/api/session", &[JSON], body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text);
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
     assert!(!cookie.contains(TOKEN), "{cookie}");
     let cookie = cookie.split(';').next().unwrap();
     let with = [("cookie", cookie)];
@@ -154,7 +189,10 @@ fn a_session_is_a_cookie_that_scripts_cannot_read_and_streams_can_send() {
     assert_eq!(session.text, r#"{"required":true,"authenticated":true}"#);
     assert_eq!(live.ask("GET", "/api/status", &with, b"").status, 200);
     let foreign = [("cookie", cookie), ("origin", "http://evil.example"), JSON];
-    assert_eq!(live.ask("POST", "/api/execute", &foreign, b"{}").status, 403);
+    assert_eq!(
+        live.ask("POST", "/api/execute", &foreign, b"{}").status,
+        403
+    );
     let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
     let stream = agent
         .get(format!("{}/api/executions/stream", live.url()))
@@ -165,12 +203,29 @@ fn a_session_is_a_cookie_that_scripts_cannot_read_and_streams_can_send() {
     let content = playbook("t/one", &[("start", shell("true"))]);
     let register = json!({ "content": content }).to_string();
     let own = [("cookie", cookie), JSON];
-    assert_eq!(live.ask("POST", "/api/catalog/register", &own, register.as_bytes()).status, 200);
-    assert_eq!(live.ask("POST", "/api/execute", &own, br#"{"path": "t/one"}"#).status, 200);
-    let first = BufReader::new(stream.into_body().into_reader()).lines().next().unwrap().unwrap();
+    assert_eq!(
+        live.ask("POST", "/api/catalog/register", &own, register.as_bytes())
+            .status,
+        200
+    );
+    assert_eq!(
+        live.ask("POST", "/api/execute", &own, br#"{"path": "t/one"}"#)
+            .status,
+        200
+    );
+    let first = BufReader::new(stream.into_body().into_reader())
+        .lines()
+        .next()
+        .unwrap()
+        .unwrap();
     assert_eq!(first, "event: execution");
     let out = live.ask("DELETE", "/api/session", &own, b"");
-    assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert!(
+        out.headers["set-cookie"]
+            .to_str()
+            .unwrap()
+            .contains("Max-Age=0")
+    );
 }
 
 #[test]
@@ -185,18 +240,32 @@ fn without_a_token_given_one_is_made_and_its_place_is_said() {
     assert!(token.len() >= 32, "{token}");
     let bearer = format!("Bearer {token}");
     assert_eq!(live.ask("GET", "/api/status", &[], b"").status, 401);
-    assert_eq!(live.ask("GET", "/api/status", &[("authorization", &bearer)], b"").status, 200);
-    let shown = live.noetl(&["list", "Execution"]).env("NOETL_API_TOKEN", &token).output().unwrap();
+    assert_eq!(
+        live.ask("GET", "/api/status", &[("authorization", &bearer)], b"")
+            .status,
+        200
+    );
+    let shown = live
+        .noetl(&["list", "Execution"])
+        .env("NOETL_API_TOKEN", &token)
+        .output()
+        .unwrap();
     assert!(show(&shown).ends_with("[exit 0]"), "{}", show(&shown));
     let shown = show(&live.noetl(&["list", "Execution"]).output().unwrap());
-    assert!(shown.contains("NOETL_API_TOKEN") && shown.ends_with("[exit 1]"), "{shown}");
+    assert!(
+        shown.contains("NOETL_API_TOKEN") && shown.ends_with("[exit 1]"),
+        "{shown}"
+    );
     let log = std::fs::read_to_string(live.log_path()).unwrap();
     assert!(!log.contains(&token), "the token is in the log");
 }
 
 #[test]
 fn a_data_folder_and_a_database_file_have_one_server() {
-    let key = ("NOETL_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    let key = (
+        "NOETL_ENCRYPTION_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    );
     let live = Live::on(None, &[], &[key]);
     let data = live.home.path().join(".noetl/data");
     let text = show(&live.command().output().unwrap());
@@ -204,13 +273,23 @@ fn a_data_folder_and_a_database_file_have_one_server() {
     let log = std::fs::read_to_string(live.log_path()).unwrap();
     assert!(log.contains("another server uses"), "{log}");
     // The same file by another way, from a folder of its own.
-    let mut command = live.home.noetl(&["server", "start", "--port", "0", "--data-dir"]);
+    let mut command = live
+        .home
+        .noetl(&["server", "start", "--port", "0", "--data-dir"]);
     command.arg(live.home.path().join("other"));
-    command.env("DATABASE_URL", format!("sqlite:{}", data.join("noetl.db").display()));
+    command.env(
+        "DATABASE_URL",
+        format!("sqlite:{}", data.join("noetl.db").display()),
+    );
     command.env(key.0, key.1);
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     drop(child.kill());
     child.wait().unwrap();
     assert_eq!(line, "", "a second server began on the same file");

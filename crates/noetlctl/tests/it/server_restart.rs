@@ -3,11 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell, until};
-use crate::support::show;
 #[cfg(unix)]
 use crate::postgres::{Database, Postgres};
+use crate::support::show;
 
-const KEY: (&str, &str) = ("NOETL_ENCRYPTION_KEY", "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=");
+const KEY: (&str, &str) = (
+    "NOETL_ENCRYPTION_KEY",
+    "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=",
+);
 
 /// Two steps that leave a line each; the second waits at a gate.
 fn gated(live: &Live) -> (std::path::PathBuf, std::path::PathBuf) {
@@ -36,7 +39,9 @@ fn after_a_stop_or_a_kill_executions_go_on_where_they_were() {
         let mut live = Live::new();
         let (ran, gate) = gated(&live);
         let execution = live.execute("t/gated", &json!({}));
-        until("the second step runs", || (lines(&ran).len() == 2).then_some(()));
+        until("the second step runs", || {
+            (lines(&ran).len() == 2).then_some(())
+        });
         let before = live.events(&execution);
         if kill {
             live.kill();
@@ -45,12 +50,22 @@ fn after_a_stop_or_a_kill_executions_go_on_where_they_were() {
         }
         live.start();
         let after = live.events(&execution);
-        assert_eq!(after[..before.len()], before, "what was acknowledged is there");
-        until("the second step runs again", || (lines(&ran).len() == 3).then_some(()));
+        assert_eq!(
+            after[..before.len()],
+            before,
+            "what was acknowledged is there"
+        );
+        until("the second step runs again", || {
+            (lines(&ran).len() == 3).then_some(())
+        });
         std::fs::write(&gate, "").unwrap();
         let state = live.ended(&execution);
         assert_eq!(state["status"], "COMPLETED", "{state}");
-        assert_eq!(lines(&ran), ["first", "second", "second", "third"], "kill: {kill}");
+        assert_eq!(
+            lines(&ran),
+            ["first", "second", "second", "third"],
+            "kill: {kill}"
+        );
         for step in ["start", "wait", "end"] {
             assert_eq!(live.count(&execution, "call.done", step), 1, "{step}");
             assert_eq!(live.count(&execution, "command.issued", step), 1, "{step}");
@@ -63,9 +78,15 @@ fn a_restart_keeps_loops_retries_variables_and_children() {
     let mut live = Live::new();
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
     let wait = format!("until test -e {}; do sleep 0.05; done", gate.display());
-    let child = shell(&format!("echo child >> {}; {wait}; echo from child", ran.display()));
+    let child = shell(&format!(
+        "echo child >> {}; {wait}; echo from child",
+        ran.display()
+    ));
     live.register(&playbook("t/child", &[("start", child)]));
-    let item = format!("echo item >> {}; test {{{{ item }}}} -lt 3 || {{ {wait}; }}; echo {{{{ item }}}}", ran.display());
+    let item = format!(
+        "echo item >> {}; test {{{{ item }}}} -lt 3 || {{ {wait}; }}; echo {{{{ item }}}}",
+        ran.display()
+    );
     let text = json!({
         "apiVersion": "noetl.io/v2", "kind": "Playbook", "metadata": {"name": "all", "path": "t/all"},
         "workload": {"items": [1, 2, 3, 4]},
@@ -78,27 +99,48 @@ fn a_restart_keeps_loops_retries_variables_and_children() {
     });
     live.register(&text.to_string());
     let execution = live.execute("t/all", &json!({}));
-    live.post(&format!("/api/vars/{execution}"), &json!({"variables": {"kept": [1, "two"]}}));
-    until("the third item runs", || (lines(&ran).len() >= 3).then_some(()));
+    live.post(
+        &format!("/api/vars/{execution}"),
+        &json!({"variables": {"kept": [1, "two"]}}),
+    );
+    until("the third item runs", || {
+        (lines(&ran).len() >= 3).then_some(())
+    });
     live.kill();
     live.start();
     std::fs::write(&gate, "").unwrap();
-    until("the child runs", || lines(&ran).contains(&"child".to_owned()).then_some(()));
+    until("the child runs", || {
+        lines(&ran).contains(&"child".to_owned()).then_some(())
+    });
     live.kill();
     live.start();
     let state = live.ended(&execution);
     assert_eq!(state["status"], "COMPLETED", "{state}");
-    assert!(state["result"]["stdout"].as_str().unwrap().starts_with("4 from child"), "{state}");
+    assert!(
+        state["result"]["stdout"]
+            .as_str()
+            .unwrap()
+            .starts_with("4 from child"),
+        "{state}"
+    );
     assert_eq!(state["variables"]["kept"], json!([1, "two"]));
     let children = live.get(&format!("/api/executions?parent_execution_id={execution}"));
-    assert_eq!(children.as_array().unwrap().len(), 1, "the call is one for ever");
+    assert_eq!(
+        children.as_array().unwrap().len(),
+        1,
+        "the call is one for ever"
+    );
 }
 
 #[test]
 fn a_log_with_failures_is_replayed_as_it_was() {
     let mut live = Live::new();
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
-    let wait = format!("echo x >> {}; until test -e {}; do sleep 0.05; done", ran.display(), gate.display());
+    let wait = format!(
+        "echo x >> {}; until test -e {}; do sleep 0.05; done",
+        ran.display(),
+        gate.display()
+    );
     let text = json!({
         "apiVersion": "noetl.io/v2", "kind": "Playbook", "metadata": {"name": "caught", "path": "t/caught"},
         "workflow": [
@@ -121,7 +163,11 @@ fn a_log_with_failures_is_replayed_as_it_was() {
         }
         std::fs::write(&gate, "").unwrap();
         let state = live.ended(&execution);
-        results.push((state["status"].clone(), state["result"].clone(), state["error"].clone()));
+        results.push((
+            state["status"].clone(),
+            state["result"].clone(),
+            state["error"].clone(),
+        ));
     }
     assert_eq!(results[0], results[1], "a restart makes no difference");
 }
@@ -139,7 +185,10 @@ fn two_servers_on_one_postgresql_share_the_work() {
     };
     let database = postgres.database("shared");
     let (one, mut two) = (on(&database), on(&database));
-    one.register(&playbook("t/work", &[("start", shell("sleep 0.1")), ("end", shell("echo done"))]));
+    one.register(&playbook(
+        "t/work",
+        &[("start", shell("sleep 0.1")), ("end", shell("echo done"))],
+    ));
     let runs: Vec<String> = (0..30).map(|_| one.execute("t/work", &json!({}))).collect();
     let mut workers = std::collections::BTreeSet::new();
     for execution in &runs {
@@ -173,15 +222,24 @@ fn servers_on_one_postgresql_share_a_key_that_somebody_gave() {
     let body = json!({"name": "c", "type": "bearer", "data": {"token": "t"}});
     alone.post("/api/credentials", &body);
     for environment in [vec![], vec![KEY]] {
-        let mut command = alone.home.noetl(&["server", "start", "--port", "0", "--data-dir", "elsewhere"]);
+        let mut command =
+            alone
+                .home
+                .noetl(&["server", "start", "--port", "0", "--data-dir", "elsewhere"]);
         command.env("DATABASE_URL", &database.url).envs(environment);
         let text = show(&command.output().unwrap());
-        assert!(text.contains("key") && text.contains("help:") && text.ends_with("[exit 1]"), "{text}");
+        assert!(
+            text.contains("key") && text.contains("help:") && text.ends_with("[exit 1]"),
+            "{text}"
+        );
     }
     // The same server again, killed or not, is not another one.
     alone.kill();
     alone.start();
-    assert_eq!(alone.get("/api/credentials/c?include_data=true")["data"]["token"], "t");
+    assert_eq!(
+        alone.get("/api/credentials/c?include_data=true")["data"]["token"],
+        "t"
+    );
 }
 
 #[test]
@@ -202,7 +260,11 @@ fn postgresql_takes_what_its_text_cannot_hold() {
     }
     for (method, path, body) in [
         ("POST", "/api/execute", json!({"path": "a\0b"})),
-        ("POST", "/api/credentials", json!({"name": "a\0b", "type": "x", "data": {}})),
+        (
+            "POST",
+            "/api/credentials",
+            json!({"name": "a\0b", "type": "x", "data": {}}),
+        ),
         ("POST", "/api/worker/pool/register", json!({"name": "a\0b"})),
         ("POST", "/api/catalog/list", json!({"q": "a\0b"})),
         ("GET", "/api/executions?q=%00", Value::Null),
@@ -222,7 +284,8 @@ fn postgresql_is_read_through_queries_and_never_changed() {
     let live = on(&postgres.database("queries"));
     live.register(&playbook("t/one", &[("start", shell("true"))]));
     let ask = |body: Value| live.post("/api/postgres/execute", &body);
-    let read = ask(json!({"query": "SELECT path FROM catalog WHERE version = $1", "parameters": [1]}));
+    let read =
+        ask(json!({"query": "SELECT path FROM catalog WHERE version = $1", "parameters": [1]}));
     assert_eq!(read["result"], json!([["t/one"]]), "{read}");
     assert_eq!(ask(json!({"query": "SELECT 1"}))["result"], json!([[1]]));
     for body in [

@@ -11,7 +11,9 @@ const SECRET: &str = "gh31m-Pa55wort-x7Qz";
 
 fn contains(file: &Path, text: &str) -> bool {
     let bytes = std::fs::read(file).unwrap_or_default();
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -33,7 +35,10 @@ fn store(live: &Live) {
         "data": {"db_host": "127.0.0.1", "db_port": 1, "db_user": "u", "db_password": SECRET, "db_name": "x"},
     });
     let created = live.post("/api/credentials", &body);
-    assert!(created["id"].is_string() && created.get("data").is_none(), "{created}");
+    assert!(
+        created["id"].is_string() && created.get("data").is_none(),
+        "{created}"
+    );
 }
 
 #[test]
@@ -56,11 +61,21 @@ fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
         assert_eq!(state["status"], "FAILED", "{state}");
         let execution = state["execution_id"].as_str().unwrap();
         for what in ["", "/status", "/events", "/timeline", "/graph", "/stream"] {
-            let answer = live.ask("GET", &format!("/api/executions/{execution}{what}"), &[], b"");
+            let answer = live.ask(
+                "GET",
+                &format!("/api/executions/{execution}{what}"),
+                &[],
+                b"",
+            );
             assert!(!answer.text.contains(SECRET), "{what}: {}", answer.text);
         }
     }
-    for path in ["/api/credentials", "/api/credentials/db", "/metrics", "/api/executions"] {
+    for path in [
+        "/api/credentials",
+        "/api/credentials/db",
+        "/metrics",
+        "/api/executions",
+    ] {
         let answer = live.ask("GET", path, &[], b"");
         assert_eq!(answer.status, 200);
         assert!(!answer.text.contains(SECRET), "{path}: {}", answer.text);
@@ -68,7 +83,12 @@ fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
     let asked = live.get("/api/credentials/db?include_data=true");
     assert_eq!(asked["data"]["db_password"], SECRET);
     let raw = json!({"query": "SELECT * FROM credential"});
-    assert!(!live.post("/api/postgres/execute", &raw).to_string().contains(SECRET));
+    assert!(
+        !live
+            .post("/api/postgres/execute", &raw)
+            .to_string()
+            .contains(SECRET)
+    );
     // Also in what SQLite has not folded into its file yet, and after it has.
     let look = |live: &Live| {
         for file in files(live.home.path()) {
@@ -80,7 +100,10 @@ fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
     look(&live);
     live.start();
     let asked = live.get("/api/credentials/db?include_data=true");
-    assert_eq!(asked["data"]["db_password"], SECRET, "the same key after a restart");
+    assert_eq!(
+        asked["data"]["db_password"], SECRET,
+        "the same key after a restart"
+    );
     live.expect(200, "DELETE", "/api/credentials/db", &Value::Null);
     live.expect(404, "GET", "/api/credentials/db", &Value::Null);
 }
@@ -91,7 +114,10 @@ fn refused(live: &Live, key: Option<&str>) -> String {
     if let Some(key) = key {
         command.env("NOETL_ENCRYPTION_KEY", key);
     }
-    let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
+    let output = command
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", show(&output));
     show(&output)
 }
@@ -111,22 +137,37 @@ fn a_key_is_private_and_another_one_is_refused() {
     live.stop();
     let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let text = refused(&live, Some(other));
-    assert!(text.contains("another key") && text.contains("help:"), "{text}");
+    assert!(
+        text.contains("another key") && text.contains("help:"),
+        "{text}"
+    );
     let text = refused(&live, Some("short"));
-    assert!(text.contains("32 bytes in base64") && text.contains("help:"), "{text}");
+    assert!(
+        text.contains("32 bytes in base64") && text.contains("help:"),
+        "{text}"
+    );
     assert!(!text.contains("short"), "{text}");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
     let text = refused(&live, None);
-    assert!(text.contains("others may read it") && text.contains("chmod 600"), "{text}");
+    assert!(
+        text.contains("others may read it") && text.contains("chmod 600"),
+        "{text}"
+    );
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let kept = std::fs::read_to_string(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
     let text = refused(&live, None);
-    assert!(text.contains("another key"), "a lost key is never replaced in silence: {text}");
+    assert!(
+        text.contains("another key"),
+        "a lost key is never replaced in silence: {text}"
+    );
     std::fs::write(&key, kept).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     live.start();
-    assert_eq!(live.get("/api/credentials/db?include_data=true")["data"]["db_user"], "u");
+    assert_eq!(
+        live.get("/api/credentials/db?include_data=true")["data"]["db_user"],
+        "u"
+    );
 }
 
 #[test]
@@ -142,7 +183,10 @@ fn the_store_is_for_its_owner_alone() {
     let other = Live::with(&["--data-dir", folder.to_str().unwrap()]);
     assert_eq!(other.get("/health")["status"], "ok");
     for name in ["noetl.db", "encryption.key"] {
-        let mode = std::fs::metadata(folder.join(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(folder.join(name))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o077, 0, "{name} is {mode:o}");
     }
 }

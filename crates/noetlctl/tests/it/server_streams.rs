@@ -52,22 +52,37 @@ impl Iterator for Stream {
 fn a_stream_replays_goes_on_and_ends() {
     let live = Live::new();
     let gate = live.home.path().join("gate");
-    let wait = shell(&format!("until test -e {}; do sleep 0.05; done", gate.display()));
-    live.register(&playbook("t/gate", &[("start", wait), ("end", json!({"kind": "noop"}))]));
+    let wait = shell(&format!(
+        "until test -e {}; do sleep 0.05; done",
+        gate.display()
+    ));
+    live.register(&playbook(
+        "t/gate",
+        &[("start", wait), ("end", json!({"kind": "noop"}))],
+    ));
     let execution = live.execute("t/gate", &json!({}));
     let path = format!("/api/executions/{execution}/stream");
     let mut stream = Stream::open(&live, &path, &[]);
     let mut seen: Vec<Message> = Vec::new();
     // What was before this stream began is there as well.
-    while seen.last().is_none_or(|message| message.data["event_type"] != "step.enter") {
+    while seen
+        .last()
+        .is_none_or(|message| message.data["event_type"] != "step.enter")
+    {
         seen.push(stream.next().unwrap());
     }
     assert_eq!(seen[0].data["event_type"], "playbook.initialized");
-    assert!(seen.iter().all(|message| message.event == "event" && message.data["event_id"] == message.id));
+    assert!(
+        seen.iter()
+            .all(|message| message.event == "event" && message.data["event_id"] == message.id)
+    );
     std::fs::write(&gate, "").unwrap();
     seen.extend(stream);
     let last = seen.pop().unwrap();
-    assert_eq!((last.event.as_str(), &last.data["status"]), ("status", &json!("COMPLETED")));
+    assert_eq!(
+        (last.event.as_str(), &last.data["status"]),
+        ("status", &json!("COMPLETED"))
+    );
     assert_eq!(last.data["execution_id"], execution);
     let logged: Vec<Value> = live.events(&execution);
     let streamed: Vec<Value> = seen.iter().map(|message| message.data.clone()).collect();
@@ -87,10 +102,13 @@ fn a_stream_replays_goes_on_and_ends() {
 #[test]
 fn a_long_log_is_streamed_whole_and_in_order() {
     let live = Live::new();
-    let steps: Vec<(String, Value)> =
-        (0..120).map(|number| (format!("s{number}"), json!({"kind": "noop"}))).collect();
-    let steps: Vec<(&str, Value)> =
-        steps.iter().map(|(name, tool)| (name.as_str(), tool.clone())).collect();
+    let steps: Vec<(String, Value)> = (0..120)
+        .map(|number| (format!("s{number}"), json!({"kind": "noop"})))
+        .collect();
+    let steps: Vec<(&str, Value)> = steps
+        .iter()
+        .map(|(name, tool)| (name.as_str(), tool.clone()))
+        .collect();
     let text = playbook("t/long", &steps).replace("\"s0\"", "\"start\"");
     live.register(&text);
     let execution = live.execute("t/long", &json!({}));
@@ -118,7 +136,10 @@ fn the_stream_of_all_hears_every_start_and_end() {
     let mut states = Vec::new();
     while states.last().is_none_or(|state| state == "RUNNING") {
         let message = stream.next().unwrap();
-        assert_eq!((message.event.as_str(), &message.data["execution_id"]), ("execution", &json!(execution)));
+        assert_eq!(
+            (message.event.as_str(), &message.data["execution_id"]),
+            ("execution", &json!(execution))
+        );
         states.push(message.data["status"].as_str().unwrap().to_owned());
     }
     assert_eq!(states.last().unwrap(), "COMPLETED");

@@ -6,8 +6,8 @@ use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Str
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
-use crate::client::{Client, encode};
 use super::start::{FIRST_PAUSE, MAX_PAUSE};
+use crate::client::{Client, encode};
 use crate::config;
 
 /// The host of one command.
@@ -54,11 +54,8 @@ impl WorkerHost {
                 Some("RUNNING") => {}
                 Some("COMPLETED") => return Ok(answer["result"].take()),
                 _ => {
-                    return Err(
-                        serde_json::from_value(answer["error"].take()).unwrap_or_else(|_| {
-                            Failure::new("playbook", format!("`{path}` failed"))
-                        }),
-                    );
+                    return Err(serde_json::from_value(answer["error"].take())
+                        .unwrap_or_else(|_| Failure::new("playbook", format!("`{path}` failed"))));
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! `noetl worker start`: claims commands under leases, runs them, reports their outcomes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use noetl_engine::Failure;
 use noetl_engine::execution::{Command, Outcome};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -54,8 +56,7 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
         .unwrap_or_else(|| format!("worker-{}", std::process::id()));
     let worker = Arc::new(Worker {
         client,
-        // The number tells two workers of one name apart, and one from its predecessor.
-        name: format!("{name}-{}", std::process::id()),
+        name: unique(&name),
         capacity,
         tasks: Mutex::default(),
         slots: Arc::new(Semaphore::new(capacity)),
@@ -85,6 +86,15 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells workers of one name apart, and one from its predecessor: in containers all have the same number.
+fn unique(name: &str) -> String {
+    let began = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let random = RandomState::new().hash_one(began.as_nanos()) as u32;
+    format!("{name}-{}-{random:08x}", std::process::id())
 }
 
 impl Worker {
@@ -230,6 +240,7 @@ impl Worker {
             "execution_id": command.execution_id, "step": command.step, "name": name, "payload": outcome,
             "meta": { "command_id": command.id }, "worker_id": self.name,
         });
+        let (mut body, mut refused) = (body, false);
         let mut pause = FIRST_PAUSE;
         loop {
             match self.post("/api/events", body.clone()).await {
@@ -238,8 +249,16 @@ impl Worker {
                     tracing::warn!(command = command.id, %error, "the outcome came too late");
                     return;
                 }
-                Err(error) if matches!(error.status, Some(400 | 413 | 415 | 422)) => {
+                // Kept to itself, the step would run again with every lapse of its lease, for ever.
+                Err(error) if matches!(error.status, Some(400 | 413 | 422)) && !refused => {
                     tracing::error!(command = command.id, %error, "the server refuses the outcome");
+                    let why = format!("the server refuses the result of this step: {error}");
+                    body["payload"] = json!(Outcome::failed(Failure::new("limit", why)));
+                    body["name"] = json!("call.error");
+                    refused = true;
+                }
+                Err(error) if matches!(error.status, Some(400 | 413 | 415 | 422)) => {
+                    tracing::error!(command = command.id, %error, "the server refuses even the failure");
                     return;
                 }
                 Err(error) => {
