@@ -79,6 +79,16 @@ pub enum StoreError {
     Unusable(String),
 }
 
+impl StoreError {
+    /// Whether a text was refused for its zero bytes, SQLSTATE `character_not_in_repertoire`.
+    pub(crate) fn is_unstorable(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("22021")
+    }
+}
+
 /// The store, ready for use.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
