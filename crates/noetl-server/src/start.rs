@@ -94,6 +94,8 @@ impl Ready {
         let lock = match &keeping.storage {
             // Beside the file, which is not always in the data folder.
             Storage::Sqlite(path) => Some(lock(path.parent().unwrap_or(folder))?),
+            // A key that lies in the data folder: whoever else used it there is gone.
+            Storage::Postgres { .. } if keeping.encryption_key.is_none() => Some(lock(folder)?),
             Storage::Postgres { .. } => None,
         };
         let failed = |source| StartError::Store {

@@ -165,7 +165,8 @@ impl Store {
             )));
         }
         let options: AnyConnectOptions = url.parse()?;
-        let search_path = format!("SET search_path TO \"{schema}\", public");
+        let search_path =
+            format!("SET search_path TO \"{schema}\", public; SET client_min_messages TO warning");
         let pool = AnyPoolOptions::new()
             .max_connections(12)
             .acquire_timeout(Duration::from_secs(15))
