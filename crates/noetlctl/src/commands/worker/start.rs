@@ -164,10 +164,11 @@ impl Worker {
     async fn work(self: Arc<Self>) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else {
+            // Nothing is held while the question is open: a step that a sub-playbook gives back to wants its slot.
+            if self.slots.acquire().await.is_err() {
                 return;
-            };
-            let room = self.slots.available_permits() + 1;
+            }
+            let room = self.slots.available_permits().max(1);
             let body =
                 json!({ "worker_id": self.name, "limit": room.min(100), "wait_seconds": WAIT });
             let claims = match self.post("/api/commands/claim", body).await {
@@ -180,7 +181,6 @@ impl Worker {
                 }
             };
             pause = FIRST_PAUSE;
-            let mut permit = Some(permit);
             for command in claims["commands"].as_array().into_iter().flatten() {
                 let command: Command = match serde_json::from_value(command.clone()) {
                     Ok(command) => command,
@@ -189,16 +189,18 @@ impl Worker {
                         continue;
                     }
                 };
-                let slot = match permit.take() {
-                    Some(permit) => permit,
-                    None => match Arc::clone(&self.slots).acquire_owned().await {
-                        Ok(permit) => permit,
-                        Err(_) => return,
-                    },
-                };
+                let slots = Arc::clone(&self.slots);
+                let slot = Arc::clone(&slots).try_acquire_owned();
                 let (worker, id) = (Arc::clone(&self), command.id.clone());
                 let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
                 let task = tokio::spawn(async move {
+                    let slot = match slot {
+                        Ok(slot) => slot,
+                        Err(_) => match slots.acquire_owned().await {
+                            Ok(slot) => slot,
+                            Err(_) => return,
+                        },
+                    };
                     worker.serve(command, slot).await;
                 });
                 tasks.insert(id, task.abort_handle());
