@@ -84,8 +84,15 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
         .extensions()
         .get::<axum::extract::ConnectInfo<SocketAddr>>()
         .map(|info| info.0.ip());
+    let signs_in = is_sign_in(&request);
     match admit(&gate, &request, peer) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let response = next.run(request).await;
+            if signs_in && response.status() == StatusCode::UNAUTHORIZED {
+                gate.note_wrong(peer);
+            }
+            response
+        }
         Err(error) if error.status == StatusCode::TOO_MANY_REQUESTS => {
             ([(RETRY_AFTER, "1")], error).into_response()
         }
@@ -123,7 +130,7 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
     let Some(token) = &gate.token else {
         return Ok(());
     };
-    if is_open(path) {
+    if is_open(path) && !is_sign_in(request) {
         return Ok(());
     }
     if gate.is_waiting(peer) {
@@ -133,10 +140,10 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
         )
         .help("wait a minute"));
     }
-    if carries(headers, token) {
+    if is_sign_in(request) || carries(headers, token) {
         return Ok(());
     }
-    if headers.contains_key(AUTHORIZATION) {
+    if headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE_HEADER) {
         gate.note_wrong(peer);
     }
     Err(
@@ -149,6 +156,11 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
 /// What needs no token: health, metrics, the page itself, and the way to get in.
 fn is_open(path: &str) -> bool {
     !path.starts_with("/api/") && path != "/docs" || matches!(path, "/api/health" | "/api/session")
+}
+
+/// The one open request that tries a token, so that wrong ones count there as well.
+fn is_sign_in(request: &Request) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/api/session"
 }
 
 /// Whether a request brings the token, as a header or as a session's cookie.

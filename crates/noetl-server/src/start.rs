@@ -91,8 +91,11 @@ impl Ready {
             path: folder.clone(),
             source,
         })?;
-        let lock = match keeping.storage {
-            Storage::Sqlite(_) => Some(lock(folder)?),
+        let lock = match &keeping.storage {
+            // Beside the file, which is not always in the data folder.
+            Storage::Sqlite(path) => Some(lock(path.parent().unwrap_or(folder))?),
+            // A key that lies in the data folder: whoever else used it there is gone.
+            Storage::Postgres { .. } if keeping.encryption_key.is_none() => Some(lock(folder)?),
             Storage::Postgres { .. } => None,
         };
         let failed = |source| StartError::Store {
@@ -120,7 +123,7 @@ impl Ready {
             .await
             .map_err(failed)?;
         if !store.is_postgres() {
-            store.release("server-").await.map_err(failed)?;
+            store.release(None).await.map_err(failed)?;
         }
         let runs = Runs::new(
             store,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Outcome;
 use super::event_name::CALL_DONE;
-use super::frame::Frame;
+use super::frame::{Frame, Routed};
 use super::names::Moment;
 use super::state::Machine;
 use crate::playbook::{Action, Again, Collect, Field, Task};
@@ -59,7 +59,8 @@ impl Machine {
                 }
             };
             if holds {
-                frame.ways.push(way);
+                let args = self.arc_args(frame, &way)?;
+                frame.ways.push(Routed { way, args });
                 if conditional {
                     break;
                 }
@@ -171,6 +172,13 @@ impl Machine {
         };
         if made >= again.retry.attempts {
             frame.handled = false;
+            if again.unbounded {
+                let message = format!("after {made} pages there are still more");
+                let failure = Failure::new("limit", message)
+                    .help("give `max_attempts` with the number of pages to take at the most");
+                frame.actions.clear();
+                frame.outcome = Outcome::failed(failure);
+            }
             return Some(frame);
         }
         let mut overrides = Map::new();

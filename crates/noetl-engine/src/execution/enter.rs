@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{COMMAND_ISSUED, STEP_ENTER, STEP_SKIPPED};
-use super::frame::{Frame, Iterations, Pending, Run};
+use super::frame::{Frame, Iterations, Pending, Run, Work};
 use super::names::Moment;
 use super::state::Machine;
 use super::{Command, Outcome};
@@ -20,7 +20,8 @@ impl Machine {
         if parks {
             self.ending.get_or_insert_default().extend(args);
         } else {
-            self.enter_named(name, args);
+            let step = name.to_owned();
+            self.ready.push_back(Work::Enter { step, args });
         }
     }
 
@@ -165,7 +166,9 @@ impl Machine {
                 result: Json::Object(args),
                 ..Outcome::default()
             };
-            return self.returned(frame, outcome);
+            let frame = Box::new(frame);
+            self.ready.push_back(Work::Returned { frame, outcome });
+            return;
         }
         self.send(frame, tasks, args, &Scope::new(), delay);
     }
@@ -300,8 +303,9 @@ impl Machine {
 
     /// A step that fails before there is a command.
     pub(super) fn call_failed(&mut self, run: u64, iteration: Option<usize>, failure: Failure) {
-        let frame = Frame::new(run, iteration);
-        self.returned(frame, Outcome::failed(failure));
+        let frame = Box::new(Frame::new(run, iteration));
+        let outcome = Outcome::failed(failure);
+        self.ready.push_back(Work::Returned { frame, outcome });
     }
 }
 

@@ -38,8 +38,16 @@ pub(super) struct Iterations {
     pub(super) vars: Vec<BTreeMap<String, Value>>,
     pub(super) failure: Option<Failure>,
     pub(super) failed: usize,
-    /// Ways that iterations asked for, taken when the loop has ended.
-    pub(super) ways: Vec<Way>,
+    /// Ways that iterations asked for, taken when the loop has ended: each step once, however many
+    /// iterations asked for it.
+    pub(super) ways: Vec<Routed>,
+}
+
+/// A way that a rule chose, with the arguments as they stood then.
+#[derive(Debug, Clone)]
+pub(super) struct Routed {
+    pub(super) way: Way,
+    pub(super) args: Map<String, Json>,
 }
 
 /// A command on its way, and what happens when it is back.
@@ -71,7 +79,7 @@ pub(super) struct Frame {
     pub(super) collected: Option<Vec<Value>>,
     pub(super) actions: VecDeque<Action>,
     pub(super) fired: Vec<usize>,
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<Routed>,
     pub(super) handled: bool,
 }
 
@@ -96,6 +104,21 @@ impl Frame {
             handled: false,
         }
     }
+}
+
+/// What is to be done before the turn ends. It waits in a queue, so that a workflow that goes round without
+/// a tool needs no stack.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A token arrives at a step.
+    Enter {
+        step: String,
+        args: Map<String, Json>,
+    },
+    /// A call is back, or was none.
+    Returned { frame: Box<Frame>, outcome: Outcome },
+    /// A loop may have room for more iterations, or be done.
+    Iterate(u64),
 }
 
 /// What a frame waits for or does next.

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Outcome;
 use super::event_name::{CALL_DONE, LOOP_DONE, LOOP_ITEM, STEP_EXIT};
-use super::frame::{Frame, Phase};
+use super::frame::{Frame, Phase, Work};
 use super::state::Machine;
 use crate::playbook::Scope as Variables;
 use crate::template::{from_json, to_json};
@@ -43,6 +43,7 @@ impl Machine {
         }
     }
 
+    /// An iteration has ended; the loop goes on with the next, or as a failure.
     pub(super) fn iteration_done(&mut self, mut frame: Frame) {
         self.close_command(&mut frame);
         let Some(index) = frame.iteration else { return };
@@ -71,14 +72,18 @@ impl Machine {
         repeat.results[index] = result;
         repeat.failed += usize::from(failed.is_some() || frame.outcome.error.is_some());
         for way in std::mem::take(&mut frame.ways) {
-            if !repeat.ways.iter().any(|known| known.step == way.step) {
+            if !repeat
+                .ways
+                .iter()
+                .any(|known| known.way.step == way.way.step)
+            {
                 repeat.ways.push(way);
             }
         }
         if repeat.failure.is_none() {
             repeat.failure = failed;
         }
-        self.iterate(frame.run);
+        self.ready.push_back(Work::Iterate(frame.run));
     }
 
     /// Every iteration is back: the loop's result, and the rules over it.

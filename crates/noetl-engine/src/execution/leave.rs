@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Outcome;
 use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, STEP_EXIT};
-use super::frame::Frame;
+use super::frame::{Frame, Routed};
 use super::names::Moment;
 use super::state::Machine;
 use crate::playbook::{Arc as Way, Scope as Variables};
@@ -28,14 +28,18 @@ impl Machine {
         if failure.is_none() {
             let value = self.final_value(&mut frame);
             frame.response = value.clone();
-            self.remember(&frame, &value);
             let mut assignments = step.set.clone();
             // Those of a loop's body were made by each iteration.
             assignments
                 .retain(|assignment| step.repeat.is_none() || assignment.scope == Variables::Ctx);
+            // The assignments name the step's own result; a failed one takes it back.
+            let before = self.remember(&frame, &value);
             if let Err(error) = self.assign(&frame, &assignments, STEP_EXIT) {
+                self.restore(index, before);
                 failure = Some(error.clone());
                 frame.outcome = Outcome::failed(error);
+            } else {
+                self.completed(index);
             }
         }
         let ways = match self.ways_on(&mut frame, &step) {
@@ -55,7 +59,7 @@ impl Machine {
                 "COMPLETED"
             },
         );
-        let targets: Vec<_> = ways.iter().map(|way| way.step.clone()).collect();
+        let targets: Vec<_> = ways.iter().map(|routed| routed.way.step.clone()).collect();
         self.emit(STEP_EXIT, status, |event| {
             event.step = Some(name);
             event.context = json!({ "next": targets });
@@ -73,57 +77,43 @@ impl Machine {
             let failure = Failure::new("routing", format!("no arc of step `{}` holds", step.name));
             return self.fail(failure.at(&step.place));
         }
-        let arrivals: Result<Vec<_>, Failure> =
-            ways.iter().map(|way| self.arc_args(&frame, way)).collect();
         self.runs.remove(&frame.run);
-        match arrivals {
-            Ok(arrivals) => {
-                for (way, args) in ways.iter().zip(arrivals) {
-                    if self.status.is_final() || self.failure.is_some() {
-                        return;
-                    }
-                    self.arrive(&way.step, args);
-                }
-            }
-            Err(failure) => self.fail(failure.at(&step.place)),
+        for Routed { way, args } in ways {
+            self.arrive(&way.step, args);
         }
     }
 
     /// Where the step leads: where a rule said, else where its arcs do.
     fn ways_on(
-        &self,
+        &mut self,
         frame: &mut Frame,
         step: &crate::playbook::Step,
-    ) -> Result<Vec<Way>, Failure> {
+    ) -> Result<Vec<Routed>, Failure> {
         let routed = std::mem::take(&mut frame.ways);
         let failed = frame.outcome.error.is_some();
-        let candidates: &[Way] = if routed.is_empty() {
-            &step.next.arcs
-        } else {
-            &routed
-        };
-        let all = !routed.is_empty() || step.next.inclusive;
+        if !routed.is_empty() {
+            frame.handled |= failed;
+            return Ok(routed);
+        }
         let names: &[&str] = match (failed, step.repeat.is_some()) {
             (true, _) => &ARC_ERROR,
             (false, true) => &ARC_LOOP,
             (false, false) => &ARC_DONE,
         };
         let mut ways = Vec::new();
-        for way in candidates {
+        for way in &step.next.arcs {
             let holds = match &way.when {
                 // After a failure only those arcs count that ask for it.
-                None => !failed || !routed.is_empty(),
-                Some(when)
-                    if failed && routed.is_empty() && !when.roots().any(asks_for_failure) =>
-                {
-                    false
-                }
+                None => !failed,
+                Some(when) if failed && !when.roots().any(asks_for_failure) => false,
                 Some(when) => self.any_name(frame, when, names)?,
             };
             if holds {
                 frame.handled |= failed;
-                ways.push(way.clone());
-                if !all {
+                let args = self.arc_args(frame, way)?;
+                let way = way.clone();
+                ways.push(Routed { way, args });
+                if !step.next.inclusive {
                     break;
                 }
             }
@@ -131,7 +121,8 @@ impl Machine {
         Ok(ways)
     }
 
-    fn any_name(
+    /// Whether a condition holds under one of the event's names.
+    pub(super) fn any_name(
         &self,
         frame: &Frame,
         when: &crate::playbook::Field,

@@ -132,20 +132,16 @@ impl Machine {
                 .as_ref()
                 .is_some_and(|when| when.roots().any(|root| root == "event"));
             // A rule over results has seen each of a loop's; the end is for those that ask for it.
-            if frame.fired.contains(&index) || (names.contains(&LOOP_DONE) && !asks) {
+            if names.contains(&LOOP_DONE) && !asks {
                 continue;
             }
-            let Some(when) = &case.when else {
-                return Ok(Some(index));
+            let holds = match &case.when {
+                None => true,
+                Some(when) => self.any_name(frame, when, names)?,
             };
-            for name in names {
-                if self.condition(frame, when, name)? {
-                    return Ok(Some(index));
-                }
-                // Only a rule that asks for the event can see another name differently.
-                if !asks {
-                    break;
-                }
+            if holds {
+                // The first rule that holds is the one; it acts once for each call.
+                return Ok(Some(index).filter(|index| !frame.fired.contains(index)));
             }
         }
         Ok(None)
@@ -179,18 +175,17 @@ impl Machine {
                 }
             }
             match frame.phase {
-                Phase::Exit if frame.iteration.is_some() => return self.iteration_done(frame),
+                Phase::Exit | Phase::Leave if frame.iteration.is_some() => {
+                    return self.iteration_done(frame);
+                }
                 // A rule that led somewhere has spoken for the exit as well.
                 Phase::Exit if frame.ways.is_empty() => {
                     let failed = frame.outcome.error.is_some();
                     let names: &[&str] = if failed { &EXIT_ERROR } else { &EXIT_DONE };
-                    let sink = self
-                        .step_of(frame.run)
-                        .is_some_and(|step| step.sink.is_some())
-                        && !failed;
-                    return self.fire(frame, names, if sink { Phase::Sink } else { Phase::Leave });
+                    let next = self.after_exit(&frame);
+                    return self.fire(frame, names, next);
                 }
-                Phase::Exit => frame.phase = Phase::Leave,
+                Phase::Exit => frame.phase = self.after_exit(&frame),
                 Phase::Sink => {
                     frame.phase = Phase::Leave;
                     let sink = self.step_of(frame.run).and_then(|step| step.sink.clone());
@@ -202,6 +197,18 @@ impl Machine {
                 }
                 Phase::Call | Phase::Leave => return self.leave(frame),
             }
+        }
+    }
+
+    /// A step that ended well saves its result before it is left, wherever it goes.
+    pub(super) fn after_exit(&self, frame: &Frame) -> Phase {
+        let sink = self
+            .step_of(frame.run)
+            .is_some_and(|step| step.sink.is_some());
+        if sink && frame.outcome.error.is_none() {
+            Phase::Sink
+        } else {
+            Phase::Leave
         }
     }
 
@@ -234,18 +241,12 @@ impl Machine {
         }
     }
 
-    pub(super) fn remember(&mut self, frame: &Frame, value: &Value) {
-        let Some(step) = self.runs.get(&frame.run).map(|run| run.step) else {
-            return;
-        };
+    /// Keeps the step's result under its name; the answer is what stood there before.
+    pub(super) fn remember(&mut self, frame: &Frame, value: &Value) -> Option<StepRecord> {
+        let step = self.runs.get(&frame.run)?.step;
         let tasks = from_json(&Json::Object(frame.outcome.tasks.clone()));
-        self.record(
-            step,
-            StepRecord {
-                value: value.clone(),
-                tasks,
-            },
-        );
+        let value = value.clone();
+        self.record(step, StepRecord { value, tasks })
     }
 
     /// Sets variables as they stand after a call.

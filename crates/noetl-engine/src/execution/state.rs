@@ -1,6 +1,6 @@
 //! The machine's state, its inputs, and how an execution ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -10,7 +10,7 @@ use super::event_name::{
     COMMAND_CLAIMED, COMMAND_STARTED, EXECUTION_CANCELLED, PLAYBOOK_COMPLETED, PLAYBOOK_FAILED,
     PLAYBOOK_INITIALIZED, STEP_ENTER, WORKFLOW_COMPLETED, WORKFLOW_FAILED, WORKFLOW_INITIALIZED,
 };
-use super::frame::{Pending, Run, StepRecord};
+use super::frame::{Pending, Run, StepRecord, Work};
 use super::workload::{filled, merge};
 use super::{Command, Event, Outcome, Status, Turn};
 use crate::playbook::Playbook;
@@ -39,6 +39,8 @@ pub struct Machine {
     /// Commands without an outcome, by their number.
     pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) ending: Option<Map<String, Json>>,
+    /// What is left of the turn.
+    pub(super) ready: VecDeque<Work>,
     pub(super) turn: Turn,
     pub(super) run_count: u64,
     pub(super) command_count: u64,
@@ -68,6 +70,7 @@ impl Machine {
             runs: BTreeMap::new(),
             pending: BTreeMap::new(),
             ending: None,
+            ready: VecDeque::new(),
             turn: Turn::default(),
             run_count: 0,
             command_count: 0,
@@ -103,6 +106,11 @@ impl Machine {
             return Err(Unknown(command_id.to_owned()));
         };
         frame.command_id = Some(command_id.to_owned());
+        let mut outcome = outcome;
+        if outcome.error.is_some() {
+            // The log keeps one of the two, and a machine brought back from it must see the same.
+            outcome.result = Json::Null;
+        }
         self.returned(frame, outcome);
         Ok(self.finish_turn())
     }
@@ -236,17 +244,38 @@ impl Machine {
         self.turn.events.push(event);
     }
 
+    /// Keeps what a step gave; the answer is what it gave before.
+    pub(super) fn record(&mut self, step: usize, record: StepRecord) -> Option<StepRecord> {
+        self.results
+            .insert(self.playbook.steps[step].name.clone(), record)
+    }
+
+    /// Takes back what [`Self::record`] did.
+    pub(super) fn restore(&mut self, step: usize, before: Option<StepRecord>) {
+        let name = &self.playbook.steps[step].name;
+        match before {
+            Some(record) => self.results.insert(name.clone(), record),
+            None => self.results.remove(name),
+        };
+    }
+
     /// Notes a step that ended well.
-    pub(super) fn record(&mut self, step: usize, record: StepRecord) {
+    pub(super) fn completed(&mut self, step: usize) {
         let name = self.playbook.steps[step].name.clone();
-        let json = to_json(&record.value);
-        if !json.is_null() && json.as_object().is_none_or(|object| !object.is_empty()) {
+        let json = self
+            .results
+            .get(&name)
+            .map(|record| to_json(&record.value))
+            .unwrap_or_default();
+        // A final step tidies up; what the work itself gave stays the result.
+        let says_something =
+            !json.is_null() && json.as_object().is_none_or(|object| !object.is_empty());
+        if says_something && !self.final_step_ran {
             self.last_result = json;
         }
         if !self.completed.contains(&name) {
-            self.completed.push(name.clone());
+            self.completed.push(name);
         }
-        self.results.insert(name, record);
     }
 
     /// A token for another run of a step; none when there have been too many.
@@ -275,6 +304,7 @@ impl Machine {
 
     fn drop_all(&mut self) {
         self.runs.clear();
+        self.ready.clear();
         self.ending = None;
         self.turn.commands.clear();
         let pending = std::mem::take(&mut self.pending);
@@ -285,7 +315,13 @@ impl Machine {
 
     /// When no token is left: the parked `end`, the final step, then the end itself.
     fn finish_turn(&mut self) -> Turn {
-        while self.status == Status::Running && self.runs.is_empty() {
+        loop {
+            while let Some(work) = self.ready.pop_front() {
+                self.work(work);
+            }
+            if self.status != Status::Running || !self.runs.is_empty() {
+                break;
+            }
             if self.failure.is_none()
                 && let Some(args) = self.ending.take()
             {
@@ -301,6 +337,14 @@ impl Machine {
             self.finish();
         }
         self.take_turn()
+    }
+
+    fn work(&mut self, work: Work) {
+        match work {
+            Work::Enter { step, args } => self.enter_named(&step, args),
+            Work::Returned { frame, outcome } => self.returned(*frame, outcome),
+            Work::Iterate(run) => self.iterate(run),
+        }
     }
 
     fn finish(&mut self) {

@@ -6,7 +6,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::playbook::Field;
-use crate::template::from_json;
+use crate::template::{self, Scope, Style, from_json};
 
 /// The workload with its own templates filled in: `{{ execution_id }}`, `{{ payload.user }}`. What a
 /// payload brought is data and stays as it is; an entry without a value is left out, so that whoever uses
@@ -16,21 +16,53 @@ pub(super) fn filled(
     payload: &Map<String, Json>,
     execution_id: &str,
 ) -> Map<String, Json> {
-    let mut scope: BTreeMap<String, Value> = workload
+    let names: Vec<String> = workload.keys().cloned().collect();
+    let (mut filled, mut waiting) = (Map::new(), Vec::new());
+    for (name, value) in workload {
+        let mut field = Field::plain(&name, value);
+        field.find_roots();
+        if payload.contains_key(&name) || field.roots().next().is_none() {
+            filled.insert(name, field.value);
+        } else {
+            waiting.push(field);
+        }
+    }
+    // Entries that name others wait until those have their values; what is left names itself or nothing.
+    loop {
+        let scope = scope(&filled, payload, execution_id);
+        let before = waiting.len();
+        waiting.retain(|field| match template::render(field, &scope, Style::Json) {
+            Ok(value) => {
+                filled.insert(field.name.clone(), value);
+                false
+            }
+            Err(_) => true,
+        });
+        if waiting.is_empty() || waiting.len() == before {
+            break;
+        }
+    }
+    // In the order of the file, which tables and dumps keep.
+    names
+        .into_iter()
+        .filter_map(|name| filled.remove_entry(&name))
+        .collect()
+}
+
+fn scope(workload: &Map<String, Json>, payload: &Map<String, Json>, execution_id: &str) -> Scope {
+    let mut scope: Scope = workload
         .iter()
         .map(|(name, value)| (name.clone(), from_json(value)))
         .collect();
     let given = from_json(&Json::Object(payload.clone()));
     let id = Value::from(execution_id);
-    scope.insert(
-        "workload".to_owned(),
-        from_json(&Json::Object(workload.clone())),
-    );
-    scope.insert("execution_id".to_owned(), id.clone());
-    scope.insert(
-        "job".to_owned(),
-        Value::from(BTreeMap::from([("uuid", id.clone()), ("id", id)])),
-    );
+    let job = Value::from(BTreeMap::from([("uuid", id.clone()), ("id", id.clone())]));
+    let whole = from_json(&Json::Object(workload.clone()));
+    scope.extend([
+        ("workload".to_owned(), whole),
+        ("execution_id".to_owned(), id),
+        ("job".to_owned(), job),
+    ]);
     for name in ["payload", "input", "args"] {
         scope
             .entry(name.to_owned())
@@ -39,32 +71,7 @@ pub(super) fn filled(
     scope
         .entry("env".to_owned())
         .or_insert_with(|| from_json(&Json::Object(Map::new())));
-    // A default that names itself asks for what the payload would have brought.
-    for name in workload.keys().filter(|name| !payload.contains_key(*name)) {
-        if workload[name]
-            .as_str()
-            .is_some_and(crate::template::is_template)
-        {
-            scope.remove(name);
-        }
-    }
-    let mut filled = Map::new();
-    for (name, value) in workload {
-        if payload.contains_key(&name) {
-            filled.insert(name, value);
-            continue;
-        }
-        let mut field = Field::plain(&name, value);
-        field.find_roots();
-        if field.roots().next().is_none() {
-            filled.insert(name, field.value);
-        } else if let Ok(value) =
-            crate::template::render(&field, &scope, crate::template::Style::Json)
-        {
-            filled.insert(name, value);
-        }
-    }
-    filled
+    scope
 }
 
 /// `key` of a payload over the workload: mappings merge, `a.b` reaches into them.

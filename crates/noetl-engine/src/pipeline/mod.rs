@@ -3,7 +3,10 @@
 mod parameters;
 mod secrets;
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
@@ -29,14 +32,21 @@ pub async fn run(command: &Command, host: &dyn Host) -> Outcome {
         scope: scope(command),
         outcome: Outcome::default(),
         secrets: Vec::new(),
+        calls: 0,
     };
     if let Err(failure) = run.keychain().await {
         run.outcome.error = Some(failure);
     } else {
-        run.tasks().await;
+        // A bug in a tool fails its step; nothing may hang for it.
+        if AssertUnwindSafe(run.tasks()).catch_unwind().await.is_err() {
+            run.outcome.error = Some(Failure::new("internal", "the step ended by a bug in NoETL"));
+        }
     }
     let mut outcome = run.outcome;
     if !run.secrets.is_empty() {
+        // The longest first: a short one may be part of it.
+        run.secrets
+            .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         redact(&mut outcome, &run.secrets);
     }
     outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -72,6 +82,8 @@ struct Run<'a> {
     outcome: Outcome,
     /// Texts that must not leave in an outcome.
     secrets: Vec<String>,
+    /// Calls made so far: each has a name of its own, the same when the command runs again.
+    calls: u32,
 }
 
 impl Run<'_> {
@@ -96,7 +108,9 @@ impl Run<'_> {
                 )
                 .help("register it with `noetl register credential --file FILE`"));
             };
-            self.keep_secret(&Json::Object(found.data.clone()));
+            for (_, secret) in found.data.iter().filter(|(key, _)| secrets::is_secret(key)) {
+                self.keep_secret(secret);
+            }
             keychain.insert(name.clone(), Json::Object(found.data));
         }
         self.scope
@@ -106,7 +120,12 @@ impl Run<'_> {
 
     fn keep_secret(&mut self, value: &Json) {
         match value {
-            Json::String(text) if text.len() >= MIN_SECRET => self.secrets.push(text.clone()),
+            Json::String(text) if text.len() >= MIN_SECRET => {
+                self.secrets.extend(secrets::spellings(text));
+            }
+            Json::Number(number) if number.to_string().len() >= MIN_SECRET => {
+                self.secrets.push(number.to_string());
+            }
             Json::Array(items) => items.iter().for_each(|item| self.keep_secret(item)),
             Json::Object(entries) => entries.values().for_each(|item| self.keep_secret(item)),
             _ => {}
@@ -335,10 +354,11 @@ impl Run<'_> {
                 override_field(&mut config, name, value);
             }
         }
+        self.calls += 1;
         let mut context = self.command.context.clone();
         context.insert(
             "task_key".to_owned(),
-            format!("{}/{at}", self.command.id).into(),
+            format!("{}/{at}/{}", self.command.id, self.calls).into(),
         );
         let call = Call {
             kind: task.kind,

@@ -1,5 +1,7 @@
 //! Secrets that a tool was given, and their way out of everything that it says.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use crate::execution::Outcome;
@@ -34,11 +36,28 @@ impl Host for KeepsSecrets<'_> {
     }
 
     fn environment(&self, name: &str) -> Option<String> {
-        self.host.environment(name)
+        let value = self.host.environment(name)?;
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.push(Json::String(value.clone()));
+        }
+        Some(value)
     }
 
     fn line(&self, place: &crate::problem::Place, stream: tool::Stream, line: &str) {
-        self.host.line(place, stream, line);
+        let seen = self
+            .seen
+            .lock()
+            .map(|seen| seen.clone())
+            .unwrap_or_default();
+        let mut line = line.to_owned();
+        for secret in seen
+            .iter()
+            .filter_map(Json::as_str)
+            .filter(|secret| secret.len() >= super::MIN_SECRET)
+        {
+            line = line.replace(secret, "***");
+        }
+        self.host.line(place, stream, &line);
     }
 
     fn machine(&self) -> &tool::Machine {
@@ -47,11 +66,11 @@ impl Host for KeepsSecrets<'_> {
 }
 
 /// Which fields of a credential are secret: all but those that say where and who.
-fn is_secret(key: &str) -> bool {
+pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let open = [
-        "host", "port", "user", "username", "name", "database", "dbname", "schema", "sslmode",
-        "header", "type",
+        "email", "project", "region", "host", "port", "user", "username", "name", "database",
+        "dbname", "schema", "sslmode", "header", "type",
     ];
     !open
         .iter()
@@ -74,11 +93,26 @@ pub(super) fn redact(outcome: &mut Outcome, secrets: &[String]) {
             _ => {}
         }
     }
-    let Ok(mut json) = serde_json::to_value(&*outcome) else {
-        return;
-    };
-    blank(&mut json, secrets);
-    if let Ok(clean) = serde_json::from_value(json) {
-        *outcome = clean;
+    let clean = serde_json::to_value(&*outcome).and_then(|mut json| {
+        blank(&mut json, secrets);
+        serde_json::from_value(json)
+    });
+    // What cannot be cleaned is not shown.
+    *outcome = clean.unwrap_or_else(|_| {
+        Outcome::failed(Failure::new(
+            "internal",
+            "the outcome holds secrets that cannot be blanked out",
+        ))
+    });
+}
+
+/// A secret as it may stand in an answer: itself, escaped, and in base64.
+pub(super) fn spellings(secret: &str) -> Vec<String> {
+    let escaped = Json::from(secret).to_string();
+    let escaped = escaped.trim_matches('"').to_owned();
+    let mut spellings = vec![secret.to_owned(), STANDARD.encode(secret)];
+    if escaped != secret {
+        spellings.push(escaped);
     }
+    spellings
 }

@@ -281,6 +281,8 @@ pub struct Again {
     pub retry: Retry,
     /// Fields of the tool that differ in the next call, such as `params`.
     pub overrides: Vec<Field>,
+    /// Whether it takes pages without saying how many at the most.
+    pub unbounded: bool,
 }
 
 /// Where a step leads.

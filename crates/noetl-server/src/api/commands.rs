@@ -92,8 +92,14 @@ pub(crate) async fn claim(
     Body(request): Body<ClaimRequest>,
 ) -> Result<Json<Claims>, ApiError> {
     named(&request.worker_id)?;
-    let limit = request.limit.unwrap_or(1).clamp(1, 100) as usize;
-    let wait = Duration::from_secs(u64::from(request.wait_seconds.unwrap_or(0).min(30)));
+    let limit = request.limit.unwrap_or(1) as usize;
+    let wait = request.wait_seconds.unwrap_or(0);
+    if !(1..=100).contains(&limit) || wait > 30 {
+        return Err(ApiError::invalid(
+            "limit is from 1 to 100, and wait_seconds from 0 to 30",
+        ));
+    }
+    let wait = Duration::from_secs(u64::from(wait));
     let commands = server
         .runs
         .claim_some(&request.worker_id, limit, wait)

@@ -117,6 +117,10 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        // PostgreSQL has no text with zero bytes, and nobody needs a name with one.
+        if error.is_unstorable() {
+            return Self::invalid("a text with a zero byte cannot be kept");
+        }
         tracing::error!(%error, "the store failed");
         // The database's own words may name what a caller should not see; they are in the log.
         Self::new(

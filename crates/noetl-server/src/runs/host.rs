@@ -133,6 +133,10 @@ impl Runs {
                 .execution(id)
                 .await
                 .map_err(|error| failed(error.into()))?;
+            // A worker elsewhere hears of a cancellation late.
+            if id == parent && row.as_ref().is_some_and(|row| row.status != "RUNNING") {
+                return Err(failed(RunError::Ended(id)));
+            }
             above = row.and_then(|row| row.parent_execution_id);
             if depth > MAX_DEPTH {
                 return Err(Failure::new(

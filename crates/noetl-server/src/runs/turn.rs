@@ -165,7 +165,10 @@ impl Runs {
                 share
             },
             result: result.filter(|result| result.len() <= SMALL_RESULT && result != "null"),
-            error: machine.failure().map(ToString::to_string),
+            // What a tool wrote may hold zero bytes, which PostgreSQL has no text for.
+            error: machine
+                .failure()
+                .map(|failure| failure.to_string().replace('\0', "\u{fffd}")),
             end_time: ended.then_some(now),
             last_event_id: loaded.row.last_event_id,
         }

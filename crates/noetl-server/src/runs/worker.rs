@@ -188,7 +188,7 @@ impl Runs {
         for (_, task) in tasks {
             task.abort();
         }
-        if let Err(error) = self.store.release(&self.worker_id).await {
+        if let Err(error) = self.store.release(Some(&self.worker_id)).await {
             tracing::error!(%error, "cannot give back what ran");
         }
     }
@@ -232,7 +232,7 @@ impl Runs {
 
     /// Gives back what a worker held.
     pub(crate) async fn give_back(&self, worker_id: &str) -> Result<(), RunError> {
-        self.store.release(worker_id).await?;
+        self.store.release(Some(worker_id)).await?;
         self.due.notify_waiters();
         Ok(())
     }

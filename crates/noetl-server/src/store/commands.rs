@@ -181,12 +181,12 @@ impl Store {
         Ok(lost)
     }
 
-    /// Gives back what a worker that is gone held: its name begins with `prefix`.
-    pub(crate) async fn release(&self, prefix: &str) -> Result<u64, StoreError> {
+    /// Gives back what a worker that is gone held; without a name, what every server's own worker held.
+    pub(crate) async fn release(&self, worker_id: Option<&str>) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let released =
-            sqlx::query("UPDATE command SET worker_id = NULL, lease_until = NULL WHERE worker_id LIKE $1 || '%'")
-                .bind(prefix)
+            sqlx::query("UPDATE command SET worker_id = NULL, lease_until = NULL WHERE worker_id = $1 OR (CAST($1 AS TEXT) IS NULL AND worker_id LIKE 'server-%')")
+                .bind(worker_id)
                 .execute(&mut *transaction)
                 .await?;
         transaction.commit().await?;

@@ -79,6 +79,16 @@ pub enum StoreError {
     Unusable(String),
 }
 
+impl StoreError {
+    /// Whether a text was refused for its zero bytes, SQLSTATE `character_not_in_repertoire`.
+    pub(crate) fn is_unstorable(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("22021")
+    }
+}
+
 /// The store, ready for use.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
@@ -100,6 +110,14 @@ impl Store {
     }
 
     async fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // Payloads and results are nobody else's business; SQLite's other files take this one's mode.
+            let mut options = std::fs::OpenOptions::new();
+            let made = options.create_new(true).write(true).mode(0o600).open(path);
+            drop(made);
+        }
         let options = |mode: &str| -> Result<AnyConnectOptions, sqlx::Error> {
             // `?`, `#` and `%` of a path would be read as parts of the URL, `\\` and `C:` as a host.
             let text = path.to_string_lossy();
@@ -152,7 +170,8 @@ impl Store {
             )));
         }
         let options: AnyConnectOptions = url.parse()?;
-        let search_path = format!("SET search_path TO \"{schema}\", public");
+        let search_path =
+            format!("SET search_path TO \"{schema}\", public; SET client_min_messages TO warning");
         let pool = AnyPoolOptions::new()
             .max_connections(12)
             .acquire_timeout(Duration::from_secs(15))

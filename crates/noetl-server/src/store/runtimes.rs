@@ -122,8 +122,11 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
         }
-        sqlx::query("DELETE FROM shard WHERE heartbeat < $1")
+        // A server with this key of its own is this one before a restart: the key has been checked, and the
+        // folder that it lies in is locked.
+        sqlx::query("DELETE FROM shard WHERE heartbeat < $1 OR (own_key = 1 AND $2 = 1)")
             .bind(stale)
+            .bind(i64::from(own_key))
             .execute(&mut *transaction)
             .await?;
         let taken: Vec<(i64, i64)> =

@@ -10,6 +10,16 @@ mod data;
 mod env_files;
 mod execution;
 mod fake;
+mod live;
 mod machine;
+#[cfg(unix)]
+mod postgres;
 mod server;
+mod server_access;
+mod server_refusals;
+mod server_restart;
+mod server_runs;
+mod server_secrets;
+mod server_streams;
+mod server_workers;
 mod support;

@@ -1,6 +1,6 @@
 //! Runs the real binary with a home folder of its own and no environment but what a test sets.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -36,6 +36,14 @@ impl Home {
             "NOETL_SERVER_URL",
             "NOETL_API_TOKEN",
             "NOETL_ENV_FILE",
+            "NOETL_DATA_DIR",
+            "NOETL_ENCRYPTION_KEY",
+            "NOETL_MAX_WORKERS",
+            "NOETL_SCHEMA",
+            "NOETL_SERVER_NAME",
+            "NOETL_WORKER_POOL_NAME",
+            "DATABASE_URL",
+            "POSTGRES_HOST",
             "ENVIRONMENT",
             "NO_COLOR",
             "SSL_CERT_FILE",
@@ -64,6 +72,35 @@ impl Home {
         std::fs::write(&path, text).unwrap();
         path
     }
+}
+
+/// Notes that a test was left out for want of a tool; with NOETL_REQUIRE_TOOLS=1 that is a failure.
+pub(crate) fn tool_is_missing(tool: &str) {
+    let required = variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(!required, "{tool} is missing, and NOETL_REQUIRE_TOOLS=1");
+    skipped(&format!("{tool} is not installed"));
+}
+
+/// Notes that a test was left out, and why, where `cargo xtask test` looks for it.
+pub(crate) fn skipped(reason: &str) {
+    let name = std::thread::current().name().unwrap_or("test").to_owned();
+    eprintln!("skipped {name}: {reason}");
+    if let Some(report) = variable("NOETL_TEST_REPORT") {
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(report)
+            .unwrap();
+        writeln!(file, "skipped {name}: {reason}").unwrap();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which tests run is for whoever runs them to say"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// What a person would see, and the exit code.

@@ -173,6 +173,10 @@ impl Reader<'_> {
         let delay = if overrides.is_empty() { 1.0 } else { 0.0 };
         Again {
             retry: self.retry(node, path, attempts, delay),
+            unbounded: !overrides.is_empty()
+                && ["max_attempts", "attempts", "max_retries"]
+                    .iter()
+                    .all(|key| node.get(key).is_none()),
             overrides,
         }
     }

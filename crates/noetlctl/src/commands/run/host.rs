@@ -14,7 +14,7 @@ use noetl_engine::{
 use serde_json::Value;
 
 use super::progress::Progress;
-use crate::cli::client::RootArgs;
+use crate::cli::client::{RemoteArgs, RootArgs};
 use crate::cli::run::RunArgs;
 use crate::client::{Client, encode};
 use crate::config;
@@ -31,7 +31,7 @@ pub(super) struct LocalHost {
     machine: HostMachine,
     credentials: Arc<HashMap<String, Credential>>,
     /// The server of the current context, which may know credentials that no file here has.
-    server: Option<Arc<Client>>,
+    server: Option<RemoteArgs>,
     progress: Progress,
     depth: usize,
     execution: String,
@@ -40,12 +40,7 @@ pub(super) struct LocalHost {
 }
 
 impl LocalHost {
-    pub(super) fn new(
-        args: &RunArgs,
-        root: &RootArgs,
-        path: &Path,
-        progress: Progress,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &RunArgs, root: &RootArgs, progress: Progress) -> anyhow::Result<Self> {
         let mut credentials = HashMap::new();
         for path in &args.credentials {
             let files = if path.is_dir() {
@@ -67,13 +62,10 @@ impl LocalHost {
             }
         }
         let remote = args.client.remote.or(root);
+        // Asked only when a step wants a credential that no file here has: most runs need no server.
         let named = remote.server_url.is_some()
             || ContextFile::read().is_ok_and(|file| file.current().is_some());
-        let server = if named {
-            Client::new(Remote::find(&remote)?).ok().map(Arc::new)
-        } else {
-            None
-        };
+        let server = named.then_some(remote);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_micros());
@@ -87,7 +79,6 @@ impl LocalHost {
             children: Arc::new(AtomicU64::new(0)),
             max_parallel: args.max_workers,
         })
-        .inspect(|_| debug_assert!(path.is_file(), "the playbook was read"))
     }
 
     pub(super) fn execution_id(&self) -> String {
@@ -118,15 +109,23 @@ impl Host for LocalHost {
                 return Ok(None);
             };
             let path = format!("/api/credentials/{}", encode(name));
-            let answer =
-                tokio::task::spawn_blocking(move || server.get(&path, &[("include_data", "true")]))
-                    .await;
-            match answer {
+            let unreadable = |error: String| {
+                Failure::passing(
+                    "auth",
+                    format!("credential `{name}` cannot be read: {error}"),
+                )
+            };
+            let asked = tokio::task::spawn_blocking(move || {
+                let client = Client::new(Remote::find(&server)?)?;
+                anyhow::Ok(client.get(&path, &[("include_data", "true")]))
+            });
+            match asked.await.map_err(|error| unreadable(error.to_string()))? {
                 Ok(Ok(value)) => serde_json::from_value(value)
                     .map(Some)
-                    .map_err(|error| Failure::new("auth", error.to_string())),
-                // A server that does not know it, or that does not answer, has none for us.
-                Ok(Err(_)) | Err(_) => Ok(None),
+                    .map_err(|error| unreadable(error.to_string())),
+                Ok(Err(error)) if error.status == Some(404) => Ok(None),
+                Ok(Err(error)) => Err(unreadable(error.to_string())),
+                Err(error) => Err(unreadable(error.to_string())),
             }
         })
     }

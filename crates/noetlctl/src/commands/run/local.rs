@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use noetl_engine::local::{Job, Report};
-use noetl_engine::{Playbook, Problems};
+use noetl_engine::{Playbook, Problem, Problems};
 use serde_json::{Map, Value, json};
 
 use super::host::LocalHost;
 use super::progress::Progress;
 use crate::cli::client::RootArgs;
 use crate::cli::run::RunArgs;
+use crate::commands::server::start::stop_signal;
 use crate::error::WithHelp as _;
 use crate::{output, payload, problems};
 
@@ -49,7 +50,8 @@ pub(super) fn run(
             "noetl run {file} --runtime distributed, or --runtime local to run it here all the same"
         ));
     }
-    eprint!("{}", output::clean(&problems::text(&found.0, None)));
+    // What may go wrong is no reason not to begin; a dry run would have refused.
+    show(&found.0, "warning");
     // A name that is no step is a value for the playbook's own routing.
     let step = target.filter(|target| playbook.step(target).is_some());
     if let (Some(target), None, true) = (target, step, args.target.is_some() || args.step.is_some())
@@ -62,24 +64,24 @@ pub(super) fn run(
         return Err(anyhow!("{file} has no step `{target}`"))
             .help(format!("its steps are {}", known.join(", ")));
     }
-    execute(args, root, path, &playbook, &payload, step)
+    execute(args, root, &playbook, &payload, step)
 }
 
 fn execute(
     args: &RunArgs,
     root: &RootArgs,
-    path: &Path,
     playbook: &Arc<Playbook>,
     payload: &Map<String, Value>,
     step: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
     let progress = Progress::new(args.client.json, args.verbose);
-    let host = LocalHost::new(args, root, path, progress.clone())?;
+    let host = LocalHost::new(args, root, progress.clone())?;
     let execution_id = host.execution_id();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let begun = Instant::now();
     progress.begin(&playbook.name, playbook.steps.len());
     let report = runtime.block_on(async {
+        let stop = stop_signal()?;
         let job = Job {
             playbook: Arc::clone(playbook),
             execution_id: &execution_id,
@@ -89,14 +91,15 @@ fn execute(
         };
         let mut observer = progress.clone();
         let mut observe = move |event: &noetl_engine::execution::Event| observer.event(event);
-        tokio::select! {
+        let ended = tokio::select! {
             report = noetl_engine::local::run(job, Arc::new(host), &mut observe) => Some(report),
-            _ = tokio::signal::ctrl_c() => None,
-        }
+            () = stop => None,
+        };
+        anyhow::Ok(ended)
     });
     // Dropping a step ends its children; this waits until that is done.
     runtime.shutdown_timeout(Duration::from_secs(2));
-    let Some(report) = report else {
+    let Some(report) = report? else {
         progress.end("CANCELLED", begun.elapsed());
         eprintln!("error: interrupted; what was running is stopped");
         return Ok(ExitCode::from(INTERRUPTED));
@@ -134,6 +137,18 @@ fn finish(
     Ok(ExitCode::FAILURE)
 }
 
+/// Prints problems, none worse than `worst`.
+fn show(problems: &[Problem], worst: &str) {
+    for line in problems::text(problems, None).lines() {
+        let line = if worst == "warning" {
+            line.replacen("error: ", "warning: ", 1)
+        } else {
+            line.to_owned()
+        };
+        eprintln!("{}", output::clean(&line));
+    }
+}
+
 /// Where the workload's default is text, `--set` gives text: `--set deploy=true` over `deploy: "false"`.
 fn as_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs) {
     for assignment in &args.payload.set {
@@ -152,7 +167,7 @@ fn refuse(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
     if args.client.json {
         output::json(&json!({ "status": "INVALID", "valid": false, "problems": problems.0 }))?;
     }
-    eprint!("{}", output::clean(&problems::text(&problems.0, None)));
+    show(&problems.0, "error");
     Err(anyhow!(
         "the playbook cannot run: {}",
         problems::count(&problems.0)
@@ -200,7 +215,7 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
             ))?;
         }
     }
-    eprint!("{}", output::clean(&problems::text(&found.0, None)));
+    show(&found.0, "error");
     if found.any_error() {
         return Err(anyhow!(
             "the playbook would not run to its end: {}",

@@ -1,5 +1,6 @@
 //! `noetl server start`: the server in the foreground, as PID 1 of a container as well.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -54,16 +55,18 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         .detached
         .then(|| PidFile::create(pid_file::SERVER, &url))
         .transpose()?;
-    println!(
-        "noetl server {} listening on http://{address}",
+    let mut words = format!(
+        "noetl server {} listening on http://{address}\n",
         env!("CARGO_PKG_VERSION")
     );
     if let Some(path) = server.token_file() {
-        println!(
-            "callers from other machines need the token in {}",
+        words += &format!(
+            "callers from other machines need the token in {}\n",
             path.display()
         );
     }
+    // Who reads no further than the first line, or not at all, still wants the server.
+    drop(std::io::stdout().write_all(words.as_bytes()));
     server.run(stop).await.context("the server failed")?;
     drop(pid_file);
     Ok(())

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
+use super::start::{FIRST_PAUSE, MAX_PAUSE};
 use crate::client::{Client, encode};
 use crate::config;
 
@@ -13,6 +15,9 @@ pub(super) struct WorkerHost {
     pub(super) client: Arc<Client>,
     pub(super) execution_id: String,
     pub(super) machine: HostMachine,
+    pub(super) slots: Arc<Semaphore>,
+    /// Given back while a sub-playbook runs, so that callers never starve those whom they call.
+    pub(super) slot: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl WorkerHost {
@@ -24,6 +29,36 @@ impl WorkerHost {
         tokio::task::spawn_blocking(move || ask(&client))
             .await
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Asks until a sub-playbook has ended.
+    async fn called(&self, path: &str, request: Value) -> Result<Value, Failure> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let body = request.clone();
+            let answer = self
+                .ask(move |client| client.post("/api/worker/playbook", &body))
+                .await;
+            let mut answer = match answer {
+                Ok(answer) => answer,
+                // The server restarts or is busy, and the call is the same one when it is back.
+                Err(error) if matches!(error.status, None | Some(429 | 502..=504)) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(MAX_PAUSE);
+                    continue;
+                }
+                Err(error) => return Err(Failure::new("playbook", error.to_string())),
+            };
+            pause = FIRST_PAUSE;
+            match answer["status"].as_str() {
+                Some("RUNNING") => {}
+                Some("COMPLETED") => return Ok(answer["result"].take()),
+                _ => {
+                    return Err(serde_json::from_value(answer["error"].take())
+                        .unwrap_or_else(|_| Failure::new("playbook", format!("`{path}` failed"))));
+                }
+            }
+        }
     }
 }
 
@@ -56,27 +91,10 @@ impl Host for WorkerHost {
                 "execution_id": self.execution_id, "path": call.path, "version": call.version, "payload": call.payload,
                 "return_step": call.return_step, "caller": call.caller, "key": call.key,
             });
-            loop {
-                let body = request.clone();
-                let answer = self
-                    .ask(move |client| client.post("/api/worker/playbook", &body))
-                    .await;
-                let mut answer = match answer {
-                    Ok(answer) => answer,
-                    Err(error) => return Err(Failure::passing("playbook", error.to_string())),
-                };
-                match answer["status"].as_str() {
-                    Some("RUNNING") => {}
-                    Some("COMPLETED") => return Ok(answer["result"].take()),
-                    _ => {
-                        return Err(
-                            serde_json::from_value(answer["error"].take()).unwrap_or_else(|_| {
-                                Failure::new("playbook", format!("`{}` failed", call.path))
-                            }),
-                        );
-                    }
-                }
-            }
+            drop(self.slot.lock().await.take());
+            let answer = self.called(&call.path, request).await;
+            *self.slot.lock().await = Arc::clone(&self.slots).acquire_owned().await.ok();
+            answer
         })
     }
 

@@ -1,14 +1,16 @@
 //! `noetl worker start`: claims commands under leases, runs them, reports their outcomes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use noetl_engine::Failure;
 use noetl_engine::execution::{Command, Outcome};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::host::WorkerHost;
@@ -25,8 +27,10 @@ use crate::error::WithHelp as _;
 const WAIT: u32 = 20;
 /// How often the worker says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// The longest pause before asking a server again that does not answer.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// The first pause before asking a server again that does not answer.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest one.
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// A worker at work.
 struct Worker {
@@ -52,8 +56,7 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
         .unwrap_or_else(|| format!("worker-{}", std::process::id()));
     let worker = Arc::new(Worker {
         client,
-        // The number tells two workers of one name apart, and one from its predecessor.
-        name: format!("{name}-{}", std::process::id()),
+        name: unique(&name),
         capacity,
         tasks: Mutex::default(),
         slots: Arc::new(Semaphore::new(capacity)),
@@ -83,6 +86,15 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells workers of one name apart, and one from its predecessor: in containers all have the same number.
+fn unique(name: &str) -> String {
+    let began = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let random = RandomState::new().hash_one(began.as_nanos()) as u32;
+    format!("{name}-{}-{random:08x}", std::process::id())
 }
 
 impl Worker {
@@ -150,12 +162,13 @@ impl Worker {
 
     /// Asks for work and takes it up, for as long as the worker lives.
     async fn work(self: Arc<Self>) {
-        let mut pause = Duration::from_millis(200);
+        let mut pause = FIRST_PAUSE;
         loop {
-            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else {
+            // Nothing is held while the question is open: a step that a sub-playbook gives back to wants its slot.
+            if self.slots.acquire().await.is_err() {
                 return;
-            };
-            let room = self.slots.available_permits() + 1;
+            }
+            let room = self.slots.available_permits().max(1);
             let body =
                 json!({ "worker_id": self.name, "limit": room.min(100), "wait_seconds": WAIT });
             let claims = match self.post("/api/commands/claim", body).await {
@@ -167,8 +180,7 @@ impl Worker {
                     continue;
                 }
             };
-            pause = Duration::from_millis(200);
-            let mut permit = Some(permit);
+            pause = FIRST_PAUSE;
             for command in claims["commands"].as_array().into_iter().flatten() {
                 let command: Command = match serde_json::from_value(command.clone()) {
                     Ok(command) => command,
@@ -177,29 +189,32 @@ impl Worker {
                         continue;
                     }
                 };
-                let slot = match permit.take() {
-                    Some(permit) => permit,
-                    None => match Arc::clone(&self.slots).acquire_owned().await {
-                        Ok(permit) => permit,
-                        Err(_) => return,
-                    },
-                };
+                let slots = Arc::clone(&self.slots);
+                let slot = Arc::clone(&slots).try_acquire_owned();
                 let (worker, id) = (Arc::clone(&self), command.id.clone());
                 let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
                 let task = tokio::spawn(async move {
-                    worker.serve(command).await;
-                    drop(slot);
+                    let slot = match slot {
+                        Ok(slot) => slot,
+                        Err(_) => match slots.acquire_owned().await {
+                            Ok(slot) => slot,
+                            Err(_) => return,
+                        },
+                    };
+                    worker.serve(command, slot).await;
                 });
                 tasks.insert(id, task.abort_handle());
             }
         }
     }
 
-    async fn serve(&self, command: Command) {
+    async fn serve(&self, command: Command, slot: OwnedSemaphorePermit) {
         let host = WorkerHost {
             client: Arc::clone(&self.client),
             execution_id: command.execution_id.clone(),
             machine: machine(None),
+            slots: Arc::clone(&self.slots),
+            slot: tokio::sync::Mutex::new(Some(slot)),
         };
         tracing::info!(command = command.id, step = command.step, "started");
         let outcome = noetl_engine::run_command(&command, &host).await;
@@ -227,7 +242,8 @@ impl Worker {
             "execution_id": command.execution_id, "step": command.step, "name": name, "payload": outcome,
             "meta": { "command_id": command.id }, "worker_id": self.name,
         });
-        let mut pause = Duration::from_millis(200);
+        let (mut body, mut refused) = (body, false);
+        let mut pause = FIRST_PAUSE;
         loop {
             match self.post("/api/events", body.clone()).await {
                 Ok(_) => return,
@@ -235,8 +251,16 @@ impl Worker {
                     tracing::warn!(command = command.id, %error, "the outcome came too late");
                     return;
                 }
-                Err(error) if matches!(error.status, Some(400 | 413 | 415 | 422)) => {
+                // Kept to itself, the step would run again with every lapse of its lease, for ever.
+                Err(error) if matches!(error.status, Some(400 | 413 | 422)) && !refused => {
                     tracing::error!(command = command.id, %error, "the server refuses the outcome");
+                    let why = format!("the server refuses the result of this step: {error}");
+                    body["payload"] = json!(Outcome::failed(Failure::new("limit", why)));
+                    body["name"] = json!("call.error");
+                    refused = true;
+                }
+                Err(error) if matches!(error.status, Some(400 | 413 | 415 | 422)) => {
+                    tracing::error!(command = command.id, %error, "the server refuses even the failure");
                     return;
                 }
                 Err(error) => {

@@ -1,0 +1,301 @@
+//! A real server of a test's own, over either store, and what a test asks it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::postgres::Database;
+use crate::support::{Home, Server};
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server, its home folder and its store.
+pub(crate) struct Live {
+    // First, since fields are dropped in their order: the server goes before what it stands on.
+    server: Option<Server>,
+    pub(crate) home: Home,
+    pub(crate) store: Store,
+    flags: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// Where a server keeps what it knows.
+#[derive(Debug, Clone)]
+pub(crate) enum Store {
+    /// `noetl.db` in this data folder.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server.
+    Postgres(Database),
+}
+
+impl Live {
+    /// A server over SQLite, ready to answer.
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server over SQLite with flags of `noetl server start`.
+    pub(crate) fn with(flags: &[&str]) -> Self {
+        Self::on(None, flags, &[])
+    }
+
+    /// A server over PostgreSQL, or over SQLite without one.
+    pub(crate) fn on(
+        database: Option<Database>,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let home = Home::new();
+        let store = match database {
+            None => Store::Sqlite(home.path().join(".noetl/data")),
+            Some(database) => Store::Postgres(database),
+        };
+        let mut live = Self {
+            server: None,
+            home,
+            store,
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        live.start();
+        live
+    }
+
+    /// The command that starts this server.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = self.home.noetl(&["server", "start", "--port", "0"]);
+        command.args(&self.flags);
+        if let Store::Postgres(database) = &self.store {
+            command.env("DATABASE_URL", &database.url);
+        }
+        command.envs(self.environment.iter().cloned());
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .unwrap();
+        command.stderr(log);
+        command
+    }
+
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.home.path().join("server.log")
+    }
+
+    /// Starts it, again after [`Self::kill`] or [`Self::stop`].
+    pub(crate) fn start(&mut self) {
+        self.server = Some(Server::start_with_log(self.command()));
+    }
+
+    /// kill -9: no handler runs.
+    pub(crate) fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) fn stop(&mut self) {
+        let mut server = self.server.take().unwrap();
+        let id = server.child.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        assert!(server.child.wait().unwrap().success());
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let url = &self.server.as_ref().unwrap().url;
+        url.replace("0.0.0.0", "127.0.0.1")
+    }
+
+    /// A request with any method, headers and body: status, headers and text of the answer.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        ask(&format!("{}{path}", self.url()), method, headers, body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Value {
+        self.expect(200, "GET", path, &Value::Null)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        self.expect(200, "POST", path, body)
+    }
+
+    /// The answer to a request that must have this status, and be JSON.
+    pub(crate) fn expect(&self, status: u16, method: &str, path: &str, body: &Value) -> Value {
+        let (found, answer) = self.json(method, path, body);
+        assert_eq!(found, status, "{method} {path} {body}: {answer}");
+        answer
+    }
+
+    /// Status and JSON of an answer.
+    pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let headers: &[(&str, &str)] = &[("content-type", "application/json")];
+        let text = body.to_string();
+        let answer = if body.is_null() {
+            self.ask(method, path, &[], b"")
+        } else {
+            self.ask(method, path, headers, text.as_bytes())
+        };
+        let document = serde_json::from_str(&answer.text);
+        (
+            answer.status,
+            document.unwrap_or_else(|error| panic!("{path}: {error}: {:?}", answer.text)),
+        )
+    }
+
+    /// Registers a playbook; its `path` is in the text.
+    pub(crate) fn register(&self, playbook: &str) -> Value {
+        self.post("/api/catalog/register", &json!({ "content": playbook }))
+    }
+
+    /// Starts an execution and gives its id.
+    pub(crate) fn execute(&self, path: &str, payload: &Value) -> String {
+        let started = self.post("/api/execute", &json!({ "path": path, "payload": payload }));
+        started["execution_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn status(&self, execution: &str) -> Value {
+        self.get(&format!("/api/executions/{execution}/status"))
+    }
+
+    /// Waits until an execution has ended, by its stream, and gives what it came to.
+    pub(crate) fn ended(&self, execution: &str) -> Value {
+        until("the execution ends", || {
+            let state = self.status(execution);
+            (state["status"] != "RUNNING").then_some(state)
+        })
+    }
+
+    pub(crate) fn run(&self, path: &str, payload: &Value) -> Value {
+        let execution = self.execute(path, payload);
+        self.ended(&execution)
+    }
+
+    /// The log of an execution, oldest first.
+    pub(crate) fn events(&self, execution: &str) -> Vec<Value> {
+        let answer = self.get(&format!("/api/executions/{execution}/events?limit=1000"));
+        answer["events"].as_array().unwrap().clone()
+    }
+
+    /// How often the log has an event of a step.
+    pub(crate) fn count(&self, execution: &str, event: &str, step: &str) -> usize {
+        self.events(execution)
+            .iter()
+            .filter(|entry| entry["event_type"] == event && entry["node_name"] == step)
+            .count()
+    }
+
+    /// The `noetl` command in this home, talking to this server.
+    pub(crate) fn noetl(&self, args: &[&str]) -> Command {
+        let mut command = self.home.noetl(args);
+        command.env("NOETL_SERVER_URL", self.url());
+        command
+    }
+
+    /// Changes the store behind the server's back, with the tool that playbooks have.
+    pub(crate) fn sql(&self, statement: &str) {
+        let tool = match &self.store {
+            Store::Sqlite(folder) => json!({
+                "kind": "sqlite", "database": folder.join("noetl.db"), "query": statement,
+            }),
+            Store::Postgres(database) => json!({
+                "kind": "postgres", "url": database.url,
+                "query": format!("SET search_path TO noetl; {statement}"),
+            }),
+        };
+        let playbook = json!({
+            "apiVersion": "noetl.io/v2", "kind": "Playbook", "metadata": {"name": "sql"},
+            "workflow": [{"step": "start", "tool": tool}],
+        });
+        let file = self.home.write("sql.yaml", &playbook.to_string());
+        let shown = self
+            .home
+            .run(&["run", file.to_str().unwrap(), "--runtime", "local"]);
+        assert!(shown.ends_with("[exit 0]"), "{shown}");
+    }
+}
+
+/// Status, headers and text of an answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) text: String,
+}
+
+/// One request, whatever the answer's status.
+pub(crate) fn ask(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(PATIENCE))
+        .proxy(None)
+        .build()
+        .into();
+    let mut request = ureq::http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = if body.is_empty() {
+        agent.run(request.body(()).unwrap())
+    } else {
+        agent.run(request.body(body).unwrap())
+    };
+    let (parts, mut body) = answer.unwrap().into_parts();
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        text: String::from_utf8(body.read_to_vec().unwrap()).unwrap(),
+    }
+}
+
+/// Looks again until there is something; the pause is between looks, and the patience is bounded.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A playbook of steps one after another, each with a tool.
+pub(crate) fn playbook(path: &str, steps: &[(&str, Value)]) -> String {
+    let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
+    let workflow: Vec<Value> = steps
+        .iter()
+        .enumerate()
+        .map(|(index, (name, tool))| {
+            let next: Vec<Value> = names
+                .get(index + 1)
+                .map(|next| json!({ "step": next }))
+                .into_iter()
+                .collect();
+            json!({ "step": name, "tool": tool, "next": next })
+        })
+        .collect();
+    json!({
+        "apiVersion": "noetl.io/v2", "kind": "Playbook",
+        "metadata": {"name": path.rsplit('/').next(), "path": path}, "workflow": workflow,
+    })
+    .to_string()
+}
+
+/// A `shell` tool.
+pub(crate) fn shell(script: &str) -> Value {
+    json!({ "kind": "shell", "cmds": script })
+}

@@ -1,0 +1,125 @@
+//! A PostgreSQL server of a test's own, in a folder that vanishes with it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::tool_is_missing;
+
+/// A running PostgreSQL, stopped when dropped.
+pub(crate) struct Postgres {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+}
+
+/// One of its databases.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) url: String,
+}
+
+impl Postgres {
+    /// Starts one on loopback, or notes that there is none.
+    pub(crate) fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            tool_is_missing("PostgreSQL (apt: postgresql)");
+            return None;
+        };
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let server = Self {
+            folder: tempfile::tempdir().unwrap(),
+            programs,
+            port,
+        };
+        if is_root() {
+            succeed(
+                Command::new("chown")
+                    .arg("postgres")
+                    .arg(server.folder.path()),
+            );
+        }
+        let data = server.folder.path().join("data").display().to_string();
+        let log = server.folder.path().join("log").display().to_string();
+        let options = format!(
+            "-p {port} -h 127.0.0.1 -k {} -F",
+            server.folder.path().display()
+        );
+        server.run(&[
+            "initdb", "-D", &data, "-U", "noetl", "-A", "trust", "-E", "UTF8", "-N",
+        ]);
+        server.run(&[
+            "pg_ctl", "start", "-w", "-D", &data, "-o", &options, "-l", &log,
+        ]);
+        Some(server)
+    }
+
+    /// A new and empty database.
+    pub(crate) fn database(&self, name: &str) -> Database {
+        let port = self.port.to_string();
+        self.run(&[
+            "createdb",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "noetl",
+            name,
+        ]);
+        Database {
+            url: format!("postgres://noetl@127.0.0.1:{port}/{name}"),
+        }
+    }
+
+    fn run(&self, words: &[&str]) {
+        let program = self.programs.join(words[0]);
+        let mut command = if is_root() {
+            // Root must not run PostgreSQL.
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        succeed(command.args(&words[1..]).current_dir(self.folder.path()));
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let data = self.folder.path().join("data").display().to_string();
+        self.run(&["pg_ctl", "stop", "-w", "-m", "immediate", "-D", &data]);
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.stdout(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
+
+/// The newest of Debian's folders of PostgreSQL's programs, or where `initdb` lies on PATH.
+fn programs() -> Option<PathBuf> {
+    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|folder| folder.join("initdb").is_file())
+        .collect();
+    debian.sort();
+    debian.pop().or_else(|| {
+        ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
+            .into_iter()
+            .map(PathBuf::from)
+            .find(|folder: &PathBuf| Path::is_file(&folder.join("initdb")))
+    })
+}

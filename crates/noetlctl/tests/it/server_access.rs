@@ -1,0 +1,296 @@
+//! Who may use a real server, and who may not.
+
+use std::io::{BufRead as _, BufReader};
+
+use serde_json::json;
+
+use crate::live::{Live, playbook, shell};
+use crate::support::show;
+
+const TOKEN: &str = "correct horse battery staple";
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// A server that listens for everybody.
+fn open(environment: &[(&str, &str)]) -> Live {
+    Live::on(None, &["--host", "0.0.0.0"], environment)
+}
+
+#[test]
+fn on_loopback_only_its_names_are_answered() {
+    let live = Live::new();
+    let port = live.url().rsplit(':').next().unwrap().to_owned();
+    for (host, status) in [
+        ("localhost", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1", 200),
+        ("[::1]", 200),
+        ("evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("169.254.169.254", 421),
+    ] {
+        for host in [host.to_owned(), format!("{host}:{port}")] {
+            let answer = live.ask("GET", "/api/status", &[("host", &host)], b"");
+            assert_eq!(answer.status, status, "{host}: {}", answer.text);
+        }
+    }
+}
+
+#[test]
+fn a_page_of_another_origin_changes_nothing() {
+    let live = Live::new();
+    live.register(&playbook("t/one", &[("start", shell("true"))]));
+    let own = live.url();
+    let body = br#"{"path": "t/one"}"#;
+    for origin in [
+        "http://evil.example",
+        "https://localhost.evil.example",
+        "http://127.0.0.1:1",
+        "http://localhost",
+        "null",
+        "",
+    ] {
+        let headers = [JSON, ("origin", origin)];
+        for (method, path) in [
+            ("POST", "/api/execute"),
+            ("DELETE", "/api/catalog/entry?path=t/one"),
+            ("DELETE", "/api/credentials/x"),
+            ("POST", "/api/postgres/execute"),
+        ] {
+            let answer = live.ask(method, path, &headers, body);
+            assert_eq!(
+                answer.status, 403,
+                "{origin} {method} {path}: {}",
+                answer.text
+            );
+        }
+        let read = live.ask("GET", "/api/executions", &headers, b"");
+        assert!(!read.headers.contains_key("access-control-allow-origin"));
+    }
+    assert_eq!(live.get("/api/executions"), json!([]));
+    let answer = live.ask("POST", "/api/execute", &[JSON, ("origin", &own)], body);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let preflight = live.ask(
+        "OPTIONS",
+        "/api/execute",
+        &[("origin", "http://evil.example")],
+        b"",
+    );
+    assert!(
+        !preflight
+            .headers
+            .contains_key("access-control-allow-origin")
+    );
+}
+
+#[test]
+fn elsewhere_everything_but_health_metrics_and_the_page_wants_the_token() {
+    let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
+    for path in [
+        "/health",
+        "/api/health",
+        "/api/session",
+        "/metrics",
+        "/",
+        "/execution/1",
+    ] {
+        assert_eq!(live.ask("GET", path, &[], b"").status, 200, "{path}");
+    }
+    assert_eq!(
+        live.get("/api/session"),
+        json!({"required": true, "authenticated": false})
+    );
+    let document: serde_json::Value = {
+        let bearer = format!("Bearer {TOKEN}");
+        let answer = live.ask(
+            "GET",
+            "/api/openapi.json",
+            &[("authorization", &bearer)],
+            b"",
+        );
+        assert_eq!(answer.status, 200);
+        serde_json::from_str(&answer.text).unwrap()
+    };
+    let mut asked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            if ["/health", "/api/health", "/api/session", "/metrics"].contains(&path.as_str()) {
+                continue;
+            }
+            let path = path.replace(['{', '}'], "");
+            let answer = live.ask(&method.to_uppercase(), &path, &[JSON], b"{}");
+            assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text);
+            asked += 1;
+        }
+    }
+    assert!(asked > 40, "{asked}");
+    for path in [
+        "/docs",
+        "/api/openapi.json",
+        "/api/executions/stream",
+        "/api/executions/1/stream",
+        "/api/",
+        "/api/nothing",
+        "/api/v2/execute",
+        "//api/executions",
+        "/%61pi/executions",
+        "/api%2Fexecutions",
+        "/x/../api/executions",
+    ] {
+        let answer = live.ask("GET", path, &[], b"");
+        let closed = answer.status == 401 || answer.status == 404 || answer.text.starts_with('<');
+        assert!(
+            closed || answer.text.contains("UI is not available"),
+            "{path}: {}",
+            answer.text
+        );
+        assert!(!answer.text.starts_with('['), "{path}: {}", answer.text);
+    }
+}
+
+#[test]
+fn wrong_tokens_are_counted_wherever_they_are_tried() {
+    for way in ["header", "session", "cookie"] {
+        let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
+        let guess = |number: usize| {
+            let word = format!("Bearer guess{number}");
+            let cookie = format!("noetl_session=guess{number}");
+            let body = json!({"token": format!("guess{number}")}).to_string();
+            match way {
+                "header" => live.ask("GET", "/api/status", &[("authorization", &word)], b""),
+                "cookie" => live.ask("GET", "/api/status", &[("cookie", &cookie)], b""),
+                _ => live.ask("POST", "/api/session", &[JSON], body.as_bytes()),
+            }
+        };
+        let statuses: Vec<u16> = (0..40).map(|number| guess(number).status).collect();
+        assert!(statuses.starts_with(&[401; 10]), "{way}: {statuses:?}");
+        assert!(statuses.ends_with(&[429; 10]), "{way}: {statuses:?}");
+        assert_eq!(live.ask("GET", "/health", &[], b"").status, 200);
+    }
+}
+
+#[test]
+fn a_session_is_a_cookie_that_scripts_cannot_read_and_streams_can_send() {
+    let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
+    let wrong = live.ask("POST", "/api/session", &[JSON], br#"{"token": "x"}"#);
+    assert_eq!(wrong.status, 401);
+    let body = json!({"token": TOKEN}).to_string();
+    let answer = live.ask("POST", "/api/session", &[JSON], body.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
+        "{cookie}"
+    );
+    assert!(!cookie.contains(TOKEN), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let with = [("cookie", cookie)];
+    let session = live.ask("GET", "/api/session", &with, b"");
+    assert_eq!(session.text, r#"{"required":true,"authenticated":true}"#);
+    assert_eq!(live.ask("GET", "/api/status", &with, b"").status, 200);
+    let foreign = [("cookie", cookie), ("origin", "http://evil.example"), JSON];
+    assert_eq!(
+        live.ask("POST", "/api/execute", &foreign, b"{}").status,
+        403
+    );
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+    let stream = agent
+        .get(format!("{}/api/executions/stream", live.url()))
+        .header("cookie", cookie)
+        .call()
+        .unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let content = playbook("t/one", &[("start", shell("true"))]);
+    let register = json!({ "content": content }).to_string();
+    let own = [("cookie", cookie), JSON];
+    assert_eq!(
+        live.ask("POST", "/api/catalog/register", &own, register.as_bytes())
+            .status,
+        200
+    );
+    assert_eq!(
+        live.ask("POST", "/api/execute", &own, br#"{"path": "t/one"}"#)
+            .status,
+        200
+    );
+    let first = BufReader::new(stream.into_body().into_reader())
+        .lines()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert_eq!(first, "event: execution");
+    let out = live.ask("DELETE", "/api/session", &own, b"");
+    assert!(
+        out.headers["set-cookie"]
+            .to_str()
+            .unwrap()
+            .contains("Max-Age=0")
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn without_a_token_given_one_is_made_and_its_place_is_said() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let live = open(&[]);
+    let path = live.home.path().join(".noetl/data/api.token");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let token = std::fs::read_to_string(&path).unwrap();
+    assert!(token.len() >= 32, "{token}");
+    let bearer = format!("Bearer {token}");
+    assert_eq!(live.ask("GET", "/api/status", &[], b"").status, 401);
+    assert_eq!(
+        live.ask("GET", "/api/status", &[("authorization", &bearer)], b"")
+            .status,
+        200
+    );
+    let shown = live
+        .noetl(&["list", "Execution"])
+        .env("NOETL_API_TOKEN", &token)
+        .output()
+        .unwrap();
+    assert!(show(&shown).ends_with("[exit 0]"), "{}", show(&shown));
+    let shown = show(&live.noetl(&["list", "Execution"]).output().unwrap());
+    assert!(
+        shown.contains("NOETL_API_TOKEN") && shown.ends_with("[exit 1]"),
+        "{shown}"
+    );
+    let log = std::fs::read_to_string(live.log_path()).unwrap();
+    assert!(!log.contains(&token), "the token is in the log");
+}
+
+#[test]
+fn a_data_folder_and_a_database_file_have_one_server() {
+    let key = (
+        "NOETL_ENCRYPTION_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    );
+    let live = Live::on(None, &[], &[key]);
+    let data = live.home.path().join(".noetl/data");
+    let text = show(&live.command().output().unwrap());
+    assert!(text.ends_with("[exit 1]"), "{text}");
+    let log = std::fs::read_to_string(live.log_path()).unwrap();
+    assert!(log.contains("another server uses"), "{log}");
+    // The same file by another way, from a folder of its own.
+    let mut command = live
+        .home
+        .noetl(&["server", "start", "--port", "0", "--data-dir"]);
+    command.arg(live.home.path().join("other"));
+    command.env(
+        "DATABASE_URL",
+        format!("sqlite:{}", data.join("noetl.db").display()),
+    );
+    command.env(key.0, key.1);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    drop(child.kill());
+    child.wait().unwrap();
+    assert_eq!(line, "", "a second server began on the same file");
+}

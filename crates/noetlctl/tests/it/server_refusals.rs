@@ -1,0 +1,236 @@
+//! What a real server answers to requests that it cannot fulfil: a status, a sentence, never a 500.
+
+use serde_json::{Value, json};
+
+use crate::live::{Live, playbook, shell};
+
+const NONE: Value = Value::Null;
+
+#[test]
+fn every_endpoint_refuses_what_makes_no_sense() {
+    let live = Live::new();
+    live.register(&playbook("t/one", &[("start", shell("true"))]));
+    let cases = [
+        ("POST", "/api/execute", json!({"path": "t/none"}), 404),
+        ("POST", "/api/execute", json!({"catalog_id": "1"}), 404),
+        (
+            "POST",
+            "/api/execute",
+            json!({"path": "t/one", "version": 7}),
+            404,
+        ),
+        (
+            "POST",
+            "/api/execute",
+            json!({"path": "t/one", "target": "nowhere"}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/execute",
+            json!({"path": "t/one", "payload": [1]}),
+            422,
+        ),
+        ("POST", "/api/execute", json!({}), 422),
+        ("POST", "/api/executions/1/cancel", json!({}), 404),
+        ("POST", "/api/executions/1/rerun", json!({}), 404),
+        ("POST", "/api/executions/1/finalize", json!({}), 404),
+        ("GET", "/api/executions/1", NONE, 404),
+        ("GET", "/api/executions/x", NONE, 404),
+        ("GET", "/api/executions/1/status", NONE, 404),
+        ("GET", "/api/executions/1/events", NONE, 404),
+        ("GET", "/api/executions/1/stream", NONE, 404),
+        ("GET", "/api/executions/1/timeline", NONE, 404),
+        ("GET", "/api/executions/1/graph", NONE, 404),
+        ("GET", "/api/executions/1/cancellation-check", NONE, 404),
+        ("GET", "/api/executions?limit=many", NONE, 422),
+        ("GET", "/api/executions?since=yesterday", NONE, 422),
+        (
+            "POST",
+            "/api/executions/cleanup",
+            json!({"older_than_minutes": -1}),
+            422,
+        ),
+        ("GET", "/api/vars/1", NONE, 404),
+        ("POST", "/api/vars/1", json!({"variables": {}}), 404),
+        ("DELETE", "/api/vars/1/x", NONE, 404),
+        (
+            "POST",
+            "/api/catalog/register",
+            json!({"content": "a: [", "resource_type": "Playbook"}),
+            422,
+        ),
+        ("POST", "/api/catalog/register", json!({}), 422),
+        (
+            "POST",
+            "/api/catalog/resource",
+            json!({"path": "t/none"}),
+            404,
+        ),
+        ("POST", "/api/catalog/resource", json!({}), 422),
+        ("GET", "/api/catalog/get/t/none", NONE, 404),
+        ("GET", "/api/catalog/graph?path=t/none", NONE, 404),
+        ("DELETE", "/api/catalog/entry?path=t/none", NONE, 404),
+        ("GET", "/api/credentials/none", NONE, 404),
+        ("DELETE", "/api/credentials/none", NONE, 404),
+        ("POST", "/api/credentials/none/test", json!({}), 404),
+        (
+            "POST",
+            "/api/credentials",
+            json!({"name": "", "type": "postgres", "data": {}}),
+            422,
+        ),
+        ("POST", "/api/credentials", json!({"name": "x"}), 422),
+        (
+            "POST",
+            "/api/worker/pool/register",
+            json!({"name": " "}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/worker/pool/heartbeat",
+            json!({"name": "nobody"}),
+            404,
+        ),
+        (
+            "POST",
+            "/api/worker/pool/deregister",
+            json!({"name": "nobody"}),
+            404,
+        ),
+        ("POST", "/api/commands/claim", json!({"worker_id": ""}), 422),
+        (
+            "POST",
+            "/api/commands/1/claim",
+            json!({"worker_id": "w"}),
+            404,
+        ),
+        ("GET", "/api/commands/1", NONE, 404),
+        (
+            "POST",
+            "/api/events",
+            json!({"execution_id": "1", "name": "call.done"}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/events",
+            json!({"execution_id": "1", "name": "call.done", "worker_id": "w", "meta": {"command_id": "1:x:1"}}),
+            404,
+        ),
+        ("POST", "/api/postgres/execute", json!({}), 422),
+        (
+            "POST",
+            "/api/postgres/execute",
+            json!({"query_base64": "?"}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/context/render",
+            json!({"template": "{{ nothing }}"}),
+            422,
+        ),
+        ("GET", "/api/dashboard/stats?hours=x", NONE, 422),
+        ("PATCH", "/api/execute", json!({}), 405),
+    ];
+    for (method, path, body, status) in cases {
+        let (found, answer) = live.json(method, path, &body);
+        assert_eq!(found, status, "{method} {path} {body}: {answer}");
+        let detail = answer["detail"].as_str().unwrap_or_default();
+        assert!(!detail.is_empty(), "{method} {path}: {answer}");
+        assert!(
+            !detail.contains("sqlx") && !detail.contains("panicked"),
+            "{detail}"
+        );
+    }
+}
+
+#[test]
+fn bodies_are_json_and_bounded() {
+    let live = Live::new();
+    let json_type: &[(&str, &str)] = &[("content-type", "application/json")];
+    let not_json = live.ask("POST", "/api/execute", json_type, b"{");
+    assert_eq!(not_json.status, 400, "{}", not_json.text);
+    let no_type = live.ask(
+        "POST",
+        "/api/execute",
+        &[("content-type", "text/plain")],
+        b"{}",
+    );
+    assert_eq!(no_type.status, 415, "{}", no_type.text);
+    // Above the bound by its own word, which is refused before a byte is kept.
+    let mut large = br#"{"template": ""#.to_vec();
+    large.resize((64 << 20) + 1024, b'x');
+    large.extend(br#""}"#);
+    let large = live.ask("POST", "/api/context/render", json_type, &large);
+    assert_eq!(large.status, 413, "{}", large.text);
+    assert_eq!(live.get("/health")["status"], "ok");
+}
+
+#[test]
+fn an_invalid_playbook_is_refused_with_every_problem_and_its_place() {
+    let live = Live::new();
+    let playbook = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: bad, path: t/bad}\nworkflow:\n- step: start\n  \
+        tool: {kind: teleport}\n  next: [{step: nowhere}]\n";
+    let (status, answer) = live.json(
+        "POST",
+        "/api/catalog/register",
+        &json!({"content": playbook}),
+    );
+    assert_eq!(status, 422);
+    let problems = answer["problems"].as_array().unwrap();
+    let lines: Vec<&Value> = problems
+        .iter()
+        .map(|problem| &problem["place"]["line"])
+        .collect();
+    assert!(
+        lines.contains(&&json!(6)) && lines.contains(&&json!(7)),
+        "{answer}"
+    );
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem["severity"] == "error"),
+        "{answer}"
+    );
+    let validated = live.post("/api/catalog/validate", &json!({"content": playbook}));
+    assert_eq!(validated["valid"], false);
+    assert_eq!(
+        validated["problems"].as_array().unwrap().len(),
+        problems.len()
+    );
+    assert_eq!(
+        live.post("/api/catalog/list", &json!({}))["entries"],
+        json!([])
+    );
+}
+
+#[test]
+fn the_store_is_read_through_queries_and_never_changed() {
+    let live = Live::new();
+    live.register(&playbook("t/one", &[("start", shell("true"))]));
+    let ask = |body: Value| live.post("/api/postgres/execute", &body);
+    let read =
+        ask(json!({"query": "SELECT path FROM catalog WHERE version = $1", "parameters": [1]}));
+    assert_eq!(
+        (&read["status"], &read["result"]),
+        (&json!("ok"), &json!([["t/one"]])),
+        "{read}"
+    );
+    for body in [
+        json!({"query": "DELETE FROM catalog"}),
+        json!({"query": "DELETE FROM catalog WHERE version = $1", "parameters": [1]}),
+        json!({"query": "DELETE FROM noetl.catalog"}),
+        json!({"query": "PRAGMA query_only = OFF; DELETE FROM catalog"}),
+        json!({"query": "ATTACH 'new.db' AS fresh; CREATE TABLE fresh.t (a)"}),
+    ] {
+        let answer = ask(body.clone());
+        assert_eq!(answer["status"], "error", "{body}: {answer}");
+    }
+    assert_eq!(
+        ask(json!({"query": "SELECT COUNT(*) FROM catalog"}))["result"],
+        json!([[1]])
+    );
+}

@@ -1,0 +1,192 @@
+//! Credentials on a real server: kept encrypted, shown to nobody who does not ask, in no log.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::live::{Live, Store, playbook};
+use crate::support::show;
+
+const SECRET: &str = "gh31m-Pa55wort-x7Qz";
+
+fn contains(file: &Path, text: &str) -> bool {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn store(live: &Live) {
+    let body = json!({
+        "name": "db", "type": "postgres", "tags": ["prod"], "description": "the database",
+        "data": {"db_host": "127.0.0.1", "db_port": 1, "db_user": "u", "db_password": SECRET, "db_name": "x"},
+    });
+    let created = live.post("/api/credentials", &body);
+    assert!(
+        created["id"].is_string() && created.get("data").is_none(),
+        "{created}"
+    );
+}
+
+#[test]
+fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
+    let mut live = Live::on(None, &[], &[("NOETL_DEBUG", "true")]);
+    store(&live);
+    let body = json!({"name": "api", "type": "bearer", "data": {"token": SECRET}});
+    live.post("/api/credentials", &body);
+    // Both fail to connect, and a failure has most to say.
+    let steps = [(
+        "start",
+        json!({"kind": "postgres", "auth": "db", "query": "SELECT 1", "timeout": 2}),
+    )];
+    live.register(&playbook("t/secret", &steps));
+    let http = json!({"kind": "http", "url": "http://127.0.0.1:1/x", "auth": "api", "timeout": 2});
+    live.register(&playbook("t/http", &[("start", http)]));
+    live.post("/api/credentials/db/test", &json!({}));
+    for path in ["t/secret", "t/http"] {
+        let state = live.run(path, &json!({}));
+        assert_eq!(state["status"], "FAILED", "{state}");
+        let execution = state["execution_id"].as_str().unwrap();
+        for what in ["", "/status", "/events", "/timeline", "/graph", "/stream"] {
+            let answer = live.ask(
+                "GET",
+                &format!("/api/executions/{execution}{what}"),
+                &[],
+                b"",
+            );
+            assert!(!answer.text.contains(SECRET), "{what}: {}", answer.text);
+        }
+    }
+    for path in [
+        "/api/credentials",
+        "/api/credentials/db",
+        "/metrics",
+        "/api/executions",
+    ] {
+        let answer = live.ask("GET", path, &[], b"");
+        assert_eq!(answer.status, 200);
+        assert!(!answer.text.contains(SECRET), "{path}: {}", answer.text);
+    }
+    let asked = live.get("/api/credentials/db?include_data=true");
+    assert_eq!(asked["data"]["db_password"], SECRET);
+    let raw = json!({"query": "SELECT * FROM credential"});
+    assert!(
+        !live
+            .post("/api/postgres/execute", &raw)
+            .to_string()
+            .contains(SECRET)
+    );
+    // Also in what SQLite has not folded into its file yet, and after it has.
+    let look = |live: &Live| {
+        for file in files(live.home.path()) {
+            assert!(!contains(&file, SECRET), "{}", file.display());
+        }
+    };
+    look(&live);
+    live.stop();
+    look(&live);
+    live.start();
+    let asked = live.get("/api/credentials/db?include_data=true");
+    assert_eq!(
+        asked["data"]["db_password"], SECRET,
+        "the same key after a restart"
+    );
+    live.expect(200, "DELETE", "/api/credentials/db", &Value::Null);
+    live.expect(404, "GET", "/api/credentials/db", &Value::Null);
+}
+
+/// What a server says that must not start with this key.
+fn refused(live: &Live, key: Option<&str>) -> String {
+    let mut command = live.command();
+    if let Some(key) = key {
+        command.env("NOETL_ENCRYPTION_KEY", key);
+    }
+    let output = command
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", show(&output));
+    show(&output)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_key_is_private_and_another_one_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut live = Live::new();
+    store(&live);
+    let Store::Sqlite(folder) = live.store.clone() else {
+        return;
+    };
+    let key = folder.join("encryption.key");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&key)), (0o700, 0o600));
+    live.stop();
+    let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let text = refused(&live, Some(other));
+    assert!(
+        text.contains("another key") && text.contains("help:"),
+        "{text}"
+    );
+    let text = refused(&live, Some("short"));
+    assert!(
+        text.contains("32 bytes in base64") && text.contains("help:"),
+        "{text}"
+    );
+    assert!(!text.contains("short"), "{text}");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let text = refused(&live, None);
+    assert!(
+        text.contains("others may read it") && text.contains("chmod 600"),
+        "{text}"
+    );
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let kept = std::fs::read_to_string(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let text = refused(&live, None);
+    assert!(
+        text.contains("another key"),
+        "a lost key is never replaced in silence: {text}"
+    );
+    std::fs::write(&key, kept).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    live.start();
+    assert_eq!(
+        live.get("/api/credentials/db?include_data=true")["data"]["db_user"],
+        "u"
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn the_store_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let live = Live::new();
+    // A folder that was there before, and that others may look into.
+    let folder = live.home.path().join("shared");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("mine"), "").unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let other = Live::with(&["--data-dir", folder.to_str().unwrap()]);
+    assert_eq!(other.get("/health")["status"], "ok");
+    for name in ["noetl.db", "encryption.key"] {
+        let mode = std::fs::metadata(folder.join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "{name} is {mode:o}");
+    }
+}
