@@ -25,6 +25,10 @@ export default defineConfig(
     },
   },
   {
+    files: ["tools/*.js"],
+    languageOptions: { globals: { process: "readonly" } },
+  },
+  {
     files: ["public/*.js"],
     languageOptions: {
       sourceType: "script",

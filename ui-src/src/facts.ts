@@ -1,24 +1,26 @@
 // The build stamp as labelled lines for people. Asks nobody and draws nothing.
-import type { BuildStamp } from "./api";
+import type { BuildStamp, ServerFacts } from "./api/server";
+import { formatDateTime, formatDuration } from "./ui/format";
 
 export interface Fact {
   label: string;
   value: string;
-  /** The whole value, where `value` is cut short. */
-  full?: string;
 }
 
-const SHORT_LENGTH = 12;
-
-/** What the start page shows: enough to tell one server from another. */
-export function shortFacts(stamp: BuildStamp): Fact[] {
-  return [
-    { label: "Version", value: stamp.version },
-    shortened("Commit", stamp.commit, "unknown"),
-    { label: "Target", value: stamp.target },
-    { label: "Compiler", value: stamp.rustc || "unknown" },
-    shortened("Page hash", stamp.ui_sha256 ?? "", "no page in the binary"),
+/** How the server runs: only what it says. */
+export function serverFacts(server: ServerFacts): Fact[] {
+  const lines: [string, string | undefined][] = [
+    ["Name", server.server_name],
+    ["Version", server.version],
+    ["Storage", server.storage],
+    ["Data directory", server.data_dir],
+    ["Started", server.started_at === undefined ? undefined : formatDateTime(server.started_at)],
+    ["Runs for", server.uptime_seconds === undefined ? undefined : formatDuration(server.uptime_seconds)],
+    ["Running executions", server.running_executions?.toString()],
+    ["Waiting commands", server.pending_commands?.toString()],
+    ["Sign-in", server.auth],
   ];
+  return lines.flatMap(([label, value]) => (value === undefined || value === "" ? [] : [{ label, value }]));
 }
 
 /** The whole stamp, each value in full. */
@@ -35,11 +37,4 @@ export function allFacts(stamp: BuildStamp): Fact[] {
     { label: "Default port", value: String(stamp.default_port) },
     { label: "Stamp schema", value: String(stamp.schema) },
   ];
-}
-
-/** A hash by its first digits; what git appends to it, such as `-dirty`, stays readable. */
-function shortened(label: string, full: string, absent: string): Fact {
-  const [, digits, rest] = /^([0-9a-f]+)(.*)$/.exec(full) ?? [];
-  if (digits === undefined || digits.length <= SHORT_LENGTH) return { label, value: full || absent };
-  return { label, value: digits.slice(0, SHORT_LENGTH) + (rest ?? ""), full };
 }

@@ -7,7 +7,10 @@ import { App } from "./App";
 import { createQueryClient } from "./queries";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/dialog.css";
 import "./styles/frame.css";
+import "./styles/marks.css";
 import "./styles/pages.css";
 
 const root = document.getElementById("root");

@@ -1,15 +1,16 @@
 // When the server is asked again, and what the pages see of it meanwhile. Holds no markup; how a
-// question is put is api.ts's work.
+// question is put is the work of the files in api/.
 import { QueryClient, useQuery } from "@tanstack/react-query";
-import { ApiError, getHealth, getVersion } from "./api";
+import { getHealth, getVersion } from "./api/server";
+import { describe } from "./ui/notices";
+
+export { describe } from "./ui/notices";
 
 export const HEALTH_INTERVAL_SECONDS = 10;
 const VERSION_INTERVAL_SECONDS = 60;
 
 export type ServerState =
-  | { state: "checking" }
-  | { state: "running" }
-  | { state: "unreachable"; detail: string };
+  { state: "checking" } | { state: "running" } | { state: "unreachable"; detail: string };
 
 export function createQueryClient(): QueryClient {
   return new QueryClient({
@@ -19,7 +20,10 @@ export function createQueryClient(): QueryClient {
         // about being online must not hold a question back.
         networkMode: "always",
         retry: false,
+        // Going from page to page within a moment asks nothing twice; what changes is pushed.
+        staleTime: 2000,
       },
+      mutations: { networkMode: "always" },
     },
   });
 }
@@ -44,6 +48,7 @@ export function useVersion() {
     queryKey: ["version"],
     queryFn: ({ signal }) => getVersion(signal),
     enabled: server.state === "running",
+    staleTime: 0,
     refetchInterval: VERSION_INTERVAL_SECONDS * 1000,
   });
 }
@@ -58,9 +63,4 @@ async function checkServer(signal: AbortSignal): Promise<ServerState> {
     if (signal.aborted) throw error;
     return { state: "unreachable", detail: describe(error) };
   }
-}
-
-/** One line for people; errors that are not the API's own are faults of this page. */
-export function describe(error: unknown): string {
-  return error instanceof ApiError ? error.message : `unexpected: ${String(error)}`;
 }

@@ -1,36 +1,39 @@
-// The only list of routes: address, title, page, and whether the navigation leads there.
-// It links only to what does something; the other addresses are bookmarks of earlier versions.
-import type { ReactElement } from "react";
+// The only list of routes: address, title, page, and its icon where the navigation leads there.
+// Pages load when they are opened; what they share is in the first load.
+import { lazy, type ReactElement } from "react";
 import { matchPath } from "react-router";
+import { DashboardPage } from "./dashboard/DashboardPage";
 import { AboutPage } from "./pages/AboutPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
-import { PlannedPage } from "./pages/PlannedPage";
-import { StartPage } from "./pages/StartPage";
+import type { IconName } from "./ui/Icon";
+
+const CatalogPage = lazy(() => import("./catalog/CatalogPage"));
+const EditorPage = lazy(() => import("./editor/EditorPage"));
+const ExecutionsPage = lazy(() => import("./executions/ExecutionsPage"));
+const ExecutionPage = lazy(() => import("./execution/ExecutionPage"));
+const CredentialsPage = lazy(() => import("./credentials/CredentialsPage"));
+const WorkersPage = lazy(() => import("./pages/WorkersPage"));
 
 export interface Route {
   path: string;
   title: string;
   page: ReactElement;
-  inNavigation: boolean;
+  icon?: IconName;
 }
 
 /** In the order of the navigation; the last one takes every other address. */
 export const ROUTES: readonly Route[] = [
-  { path: "/", title: "Start", page: <StartPage />, inNavigation: true },
-  planned("/catalog", "Catalog", "It will list the registered playbooks and start them."),
-  planned("/editor", "Editor", "It will change a playbook, check it and save it to the catalog."),
-  planned("/execution", "Executions", "It will list what has run, what runs, and how it ended."),
-  planned("/execution/:id", "Execution", "It will show the steps and events of one execution."),
-  planned("/credentials", "Credentials", "It will hold the credentials that playbooks refer to by name."),
-  planned("/workers", "Workers", "It will show the workers that run the steps of playbooks."),
-  { path: "/about", title: "About", page: <AboutPage />, inNavigation: true },
-  { path: "*", title: "Page not found", page: <NotFoundPage />, inNavigation: false },
+  { path: "/", title: "Dashboard", page: <DashboardPage />, icon: "dashboard" },
+  { path: "/catalog", title: "Catalog", page: <CatalogPage />, icon: "catalog" },
+  { path: "/editor", title: "Editor", page: <EditorPage /> },
+  { path: "/execution", title: "Executions", page: <ExecutionsPage />, icon: "executions" },
+  { path: "/execution/:id", title: "Execution", page: <ExecutionPage /> },
+  { path: "/credentials", title: "Credentials", page: <CredentialsPage />, icon: "credentials" },
+  { path: "/workers", title: "Workers", page: <WorkersPage />, icon: "workers" },
+  { path: "/about", title: "About", page: <AboutPage />, icon: "about" },
+  { path: "*", title: "Page not found", page: <NotFoundPage /> },
 ];
 
 export function titleAt(pathname: string): string | undefined {
   return ROUTES.find(({ path }) => matchPath(path, pathname) !== null)?.title;
-}
-
-function planned(path: string, title: string, purpose: string): Route {
-  return { path, title, page: <PlannedPage title={title} purpose={purpose} />, inNavigation: false };
 }

@@ -3,8 +3,8 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render } from "@testing-library/react";
 import { MemoryRouter } from "react-router";
-import { afterEach, vi } from "vitest";
-import type { BuildStamp } from "./api";
+import { afterEach, beforeEach, vi } from "vitest";
+import type { BuildStamp } from "./api/server";
 import { App } from "./App";
 import { createQueryClient } from "./queries";
 
@@ -23,6 +23,41 @@ export const STAMP: BuildStamp = {
 
 afterEach(cleanup);
 
+/** Stands for the browser's EventSource; a test opens it, sends through it, and breaks it. */
+export class FakeEventSource extends EventTarget {
+  static all: FakeEventSource[] = [];
+  onopen: (() => void) | null = null;
+  onerror: (() => void) | null = null;
+  isClosed = false;
+  readonly url: string;
+
+  constructor(url: string) {
+    super();
+    this.url = url;
+    FakeEventSource.all.push(this);
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  send(name: string, data: unknown): void {
+    this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }));
+  }
+
+  /** The one that is open on an address. */
+  static at(start: string): FakeEventSource {
+    const found = FakeEventSource.all.findLast(({ url, isClosed }) => url.startsWith(start) && !isClosed);
+    if (found === undefined) throw new Error(`no stream is open at ${start}`);
+    return found;
+  }
+}
+
+beforeEach(() => {
+  FakeEventSource.all = [];
+  vi.stubGlobal("EventSource", FakeEventSource);
+});
+
 export function renderAt(path: string) {
   return render(
     <QueryClientProvider client={createQueryClient()}>
@@ -35,9 +70,10 @@ export function renderAt(path: string) {
 
 /** Replaces `fetch`: each path has a function that answers, and what has none gets a 404. */
 export function serve(answers: Record<string, () => Response>) {
-  // A function that throws stands for a connection that breaks.
+  // A function that throws stands for a connection that breaks. What is asked after the `?` is for the
+  // test to look at, unless it has an answer of its own.
   const fetch = vi.fn<(path: string, init?: RequestInit) => Promise<Response>>((path) =>
-    Promise.resolve().then(() => (answers[path] ?? notFound)()),
+    Promise.resolve().then(() => (answers[path] ?? answers[path.replace(/\?.*/, "")] ?? notFound)()),
   );
   vi.stubGlobal("fetch", fetch);
   return fetch;
@@ -54,7 +90,16 @@ export function refuseConnection(): never {
 export const RUNNING = {
   "/api/health": () => json({ status: "ok" }),
   "/api/version": () => json(STAMP),
+  "/api/session": () => json({ required: false, authenticated: false }),
 };
+
+/** The body that was sent to an address, the last time one was. */
+export function sentTo(fetch: ReturnType<typeof serve>, path: string): unknown {
+  const bodies = fetch.mock.calls.flatMap(([asked, init]) => (asked === path ? [init?.body] : []));
+  const last = bodies.findLast((body) => typeof body === "string");
+  if (last === undefined) throw new Error(`nothing was sent to ${path}`);
+  return JSON.parse(last) as unknown;
+}
 
 function notFound(): Response {
   return json({ detail: "API endpoint not found" }, 404);

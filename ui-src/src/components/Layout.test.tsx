@@ -1,9 +1,9 @@
 // The frame: landmarks, navigation, titles, focus, and what stands at each kind of address.
-import { render, screen, within } from "@testing-library/react";
+import { render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ROUTES } from "../routes";
-import { renderAt, RUNNING, serve } from "../testing";
+import { refuseConnection, renderAt, RUNNING, serve } from "../testing";
 import { ErrorBoundary } from "./ErrorBoundary";
 
 beforeEach(() => {
@@ -21,18 +21,22 @@ test("has one of each landmark, and a skip link that leads to main", () => {
   expect(document.body.querySelector("a, button, input")).toBe(skip);
 });
 
-test("links only to what works, and marks the page in view", () => {
+test("links to every page, and marks the one in view", () => {
   renderAt("/about");
   const links = within(screen.getByRole("navigation", { name: "Main" })).getAllByRole("link");
   expect(links.map((link) => [link.textContent, link.getAttribute("aria-current")])).toEqual([
-    ["Start", null],
+    ["Dashboard", null],
+    ["Catalog", null],
+    ["Executions", null],
+    ["Credentials", null],
+    ["Workers", null],
     ["About", "page"],
   ]);
 });
 
 test("going to another page moves the focus and sets the title", async () => {
   renderAt("/");
-  expect(document.title).toBe("Start · NoETL");
+  expect(document.title).toBe("Dashboard · NoETL");
   expect(document.activeElement).toBe(document.body);
   await userEvent.click(screen.getByRole("link", { name: "About" }));
   expect(document.title).toBe("About · NoETL");
@@ -56,27 +60,36 @@ test.each(["/nowhere", "/catalog/deeper", "/execution/1/2"])("%s is not found, i
   const main = within(screen.getByRole("main"));
   expect(main.getByRole("heading", { level: 1 }).textContent).toBe("Page not found");
   expect(main.getByText(path)).toBeTruthy();
-  expect(main.getByRole("link", { name: "Go to the start page" }).getAttribute("href")).toBe("/");
+  expect(main.getByRole("link", { name: "Go to the dashboard" }).getAttribute("href")).toBe("/");
   expect(screen.getByRole("navigation", { name: "Main" })).toBeTruthy();
 });
 
-test.each(["/catalog", "/editor", "/execution", "/execution/478775660589088776", "/credentials", "/workers"])(
-  "%s says that it is not there yet, and shows no data",
-  (path) => {
-    renderAt(path);
-    const main = within(screen.getByRole("main"));
-    expect(main.getByText("This page is not part of this version yet.")).toBeTruthy();
-    expect(main.getByRole("link", { name: "Go to the start page" })).toBeTruthy();
-    for (const data of ["table", "list", "button"]) expect(main.queryByRole(data)).toBeNull();
-  },
-);
-
-test("every route has exactly one first heading", () => {
+test("every route has exactly one first heading, when the server fails too", async () => {
   for (const { path } of ROUTES) {
     const { unmount } = renderAt(path.replace(":id", "1").replace("*", "/nowhere"));
-    expect(screen.getAllByRole("heading", { level: 1 }), path).toHaveLength(1);
+    expect(await screen.findAllByRole("heading", { level: 1 }), path).toHaveLength(1);
     unmount();
   }
+});
+
+describe("while the server does not answer", () => {
+  const state = () => screen.getByRole("status", { name: "Server state" });
+
+  test("a banner says what to do, and looks again when asked", async () => {
+    const answers: Record<string, () => Response> = { "/api/health": refuseConnection };
+    serve(answers);
+    renderAt("/about");
+    await within(state()).findByText("The server is not reachable");
+    expect(state().textContent).toContain("no connection to the server");
+    expect(within(state()).getByText("noetl server start")).toBeTruthy();
+    expect(screen.getByRole("contentinfo").textContent).toBe("NoETL server: not reachable");
+    Object.assign(answers, RUNNING);
+    await userEvent.click(within(state()).getByRole("button", { name: "Look now" }));
+    await waitFor(() => {
+      expect(state().textContent).toBe("");
+    });
+    expect((await screen.findByText("NoETL server 0.1.0")).textContent).toBe("NoETL server 0.1.0");
+  });
 });
 
 describe("a page that throws", () => {

@@ -1,34 +1,29 @@
-// The state of the server in one sentence, and what to do when it does not answer.
-import { HEALTH_INTERVAL_SECONDS, useServerState, type ServerState } from "../queries";
-
-const HEADLINES: Record<ServerState["state"], string> = {
-  checking: "Checking the server …",
-  running: "The server is running",
-  unreachable: "The server is not reachable",
-};
+// A banner above the page while the server does not answer, with what to do; nothing while it does.
+import { useServerState } from "../queries";
+import { Icon } from "../ui/Icon";
 
 export function ServerStatus() {
   const { server, isChecking, retry } = useServerState();
   return (
-    <section className="status" data-state={server.state} aria-label="Server state">
-      <span className="status-node" aria-hidden="true" />
-      {/* Only the headline is announced, and only when it changes: not every look at the server. */}
-      <p className="status-headline" role="status">
-        {HEADLINES[server.state]}
-      </p>
-      {server.state === "unreachable" ? (
-        <div className="status-more">
-          <p>
-            Reason: {server.detail}. Start the server with <code>noetl server start</code>.
-          </p>
-          {/* Not `disabled` while it looks: a button that vanishes under the focus loses it. */}
-          <button type="button" onClick={retry} aria-disabled={isChecking}>
-            {isChecking ? "Checking …" : "Retry"}
-          </button>
+    // The region is always there: a live region that comes with its text is not read out.
+    <div className="server-state" role="status" aria-label="Server state">
+      {server.state === "unreachable" && (
+        <div className="error-notice">
+          <Icon name="warning" />
+          <div>
+            <p>
+              <strong>The server is not reachable</strong>: {server.detail}.
+            </p>
+            <p className="error-help">
+              Start it with <code>noetl server start</code>. This page looks again by itself.
+            </p>
+            {/* Not `disabled` while it looks: a button that vanishes under the focus loses it. */}
+            <button type="button" className="button-plain" onClick={retry} aria-disabled={isChecking}>
+              {isChecking ? "Checking …" : "Look now"}
+            </button>
+          </div>
         </div>
-      ) : (
-        <p className="status-more">Checked every {HEALTH_INTERVAL_SECONDS} seconds.</p>
       )}
-    </section>
+    </div>
   );
 }

@@ -2,7 +2,7 @@
 import { screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
-import { refuseConnection, renderAt, RUNNING, serve, STAMP } from "../testing";
+import { json, refuseConnection, renderAt, RUNNING, serve, STAMP } from "../testing";
 
 const panel = () => within(screen.getByRole("region", { name: "Build stamp" }));
 
@@ -33,4 +33,13 @@ test("without a server names the command that knows", async () => {
   renderAt("/about");
   expect(await panel().findByText("noetl version --json")).toBeTruthy();
   expect(screen.queryByRole("button", { name: "Copy as JSON" })).toBeNull();
+});
+
+test("says how the server runs, and where its API is described", async () => {
+  const status = { status: "ok", version: "0.1.0", storage: "sqlite", data_dir: "/srv/noetl" };
+  serve({ ...RUNNING, "/api/status": () => json(status) });
+  renderAt("/about");
+  const server = within(screen.getByRole("region", { name: "This server" }));
+  expect(await server.findByText("/srv/noetl")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "API documentation" }).getAttribute("href")).toBe("/docs");
 });

@@ -1,20 +1,36 @@
 // The About page: the whole build stamp of the running server, to read and to copy into a report.
+import { useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
-import type { BuildStamp } from "../api";
+import { getStatus, type BuildStamp } from "../api/server";
 import { FactList } from "../components/FactList";
-import { allFacts } from "../facts";
+import { PageHeader } from "../components/PageHeader";
+import { allFacts, serverFacts } from "../facts";
 import { describe, useServerState, useVersion } from "../queries";
 
 export function AboutPage() {
   return (
     <>
-      <h1>About NoETL</h1>
-      <p className="lead">NoETL runs workflow playbooks written in YAML.</p>
-      <section className="panel" aria-labelledby="stamp">
-        <h2 id="stamp">Build stamp</h2>
-        <Stamp />
-      </section>
+      <PageHeader title="About NoETL">NoETL runs workflow playbooks written in YAML.</PageHeader>
+      <div className="columns">
+        <section className="panel" aria-labelledby="stamp">
+          <h2 id="stamp">Build stamp</h2>
+          <Stamp />
+        </section>
+        <section className="panel" aria-labelledby="server">
+          <h2 id="server">This server</h2>
+          <Server />
+        </section>
+      </div>
       <ul className="links">
+        <li>
+          <a href="/docs">API documentation</a>
+        </li>
+        <li>
+          <a href="/api/openapi.json">OpenAPI description</a>
+        </li>
+        <li>
+          <a href="/metrics">Metrics</a>
+        </li>
         <li>
           <a href="https://github.com/noetl/noetl">Source code</a>
         </li>
@@ -24,6 +40,13 @@ export function AboutPage() {
       </ul>
     </>
   );
+}
+
+function Server() {
+  const { data, error } = useQuery({ queryKey: ["status"], queryFn: ({ signal }) => getStatus(signal) });
+  if (data !== undefined) return <FactList facts={serverFacts(data)} />;
+  if (error !== null) return <p>The server does not say how it runs: {describe(error)}.</p>;
+  return <p>Asking the server …</p>;
 }
 
 function Stamp() {

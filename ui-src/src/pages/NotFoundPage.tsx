@@ -10,7 +10,7 @@ export function NotFoundPage() {
         There is no page at <code>{pathname}</code>.
       </p>
       <p>
-        <Link to="/">Go to the start page</Link>
+        <Link to="/">Go to the dashboard</Link>
       </p>
     </section>
   );

@@ -1,7 +1,8 @@
 // How answers, refusals and failures of the server reach the caller.
 import { describe, expect, test } from "vitest";
-import { ApiError, getHealth, getVersion, request } from "./api";
-import { json, refuseConnection, RUNNING, serve, STAMP } from "./testing";
+import { ApiError, query, request } from "./request";
+import { getHealth, getVersion } from "./server";
+import { json, refuseConnection, RUNNING, serve, STAMP } from "../testing";
 
 async function failure(promise: Promise<unknown>): Promise<ApiError> {
   const error: unknown = await promise.then(
@@ -64,6 +65,18 @@ describe("a refusal", () => {
     const error = await failure(getHealth());
     expect(error).toMatchObject({ status: 502, detail: "the server refused the request" });
   });
+});
+
+test("a refusal of a playbook carries its problems and the advice", async () => {
+  const problem = { severity: "error", message: "no such step", place: { file: "x", line: 3, column: 5 } };
+  const body = { detail: "the playbook is not valid", help: "mend line 3", problems: [problem, "nonsense"] };
+  serve({ "/api/health": () => json(body, 422) });
+  expect(await failure(getHealth())).toMatchObject({ help: "mend line 3", problems: [problem] });
+});
+
+test("a list of parameters becomes a query, without what is not set", () => {
+  expect(query({ path: "a/b c", version: 2, status: "", q: undefined })).toBe("?path=a%2Fb+c&version=2");
+  expect(query({})).toBe("");
 });
 
 describe("no answer", () => {

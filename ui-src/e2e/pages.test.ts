@@ -1,0 +1,196 @@
+// Every page in light and dark, on a phone and on a wide screen: accessible, in its place, photographed.
+// And what a page must bear: reloads, unknown addresses, hostile text, a keyboard alone.
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expectAccessible, expectNoSidewaysScrolling, launch, screenshot, visit } from "./browser";
+import { FAILING, GREETING, HOSTILE, SLEEPER } from "./playbooks";
+import { startServer, type Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+const runs = { done: "", failed: "", hostile: "", running: "" };
+
+beforeAll(async () => {
+  server = await startServer();
+  browser = await launch();
+  for (const playbook of [GREETING, GREETING.replace("Hello", "Good day"), FAILING, HOSTILE, SLEEPER]) {
+    await server.register(playbook);
+  }
+  for (let round = 0; round < 12; round += 1) await server.execute("e2e/greeting", { seconds: 0.2 });
+  runs.done = await server.execute("e2e/greeting", { seconds: 0.3, loud: true });
+  runs.failed = await server.execute("e2e/failing");
+  runs.hostile = await server.execute("e2e/hostile");
+  for (const id of [runs.done, runs.failed, runs.hostile]) await server.waitUntilEnded(id);
+  runs.running = await server.execute("e2e/sleeper");
+  await server.post("/api/credentials", {
+    name: "warehouse",
+    type: "postgres",
+    data: { host: "h", password: "p" },
+  });
+  await server.post("/api/worker/pool/register", {
+    name: "atlas-1",
+    runtime: "local",
+    capacity: 4,
+    hostname: "atlas",
+  });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+const PAGES: readonly [name: string, address: () => string, ready: string][] = [
+  ["dashboard", () => "/", ".tile"],
+  ["catalog", () => "/catalog", ".row-link"],
+  ["editor", () => "/editor?id=e2e/greeting", ".react-flow__node"],
+  ["editor-compare", () => "/editor?id=e2e/greeting&version=2&compare=1", ".cm-changedLine"],
+  ["editor-new", () => "/editor", ".react-flow__node"],
+  ["executions", () => "/execution", ".grid-body .row-link"],
+  ["execution-completed", () => `/execution/${runs.done}`, ".react-flow__node"],
+  ["execution-failed", () => `/execution/${runs.failed}`, ".errors"],
+  ["execution-running", () => `/execution/${runs.running}`, ".react-flow__node"],
+  ["credentials", () => "/credentials", ".row-link"],
+  ["workers", () => "/workers", ".table"],
+  ["about", () => "/about", ".facts"],
+  ["not-found", () => "/nowhere", "h1"],
+];
+
+describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
+  test.each(PAGES)("%s", async (name, address, ready) => {
+    const { page, complaints, close } = await visit(browser, server.url, { colorScheme });
+    await page.goto(address());
+    await page.locator(ready).first().waitFor();
+    // Streams stay open, so the network is never idle: give the charts and the flow their moment.
+    await page.waitForTimeout(400);
+    await screenshot(page, `${name}-${colorScheme}`);
+    await expectAccessible(page, `${name}, ${colorScheme}`);
+    await expectNoSidewaysScrolling(page, name);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  test("dialogs", async () => {
+    const { page, complaints, close } = await visit(browser, server.url, { colorScheme });
+    await page.goto("/catalog");
+    await page.getByRole("button", { name: "Run e2e/greeting" }).click();
+    await page.getByLabel(/^message/).waitFor();
+    await screenshot(page, `dialog-run-${colorScheme}`);
+    await expectAccessible(page, "the dialog that runs");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Register" }).click();
+    await page.getByLabel("Or paste it").fill("kind: Playbok\n");
+    await page.locator(".problems li").first().waitFor();
+    await screenshot(page, `dialog-register-${colorScheme}`);
+    await expectAccessible(page, "the dialog that registers");
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
+describe.each([
+  [360, 740],
+  [768, 1024],
+  [2560, 1300],
+])("%i pixels wide", (width, height) => {
+  test.each(PAGES)("%s", async (name, address, ready) => {
+    const { page, complaints, close } = await visit(browser, server.url, { viewport: { width, height } });
+    await page.goto(address());
+    await page.locator(ready).first().waitFor();
+    await expectNoSidewaysScrolling(page, `${name} at ${width} pixels`);
+    await expectAccessible(page, `${name} at ${width} pixels`);
+    await screenshot(page, `${name}-${width}`);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
+
+test("the theme that was chosen is there after a reload, before the first paint", async () => {
+  const { page, close } = await visit(browser, server.url, { colorScheme: "light" });
+  await page.goto("/catalog");
+  await page.getByTitle("Dark").click();
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  expect(await background()).toBe("rgb(17, 22, 24)");
+  await page.reload();
+  expect(await background()).toBe("rgb(17, 22, 24)");
+  await close();
+});
+
+test("hostile text is text", async () => {
+  const { page, complaints, close } = await visit(browser, server.url);
+  const addresses = ["/", "/catalog", "/editor?id=e2e/hostile", "/execution", `/execution/${runs.hostile}`];
+  for (const address of addresses) {
+    await page.goto(address);
+    await page.getByText("e2e/hostile").first().waitFor();
+    await expectNoSidewaysScrolling(page, address);
+  }
+  // The megabyte: cut, and shown whole when asked.
+  const result = page.getByRole("region", { name: "Result", exact: true }).first();
+  await result
+    .getByRole("button", { name: /^Show all/ })
+    .first()
+    .click();
+  await expectNoSidewaysScrolling(page, "a megabyte");
+  await page.goto("/catalog");
+  await page.getByRole("button", { name: "Run e2e/hostile" }).click();
+  await page.getByLabel(/svg onload/).waitFor();
+  expect(await page.evaluate(() => "hacked" in window)).toBe(false);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test("a keyboard is enough: skip link, navigation, dialog and back", async () => {
+  const { page, complaints, close } = await visit(browser, server.url);
+  await page.goto("/catalog");
+  await page.getByRole("button", { name: "Run e2e/greeting" }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+  await page.keyboard.press("Tab");
+  expect(await focused()).toBe("Skip to content");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  expect(await focused()).toContain("New in the editor");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Register a playbook" });
+  await dialog.waitFor();
+  for (let press = 0; press < 12; press += 1) {
+    await page.keyboard.press("Tab");
+    // The browser's own controls may have their turn; the page behind must not.
+    const isBehind = await page.evaluate(
+      () => document.activeElement?.closest("#root > *:not(:has(dialog))") !== null,
+    );
+    expect(isBehind && (await page.evaluate(() => document.activeElement?.closest("dialog") === null))).toBe(
+      false,
+    );
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  expect(await focused()).toContain("Register");
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test("the text can be left by keyboard", async () => {
+  const { page, close } = await visit(browser, server.url);
+  await page.goto("/editor?id=e2e/greeting");
+  await page.getByRole("textbox", { name: "Text of e2e/greeting" }).focus();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.classList.contains("code-host"))).toBe(false);
+  await close();
+});
+
+test("the page needs no styles that the policy would have to allow inline", async () => {
+  const { page, complaints, close } = await visit(browser, server.url);
+  await page.route("**/*", async (route) => {
+    if (route.request().resourceType() !== "document") return route.continue();
+    const response = await route.fetch();
+    const policy = (response.headers()["content-security-policy"] ?? "").replace(" 'unsafe-inline'", "");
+    return route.fulfill({ response, headers: { ...response.headers(), "content-security-policy": policy } });
+  });
+  for (const [, address, ready] of PAGES) {
+    await page.goto(address());
+    await page.locator(ready).first().waitFor();
+  }
+  expect(complaints).toEqual([]);
+  await close();
+});

@@ -1,0 +1,121 @@
+// The playbooks that the suite registers: small, each for one thing, and none needs a network.
+
+export const GREETING = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: greeting
+  path: e2e/greeting
+  description: Says hello, slowly enough to be watched.
+workload:
+  message: Hello
+  seconds: 1
+  loud: false
+  names: [ada, grace]
+workflow:
+  - step: start
+    tool:
+      kind: shell
+      cmds: sleep {{ workload.seconds }}; echo "{{ workload.message }}"
+    next:
+      - step: greet
+  - step: greet
+    loop:
+      in: "{{ workload.names }}"
+      iterator: name
+      mode: sequential
+    tool:
+      kind: shell
+      cmds: echo "{{ workload.message }}, {{ name }}"
+    next:
+      - step: shout
+        when: "{{ workload.loud }}"
+      - step: end
+  - step: shout
+    tool:
+      kind: shell
+      cmds: echo LOUD
+    next:
+      - step: end
+  - step: end
+`;
+
+export const SLEEPER = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: sleeper
+  path: e2e/sleeper
+  description: Sleeps until it is cancelled.
+workflow:
+  - step: start
+    tool:
+      kind: shell
+      cmds: sleep 300
+    next:
+      - step: end
+  - step: end
+`;
+
+export const FAILING = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: failing
+  path: e2e/failing
+workflow:
+  - step: start
+    tool:
+      kind: shell
+      cmds: echo about to fail; exit 3
+    next:
+      - step: end
+  - step: end
+`;
+
+/** Markup, a script, marks that turn text around, and a megabyte: all of it is text. */
+export const HOSTILE = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: "<img src=x onerror=window.hacked=1>"
+  path: "e2e/hostile"
+  description: "\\u202Eturned <script>window.hacked=1</script> \\u200F around"
+workload:
+  html: "<b onmouseover=window.hacked=1>bold</b><script>window.hacked=1</script>"
+  "<svg onload=window.hacked=1>": "\\u202Eabc"
+workflow:
+  - step: start
+    desc: "<script>window.hacked=1</script>"
+    tool:
+      kind: shell
+      cmds: head -c 1000000 /dev/zero | tr '\\0' 'x'; echo '<script>window.hacked=1</script>'
+    next:
+      - step: end
+  - step: end
+`;
+
+export const NOTHING = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: nothing
+  path: load/nothing
+workflow:
+  - step: start
+`;
+
+export const MANY_EVENTS = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: many
+  path: load/many
+workload:
+  rounds: 400
+workflow:
+  - step: start
+    loop:
+      in: "{{ range(workload.rounds) | list }}"
+      iterator: round
+      mode: sequential
+    tool:
+      kind: noop
+    next:
+      - step: end
+  - step: end
+`;

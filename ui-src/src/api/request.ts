@@ -1,0 +1,149 @@
+// Talks to the NoETL server: one function that asks, and what a refusal looks like. Which questions
+// there are is for the files beside it. Addresses are relative: the page is served by the server it asks.
+import { tokenNeeded } from "./session";
+
+const TIMEOUT_SECONDS = 10;
+
+/** What is wrong with a playbook, and where. Lines and columns count from 1; column 0 is unknown. */
+export interface Problem {
+  severity: "error" | "warning";
+  message: string;
+  help?: string | null;
+  place: Place;
+}
+
+export interface Place {
+  file?: string;
+  line: number;
+  column: number;
+  step?: string | null;
+  field?: string | null;
+}
+
+/** A question that got no answer (status 0), a refusal, or an answer nobody can read. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  readonly detail: string;
+  /** What mends it, where the server knows. */
+  readonly help: string | undefined;
+  /** Where a playbook is wrong, when that is why. */
+  readonly problems: readonly Problem[];
+
+  constructor(status: number, detail: string, options: ErrorOptions & { answer?: unknown } = {}) {
+    super(status === 0 ? detail : `${detail} (HTTP ${status})`, options);
+    const answer = isRecord(options.answer) ? options.answer : {};
+    this.status = status;
+    this.detail = detail;
+    this.help = typeof answer.help === "string" ? answer.help : undefined;
+    this.problems = Array.isArray(answer.problems) ? answer.problems.filter(isProblem) : [];
+  }
+}
+
+interface RequestOptions {
+  method?: "GET" | "POST" | "PUT" | "DELETE";
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  /** Reads what the server says beside the body, such as a total. */
+  onHeaders?: (headers: Headers) => void;
+}
+
+/** Sends JSON, reads JSON, and hands back an answer only when `accepts` knows its form. */
+export async function request<T>(
+  path: `/api/${string}`,
+  accepts: (answer: unknown) => answer is T,
+  { method = "GET", body, signal, onHeaders }: RequestOptions = {},
+): Promise<T> {
+  const timeout = AbortSignal.timeout(TIMEOUT_SECONDS * 1000);
+  const headers = new Headers({ accept: "application/json" });
+  const init: RequestInit = {
+    method,
+    headers,
+    cache: "no-store",
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  };
+  if (body !== undefined) {
+    headers.set("content-type", "application/json");
+    init.body = JSON.stringify(body);
+  }
+
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(path, init);
+    text = await response.text();
+  } catch (cause) {
+    // Whoever cancelled does not want to read about a broken connection.
+    if (signal?.aborted === true) throw cause;
+    const late = cause instanceof DOMException && cause.name === "TimeoutError";
+    const detail = late ? `no answer within ${TIMEOUT_SECONDS} seconds` : "no connection to the server";
+    throw new ApiError(0, detail, { cause });
+  }
+
+  const answer = parse(text);
+  // A wrong token is the prompt's own matter; any other 401 is what the prompt is there for.
+  if (response.status === 401 && path !== "/api/session") tokenNeeded();
+  if (!response.ok) {
+    throw new ApiError(response.status, detailOf(answer) ?? "the server refused the request", { answer });
+  }
+  if (answer === undefined) {
+    throw new ApiError(response.status, `the answer from ${path} is not JSON`);
+  }
+  if (!accepts(answer)) {
+    throw new ApiError(response.status, `the answer from ${path} has an unknown form`);
+  }
+  onHeaders?.(response.headers);
+  return answer;
+}
+
+/** JSON has no undefined, so that stands for text that is none. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function detailOf(answer: unknown): string | undefined {
+  return isRecord(answer) && typeof answer.detail === "string" ? answer.detail : undefined;
+}
+
+function isProblem(value: unknown): value is Problem {
+  return isRecord(value) && typeof value.message === "string" && isRecord(value.place);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export type Kind = "string" | "number" | "boolean" | "object" | "array" | "null";
+
+/** A check that an answer has the fields the page relies on; what else it has is nobody's concern here. */
+export function hasFields<T>(fields: Partial<Record<keyof T, Kind | readonly Kind[]>>) {
+  const wanted = (Object.entries(fields) as [string, Kind | readonly Kind[]][]).map(
+    ([key, kinds]) => [key, [kinds].flat() as string[]] as const,
+  );
+  return (answer: unknown): answer is T =>
+    isRecord(answer) && wanted.every(([key, kinds]) => kinds.includes(kindOf(answer[key])));
+}
+
+/** The same for every entry of a list. */
+export function isListOf<T>(accepts: (entry: unknown) => entry is T) {
+  return (answer: unknown): answer is T[] => Array.isArray(answer) && answer.every(accepts);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+/** `?a=1&b=2` of what is set; nothing for nothing. */
+export function query(parameters: Record<string, string | number | boolean | undefined>): string {
+  const set = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== "") set.set(key, String(value));
+  }
+  const text = set.toString();
+  return text === "" ? "" : `?${text}`;
+}

@@ -1,0 +1,104 @@
+// The playbooks as a table; below a narrow width each row stands as a block of its own.
+import { Link } from "react-router";
+import type { Entry } from "../api/catalog";
+import { Icon } from "../ui/Icon";
+import { cut } from "../ui/LongText";
+import { Ago } from "../ui/Time";
+import { editorPath } from "./search";
+
+const DESCRIPTION_LIMIT = 220;
+
+interface Props {
+  entries: readonly Entry[];
+  onRun: (entry: Entry) => void;
+  onVersions: (entry: Entry) => void;
+  onDelete: (entry: Entry) => void;
+}
+
+export function PlaybookTable({ entries, onRun, onVersions, onDelete }: Props) {
+  return (
+    <div className="table-frame">
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">Playbook</th>
+            <th scope="col">Version</th>
+            <th scope="col">Registered</th>
+            <th scope="col" className="cell-actions">
+              Actions
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map((entry) => (
+            <tr key={entry.path}>
+              <th scope="row">
+                <Link className="row-link" to={editorPath(entry.path)}>
+                  <bdi>{entry.path}</bdi>
+                </Link>
+                {entry.name !== entry.path && (
+                  <span className="muted row-name">
+                    <bdi>{cut(entry.name, DESCRIPTION_LIMIT)}</bdi>
+                  </span>
+                )}
+                {entry.description !== null && entry.description !== "" && (
+                  <p className="row-more">
+                    <bdi>{cut(entry.description, DESCRIPTION_LIMIT)}</bdi>
+                  </p>
+                )}
+              </th>
+              <td>
+                <button
+                  type="button"
+                  className="button-quiet"
+                  aria-label={`v${entry.version}, versions of ${entry.path}`}
+                  onClick={() => {
+                    onVersions(entry);
+                  }}
+                >
+                  <Icon name="versions" />v{entry.version}
+                </button>
+              </td>
+              <td>
+                <Ago time={entry.created_at} />
+              </td>
+              <td className="cell-actions">
+                <span className="row-actions">
+                  <button
+                    type="button"
+                    className="button-plain button-small"
+                    aria-label={`Run ${entry.path}`}
+                    onClick={() => {
+                      onRun(entry);
+                    }}
+                  >
+                    <Icon name="play" /> Run
+                  </button>
+                  <Link
+                    className="button button-quiet button-icon"
+                    to={editorPath(entry.path)}
+                    aria-label={`Edit ${entry.path}`}
+                    title="Edit"
+                  >
+                    <Icon name="edit" />
+                  </Link>
+                  <button
+                    type="button"
+                    className="button-quiet button-icon"
+                    aria-label={`Delete ${entry.path}`}
+                    title="Delete"
+                    onClick={() => {
+                      onDelete(entry);
+                    }}
+                  >
+                    <Icon name="trash" />
+                  </button>
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

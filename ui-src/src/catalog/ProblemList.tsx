@@ -1,0 +1,55 @@
+// What is wrong with a playbook, line by line; a line can be gone to where there is a text to show it in.
+import type { Problem } from "../api/request";
+import { Icon } from "../ui/Icon";
+import { cut } from "../ui/LongText";
+
+const SHOWN = 100;
+const MESSAGE_LIMIT = 600;
+
+interface Props {
+  problems: readonly Problem[];
+  onGo?: (problem: Problem) => void;
+}
+
+export function ProblemList({ problems, onGo }: Props) {
+  if (problems.length === 0) return null;
+  return (
+    <ul className="problems">
+      {problems.slice(0, SHOWN).map((problem, at) => (
+        // The same problem may be at the same place twice.
+        <li key={at} data-severity={problem.severity}>
+          <Icon name="warning" />
+          <span className="visually-hidden">{problem.severity}: </span>
+          <div>
+            {onGo === undefined || problem.place.line === 0 ? (
+              <span className="problem-place">{placeOf(problem)}</span>
+            ) : (
+              <button
+                type="button"
+                className="button-link problem-place"
+                onClick={() => {
+                  onGo(problem);
+                }}
+              >
+                {placeOf(problem)}
+              </button>
+            )}{" "}
+            <bdi>{cut(problem.message, MESSAGE_LIMIT)}</bdi>
+            {typeof problem.help === "string" && (
+              <p className="problem-help">
+                <bdi>{problem.help}</bdi>
+              </p>
+            )}
+          </div>
+        </li>
+      ))}
+      {problems.length > SHOWN && <li className="muted">and {problems.length - SHOWN} more</li>}
+    </ul>
+  );
+}
+
+/** `line 4, column 7`; the column only where it is known. */
+export function placeOf({ place: { line, column } }: Problem): string {
+  if (line === 0) return "The whole file:";
+  return column > 0 ? `Line ${line}, column ${column}:` : `Line ${line}:`;
+}

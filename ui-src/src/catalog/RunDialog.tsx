@@ -1,0 +1,149 @@
+// Starts a playbook: a form made from its workload, or the payload as JSON.
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useId, useMemo, useState, type SyntheticEvent } from "react";
+import { useNavigate } from "react-router";
+import { getEntry, problemsOf, start, workloadOf, type Entry } from "../api/catalog";
+import { Dialog } from "../ui/Dialog";
+import { ErrorNotice, Loading } from "../ui/notices";
+import { ProblemList } from "./ProblemList";
+import { fieldsOf, payloadOf, rawPayload } from "./workload";
+import { WorkloadField } from "./WorkloadField";
+
+interface Props {
+  path: string;
+  version?: number | undefined;
+  onClose: () => void;
+}
+
+export function RunDialog({ path, version, onClose }: Props) {
+  const { data, error, refetch } = useQuery({
+    queryKey: ["entry", path, version ?? "latest"],
+    queryFn: ({ signal }) => getEntry(path, version, signal),
+    // The newest version may have changed since the list was loaded.
+    staleTime: 0,
+    gcTime: 0,
+  });
+  return (
+    <Dialog title={`Run ${path}`} size="large" onClose={onClose}>
+      {data === undefined && error === null && <Loading what="the playbook" />}
+      {error !== null && (
+        <ErrorNotice error={error} what="The playbook could not be loaded" retry={() => void refetch()} />
+      )}
+      {data !== undefined && <RunForm entry={data} onClose={onClose} />}
+    </Dialog>
+  );
+}
+
+function RunForm({ entry, onClose }: { entry: Entry; onClose: () => void }) {
+  const navigate = useNavigate();
+  const fields = useMemo(() => fieldsOf(workloadOf(entry)), [entry]);
+  const [mode, setMode] = useState<"form" | "json">("form");
+  const [values, setValues] = useState<Record<string, string>>({});
+  const [json, setJson] = useState("{}");
+  const [errors, setErrors] = useState<Record<string, string>>({});
+  const jsonId = useId();
+  const run = useMutation({
+    mutationFn: (payload: Record<string, unknown>) =>
+      start({ path: entry.path, version: entry.version, payload }),
+    onSuccess: async ({ execution_id }) => {
+      onClose();
+      await navigate(`/execution/${execution_id}`);
+    },
+  });
+
+  function submit(event: SyntheticEvent) {
+    event.preventDefault();
+    if (run.isPending) return;
+    if (mode === "form") {
+      const filled = payloadOf(fields, values);
+      setErrors(filled.errors);
+      if (Object.keys(filled.errors).length === 0) run.mutate(filled.payload);
+      return;
+    }
+    const raw = rawPayload(json);
+    setErrors("error" in raw ? { [jsonId]: raw.error } : {});
+    if ("payload" in raw) run.mutate(raw.payload);
+  }
+
+  function change(to: "form" | "json") {
+    // What was filled in goes along, so that the form is a way to begin the JSON.
+    if (to === "json") setJson(JSON.stringify(payloadOf(fields, values).payload, null, 2));
+    setErrors({});
+    setMode(to);
+  }
+
+  return (
+    <form onSubmit={submit} noValidate>
+      <div className="dialog-body form">
+        <div className="form-head">
+          <p className="muted">Version {entry.version}. What you leave as it is follows the playbook.</p>
+          <fieldset className="segments">
+            <legend className="visually-hidden">How to give the payload</legend>
+            {(["form", "json"] as const).map((option) => (
+              <label key={option}>
+                <input
+                  className="visually-hidden"
+                  type="radio"
+                  name="mode"
+                  checked={mode === option}
+                  onChange={() => {
+                    change(option);
+                  }}
+                />
+                {option === "form" ? "Form" : "JSON"}
+              </label>
+            ))}
+          </fieldset>
+        </div>
+        {mode === "form" && fields.length === 0 && (
+          <p>This playbook declares no workload. It runs as it is, or with a payload given as JSON.</p>
+        )}
+        {mode === "form" &&
+          fields.map((field) => (
+            <WorkloadField
+              key={field.name}
+              field={field}
+              value={values[field.name] ?? field.initial}
+              error={errors[field.name]}
+              onChange={(value) => {
+                setValues({ ...values, [field.name]: value });
+              }}
+            />
+          ))}
+        {mode === "json" && (
+          <label className="field">
+            <span className="field-label">Payload</span>
+            <textarea
+              className="code"
+              rows={12}
+              spellCheck={false}
+              value={json}
+              aria-invalid={errors[jsonId] !== undefined}
+              aria-describedby={jsonId}
+              onChange={(event) => {
+                setJson(event.target.value);
+              }}
+            />
+            <span className="field-error" id={jsonId} role="alert">
+              {errors[jsonId]}
+            </span>
+          </label>
+        )}
+        {run.error !== null && (
+          <>
+            <ErrorNotice error={run.error} what="It was not started" />
+            <ProblemList problems={problemsOf(run.error)} />
+          </>
+        )}
+      </div>
+      <div className="dialog-footer">
+        <button type="button" className="button-plain" onClick={onClose}>
+          Close
+        </button>
+        <button type="submit" aria-disabled={run.isPending}>
+          {run.isPending ? "Starting …" : "Run"}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,57 @@
+// The form made from a workload, and the payload it sends.
+import { expect, test } from "vitest";
+import { fieldsOf, payloadOf, rawPayload } from "./workload";
+
+const WORKLOAD = {
+  message: "Hello",
+  text: "two\nlines",
+  count: 3,
+  share: 0.5,
+  dry_run: false,
+  pages: [1, 2],
+  auth: null,
+};
+
+test("every value gets the field of its kind", () => {
+  expect(fieldsOf(WORKLOAD).map(({ name, kind }) => `${name}: ${kind}`)).toEqual([
+    "message: text",
+    "text: lines",
+    "count: number",
+    "share: number",
+    "dry_run: boolean",
+    "pages: json",
+    "auth: json",
+  ]);
+});
+
+test("only what was changed is sent, in its own type", () => {
+  const values = { message: "Bye", count: "10", dry_run: "true", pages: "[4]", share: "0.5" };
+  expect(payloadOf(fieldsOf(WORKLOAD), values)).toEqual({
+    payload: { message: "Bye", count: 10, dry_run: true, pages: [4] },
+    errors: {},
+  });
+});
+
+test("what cannot be sent says why, by its field", () => {
+  const { payload, errors } = payloadOf(fieldsOf(WORKLOAD), { count: "many", pages: "[1,", message: "" });
+  expect(payload).toEqual({ message: "" });
+  expect(errors.count).toContain("a number");
+  expect(errors.pages).toContain("JSON");
+});
+
+test("a number is not what JavaScript makes of nothing", () => {
+  expect(payloadOf(fieldsOf({ n: 1 }), { n: " " }).errors.n).toBeDefined();
+  expect(payloadOf(fieldsOf({ n: 1 }), { n: "Infinity" }).errors.n).toBeDefined();
+});
+
+test("a key that every object has is a key like any other", () => {
+  const workload = JSON.parse('{"__proto__": "a", "constructor": "b"}') as Record<string, unknown>;
+  const { payload } = payloadOf(fieldsOf(workload), { constructor: "c" });
+  expect(JSON.stringify(payload)).toBe('{"constructor":"c"}');
+});
+
+test("raw JSON is an object or an error in words", () => {
+  expect(rawPayload(" ")).toEqual({ payload: {} });
+  expect(rawPayload('{"a": 1}')).toEqual({ payload: { a: 1 } });
+  for (const text of ["[1]", "null", '"x"', "{a: 1}"]) expect(rawPayload(text)).toHaveProperty("error");
+});

@@ -1,0 +1,82 @@
+// A form out of a playbook's workload: which field each value gets, and what the filled-in form sends.
+// Only what was changed is sent, so that a run follows the playbook's own defaults. Pure.
+export type FieldKind = "text" | "lines" | "number" | "boolean" | "json";
+
+export interface Field {
+  name: string;
+  kind: FieldKind;
+  /** What the form starts with; booleans are "true" and "false". */
+  initial: string;
+}
+
+const LINE_LIMIT = 80;
+
+export function fieldsOf(workload: Record<string, unknown>): Field[] {
+  return Object.entries(workload).map(([name, value]) => ({ name, ...fieldOf(value) }));
+}
+
+function fieldOf(value: unknown): Omit<Field, "name"> {
+  if (typeof value === "boolean") return { kind: "boolean", initial: String(value) };
+  if (typeof value === "number") return { kind: "number", initial: String(value) };
+  if (typeof value === "string") {
+    return { kind: value.includes("\n") || value.length > LINE_LIMIT ? "lines" : "text", initial: value };
+  }
+  return { kind: "json", initial: JSON.stringify(value ?? null, null, 2) };
+}
+
+export interface Filled {
+  payload: Record<string, unknown>;
+  /** By field name: why what stands there cannot be sent. */
+  errors: Record<string, string>;
+}
+
+export function payloadOf(fields: readonly Field[], values: Readonly<Record<string, string>>): Filled {
+  const payload: [string, unknown][] = [];
+  const errors: [string, string][] = [];
+  for (const { name, kind, initial } of fields) {
+    const text = Object.hasOwn(values, name) ? (values[name] ?? initial) : initial;
+    if (text === initial) continue;
+    const read = valueOf(kind, text);
+    if (read.error === undefined) payload.push([name, read.value]);
+    else errors.push([name, read.error]);
+  }
+  // From entries, because a workload may have a key such as __proto__.
+  return { payload: Object.fromEntries(payload), errors: Object.fromEntries(errors) };
+}
+
+function valueOf(kind: FieldKind, text: string): { value?: unknown; error?: string } {
+  switch (kind) {
+    case "text":
+    case "lines":
+      return { value: text };
+    case "boolean":
+      return { value: text === "true" };
+    case "number": {
+      const number = Number(text);
+      return text.trim() === "" || !Number.isFinite(number)
+        ? { error: "This is a number, such as 10 or 0.5." }
+        : { value: number };
+    }
+    case "json":
+      try {
+        return { value: JSON.parse(text) as unknown };
+      } catch (error) {
+        return { error: `This is JSON, and cannot be read: ${String(error).replace(/^SyntaxError: /, "")}` };
+      }
+  }
+}
+
+/** The payload that was typed as JSON: an object, or nothing. */
+export function rawPayload(text: string): { payload: Record<string, unknown> } | { error: string } {
+  if (text.trim() === "") return { payload: {} };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { error: `This cannot be read: ${String(error).replace(/^SyntaxError: /, "")}` };
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { error: 'The payload is a JSON object, such as {"message": "hello"}.' };
+  }
+  return { payload: value as Record<string, unknown> };
+}

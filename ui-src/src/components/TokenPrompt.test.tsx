@@ -1,0 +1,43 @@
+// The token prompt: when it comes, what it sends, and that nothing of the token stays on the page.
+import { screen, waitFor, within } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
+import { expect, test } from "vitest";
+import { json, renderAt, RUNNING, sentTo, serve } from "../testing";
+
+const refused = () => json({ detail: "a token is needed" }, 401);
+
+test("an answer 401 asks for the token, and after it everything is asked again", async () => {
+  const answers: Record<string, () => Response> = {
+    ...RUNNING,
+    "/api/worker/pools": refused,
+    "/api/session": () => json({ required: true, authenticated: true }),
+  };
+  const fetch = serve(answers);
+  renderAt("/workers");
+  const dialog = within(await screen.findByRole("dialog", { name: "This server asks for a token" }));
+  const field = dialog.getByLabelText<HTMLInputElement>("Token");
+  expect(field.type).toBe("password");
+
+  answers["/api/session"] = () => json({ detail: "wrong token" }, 401);
+  await userEvent.type(field, "guess");
+  await userEvent.click(dialog.getByRole("button", { name: "Sign in" }));
+  expect((await dialog.findByRole("alert")).textContent).toContain("does not know this token");
+
+  answers["/api/session"] = () => json({ status: "ok" });
+  answers["/api/worker/pools"] = () => json({ items: [], count: 0 });
+  await userEvent.clear(field);
+  await userEvent.type(field, "secret-token{Enter}");
+  await waitFor(() => {
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+  expect(sentTo(fetch, "/api/session")).toEqual({ token: "secret-token" });
+  expect(await screen.findByText("No worker is registered")).toBeTruthy();
+  const stored = [JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie].join();
+  expect(stored).not.toContain("secret-token");
+});
+
+test("a server that wants a token is asked for it before anything fails", async () => {
+  serve({ ...RUNNING, "/api/session": () => json({ required: true, authenticated: false }) });
+  renderAt("/about");
+  expect(await screen.findByRole("dialog", { name: "This server asks for a token" })).toBeTruthy();
+});

@@ -1,0 +1,70 @@
+// Asks for the server's token when an answer says 401. The token goes to the server, which answers
+// with a cookie that scripts cannot read; nothing of it stays on the page.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useRef, useSyncExternalStore } from "react";
+import { ApiError } from "../api/request";
+import { getSession, signIn } from "../api/server";
+import { isTokenNeeded, onSessionChange, signedIn, tokenNeeded } from "../api/session";
+import { Dialog } from "../ui/Dialog";
+import { ErrorNotice } from "../ui/notices";
+
+export function TokenPrompt() {
+  const isNeeded = useSyncExternalStore(onSessionChange, isTokenNeeded);
+  useQuery({ queryKey: ["session"], queryFn: ({ signal }) => lookAtSession(signal), staleTime: Infinity });
+  return isNeeded ? <Prompt /> : null;
+}
+
+/** Asks before the first 401, so that a deep link does not flash errors behind the prompt. */
+async function lookAtSession(signal: AbortSignal): Promise<boolean> {
+  const { required, authenticated } = await getSession(signal);
+  if (required && !authenticated) tokenNeeded();
+  return required;
+}
+
+function Prompt() {
+  const client = useQueryClient();
+  const field = useRef<HTMLInputElement>(null);
+  const { mutate, isPending, error } = useMutation({
+    mutationFn: signIn,
+    onSuccess: async () => {
+      signedIn();
+      await client.invalidateQueries();
+    },
+    // The mutation cache must not keep the token as its variables.
+    gcTime: 0,
+  });
+  return (
+    <Dialog title="This server asks for a token" onClose={() => undefined} isRequired>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          const token = field.current?.value ?? "";
+          if (token !== "" && !isPending) mutate(token);
+        }}
+      >
+        <div className="dialog-body form">
+          <p>
+            The one who started the server knows it: <code>noetl server start</code> prints where it is kept.
+          </p>
+          <label className="field">
+            <span className="field-label">Token</span>
+            <input ref={field} type="password" name="token" autoComplete="off" required spellCheck={false} />
+          </label>
+        </div>
+        {error !== null &&
+          (error instanceof ApiError && error.status === 401 ? (
+            <p className="error-line" role="alert">
+              The server does not know this token. Look whether it was copied whole.
+            </p>
+          ) : (
+            <ErrorNotice error={error} what="Signing in failed" />
+          ))}
+        <div className="dialog-footer">
+          <button type="submit" aria-disabled={isPending}>
+            {isPending ? "Signing in …" : "Sign in"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

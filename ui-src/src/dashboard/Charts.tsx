@@ -1,0 +1,93 @@
+// The three charts of the dashboard, each in a panel, each with its numbers as a table behind it.
+import { useCallback } from "react";
+import type { Dashboard } from "../api/server";
+import { ChartFrame } from "../charts/ChartFrame";
+import type { Palette } from "../charts/palette";
+import { formatDateTime, formatDuration, formatPercent } from "../ui/format";
+import { Empty } from "../ui/notices";
+import { executionsChart, rateChart, rateOf, slowestChart } from "./series";
+
+const LEGEND = [
+  ["Completed", "COMPLETED"],
+  ["Failed", "FAILED"],
+  ["Cancelled", "CANCELLED"],
+  ["Running", "RUNNING"],
+] as const;
+
+export function Charts({ dashboard, hours }: { dashboard: Dashboard; hours: number }) {
+  const { series, slowest_steps: slowest } = dashboard;
+  const executions = useCallback(
+    (palette: Palette) => executionsChart(series, hours, palette),
+    [series, hours],
+  );
+  const rate = useCallback((palette: Palette) => rateChart(series, hours, palette), [series, hours]);
+  const steps = useCallback((palette: Palette) => slowestChart(slowest, palette), [slowest]);
+  return (
+    <div className="chart-grid">
+      <section className="panel chart-wide" aria-labelledby="over-time">
+        <div className="panel-header">
+          <h2 id="over-time">Executions over time</h2>
+          <ul className="legend" aria-hidden="true">
+            {LEGEND.map(([label, status]) => (
+              <li key={status} data-status={status}>
+                {label}
+              </li>
+            ))}
+          </ul>
+        </div>
+        <ChartFrame
+          configure={executions}
+          label="Executions over time, by how they ended"
+          height={240}
+          columns={["From", "Completed", "Failed", "Cancelled", "Running"]}
+          rows={series.map(({ start, completed, failed, cancelled, running }) => [
+            formatDateTime(start),
+            ...[completed, failed, cancelled, running].map(String),
+          ])}
+        />
+      </section>
+      <section className="panel" aria-labelledby="rate">
+        <h2 id="rate">Success rate</h2>
+        {series.some((bucket) => rateOf(bucket) !== null) ? (
+          <ChartFrame
+            configure={rate}
+            label="Share of executions that completed, over time"
+            height={220}
+            columns={["From", "Success rate"]}
+            rows={series.map((bucket) => [formatDateTime(bucket.start), formatPercent(rateOf(bucket))])}
+          />
+        ) : (
+          <Empty title="Nothing ended in this time">Choose a longer time range to see more.</Empty>
+        )}
+      </section>
+      <section className="panel" aria-labelledby="slowest">
+        <div className="panel-header">
+          <h2 id="slowest">Slowest steps</h2>
+          {slowest.length > 0 && (
+            <ul className="legend" aria-hidden="true">
+              <li data-series="average">Average</li>
+              <li data-series="longest">Longest</li>
+            </ul>
+          )}
+        </div>
+        {slowest.length === 0 ? (
+          <Empty title="No step ended in this time">Choose a longer time range to see more.</Empty>
+        ) : (
+          <ChartFrame
+            configure={steps}
+            label="Slowest steps, average and longest duration"
+            height={Math.max(120, slowest.length * 36 + 40)}
+            columns={["Step", "Playbook", "Times", "Average", "Longest"]}
+            rows={slowest.map(({ step, path, count, avg_seconds, max_seconds }) => [
+              step,
+              path,
+              String(count),
+              formatDuration(avg_seconds),
+              formatDuration(max_seconds),
+            ])}
+          />
+        )}
+      </section>
+    </div>
+  );
+}

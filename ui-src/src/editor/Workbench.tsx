@@ -1,0 +1,195 @@
+// A playbook on the bench: its text, what the server says of it, its flow beside it, and saving it.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useNavigate, useSearchParams } from "react-router";
+import { listVersions, problemsOf, register } from "../api/catalog";
+import { ProblemList } from "../catalog/ProblemList";
+import { RunDialog } from "../catalog/RunDialog";
+import { ErrorBoundary } from "../components/ErrorBoundary";
+import { GraphPanel } from "../graph/GraphPanel";
+import { count } from "../ui/format";
+import { ErrorNotice, Loading } from "../ui/notices";
+import { toast } from "../ui/toasts";
+import type { Target } from "./CodeEditor";
+import { Comparison } from "./Comparison";
+import { draftKey, draftOf, dropDraft, keepDraft } from "./drafts";
+import { useValidation } from "./useValidation";
+import { WorkbenchHeader } from "./WorkbenchHeader";
+
+const CodeEditor = lazy(() => import("./CodeEditor"));
+
+interface Props {
+  path: string;
+  version: number | undefined;
+  /** The text as the catalog has it, or the template of a new one. */
+  saved: string;
+  line?: number;
+  compare?: number;
+}
+
+export function Workbench({ path, version, saved, line, compare }: Props) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [, setParameters] = useSearchParams();
+  const key = draftKey(path, version);
+  const [content, setContent] = useState(() => draftOf(key) ?? saved);
+  const [discards, setDiscards] = useState(0);
+  const [target, setTarget] = useState<Target | undefined>(
+    line === undefined ? undefined : { line, column: 0 },
+  );
+  const [isRunning, setRunning] = useState(false);
+  const validation = useValidation(content);
+  const versions = useQuery({
+    queryKey: ["catalog", "versions", path],
+    queryFn: ({ signal }) => listVersions(path, signal),
+    enabled: path !== "",
+  });
+  const isChanged = content !== saved;
+  useUnloadWarning(isChanged);
+
+  const save = useMutation({
+    mutationFn: register,
+    onSuccess: async (registered) => {
+      dropDraft(key);
+      toast(`${registered.path} is saved as version ${registered.version}`);
+      await client.invalidateQueries({ queryKey: ["catalog"] });
+      const parameters = new URLSearchParams({ id: registered.path, version: String(registered.version) });
+      await navigate(`/editor?${parameters.toString()}`, { replace: path !== "" });
+    },
+  });
+  // A new playbook can be saved as it came from the template.
+  const canSave = (isChanged || path === "") && !save.isPending;
+  const refusals = problemsOf(save.error);
+  const problems = refusals.length > 0 && save.variables === content ? refusals : validation.problems;
+
+  return (
+    <>
+      <WorkbenchHeader
+        path={path}
+        version={version}
+        versions={versions.data ?? []}
+        compare={compare}
+        isChanged={isChanged}
+        isSaving={save.isPending}
+        canSave={canSave}
+        onSave={() => {
+          save.mutate(content);
+        }}
+        onRun={() => {
+          setRunning(true);
+        }}
+        onDiscard={() => {
+          dropDraft(key);
+          setContent(saved);
+          setDiscards(discards + 1);
+        }}
+        choose={(change) => {
+          const next = { version, compare, ...change };
+          const parameters = new URLSearchParams({ id: path });
+          if (next.version !== undefined) parameters.set("version", String(next.version));
+          if (next.compare !== undefined) parameters.set("compare", String(next.compare));
+          setParameters(parameters);
+        }}
+      />
+      {save.error !== null && <ErrorNotice error={save.error} what="It was not saved" />}
+      <div className="workbench">
+        <section className="panel bench-text" aria-label="Text">
+          {compare === undefined ? (
+            <ErrorBoundary>
+              <Suspense fallback={<Loading what="the editor" />}>
+                <CodeEditor
+                  // A text that was set back is another one to begin with.
+                  key={discards}
+                  initial={content}
+                  label={path === "" ? "Text of the new playbook" : `Text of ${path}`}
+                  problems={problems}
+                  target={target}
+                  onChange={(text) => {
+                    setContent(text);
+                    keepDraft(key, text, saved);
+                  }}
+                  onSave={() => {
+                    if (canSave) save.mutate(content);
+                  }}
+                />
+              </Suspense>
+            </ErrorBoundary>
+          ) : (
+            <Comparison path={path} version={compare} current={content} />
+          )}
+        </section>
+        <section className="panel bench-flow" aria-labelledby="flow">
+          <div className="panel-header">
+            <h2 id="flow">Flow</h2>
+            {validation.isGraphOld && <span className="muted">of the last text that could be read</span>}
+          </div>
+          {validation.graph === undefined ? (
+            <p className="muted">The flow appears here as soon as the text can be read.</p>
+          ) : (
+            <GraphPanel
+              graph={validation.graph}
+              onSelect={(step) => {
+                const node = validation.graph?.nodes.find(({ id }) => id === step);
+                if (node !== undefined && node.line > 0) setTarget({ line: node.line, column: 0 });
+              }}
+            />
+          )}
+        </section>
+        <section className="panel bench-problems" aria-label="Problems">
+          <p role="status" className={verdictTone(validation.isValid, problems.length)}>
+            {verdict(validation.isValid, problems)}
+          </p>
+          <ProblemList
+            problems={problems}
+            onGo={({ place }) => {
+              setTarget({ line: place.line, column: place.column });
+            }}
+          />
+          {validation.error !== null && (
+            <ErrorNotice
+              error={validation.error}
+              what="The text could not be checked"
+              retry={validation.retry}
+            />
+          )}
+        </section>
+      </div>
+      {isRunning && (
+        <RunDialog
+          path={path}
+          version={version}
+          onClose={() => {
+            setRunning(false);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function verdict(isValid: boolean | undefined, problems: readonly { severity: string }[]): string {
+  const errors = problems.filter(({ severity }) => severity === "error").length;
+  const warnings = problems.length - errors;
+  if (isValid === undefined) return "Checking …";
+  if (isValid) return warnings === 0 ? "Valid" : `Valid, with ${count(warnings, "warning")}`;
+  return count(Math.max(1, errors), "error");
+}
+
+function verdictTone(isValid: boolean | undefined, problems: number): string {
+  if (isValid === undefined) return "verdict";
+  return isValid ? `verdict verdict-ok${problems > 0 ? " verdict-warned" : ""}` : "verdict verdict-error";
+}
+
+/** Leaving the page altogether would lose the drafts; going about in it does not. */
+function useUnloadWarning(isChanged: boolean) {
+  useEffect(() => {
+    if (!isChanged) return;
+    const warn = (event: BeforeUnloadEvent) => {
+      event.preventDefault();
+    };
+    window.addEventListener("beforeunload", warn);
+    return () => {
+      window.removeEventListener("beforeunload", warn);
+    };
+  }, [isChanged]);
+}

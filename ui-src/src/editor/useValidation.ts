@@ -1,0 +1,34 @@
+// What the server says of the text while it is typed: problems with their places, and the flow. A text that
+// cannot be read has no flow; the last one stands meanwhile, and says that it does.
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { validate, type Graph } from "../api/catalog";
+import type { Problem } from "../api/request";
+import { useDebounced } from "../live/useDebounced";
+
+const TYPING_MILLISECONDS = 350;
+const NONE: readonly Problem[] = [];
+
+export function useValidation(content: string) {
+  const settled = useDebounced(content, TYPING_MILLISECONDS);
+  const { data, error, isPlaceholderData, refetch } = useQuery({
+    queryKey: ["validate", settled],
+    queryFn: ({ signal }) => validate(settled, signal),
+    placeholderData: keepPreviousData,
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+  const [graph, setGraph] = useState<Graph>();
+  const fresh = data?.graph ?? undefined;
+  if (fresh !== undefined && fresh !== graph) setGraph(fresh);
+  return {
+    /** Undefined until the server has looked at the text as it stands. */
+    isValid: isPlaceholderData || settled !== content ? undefined : data?.valid,
+    problems: data?.problems ?? NONE,
+    path: data?.path ?? undefined,
+    graph,
+    isGraphOld: data !== undefined && fresh === undefined && graph !== undefined,
+    error,
+    retry: () => void refetch(),
+  };
+}

@@ -1,0 +1,161 @@
+// The event log: filtered, only the rows in view in the document, each row opening to its payloads.
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useMemo, useRef, useState } from "react";
+import type { ExecutionEvent } from "../api/executions";
+import { count } from "../ui/format";
+import { Icon } from "../ui/Icon";
+import { Empty } from "../ui/notices";
+import { EventRow } from "./EventRow";
+import { NO_FILTER, select, stepsOf, typesOf, type EventFilter } from "./events";
+
+const ROW_HEIGHT = 36;
+
+interface Props {
+  events: readonly ExecutionEvent[];
+  filter: EventFilter;
+  setFilter: (filter: EventFilter) => void;
+  isRunning: boolean;
+}
+
+export function EventLog({ events, filter, setFilter, isRunning }: Props) {
+  const shown = useMemo(() => select(events, filter), [events, filter]);
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const scroller = useRef<HTMLDivElement>(null);
+  // eslint-disable-next-line react-hooks/incompatible-library -- its answer is only used in this component
+  const virtualizer = useVirtualizer({
+    count: shown.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    getItemKey: (index) => shown[index]?.event_id ?? index,
+    overscan: 15,
+  });
+
+  function toggle(id: string) {
+    const next = new Set(open);
+    if (!next.delete(id)) next.add(id);
+    setOpen(next);
+  }
+
+  return (
+    <>
+      <div className="panel-header">
+        <h2 id="events">Events</h2>
+        <span className="muted" role="status">
+          {shown.length === events.length
+            ? count(events.length, "event")
+            : `${shown.length.toLocaleString("en")} of ${count(events.length, "event")}`}
+        </span>
+      </div>
+      <EventFilters events={events} filter={filter} setFilter={setFilter} />
+      {shown.length === 0 ? (
+        <NoEvents
+          isFiltered={events.length > 0}
+          isRunning={isRunning}
+          clear={() => {
+            setFilter(NO_FILTER);
+          }}
+        />
+      ) : (
+        <div className="event-scroll" ref={scroller} tabIndex={0} role="region" aria-label="Event log">
+          <ol className="events" style={{ height: virtualizer.getTotalSize() }}>
+            {virtualizer.getVirtualItems().map((item) => {
+              const event = shown[item.index];
+              if (event === undefined) return null;
+              return (
+                <li
+                  key={item.key}
+                  ref={virtualizer.measureElement}
+                  data-index={item.index}
+                  aria-posinset={item.index + 1}
+                  aria-setsize={shown.length}
+                  style={{ transform: `translateY(${item.start}px)` }}
+                >
+                  <EventRow
+                    event={event}
+                    isOpen={open.has(event.event_id)}
+                    toggle={() => {
+                      toggle(event.event_id);
+                    }}
+                  />
+                </li>
+              );
+            })}
+          </ol>
+        </div>
+      )}
+    </>
+  );
+}
+
+function EventFilters({ events, filter, setFilter }: Omit<Props, "isRunning">) {
+  const types = useMemo(() => typesOf(events), [events]);
+  const steps = useMemo(() => stepsOf(events), [events]);
+  return (
+    <search className="toolbar">
+      <label className="search-field">
+        <span className="visually-hidden">Search the events</span>
+        <Icon name="search" />
+        <input
+          type="search"
+          placeholder="Search the events"
+          value={filter.text}
+          onChange={(event) => {
+            setFilter({ ...filter, text: event.target.value });
+          }}
+        />
+      </label>
+      <label>
+        <span className="visually-hidden">Event type</span>
+        <select
+          value={filter.type}
+          onChange={(event) => {
+            setFilter({ ...filter, type: event.target.value });
+          }}
+        >
+          <option value="">Any type</option>
+          {types.map((type) => (
+            <option key={type}>{type}</option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span className="visually-hidden">Step</span>
+        <select
+          value={filter.step}
+          onChange={(event) => {
+            setFilter({ ...filter, step: event.target.value });
+          }}
+        >
+          <option value="">Any step</option>
+          {/* A step that was clicked in the flow may have no event yet. */}
+          {[...new Set([...steps, ...(filter.step === "" ? [] : [filter.step])])].map((step) => (
+            <option key={step}>{step}</option>
+          ))}
+        </select>
+      </label>
+    </search>
+  );
+}
+
+function NoEvents({
+  isFiltered,
+  isRunning,
+  clear,
+}: {
+  isFiltered: boolean;
+  isRunning: boolean;
+  clear: () => void;
+}) {
+  if (!isFiltered) {
+    return (
+      <Empty title="No event yet">{isRunning && "They appear here as the execution takes its steps."}</Empty>
+    );
+  }
+  return (
+    <Empty title="No event matches">
+      <button type="button" className="button-plain" onClick={clear}>
+        Show all events
+      </button>
+    </Empty>
+  );
+}

@@ -1,0 +1,182 @@
+// One execution as it runs: its flow coloured by state, its timeline, errors with their place in the
+// playbook, the result, and the event log.
+import { useState } from "react";
+import { Link, useParams } from "react-router";
+import type { Execution } from "../api/executions";
+import { PageHeader } from "../components/PageHeader";
+import { useActions } from "../executions/useActions";
+import { GraphPanel } from "../graph/GraphPanel";
+import type { StreamState } from "../live/stream";
+import "../styles/execution.css";
+import { CopyButton } from "../ui/CopyButton";
+import { Icon } from "../ui/Icon";
+import { LiveMark } from "../ui/LiveMark";
+import { ErrorNotice, Loading } from "../ui/notices";
+import { StatusBadge } from "../ui/StatusBadge";
+import { Ago, Elapsed } from "../ui/Time";
+import { Children } from "./Children";
+import { Errors } from "./Errors";
+import { EventLog } from "./EventLog";
+import { editorAddress, NO_FILTER, resultOf, type EventFilter } from "./events";
+import { Result } from "./Result";
+import { Timeline } from "./Timeline";
+import { useExecution } from "./useExecution";
+
+export default function ExecutionPage() {
+  const { id = "" } = useParams();
+  // Another execution is another page: filters and open rows do not go along.
+  return <OneExecution key={id} id={id} />;
+}
+
+function OneExecution({ id }: { id: string }) {
+  const { item, graph, timeline, outcome, children, events, live, isRunning } = useExecution(id);
+  const [filter, setFilter] = useState<EventFilter>(NO_FILTER);
+  if (item.data === undefined) {
+    return (
+      <>
+        <PageHeader title="Execution" />
+        {item.error === null ? (
+          <Loading what="the execution" />
+        ) : (
+          <ErrorNotice
+            error={item.error}
+            what={`Execution ${id} could not be loaded`}
+            retry={() => void item.refetch()}
+          />
+        )}
+        <p>
+          <Link to="/execution">All executions</Link>
+        </p>
+      </>
+    );
+  }
+  const execution = item.data;
+  const log = events.data ?? [];
+  return (
+    <>
+      <Head execution={execution} live={live} isRunning={isRunning} />
+      <Errors execution={execution} events={log} />
+      <div className="run-grid">
+        <section className="panel" aria-labelledby="flow">
+          <h2 id="flow">Flow</h2>
+          {graph.data !== undefined && (
+            <GraphPanel
+              graph={graph.data}
+              states={graph.data.states}
+              onSelect={(step) => {
+                setFilter({ ...NO_FILTER, step });
+              }}
+            />
+          )}
+          {graph.error !== null && (
+            <ErrorNotice
+              error={graph.error}
+              what="The flow could not be loaded"
+              retry={() => void graph.refetch()}
+            />
+          )}
+        </section>
+        <section className="panel" aria-labelledby="timeline">
+          <h2 id="timeline">Timeline</h2>
+          {timeline.data !== undefined && (
+            <Timeline steps={timeline.data} start={execution.start_time} isRunning={isRunning} />
+          )}
+          {timeline.error !== null && (
+            <ErrorNotice
+              error={timeline.error}
+              what="The timeline could not be loaded"
+              retry={() => void timeline.refetch()}
+            />
+          )}
+        </section>
+      </div>
+      {!isRunning && outcome.data !== undefined && (
+        <Result outcome={{ ...outcome.data, result: outcome.data.result ?? resultOf(log) }} />
+      )}
+      {!isRunning && outcome.error !== null && (
+        <ErrorNotice
+          error={outcome.error}
+          what="The result could not be loaded"
+          retry={() => void outcome.refetch()}
+        />
+      )}
+      {children.data !== undefined && children.data.total > 0 && <Children page={children.data} />}
+      <section className="panel" aria-labelledby="events">
+        <EventLog events={log} filter={filter} setFilter={setFilter} isRunning={isRunning} />
+        {events.isLoading && <Loading what="the events" />}
+        {events.error !== null && (
+          <ErrorNotice
+            error={events.error}
+            what="The events could not be loaded"
+            retry={() => void events.refetch()}
+          />
+        )}
+      </section>
+    </>
+  );
+}
+
+interface HeadProps {
+  execution: Execution;
+  live: StreamState;
+  isRunning: boolean;
+}
+
+function Head({ execution, live, isRunning }: HeadProps) {
+  const { execution_id: id, path, version, status, start_time, end_time, duration_seconds } = execution;
+  const { cancel, rerun, isBusy } = useActions();
+  return (
+    <PageHeader
+      title={<bdi>{path}</bdi>}
+      actions={
+        <>
+          {isRunning && <LiveMark state={live} />}
+          <Link className="button button-plain" to={editorAddress(path, version, null)}>
+            <Icon name="edit" /> Open playbook
+          </Link>
+          {isRunning ? (
+            <button
+              type="button"
+              className="button-danger"
+              aria-disabled={isBusy}
+              onClick={() => {
+                cancel(id);
+              }}
+            >
+              <Icon name="stop" /> Cancel
+            </button>
+          ) : (
+            <button
+              type="button"
+              aria-disabled={isBusy}
+              onClick={() => {
+                rerun(id);
+              }}
+            >
+              <Icon name="rerun" /> Run again
+            </button>
+          )}
+        </>
+      }
+    >
+      <span role="status">
+        <StatusBadge status={status} />
+      </span>
+      <span>version {version}</span>
+      <span className="fact-id">
+        <code className="id">{id}</code>
+        <CopyButton text={id} what="execution id" />
+      </span>
+      <span>
+        started <Ago time={start_time} />
+      </span>
+      <span>
+        {isRunning ? "running for " : "took "}
+        <Elapsed start={start_time} end={isRunning ? null : end_time} seconds={duration_seconds} />
+      </span>
+      {execution.parent_execution_id !== null && (
+        <Link to={`/execution/${execution.parent_execution_id}`}>started by another execution</Link>
+      )}
+    </PageHeader>
+  );
+}

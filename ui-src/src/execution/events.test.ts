@@ -1,0 +1,91 @@
+// The event log: the seam of history and stream, filters, errors and their places.
+import { expect, test } from "vitest";
+import type { ExecutionEvent, StepError } from "../api/executions";
+import {
+  append,
+  editorAddress,
+  errorsOf,
+  lineOf,
+  NO_FILTER,
+  resultOf,
+  select,
+  stepsOf,
+  toneOf,
+  typesOf,
+} from "./events";
+
+let next = 478_775_660_589_088_776n;
+const event = (event_type: string, more: Partial<ExecutionEvent> = {}): ExecutionEvent => ({
+  event_id: String((next += 1n)),
+  execution_id: "1",
+  event_type,
+  node_id: null,
+  node_name: null,
+  status: "COMPLETED",
+  created_at: "2026-11-23T12:00:00.000Z",
+  context: null,
+  result: null,
+  error: null,
+  meta: {},
+  duration: null,
+  ...more,
+});
+const error = (message: string, line = 0): StepError => ({ message, place: { line, column: 0 } });
+
+test("what the history and the stream both bring counts once", () => {
+  const [a, b, c] = [event("a"), event("b"), event("c")];
+  expect(append([a, b], [b, c])).toEqual([a, b, c]);
+});
+
+test("ids that differ in their last digit are different events", () => {
+  const a = event("a", { event_id: "478775660589088776" });
+  const b = event("b", { event_id: "478775660589088777" });
+  expect(append([a], [b])).toHaveLength(2);
+});
+
+test("filters by type, step and text, together", () => {
+  const events = [
+    event("step.enter", { node_name: "fetch" }),
+    event("call.error", { node_name: "fetch", error: error("HTTP 503 from upstream") }),
+    event("call.done", { node_name: "store" }),
+  ];
+  const found = (filter: object) =>
+    select(events, { ...NO_FILTER, ...filter }).map(({ event_type }) => event_type);
+  expect(found({})).toHaveLength(3);
+  expect(found({ step: "fetch" })).toEqual(["step.enter", "call.error"]);
+  expect(found({ text: " 503 " })).toEqual(["call.error"]);
+  expect(found({ type: "call.done", step: "fetch" })).toEqual([]);
+  expect(typesOf(events)).toEqual(["call.done", "call.error", "step.enter"]);
+  expect(stepsOf(events)).toEqual(["fetch", "store"]);
+});
+
+test("an error that several events tell of is one, with the place that any of them knows", () => {
+  const errors = errorsOf([
+    event("call.error", { node_name: "fetch", error: error("503", 20) }),
+    event("call.error", { node_name: "fetch", error: error("503", 20) }),
+    event("command.failed", { node_name: "fetch", error: error("503") }),
+    event("playbook.failed", { error: error("503") }),
+  ]);
+  expect(errors).toEqual([{ step: "fetch", error: error("503", 20), times: 2 }]);
+});
+
+test("the place leads to the line of the version that ran", () => {
+  expect(lineOf(error("x", 12))).toBe(12);
+  expect(lineOf({ message: "x" })).toBeNull();
+  expect(editorAddress("sales/load orders", 3, 12)).toBe("/editor?id=sales%2Fload+orders&version=3&line=12");
+});
+
+test("a result that the status leaves out is the last event's", () => {
+  expect(
+    resultOf([event("call.done", { result: 1 }), event("playbook.completed", { result: { rows: 2 } })]),
+  ).toEqual({
+    rows: 2,
+  });
+  expect(resultOf([event("call.done", { result: 1 })])).toBeNull();
+});
+
+test("an event's tone follows its error and name before its status", () => {
+  expect(toneOf(event("call.done"))).toBe("COMPLETED");
+  expect(toneOf(event("call.error", { status: "COMPLETED" }))).toBe("FAILED");
+  expect(toneOf(event("step.exit", { status: "failed" }))).toBe("FAILED");
+});

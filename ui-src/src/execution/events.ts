@@ -1,0 +1,92 @@
+// The event log: putting pushed events in, telling them apart, and the errors among them. Pure.
+import type { ExecutionEvent, StepError } from "../api/executions";
+
+/** Appends what is new; what the history and the stream both brought counts once. */
+export function append(known: readonly ExecutionEvent[], fresh: readonly ExecutionEvent[]): ExecutionEvent[] {
+  // A stream that went on after the last event brings nothing twice; only the seam can overlap.
+  const seen = new Set(known.slice(-1000).map(({ event_id }) => event_id));
+  return [...known, ...fresh.filter(({ event_id }) => !seen.has(event_id))];
+}
+
+export interface EventFilter {
+  type: string;
+  step: string;
+  text: string;
+}
+
+export const NO_FILTER: EventFilter = { type: "", step: "", text: "" };
+
+export function select(
+  events: readonly ExecutionEvent[],
+  { type, step, text }: EventFilter,
+): ExecutionEvent[] {
+  const wanted = text.trim().toLowerCase();
+  return events.filter(
+    (event) =>
+      (type === "" || event.event_type === type) &&
+      (step === "" || event.node_name === step) &&
+      (wanted === "" ||
+        [
+          event.event_type,
+          event.node_name ?? "",
+          event.status,
+          event.error?.message ?? "",
+          event.event_id,
+        ].some((part) => part.toLowerCase().includes(wanted))),
+  );
+}
+
+export function typesOf(events: readonly ExecutionEvent[]): string[] {
+  return [...new Set(events.map(({ event_type }) => event_type))].sort();
+}
+
+export function stepsOf(events: readonly ExecutionEvent[]): string[] {
+  return [...new Set(events.flatMap(({ node_name }) => (node_name === null ? [] : [node_name])))];
+}
+
+export interface FoundError {
+  step: string | null;
+  error: StepError;
+  times: number;
+}
+
+/** The errors of a run, each once however many events tell of it; what has a place in the playbook wins. */
+export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
+  const found = new Map<string, FoundError>();
+  for (const { error, node_name, event_type } of events) {
+    if (error === null || typeof error.message !== "string") continue;
+    const key = error.message;
+    const known = found.get(key);
+    if (known === undefined) {
+      found.set(key, { step: node_name, error, times: event_type === "call.error" ? 1 : 0 });
+      continue;
+    }
+    if (event_type === "call.error") known.times += 1;
+    known.step ??= node_name;
+    if (lineOf(known.error) === null && lineOf(error) !== null) known.error = error;
+  }
+  return [...found.values()];
+}
+
+/** The line of the playbook where it went wrong, where the server knows it. */
+export function lineOf(error: StepError): number | null {
+  const line = error.place?.line ?? 0;
+  return line > 0 ? line : null;
+}
+
+export function editorAddress(path: string, version: number, line: number | null): string {
+  const parameters = new URLSearchParams({ id: path, version: String(version) });
+  if (line !== null) parameters.set("line", String(line));
+  return `/editor?${parameters.toString()}`;
+}
+
+/** The answer of a run, for where the status leaves it out because it is large: the last event has it. */
+export function resultOf(events: readonly ExecutionEvent[]): unknown {
+  return events.findLast(({ event_type }) => event_type === "playbook.completed")?.result ?? null;
+}
+
+/** A status says how the step stands, and some events say it only by their name. */
+export function toneOf({ event_type, status, error }: ExecutionEvent): string {
+  if (error !== null || event_type.endsWith(".failed") || event_type.endsWith(".error")) return "FAILED";
+  return status.toUpperCase();
+}

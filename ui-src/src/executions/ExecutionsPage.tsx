@@ -1,0 +1,155 @@
+// The executions: filtered by status, text and time, newest first, current by what the server pushes.
+import { useEffect, useEffectEvent, useState } from "react";
+import { Link, useSearchParams } from "react-router";
+import { STATUSES } from "../api/executions";
+import { PageHeader } from "../components/PageHeader";
+import { count } from "../ui/format";
+import { Icon } from "../ui/Icon";
+import { LiveMark } from "../ui/LiveMark";
+import { Empty, ErrorNotice, Loading } from "../ui/notices";
+import { statusWord } from "../ui/StatusBadge";
+import "../styles/executions.css";
+import { ExecutionTable } from "./ExecutionTable";
+import { addressOf, choiceOf, RANGES, type Choice } from "./filter";
+import { useExecutions } from "./useExecutions";
+
+const TYPING_MILLISECONDS = 250;
+
+export default function ExecutionsPage() {
+  const [parameters, setParameters] = useSearchParams();
+  const choice = choiceOf(parameters);
+  const list = useExecutions(choice);
+  const choose = (change: Partial<Choice>) => {
+    setParameters(addressOf({ ...choice, ...change }), { replace: true });
+  };
+  const isFiltered = parameters.size > 0 && addressOf(choice).size > 0;
+
+  return (
+    <>
+      <PageHeader title="Executions" actions={<LiveMark state={list.live} />}>
+        {list.data !== undefined && (
+          <span role="status">
+            {isFiltered ? count(list.total, "match", "matches") : count(list.total, "execution")}
+          </span>
+        )}
+      </PageHeader>
+      <Filters choice={choice} choose={choose} />
+      {list.error !== null && (
+        <ErrorNotice
+          error={list.error}
+          what="The list could not be loaded"
+          retry={() => void list.refetch()}
+        />
+      )}
+      {list.isPending && <Loading what="the executions" />}
+      {list.data !== undefined && list.executions.length > 0 && (
+        <ExecutionTable
+          executions={list.executions}
+          total={list.total}
+          isStale={list.isPlaceholderData}
+          hasMore={list.hasNextPage}
+          loadMore={() => {
+            if (!list.isFetchingNextPage) void list.fetchNextPage();
+          }}
+        />
+      )}
+      {list.data !== undefined && list.executions.length === 0 && (
+        <section className="panel">
+          {isFiltered ? (
+            <Empty title="Nothing matches">
+              <p>No execution has this status, text and time.</p>
+              <p className="empty-actions">
+                <button
+                  type="button"
+                  className="button-plain"
+                  onClick={() => {
+                    choose({ status: "", text: "", range: "" });
+                  }}
+                >
+                  Clear the filter
+                </button>
+              </p>
+            </Empty>
+          ) : (
+            <Empty title="Nothing has run yet">
+              <p>
+                Run a playbook of the <Link to="/catalog">catalog</Link>; it appears here at once.
+              </p>
+            </Empty>
+          )}
+        </section>
+      )}
+    </>
+  );
+}
+
+function Filters({ choice, choose }: { choice: Choice; choose: (change: Partial<Choice>) => void }) {
+  const [text, setText] = useState(choice.text);
+  const [applied, setApplied] = useState(choice.text);
+  if (applied !== choice.text) {
+    setApplied(choice.text);
+    // Cleared from elsewhere. Any other text is the reader's own, who may be typing on.
+    if (choice.text === "") setText("");
+  }
+  // The list is drawn anew with every push; that must not put off what was typed.
+  const apply = useEffectEvent(() => {
+    choose({ text });
+  });
+  useEffect(() => {
+    if (text === choice.text) return;
+    const timer = setTimeout(() => {
+      apply();
+    }, TYPING_MILLISECONDS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [text, choice.text]);
+
+  return (
+    <search className="toolbar">
+      <label className="search-field">
+        <span className="visually-hidden">Search by playbook, id or error</span>
+        <Icon name="search" />
+        <input
+          type="search"
+          placeholder="Playbook, id or error"
+          value={text}
+          onChange={(event) => {
+            setText(event.target.value);
+          }}
+        />
+      </label>
+      <label>
+        <span className="visually-hidden">Status</span>
+        <select
+          value={choice.status}
+          onChange={(event) => {
+            choose({ status: STATUSES.find((status) => status === event.target.value) ?? "" });
+          }}
+        >
+          <option value="">Any status</option>
+          {STATUSES.map((status) => (
+            <option key={status} value={status}>
+              {statusWord(status)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span className="visually-hidden">Time</span>
+        <select
+          value={choice.range}
+          onChange={(event) => {
+            choose({ range: RANGES.find(({ value }) => value === event.target.value)?.value ?? "" });
+          }}
+        >
+          {RANGES.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+    </search>
+  );
+}

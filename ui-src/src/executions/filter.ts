@@ -1,0 +1,58 @@
+// Which executions are wanted: from the address of the page to the server's question, and whether one
+// that is pushed belongs to the list. Pure.
+import { STATUSES, type Execution, type Filter, type Status } from "../api/executions";
+
+export const RANGES = [
+  { value: "", label: "Any time", seconds: null },
+  { value: "15m", label: "Last 15 minutes", seconds: 15 * 60 },
+  { value: "1h", label: "Last hour", seconds: 3600 },
+  { value: "24h", label: "Last 24 hours", seconds: 24 * 3600 },
+  { value: "7d", label: "Last 7 days", seconds: 7 * 24 * 3600 },
+] as const;
+
+export type Range = (typeof RANGES)[number]["value"];
+
+export interface Choice {
+  status: Status | "";
+  text: string;
+  range: Range;
+}
+
+/** What the address says; words that mean nothing are passed over. Statuses of old bookmarks are lower case. */
+export function choiceOf(parameters: URLSearchParams): Choice {
+  const status = (parameters.get("status") ?? "").toUpperCase();
+  const range = parameters.get("range") ?? "";
+  return {
+    status: STATUSES.find((known) => known === status) ?? "",
+    text: parameters.get("q") ?? "",
+    range: RANGES.find(({ value }) => value === range)?.value ?? "",
+  };
+}
+
+export function addressOf({ status, text, range }: Choice): URLSearchParams {
+  const parameters = new URLSearchParams();
+  if (status !== "") parameters.set("status", status);
+  if (text !== "") parameters.set("q", text);
+  if (range !== "") parameters.set("range", range);
+  return parameters;
+}
+
+export function filterOf({ status, text, range }: Choice, now: number): Filter {
+  const seconds = RANGES.find(({ value }) => value === range)?.seconds ?? null;
+  const since = seconds === null ? "" : new Date(now - seconds * 1000).toISOString();
+  return { status, text: text.trim(), since };
+}
+
+export function matches(
+  { status, path, execution_id, error, start_time }: Execution,
+  filter: Filter,
+): boolean {
+  if (filter.status !== "" && status !== filter.status) return false;
+  if (filter.since !== "" && Date.parse(start_time) < Date.parse(filter.since)) return false;
+  const text = filter.text.toLowerCase();
+  return text === "" || [path, execution_id, error ?? ""].some((part) => part.toLowerCase().includes(text));
+}
+
+export function isLive(status: string): boolean {
+  return status === "RUNNING" || status === "PENDING";
+}

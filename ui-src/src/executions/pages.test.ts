@@ -1,0 +1,55 @@
+// The loaded pages of the list, and what pushes do to them.
+import { expect, test } from "vitest";
+import type { Execution, ExecutionPage } from "../api/executions";
+import { EXECUTION } from "./filter.test";
+import { flatten, merge, nextOffset, PAGE_SIZE, totalOf } from "./pages";
+
+const NO_FILTER = { status: "", text: "", since: "" } as const;
+const at = (minute: number, more: Partial<Execution> = {}): Execution => ({
+  ...EXECUTION,
+  execution_id: `id-${minute}`,
+  status: "COMPLETED",
+  start_time: `2026-11-23T11:${String(minute).padStart(2, "0")}:00.000Z`,
+  ...more,
+});
+const page = (items: Execution[], total = items.length): ExecutionPage => ({ items, total });
+const ids = (pages: ExecutionPage[]) => flatten(pages).map(({ execution_id }) => execution_id);
+const pushed = (...executions: Execution[]) => new Map(executions.map((one) => [one.execution_id, one]));
+
+test("one that slid onto the next page is there once", () => {
+  expect(ids([page([at(3), at(2)]), page([at(2), at(1)])])).toEqual(["id-3", "id-2", "id-1"]);
+});
+
+test("a new one comes on top and counts", () => {
+  const pages = merge([page([at(2), at(1)])], pushed(at(3, { status: "RUNNING" })), NO_FILTER);
+  expect(ids(pages)).toEqual(["id-3", "id-2", "id-1"]);
+  expect(totalOf(pages)).toBe(3);
+});
+
+test("a known one changes where it stands", () => {
+  const pages = merge([page([at(2, { status: "RUNNING" }), at(1)])], pushed(at(2)), NO_FILTER);
+  expect(flatten(pages).map(({ status }) => status)).toEqual(["COMPLETED", "COMPLETED"]);
+  expect(totalOf(pages)).toBe(2);
+});
+
+test("one that no longer matches goes, and one that does not match does not come", () => {
+  const filter = { ...NO_FILTER, status: "RUNNING" } as const;
+  const pages = merge([page([at(2, { status: "RUNNING" })])], pushed(at(2), at(3)), filter);
+  expect(ids(pages)).toEqual([]);
+  expect(totalOf(pages)).toBe(0);
+});
+
+test("late news of one far down does not put it on top", () => {
+  const full = Array.from({ length: PAGE_SIZE }, (_, index) => at(59, { execution_id: `n-${index}` }));
+  const pages = merge([page(full, 5000)], pushed(at(1)), NO_FILTER);
+  expect(flatten(pages)).toHaveLength(PAGE_SIZE);
+  expect(totalOf(pages)).toBe(5000);
+});
+
+test("asks for the next page until all are there", () => {
+  const full = Array.from({ length: PAGE_SIZE }, (_, index) => at(59, { execution_id: `n-${index}` }));
+  expect(nextOffset([page(full, 5000)])).toBe(PAGE_SIZE);
+  expect(nextOffset([page(full, PAGE_SIZE)])).toBeUndefined();
+  expect(nextOffset([page([at(1)], 5000)])).toBeUndefined();
+  expect(nextOffset([])).toBeUndefined();
+});

@@ -1,0 +1,24 @@
+// A line on the way that the layout found for it, around the boxes in between, with its condition on it.
+import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from "@xyflow/react";
+import { pathOf, type RoutedLine } from "./layout";
+
+export function RoutedEdge({ id, data, markerEnd }: EdgeProps<RoutedLine>) {
+  if (data === undefined) return null;
+  const { points, label, labelAt, condition } = data;
+  return (
+    <>
+      <BaseEdge id={id} path={pathOf(points)} {...(markerEnd === undefined ? {} : { markerEnd })} />
+      {label !== undefined && labelAt !== undefined && (
+        <EdgeLabelRenderer>
+          <span
+            className="flow-label nodrag nopan"
+            title={condition}
+            style={{ transform: `translate(-50%, -50%) translate(${labelAt.x}px, ${labelAt.y}px)` }}
+          >
+            <bdi>{label}</bdi>
+          </span>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  );
+}

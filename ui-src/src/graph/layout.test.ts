@@ -1,0 +1,131 @@
+// From the server's graph to boxes, lines and colours.
+import { describe, expect, test } from "vitest";
+import type { Graph, GraphEdge, GraphNode } from "../api/catalog";
+import { colour, NODE_HEIGHT, NODE_WIDTH, pathOf, placeGraph, shortCondition } from "./layout";
+
+const node = (id: string, more: Partial<GraphNode> = {}): GraphNode => ({
+  id,
+  label: id,
+  description: null,
+  kind: "step",
+  tools: ["http"],
+  line: 1,
+  entry: false,
+  loop: null,
+  ...more,
+});
+const edge = (source: string, target: string, more: Partial<GraphEdge> = {}): GraphEdge => ({
+  id: `${source}-${target}`,
+  source,
+  target,
+  kind: "next",
+  condition: null,
+  line: 1,
+  ...more,
+});
+const GRAPH: Graph = {
+  nodes: [node("start", { kind: "start" }), node("a"), node("b"), node("end", { kind: "end", tools: [] })],
+  edges: [
+    edge("start", "a"),
+    edge("start", "b", { kind: "arc", condition: "{{ x > 1 }}" }),
+    edge("a", "end"),
+    edge("b", "end"),
+  ],
+};
+
+test("no box lies on another, and what follows lies below", () => {
+  const { nodes } = placeGraph(GRAPH);
+  for (const one of nodes) {
+    for (const other of nodes) {
+      if (one === other) continue;
+      const apart =
+        Math.abs(one.position.x - other.position.x) >= NODE_WIDTH ||
+        Math.abs(one.position.y - other.position.y) >= NODE_HEIGHT;
+      expect(apart, `${one.id} and ${other.id}`).toBe(true);
+    }
+  }
+  const top = (id: string) => nodes.find((placed) => placed.id === id)?.position.y ?? Number.NaN;
+  expect(top("start")).toBeLessThan(top("a"));
+  expect(top("a")).toBe(top("b"));
+  expect(top("b")).toBeLessThan(top("end"));
+});
+
+test("the same graph lies the same way", () => {
+  expect(placeGraph(GRAPH)).toEqual(placeGraph(structuredClone(GRAPH)));
+});
+
+test("a condition stands on its line, and in words for screen readers", () => {
+  const { edges } = placeGraph(GRAPH);
+  const line = edges.find(({ target }) => target === "b");
+  expect(line).toMatchObject({ ariaLabel: "start leads to b if {{ x > 1 }}", data: { label: "x > 1" } });
+  expect(edges.find(({ target }) => target === "a")?.data?.label).toBeUndefined();
+  expect(shortCondition(`{{ ${"very ".repeat(20)} }}`)).toHaveLength(29);
+});
+
+test("loops to itself, cycles, twins and lines to nowhere do not break it", () => {
+  const odd: Graph = {
+    nodes: [node("a"), node("b"), node("__proto__")],
+    edges: [
+      edge("a", "a", { id: "1" }),
+      edge("a", "b", { id: "2" }),
+      edge("a", "b", { id: "3", condition: "{{ y }}" }),
+      edge("b", "a", { id: "4" }),
+      edge("b", "missing", { id: "5" }),
+      edge("b", "__proto__", { id: "6" }),
+    ],
+  };
+  const { nodes, edges } = placeGraph(odd);
+  expect(nodes).toHaveLength(3);
+  expect(edges.map(({ id }) => id)).toEqual(["1", "2", "3", "4", "6"]);
+  for (const { data } of edges) expect(data?.points.length).toBeGreaterThan(1);
+  expect(colour({ nodes, edges }, {}).nodes[2]?.data.state).toBeUndefined();
+});
+
+test("a hundred and fifty steps are placed in a moment", () => {
+  const nodes = Array.from({ length: 150 }, (_, at) => node(`s${at}`));
+  const edges = nodes.slice(1).map(({ id }, at) => edge(`s${at}`, id));
+  const from = performance.now();
+  placeGraph({ nodes, edges });
+  expect(performance.now() - from).toBeLessThan(2000);
+});
+
+describe("a run", () => {
+  const states = {
+    start: { status: "COMPLETED", count: 1 },
+    a: { status: "RUNNING", count: 1 },
+    b: { status: "SKIPPED", count: 0 },
+  } as const;
+
+  test("colours the boxes and the lines that were taken", () => {
+    const { nodes, edges } = colour(placeGraph(GRAPH), states);
+    expect(nodes.map(({ data }) => data.state?.status)).toEqual([
+      "COMPLETED",
+      "RUNNING",
+      "SKIPPED",
+      undefined,
+    ]);
+    expect(nodes[1]?.ariaLabel).toBe("a, http, running");
+    const taken = edges.filter(({ className }) => className?.includes("flow-edge-taken"));
+    expect(taken.map(({ id }) => id)).toEqual(["start-a"]);
+    expect(taken[0]?.animated).toBe(true);
+  });
+
+  test("does not move anything", () => {
+    const placed = placeGraph(GRAPH);
+    const coloured = colour(placed, states);
+    expect(coloured.nodes.map(({ position }) => position)).toEqual(
+      placed.nodes.map(({ position }) => position),
+    );
+  });
+});
+
+test("a path rounds its corners and reaches its ends", () => {
+  expect(pathOf([])).toBe("");
+  expect(
+    pathOf([
+      { x: 0, y: 0 },
+      { x: 0, y: 40 },
+      { x: 40, y: 40 },
+    ]),
+  ).toBe("M 0.0 0.0 L 0.0 30.0 Q 0.0 40.0 10.0 40.0 L 40.0 40.0");
+});

@@ -1,0 +1,170 @@
+// Places the steps of a playbook: from the server's graph to boxes and lines with coordinates.
+// The layout itself is dagre's; here it is only asked, and its answer put into the flow's terms.
+import dagre from "@dagrejs/dagre";
+import type { Edge, Node } from "@xyflow/react";
+import type { Graph, GraphEdge, GraphNode } from "../api/catalog";
+import type { StepState } from "../api/executions";
+import { cut } from "../ui/LongText";
+
+export const NODE_WIDTH = 208;
+export const NODE_HEIGHT = 56;
+const LABEL_LIMIT = 28;
+const LABEL_HEIGHT = 22;
+/** About what a character of the label's type takes. */
+const CHARACTER_WIDTH = 6.6;
+const CORNER = 10;
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface StepData extends Record<string, unknown> {
+  step: GraphNode;
+  state?: StepState | undefined;
+}
+
+export interface LineData extends Record<string, unknown> {
+  points: Point[];
+  label?: string;
+  labelAt?: Point;
+  condition?: string;
+}
+
+export type StepNode = Node<StepData, "step">;
+export type RoutedLine = Edge<LineData, "routed">;
+
+export interface Placed {
+  nodes: StepNode[];
+  edges: RoutedLine[];
+}
+
+/** The same graph always lies the same way; states only colour it, so a run does not make it jump. */
+export function placeGraph(graph: Graph): Placed {
+  const layout = new dagre.graphlib.Graph({ multigraph: true });
+  layout.setGraph({ rankdir: "TB", nodesep: 32, ranksep: 36, edgesep: 16, marginx: 8, marginy: 8 });
+  // The layout keeps its nodes as keys of plain objects, where a step called __proto__ would do harm.
+  const names = new Map(graph.nodes.map(({ id }, index) => [id, `n${index}`]));
+  const nameOf = (id: string) => names.get(id) ?? "";
+  for (const name of names.values()) layout.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
+  const edges = edgesBetween(graph);
+  for (const [index, { source, target, condition }] of edges.entries()) {
+    const label = shortCondition(condition);
+    const room = { width: label.length * CHARACTER_WIDTH + 12, height: LABEL_HEIGHT, labelpos: "c" };
+    layout.setEdge(nameOf(source), nameOf(target), label === "" ? {} : room, `e${index}`);
+  }
+  dagre.layout(layout);
+  return {
+    nodes: graph.nodes.map((step) => {
+      const { x = 0, y = 0 } = layout.node(nameOf(step.id)) as Partial<Point>;
+      return {
+        id: step.id,
+        type: "step",
+        position: { x: x - NODE_WIDTH / 2, y: y - NODE_HEIGHT / 2 },
+        data: { step },
+        width: NODE_WIDTH,
+        height: NODE_HEIGHT,
+        ariaLabel: stepLabel(step),
+      };
+    }),
+    edges: edges.map((edge, index) =>
+      toLine(edge, layout.edge(nameOf(edge.source), nameOf(edge.target), `e${index}`) as Routed),
+    ),
+  };
+}
+
+interface Routed extends Partial<Point> {
+  points?: Point[];
+}
+
+/** A line to a step that does not exist is a problem of validation, and would break the layout. */
+function edgesBetween({ nodes, edges }: Graph): GraphEdge[] {
+  const known = new Set(nodes.map(({ id }) => id));
+  return edges.filter(({ source, target }) => known.has(source) && known.has(target));
+}
+
+function toLine(
+  { id, source, target, kind, condition }: GraphEdge,
+  { points = [], x, y }: Routed,
+): RoutedLine {
+  const label = shortCondition(condition);
+  const isLabelled = condition !== null && label !== "" && x !== undefined && y !== undefined;
+  return {
+    id,
+    source,
+    target,
+    type: "routed",
+    className: `flow-edge flow-edge-${kind}`,
+    ariaLabel:
+      condition === null ? `${source} leads to ${target}` : `${source} leads to ${target} if ${condition}`,
+    data: { points, ...(isLabelled ? { label, labelAt: { x, y }, condition } : {}) },
+  };
+}
+
+export function shortCondition(condition: string | null): string {
+  if (condition === null) return "";
+  const bare = condition.replace(/^\s*\{\{\s*|\s*\}\}\s*$/g, "").replace(/\s+/g, " ");
+  return bare.length > LABEL_LIMIT ? `${cut(bare, LABEL_LIMIT)}…` : bare;
+}
+
+/** A line through the layout's points, its corners rounded. */
+export function pathOf(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  if (first === undefined) return "";
+  let path = `M ${at(first)}`;
+  for (const [index, point] of rest.entries()) {
+    const next = rest[index + 1];
+    const before = points[index] ?? first;
+    if (next === undefined) {
+      path += ` L ${at(point)}`;
+    } else {
+      path += ` L ${at(towards(point, before))} Q ${at(point)} ${at(towards(point, next))}`;
+    }
+  }
+  return path;
+}
+
+/** A little on the way from one point to another, never more than half of it. */
+function towards(from: Point, to: Point): Point {
+  const length = Math.hypot(to.x - from.x, to.y - from.y);
+  const share = length === 0 ? 0 : Math.min(CORNER / length, 0.5);
+  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
+}
+
+function at({ x, y }: Point): string {
+  return `${x.toFixed(1)} ${y.toFixed(1)}`;
+}
+
+/** The colours of a run, put on a placed graph. Lines between steps that ran are drawn as taken. */
+export function colour({ nodes, edges }: Placed, states: Record<string, StepState> | undefined): Placed {
+  if (states === undefined) return { nodes, edges };
+  const isReached = (id: string) => isStarted(stateOf(states, id));
+  return {
+    nodes: nodes.map((node) => {
+      const state = stateOf(states, node.id);
+      const label = `${stepLabel(node.data.step)}, ${(state?.status ?? "PENDING").toLowerCase()}`;
+      return { ...node, data: { ...node.data, state }, ariaLabel: label };
+    }),
+    edges: edges.map((edge) => {
+      const isTaken = isReached(edge.source) && isReached(edge.target);
+      return {
+        ...edge,
+        animated: isTaken && stateOf(states, edge.target)?.status === "RUNNING",
+        className: `${edge.className ?? ""}${isTaken ? " flow-edge-taken" : ""}`,
+      };
+    }),
+  };
+}
+
+function isStarted(state: StepState | undefined): boolean {
+  return state !== undefined && state.status !== "PENDING" && state.status !== "SKIPPED";
+}
+
+/** A step may be called like something that every object has. */
+function stateOf(states: Record<string, StepState>, id: string): StepState | undefined {
+  return Object.hasOwn(states, id) ? states[id] : undefined;
+}
+
+function stepLabel({ label, kind, tools }: GraphNode): string {
+  return [label, kind === "step" ? "" : kind, ...tools].filter((part) => part !== "").join(", ");
+}

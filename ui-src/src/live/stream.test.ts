@@ -1,0 +1,97 @@
+// The stream: what it hands on, how it comes back after a loss, and where it goes on.
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { FakeEventSource } from "../testing";
+import { delaySeconds, openStream, type Stream } from "./stream";
+
+const opened: Stream[] = [];
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  for (const stream of opened.splice(0)) stream.close();
+  vi.useRealTimers();
+});
+
+function open(options: Partial<Parameters<typeof openStream>[0]> = {}) {
+  const stream = openStream({ address: () => "/api/stream", on: {}, ...options });
+  opened.push(stream);
+  return stream;
+}
+
+function last(): FakeEventSource {
+  const source = FakeEventSource.all.at(-1);
+  if (source === undefined) throw new Error("no stream was opened");
+  return source;
+}
+
+test("hands on what comes, by its kind, and passes over what is no JSON", () => {
+  const event = vi.fn();
+  open({ on: { event } });
+  last().send("event", { event_id: "1" });
+  last().dispatchEvent(new MessageEvent("event", { data: "{broken" }));
+  last().send("other", {});
+  expect(event.mock.calls).toEqual([[{ event_id: "1" }]]);
+});
+
+test("waits twice as long after each failure, up to half a minute", () => {
+  expect([0, 1, 2, 3, 4, 5, 20].map(delaySeconds)).toEqual([1, 2, 4, 8, 16, 30, 30]);
+});
+
+describe("after a loss", () => {
+  test("it connects again, asks where to go on, and says that something may be missing", () => {
+    let after = 0;
+    const onReconnect = vi.fn();
+    const states: string[] = [];
+    open({
+      address: () => `/api/stream?after=${after}`,
+      onReconnect,
+      onState: (state) => states.push(state),
+    });
+    last().onopen?.();
+    expect(onReconnect).not.toHaveBeenCalled();
+    after = 7;
+    last().onerror?.();
+    expect(FakeEventSource.all).toHaveLength(1);
+    vi.advanceTimersByTime(1000);
+    expect(last().url).toBe("/api/stream?after=7");
+    last().onopen?.();
+    expect(onReconnect).toHaveBeenCalledOnce();
+    expect(states).toEqual(["connecting", "open", "waiting", "connecting", "open"]);
+  });
+
+  test("a success sets the delay back", () => {
+    open();
+    for (const seconds of [1, 2, 4]) {
+      last().onerror?.();
+      const before = FakeEventSource.all.length;
+      vi.advanceTimersByTime(seconds * 1000 - 1);
+      expect(FakeEventSource.all).toHaveLength(before);
+      vi.advanceTimersByTime(1);
+      expect(FakeEventSource.all).toHaveLength(before + 1);
+    }
+    last().onopen?.();
+    last().onerror?.();
+    vi.advanceTimersByTime(1000);
+    expect(FakeEventSource.all).toHaveLength(5);
+  });
+
+  test("a retry does not wait", () => {
+    const stream = open();
+    last().onerror?.();
+    stream.retry();
+    expect(FakeEventSource.all).toHaveLength(2);
+  });
+});
+
+test("a closed stream stays closed and silent", () => {
+  const event = vi.fn();
+  const stream = open({ on: { event } });
+  const source = last();
+  stream.close();
+  source.send("event", {});
+  source.onerror?.();
+  vi.advanceTimersByTime(60_000);
+  expect(event).not.toHaveBeenCalled();
+  expect(source.isClosed).toBe(true);
+  expect(FakeEventSource.all).toHaveLength(1);
+});

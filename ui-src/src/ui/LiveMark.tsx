@@ -1,0 +1,17 @@
+// Whether the page hears from the server as things happen.
+import type { StreamState } from "../live/stream";
+
+const WORDS: Record<StreamState, string> = {
+  connecting: "Connecting",
+  open: "Live",
+  waiting: "Reconnecting",
+  closed: "Ended",
+};
+
+export function LiveMark({ state }: { state: StreamState }) {
+  return (
+    <span className="live" data-state={state}>
+      {WORDS[state]}
+    </span>
+  );
+}

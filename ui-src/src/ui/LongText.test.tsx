@@ -1,0 +1,41 @@
+// Payloads as text: whatever they hold, and however much.
+import { render, screen } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
+import { expect, test } from "vitest";
+import "../testing";
+import { asText, cut, LongText } from "./LongText";
+
+const text = () => screen.getByRole("region", { name: "Result" });
+
+test("markup and marks stay text", () => {
+  const value = { name: "<img src=x onerror=alert(1)>", turned: "\u202Eabc" };
+  const { container } = render(<LongText value={value} label="Result" />);
+  expect(text().textContent).toBe(JSON.stringify(value, null, 2));
+  expect(container.querySelector("img")).toBeNull();
+  expect(container.querySelector("bdi")).not.toBeNull();
+});
+
+test("a megabyte is cut, and shown whole when asked", async () => {
+  const value = "x".repeat(1_000_000);
+  render(<LongText value={value} label="Result" />);
+  expect(text().textContent.length).toBeLessThan(5000);
+  await userEvent.click(screen.getByRole("button", { name: "Show all (1.0 M characters)" }));
+  expect(text().textContent).toHaveLength(1_000_000);
+  await userEvent.click(screen.getByRole("button", { name: "Show less" }));
+  expect(text().textContent.length).toBeLessThan(5000);
+});
+
+test("a cut does not leave half a character", () => {
+  expect(cut("ab😀cd", 3)).toBe("ab");
+  expect(cut("ab😀cd", 4)).toBe("ab😀");
+  expect(cut("short", 10)).toBe("short");
+});
+
+test("a text is shown without quotes, nothing as nothing", () => {
+  expect([asText("a\nb"), asText(null), asText(undefined), asText([1])]).toEqual([
+    "a\nb",
+    "null",
+    "",
+    "[\n  1\n]",
+  ]);
+});

@@ -1,0 +1,50 @@
+// A status as a coloured badge: shape and word say it too, for whoever does not see the colour.
+import type { StepStatus } from "../api/executions";
+
+const WORDS: Record<StepStatus | "STARTED", string> = {
+  STARTED: "Started",
+  PENDING: "Pending",
+  RUNNING: "Running",
+  COMPLETED: "Completed",
+  FAILED: "Failed",
+  CANCELLED: "Cancelled",
+  SKIPPED: "Skipped",
+};
+
+export function statusWord(status: string): string {
+  return status in WORDS ? WORDS[status as keyof typeof WORDS] : status;
+}
+
+export function StatusBadge({ status }: { status: string }) {
+  return (
+    <span className="badge" data-status={status}>
+      <StatusIcon status={status} />
+      {statusWord(status)}
+    </span>
+  );
+}
+
+export function StatusIcon({ status }: { status: string }) {
+  return (
+    <svg className="status-icon" data-status={status} viewBox="0 0 12 12" aria-hidden="true">
+      {shapeOf(status)}
+    </svg>
+  );
+}
+
+function shapeOf(status: string) {
+  switch (status) {
+    case "COMPLETED":
+      return <path d="M2.5 6.5 5 9l4.5-6" />;
+    case "FAILED":
+      return <path d="m3 3 6 6M9 3 3 9" />;
+    case "CANCELLED":
+      return <path d="M3 6h6" />;
+    case "RUNNING":
+      return <path className="turning" d="M6 1.75a4.25 4.25 0 1 1-4.25 4.25" />;
+    case "SKIPPED":
+      return <path d="m3 3 3 3-3 3M6.5 3l3 3-3 3" />;
+    default:
+      return <circle cx="6" cy="6" r="3.75" />;
+  }
+}
