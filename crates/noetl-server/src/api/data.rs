@@ -105,22 +105,19 @@ pub(crate) async fn query(
     };
     let mut config = Map::new();
     let schema = request.schema.filter(|schema| !schema.is_empty());
-    let mut prefix = String::new();
     let postgres = match (&request.credential, server.runs.store.storage()) {
         (Some(credential), _) => {
             config.insert("auth".to_owned(), credential.clone().into());
-            if let Some(schema) = &schema {
-                prefix = format!("SET search_path TO {}, public; ", quoted(schema));
+            if let Some(schema) = schema {
+                config.insert("search_path".to_owned(), schema.into());
             }
             true
         }
         (None, Storage::Postgres { url, schema: own }) => {
             config.insert("url".to_owned(), url.clone().into());
-            let schema = schema.as_deref().unwrap_or(own);
-            prefix = format!(
-                "SET default_transaction_read_only = on; SET search_path TO {}, public; ",
-                quoted(schema)
-            );
+            let schema = schema.unwrap_or_else(|| own.clone());
+            config.insert("search_path".to_owned(), schema.into());
+            config.insert("read_only".to_owned(), true.into());
             true
         }
         (None, Storage::Sqlite(path)) => {
@@ -142,9 +139,8 @@ pub(crate) async fn query(
         .filter(|parameters| !parameters.is_empty())
     {
         config.insert("params".to_owned(), Json_::Array(parameters));
-        prefix.clear();
     }
-    config.insert("query".to_owned(), format!("{prefix}{query}").into());
+    config.insert("query".to_owned(), query.into());
     let answer = server.runs.sql(postgres, &config).await;
     Ok(Json(match answer {
         Err(failure) => QueryAnswer {
@@ -179,10 +175,6 @@ pub(crate) async fn query(
             }
         }
     }))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 async fn state(server: &Server, message: &str) -> DatabaseState {
