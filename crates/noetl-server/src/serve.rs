@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 
@@ -192,7 +193,14 @@ async fn log_request(
 ) -> Response {
     requests.fetch_add(1, Ordering::Relaxed);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    // A change goes on when its caller hangs up: between the commit and what follows from it is no place to
+    // stop. Only a question for work ends with the worker that asked.
+    let response = if method == Method::GET || path == "/api/commands/claim" {
+        next.run(request).await
+    } else {
+        let answer = tokio::spawn(next.run(request)).await;
+        answer.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    };
     tracing::debug!(%method, path, status = response.status().as_u16());
     response
 }

@@ -8,7 +8,8 @@ use futures_util::TryStreamExt as _;
 use serde_json::{Number, Value as Json};
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, Connection as _, Either, Row as _, TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, Connection as _, Either, Executor as _, Row as _, SqlSafeStr as _,
+    TypeInfo as _, ValueRef as _,
 };
 
 use super::sql::{self, Results};
@@ -24,16 +25,54 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     let parameters = sql::parameters(call, &statements)?;
     let script = match parameters {
         Some(values) => with_parameters(&statements[0].text, values)?,
+        // What is run is what was looked at.
+        None if is_read_only(call) && statements.len() == 1 => statements[0].text.clone(),
         None => script,
     };
     let mut connection = connect::open(call, host).await?;
-    let outcome = fetch(script, &mut connection).await;
+    let outcome = match prepare_session(call, &statements, &mut connection).await {
+        Ok(()) => fetch(script, &mut connection).await,
+        Err(failure) => Err(failure),
+    };
     close(connection).await;
     let mut results = outcome?;
     if parameters.is_some() {
         results.sets.drain(..1);
     }
     Ok(results.into_json(&statements))
+}
+
+fn is_read_only(call: &Call<'_>) -> bool {
+    call.config.get("read_only") == Some(&Json::Bool(true))
+}
+
+/// Sets what a call asks of its session: where names are looked for, and that nothing may change.
+async fn prepare_session(
+    call: &Call<'_>,
+    statements: &[sql::Statement],
+    connection: &mut PgConnection,
+) -> Result<(), Failure> {
+    let wrong = |error: sqlx::Error| failure(&error, "");
+    if let Some(schema) = call.text("search_path") {
+        let schema = schema.replace('"', "\"\"");
+        let path = format!("SET search_path TO \"{schema}\", public");
+        fetch(path, connection).await?;
+    }
+    if !is_read_only(call) {
+        return Ok(());
+    }
+    let [statement] = statements else {
+        return Err(Failure::new("config", "a read-only call has one statement"));
+    };
+    // The server itself says whether it is one: what counts as a statement is for it to know, and a
+    // second one could leave the transaction.
+    connection
+        .prepare(AssertSqlSafe(statement.text.clone()).into_sql_str())
+        .await
+        .map_err(wrong)?;
+    // Once a transaction has read, nothing in it can make it write.
+    fetch("BEGIN READ ONLY; SELECT 1".to_owned(), connection).await?;
+    Ok(())
 }
 
 /// Ends a connection in good order; what it had to do is done, so a failure to say so does not matter.

@@ -156,22 +156,19 @@ fn connection(
 ) -> (bool, Map<String, Json_>) {
     let mut config = Map::new();
     let schema = schema.filter(|schema| !schema.is_empty());
-    let mut prefix = String::new();
     let postgres = match (&credential, server.runs.store.storage()) {
         (Some(credential), _) => {
             config.insert("auth".to_owned(), credential.clone().into());
-            if let Some(schema) = &schema {
-                prefix = format!("SET search_path TO {}, public; ", quoted(schema));
+            if let Some(schema) = schema {
+                config.insert("search_path".to_owned(), schema.into());
             }
             true
         }
         (None, Storage::Postgres { url, schema: own }) => {
             config.insert("url".to_owned(), url.clone().into());
-            let schema = schema.as_deref().unwrap_or(own);
-            prefix = format!(
-                "SET default_transaction_read_only = on; SET search_path TO {}, public; ",
-                quoted(schema)
-            );
+            let schema = schema.unwrap_or_else(|| own.clone());
+            config.insert("search_path".to_owned(), schema.into());
+            config.insert("read_only".to_owned(), true.into());
             true
         }
         (None, Storage::Sqlite(path)) => {
@@ -190,14 +187,9 @@ fn connection(
     };
     if let Some(parameters) = parameters.filter(|parameters| !parameters.is_empty()) {
         config.insert("params".to_owned(), Json_::Array(parameters));
-        prefix.clear();
     }
-    config.insert("query".to_owned(), format!("{prefix}{query}").into());
+    config.insert("query".to_owned(), query.into());
     (postgres, config)
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 async fn state(server: &Server, message: &str) -> DatabaseState {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::load::Input;
 use super::{RunError, Runs};
 use crate::clock;
-use crate::store::{ExecutionFilter, NewEvent, Progress, Store, StoreError};
+use crate::store::{ExecutionFilter, ExecutionRow, NewEvent, Progress, Store, StoreError};
 
 /// What a cancellation did.
 #[derive(Debug)]
@@ -49,7 +49,11 @@ impl Runs {
     }
 
     /// Marks an execution as failed that cannot go on.
-    pub(crate) async fn mark_failed(&self, execution_id: i64, error: &str) -> Result<(), RunError> {
+    pub(crate) async fn mark_failed(
+        self: &Arc<Self>,
+        execution_id: i64,
+        error: &str,
+    ) -> Result<(), RunError> {
         self.forget(execution_id);
         let mut transaction = self.store.begin().await?;
         let row = self
@@ -60,22 +64,9 @@ impl Runs {
         if row.status != "RUNNING" {
             return Err(RunError::Ended(execution_id));
         }
-        let event = NewEvent {
-            execution_id,
-            event_id: self.ids.next().max(row.last_event_id + 1),
-            catalog_id: row.catalog_id,
-            event_type: event_name::PLAYBOOK_FAILED.to_owned(),
-            node_id: None,
-            node_name: None,
-            status: "FAILED".to_owned(),
-            context: None,
-            result: None,
-            error: serde_json::to_string(&Failure::new("finalized", error)).ok(),
-            meta: None,
-            duration_ms: None,
-            created_at: clock::now_ms(),
-        };
+        let event = self.end_event(&row, error);
         Store::insert_events(&mut transaction, std::slice::from_ref(&event)).await?;
+        let dropped = Store::commands_of(&mut transaction, execution_id).await?;
         let progress = Progress {
             execution_id,
             status: "FAILED".to_owned(),
@@ -89,12 +80,36 @@ impl Runs {
         Store::update_execution(&mut transaction, &progress).await?;
         Store::delete_commands_of(&mut transaction, execution_id).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        drop(self.changes.send(super::Change {
-            execution_id,
-            status: progress.status,
-            turned: true,
-        }));
+        self.after(super::changes::Written {
+            change: super::Change {
+                execution_id,
+                status: progress.status,
+                turned: true,
+            },
+            own: Vec::new(),
+            dropped,
+            waiting: false,
+        });
         Ok(())
+    }
+
+    /// The end of an execution that its machine does not tell.
+    fn end_event(&self, row: &ExecutionRow, error: &str) -> crate::store::NewEvent {
+        crate::store::NewEvent {
+            execution_id: row.execution_id,
+            event_id: self.ids.next().max(row.last_event_id + 1),
+            catalog_id: row.catalog_id,
+            event_type: event_name::PLAYBOOK_FAILED.to_owned(),
+            node_id: None,
+            node_name: None,
+            status: "FAILED".to_owned(),
+            context: None,
+            result: None,
+            error: serde_json::to_string(&Failure::new("finalized", error)).ok(),
+            meta: None,
+            duration_ms: None,
+            created_at: clock::now_ms(),
+        }
     }
 
     /// Sets variables of an execution that goes on.

@@ -102,6 +102,19 @@ impl Store {
         Ok(())
     }
 
+    /// The ids of an execution's commands.
+    pub(crate) async fn commands_of(
+        transaction: &mut Transaction<'static, Any>,
+        execution_id: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("SELECT command_id FROM command WHERE execution_id = $1")
+                .bind(execution_id)
+                .fetch_all(&mut **transaction)
+                .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
     /// A command inside a transaction.
     pub(crate) async fn command_in(
         transaction: &mut Transaction<'static, Any>,

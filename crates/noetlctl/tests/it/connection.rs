@@ -142,7 +142,8 @@ fn a_token_comes_from_the_environment_a_file_or_the_context() {
     );
     assert_eq!(
         sent(&["--token-file", file], Some("from-env")).as_deref(),
-        Some("Bearer from-env")
+        Some("Bearer from-file"),
+        "a flag wins over the environment"
     );
     // Another server gets nothing that is not its own.
     let other = fake.url.replace("127.0.0.1", "localhost");
@@ -169,7 +170,7 @@ fn a_token_never_crosses_the_network_in_the_clear() {
     assert_eq!(
         text,
         "error: the token would go to http://10.255.255.1:8082 for everyone to read\n\
-         help: give an https:// URL; or give no token, if that server asks for none\n[exit 1]"
+         help: give an https:// URL; or set NOETL_ALLOW_HTTP=true where the network is yours alone, as in a cluster\n[exit 1]"
     );
     home.write("token", "two words");
     let text = home.run(&["list", "worker", "--token-file", token.to_str().unwrap()]);

@@ -134,11 +134,16 @@ fn without_a_page_the_root_says_so() {
         assert_eq!(server.text("/"), (200, message.to_owned()), "{no}");
     }
     let flag = start(&home, |command| {
-        command.arg("--no-ui").env("NOETL_UI_DIR", &folder);
+        let data = home.path().join("flag");
+        command
+            .arg("--no-ui")
+            .env("NOETL_UI_DIR", &folder)
+            .env("NOETL_DATA_DIR", data);
     });
     assert_eq!(flag.text("/"), (200, message.to_owned()));
     let empty = start(&home, |command| {
-        command.env("NOETL_UI_DIR", &empty);
+        let data = home.path().join("empty-data");
+        command.env("NOETL_UI_DIR", &empty).env("NOETL_DATA_DIR", data);
     });
     assert_eq!(empty.text("/"), (200, message.to_owned()));
 }

@@ -328,3 +328,31 @@ fn variables_are_read_set_and_deleted() {
         &json!({"variables": {"colour": "blue"}}),
     );
 }
+
+#[test]
+fn a_caller_that_hangs_up_leaves_nothing_half_done() {
+    use std::io::Write as _;
+    let live = Live::new();
+    live.register(&playbook("t/quick", &[("start", json!({"kind": "noop"}))]));
+    let address = live.url().replace("http://", "");
+    let body = json!({"path": "t/quick"}).to_string();
+    let length = body.len();
+    let request = format!(
+        "POST /api/execute HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+        content-length: {length}\r\n\r\n{body}"
+    );
+    for number in 0..400 {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        // Scattered over the time that an answer takes.
+        std::thread::sleep(std::time::Duration::from_micros(number * 10));
+    }
+    live.run("t/quick", &json!({}));
+    // Far less than a lease takes to lapse.
+    let began = std::time::Instant::now();
+    until("what began has ended", || {
+        let running = live.get("/api/executions?status=RUNNING");
+        (running == json!([])).then_some(())
+    });
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+}
