@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json_};
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::{ApiError, Body, ErrorBody, Path, ProblemBody, Query};
+use super::error::{ApiError, Body, ErrorBody, OptionalBody, Path, ProblemBody, Query};
 use super::graph::Graph;
 use super::names::{Id, Version, VersionSchema};
 use super::{Server, credentials};
@@ -213,11 +213,11 @@ pub(crate) async fn register(
 }
 
 /// List entries, newest first
-#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = ListRequest,
+#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<ListRequest>,
     responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn list(
     State(server): State<Server>,
-    Body(request): Body<ListRequest>,
+    OptionalBody(request): OptionalBody<ListRequest>,
 ) -> Result<Json<Entries>, ApiError> {
     entries(&server, request).await
 }

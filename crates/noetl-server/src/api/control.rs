@@ -9,7 +9,7 @@ use serde_json::Value as Json_;
 use utoipa::ToSchema;
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path};
+use super::error::{ApiError, ErrorBody, OptionalBody, Path};
 use super::executions::row;
 use super::graph::{ExecutionGraph, Graph, states};
 use crate::clock;
@@ -105,13 +105,13 @@ pub(crate) struct Span {
 }
 
 /// Cancel an execution
-#[utoipa::path(post, path = "/api/executions/{execution_id}/cancel", tag = "executions", request_body = CancelRequest,
+#[utoipa::path(post, path = "/api/executions/{execution_id}/cancel", tag = "executions", request_body = Option<CancelRequest>,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = CancelAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn cancel(
     State(server): State<Server>,
     Path(execution_id): Path<String>,
-    Body(request): Body<CancelRequest>,
+    OptionalBody(request): OptionalBody<CancelRequest>,
 ) -> Result<Json<CancelAnswer>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let reason = request
@@ -167,13 +167,13 @@ pub(crate) async fn cancellation_check(
 }
 
 /// End an execution that hangs
-#[utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = FinalizeRequest,
+#[utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = Option<FinalizeRequest>,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = FinalizeAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn finalize(
     State(server): State<Server>,
     Path(execution_id): Path<String>,
-    Body(request): Body<FinalizeRequest>,
+    OptionalBody(request): OptionalBody<FinalizeRequest>,
 ) -> Result<Json<FinalizeAnswer>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let reason = request
@@ -209,11 +209,11 @@ pub(crate) async fn finalize(
 }
 
 /// Cancel executions that have run for too long
-#[utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = CleanupRequest,
+#[utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = Option<CleanupRequest>,
     responses((status = 200, body = CleanupAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn cleanup(
     State(server): State<Server>,
-    Body(request): Body<CleanupRequest>,
+    OptionalBody(request): OptionalBody<CleanupRequest>,
 ) -> Result<Json<CleanupAnswer>, ApiError> {
     let minutes = i64::from(request.older_than_minutes.unwrap_or(5));
     let filter = ExecutionFilter {
@@ -227,13 +227,16 @@ pub(crate) async fn cleanup(
     if !dry_run {
         let mut ended = Vec::new();
         for id in ids {
-            ended.extend(
-                server
-                    .runs
-                    .cancel(id, &format!("ran for more than {minutes} minutes"), true)
-                    .await?
-                    .executions,
-            );
+            // One that cannot even be read is marked, and stops nobody else's clean-up.
+            let reason = format!("ran for more than {minutes} minutes");
+            match server.runs.cancel(id, &reason, true).await {
+                Ok(cancelled) => ended.extend(cancelled.executions),
+                Err(RunError::NoPlaybook(_) | RunError::Invalid(_)) => {
+                    server.runs.mark_failed(id, &reason).await?;
+                    ended.push(id);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         ids = ended;
     }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
 use super::catalog::find;
-use super::error::{ApiError, Body, ErrorBody, Path, Query, id};
+use super::error::{ApiError, Body, ErrorBody, OptionalBody, Path, Query, id};
 use super::items::{EventItem, Item, json};
 use super::names::{Id, Version, VersionSchema};
 use crate::clock;
@@ -195,13 +195,13 @@ pub(crate) struct RerunRequest {
 }
 
 /// Run once more what an execution ran
-#[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = RerunRequest,
+#[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn rerun(
     State(server): State<Server>,
     Path(execution_id): Path<String>,
-    Body(request): Body<RerunRequest>,
+    OptionalBody(request): OptionalBody<RerunRequest>,
 ) -> Result<Json<Started>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let entry = server

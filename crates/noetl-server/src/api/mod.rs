@@ -37,6 +37,9 @@ use crate::runs::Runs;
 /// The largest body of a request: a playbook's payload, a step's result.
 const MAX_BODY: usize = 64 << 20;
 
+/// The largest body of a sign-in.
+const MAX_TOKEN: usize = 4 << 10;
+
 /// What handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -150,7 +153,9 @@ fn server_routes() -> Router<Server> {
             "/api/session",
             get(meta::session)
                 .post(meta::sign_in)
-                .delete(meta::sign_out),
+                .delete(meta::sign_out)
+                // Anybody may knock here, so nobody may bring much.
+                .layer(DefaultBodyLimit::max(MAX_TOKEN)),
         )
         .route("/api/dashboard/stats", get(dashboard::stats))
         .route("/api/dashboard/widgets", get(dashboard::stats))

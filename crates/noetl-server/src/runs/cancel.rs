@@ -97,7 +97,7 @@ impl Runs {
     fn end_event(&self, row: &ExecutionRow, error: &str) -> crate::store::NewEvent {
         crate::store::NewEvent {
             execution_id: row.execution_id,
-            event_id: self.ids.next().max(row.last_event_id + 1),
+            event_id: self.ids.next_after(row.last_event_id),
             catalog_id: row.catalog_id,
             event_type: event_name::PLAYBOOK_FAILED.to_owned(),
             node_id: None,
@@ -128,7 +128,7 @@ impl Runs {
         loaded: &mut super::Loaded,
         variables: &Map<String, Json>,
     ) -> NewEvent {
-        let event_id = self.ids.next().max(loaded.row.last_event_id + 1);
+        let event_id = self.ids.next_after(loaded.row.last_event_id);
         loaded.row.last_event_id = event_id;
         let text = Json::Object(variables.clone()).to_string();
         NewEvent {

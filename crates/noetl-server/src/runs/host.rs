@@ -63,6 +63,8 @@ impl Host for ServerHost {
                 .start_child(self.execution_id, call.clone())
                 .await?;
             drop(self.permit.lock().await.take());
+            // There is room for what the caller now waits for.
+            self.runs.due.notify_one();
             let answer = self.runs.wait(started).await;
             let slots = Arc::clone(&self.runs.slots);
             *self.permit.lock().await = slots.acquire_owned().await.ok();

@@ -11,7 +11,7 @@ mod load;
 mod turn;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use noetl_engine::execution::{Command, Machine, Outcome};
@@ -94,6 +94,8 @@ pub(crate) struct Runs {
     due: Notify,
     slots: Arc<Semaphore>,
     tasks: Mutex<HashMap<String, tokio::task::AbortHandle>>,
+    /// Commands that have ended here and whose outcomes are not in the store yet.
+    reporting: Mutex<HashSet<String>>,
     stopping: std::sync::atomic::AtomicBool,
 }
 
@@ -125,6 +127,7 @@ impl Runs {
             due: Notify::new(),
             slots: Arc::new(Semaphore::new(capacity)),
             tasks: Mutex::default(),
+            reporting: Mutex::default(),
             stopping: std::sync::atomic::AtomicBool::new(false),
         }
     }

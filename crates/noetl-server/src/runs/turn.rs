@@ -100,7 +100,7 @@ impl Runs {
         input: Option<(&str, &Outcome)>,
         now: i64,
     ) -> NewEvent {
-        let event_id = self.ids.next().max(loaded.row.last_event_id + 1);
+        let event_id = self.ids.next_after(loaded.row.last_event_id);
         loaded.row.last_event_id = event_id;
         let text = |json: &Json| (!json.is_null()).then(|| json.to_string());
         // The event of the input itself carries what brings the machine back here.

@@ -41,11 +41,16 @@ impl Runs {
         let outcome = noetl_engine::run_command(&command, &host).await;
         // Its place is free for what follows from it.
         drop(host);
-        // Nothing that happens from here on may be cut short by a cancellation.
+        // Nothing that happens from here on may be cut short by a cancellation; the lease still holds.
+        self.reporting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(command.id.clone());
         self.tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&command.id);
+        let id = command.id.clone();
         let Ok(execution_id) = command.execution_id.parse() else {
             return;
         };
@@ -76,6 +81,10 @@ impl Runs {
             }
         });
         drop(report.await);
+        self.reporting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
         self.due.notify_one();
     }
 
@@ -112,6 +121,10 @@ impl Runs {
         };
         let mut claimed = 0;
         for due in due {
+            // A lease of our own that lapsed while this machine slept is renewed, not run again.
+            if self.holds(&due.command_id) {
+                continue;
+            }
             match self
                 .claim(due.execution_id, &due.command_id, &self.worker_id)
                 .await
@@ -134,6 +147,16 @@ impl Runs {
         claimed
     }
 
+    /// Whether a command runs here, or its outcome is being written.
+    fn holds(&self, command_id: &str) -> bool {
+        let running = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let reporting = self
+            .reporting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.contains_key(command_id) || reporting.contains(command_id)
+    }
+
     /// An execution whose playbook or log cannot be read is marked, not tried for ever.
     async fn give_up(self: &Arc<Self>, execution_id: i64, error: &RunError) {
         let hopeless = matches!(error, RunError::NoPlaybook(_) | RunError::Invalid(_))
@@ -147,13 +170,20 @@ impl Runs {
     pub(crate) async fn renew_leases(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RENEW).await;
-            let held: Vec<String> = self
+            let mut held: Vec<String> = self
                 .tasks
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .keys()
                 .cloned()
                 .collect();
+            held.extend(
+                self.reporting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .iter()
+                    .cloned(),
+            );
             match self
                 .store
                 .renew(&self.worker_id, &held, clock::now_ms() + LEASE_MS)

@@ -29,11 +29,22 @@ impl Ids {
 
     /// The next id, greater than every one before, whatever the clock does.
     pub(crate) fn next(&self) -> i64 {
+        self.next_after(0)
+    }
+
+    /// The next id that is also greater than one that another server made, whose clock may be ahead.
+    pub(crate) fn next_after(&self, other: i64) -> i64 {
         let mut last = self
             .last
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let now = (clock::now_ms() - EPOCH_MS).max(last.0);
+        let ahead = (other >> (SHARD_BITS + COUNTER_BITS)) + 1;
+        let floor = if other > 0 && other >= Self::id(last.0, self.shard, last.1) {
+            ahead
+        } else {
+            0
+        };
+        let now = (clock::now_ms() - EPOCH_MS).max(last.0).max(floor);
         let counter = if now == last.0 { last.1 + 1 } else { 0 };
         // A full counter borrows from the next millisecond.
         *last = if counter >> COUNTER_BITS == 0 {
@@ -41,13 +52,31 @@ impl Ids {
         } else {
             (now + 1, 0)
         };
-        (last.0 << (SHARD_BITS + COUNTER_BITS)) | (self.shard << COUNTER_BITS) | last.1
+        Self::id(last.0, self.shard, last.1)
+    }
+
+    fn id(ms: i64, shard: i64, counter: i64) -> i64 {
+        (ms << (SHARD_BITS + COUNTER_BITS)) | (shard << COUNTER_BITS) | counter
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_of_a_server_whose_clock_is_ahead_is_passed() {
+        let ids = Ids::new(1);
+        let ahead = ids.next() + (60_000 << (SHARD_BITS + COUNTER_BITS));
+        let next = ids.next_after(ahead);
+        assert!(next > ahead);
+        assert_eq!(
+            next >> COUNTER_BITS & (SHARDS - 1),
+            1,
+            "the shard is its own"
+        );
+        assert!(ids.next() > next);
+    }
 
     #[test]
     fn ids_grow_and_differ_between_shards() {

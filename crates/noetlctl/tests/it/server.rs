@@ -143,7 +143,9 @@ fn without_a_page_the_root_says_so() {
     assert_eq!(flag.text("/"), (200, message.to_owned()));
     let empty = start(&home, |command| {
         let data = home.path().join("empty-data");
-        command.env("NOETL_UI_DIR", &empty).env("NOETL_DATA_DIR", data);
+        command
+            .env("NOETL_UI_DIR", &empty)
+            .env("NOETL_DATA_DIR", data);
     });
     assert_eq!(empty.text("/"), (200, message.to_owned()));
 }
