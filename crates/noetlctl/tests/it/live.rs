@@ -18,6 +18,8 @@ pub(crate) struct Live {
     server: Option<Server>,
     pub(crate) home: Home,
     pub(crate) store: Store,
+    /// The port of its first start, which workers know it by.
+    port: String,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -57,6 +59,7 @@ impl Live {
             server: None,
             home,
             store,
+            port: "0".to_owned(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             environment: environment
                 .iter()
@@ -69,7 +72,7 @@ impl Live {
 
     /// The command that starts this server.
     pub(crate) fn command(&self) -> Command {
-        let mut command = self.home.noetl(&["server", "start", "--port", "0"]);
+        let mut command = self.home.noetl(&["server", "start", "--port", &self.port]);
         command.args(&self.flags);
         if let Store::Postgres(database) = &self.store {
             command.env("DATABASE_URL", &database.url);
@@ -90,7 +93,14 @@ impl Live {
 
     /// Starts it, again after [`Self::kill`] or [`Self::stop`].
     pub(crate) fn start(&mut self) {
-        self.server = Some(Server::start_with_log(self.command()));
+        let server = Server::start_with_log(self.command());
+        server
+            .url
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .clone_into(&mut self.port);
+        self.server = Some(server);
     }
 
     /// kill -9: no handler runs.
@@ -222,6 +232,34 @@ impl Live {
             .home
             .run(&["run", file.to_str().unwrap(), "--runtime", "local"]);
         assert!(shown.ends_with("[exit 0]"), "{shown}");
+    }
+}
+
+/// A worker of the real command, killed when dropped.
+pub(crate) struct Worker {
+    pub(crate) child: std::process::Child,
+}
+
+impl Worker {
+    pub(crate) fn start(live: &Live, name: &str, slots: &str) -> Self {
+        let mut command = live.noetl(&["worker", "start", "-m", slots, "--name", name]);
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(live.home.path().join(format!("{name}.log")))
+            .unwrap();
+        command.stderr(log.try_clone().unwrap()).stdout(log);
+        Self {
+            child: command.spawn().unwrap(),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Already gone is fine.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

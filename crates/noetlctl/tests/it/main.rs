@@ -16,6 +16,7 @@ mod machine;
 mod postgres;
 mod server;
 mod server_access;
+mod server_kills;
 mod server_refusals;
 mod server_restart;
 mod server_runs;

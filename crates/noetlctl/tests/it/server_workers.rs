@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::live::{Live, playbook, shell, until};
+use crate::live::{Live, Worker, playbook, shell, until};
 
 const NONE: Value = Value::Null;
 
@@ -220,25 +220,6 @@ fn what_is_cancelled_is_taken_from_its_worker() {
     assert_eq!(children, json!([]));
 }
 
-/// A worker of the real command, killed when dropped.
-struct Worker(std::process::Child);
-
-impl Worker {
-    fn start(live: &Live, name: &str, slots: &str) -> Self {
-        let mut command = live.noetl(&["worker", "start", "-m", slots, "--name", name]);
-        let log = std::fs::File::create(live.home.path().join(format!("{name}.log"))).unwrap();
-        command.stderr(log.try_clone().unwrap()).stdout(log);
-        Self(command.spawn().unwrap())
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 fn line(file: &Path) -> String {
     until("the step writes its line", || {
         let text = std::fs::read_to_string(file).ok()?;
@@ -273,7 +254,7 @@ fn a_worker_runs_what_the_server_leaves_and_stops_when_told() {
     );
     let text = live.home.run(&["worker", "stop"]);
     assert!(text.ends_with("[exit 0]"), "{text}");
-    assert!(worker.0.wait().unwrap().success());
+    assert!(worker.child.wait().unwrap().success());
     assert_eq!(live.get("/api/worker/pools")["count"], 0);
     let text = live.home.run(&["worker", "stop"]);
     assert!(
@@ -296,8 +277,8 @@ fn a_killed_workers_step_is_run_by_another() {
     let mut first = Worker::start(&live, "first", "1");
     let execution = live.execute("t/kill", &json!({}));
     assert_eq!(line(&file), "x\n");
-    first.0.kill().unwrap();
-    first.0.wait().unwrap();
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
     assert_eq!(live.status(&execution)["status"], "RUNNING");
     let _second = Worker::start(&live, "second", "1");
     assert!(claim(&live, "probe", 1).is_empty(), "the lease still holds");

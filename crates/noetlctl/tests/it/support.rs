@@ -99,7 +99,7 @@ pub(crate) fn skipped(reason: &str) {
     clippy::disallowed_methods,
     reason = "which tests run is for whoever runs them to say"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -1,0 +1,204 @@
+//! kill -9 of the server and of a worker at moments that a seed chooses: no execution is lost, and no step
+//! runs again whose outcome the log had.
+#![cfg(unix)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::live::{Live, Store, Worker, playbook, shell};
+use crate::postgres::Postgres;
+use crate::support::variable;
+
+const STEPS: [&str; 3] = ["start", "middle", "end"];
+const KEY: (&str, &str) = (
+    "NOETL_ENCRYPTION_KEY",
+    "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=",
+);
+/// Longer than any number of executions that somebody tries has taken.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// An execution and one of its steps.
+type Call = (String, String);
+
+/// Xorshift: the same moments for the same seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}
+
+/// How often each step has left its line.
+fn lines(file: &Path) -> BTreeMap<Call, usize> {
+    let mut counts = BTreeMap::new();
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    for line in text.lines() {
+        let (execution, step) = line.split_once(':').unwrap();
+        *counts
+            .entry((execution.to_owned(), step.to_owned()))
+            .or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Steps whose outcome is in the log.
+fn acknowledged(live: &Live) -> Vec<Call> {
+    let query =
+        "SELECT CAST(execution_id AS TEXT), node_name FROM event WHERE event_type = 'call.done'";
+    let answer = live.post("/api/postgres/execute", &json!({ "query": query }));
+    assert_eq!(answer["status"], "ok", "{answer}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let rows = answer["result"].as_array().unwrap();
+    rows.iter()
+        .map(|row| (text(&row[0]), text(&row[1])))
+        .collect()
+}
+
+/// What a run came to.
+#[derive(Debug, Default)]
+struct Figures {
+    servers_killed: usize,
+    workers_killed: usize,
+    /// Steps that a kill cut off, and that ran again.
+    again: usize,
+    /// The most lines of one step.
+    most: usize,
+}
+
+/// Kills one of the two and starts it again; what it held is free at once, as after its lease.
+fn kill(live: &mut Live, worker: &mut Worker, server: bool) {
+    if server {
+        live.kill();
+        if matches!(live.store, Store::Postgres(_)) {
+            free(live, "server-%");
+        }
+        live.start();
+    } else {
+        let held = format!("killed-{}-%", worker.child.id());
+        worker.child.kill().unwrap();
+        worker.child.wait().unwrap();
+        free(live, &held);
+        *worker = Worker::start(live, "killed", "2");
+    }
+}
+
+fn free(live: &Live, worker: &str) {
+    live.sql(&format!(
+        "UPDATE command SET lease_until = 1 WHERE worker_id LIKE '{worker}'"
+    ));
+}
+
+fn running(live: &Live) -> usize {
+    let answer = live.ask("GET", "/api/executions?status=RUNNING&limit=1", &[], b"");
+    answer.headers["x-total-count"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// Starts `number` executions, kills until all have ended, and looks at what is left.
+fn run(live: &mut Live, number: usize, seed: u64) -> Figures {
+    let file = live.home.path().join("lines");
+    let steps = STEPS.map(|step| {
+        let script = format!(
+            "echo {{{{ execution_id }}}}:{step} >> {}; sleep 0.05",
+            file.display()
+        );
+        (step, shell(&script))
+    });
+    live.register(&playbook("t/lines", &steps));
+    let runs: Vec<String> = (0..number)
+        .map(|_| live.execute("t/lines", &json!({})))
+        .collect();
+    let mut worker = Worker::start(live, "killed", "2");
+    let mut chance = Chance(seed);
+    let mut figures = Figures::default();
+    let mut before: BTreeMap<Call, usize> = BTreeMap::new();
+    let began = Instant::now();
+    let mut next = 3;
+    while running(live) > 0 {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "executions are lost: {} run",
+            running(live)
+        );
+        // Moments are counted in lines, so that the seed chooses them and not the machine's speed.
+        let written: usize = lines(&file).values().sum();
+        if written < next {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        let done = acknowledged(live);
+        let now = lines(&file);
+        before.extend(done.into_iter().map(|call| (call.clone(), now[&call])));
+        let server = chance.below(2) == 0;
+        *(if server {
+            &mut figures.servers_killed
+        } else {
+            &mut figures.workers_killed
+        }) += 1;
+        kill(live, &mut worker, server);
+        next = written + 4 + chance.below(12);
+    }
+    let after = lines(&file);
+    for (call, count) in &before {
+        assert_eq!(
+            after[call], *count,
+            "{call:?} ran again after its outcome was in the log"
+        );
+    }
+    let done = acknowledged(live);
+    let once: BTreeSet<&Call> = done.iter().collect();
+    assert_eq!(once.len(), done.len(), "an outcome counted twice");
+    for execution in &runs {
+        assert_eq!(live.status(execution)["status"], "COMPLETED");
+        for step in STEPS {
+            let call = (execution.clone(), step.to_owned());
+            assert!(
+                once.contains(&call) && after.contains_key(&call),
+                "{call:?}"
+            );
+        }
+    }
+    figures.again = after.values().map(|count| count - 1).sum();
+    figures.most = after.values().copied().max().unwrap_or(0);
+    figures
+}
+
+fn number() -> usize {
+    variable("NOETL_TEST_EXECUTIONS").map_or(30, |number| number.parse().unwrap())
+}
+
+fn check(mut live: Live) {
+    let figures = run(&mut live, number(), 0x6e6f_6574_6c33);
+    eprintln!("{} executions: {figures:?}", number());
+    assert!(
+        figures.servers_killed > 0 && figures.workers_killed > 0,
+        "{figures:?}"
+    );
+    // Four run at a time, so that a kill cuts off no more.
+    let kills = figures.servers_killed + figures.workers_killed;
+    assert!(figures.again <= kills * 4, "{figures:?}");
+}
+
+#[test]
+fn nothing_is_lost_or_done_twice_over_sqlite() {
+    check(Live::with(&["--max-workers", "2"]));
+}
+
+#[test]
+fn nothing_is_lost_or_done_twice_over_postgresql() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let database = postgres.database("kills");
+    check(Live::on(Some(database), &["--max-workers", "2"], &[KEY]));
+}
