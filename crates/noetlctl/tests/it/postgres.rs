@@ -13,6 +13,8 @@ pub(crate) struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    /// What commands begin with, to run in a network of their own.
+    prefix: Vec<String>,
 }
 
 /// One of its databases.
@@ -24,6 +26,11 @@ pub(crate) struct Database {
 impl Postgres {
     /// Starts one on loopback, or notes that there is none.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_in(&[])
+    }
+
+    /// As [`Self::start`], by commands that begin with `prefix`.
+    pub(crate) fn start_in(prefix: &[String]) -> Option<Self> {
         let Some(programs) = programs() else {
             tool_is_missing("PostgreSQL (apt: postgresql)");
             return None;
@@ -35,6 +42,7 @@ impl Postgres {
             folder: tempfile::tempdir().unwrap(),
             programs,
             port,
+            prefix: prefix.to_vec(),
         };
         if is_root() {
             succeed(
@@ -77,15 +85,15 @@ impl Postgres {
     }
 
     fn run(&self, words: &[&str]) {
-        let program = self.programs.join(words[0]);
-        let mut command = if is_root() {
+        let program = self.programs.join(words[0]).display().to_string();
+        let mut all = self.prefix.clone();
+        if is_root() {
             // Root must not run PostgreSQL.
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+            all.extend(["runuser", "-u", "postgres", "--"].map(str::to_owned));
+        }
+        all.push(program);
+        let mut command = Command::new(&all[0]);
+        command.args(&all[1..]);
         succeed(command.args(&words[1..]).current_dir(self.folder.path()));
     }
 }
