@@ -50,11 +50,12 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
     let server = bind(config).await?;
     let address = server.address();
     let url = client_url(&address.ip().to_string(), address.port());
-    // Held until the server ends: the lock on it is what says that we are alive.
-    let pid_file = args
-        .detached
-        .then(|| PidFile::create(pid_file::SERVER, &url))
-        .transpose()?;
+    // Held until the server ends: the lock on it is what says that we are alive. In front, `noetl server
+    // stop` of another terminal finds it as well, unless a server in the background has the file.
+    let pid_file = match PidFile::create(pid_file::SERVER, &url) {
+        Err(error) if args.detached => return Err(error),
+        made => made.ok(),
+    };
     let mut words = format!(
         "noetl server {} listening on http://{address}\n",
         env!("CARGO_PKG_VERSION")
