@@ -19,7 +19,7 @@ impl Machine {
         if parks {
             self.ending.get_or_insert_default().extend(args);
         } else {
-            self.enter_named(name, args);
+            self.arrivals.push_back((name.to_owned(), args));
         }
     }
 
@@ -193,7 +193,8 @@ impl Machine {
                 result: Json::Object(args),
                 ..Outcome::default()
             };
-            return self.returned(frame, outcome);
+            self.returns.push_back((frame, outcome));
+            return;
         }
         self.send(frame, tasks, args, &Scope::new(), delay);
     }
@@ -329,7 +330,7 @@ impl Machine {
     /// A step that fails before there is a command.
     pub(super) fn call_failed(&mut self, run: u64, iteration: Option<usize>, failure: Failure) {
         let frame = Frame::new(run, iteration);
-        self.returned(frame, Outcome::failed(failure));
+        self.returns.push_back((frame, Outcome::failed(failure)));
     }
 }
 

@@ -17,6 +17,8 @@ use crate::tool::Failure;
 
 /// How often steps may run in one execution: a bound on workflows that go round for ever.
 const MAX_RUNS: u64 = 100_000;
+/// How many mappings a payload's dotted key may reach into; one with more is a key as it stands.
+const MAX_DOTS: usize = 64;
 
 /// The command is not one that the execution waits for: it has an outcome already, or was dropped.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub struct Machine {
     /// Commands without an outcome, by their number.
     pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) ending: Option<Map<String, Json>>,
+    /// Steps to enter and calls that are back without a worker: worked off one by one, never by recursion,
+    /// so that no cycle takes the stack.
+    pub(super) arrivals: VecDeque<(String, Map<String, Json>)>,
+    pub(super) returns: VecDeque<(Frame, Outcome)>,
     pub(super) turn: Turn,
     pub(super) run_count: u64,
     pub(super) command_count: u64,
@@ -168,6 +174,8 @@ impl Machine {
             runs: BTreeMap::new(),
             pending: BTreeMap::new(),
             ending: None,
+            arrivals: VecDeque::new(),
+            returns: VecDeque::new(),
             turn: Turn::default(),
             run_count: 0,
             command_count: 0,
@@ -187,7 +195,14 @@ impl Machine {
         });
         self.emit(WORKFLOW_INITIALIZED, "STARTED", |_| {});
         let entry = target.map_or_else(|| self.playbook.entry().name.clone(), str::to_owned);
-        self.arrive(&entry, Map::new());
+        if self.playbook.step(&entry).is_none() && entry != "end" {
+            self.fail(Failure::new(
+                "target",
+                format!("there is no step `{entry}` to begin at"),
+            ));
+        } else {
+            self.arrive(&entry, Map::new());
+        }
         self.finish_turn()
     }
 
@@ -352,7 +367,9 @@ impl Machine {
     /// A token for another run of a step; none when there have been too many.
     pub(super) fn token(&mut self) -> Option<u64> {
         self.run_count += 1;
-        if self.run_count > MAX_RUNS {
+        // The final step may still run, with what it leads to.
+        let bound = MAX_RUNS + if self.final_step_ran { 1_000 } else { 0 };
+        if self.run_count > bound {
             self.fail(
                 Failure::new(
                     "limit",
@@ -376,6 +393,8 @@ impl Machine {
     fn drop_all(&mut self) {
         self.runs.clear();
         self.ending = None;
+        self.arrivals.clear();
+        self.returns.clear();
         self.turn.commands.clear();
         let pending = std::mem::take(&mut self.pending);
         self.turn
@@ -385,10 +404,24 @@ impl Machine {
 
     /// When no token is left: the parked `end`, the final step, then the end itself.
     fn finish_turn(&mut self) -> Turn {
-        while self.status == Status::Running && self.runs.is_empty() {
+        loop {
+            if let Some((frame, outcome)) = self.returns.pop_front() {
+                self.returned(frame, outcome);
+                continue;
+            }
+            if let Some((step, args)) = self.arrivals.pop_front() {
+                self.enter_named(&step, args);
+                continue;
+            }
+            if self.status != Status::Running || !self.runs.is_empty() {
+                break;
+            }
             if self.failure.is_none()
                 && let Some(args) = self.ending.take()
             {
+                // A final step that is the end has then run.
+                let last = self.playbook.executor.final_step.as_deref();
+                self.final_step_ran |= last.is_some_and(|last| last.eq_ignore_ascii_case("end"));
                 self.enter_end(args);
                 continue;
             }
@@ -480,13 +513,11 @@ fn filled(
         }
         let mut field = Field::plain(&name, value);
         field.find_roots();
-        if field.roots().next().is_none() {
-            filled.insert(name, field.value);
-        } else if let Ok(value) =
-            crate::template::render(&field, &scope, crate::template::Style::Json)
-        {
-            filled.insert(name, value);
-        }
+        match crate::template::render(&field, &scope, crate::template::Style::Json) {
+            Ok(value) => filled.insert(name, value),
+            Err(_) if field.roots().next().is_none() => filled.insert(name, field.value),
+            Err(_) => None,
+        };
     }
     filled
 }
@@ -499,7 +530,7 @@ fn merge(workload: &mut Map<String, Json>, key: &str, value: &Json) {
                 merge(known, key, value);
             }
         }
-        (None, _) if key.contains('.') => {
+        (None, _) if (1..=MAX_DOTS).contains(&key.matches('.').count()) => {
             let (first, rest) = key.split_once('.').unwrap_or((key, ""));
             let first = workload
                 .entry(first)
