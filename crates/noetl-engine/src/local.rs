@@ -58,8 +58,20 @@ pub async fn run(
     };
     driver.take(turn, &mut machine, observe);
     while let Some(done) = driver.running.join_next().await {
-        let Ok((command_id, outcome)) = done else {
-            continue;
+        let (command_id, outcome) = match done {
+            Ok(done) => done,
+            // A fault of ours is a failure of the step, never a run that just stops.
+            Err(error) => match driver
+                .handles
+                .iter()
+                .find(|(_, one)| one.id() == error.id())
+            {
+                Some((id, _)) => (
+                    id.clone(),
+                    Outcome::failed(Failure::new("internal", "the tool panicked")),
+                ),
+                None => continue,
+            },
         };
         driver.handles.remove(&command_id);
         if let Ok(turn) = machine.complete(&command_id, outcome) {

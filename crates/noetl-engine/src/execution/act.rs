@@ -208,7 +208,13 @@ impl Machine {
         } else {
             (1, frame.page + 1)
         };
-        self.issue(next, again.retry.delay_after(made));
+        // A server that says how long to wait knows better, within reason.
+        let failure = frame.outcome.error.as_ref();
+        let asked = failure
+            .and_then(|failure| failure.retry_after)
+            .unwrap_or(0.0);
+        let delay = again.retry.delay_after(made).max(asked.min(3600.0));
+        self.issue(next, delay);
         None
     }
 }

@@ -221,6 +221,7 @@ pub(crate) fn outcome_value(outcome: &super::Outcome, attempt: u32) -> Value {
     Value::from(BTreeMap::from([
         ("status", Value::from(status)),
         ("result", wrapped.clone()),
+        ("response", wrapped.clone()),
         ("data", wrapped),
         (
             "error",

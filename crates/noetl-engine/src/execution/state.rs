@@ -90,7 +90,14 @@ impl Machine {
         });
         self.emit(WORKFLOW_INITIALIZED, "STARTED", |_| {});
         let entry = target.map_or_else(|| self.playbook.entry().name.clone(), str::to_owned);
-        self.arrive(&entry, Map::new());
+        if self.playbook.step(&entry).is_none() && entry != "end" {
+            self.fail(Failure::new(
+                "target",
+                format!("there is no step `{entry}` to begin at"),
+            ));
+        } else {
+            self.arrive(&entry, Map::new());
+        }
         self.finish_turn()
     }
 
@@ -281,7 +288,9 @@ impl Machine {
     /// A token for another run of a step; none when there have been too many.
     pub(super) fn token(&mut self) -> Option<u64> {
         self.run_count += 1;
-        if self.run_count > MAX_RUNS {
+        // The final step may still run, with what it leads to.
+        let bound = MAX_RUNS + if self.final_step_ran { 1_000 } else { 0 };
+        if self.run_count > bound {
             self.fail(
                 Failure::new(
                     "limit",
@@ -325,6 +334,9 @@ impl Machine {
             if self.failure.is_none()
                 && let Some(args) = self.ending.take()
             {
+                // A final step that is the end has then run.
+                let last = self.playbook.executor.final_step.as_deref();
+                self.final_step_ran |= last.is_some_and(|last| last.eq_ignore_ascii_case("end"));
                 self.enter_end(args);
                 continue;
             }

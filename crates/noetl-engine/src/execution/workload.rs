@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json};
 use crate::playbook::Field;
 use crate::template::{self, Scope, Style, from_json};
 
+/// How many mappings a payload's dotted key may reach into; one with more is a key as it stands.
+const MAX_DOTS: usize = 64;
+
 /// The workload with its own templates filled in: `{{ execution_id }}`, `{{ payload.user }}`. What a
 /// payload brought is data and stays as it is; an entry without a value is left out, so that whoever uses
 /// it is told.
@@ -82,7 +85,7 @@ pub(super) fn merge(workload: &mut Map<String, Json>, key: &str, value: &Json) {
                 merge(known, key, value);
             }
         }
-        (None, _) if key.contains('.') => {
+        (None, _) if (1..=MAX_DOTS).contains(&key.matches('.').count()) => {
             let (first, rest) = key.split_once('.').unwrap_or((key, ""));
             let first = workload
                 .entry(first)

@@ -45,7 +45,7 @@ fn unreachable(playbook: &Playbook, problems: &mut Vec<Problem>) {
 fn unknown_names(playbook: &Playbook, payload: &Map<String, Json>, problems: &mut Vec<Problem>) {
     let mut known: BTreeSet<&str> = template::moment_names().collect();
     // What the engine gives: functions, a loop's results to the steps after it, a sink's own data.
-    known.extend(["data", "dict", "loop_results", "namespace", "range"]);
+    known.extend(["data", "dict", "loop_results", "range"]);
     known.extend(playbook.workload.keys().map(String::as_str));
     known.extend(
         payload

@@ -1,5 +1,6 @@
 //! Conditions: `when`, in the spellings that three dialects gave it.
 
+use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
@@ -56,8 +57,7 @@ pub(crate) fn check_condition(text: &str) -> Result<(), SyntaxError> {
     if truth_of_text(text).is_some() {
         return Ok(());
     }
-    LENIENT
-        .compile_expression(text.trim())
+    super::expression(&LENIENT, text.trim())
         .map(drop)
         .map_err(|error| SyntaxError {
             line: error.line().unwrap_or(1),
@@ -90,8 +90,7 @@ pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
     let context = Value::from(scope.clone());
     let prepared = source::prepare(&template);
     let evaluated = match source::single_expression(&prepared) {
-        Some(expression) => LENIENT
-            .compile_expression(expression)
+        Some(expression) => super::expression(&LENIENT, expression)
             .and_then(|compiled| compiled.eval(context.clone()))
             .map(|value| truth(&value)),
         None => words(&prepared, &context),
@@ -119,7 +118,7 @@ fn truth_of_text(text: &str) -> Option<bool> {
 /// whatever it holds; an operator inside it is none.
 fn words(text: &str, context: &Value) -> Result<bool, Error> {
     if text.contains("{%") {
-        let text = LENIENT.template_from_str(text)?.render(context.clone())?;
+        let text = super::template(&LENIENT, text)?.render(context.clone())?;
         return Ok(truth_of_text(&text).unwrap_or(!text.trim().is_empty()));
     }
     let mut values = Vec::new();
@@ -128,16 +127,15 @@ fn words(text: &str, context: &Value) -> Result<bool, Error> {
     while let Some(start) = rest.find("{{") {
         let end = start + source::closing(&rest[start..]);
         let segment = &rest[start..end];
-        values.push(
-            LENIENT
-                .template_from_str(segment)?
-                .render(context.clone())?,
-        );
-        outline.push_str(&rest[..start]);
+        values.push(super::template(&LENIENT, segment)?.render(context.clone())?);
+        // In the order in which their marks stand: those of the text before it come first.
+        let value = values.pop().unwrap_or_default();
+        plain_words(&rest[..start], &mut outline, &mut values);
+        values.push(value);
         outline.push(MARK);
         rest = &rest[end..];
     }
-    outline.push_str(rest);
+    plain_words(rest, &mut outline, &mut values);
     let mut values = values.into_iter();
     // Left to right, so that every mark meets its own value.
     let mut any = false;
@@ -149,6 +147,21 @@ fn words(text: &str, context: &Value) -> Result<bool, Error> {
         any |= all;
     }
     Ok(any)
+}
+
+/// Text between templates: what stands in quotes is one word, whatever it says.
+fn plain_words(mut text: &str, outline: &mut String, values: &mut Vec<String>) {
+    while let Some(open) = text.find(['\'', '"']) {
+        let (before, quoted) = text.split_at(open);
+        let Some(close) = quoted[1..].find(&quoted[..1]) else {
+            break;
+        };
+        outline.push_str(before);
+        outline.push(MARK);
+        values.push(quoted[1..=close].to_owned());
+        text = &quoted[close + 2..];
+    }
+    outline.push_str(text);
 }
 
 fn compare(text: &str, values: &mut impl Iterator<Item = String>) -> bool {
@@ -165,6 +178,23 @@ fn compare(text: &str, values: &mut impl Iterator<Item = String>) -> bool {
     for (operator, holds) in [("==", true), ("!=", false)] {
         if let Some((left, right)) = text.split_once(operator) {
             return (word(left) == word(right)) == holds;
+        }
+    }
+    // Numbers are ordered as numbers, everything else as text.
+    for (operator, wanted) in [
+        (">=", [Ordering::Greater, Ordering::Equal]),
+        ("<=", [Ordering::Less, Ordering::Equal]),
+        (">", [Ordering::Greater; 2]),
+        ("<", [Ordering::Less; 2]),
+    ] {
+        if let Some((left, right)) = text.split_once(operator) {
+            let (left, right) = (word(left), word(right));
+            let numbers = left.parse::<f64>().ok().zip(right.parse::<f64>().ok());
+            let order = match numbers {
+                Some((left, right)) => left.partial_cmp(&right),
+                None => Some(left.cmp(&right)),
+            };
+            return order.is_some_and(|order| wanted.contains(&order));
         }
     }
     for (operator, holds) in [(" not in ", false), (" in ", true)] {

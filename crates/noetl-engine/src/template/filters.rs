@@ -21,6 +21,9 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("float", float);
     environment.add_filter("len", |value: &Value| length(value));
     environment.add_filter("get", get);
+    environment.add_filter("keys", |value: &Value| {
+        value.try_iter().map(Value::from_iter)
+    });
     environment.add_filter("values", values);
     environment.add_filter("b64encode", b64encode);
     environment.add_filter("b64decode", b64decode);
@@ -29,7 +32,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
 
 /// Plain JSON: no escapes for HTML, which shells and services do not read.
 fn tojson(value: &Value, indent: Option<usize>) -> Result<String, Error> {
-    let json = defined(value).map(to_json)?;
+    let json = super::bounds::json(defined(value)?)?;
     let text = match indent {
         Some(_) => serde_json::to_string_pretty(&json),
         None => serde_json::to_string(&json),

@@ -3,6 +3,7 @@
 //! A string that is exactly one `{{ expression }}` keeps the value's own type; every other template is
 //! text. A name that nothing defines is an error in both, and the error says where.
 
+mod bounds;
 mod condition;
 mod filters;
 mod result;
@@ -14,8 +15,10 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{
+    Environment, Error, ErrorKind, Expression, Output, State, Template, UndefinedBehavior, Value,
+};
 use serde_json::Value as Json;
 
 pub(crate) use condition::{check_condition, holds, moment_names};
@@ -51,9 +54,9 @@ pub(crate) enum Style {
 }
 
 static STRICT: LazyLock<Environment<'static>> =
-    LazyLock::new(|| environment(UndefinedBehavior::Strict, Style::Json));
+    LazyLock::new(|| environment(UndefinedBehavior::SemiStrict, Style::Json));
 static PYTHON: LazyLock<Environment<'static>> =
-    LazyLock::new(|| environment(UndefinedBehavior::Strict, Style::Python));
+    LazyLock::new(|| environment(UndefinedBehavior::SemiStrict, Style::Python));
 
 fn environment(undefined: UndefinedBehavior, style: Style) -> Environment<'static> {
     let mut environment = Environment::new();
@@ -64,6 +67,8 @@ fn environment(undefined: UndefinedBehavior, style: Style) -> Environment<'stati
     environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.expect("the default delimiters are sound"));
+    // It lets a loop nest a value deeper than dropping it has stack for.
+    environment.remove_global("namespace");
     filters::install(&mut environment);
     environment
 }
@@ -84,8 +89,8 @@ fn format(
         return Ok(output.write_str(text)?);
     }
     let text = match style {
-        Style::Json => serde_json::to_string(value).unwrap_or_else(|_| value.to_string()),
-        Style::Python => filters::python_literal(&to_json(value)),
+        Style::Json => bounds::json(value)?.to_string(),
+        Style::Python => filters::python_literal(&bounds::json(value)?),
     };
     Ok(output.write_str(&text)?)
 }
@@ -102,8 +107,8 @@ pub(crate) fn is_template(text: &str) -> bool {
 pub(crate) fn check(text: &str) -> Result<(), SyntaxError> {
     let source = source::prepare(text);
     let failed = match source::single_expression(&source) {
-        Some(expression) => STRICT.compile_expression(expression).map(drop).err(),
-        None => STRICT.template_from_str(&source).map(drop).err(),
+        Some(expression) => self::expression(&STRICT, expression).map(drop).err(),
+        None => template(&STRICT, &source).map(drop).err(),
     };
     match failed {
         None => Ok(()),
@@ -122,12 +127,12 @@ pub(crate) fn roots(text: &str, roots: &mut BTreeSet<String>) {
     let source = source::prepare(text);
     match source::single_expression(&source) {
         Some(expression) => {
-            if let Ok(compiled) = STRICT.compile_expression(expression) {
+            if let Ok(compiled) = self::expression(&STRICT, expression) {
                 roots.extend(compiled.undeclared_variables(false));
             }
         }
         None => {
-            if let Ok(compiled) = STRICT.template_from_str(&source) {
+            if let Ok(compiled) = template(&STRICT, &source) {
                 roots.extend(compiled.undeclared_variables(false));
             }
         }
@@ -253,18 +258,35 @@ fn evaluate(text: &str, context: &Value, style: Style) -> Result<Value, Error> {
     if let Some(expression) = source::single_expression(&source)
         && style == Style::Json
     {
-        let value = environment
-            .compile_expression(expression)?
-            .eval(context.clone())?;
+        let value = self::expression(environment, expression)?.eval(context.clone())?;
         if value.is_undefined() {
             return Err(Error::from(ErrorKind::UndefinedError));
         }
-        return Ok(value);
+        let json = bounds::json(&value)?;
+        // What can be walked only once has been.
+        let walked = value.kind() == ValueKind::Iterable;
+        return Ok(if walked { from_json(&json) } else { value });
     }
-    let text = environment
-        .template_from_str(&source)?
-        .render(context.clone())?;
+    let text = template(environment, &source)?.render(context.clone())?;
     Ok(Value::from(text))
+}
+
+/// Compiles an expression that is not too long for that.
+fn expression<'e>(
+    environment: &'e Environment<'_>,
+    text: &'e str,
+) -> Result<Expression<'e, 'e>, Error> {
+    bounds::expression(text)?;
+    environment.compile_expression(text)
+}
+
+/// Compiles a template that is not too long for that.
+fn template<'e>(
+    environment: &'e Environment<'_>,
+    text: &'e str,
+) -> Result<Template<'e, 'e>, Error> {
+    bounds::template(text)?;
+    environment.template_from_str(text)
 }
 
 /// Says of a failed template what has no value, and where.

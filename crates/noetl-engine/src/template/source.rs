@@ -153,13 +153,8 @@ pub(super) fn single_expression(text: &str) -> Option<&str> {
         return None;
     }
     let inside = &text[2..text.len() - 2];
-    Some(
-        inside
-            .strip_prefix('-')
-            .unwrap_or(inside)
-            .strip_suffix('-')
-            .unwrap_or(inside),
-    )
+    let inside = inside.strip_prefix('-').unwrap_or(inside);
+    Some(inside.strip_suffix('-').unwrap_or(inside))
 }
 
 /// Whether a text asks for `name` only if it is there: `name is defined`, `name | default(…)`.

@@ -60,6 +60,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         "folder": source.folder,
         "args": call.args,
         "context": call.context,
+        "libs": call.config.get("libs"),
         "answer": answer.to_string_lossy(),
     });
     let job = Job {

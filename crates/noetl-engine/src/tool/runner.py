@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import importlib
 import inspect
 import json
 import linecache
@@ -132,6 +133,15 @@ def defines_main(tree):
     return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "main" for node in tree.body)
 
 
+def libraries(libs):
+    """`libs`: modules by the names that the code knows them under, `{from: …, import: …}` for parts of one."""
+    for name, source in libs.items() if isinstance(libs, dict) else ():
+        if isinstance(source, dict):
+            yield name, getattr(importlib.import_module(source["from"]), source.get("import", name))
+        else:
+            yield name, importlib.import_module(source or name)
+
+
 def execute(request):
     code, filename = request["code"], request["filename"]
     args, context = request["args"], request["context"]
@@ -144,6 +154,7 @@ def execute(request):
     module = types.ModuleType(name)
     module.__file__ = filename
     space = module.__dict__
+    space.update(libraries(request.get("libs")))
     space.update(args=args, input_data=args, context=context)
     if "execution_id" in context:
         space["execution_id"] = context["execution_id"]

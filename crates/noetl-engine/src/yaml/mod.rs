@@ -24,7 +24,7 @@ pub(crate) struct Node {
     pub(crate) line: usize,
     /// Column of the value's first character, from 1.
     pub(crate) column: usize,
-    /// Line on which the text of a string begins: one further down for block scalars.
+    /// Line on which the text of a string begins.
     pub(crate) text_line: usize,
 }
 
@@ -217,14 +217,20 @@ impl<'input> Composer<'input> {
                 return Ok(node);
             }
             Event::Scalar(text, style, anchor, tag) => {
+                // A block's place is its first line with text, and its text begins with the empty ones above.
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let above = text.len() - text.trim_start_matches('\n').len();
+                let line = span
+                    .start
+                    .line()
+                    .saturating_sub(if block { above } else { 0 });
                 let tagged = tag.is_some_and(|tag| tag.suffix == "str");
                 let kind = if style == ScalarStyle::Plain && !tagged {
                     scalar::plain(&text)
                 } else {
                     Kind::String(text.into_owned())
                 };
-                (anchor, kind, span.start.line() + usize::from(block))
+                (anchor, kind, line)
             }
             Event::SequenceStart(anchor, _) => {
                 let mut items = Vec::new();
@@ -256,6 +262,8 @@ impl<'input> Composer<'input> {
     fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Node> = Vec::new();
+        // Of the entries by their keys, of which there may be very many.
+        let mut places: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, span) = self.next()?;
             match event {
@@ -279,17 +287,21 @@ impl<'input> Composer<'input> {
                 column: span.start.col() + 1,
                 value,
             };
-            match entries.iter_mut().find(|known| known.key == entry.key) {
-                Some(known) => {
+            match places.get(&entry.key) {
+                Some(place) => {
                     self.duplicates
                         .push((entry.key.clone(), entry.line, entry.column));
-                    *known = entry;
+                    entries[*place] = entry;
                 }
-                None => entries.push(entry),
+                None => {
+                    places.insert(entry.key.clone(), entries.len());
+                    entries.push(entry);
+                }
             }
         }
         for entry in merged.iter().flat_map(Node::entries) {
-            if !entries.iter().any(|known| known.key == entry.key) {
+            if !places.contains_key(&entry.key) {
+                places.insert(entry.key.clone(), entries.len());
                 entries.push(entry.clone());
             }
         }

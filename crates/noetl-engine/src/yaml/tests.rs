@@ -51,6 +51,12 @@ fn places_count_from_one_and_blocks_begin_a_line_later() {
     let inner = document.root.get("a").expect("a");
     assert_eq!(document.duplicates, [("b".to_owned(), 4, 3)]);
     assert_eq!((inner.line, inner.column), (2, 3));
+    let block = parse("a:\n  b: 1\n  c: |\n    text\n  d: >-\n\n    more\n").expect("valid YAML");
+    let lines = |key: &str| {
+        let node = block.root.get("a").and_then(|a| a.get(key));
+        node.map(|node| node.text_line)
+    };
+    assert_eq!((lines("c"), lines("d")), (Some(4), Some(6)));
     let failure = parse("a: [1\nb: 2").expect_err("unclosed");
     assert_eq!(failure.line, 2);
 }

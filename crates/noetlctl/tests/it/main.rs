@@ -9,6 +9,7 @@ mod connection;
 mod context;
 mod data;
 mod env_files;
+mod examples;
 mod execution;
 mod fake;
 mod live;

@@ -207,7 +207,11 @@ impl Reader<'_> {
         }
         match kind.as_deref() {
             Some("event_log" | "event" | "log" | "noop") => {
-                let mut task = self.task(tool.unwrap_or(node), path, "sink", Some(node))?;
+                let name = Node {
+                    kind: Kind::String("event_log".to_owned()),
+                    ..node.clone()
+                };
+                let mut task = self.task(tool.unwrap_or(&name), path, "sink", Some(node))?;
                 task.args = self.arguments(node, &ARGS, path);
                 Some(task)
             }

@@ -37,8 +37,10 @@ impl Reader<'_> {
                 missing.push((place, name.clone()));
             }
         }
-        for (place, name) in missing {
-            let nearest = nearest(&name, steps);
+        for (index, (place, name)) in missing.into_iter().enumerate() {
+            // Comparing takes its time: nobody reads further than this.
+            let compare = index < 20 && name.len() < 100;
+            let nearest = compare.then(|| nearest(&name, steps)).flatten();
             let help = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
             self.fail(place, format!("there is no step `{name}`"), help.as_deref());
         }

@@ -174,7 +174,10 @@ impl Reader<'_> {
                 .get("retry")
                 .filter(|retry| !matches!(retry.kind, Kind::Bool(false)))
                 .map(|retry| self.retry(retry, &join(path, "retry"), 3, 1.0)),
-            timeout: timeout.filter(|seconds| seconds.is_finite() && *seconds > 0.0),
+            // A year is for ever, and what a clock can count.
+            timeout: timeout
+                .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+                .map(|seconds| seconds.min(31_536_000.0)),
             config,
         })
     }

@@ -1,0 +1,220 @@
+//! The event log's order, and the promise that recorded inputs give the same execution again.
+
+use noetl_engine::Failure;
+use noetl_engine::execution::{Command, Event, Machine, Outcome, Status, Unknown};
+use serde_json::{Map, Value, json};
+
+use crate::stage::{feed, gave, playbook, run};
+
+fn names(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.name).collect()
+}
+
+#[tokio::test]
+async fn a_step_that_ends_well_is_told_in_order() {
+    let ran = run("workflow: [{step: only, tool: {kind: noop, args: {n: 1}}}]")
+        .await
+        .completed();
+    assert_eq!(
+        names(&ran.events),
+        [
+            "playbook.initialized",
+            "workflow.initialized",
+            "command.issued",
+            "command.claimed",
+            "command.started",
+            "step.enter",
+            "call.done",
+            "step.exit",
+            "command.completed",
+            "workflow.completed",
+            "playbook.completed",
+        ]
+    );
+    let statuses: Vec<_> = ran.events.iter().map(|event| event.status).collect();
+    assert!(
+        statuses
+            .iter()
+            .all(|status| status.chars().all(char::is_uppercase)),
+        "{statuses:?}"
+    );
+    let id = ran.events[2].command_id.as_deref().unwrap();
+    assert!(id.starts_with("1:only:"), "{id}");
+    for event in [3, 4, 5, 6, 8] {
+        assert_eq!(ran.events[event].command_id.as_deref(), Some(id), "{event}");
+    }
+    assert_eq!(ran.events[10].result, json!({"n": 1}));
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_told_in_order() {
+    let ran =
+        run("workflow: [{step: only, tool: {kind: python, code: 'raise KeyError(1)'}}]").await;
+    assert_eq!(
+        names(&ran.events)[6..],
+        [
+            "call.error",
+            "step.exit",
+            "command.failed",
+            "workflow.failed",
+            "playbook.failed"
+        ]
+    );
+    assert_eq!(ran.events[7].status, "FAILED");
+    assert!(ran.events.last().unwrap().error.is_some());
+}
+
+#[tokio::test]
+async fn sinks_and_loops_have_events_of_their_own() {
+    let ran = run("workflow: [{step: only, tool: {kind: noop, args: {n: 1}}, sink: {tool: {kind: event_log}}}]")
+        .await
+        .completed();
+    assert_eq!(ran.count("sink.executed"), 1);
+    assert_eq!(ran.count("command.issued"), 2);
+    assert_eq!(ran.count("command.completed"), 2);
+    let ran = run("workflow: [{step: only, loop: {in: [1, 2], iterator: i}, tool: {kind: noop}}]")
+        .await
+        .completed();
+    assert_eq!(
+        names(&ran.events)[2..],
+        [
+            "loop.item",
+            "command.issued",
+            "command.claimed",
+            "command.started",
+            "step.enter",
+            "call.done",
+            "command.completed",
+            "loop.item",
+            "command.issued",
+            "command.claimed",
+            "command.started",
+            "call.done",
+            "command.completed",
+            "loop.done",
+            "step.exit",
+            "workflow.completed",
+            "playbook.completed",
+        ]
+    );
+}
+
+/// Loops, retries, branches, rules and variables in one.
+const RICH: &str = "workload: {items: [1, 2, 3]}
+workflow:
+- step: start
+  tool: {kind: noop, args: {n: 0}}
+  next: [fan, flaky]
+- step: fan
+  loop: {in: '{{ workload.items }}', iterator: i, mode: parallel, max_in_flight: 2}
+  tool: {kind: noop, args: {n: '{{ i }}'}}
+  set: {total: '{{ fan.stats.total }}'}
+  next: end
+- step: flaky
+  tool: {kind: http, url: 'http://x/'}
+  case:
+  - when: '{{ error is not none }}'
+    then: {retry: {max_attempts: 4, delay: 2, backoff: exponential}}
+  - when: '{{ response.more }}'
+    then: [{collect: {path: rows, into: all}}, {retry: {max_attempts: 9, params: {page: '{{ response.page + 1 }}'}}}]
+  - when: 'true'
+    then: [{collect: {path: rows, into: all}}, {set: {kept: '{{ workload.items | length }}'}}, {next: end}]
+- {step: end, tool: {kind: noop, args: {all: '{{ all }}'}}}
+";
+
+/// Fails every third call, and gives pages.
+fn answers() -> impl FnMut(&Command) -> Outcome {
+    let mut calls = 0;
+    let mut page = 0;
+    move |command| {
+        calls += 1;
+        if calls % 3 == 0 && command.step == "flaky" {
+            return Outcome::failed(Failure::passing("connection", "lost"));
+        }
+        if command.step == "flaky" {
+            page += 1;
+            return gave(json!({"page": page, "more": page < 4, "rows": [page]}));
+        }
+        gave(Value::Object(command.args.clone()))
+    }
+}
+
+#[test]
+fn the_same_inputs_give_the_same_commands() {
+    let (one, two) = (
+        feed(RICH, json!({}), answers()),
+        feed(RICH, json!({}), answers()),
+    );
+    assert_eq!(
+        one.machine.status(),
+        Status::Completed,
+        "{:?}",
+        one.machine.failure()
+    );
+    let text = |commands: &[Command]| serde_json::to_string(commands).unwrap();
+    assert_eq!(text(&one.commands), text(&two.commands));
+    assert_eq!(one.events, two.events);
+    assert_eq!(one.machine.variables()["all"], json!([1, 2, 3, 4]));
+    assert!(one.commands.len() > 9, "{}", one.commands.len());
+    let mut ids: Vec<_> = one.commands.iter().map(|command| &command.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), one.commands.len(), "an id was given twice");
+}
+
+#[test]
+fn commands_and_outcomes_survive_being_written_down() {
+    let first = feed(RICH, json!({}), answers());
+    let mut recorded: Vec<String> = Vec::new();
+    let mut answer = answers();
+    feed(RICH, json!({}), |command| {
+        let outcome = answer(command);
+        recorded.push(serde_json::to_string(&outcome).unwrap());
+        outcome
+    });
+    let mut replay = recorded.iter();
+    let again = feed(RICH, json!({}), |command| {
+        let back: Command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
+        assert_eq!(back.id, command.id);
+        serde_json::from_str(replay.next().unwrap()).unwrap()
+    });
+    assert_eq!(first.events, again.events);
+}
+
+#[test]
+fn an_outcome_counts_once_and_only_for_a_command_that_is_out() {
+    let mut machine = Machine::new(
+        playbook(
+            "workflow: [{step: a, tool: {kind: noop}, next: b}, {step: b, tool: {kind: noop}}]",
+        ),
+        "7",
+        &Map::new(),
+    );
+    let turn = machine.start(None);
+    let id = turn.commands[0].id.clone();
+    for wrong in [
+        "", "7", "7:a:", "7:a:99", "8:a:1", "7:b:1", "7:a:-1", "7:a:1 ", "1",
+    ] {
+        let refused = machine.complete(wrong, gave(json!(1))).unwrap_err();
+        assert_eq!(refused, Unknown(wrong.to_owned()));
+        assert!(machine.claimed(wrong, "w").is_empty());
+    }
+    assert!(machine.command(&id).is_some());
+    let turn = machine.complete(&id, gave(json!(1))).unwrap();
+    assert_eq!(turn.commands.len(), 1);
+    assert!(
+        machine.complete(&id, gave(json!(2))).is_err(),
+        "an outcome counted twice"
+    );
+    assert_eq!(machine.step_result("a"), Some(json!(1)));
+    assert!(machine.claimed(&id, "w").is_empty());
+    machine
+        .complete(&turn.commands[0].id, gave(json!(3)))
+        .unwrap();
+    assert_eq!(machine.status(), Status::Completed);
+    assert!(
+        machine
+            .complete(&turn.commands[0].id, gave(json!(3)))
+            .is_err()
+    );
+}

@@ -1,0 +1,183 @@
+//! Small texts that ask for much: each is answered soon, with little memory and a whole stack.
+
+use std::time::{Duration, Instant};
+
+use noetl_engine::{Playbook, render};
+use serde_json::{Map, json};
+
+use crate::stage::{object, said, text};
+
+/// Long enough for a debug build under load, and far from a hang.
+const SOON: Duration = Duration::from_secs(20);
+
+/// What validation says of a text, on a stack of the size that the server's threads have.
+fn validated(text: String) -> String {
+    let begun = Instant::now();
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let work = move || Playbook::validate("t", &text, &Map::new()).to_string();
+    let said = thread.spawn(work).unwrap().join().unwrap();
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    said
+}
+
+/// The length of what a template gives, or why it gives nothing.
+fn rendered(template: &str) -> Result<usize, String> {
+    let begun = Instant::now();
+    let template = template.to_owned();
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let work = move || {
+        let names = object(json!({"word": "x", "list": [1, 2], "map": {"a": 1}}));
+        match render(&json!(template), &names) {
+            Ok(value) => Ok(serde_json::to_string(&value).unwrap().len()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    };
+    let answer = thread.spawn(work).unwrap().join().unwrap();
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    answer
+}
+
+#[test]
+fn aliases_do_not_multiply_without_bound() {
+    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for level in 1..12 {
+        let inner = vec![format!("*a{}", level - 1); 10].join(",");
+        bomb += &format!("a{level}: &a{level} [{inner}]\n");
+    }
+    assert!(validated(bomb).contains("holds more than"));
+    let merges = "base: &b {x: 1}\n".to_owned() + &"m: {<<: *b, <<: *b}\n".repeat(2000);
+    assert!(validated(merges).contains("given twice"));
+    assert!(validated("a: &a {b: *a}".to_owned()).contains("refers to itself"));
+}
+
+#[test]
+fn values_do_not_nest_without_bound() {
+    for text in [
+        "[".repeat(100_000),
+        "{a: ".repeat(100_000),
+        format!("a: {}1{}", "[".repeat(5_000), "]".repeat(5_000)),
+        (0..2_000)
+            .map(|level| format!("{}a:\n", " ".repeat(level)))
+            .collect(),
+        "- ".repeat(50_000),
+        "? ".repeat(50_000),
+        "!a ".repeat(50_000),
+        "&a ".repeat(50_000),
+    ] {
+        assert!(!validated(text).is_empty());
+    }
+    let nested = "next: [{when: 'true', then: ".repeat(3_000) + "a" + &"}]".repeat(3_000);
+    assert!(!validated(text(&format!("workflow:\n- step: a\n  {nested}\n"))).is_empty());
+}
+
+#[test]
+fn a_mapping_of_very_many_keys_is_read_soon() {
+    let keys: String = (0..100_000).map(|key| format!("  k{key}: 1\n")).collect();
+    let said = validated(text(&format!(
+        "workload:\n{keys}workflow: [{{step: a, tool: {{kind: noop}}}}]\n"
+    )));
+    assert_eq!(said, "");
+}
+
+#[test]
+fn very_many_steps_are_read_soon() {
+    let steps: String = (0..5_000)
+        .map(|n| format!("- {{step: s{n}, next: gone{n}}}\n"))
+        .collect();
+    let said = validated(text(&format!("workflow:\n{steps}")));
+    assert!(said.contains("there is no step `gone4999`"));
+}
+
+#[test]
+fn templates_that_would_fill_the_memory_fail() {
+    for template in [
+        "{{ 'a' * 1000000000 }}",
+        "{{ 'a' * 99999999 }}",
+        "{{ ('a' * 9999999) * 9999999 }}",
+        "{{ [0] * 1000000000 }}",
+        "{{ ([0] * 90000000) | list | length }}",
+        "{{ ((1, 2) * 40000000) | length }}",
+        "{{ range(10**9) | list }}",
+        "{{ range(1000000000) | join }}",
+        "{% for i in range(100000) %}{% for j in range(100000) %}xxxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
+        "{{ '%1000000000d' | format(1) }}",
+        "{{ '%.1000000000f' | format(1) }}",
+        "{{ '{:>1000000000}'.format(1) }}",
+        "{{ word | indent(1000000000) }}",
+        "{{ ('\\n' * 90000) | indent(90000) }}",
+        "{{ [1] | batch(1000000000, 0) | list }}",
+        "{{ [1] | slice(1000000000, 0) | list }}",
+        "{{ ('a' * 100000) | replace('', 'b' * 100000) }}",
+        "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}",
+        "{{ ('a' * 100000).replace('a', 'b' * 100000) }}",
+        "{{ ([1] * 100000) | join('b' * 100000) }}",
+        "{{ ('b' * 100000).join(['x'] * 100000) }}",
+        "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}{{ ns.x | list | length }}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
+        "{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}",
+    ] {
+        let answer = rendered(template);
+        let small = matches!(answer, Ok(length) if length <= 64 << 20);
+        assert!(answer.is_err() || small, "{template}: {answer:?}");
+    }
+}
+
+#[test]
+fn values_that_nest_very_deep_do_not_take_the_stack() {
+    for template in [
+        "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}done",
+        "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace(x={}) %}{% for i in range(90000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}{{ ns.x | tojson }}",
+        "{{ ('[' * 100000 ~ ']' * 100000) | fromjson }}",
+    ] {
+        drop(rendered(template));
+    }
+    let deep = format!("{{{{ {}1{} }}}}", "(".repeat(20_000), ")".repeat(20_000));
+    assert!(rendered(&deep).is_err());
+    let nots = format!("{{{{ {}word }}}}", "not ".repeat(20_000));
+    drop(rendered(&nots));
+    let adds = format!("{{{{ 1{} }}}}", " + 1".repeat(20_000));
+    drop(rendered(&adds));
+    let dots = format!("{{{{ word{} }}}}", ".a".repeat(20_000));
+    drop(rendered(&dots));
+    let filters = format!("{{{{ word{} }}}}", " | upper".repeat(20_000));
+    drop(rendered(&filters));
+    let ifs = format!(
+        "{}x{}",
+        "{% if word %}".repeat(5_000),
+        "{% endif %}".repeat(5_000)
+    );
+    drop(rendered(&ifs));
+}
+
+#[test]
+fn a_template_of_many_braces_is_read_soon() {
+    for template in [
+        "{{".repeat(20_000),
+        "{#".repeat(20_000),
+        "{{.a}}".repeat(20_000),
+        "a.result ".repeat(20_000),
+        "{{ a.result ".repeat(5_000),
+        "{{ '".repeat(20_000),
+        "{%".repeat(20_000),
+        "${#".repeat(20_000),
+    ] {
+        drop(rendered(&template));
+    }
+    let long = format!(
+        "{{{{ word == '{}' and word is defined }}}}",
+        "word ".repeat(100_000)
+    );
+    drop(rendered(&long));
+}
+
+#[test]
+fn messages_stay_short_however_long_the_text_is() {
+    let long = "x".repeat(1_000_000);
+    let said = said(&format!(
+        "workflow: [{{step: a, next: '{long}'}}, {{step: b, tool: {{kind: '{long}'}}}}]"
+    ));
+    assert!(said.len() < 4_000_000, "{}", said.len());
+}

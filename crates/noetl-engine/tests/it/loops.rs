@@ -1,0 +1,231 @@
+//! Loops: their order, how many iterations run at once, and what comes out.
+
+use serde_json::json;
+
+use crate::stage::{Stage, feed, gave, run};
+use noetl_engine::Failure;
+
+#[tokio::test]
+async fn the_results_of_a_loop_keep_the_order_of_its_items() {
+    for mode in [
+        "mode: sequential",
+        "mode: parallel",
+        "mode: async",
+        "spec: {mode: parallel, max_in_flight: 2}",
+    ] {
+        let ran = run(&format!(
+            "workload: {{items: [c, a, b]}}
+workflow:
+- step: each
+  loop: {{in: '{{{{ workload.items }}}}', iterator: letter, {mode}}}
+  tool: {{kind: noop, args: {{l: '{{{{ letter }}}}', i: '{{{{ loop_index }}}}', n: '{{{{ loop.length }}}}', first: '{{{{ loop.first }}}}', again: '{{{{ iter.letter }}}}'}}}}
+"
+        ))
+        .await
+        .completed();
+        assert_eq!(
+            ran.result("each"),
+            json!({
+                "results": [
+                    {"l": "c", "i": 0, "n": 3, "first": true, "again": "c"},
+                    {"l": "a", "i": 1, "n": 3, "first": false, "again": "a"},
+                    {"l": "b", "i": 2, "n": 3, "first": false, "again": "b"},
+                ],
+                "stats": {"total": 3, "success": 3, "failed": 0},
+            }),
+            "{mode}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_items_are_no_iterations_and_one_value_is_one_item() {
+    for (items, results) in [
+        ("[]", json!([])),
+        ("'{{ [] }}'", json!([])),
+        ("'{{ none }}'", json!([])),
+        ("7", json!([{"x": 7}])),
+        ("{k: v}", json!([{"x": {"k": "v"}}])),
+        ("'{{ range(3) }}'", json!([{"x": 0}, {"x": 1}, {"x": 2}])),
+        ("'{{ {\"k\": 1}.items() }}'", json!([{"x": ["k", 1]}])),
+    ] {
+        let ran = run(&format!(
+            "workflow:\n- step: each\n  loop: {{in: {items}, iterator: x}}\n  tool: {{kind: noop, args: {{x: '{{{{ x }}}}'}}}}\n  next: end\n- {{step: end, tool: {{kind: noop}}}}\n"
+        ))
+        .await
+        .completed();
+        assert_eq!(ran.result("each")["results"], results, "{items}");
+        assert!(ran.entered().contains(&"end"), "{items}");
+        assert_eq!(ran.count("loop.done"), 1);
+    }
+}
+
+/// The most commands that were out at once, of a loop over ten items.
+fn most_at_once(spec: &str) -> usize {
+    let body = format!(
+        "workload: {{width: 4}}\nworkflow:\n- step: each\n  loop: {{in: '{{{{ range(10) }}}}', iterator: x, {spec}}}\n  tool: {{kind: noop}}\n"
+    );
+    let mut machine = noetl_engine::execution::Machine::new(
+        crate::stage::playbook(&body),
+        "1",
+        &serde_json::Map::new(),
+    );
+    machine.start(None);
+    let (mut most, mut done) = (0, 0);
+    while let Some(command) = machine.commands().last() {
+        most = most.max(machine.commands().count());
+        let id = command.id.clone();
+        machine.complete(&id, gave(json!(done))).unwrap();
+        done += 1;
+    }
+    assert_eq!(done, 10);
+    most
+}
+
+#[test]
+fn max_in_flight_bounds_what_runs_at_once() {
+    assert_eq!(most_at_once("mode: sequential"), 1);
+    assert_eq!(most_at_once("mode: sequential, max_in_flight: 5"), 1);
+    assert_eq!(most_at_once("mode: parallel, max_in_flight: 3"), 3);
+    assert_eq!(most_at_once("spec: {mode: parallel, max_in_flight: 2}"), 2);
+    assert_eq!(
+        most_at_once("mode: parallel, max_in_flight: '{{ width }}'"),
+        4
+    );
+    assert_eq!(most_at_once("mode: parallel, max_in_flight: 100"), 10);
+    assert!(most_at_once("mode: parallel") > 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn iterations_in_flight_really_overlap_and_no_more_than_that() {
+    let stage = Stage::new();
+    stage
+        .run(
+            "workflow:
+- step: each
+  loop: {in: '{{ range(6) }}', iterator: x, mode: parallel, max_in_flight: 2}
+  tool:
+    kind: shell
+    cmds: |
+      mkdir running-{{ x }}
+      ls -d running-* | wc -l >> seen
+      sleep 0.2
+      rmdir running-{{ x }}
+",
+        )
+        .await
+        .completed();
+    let seen: Vec<usize> = stage
+        .read("seen")
+        .iter()
+        .map(|line| line.trim().parse().unwrap())
+        .collect();
+    assert_eq!(seen.len(), 6);
+    assert_eq!(seen.iter().max(), Some(&2), "{seen:?}");
+}
+
+#[test]
+fn a_failed_iteration_ends_the_loop_and_the_run() {
+    let body = "workflow:
+- step: each
+  loop: {in: [a, b, c], iterator: x}
+  tool: {kind: noop}
+  next: after
+- {step: after, tool: {kind: noop}}
+";
+    let fed = feed(body, json!({}), |command| {
+        if command.iteration == Some(1) {
+            noetl_engine::execution::Outcome::failed(Failure::new("exit", "broke"))
+        } else {
+            gave(json!(1))
+        }
+    });
+    assert_eq!(fed.commands.len(), 2);
+    assert!(fed.machine.failure().unwrap().message.contains("broke"));
+    let done = fed
+        .events
+        .iter()
+        .find(|event| event.name == "loop.done")
+        .unwrap();
+    assert_eq!(done.status, "FAILED");
+    assert_eq!(
+        done.result["stats"],
+        json!({"total": 3, "success": 1, "failed": 1})
+    );
+}
+
+#[test]
+fn a_failed_iteration_that_a_rule_handles_is_counted_and_the_rest_runs() {
+    let body = "workflow:
+- step: each
+  loop: {in: [a, b, c], iterator: x, mode: parallel}
+  tool: {kind: noop}
+  case: [{when: '{{ error is not none }}', then: {result: {from: '{{ error.message }}'}}}]
+  next: after
+- {step: after, tool: {kind: noop, args: {failed: '{{ each.stats.failed }}', all: '{{ loop_results.results | length }}'}}}
+";
+    let fed = feed(body, json!({}), |command| match command.iteration {
+        Some(1) => noetl_engine::execution::Outcome::failed(Failure::new("exit", "broke")),
+        _ => gave(serde_json::Value::Object(command.args.clone())),
+    });
+    assert_eq!(fed.machine.failure(), None);
+    let result = fed.machine.step_result("each").unwrap();
+    assert_eq!(result["results"][1], "broke");
+    assert_eq!(
+        result["stats"],
+        json!({"total": 3, "success": 2, "failed": 1})
+    );
+    assert_eq!(
+        fed.commands.last().unwrap().context["each"]["stats"]["failed"],
+        1
+    );
+}
+
+#[tokio::test]
+async fn rules_see_the_end_of_the_loop_once() {
+    let ran = run("workflow:
+- step: each
+  loop: {in: [1, 2], iterator: x}
+  tool: {kind: noop, args: {n: '{{ x }}'}}
+  case:
+  - when: \"{{ event.name == 'loop.done' }}\"
+    then: {next: [{step: after, args: {sum: '{{ response.results | map(attribute=\"n\") | sum }}'}}]}
+- {step: after, tool: {kind: noop, args: {sum: '{{ sum }}'}}}
+")
+    .await
+    .completed();
+    assert_eq!(ran.entered(), ["each", "after"]);
+    assert_eq!(ran.result("after")["sum"], 3);
+}
+
+#[tokio::test]
+async fn variables_of_an_iteration_are_its_own() {
+    let ran = run("workflow:
+- step: each
+  loop: {in: [1, 2, 3], iterator: x, mode: parallel}
+  tool:
+  - name: a
+    kind: noop
+    args: {n: '{{ x * 10 }}'}
+    spec: {policy: {rules: [{else: {then: {do: continue, set_iter: {tens: '{{ outcome.result.n }}'}}}}]}}
+  - {name: b, kind: noop, args: {tens: '{{ iter.tens }}', item: '{{ iter.x }}'}}
+")
+    .await
+    .completed();
+    let results = ran.result("each")["results"].clone();
+    assert_eq!(
+        results,
+        json!([{"tens": 10, "item": 1}, {"tens": 20, "item": 2}, {"tens": 30, "item": 3}])
+    );
+    assert_eq!(ran.variable("tens"), json!(null));
+}
+
+#[tokio::test]
+async fn steps_without_a_tool_can_loop_over_many_items() {
+    let ran = run("workflow:\n- step: each\n  loop: {in: '{{ range(20000) }}', iterator: x}\n  args: {n: '{{ x }}'}\n")
+        .await
+        .completed();
+    assert_eq!(ran.result("each")["stats"]["success"], 20_000);
+    assert_eq!(ran.result("each")["results"][19_999], json!({"n": 19_999}));
+}

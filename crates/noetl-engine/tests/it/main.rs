@@ -1,0 +1,21 @@
+//! Tests of the engine through what it shows to the server and the command line.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod corpus;
+mod dialects;
+mod ending;
+mod events;
+mod guards;
+mod hostile;
+mod loops;
+mod pagination;
+mod playbooks;
+mod policies;
+mod problems;
+mod retries;
+mod routing;
+mod sinks;
+mod stage;
+mod templates;
+mod workload;

@@ -1,0 +1,229 @@
+//! Policies: what a pipeline does with each task's outcome.
+
+use serde_json::json;
+
+use crate::stage::{Stage, run, said};
+
+/// A pipeline of three, the first of which has these rules.
+fn pipeline(tool: &str, rules: &str) -> String {
+    format!(
+        "workflow:
+- step: only
+  tool:
+  - name: one
+    {tool}
+    spec: {{policy: {{rules: [{rules}]}}}}
+  - {{name: two, kind: noop, args: {{n: 2}}}}
+  - {{name: three, kind: noop, args: {{n: 3, kept: '{{{{ ctx.kept | default(\"none\") }}}}'}}}}
+"
+    )
+}
+
+const FINE: &str = "kind: noop\n    args: {n: 1}";
+const BROKEN: &str = "kind: python\n    code: raise ValueError('broke')";
+
+#[tokio::test]
+async fn what_a_rule_says_is_done() {
+    for (tool, rules, expected) in [
+        (
+            FINE,
+            "{when: 'true', then: {do: continue}}",
+            json!({"n": 3, "kept": "none"}),
+        ),
+        (FINE, "{when: 'true', then: {do: break}}", json!({"n": 1})),
+        (
+            FINE,
+            "{when: 'true', then: {do: jump, to: three}}",
+            json!({"n": 3, "kept": "none"}),
+        ),
+        (
+            FINE,
+            "{when: '{{ outcome.result.n == 9 }}', then: {do: break}}, {else: {then: {do: jump, to: three}}}",
+            json!({"n": 3, "kept": "none"}),
+        ),
+        (
+            FINE,
+            "{when: '{{ outcome.result.n == 9 }}', then: {do: break}}, {else: {do: break}}",
+            json!({"n": 1}),
+        ),
+        (
+            FINE,
+            "{else: {then: {do: continue, set_ctx: {kept: '{{ outcome.result.n }}'}}}}",
+            json!({"n": 3, "kept": 1}),
+        ),
+        (
+            FINE,
+            "{else: {then: {do: continue, set: {ctx.kept: '{{ output.data.n }}'}}}}",
+            json!({"n": 3, "kept": 1}),
+        ),
+        (
+            BROKEN,
+            "{when: \"{{ outcome.status == 'error' }}\", then: {do: continue}}",
+            json!({"n": 3, "kept": "none"}),
+        ),
+        (
+            BROKEN,
+            "{when: \"{{ outcome.error.kind == 'python' }}\", then: {do: jump, to: three, set_ctx: {kept: '{{ outcome.error.message }}'}}}",
+            json!({"n": 3, "kept": "ValueError: broke (line 1 of the step's code)"}),
+        ),
+        (
+            BROKEN,
+            "{when: \"{{ outcome.py.exception_type == 'ValueError' }}\", then: {do: break}}",
+            json!(null),
+        ),
+    ] {
+        let ran = run(&pipeline(tool, rules)).await.completed();
+        assert_eq!(ran.result("only"), expected, "{rules}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_can_fail_the_step() {
+    for (tool, rules, expected) in [
+        (
+            FINE,
+            "{when: '{{ outcome.result.n == 1 }}', then: {do: fail}}",
+            "a rule of task `one` ended the step as a failure",
+        ),
+        (
+            BROKEN,
+            "{when: \"{{ outcome.status == 'error' }}\", then: {do: fail}}",
+            "ValueError: broke",
+        ),
+        (
+            BROKEN,
+            "{when: \"{{ outcome.status == 'error' }}\", then: {do: retry, attempts: 2, delay: 0}}",
+            "ValueError: broke",
+        ),
+    ] {
+        let failed = run(&pipeline(tool, rules)).await.failed();
+        assert!(failed.contains(expected), "{rules}: {failed}");
+        assert!(
+            failed.starts_with("test.yaml:7:") && failed.contains("step `only`"),
+            "{failed}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_rules_a_failure_is_one_and_silent_rules_let_it_pass() {
+    let body = "workflow:\n- step: only\n  tool:\n  - {name: one, kind: python, code: 'raise ValueError(1)'}\n  - {name: two, kind: noop}\n";
+    assert!(run(body).await.failed().contains("ValueError"));
+    let silent = pipeline(
+        BROKEN,
+        "{when: \"{{ outcome.status == 'ok' }}\", then: {do: break}}",
+    );
+    assert_eq!(run(&silent).await.completed().result("only")["n"], 3);
+}
+
+#[tokio::test]
+async fn a_jump_backwards_counts_and_one_that_never_ends_is_stopped() {
+    let body = "workflow:
+- step: only
+  tool:
+  - name: count
+    kind: noop
+    args: {n: '{{ (ctx.n | default(0)) + 1 }}'}
+    spec: {policy: {rules: [{else: {then: {do: continue, set_ctx: {n: '{{ outcome.result.n }}'}}}}]}}
+  - name: again
+    kind: noop
+    spec: {policy: {rules: [{when: '{{ ctx.n < BOUND }}', then: {do: jump, to: count}}, {else: {then: {do: break}}}]}}
+";
+    let ran = run(&body.replace("BOUND", "5")).await.completed();
+    assert_eq!(ran.variable("n"), 5);
+    let failed = run(&body.replace("BOUND", "100000000")).await.failed();
+    assert!(
+        failed.contains("jumped") && failed.contains("without an end"),
+        "{failed}"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_retry_repeats_its_task_alone() {
+    let stage = Stage::new();
+    let body = "workflow:
+- step: only
+  tool:
+  - {name: one, kind: shell, cmds: 'echo x >> one'}
+  - name: two
+    kind: shell
+    cmds: 'echo x >> two; test $(wc -l < two) -ge 3'
+    spec: {policy: {rules: [{when: \"{{ outcome.status == 'error' and _attempt < 5 }}\", then: {do: retry, attempts: 5, delay: 0, backoff: exponential}}, {when: \"{{ outcome.status == 'error' }}\", then: {do: fail}}]}}
+  - {name: three, kind: noop, args: {task: '{{ _task }}', attempt: '{{ _attempt }}'}}
+";
+    let ran = stage.run(body).await.completed();
+    assert_eq!((stage.read("one").len(), stage.read("two").len()), (1, 3));
+    assert_eq!(ran.result("only"), json!({"task": "three", "attempt": 1}));
+}
+
+#[test]
+fn rules_that_cannot_be_followed_are_found_before_anything_runs() {
+    for (rules, expected) in [
+        (
+            "{when: 'true', then: {do: jump, to: nowhere}}",
+            "a rule jumps to `nowhere`, which is no task of this pipeline",
+        ),
+        (
+            "{when: 'true', then: {do: jump}}",
+            "does not say where `to`",
+        ),
+        (
+            "{when: 'true', then: {do: explode}}",
+            "`do: explode` is none of",
+        ),
+        (
+            "{when: '{{ outcome. }}', then: {do: break}}",
+            "does not parse",
+        ),
+    ] {
+        let said = said(&pipeline(FINE, rules));
+        assert!(
+            said.contains(expected) && said.contains("step `only`"),
+            "{rules}: {said}"
+        );
+    }
+    let twice =
+        said("workflow:\n- step: only\n  tool: [{name: a, kind: noop}, {name: a, kind: noop}]\n");
+    assert!(
+        twice.contains("two tasks of this pipeline are called `a`"),
+        "{twice}"
+    );
+}
+
+#[tokio::test]
+async fn a_result_that_says_error_is_a_failure() {
+    let failed = run("workflow:\n- step: only\n  tool: {kind: python, code: \"result = {'status': 'error', 'message': 'no luck'}\"}\n").await;
+    assert!(failed.failed().ends_with("no luck"), "{}", failed.failed());
+}
+
+#[tokio::test]
+async fn secrets_of_the_keychain_stay_out_of_results_and_events() {
+    let stage = Stage::new();
+    stage.credential("api", json!({"token": "t0p-s3cret"}));
+    let body = "keychain: [{name: service, kind: credential, credential: api}]
+workflow:
+- step: only
+  tool:
+    kind: python
+    code: |
+      result = {'got': '{{ keychain.service.token }}', 'length': len('{{ keychain.service.token }}')}
+";
+    let ran = stage.run(body).await.completed();
+    assert_eq!(ran.result("only"), json!({"got": "***", "length": 10}));
+    let log = serde_json::to_string(&ran.events).unwrap();
+    assert!(!log.contains("s3cret"), "{log}");
+    let failing = body.replace("result = ", "raise ValueError('t0p-s3cret'); result = ");
+    let ran = stage.run(&failing).await;
+    let log = format!(
+        "{} {}",
+        ran.failed(),
+        serde_json::to_string(&ran.events).unwrap()
+    );
+    assert!(!log.contains("s3cret"), "{log}");
+    let unknown = Stage::new().run(body).await.failed();
+    assert!(
+        unknown.contains("there is no credential `api`"),
+        "{unknown}"
+    );
+}

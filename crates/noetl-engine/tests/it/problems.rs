@@ -1,0 +1,288 @@
+//! Validation: everything that is wrong, at once, with its place and what mends it.
+
+use noetl_engine::{Playbook, Severity};
+use serde_json::Map;
+
+use crate::stage::{problems, said, text};
+
+#[test]
+fn several_problems_come_in_one_answer_in_the_order_of_the_file() {
+    let found = problems(
+        "workflow:
+- step: first
+  tool: {kind: shell}
+  next: nowhere
+- step: second
+  tool: {kind: kafka}
+- step: third
+  when: '{{ a == }}'
+  tool: {kind: gcs}
+- tool: {kind: noop}
+",
+    );
+    let text: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let expected = [
+        "test.yaml:6:9: step `first`, field `tool.cmds`: the shell tool has no `cmds`",
+        "test.yaml:7:9: step `first`, field `next`: there is no step `nowhere`",
+        "test.yaml:9:16: step `second`, field `tool.kind`: there is no tool kind `kafka`",
+        "test.yaml:11: step `third`, field `when`: the template does not parse",
+        "test.yaml:12:16: step `third`, field `tool.kind`: tool kind `gcs` needs Google Cloud Storage, which is not part of NoETL",
+        "test.yaml:13:3: field `workflow[3]`: the step has no name",
+    ];
+    assert_eq!(text.len(), expected.len(), "{text:#?}");
+    for (text, expected) in text.iter().zip(expected) {
+        assert!(text.starts_with(expected), "{text}\n{expected}");
+    }
+}
+
+#[test]
+fn an_unknown_target_comes_with_a_suggestion() {
+    for (next, expected) in [
+        (
+            "next: proces",
+            "there is no step `proces` (help: did you mean `process`?)",
+        ),
+        ("next: [{step: procces}]", "did you mean `process`?"),
+        (
+            "case: [{when: 'true', then: {next: [{step: prozess}]}}]",
+            "did you mean `process`?",
+        ),
+        ("next: {arcs: [{step: Process}]}", "did you mean `process`?"),
+    ] {
+        let said = said(&format!(
+            "workflow:\n- step: a\n  {next}\n- {{step: process}}\n"
+        ));
+        assert!(said.contains(expected), "{next}: {said}");
+    }
+    let far = said("workflow: [{step: a, next: zzzzzz}, {step: process}]");
+    assert!(
+        far.contains("there is no step `zzzzzz`") && !far.contains("did you mean"),
+        "{far}"
+    );
+    for key in ["entry_step", "final_step"] {
+        let said = said(&format!(
+            "executor: {{spec: {{{key}: gone}}}}\nworkflow: [{{step: a}}]\n"
+        ));
+        assert!(
+            said.contains(&format!("executor.spec.{key}")) && said.contains("`gone`"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn steps_that_nothing_leads_to_are_warnings() {
+    let found = problems(
+        "workflow:\n- {step: a, next: b}\n- {step: b}\n- {step: lonely, next: lonelier}\n- {step: lonelier}\n- {step: end}\n",
+    );
+    let text: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text,
+        [
+            "test.yaml:7:3: step `lonely`: no step leads here",
+            "test.yaml:8:3: step `lonelier`: no step leads here",
+        ]
+    );
+    assert!(
+        found
+            .iter()
+            .all(|problem| problem.severity == Severity::Warning)
+    );
+    assert!(
+        problems("executor: {spec: {final_step: b}}\nworkflow: [{step: a}, {step: b}]").is_empty()
+    );
+}
+
+#[test]
+fn kinds_that_need_a_service_are_named() {
+    for kind in [
+        "snowflake",
+        "nats",
+        "gcs",
+        "container",
+        "rhai",
+        "ducklake",
+        "gateway",
+        "transfer",
+        "iterator",
+        "playbooks",
+        "artifact",
+        "script",
+        "auth",
+    ] {
+        let said = said(&format!(
+            "workflow: [{{step: a, tool: {{kind: {kind}}}}}]\n"
+        ));
+        assert!(
+            said.contains(&format!("tool kind `{kind}` needs ")),
+            "{said}"
+        );
+        assert!(said.contains("step `a`, field `tool.kind`"), "{said}");
+    }
+    let unknown = said("workflow: [{step: a, tool: {kind: mystery}}]");
+    assert!(
+        unknown.contains("the kinds are noop, shell, http, python"),
+        "{unknown}"
+    );
+    let sink =
+        said("workflow: [{step: a, tool: {kind: noop}, sink: {tool: {kind: gcs, path: x}}}]");
+    assert!(
+        sink.contains("sink kind `gcs` needs Google Cloud Storage"),
+        "{sink}"
+    );
+    let required = said("executor: {requires: {tools: [http, rhai]}}\nworkflow: [{step: a}]");
+    assert!(required.contains("requires the tool `rhai`"), "{required}");
+    let keychain = said("keychain: [{name: k, kind: secret_manager}]\nworkflow: [{step: a}]");
+    assert!(
+        keychain.contains("`secret_manager`, which needs a service"),
+        "{keychain}"
+    );
+}
+
+#[test]
+fn what_is_given_twice_is_told() {
+    let found = said(
+        "workload: {a: 1, a: 2}\nworkflow:\n- step: x\n  tool: {kind: noop}\n  tool: {kind: noop}\n- {step: x}\n",
+    );
+    assert!(
+        found.contains("test.yaml:4:18: field `a`: `a` is given twice; the last one counts"),
+        "{found}"
+    );
+    assert!(
+        found.contains("test.yaml:8:3: field `tool`: `tool` is given twice"),
+        "{found}"
+    );
+    assert!(
+        found.contains("a step of this name stands in line 6 already"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_text_that_is_no_playbook_says_why() {
+    for (text, expected) in [
+        ("", "a playbook is a mapping, and this is nothing"),
+        ("[1]", "a playbook is a mapping, and this is a list"),
+        (
+            "just words",
+            "a playbook is a mapping, and this is a string",
+        ),
+        ("a: [1", "this is not YAML"),
+        ("a: 1\n---\nb: 2\n", "a second document begins here"),
+        ("a: b: c", "this is not YAML"),
+        ("{}", "the playbook has no apiVersion"),
+        ("{}", "the playbook has no name"),
+        ("{}", "the workflow has no steps"),
+        (
+            "apiVersion: noetl.io/v1",
+            "apiVersion `noetl.io/v1` is not one that NoETL reads",
+        ),
+        ("kind: Credential", "kind `Credential` is not a playbook"),
+        ("kind: [Playbook]", "`kind` is a list, not a string"),
+        ("workflow: 3", "`workflow` is a number, not a list"),
+        ("workload: []", "`workload` is a list, not a mapping"),
+    ] {
+        let problems = Playbook::validate("x.yaml", text, &Map::new());
+        assert!(problems.any_error());
+        let said = problems.to_string();
+        assert!(said.contains(expected), "{text:?}: {said}");
+        assert!(said.starts_with("x.yaml"), "{said}");
+    }
+}
+
+#[test]
+fn steps_of_the_first_version_are_told_what_to_write() {
+    let found = said(
+        "workflow:\n- step: a\n  type: http\n- name: b\n- step: c\n  code: x = 1\n- step: [d]\n- loop\n",
+    );
+    for expected in [
+        "`type` on a step belongs to noetl.io/v1 (help: write `tool: {kind: …}`)",
+        "the step has no name (help: write `step:` instead of `name:`)",
+        "the step has `code` but no tool",
+        "`step` is a list, not a string",
+        "a step is a mapping, and this is a string",
+    ] {
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+}
+
+#[test]
+fn loops_and_tools_that_lack_what_they_need() {
+    for (step, expected) in [
+        ("loop: {iterator: x}", "the loop has nothing to loop over"),
+        (
+            "loop: {in: [1], mode: sideways}",
+            "mode `sideways` is neither",
+        ),
+        (
+            "loop: {in: [1], mode: parallel, max_in_flight: 0}",
+            "`max_in_flight` is a whole number from 1",
+        ),
+        (
+            "loop: {in: [1], spec: {mode: parallel, max_in_flight: -2}}",
+            "`max_in_flight` is a whole number from 1",
+        ),
+        ("loop: 5", "`loop` is a number, not a mapping"),
+        ("tool: 5", "a tool is a mapping, and this is a number"),
+        ("tool: {url: x}", "the tool has no kind"),
+        ("tool: {kind: http}", "the http tool has no `url`"),
+        ("tool: {kind: python}", "the python tool has no `code`"),
+        ("tool: {kind: playbook}", "the playbook tool has no `path`"),
+        ("tool: {kind: postgres}", "the postgres tool has no `query`"),
+        (
+            "tool: {kind: workbook, name: gone}",
+            "the workbook has no `gone`",
+        ),
+        (
+            "tool: {kind: noop, args: 5}",
+            "`args` is a number, not a mapping",
+        ),
+        (
+            "next: 5",
+            "a step's name was expected, and this is a number",
+        ),
+        ("next: [{when: 'true'}]", "this arc names no step"),
+        (
+            "next: {spec: {mode: sideways}, arcs: [{step: end}]}",
+            "mode `sideways` is neither",
+        ),
+        ("case: [{when: 'true'}]", "the rule has no `then`"),
+        (
+            "case: [{when: 'true', then: {explode: 1}}]",
+            "`explode` is not an action",
+        ),
+        ("vars: [1]", "names and values were expected"),
+        (
+            "spec: {policy: {admit: {rules: [{when: 'true'}]}}}",
+            "says neither yes nor no",
+        ),
+    ] {
+        let said = said(&format!("workflow:\n- step: here\n  {step}\n"));
+        assert!(
+            said.contains(expected) && said.contains("step `here`"),
+            "{step}: {said}"
+        );
+    }
+}
+
+#[test]
+fn names_that_nothing_defines_are_found_with_the_payload_known() {
+    let body = text(
+        "workload: {a: 1}\nworkflow:\n- step: s\n  tool: {kind: noop, args: {x: '{{ a }}{{ given }}{{ s.x }}{{ later }}{{ typo }}'}}\n  vars: {later: 1}\n",
+    );
+    let given = Map::from_iter([("given".to_owned(), serde_json::json!(1))]);
+    let said = Playbook::validate("t", &body, &given).to_string();
+    assert_eq!(
+        said,
+        "t:7:32: step `s`, field `tool.args.x`: unknown name `typo` (help: define it in `workload`, give it with `--set typo=…`, or correct it)"
+    );
+    assert!(
+        Playbook::validate("t", &body, &Map::new())
+            .to_string()
+            .contains("unknown name `given`")
+    );
+    let defended = text(
+        "workflow: [{step: s, tool: {kind: noop, args: {x: '{{ typo | default(1) }}', y: '{% if other is defined %}{{ other }}{% endif %}'}}}]",
+    );
+    assert!(Playbook::validate("t", &defended, &Map::new()).0.is_empty());
+}

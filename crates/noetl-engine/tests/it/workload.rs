@@ -1,0 +1,107 @@
+//! The workload: what a payload overrides, and templates among its defaults.
+
+use noetl_engine::execution::Machine;
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, object, playbook, run};
+
+fn merged(workload: &str, payload: Value) -> Value {
+    let body = format!("workload: {workload}\nworkflow: [{{step: a, tool: {{kind: noop}}}}]\n");
+    let machine = Machine::new(playbook(&body), "42", &object(payload));
+    Value::Object(machine.variables())
+}
+
+#[test]
+fn a_payload_goes_over_the_defaults_key_by_key() {
+    let workload = "{a: 1, b: {c: 2, d: {e: 3}}, l: [1, 2]}";
+    for (payload, expected) in [
+        (
+            json!({}),
+            json!({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "l": [1, 2]}),
+        ),
+        (
+            json!({"a": "x"}),
+            json!({"a": "x", "b": {"c": 2, "d": {"e": 3}}, "l": [1, 2]}),
+        ),
+        (
+            json!({"b": {"c": 9}}),
+            json!({"a": 1, "b": {"c": 9, "d": {"e": 3}}, "l": [1, 2]}),
+        ),
+        (
+            json!({"b": {"d": {"f": 4}}}),
+            json!({"a": 1, "b": {"c": 2, "d": {"e": 3, "f": 4}}, "l": [1, 2]}),
+        ),
+        (json!({"b": 5, "l": []}), json!({"a": 1, "b": 5, "l": []})),
+        (
+            json!({"b.d.e": 7}),
+            json!({"a": 1, "b": {"c": 2, "d": {"e": 7}}, "l": [1, 2]}),
+        ),
+        (
+            json!({"new": null}),
+            json!({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "l": [1, 2], "new": null}),
+        ),
+    ] {
+        assert_eq!(merged(workload, payload.clone()), expected, "{payload}");
+    }
+    assert_eq!(merged("{}", json!({"x.y": 1})), json!({"x": {"y": 1}}));
+}
+
+#[test]
+fn templates_among_the_defaults_are_filled_in() {
+    let filled = merged(
+        "{run: '{{ execution_id }}', who: '{{ payload.user | default(\"nobody\") }}', base: /srv, path: '{{ workload.base }}/x', n: '{{ 1 + 1 }}'}",
+        json!({"user": "ada"}),
+    );
+    assert_eq!(filled["run"], "42");
+    assert_eq!(filled["who"], "ada");
+    assert_eq!(filled["path"], "/srv/x");
+    assert_eq!(filled["n"], 2);
+    assert_eq!(merged("{a: '{{ a | default(5) }}'}", json!({}))["a"], 5);
+    assert_eq!(
+        merged("{a: '{{ a | default(5) }}'}", json!({"a": 6}))["a"],
+        6
+    );
+}
+
+#[tokio::test]
+async fn what_a_payload_brings_is_data_and_never_a_template() {
+    let ran = Stage::new()
+        .run_with(
+            "workload: {word: x, secret: hidden}\nworkflow: [{step: a, tool: {kind: noop, args: {got: '{{ workload.word }}', text: '{{ word }}!'}}}]\n",
+            json!({"word": "{{ workload.secret }}"}),
+            None,
+        )
+        .await
+        .completed();
+    assert_eq!(
+        ran.result("a"),
+        json!({"got": "{{ workload.secret }}", "text": "{{ workload.secret }}!"})
+    );
+}
+
+#[tokio::test]
+async fn a_default_without_a_value_is_asked_for_by_name() {
+    let body = "workload: {token: '{{ payload.token }}'}\nworkflow: [{step: a, tool: {kind: noop, args: {t: '{{ workload.token }}'}}}]\n";
+    let failed = run(body).await.failed();
+    assert!(failed.contains("workload.token"), "{failed}");
+    let ran = Stage::new()
+        .run_with(body, json!({"token": "t"}), None)
+        .await
+        .completed();
+    assert_eq!(ran.result("a")["t"], "t");
+}
+
+/// A key of many dots must not nest values deeper than anything can print or drop.
+#[test]
+fn a_key_of_very_many_dots_is_bounded() {
+    let key = "a.".repeat(100_000) + "a";
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let joined = thread
+        .spawn(move || {
+            let merged = merged("{}", json!({ key: 1 }));
+            serde_json::to_string(&merged).unwrap().len()
+        })
+        .unwrap()
+        .join();
+    assert!(joined.is_ok());
+}
