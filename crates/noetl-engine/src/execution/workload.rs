@@ -22,12 +22,11 @@ pub(super) fn filled(
     let names: Vec<String> = workload.keys().cloned().collect();
     let (mut filled, mut waiting) = (Map::new(), Vec::new());
     for (name, value) in workload {
-        let mut field = Field::plain(&name, value);
-        field.find_roots();
-        if payload.contains_key(&name) || field.roots().next().is_none() {
-            filled.insert(name, field.value);
+        let given = payload.contains_key(&name);
+        if given || !has_templates(&value) {
+            filled.insert(name, value);
         } else {
-            waiting.push(field);
+            waiting.push(Field::plain(&name, value));
         }
     }
     // Entries that name others wait until those have their values; what is left names itself or nothing.
@@ -50,6 +49,15 @@ pub(super) fn filled(
         .into_iter()
         .filter_map(|name| filled.remove_entry(&name))
         .collect()
+}
+
+fn has_templates(value: &Json) -> bool {
+    match value {
+        Json::String(text) => template::is_template(text),
+        Json::Array(items) => items.iter().any(has_templates),
+        Json::Object(entries) => entries.values().any(has_templates),
+        _ => false,
+    }
 }
 
 fn scope(workload: &Map<String, Json>, payload: &Map<String, Json>, execution_id: &str) -> Scope {

@@ -177,7 +177,10 @@ fn max_attempts_caps_the_pages_and_what_came_is_kept() {
             .count(),
         3
     );
-    // A service that never ends is left after a hundred pages.
+}
+
+#[test]
+fn a_service_that_never_ends_is_a_failure_after_a_hundred_pages() {
     let endless = PAGE.replace("max_attempts: 10, ", "");
     let fed = feed(&pages("", &endless), json!({}), |command| {
         let page = number(command, "page", 1);
@@ -185,14 +188,18 @@ fn max_attempts_caps_the_pages_and_what_came_is_kept() {
             json!({"data": [{"id": page}], "paging": {"page": page, "pageSize": 10, "hasMore": true}}),
         )
     });
-    assert_eq!(
-        fed.commands
-            .iter()
-            .filter(|command| command.step == "fetch")
-            .count(),
-        100
+    let asked = fed
+        .commands
+        .iter()
+        .filter(|command| command.step == "fetch");
+    assert_eq!(asked.count(), 100);
+    // Less than all of it, without a word, would be worse.
+    let failure = fed.machine.failure().unwrap();
+    assert!(failure.message.contains("100 pages"), "{failure}");
+    assert!(
+        failure.help.as_deref().unwrap().contains("max_attempts"),
+        "{failure:?}"
     );
-    assert_eq!(ids(&fed, "fetch").len(), 100);
 }
 
 #[test]
