@@ -153,6 +153,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Apt("chromium"),
     },
     Tool {
+        program: "schemathesis",
+        need: Need::Test,
+        source: Source::Pinned(&SCHEMATHESIS),
+    },
+    Tool {
         program: "docker",
         need: Need::Engine,
         source: Source::Host("start a Docker engine and set DOCKER_HOST"),
@@ -180,6 +185,12 @@ pub(crate) const ZIG: Pinned = Pinned {
 pub(crate) const ZIGBUILD: Pinned = Pinned {
     package: "cargo-zigbuild",
     requirements: include_str!("../pins/cargo-zigbuild.txt"),
+};
+
+/// Tests of the API by what its own description says.
+pub(crate) const SCHEMATHESIS: Pinned = Pinned {
+    package: "schemathesis",
+    requirements: include_str!("../pins/schemathesis.txt"),
 };
 
 impl Pinned {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::command::CommandLine;
 use crate::ctx::Ctx;
-use crate::{files, sh, target, tasks};
+use crate::{files, sh, target, tasks, tools};
 
 /// Run every test
 #[derive(Debug, Args)]
@@ -100,6 +100,10 @@ fn conclude(count: Count, report: &Utf8Path) -> anyhow::Result<()> {
 fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
     tasks::dist::ensure(ctx, targets, &out)?;
+    if let Err(error) = tools::ensure(ctx, &tools::SCHEMATHESIS) {
+        anyhow::ensure!(!ctx.require_tools, "{error:#}");
+        sh::note(ctx, &format!("{error:#}; its tests are left out"));
+    }
     Ok(out)
 }
 

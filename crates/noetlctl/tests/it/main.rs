@@ -5,6 +5,7 @@
 mod catalog;
 mod checklist;
 mod cli;
+mod conformance;
 mod connection;
 mod context;
 mod data;
