@@ -166,7 +166,7 @@ impl Machine {
                 result: Json::Object(args),
                 ..Outcome::default()
             };
-            let frame = Box::new(frame);
+            let (frame, outcome) = (Box::new(frame), Box::new(outcome));
             self.ready.push_back(Work::Returned { frame, outcome });
             return;
         }
@@ -304,7 +304,7 @@ impl Machine {
     /// A step that fails before there is a command.
     pub(super) fn call_failed(&mut self, run: u64, iteration: Option<usize>, failure: Failure) {
         let frame = Box::new(Frame::new(run, iteration));
-        let outcome = Outcome::failed(failure);
+        let outcome = Box::new(Outcome::failed(failure));
         self.ready.push_back(Work::Returned { frame, outcome });
     }
 }

@@ -116,7 +116,10 @@ pub(super) enum Work {
         args: Map<String, Json>,
     },
     /// A call is back, or was none.
-    Returned { frame: Box<Frame>, outcome: Outcome },
+    Returned {
+        frame: Box<Frame>,
+        outcome: Box<Outcome>,
+    },
     /// A loop may have room for more iterations, or be done.
     Iterate(u64),
 }

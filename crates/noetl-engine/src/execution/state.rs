@@ -354,7 +354,7 @@ impl Machine {
     fn work(&mut self, work: Work) {
         match work {
             Work::Enter { step, args } => self.enter_named(&step, args),
-            Work::Returned { frame, outcome } => self.returned(*frame, outcome),
+            Work::Returned { frame, outcome } => self.returned(*frame, *outcome),
             Work::Iterate(run) => self.iterate(run),
         }
     }

@@ -1,5 +1,6 @@
 //! The worker's side: runs the tasks of a command, one after the other, and gives its outcome.
 
+mod fields;
 mod parameters;
 mod secrets;
 
@@ -11,6 +12,7 @@ use futures_util::FutureExt as _;
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
+use self::fields::{override_field, reported_error};
 use self::secrets::{KeepsSecrets, redact};
 use crate::execution::{Command, Outcome};
 use crate::playbook::{Assignment, Rule, RuleAction, Scope as Variables, Task, ToolKind};
@@ -380,36 +382,10 @@ impl Run<'_> {
     }
 }
 
-/// A result that says `status: error` is a failure, whoever gave it.
-fn reported_error(result: Json, task: &Task) -> Result<Json, Failure> {
-    if result.get("status").and_then(Json::as_str) != Some("error") {
-        return Ok(result);
-    }
-    let text = |key: &str| result.get(key).and_then(Json::as_str).map(str::to_owned);
-    let message = text("message")
-        .or_else(|| text("error"))
-        .unwrap_or_else(|| "the result says `status: error`".to_owned());
-    Err(Failure {
-        result: Some(result),
-        ..Failure::new("reported", message)
-    }
-    .at(&task.config.place))
-}
-
 /// What follows a task.
 enum Verdict {
     Continue,
     Break,
     Fail,
     Jump(String),
-}
-
-/// Mappings such as `params` merge; everything else is replaced.
-fn override_field(config: &mut Map<String, Json>, name: &str, value: &Json) {
-    match (config.get_mut(name), value) {
-        (Some(Json::Object(known)), Json::Object(given)) => known.extend(given.clone()),
-        _ => {
-            config.insert(name.to_owned(), value.clone());
-        }
-    }
 }

@@ -43,7 +43,7 @@ pub(super) fn expression(text: &str) -> Result<(), Error> {
             Some(_) => {}
             None => {
                 let inside = byte == b'_' || byte.is_ascii_alphanumeric() || !byte.is_ascii();
-                tokens += usize::from(!byte.is_ascii_whitespace() && !(inside && word));
+                tokens += usize::from(!(byte.is_ascii_whitespace() || inside && word));
                 word = inside;
                 quote = matches!(byte, b'\'' | b'"').then_some(byte);
             }
