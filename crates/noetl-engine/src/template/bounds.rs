@@ -43,7 +43,7 @@ pub(super) fn expression(text: &str) -> Result<(), Error> {
             Some(_) => {}
             None => {
                 let inside = byte == b'_' || byte.is_ascii_alphanumeric() || !byte.is_ascii();
-                tokens += usize::from(!(byte.is_ascii_whitespace() || inside && word));
+                tokens += usize::from(!byte.is_ascii_whitespace() && (!inside || !word));
                 word = inside;
                 quote = matches!(byte, b'\'' | b'"').then_some(byte);
             }
@@ -53,6 +53,17 @@ pub(super) fn expression(text: &str) -> Result<(), Error> {
         return Err(too_much("the expression is too long"));
     }
     Ok(())
+}
+
+/// Whether the widths in a text for `str.format` are ones that a person would read.
+pub(super) fn widths(text: &str) -> Result<(), Error> {
+    match text
+        .split(|sign: char| !sign.is_ascii_digit())
+        .any(|width| width.len() > 5)
+    {
+        true => Err(too_much("the format is too wide")),
+        false => Ok(()),
+    }
 }
 
 /// A value as JSON, if it is not too large for that.

@@ -62,7 +62,13 @@ fn environment(undefined: UndefinedBehavior, style: Style) -> Environment<'stati
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(|state, value, method, args| {
+        // It pads to any width before it counts what that costs.
+        if let (Some(text), "format") = (value.as_str(), method) {
+            bounds::widths(text)?;
+        }
+        minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
+    });
     environment.set_formatter(move |output, state, value| format(output, state, value, style));
     environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();

@@ -155,14 +155,6 @@ impl Reader<'_> {
             args.extend(self.arguments(outer, &["args", "input"], path));
         }
         let policy = spec.and_then(|spec| spec.get("policy"));
-        let timeout = [
-            node.get("timeout"),
-            spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s"))),
-        ];
-        let timeout = timeout
-            .into_iter()
-            .flatten()
-            .find_map(|node| node.to_json().as_f64());
         Some(Task {
             name: name.to_owned(),
             kind,
@@ -174,10 +166,7 @@ impl Reader<'_> {
                 .get("retry")
                 .filter(|retry| !matches!(retry.kind, Kind::Bool(false)))
                 .map(|retry| self.retry(retry, &join(path, "retry"), 3, 1.0)),
-            // A year is for ever, and what a clock can count.
-            timeout: timeout
-                .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-                .map(|seconds| seconds.min(31_536_000.0)),
+            timeout: seconds(node, spec),
             config,
         })
     }
@@ -322,4 +311,15 @@ impl Reader<'_> {
             None,
         );
     }
+}
+
+/// The timeout of a tool: no longer than a year, which is for ever and what a clock can count.
+fn seconds(node: &Node, spec: Option<&Node>) -> Option<f64> {
+    let inner = spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s")));
+    [node.get("timeout"), inner]
+        .into_iter()
+        .flatten()
+        .find_map(|node| node.to_json().as_f64())
+        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+        .map(|seconds| seconds.min(31_536_000.0))
 }
