@@ -213,7 +213,7 @@ impl Machine {
             },
             keychain: keychain
                 .iter()
-                .map(|entry| (entry.name.clone(), entry.credential.clone()))
+                .map(|entry| (entry.name.clone(), self.credential(&entry.credential)))
                 .collect(),
         };
         let event = command.clone();
@@ -235,6 +235,21 @@ impl Machine {
             },
         );
         self.turn.commands.push(command);
+    }
+
+    /// The name of a credential, which may be a template over the variables.
+    fn credential(&self, name: &str) -> String {
+        if !template::is_template(name) {
+            return name.to_owned();
+        }
+        let mut names = self.everything();
+        names.insert("workload".to_owned(), Json::Object(self.workload.clone()));
+        let rendered = template::render_value(&name.into(), &names).ok();
+        rendered
+            .as_ref()
+            .and_then(Json::as_str)
+            .unwrap_or(name)
+            .to_owned()
     }
 
     /// What the tasks' templates and code ask for.

@@ -187,6 +187,14 @@ async fn script(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
         .and_then(|source| source.get("type"))
         .and_then(Json::as_str)
         .unwrap_or("file");
+    let inline = script.get("source").and_then(|source| source.get("code"));
+    if let ("inline", Some(code)) = (kind, inline.and_then(Json::as_str)) {
+        return Ok(Source {
+            code: code.to_owned(),
+            filename: format!("<step {}>", call.place.step.as_deref().unwrap_or("python")),
+            folder: None,
+        });
+    }
     if kind != "file" {
         return Err(Failure::new(
             "config",

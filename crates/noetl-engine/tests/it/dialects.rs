@@ -246,3 +246,13 @@ async fn a_branch_that_was_not_taken_can_be_asked_about() {
     .completed();
     assert_eq!(ran.result("sum"), json!({"n": 1, "said": "low"}));
 }
+
+#[tokio::test]
+async fn a_script_can_stand_in_the_playbook() {
+    let ran = run("workload: {code: result = 5}
+workflow: [{step: only, tool: {kind: python, script: {uri: inline, source: {type: inline, code: '{{ workload.code }}'}}}}]
+")
+    .await
+    .completed();
+    assert_eq!(ran.result("only"), 5);
+}

@@ -221,6 +221,9 @@ workflow:
         serde_json::to_string(&ran.events).unwrap()
     );
     assert!(!log.contains("s3cret"), "{log}");
+    let templated = body.replace("credential: api}", "credential: '{{ workload.which }}'}");
+    let templated = format!("workload: {{which: api}}\n{templated}");
+    stage.run(&templated).await.completed();
     let unknown = Stage::new().run(body).await.failed();
     assert!(
         unknown.contains("there is no credential `api`"),
