@@ -148,6 +148,12 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Apt("podman"),
     },
     Tool {
+        // Its server programs lie beside PATH; this one says that they are there.
+        program: "pg_ctlcluster",
+        need: Need::Test,
+        source: Source::Apt("postgresql"),
+    },
+    Tool {
         program: "chromium",
         need: Need::Test,
         source: Source::Apt("chromium"),
