@@ -94,6 +94,11 @@ impl TestHost {
 pub(super) fn skip(why: &str) {
     let required = std::env::var_os("NOETL_REQUIRE_TOOLS").is_some();
     assert!(!required, "{why}");
+    left_out(why);
+}
+
+/// Says why a test is left out that no machine has to run.
+pub(super) fn left_out(why: &str) {
     // A skip is for people to read.
     #[expect(clippy::disallowed_macros, reason = "tests say what they skip")]
     {
