@@ -1,5 +1,6 @@
 //! One module per task: its arguments, which are its help, and its orchestration.
 
+pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod ci;
 pub(crate) mod clean;
