@@ -118,9 +118,10 @@ impl<'b> Server<'b> {
             .noetl(&["run", file.as_str(), "--json", "--max-workers", "32"]);
         let asking_seconds = self.bench.timed(&asked)?;
         let seconds = self.all_ended(&path, count)?;
-        let events = self.query("SELECT COUNT(*) FROM event")?[0]
-            .as_u64()
-            .unwrap_or(0);
+        let rows = format!(
+            "SELECT COUNT(*) FROM event e JOIN execution x ON x.execution_id = e.execution_id WHERE x.path = '{path}'"
+        );
+        let events = self.query(&rows)?[0].as_u64().unwrap_or(0);
         Ok(Executions {
             rate: Rate::new(count, seconds),
             asking_seconds,
