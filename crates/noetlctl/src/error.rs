@@ -34,7 +34,16 @@ pub(crate) fn print(error: &anyhow::Error) {
     let causes = error
         .chain()
         .map(ToString::to_string)
-        .filter(|cause| Some(cause) != remedy.as_ref());
+        .filter(|cause| Some(cause) != remedy.as_ref())
+        // Some errors repeat their cause in their own words.
+        .scan(String::new(), |said, cause| {
+            let known = said.ends_with(&cause);
+            if !known {
+                said.clone_from(&cause);
+            }
+            Some((!known).then_some(cause))
+        })
+        .flatten();
     for (depth, cause) in causes.enumerate() {
         eprintln!(
             "{}: {cause}",

@@ -83,7 +83,9 @@ fn is_credential(object: &Value) -> bool {
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    fs::read_to_string(path)
+        .with_context(|| format!("cannot read {}", path.display()))
+        .help("name a text file in UTF-8 that you may read")
 }
 
 /// Follows no links to folders, since they can lead in a circle, and passes over hidden names.

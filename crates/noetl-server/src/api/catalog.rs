@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use noetl_engine::Playbook;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, Body, ErrorBody, OptionalBody, Path, ProblemBody, Query};
@@ -50,10 +50,10 @@ pub(crate) struct Entry {
     description: Option<String>,
     /// The YAML text.
     content: Option<String>,
-    layout: Option<Map<String, Json_>>,
+    layout: Option<Map<String, Value>>,
     /// The document as JSON.
-    payload: Option<Map<String, Json_>>,
-    meta: Map<String, Json_>,
+    payload: Option<Map<String, Value>>,
+    meta: Map<String, Value>,
     created_at: String,
 }
 
@@ -148,7 +148,7 @@ pub(crate) async fn register(
     let kind = document
         .as_ref()
         .and_then(|document| document.get("kind"))
-        .and_then(Json_::as_str);
+        .and_then(Value::as_str);
     let wanted = request
         .resource_type
         .as_deref()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Server;
@@ -20,7 +20,7 @@ pub(crate) struct ChildRequest {
     path: String,
     version: Option<i64>,
     #[serde(default)]
-    payload: Map<String, Json_>,
+    payload: Map<String, Value>,
     return_step: Option<String>,
     /// The playbook that calls, for paths beside it.
     caller: String,
@@ -34,9 +34,9 @@ pub(crate) struct ChildRequest {
 pub(crate) struct ChildAnswer {
     /// RUNNING: ask again.
     status: String,
-    result: Json_,
+    result: Value,
     /// The failure of the call.
-    error: Option<Map<String, Json_>>,
+    error: Option<Map<String, Value>>,
 }
 
 /// Run a sub-playbook for a worker, and wait a while for its end
@@ -72,7 +72,7 @@ pub(crate) async fn playbook(
     Ok(Json(match ended.await {
         Ok(None) => ChildAnswer {
             status: "RUNNING".to_owned(),
-            result: Json_::Null,
+            result: Value::Null,
             error: None,
         },
         Ok(Some(result)) => ChildAnswer {
@@ -82,7 +82,7 @@ pub(crate) async fn playbook(
         },
         Err(failure) => ChildAnswer {
             status: "FAILED".to_owned(),
-            result: Json_::Null,
+            result: Value::Null,
             error: serde_json::to_value(failure)
                 .ok()
                 .and_then(|value| value.as_object().cloned()),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use noetl_engine::execution::{Command, Outcome};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Server;
@@ -31,7 +31,7 @@ pub(crate) struct ClaimRequest {
 /// Commands that a worker now holds.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Claims {
-    commands: Vec<Map<String, Json_>>,
+    commands: Vec<Map<String, Value>>,
     /// How long they are held without a sign of life.
     lease_seconds: i64,
 }
@@ -47,8 +47,8 @@ pub(crate) struct CommandItem {
     /// The kind of its first tool.
     action: String,
     /// What a worker runs.
-    context: Map<String, Json_>,
-    meta: Map<String, Json_>,
+    context: Map<String, Value>,
+    meta: Map<String, Value>,
 }
 
 /// What happened to a command.
@@ -62,9 +62,9 @@ pub(crate) struct EventRequest {
     name: String,
     /// The outcome.
     #[serde(default)]
-    payload: Map<String, Json_>,
+    payload: Map<String, Value>,
     #[serde(default)]
-    meta: Option<Map<String, Json_>>,
+    meta: Option<Map<String, Value>>,
     worker_id: Option<String>,
 }
 
@@ -77,9 +77,9 @@ pub(crate) struct EventAnswer {
     duplicate: bool,
 }
 
-fn as_map(command: &Command) -> Map<String, Json_> {
+fn as_map(command: &Command) -> Map<String, Value> {
     match serde_json::to_value(command) {
-        Ok(Json_::Object(map)) => map,
+        Ok(Value::Object(map)) => map,
         _ => Map::new(),
     }
 }
@@ -219,9 +219,9 @@ pub(crate) struct BatchEvent {
     #[serde(alias = "event_type")]
     name: String,
     #[serde(default)]
-    payload: Map<String, Json_>,
+    payload: Map<String, Value>,
     #[serde(default)]
-    meta: Option<Map<String, Json_>>,
+    meta: Option<Map<String, Value>>,
 }
 
 /// What became of them.
@@ -274,7 +274,7 @@ async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, Api
     }
     let execution_id = request.execution_id.parse("execution")?;
     let meta = request.meta.unwrap_or_default();
-    let command_id = meta.get("command_id").and_then(Json_::as_str);
+    let command_id = meta.get("command_id").and_then(Value::as_str);
     let command_id = command_id.ok_or_else(|| {
         ApiError::invalid(format!(
             "meta.command_id is missing for step {:?}",
@@ -284,7 +284,7 @@ async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, Api
     let worker_id = request
         .worker_id
         .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
-    let outcome: Outcome = serde_json::from_value(Json_::Object(request.payload))
+    let outcome: Outcome = serde_json::from_value(Value::Object(request.payload))
         .map_err(|error| ApiError::invalid(format!("payload is no outcome: {error}")))?;
     if (request.name == "call.error") != outcome.error.is_some() {
         return Err(ApiError::invalid(format!(

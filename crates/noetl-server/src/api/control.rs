@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json_;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Server;
@@ -269,7 +269,7 @@ pub(crate) async fn timeline(
         let (Some(command), Some(step)) = (&event.node_id, &event.node_name) else {
             continue;
         };
-        let context: Json_ = event
+        let context: Value = event
             .context
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
@@ -287,7 +287,7 @@ pub(crate) async fn timeline(
                         duration_seconds: None,
                         worker_id: context
                             .get("worker_id")
-                            .and_then(Json_::as_str)
+                            .and_then(Value::as_str)
                             .map(str::to_owned),
                         error: None,
                     };
@@ -299,16 +299,16 @@ pub(crate) async fn timeline(
                     span.status.clone_from(&event.status);
                     span.end_time = Some(clock::rfc3339(event.created_at));
                     span.duration_seconds = Some((event.created_at - *start) as f64 / 1000.0);
-                    span.iteration = context.get("iteration").and_then(Json_::as_u64);
-                    span.attempt = context.get("attempt").and_then(Json_::as_u64).unwrap_or(1);
-                    let error: Json_ = event
+                    span.iteration = context.get("iteration").and_then(Value::as_u64);
+                    span.attempt = context.get("attempt").and_then(Value::as_u64).unwrap_or(1);
+                    let error: Value = event
                         .error
                         .as_deref()
                         .and_then(|text| serde_json::from_str(text).ok())
                         .unwrap_or_default();
                     span.error = error
                         .get("message")
-                        .and_then(Json_::as_str)
+                        .and_then(Value::as_str)
                         .map(str::to_owned);
                 }
             }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
@@ -21,9 +21,9 @@ pub(crate) struct CredentialRequest {
     /// Such as `postgres`, `bearer`, `basic`, `api_key`.
     #[serde(rename = "type", alias = "credential_type", alias = "kind")]
     kind: String,
-    data: Map<String, Json_>,
+    data: Map<String, Value>,
     #[serde(default)]
-    meta: Option<Map<String, Json_>>,
+    meta: Option<Map<String, Value>>,
     #[serde(default)]
     tags: Option<Vec<String>>,
     #[serde(default)]
@@ -37,7 +37,7 @@ pub(crate) struct CredentialItem {
     pub(crate) name: String,
     #[serde(rename = "type")]
     kind: String,
-    meta: Map<String, Json_>,
+    meta: Map<String, Value>,
     tags: Vec<String>,
     description: Option<String>,
     created_at: String,
@@ -45,7 +45,7 @@ pub(crate) struct CredentialItem {
     /// Only when `include_data` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    data: Option<Map<String, Json_>>,
+    data: Option<Map<String, Value>>,
 }
 
 /// Credentials by name.
@@ -115,15 +115,15 @@ async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialI
             "a credential's name has from 1 to 200 characters",
         ));
     }
-    let data = Json_::Object(request.data).to_string();
+    let data = Value::Object(request.data).to_string();
     let encrypted = server.runs.vault.encrypt(&data);
     let row = CredentialRow {
         id: server.runs.ids.next(),
         name: request.name,
         kind: request.kind,
         data_encrypted: encrypted.map_err(|error| unreadable(error.into()))?,
-        meta: Json_::Object(request.meta.unwrap_or_default()).to_string(),
-        tags: Json_::from(request.tags.unwrap_or_default()).to_string(),
+        meta: Value::Object(request.meta.unwrap_or_default()).to_string(),
+        tags: Value::from(request.tags.unwrap_or_default()).to_string(),
         description: request.description,
         created_at: 0,
         updated_at: 0,
@@ -134,19 +134,19 @@ async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialI
 /// Keeps a credential that came through the catalog.
 pub(super) async fn store(
     server: &Server,
-    document: Map<String, Json_>,
+    document: Map<String, Value>,
 ) -> Result<CredentialItem, ApiError> {
     let mut document = document;
     if document.contains_key("type") {
         document.shift_remove("kind");
     }
-    if let Some(Json_::Object(metadata)) = document.shift_remove("metadata") {
+    if let Some(Value::Object(metadata)) = document.shift_remove("metadata") {
         for (key, value) in metadata {
             document.entry(key).or_insert(value);
         }
     }
     let request: CredentialRequest =
-        serde_json::from_value(Json_::Object(document)).map_err(|error| {
+        serde_json::from_value(Value::Object(document)).map_err(|error| {
             ApiError::invalid(format!("this is not a credential: {error}"))
                 .help("it needs name, type and data")
         })?;

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::Server;
@@ -22,7 +22,7 @@ pub(crate) struct QueryRequest {
     query: Option<String>,
     /// The same in base64.
     query_base64: Option<String>,
-    parameters: Option<Vec<Json_>>,
+    parameters: Option<Vec<Value>>,
     /// The schema to look in, on PostgreSQL.
     schema: Option<String>,
     /// A `postgres` credential; without one, the server's own store is read.
@@ -36,7 +36,7 @@ pub(crate) struct QueryAnswer {
     status: &'static str,
     columns: Vec<String>,
     /// Rows, each a list in the order of the columns.
-    result: Vec<Vec<Json_>>,
+    result: Vec<Vec<Value>>,
     error: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct DatabaseState {
 /// A variable.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Variable {
-    value: Json_,
+    value: Value,
     #[serde(rename = "type")]
     kind: &'static str,
     source_step: Option<String>,
@@ -70,21 +70,21 @@ pub(crate) struct Variables {
 /// Variables to set.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct VariablesRequest {
-    variables: Map<String, Json_>,
+    variables: Map<String, Value>,
 }
 
 /// A template and its names.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct RenderRequest {
-    template: Json_,
+    template: Value,
     #[serde(default)]
-    context: Map<String, Json_>,
+    context: Map<String, Value>,
 }
 
 /// A rendered template.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Rendered {
-    result: Json_,
+    result: Value,
 }
 
 /// Run SQL
@@ -122,7 +122,7 @@ pub(crate) async fn query(
             let list = |key: &str| {
                 result
                     .get(key)
-                    .and_then(Json_::as_array)
+                    .and_then(Value::as_array)
                     .cloned()
                     .unwrap_or_default()
             };
@@ -130,7 +130,7 @@ pub(crate) async fn query(
                 .iter()
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect();
-            let row = |row: &Json_| {
+            let row = |row: &Value| {
                 columns
                     .iter()
                     .map(|name| row.get(name).cloned().unwrap_or_default())
@@ -152,8 +152,8 @@ fn connection(
     query: &str,
     schema: Option<String>,
     credential: Option<String>,
-    parameters: Option<Vec<Json_>>,
-) -> (bool, Map<String, Json_>) {
+    parameters: Option<Vec<Value>>,
+) -> (bool, Map<String, Value>) {
     let mut config = Map::new();
     let schema = schema.filter(|schema| !schema.is_empty());
     let postgres = match (&credential, server.runs.store.storage()) {
@@ -186,7 +186,7 @@ fn connection(
         }
     };
     if let Some(parameters) = parameters.filter(|parameters| !parameters.is_empty()) {
-        config.insert("params".to_owned(), Json_::Array(parameters));
+        config.insert("params".to_owned(), Value::Array(parameters));
     }
     config.insert("query".to_owned(), query.into());
     (postgres, config)
@@ -303,7 +303,7 @@ pub(crate) async fn delete_variable(
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
-    let nothing = Map::from_iter([(name, Json_::Null)]);
+    let nothing = Map::from_iter([(name, Value::Null)]);
     server
         .runs
         .set_variables(row.execution_id, &nothing)

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
@@ -17,7 +17,7 @@ use super::items::{EventItem, Item, json};
 use super::names::{Id, Version, VersionSchema};
 use crate::clock;
 use crate::runs::{Runs, Start};
-use crate::store::{ExecutionFilter, ExecutionRow};
+use crate::store::{CatalogEntry, ExecutionFilter, ExecutionRow};
 
 /// What to run.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,7 +29,7 @@ pub(crate) struct ExecuteRequest {
     version: Option<Version>,
     /// Values over the playbook's workload.
     #[serde(default, alias = "workload", alias = "args")]
-    payload: Option<Map<String, Json_>>,
+    payload: Option<Map<String, Value>>,
     #[schema(value_type = Option<String>)]
     parent_execution_id: Option<Id>,
     /// Begins at this step.
@@ -126,9 +126,9 @@ pub(crate) struct StatusItem {
     failed: bool,
     completed: bool,
     cancelled: bool,
-    variables: Map<String, Json_>,
+    variables: Map<String, Value>,
     error: Option<String>,
-    result: Json_,
+    result: Value,
     start_time: String,
     end_time: Option<String>,
     duration_seconds: f64,
@@ -176,6 +176,14 @@ pub(crate) async fn execute(
         parent_execution_id: parent,
         parent_call: None,
     };
+    begin(&server, entry, start).await
+}
+
+async fn begin(
+    server: &Server,
+    entry: CatalogEntry,
+    start: Start,
+) -> Result<Json<Started>, ApiError> {
     let started = server.runs.start(&entry, start).await?;
     Ok(Json(Started {
         execution_id: started.execution_id.to_string(),
@@ -191,7 +199,7 @@ pub(crate) async fn execute(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct RerunRequest {
     /// Instead of the payload of the first run.
-    payload: Option<Map<String, Json_>>,
+    payload: Option<Map<String, Value>>,
 }
 
 /// Run once more what an execution ran
@@ -219,15 +227,7 @@ pub(crate) async fn rerun(
         target: row.target,
         ..Start::default()
     };
-    let started = server.runs.start(&entry, start).await?;
-    Ok(Json(Started {
-        execution_id: started.execution_id.to_string(),
-        status: "started",
-        commands_generated: started.commands,
-        path: entry.path,
-        version: entry.version,
-        catalog_id: entry.catalog_id.to_string(),
-    }))
+    begin(&server, entry, start).await
 }
 
 fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {

@@ -1,7 +1,7 @@
 //! Executions and events as answers show them.
 
 use serde::Serialize;
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::clock;
@@ -22,7 +22,7 @@ pub(crate) struct Item {
     pub(crate) progress: i64,
     pub(crate) current_step: Option<String>,
     /// What it gave, when that is small.
-    pub(crate) result: Json_,
+    pub(crate) result: Value,
     pub(crate) error: Option<String>,
     pub(crate) parent_execution_id: Option<String>,
 }
@@ -41,10 +41,10 @@ pub(crate) struct EventItem {
     status: String,
     created_at: String,
     timestamp: String,
-    context: Json_,
-    result: Json_,
-    error: Json_,
-    meta: Map<String, Json_>,
+    context: Value,
+    result: Value,
+    error: Value,
+    meta: Map<String, Value>,
     /// Seconds.
     duration: Option<f64>,
     parent_event_id: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct EventItem {
 }
 
 /// A column that holds JSON.
-pub(super) fn json(text: Option<&str>) -> Json_ {
+pub(super) fn json(text: Option<&str>) -> Value {
     text.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
 }

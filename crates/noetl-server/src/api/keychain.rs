@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Server;
@@ -22,7 +22,7 @@ pub(crate) const KIND: &str = "keychain";
 pub(crate) struct KeychainRequest {
     /// The secret's fields.
     #[serde(alias = "token_data")]
-    data: Map<String, Json_>,
+    data: Map<String, Value>,
     /// Seconds until it is forgotten; none keeps it.
     #[schema(minimum = 1, maximum = 315360000)]
     ttl_seconds: Option<u32>,
@@ -40,7 +40,7 @@ pub(crate) struct KeychainItem {
     expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    data: Option<Map<String, Json_>>,
+    data: Option<Map<String, Value>>,
 }
 
 /// The secrets of a playbook, never their data.
@@ -98,7 +98,7 @@ pub(crate) async fn put(
             .map(|seconds| clock::now_ms() + i64::from(seconds) * 1000),
         cache_type: request.cache_type.unwrap_or_else(|| "secret".to_owned()),
     };
-    let data = Json_::Object(request.data).to_string();
+    let data = Value::Object(request.data).to_string();
     let row = CredentialRow {
         id: server.runs.ids.next(),
         name: key(catalog_id, &name),

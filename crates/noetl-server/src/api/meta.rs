@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::Server;
@@ -60,7 +60,7 @@ pub(crate) async fn health() -> Json<Health> {
 /// Get what the binary was built from
 #[utoipa::path(get, path = "/api/version", tag = "server",
     responses((status = 200, body = Object), (status = "4XX", body = ErrorBody)))]
-pub(crate) async fn version(State(server): State<Server>) -> Json<Json_> {
+pub(crate) async fn version(State(server): State<Server>) -> Json<Value> {
     Json((*server.build).clone())
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn state(State(server): State<Server>) -> Result<Json<ServerSta
         version: server
             .build
             .get("version")
-            .and_then(Json_::as_str)
+            .and_then(Value::as_str)
             .unwrap_or("unknown")
             .to_owned(),
         server_name: server.name.clone(),
@@ -148,7 +148,7 @@ pub(crate) async fn docs() -> Response {
     let document = super::openapi();
     let paths = document
         .get("paths")
-        .and_then(Json_::as_object)
+        .and_then(Value::as_object)
         .cloned()
         .unwrap_or_default();
     let mut rows = String::new();
@@ -156,7 +156,7 @@ pub(crate) async fn docs() -> Response {
         for (method, operation) in operations.as_object().unwrap_or(&Map::new()) {
             let summary = operation
                 .get("summary")
-                .and_then(Json_::as_str)
+                .and_then(Value::as_str)
                 .unwrap_or_default();
             rows += &format!(
                 "<tr><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>\n",
@@ -182,10 +182,10 @@ fn escape(text: &str) -> String {
 }
 
 /// The description of the API.
-pub(crate) async fn description() -> Json<Json_> {
+pub(crate) async fn description() -> Json<Value> {
     Json(super::openapi())
 }
 
-pub(super) fn not_found_body() -> Json_ {
+pub(super) fn not_found_body() -> Value {
     json!({ "detail": "API endpoint not found" })
 }

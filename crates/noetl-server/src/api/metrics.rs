@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value as Json_;
+use serde_json::Value;
 
 use super::Server;
 use crate::clock;
@@ -61,7 +61,7 @@ fn process(server: &Server) -> String {
     let version = server
         .build
         .get("version")
-        .and_then(Json_::as_str)
+        .and_then(Value::as_str)
         .unwrap_or("unknown");
     let name = server.name.replace(['"', '\\', '\n'], "_");
     let info = format!("{{version=\"{version}\",name=\"{name}\"}}");

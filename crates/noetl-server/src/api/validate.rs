@@ -3,7 +3,7 @@
 use axum::Json;
 use noetl_engine::{Playbook, Problems};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::error::{Body, ErrorBody, ProblemBody};
@@ -16,7 +16,7 @@ pub(crate) struct ValidateRequest {
     content: String,
     /// Values that will be given when it runs.
     #[serde(default)]
-    payload: Map<String, Json_>,
+    payload: Map<String, Value>,
 }
 
 /// What is wrong with a text.
@@ -26,7 +26,7 @@ pub(crate) struct Validation {
     problems: Vec<ProblemBody>,
     name: Option<String>,
     path: Option<String>,
-    workload: Option<Map<String, Json_>>,
+    workload: Option<Map<String, Value>>,
     graph: Option<Graph>,
 }
 

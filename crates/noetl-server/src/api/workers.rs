@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json_};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Server;
@@ -68,7 +68,7 @@ pub(crate) struct PoolItem {
     /// `ready` or `offline`.
     status: &'static str,
     capacity: i64,
-    labels: Map<String, Json_>,
+    labels: Map<String, Value>,
     pid: Option<i64>,
     hostname: Option<String>,
     started_at: String,

@@ -83,7 +83,6 @@ impl Runs {
         self.after(super::changes::Written {
             change: super::Change {
                 execution_id,
-                status: progress.status,
                 turned: true,
             },
             own: Vec::new(),

@@ -9,10 +9,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Runs;
 
 /// Something happened to an execution.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Change {
     pub(crate) execution_id: i64,
-    pub(crate) status: String,
     /// Whether its status is new: it started or ended.
     pub(crate) turned: bool,
 }

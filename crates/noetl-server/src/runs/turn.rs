@@ -63,12 +63,11 @@ impl Runs {
         if ended {
             Store::delete_commands_of(transaction, loaded.row.execution_id).await?;
         }
-        loaded.row.status.clone_from(&progress.status);
+        loaded.row.status = progress.status;
         loaded.row.current_step = progress.current_step;
         Ok(Written {
             change: Change {
                 execution_id: loaded.row.execution_id,
-                status: progress.status,
                 turned: started || ended,
             },
             waiting: commands.iter().any(|command| command.worker_id.is_none()),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Executor as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 
 pub(crate) use catalog::{CatalogEntry, CatalogFilter};
 pub(crate) use commands::CommandRow;
@@ -170,6 +170,8 @@ impl Store {
             )));
         }
         let options: AnyConnectOptions = url.parse()?;
+        // A pool asks again until its patience ends, and then only says that it did.
+        AnyConnection::connect_with(&options).await?.close().await?;
         let search_path =
             format!("SET search_path TO \"{schema}\", public; SET client_min_messages TO warning");
         let pool = AnyPoolOptions::new()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::client::ClientArgs;
+use super::client::RemoteArgs;
 use super::execute::PayloadArgs;
 
 /// Where a playbook runs.
@@ -60,8 +60,11 @@ pub(crate) struct RunArgs {
     /// Server for `--runtime distributed`; as --server-url
     #[arg(long, value_name = "URL", hide = true)]
     pub(crate) endpoint: Option<String>,
+    /// Print one line of JSON: status, result, error, steps, variables; on a server, its answer
+    #[arg(long, short)]
+    pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) client: ClientArgs,
+    pub(crate) remote: RemoteArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,7 +89,7 @@ pub(crate) struct WorkerStartArgs {
     #[arg(long, short)]
     pub(crate) name: Option<String>,
     #[command(flatten)]
-    pub(crate) client: ClientArgs,
+    pub(crate) remote: RemoteArgs,
 }
 
 #[derive(Debug, Args)]

@@ -73,8 +73,7 @@ impl Reader<'_> {
                     self.actions(item, &format!("{path}[{index}]"), actions);
                 }
             }
-            Kind::Mapping(entries) if node.get("step").is_some() => {
-                debug_assert!(!entries.is_empty(), "a mapping with `step` has entries");
+            Kind::Mapping(_) if node.get("step").is_some() => {
                 actions.push(Action::Next(self.arcs(node, path, None)));
             }
             Kind::Mapping(entries) => {

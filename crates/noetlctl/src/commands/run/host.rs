@@ -61,7 +61,7 @@ impl LocalHost {
                 credentials.insert(credential.name.clone(), credential);
             }
         }
-        let remote = args.client.remote.or(root);
+        let remote = args.remote.or(root);
         // Asked only when a step wants a credential that no file here has: most runs need no server.
         let named = remote.server_url.is_some()
             || ContextFile::read().is_ok_and(|file| file.current().is_some());

@@ -28,7 +28,9 @@ pub(super) fn run(
     target: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read {file}"))
+        .help("a playbook is YAML in UTF-8 that you may read")?;
     let mut payload = payload::merge(&args.payload)?;
     if let Some(target) = target {
         payload.entry("target").or_insert_with(|| target.into());
@@ -74,7 +76,7 @@ fn execute(
     payload: &Map<String, Value>,
     step: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let progress = Progress::new(args.client.json, args.verbose);
+    let progress = Progress::new(args.json, args.verbose);
     let host = LocalHost::new(args, root, progress.clone())?;
     let execution_id = host.execution_id();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
@@ -114,7 +116,7 @@ fn finish(
     execution_id: &str,
     elapsed: Duration,
 ) -> anyhow::Result<ExitCode> {
-    if args.client.json {
+    if args.json {
         output::json(&json!({
             "execution_id": execution_id,
             "status": report.status.name(),
@@ -164,7 +166,7 @@ fn as_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs
 }
 
 fn refuse(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
-    if args.client.json {
+    if args.json {
         output::json(&json!({ "status": "INVALID", "valid": false, "problems": problems.0 }))?;
     }
     show(&problems.0, "error");
@@ -175,7 +177,7 @@ fn refuse(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
 }
 
 fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Result<ExitCode> {
-    if args.client.json {
+    if args.json {
         let steps: Vec<_> = playbook
             .steps
             .iter()

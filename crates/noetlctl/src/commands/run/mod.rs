@@ -50,7 +50,7 @@ pub(crate) fn run(args: &RunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn open(args: &RunArgs, root: &RootArgs) -> anyhow::Result<Client> {
-    let mut remote = args.client.remote.or(root);
+    let mut remote = args.remote.or(root);
     remote.server_url = args.endpoint.clone().or(remote.server_url);
     Client::new(Remote::find(&remote)?)
 }
@@ -72,7 +72,7 @@ fn start(
     }
     let payload = payload::merge(&args.payload)?;
     let started = execute::start_at(client, path, version, payload, target)?;
-    execute::follow(client, &started, args.verbose, args.client.json)
+    execute::follow(client, &started, args.verbose, args.json)
 }
 
 /// The flag, else what the current context says, else `auto`.

@@ -59,7 +59,8 @@ impl Progress {
     }
 
     pub(super) fn begin(&self, name: &str, steps: usize) {
-        self.say(&format!("{name}: {steps} steps"));
+        let plural = if steps == 1 { "" } else { "s" };
+        self.say(&format!("{name}: {steps} step{plural}"));
     }
 
     pub(super) fn end(&self, status: &str, elapsed: Duration) {

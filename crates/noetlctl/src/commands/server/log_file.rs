@@ -25,9 +25,15 @@ pub(super) fn path() -> anyhow::Result<PathBuf> {
 pub(super) fn open() -> anyhow::Result<File> {
     let path = path()?;
     rotate(&path, LIMIT_BYTES).with_context(|| format!("cannot move {} away", path.display()))?;
-    File::options()
-        .create(true)
-        .append(true)
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Under NOETL_DEBUG it holds what playbooks print.
+        options.mode(0o600);
+    }
+    options
         .open(&path)
         .with_context(|| format!("cannot write {}", path.display()))
 }

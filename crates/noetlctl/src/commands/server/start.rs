@@ -1,5 +1,6 @@
 //! `noetl server start`: the server in the foreground, as PID 1 of a container as well.
 
+use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -33,6 +34,8 @@ pub(crate) fn log() {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // A file or a pipe gets no escape codes.
+        .with_ansi(std::io::stderr().is_terminal() && config::colour_allowed())
         .init();
 }
 

@@ -22,6 +22,7 @@ use crate::commands::server::pid_file::{self, PidFile};
 use crate::commands::server::start::stop_signal;
 use crate::config;
 use crate::error::WithHelp as _;
+use crate::remote::Remote;
 
 /// How long one question for work stays open, in seconds.
 const WAIT: u32 = 20;
@@ -43,7 +44,7 @@ struct Worker {
 
 pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     crate::commands::server::start::log();
-    let client = Arc::new(Client::open(root, &args.client)?);
+    let client = Arc::new(Client::new(Remote::find(&args.remote.or(root))?)?);
     let capacity = args
         .max_workers
         .or_else(|| config::number("NOETL_MAX_WORKERS"))
