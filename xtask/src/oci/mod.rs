@@ -1,5 +1,6 @@
 //! Images as values: built from bytes, held as a layout, written as a folder or one tar.
 
+pub(crate) mod artifact;
 pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod model;
