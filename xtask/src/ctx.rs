@@ -1,6 +1,7 @@
 //! What every task is given: where the repository is and how to talk. The only reader of the environment.
 
 use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,6 +27,19 @@ pub(crate) struct Ctx {
     pub cargo_home: Utf8PathBuf,
     /// The folder cargo builds into, under which everything of ours lies too.
     pub target_dir: Utf8PathBuf,
+    /// The finished steps of this run with their seconds, for a summary.
+    pub steps: Arc<Mutex<Vec<(String, f64)>>>,
+    /// Where GitHub Actions takes a job's outputs and its summary, as Markdown.
+    pub github: GitHub,
+}
+
+/// Files that GitHub Actions reads when a step has ended.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GitHub {
+    /// `GITHUB_OUTPUT`: `name=value` lines.
+    pub output: Option<Utf8PathBuf>,
+    /// `GITHUB_STEP_SUMMARY`: Markdown.
+    pub summary: Option<Utf8PathBuf>,
 }
 
 /// How much is said on standard error.
@@ -94,6 +108,11 @@ impl Ctx {
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
             root,
+            steps: Arc::default(),
+            github: GitHub {
+                output: variable("GITHUB_OUTPUT").map(Utf8PathBuf::from),
+                summary: variable("GITHUB_STEP_SUMMARY").map(Utf8PathBuf::from),
+            },
         })
     }
 

@@ -35,6 +35,14 @@ pub(crate) fn write(path: &Utf8Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<
     rename(&temporary, path)
 }
 
+/// Adds to the end of a file that somebody else reads, such as GitHub's summary of a job.
+pub(crate) fn append(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let file = fs::File::options().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {path}"))
+}
+
 /// Copies an executable, keeping it executable, whole or not at all.
 ///
 /// A running program's file cannot be overwritten, so the new one takes its name instead.

@@ -50,6 +50,8 @@ pub(crate) fn ctx() -> Ctx {
         source_date_epoch: None,
         require_tools: false,
         cargo_home: "/home/me/.cargo".into(),
+        steps: std::sync::Arc::default(),
+        github: crate::ctx::GitHub::default(),
     }
 }
 

@@ -21,6 +21,7 @@ mod plan;
 mod registry;
 mod release;
 mod sh;
+mod shard;
 mod stamp;
 mod target;
 mod tasks;
@@ -65,6 +66,7 @@ enum Task {
     Test(tasks::test::TestArgs),
     Bench(tasks::bench::BenchArgs),
     Ci(tasks::ci::CiArgs),
+    CiMultiarch(tasks::ci_multiarch::CiMultiarchArgs),
     Doctor(tasks::doctor::DoctorArgs),
     Clean(tasks::clean::CleanArgs),
 }
@@ -94,6 +96,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Task::Test(args) => tasks::test::run(ctx, args),
         Task::Bench(args) => tasks::bench::run(ctx, args),
         Task::Ci(args) => tasks::ci::run(ctx, args),
+        Task::CiMultiarch(args) => tasks::ci_multiarch::run(ctx, args),
         Task::Doctor(args) => tasks::doctor::run(ctx, args),
         Task::Clean(args) => tasks::clean::run(ctx, args),
     }

@@ -31,9 +31,13 @@ pub(crate) fn step<T>(
         }
     }
     let result = work();
+    let seconds = started.elapsed().as_secs_f64();
+    if let Ok(mut steps) = ctx.steps.lock() {
+        steps.push((title.to_owned(), seconds));
+    }
     if ctx.verbosity > Verbosity::Quiet {
         let outcome = if result.is_ok() { "done" } else { "failed" };
-        eprintln!("    {outcome} in {:.1} s", started.elapsed().as_secs_f64());
+        eprintln!("    {outcome} in {seconds:.1} s");
         if ctx.reader == Reader::GitHubActions {
             eprintln!("::endgroup::");
         }

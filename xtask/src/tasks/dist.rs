@@ -4,7 +4,7 @@ use anyhow::{anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::cargo::{self, Host};
+use crate::cargo::{self, Binary, Host};
 use crate::ctx::{Ctx, Wanted};
 use crate::digest::Sha256;
 use crate::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
@@ -73,7 +73,8 @@ pub(crate) fn ensure(
     Ok(verified)
 }
 
-fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Plan> {
+/// Plans a dist of the named targets.
+pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Plan> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(targets, &host.triple)?;
     let references = default_references(&release)?;
@@ -88,7 +89,7 @@ fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Plan> {
 }
 
 /// What is replaced must be a dist: a mistyped --out would else remove somebody's folder.
-fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
+pub(crate) fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
     let replaceable = match out.read_dir_utf8() {
         Err(_) => !out.exists(),
         Ok(mut entries) => entries.next().is_none() || out.join(FILE_NAME).is_file(),
@@ -117,6 +118,26 @@ fn make(
 ) -> anyhow::Result<Verified<DistManifest>> {
     let ui_sha256 = ui::build(ctx)?;
     let binaries = cargo::build(ctx, &plan.compile, &plan.targets)?;
+    place(ctx, plan, &binaries, ui_sha256, out, || {
+        // A file that was saved meanwhile may or may not be in what was compiled.
+        let unchanged = key(ctx, plan)? == key_before;
+        ensure!(
+            unchanged,
+            "the tree was edited while it was built, so nobody knows what is in it; run it again"
+        );
+        Ok(())
+    })
+}
+
+/// Packs binaries, reads everything back, asks `approve`, and only then replaces what `out` held.
+pub(crate) fn place(
+    ctx: &Ctx,
+    plan: &Plan,
+    binaries: &[Binary],
+    ui_sha256: Sha256,
+    out: &Utf8Path,
+    approve: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Verified<DistManifest>> {
     let unfinished = out.with_file_name(format!(".{}.part", out.file_name().unwrap_or("dist")));
     files::remove(&unfinished)?;
     if plan.image.is_none() {
@@ -126,22 +147,14 @@ fn make(
         );
     }
     let made = sh::step(ctx, "pack archives and image", || {
-        package::write_dist(ctx, plan, &binaries, ui_sha256, &unfinished)
+        package::write_dist(ctx, plan, binaries, ui_sha256, &unfinished)
     })
     .and_then(|()| {
         sh::step(ctx, "read everything back and check it", || {
             verify::dist(ctx, &unfinished)
         })
     })
-    .and_then(|verified| {
-        // A file that was saved meanwhile may or may not be in what was compiled.
-        let unchanged = key(ctx, plan)? == key_before;
-        ensure!(
-            unchanged,
-            "the tree was edited while it was built, so nobody knows what is in it; run it again"
-        );
-        Ok(verified)
-    });
+    .and_then(|verified| approve().map(|()| verified));
     match made {
         Ok(verified) => files::swap_folder(&unfinished, out).map(|()| verified),
         Err(error) => files::remove(&unfinished).and(Err(error)),

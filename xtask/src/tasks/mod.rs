@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod ci;
+pub(crate) mod ci_multiarch;
 pub(crate) mod clean;
 pub(crate) mod dist;
 pub(crate) mod doctor;

@@ -54,9 +54,9 @@ enum ImageCommand {
 }
 
 /// Where the image is published unless told otherwise.
-const REGISTRY: &str = "ghcr.io/noetl";
+pub(crate) const REGISTRY: &str = "ghcr.io/noetl";
 /// The image's name below the registry.
-const NAME: &str = "noetl";
+pub(crate) const NAME: &str = "noetl";
 
 /// The names of a release's image.
 pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Reference>> {

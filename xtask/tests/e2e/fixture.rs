@@ -1,0 +1,94 @@
+//! The small workspace of tests/fixture as a git checkout, with xtask run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{command, copy, root, succeed, tool};
+
+/// A checkout of the fixture; its folder vanishes with it.
+pub(crate) struct Fixture {
+    guard: tempfile::TempDir,
+}
+
+impl Fixture {
+    /// A repository with one commit.
+    pub(crate) fn new() -> Option<Self> {
+        let fixture = Self {
+            guard: tempfile::tempdir().unwrap(),
+        };
+        copy(&root().join("xtask/tests/fixture"), &fixture.root());
+        for name in [".gitignore", "rust-toolchain.toml"] {
+            std::fs::copy(root().join(name), fixture.root().join(name)).unwrap();
+        }
+        fixture.git(&["init", "--quiet", "--initial-branch", "main"])?;
+        fixture.commit("First")?;
+        fixture.share_tools();
+        Some(fixture)
+    }
+
+    /// A second checkout of the same commit.
+    pub(crate) fn another(&self) -> Option<Self> {
+        let other = Self {
+            guard: tempfile::tempdir().unwrap(),
+        };
+        let from = self.root().display().to_string();
+        let to = other.root().display().to_string();
+        succeed(tool("git")?.args(["clone", "--quiet", &from, &to]));
+        other.share_tools();
+        Some(other)
+    }
+
+    /// Where it is.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.guard.path().join("checkout")
+    }
+
+    /// Runs git there.
+    pub(crate) fn git(&self, args: &[&str]) -> Option<String> {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"];
+        let mut git = tool("git")?;
+        Some(succeed(
+            git.current_dir(self.root()).args(identity).args(args),
+        ))
+    }
+
+    /// Commits everything.
+    pub(crate) fn commit(&self, message: &str) -> Option<String> {
+        self.git(&["add", "--all"])?;
+        self.git(&["commit", "--quiet", "--message", message])
+    }
+
+    /// xtask, run there.
+    pub(crate) fn xtask(&self, args: &[&str]) -> Command {
+        let mut xtask = command(env!("CARGO_BIN_EXE_xtask"));
+        xtask
+            .current_dir(self.root())
+            .env("NOETL_TEST_XTASK", env!("CARGO_BIN_EXE_xtask"))
+            .env_remove("CARGO_TARGET_DIR")
+            .env_remove("GITHUB_OUTPUT")
+            .env_remove("GITHUB_STEP_SUMMARY")
+            .args(args);
+        xtask
+    }
+
+    /// Lets it use what this checkout has fetched; nothing of that is in the bytes.
+    fn share_tools(&self) {
+        let state = self.root().join("target/xtask");
+        std::fs::create_dir_all(&state).unwrap();
+        for name in ["tools", "zig-cache"] {
+            let ours = root().join("target/xtask").join(name);
+            std::fs::create_dir_all(&ours).unwrap();
+            link(&ours, &state.join(name));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn link(from: &Path, to: &Path) {
+    std::os::unix::fs::symlink(from, to).unwrap();
+}
+
+#[cfg(windows)]
+fn link(from: &Path, to: &Path) {
+    std::os::windows::fs::symlink_dir(from, to).unwrap();
+}
