@@ -15,6 +15,7 @@ mod downloads;
 mod engine;
 mod fixture;
 mod image;
+mod multiarch;
 mod programs;
 mod setup;
 mod shards;

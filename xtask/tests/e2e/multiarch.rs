@@ -1,0 +1,93 @@
+//! `cargo xtask ci-multiarch --push` against the engine's registry, from clean checkouts of the fixture.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::fixture::Fixture;
+use crate::support::{engine, show, succeed, tool};
+
+/// A repository of this test run alone.
+fn repository(registry: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!("{registry}/multiarch-{}", now.unwrap().as_nanos())
+}
+
+fn push(fixture: &Fixture, registry: &str) -> Command {
+    let words = ["--quiet", "ci-multiarch", "--targets", "linux", "--json"];
+    let mut xtask = fixture.xtask(&words);
+    xtask.args(["--push", "--registry", registry]);
+    xtask
+}
+
+/// What a push printed.
+fn pushed(fixture: &Fixture, registry: &str) -> Value {
+    serde_json::from_str(&succeed(&mut push(fixture, registry))).unwrap()
+}
+
+fn served(repository: &str, tag: &str) -> Option<String> {
+    let name = format!("{repository}/noetl:{tag}");
+    let digest = succeed(tool("crane")?.args(["digest", "--insecure", &name]));
+    Some(digest.trim().to_owned())
+}
+
+#[test]
+fn a_commits_image_is_published_once_and_latest_follows() {
+    let Some(registry) = engine() else { return };
+    let Some(checkout) = Fixture::new() else {
+        return;
+    };
+    let repository = repository(&registry);
+    let Some(first) = checkout.git(&["rev-parse", "HEAD"]) else {
+        return;
+    };
+    let first = first.trim();
+    let made = pushed(&checkout, &repository);
+    let digest = made["index_digest"].as_str().unwrap();
+    for tag in [first, "latest"] {
+        let Some(found) = served(&repository, tag) else {
+            return;
+        };
+        assert_eq!(found, digest, "{tag}");
+    }
+    // A clean clone of the same commit sends nothing.
+    let Some(again) = checkout.another() else {
+        return;
+    };
+    succeed(&mut push(&again, &repository));
+    let summary = again.root().join("target/xtask/summary/summary.md");
+    let summary = std::fs::read_to_string(summary).unwrap();
+    assert!(summary.contains("Pushed, 0.0 MB sent"), "{summary}");
+    // A new commit, which is a release's.
+    std::fs::write(checkout.root().join("README.md"), "# Changed\n").unwrap();
+    checkout.commit("Second");
+    checkout.git(&["tag", "v1.2.3"]);
+    let second = pushed(&checkout, &repository);
+    let newer = second["index_digest"].as_str().unwrap();
+    assert_ne!(newer, digest);
+    for (tag, expected) in [
+        ("latest", newer),
+        ("v1.2.3", newer),
+        ("1.2.3", newer),
+        (first, digest),
+    ] {
+        assert_eq!(served(&repository, tag).as_deref(), Some(expected), "{tag}");
+    }
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_said_before_anything_is_lost() {
+    let Some(checkout) = Fixture::new() else {
+        return;
+    };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let said = show(&mut push(&checkout, &address));
+    assert!(said.contains(&address) && said.contains("help: "), "{said}");
+    assert!(said.ends_with("[exit 1]"), "{said}");
+    assert!(
+        checkout.root().join("dist/SHA256SUMS").is_file(),
+        "what was built is kept"
+    );
+}
