@@ -4,5 +4,6 @@ pub(crate) mod artifact;
 pub(crate) mod image;
 pub(crate) mod layout;
 pub(crate) mod model;
+pub(crate) mod opened;
 pub(crate) mod reference;
 pub(crate) mod rootfs;

@@ -2,6 +2,7 @@
 
 mod check;
 mod make;
+mod resolve;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -51,6 +52,8 @@ pub(crate) struct ImageArgs {
 enum ImageCommand {
     /// Check a layout, a tar or an image in a registry against every rule
     Check(check::CheckArgs),
+    /// Replace image names in Kubernetes manifests by digests, and refuse what no node could run
+    Resolve(resolve::ResolveArgs),
 }
 
 /// Where the image is published unless told otherwise.
@@ -66,6 +69,7 @@ pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Refere
 pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
+        Some(ImageCommand::Resolve(args)) => resolve::run(args),
         None => make::run(ctx, args),
     }
 }
