@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::check::image as rules_on_images;
-use crate::check::rules::{self, RULES};
+use crate::check::rules;
 use crate::ctx::Ctx;
 use crate::error::WithHelp as _;
 use crate::target::Platform;
@@ -35,7 +35,7 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     if args.list {
-        RULES.iter().for_each(|rule| {
+        rules::all().for_each(|rule| {
             println!(
                 "{:<4}{:<8}{}",
                 rule.id,
