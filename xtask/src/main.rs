@@ -15,6 +15,7 @@ mod error;
 mod files;
 #[cfg(test)]
 mod fixtures;
+mod gzip;
 mod kube;
 mod oci;
 mod package;

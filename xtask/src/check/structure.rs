@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::bufread::GzDecoder;
 
-use crate::archive::{self, gunzip};
 use crate::check::Findings;
 use crate::check::walk::{Image, Tree};
 use crate::digest::Sha256;
+use crate::gzip::{gunzip, is_plain_gzip};
 use crate::oci::layout::{Layout, MARKER};
 use crate::oci::model::{
     CONFIG, Descriptor, INDEX, ImageConfig, ImageIndex, LAYER_GZIP, LAYER_TAR, MANIFEST,
@@ -268,7 +268,7 @@ fn check_layer(name: &str, layer: &Descriptor, bytes: &[u8], findings: &mut Find
 
 fn check_gzip(name: &str, bytes: &[u8], findings: &mut Findings) {
     match gunzip(bytes) {
-        Ok(_) if archive::is_plain_gzip(bytes) => {}
+        Ok(_) if is_plain_gzip(bytes) => {}
         Ok(_) => findings.add(
             "S10",
             name,

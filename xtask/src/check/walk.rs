@@ -2,8 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::archive::gunzip;
 use crate::check::Findings;
+use crate::gzip::gunzip;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
     Descriptor, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP, LAYER_TAR, MANIFEST,

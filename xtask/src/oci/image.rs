@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::archive::gzip;
 use crate::digest::Sha256;
+use crate::gzip::gzip;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
     Annotations, CONFIG, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest,

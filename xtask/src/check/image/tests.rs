@@ -5,9 +5,9 @@ use std::io::Write as _;
 use flate2::Compression;
 
 use super::check;
-use crate::archive::gzip;
 use crate::digest::Sha256;
 use crate::fixtures;
+use crate::gzip::gzip;
 use crate::oci::image::assemble;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
@@ -60,7 +60,7 @@ impl Parts {
         let layers = manifests.iter().map(|image| {
             let layer = |layer: &Descriptor| {
                 let packed = read(layer);
-                let tar = crate::archive::gunzip(&packed).unwrap();
+                let tar = crate::gzip::gunzip(&packed).unwrap();
                 Layer {
                     media_type: layer.media_type.clone(),
                     packed,
