@@ -32,6 +32,7 @@ mod tree;
 mod ui;
 mod ustar;
 mod verify;
+mod yaml;
 
 use std::process::ExitCode;
 

@@ -5,4 +5,3 @@ pub(crate) mod facts;
 pub(crate) mod replace;
 pub(crate) mod schedulable;
 pub(crate) mod workload;
-pub(crate) mod yaml;

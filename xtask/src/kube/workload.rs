@@ -1,6 +1,6 @@
 //! The pods that Kubernetes objects make, whatever kind of object makes them.
 
-use crate::kube::yaml::Node;
+use crate::yaml::Node;
 
 /// An object with a pod in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl<'a> Container<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kube::yaml::parse;
+    use crate::yaml::parse;
 
     #[test]
     fn every_kind_that_makes_pods_is_looked_into() {

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::archive::gunzip;
+use crate::gzip::gunzip;
 use crate::oci::layout::Layout;
 use crate::oci::model::{INDEX, LAYER_GZIP, LAYER_TAR};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kube::workload::workloads;
-use crate::kube::yaml::parse;
+use crate::yaml::parse;
 
 fn facts(architectures: &[&str], user: &str, is_noetl: bool) -> ImageFacts {
     let platform = |architecture: &&str| PlatformFacts {

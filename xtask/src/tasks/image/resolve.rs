@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::error::WithHelp as _;
 use crate::kube::facts::ImageFacts;
+use crate::kube::replace;
 use crate::kube::schedulable::{self, Finding};
 use crate::kube::workload::{Workload, workloads};
-use crate::kube::{replace, yaml};
 use crate::oci::layout::Layout;
 use crate::oci::opened::Opened;
 use crate::oci::reference::Reference;
 use crate::registry::peek;
-use crate::{files, sh};
+use crate::{files, sh, yaml};
 
 #[derive(Debug, Args)]
 #[command(
