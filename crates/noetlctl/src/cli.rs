@@ -99,8 +99,23 @@ pub(crate) enum ServerCommand {
     Stop(StopArgs),
     /// Say whether a server answers, and where
     Status(StatusArgs),
+    /// Ask a server for its health, its version, its page and every file of the page
+    #[command(
+        after_help = "Exit code 0 when all of it is served.\n\nExamples:\n  noetl server check\n  \
+        noetl server check --server-url http://127.0.0.1:8082 --json"
+    )]
+    Check(CheckArgs),
     /// Print the log of the server that `start --detach` left running
     Logs(machine::LogsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) client: client::ClientArgs,
+    /// Leave out the page, for a server that was started without one
+    #[arg(long)]
+    pub(crate) no_ui: bool,
 }
 
 #[derive(Debug, Args)]

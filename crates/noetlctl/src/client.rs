@@ -103,6 +103,32 @@ impl Client {
         self.call(Method::DELETE, path, query, "")
     }
 
+    /// A file of the page, or any other answer as it is: its content type and its bytes.
+    pub(crate) fn file(&self, path: &str) -> Result<(String, Vec<u8>), Error> {
+        let request = self.request(Method::GET, path, &[]).body(());
+        let request = request.map_err(|cause| Error::unusable(&self.url, cause))?;
+        let mut response = self
+            .answers
+            .run(request)
+            .map_err(|cause| Error::unreachable(&self.url, cause))?;
+        if !response.status().is_success() {
+            return Err(match self.answer(response) {
+                Err(error) => error,
+                Ok(_) => Error::unexpected(&self.url, "neither a file nor an error"),
+            });
+        }
+        let kind = response.headers().get("content-type");
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.to_owned();
+        let bytes = response
+            .body_mut()
+            .with_config()
+            .limit(LIMIT_BYTES)
+            .read_to_vec()
+            .map_err(|cause| Error::unreachable(&self.url, cause))?;
+        Ok((kind, bytes))
+    }
+
     /// A stream of events, from after the one with this id.
     pub(crate) fn stream(
         &self,

@@ -63,6 +63,7 @@ fn run_server(command: ServerCommand, root: &RootArgs) -> anyhow::Result<ExitCod
             args.listen = args.listen.or(root);
             server::status::run(&args)
         }
+        ServerCommand::Check(args) => server::check::run(&args, root),
         ServerCommand::Logs(args) => server::logs::run(&args),
     }
 }

@@ -297,3 +297,41 @@ fn signals_stop_it_even_with_a_connection_open() {
         drop(held);
     }
 }
+
+#[test]
+fn a_server_is_checked_as_a_browser_would() {
+    let home = Home::new();
+    let folder = page(&home);
+    let server = start(&home, |command| {
+        command.env("NOETL_UI_DIR", &folder);
+    });
+    let check = |more: &[&str]| {
+        let mut words = vec!["server", "check", "--server-url", server.url.as_str()];
+        words.extend(more);
+        crate::support::show(&home.noetl(&words).output().unwrap())
+    };
+    let said = check(&[]);
+    assert!(
+        said.contains("failed  /: it loads no script") && said.ends_with("[exit 1]"),
+        "{said}"
+    );
+    let index = r#"<script src="/assets/here.js"></script><script src="/assets/gone.js"></script>"#;
+    std::fs::write(folder.join("index.html"), index).unwrap();
+    std::fs::write(folder.join("assets/here.js"), "1").unwrap();
+    let said = check(&[]);
+    assert!(said.contains("ok      /assets/here.js (1 bytes)"), "{said}");
+    assert!(
+        said.contains("failed  /assets/gone.js: ") && said.ends_with("[exit 1]"),
+        "{said}"
+    );
+    std::fs::write(folder.join("assets/gone.js"), "2").unwrap();
+    assert!(check(&[]).ends_with("[exit 0]"), "{}", check(&[]));
+    assert!(check(&["--json"]).starts_with(r#"{"url":"http://"#));
+    drop(server);
+    let bare = start(&home, |command| {
+        command.arg("--no-ui");
+    });
+    let words = ["server", "check", "--no-ui", "--server-url", &bare.url];
+    let said = crate::support::show(&home.noetl(&words).output().unwrap());
+    assert!(said.ends_with("[exit 0]"), "{said}");
+}

@@ -1,5 +1,6 @@
 //! `noetl server …`: start in front or in the background, stop, look.
 
+pub(super) mod check;
 pub(super) mod detach;
 mod log_file;
 pub(super) mod logs;
