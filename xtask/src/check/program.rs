@@ -109,13 +109,16 @@ fn is_everywhere(target: &Target, library: &str) -> bool {
             let library = library.to_ascii_lowercase();
             let system = [
                 "advapi32",
+                "bcrypt",
                 "bcryptprimitives",
+                "combase",
+                "crypt32",
                 "kernel32",
                 "ntdll",
+                "secur32",
+                "shell32",
                 "userenv",
                 "ws2_32",
-                "secur32",
-                "crypt32",
             ];
             let stem = library.trim_end_matches(".dll");
             stem.starts_with("api-ms-win-") || system.contains(&stem)
