@@ -77,9 +77,20 @@ pub(crate) enum Wanted {
 }
 
 impl Ctx {
-    /// Reads the environment.
+    /// Reads the environment; the task has a checkout around it.
     pub(crate) fn new(verbosity: Verbosity) -> anyhow::Result<Self> {
-        let root = repository_root()?;
+        Self::at(repository_root()?, verbosity)
+    }
+
+    /// Reads the environment for a task that needs no checkout.
+    pub(crate) fn anywhere(verbosity: Verbosity) -> anyhow::Result<Self> {
+        match repository_root() {
+            Ok(root) => Self::at(root, verbosity),
+            Err(_) => Self::at(current_folder()?, verbosity),
+        }
+    }
+
+    fn at(root: Utf8PathBuf, verbosity: Verbosity) -> anyhow::Result<Self> {
         let color =
             variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb");
         let reader = if variable("GITHUB_ACTIONS").is_some() {
@@ -240,11 +251,15 @@ fn is_executable(path: &Utf8Path) -> bool {
 }
 
 /// The repository is found from where xtask runs, not from where it was compiled: the binary may be copied.
-fn repository_root() -> anyhow::Result<Utf8PathBuf> {
+fn current_folder() -> anyhow::Result<Utf8PathBuf> {
     let here = std::env::current_dir().context("cannot find the current folder")?;
-    let here = Utf8PathBuf::from_path_buf(here)
+    Utf8PathBuf::from_path_buf(here)
         .ok()
-        .context("the current folder's path is not UTF-8")?;
+        .context("the current folder's path is not UTF-8")
+}
+
+fn repository_root() -> anyhow::Result<Utf8PathBuf> {
+    let here = current_folder()?;
     let root = here
         .ancestors()
         .find(|folder| folder.join("xtask/Cargo.toml").is_file());

@@ -53,6 +53,20 @@ pub(crate) fn copy_executable(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<
     rename(&temporary, to)
 }
 
+/// Lets everybody run a file; Windows goes by names instead.
+pub(crate) fn make_executable(path: &Utf8Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(path, mode)
+            .with_context(|| format!("cannot make {path} executable"))?;
+    }
+    #[cfg(not(unix))]
+    drop(path);
+    Ok(())
+}
+
 /// Copies a folder into a new one, whole or not at all, in place of what was there.
 pub(crate) fn replace_folder(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     let temporary = beside(to, "part");

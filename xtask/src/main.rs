@@ -17,6 +17,7 @@ mod files;
 mod fixtures;
 mod gzip;
 mod kube;
+mod licenses;
 mod oci;
 mod package;
 mod plan;
@@ -32,6 +33,7 @@ mod tree;
 mod ui;
 mod ustar;
 mod verify;
+mod workflow;
 mod yaml;
 
 use std::process::ExitCode;
@@ -66,6 +68,7 @@ enum Task {
     Dist(tasks::dist::DistArgs),
     Image(tasks::image::ImageArgs),
     Verify(tasks::verify::VerifyArgs),
+    Smoke(tasks::smoke::SmokeArgs),
     Test(tasks::test::TestArgs),
     Bench(tasks::bench::BenchArgs),
     Ci(tasks::ci::CiArgs),
@@ -88,7 +91,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         (_, true) => Verbosity::Quiet,
         _ => Verbosity::Normal,
     };
-    let ctx = &Ctx::new(verbosity)?;
+    let ctx = &match cli.task {
+        Task::Smoke(_) => Ctx::anywhere(verbosity)?,
+        _ => Ctx::new(verbosity)?,
+    };
     match &cli.task {
         Task::Setup(args) => tasks::setup::run(ctx, args),
         Task::Ui(args) => tasks::ui::run(ctx, args),
@@ -96,6 +102,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Task::Dist(args) => tasks::dist::run(ctx, args),
         Task::Image(args) => tasks::image::run(ctx, args),
         Task::Verify(args) => tasks::verify::run(ctx, args),
+        Task::Smoke(args) => tasks::smoke::run(ctx, args),
         Task::Test(args) => tasks::test::run(ctx, args),
         Task::Bench(args) => tasks::bench::run(ctx, args),
         Task::Ci(args) => tasks::ci::run(ctx, args),

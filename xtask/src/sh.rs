@@ -127,6 +127,24 @@ pub(crate) fn read(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<String> {
         .map_err(|_| anyhow!("`{}` printed something that is not UTF-8", command.program))
 }
 
+/// The standard output of a command like diff, which exits with 1 when there is something to show.
+pub(crate) fn difference(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<String> {
+    let output = process(ctx, command)?
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{}`", command.program))?;
+    let shown = matches!(output.status.code(), Some(0 | 1));
+    if !shown {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "command failed ({}): $ {command}\n{}",
+            output.status,
+            said.trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn echo(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Command> {
     if ctx.verbosity > Verbosity::Quiet {
         eprintln!("    $ {command}");

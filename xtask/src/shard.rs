@@ -93,6 +93,11 @@ impl fmt::Display for Shard {
 }
 
 impl Shard {
+    /// The `index`-th of `count`, from 1.
+    pub(crate) fn new(index: usize, count: usize) -> Self {
+        Self { index, count }
+    }
+
     /// Every `count`-th target: neighbours in the list are alike, and so the parts weigh the same.
     ///
     /// # Errors

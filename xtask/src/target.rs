@@ -180,6 +180,32 @@ impl Target {
         }
     }
 
+    /// The label of GitHub's own machine of this kind.
+    pub(crate) fn runner(&self) -> Option<&'static str> {
+        match (self.os, self.arch) {
+            (Os::Linux, Arch::X86_64) => Some("ubuntu-24.04"),
+            (Os::Linux, Arch::Aarch64) => Some("ubuntu-24.04-arm"),
+            (Os::Mac, Arch::X86_64) => Some("macos-15-intel"),
+            (Os::Mac, Arch::Aarch64) => Some("macos-15"),
+            (Os::Windows, Arch::X86_64) => Some("windows-2025"),
+            (Os::Windows, Arch::Aarch64) => Some("windows-11-arm"),
+        }
+    }
+
+    /// The kind of machine in few letters, such as `linux-arm64`.
+    pub(crate) fn short_name(&self) -> String {
+        let os = match self.os {
+            Os::Linux => "linux",
+            Os::Mac => "macos",
+            Os::Windows => "windows",
+        };
+        let arch = match self.arch {
+            Arch::X86_64 => "x64",
+            Arch::Aarch64 => "arm64",
+        };
+        format!("{os}-{arch}")
+    }
+
     /// The triple in cargo-zigbuild's spelling, which appends the glibc floor.
     pub(crate) fn zig_triple(&self) -> String {
         match self.libc {

@@ -164,6 +164,16 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Pinned(&SCHEMATHESIS),
     },
     Tool {
+        program: "zizmor",
+        need: Need::Test,
+        source: Source::Pinned(&ZIZMOR),
+    },
+    Tool {
+        program: "yamllint",
+        need: Need::Test,
+        source: Source::Pinned(&YAMLLINT),
+    },
+    Tool {
         program: "docker",
         need: Need::Engine,
         source: Source::Host("start a Docker engine and set DOCKER_HOST"),
@@ -198,6 +208,26 @@ pub(crate) const SCHEMATHESIS: Pinned = Pinned {
     package: "schemathesis",
     requirements: include_str!("../pins/schemathesis.txt"),
 };
+
+/// Looks for holes in workflows.
+pub(crate) const ZIZMOR: Pinned = Pinned {
+    package: "zizmor",
+    requirements: include_str!("../pins/zizmor.txt"),
+};
+
+/// Holds YAML against a style.
+pub(crate) const YAMLLINT: Pinned = Pinned {
+    package: "yamllint",
+    requirements: include_str!("../pins/yamllint.txt"),
+};
+
+/// Every pinned package that only tests want.
+pub(crate) fn for_tests() -> impl Iterator<Item = &'static Pinned> {
+    TOOLS.iter().filter_map(|tool| match tool.source {
+        Source::Pinned(pinned) if tool.need == Need::Test => Some(pinned),
+        _ => None,
+    })
+}
 
 impl Pinned {
     /// The exact version that is pinned.

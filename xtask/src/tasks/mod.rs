@@ -9,6 +9,7 @@ pub(crate) mod dist;
 pub(crate) mod doctor;
 pub(crate) mod image;
 pub(crate) mod setup;
+pub(crate) mod smoke;
 pub(crate) mod test;
 pub(crate) mod tidy;
 pub(crate) mod ui;

@@ -100,9 +100,11 @@ fn conclude(count: Count, report: &Utf8Path) -> anyhow::Result<()> {
 fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
     tasks::dist::ensure(ctx, targets, &out)?;
-    if let Err(error) = tools::ensure(ctx, &tools::SCHEMATHESIS) {
-        anyhow::ensure!(!ctx.require_tools, "{error:#}");
-        sh::note(ctx, &format!("{error:#}; its tests are left out"));
+    for pinned in tools::for_tests() {
+        if let Err(error) = tools::ensure(ctx, pinned) {
+            anyhow::ensure!(!ctx.require_tools, "{error:#}");
+            sh::note(ctx, &format!("{error:#}; its tests are left out"));
+        }
     }
     Ok(out)
 }

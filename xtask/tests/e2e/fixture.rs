@@ -73,7 +73,12 @@ impl Fixture {
 
     /// Lets it use what this checkout has fetched; nothing of that is in the bytes.
     fn share_tools(&self) {
-        let state = self.root().join("target/xtask");
+        self.share_with(".");
+    }
+
+    /// The same for a checkout in a folder of this one.
+    pub(crate) fn share_with(&self, folder: &str) {
+        let state = self.root().join(folder).join("target/xtask");
         std::fs::create_dir_all(&state).unwrap();
         for name in ["tools", "zig-cache"] {
             let ours = root().join("target/xtask").join(name);

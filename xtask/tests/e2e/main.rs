@@ -20,3 +20,4 @@ mod programs;
 mod setup;
 mod shards;
 mod support;
+mod workflows;

@@ -127,6 +127,29 @@ pub(crate) fn tool(name: &str) -> Option<Command> {
     None
 }
 
+/// A program of a Python package that `cargo xtask test` fetches, if it is there; noted as [`tool`] does.
+pub(crate) fn pinned(package: &str, program: &str) -> Option<Command> {
+    let tools = variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let folders = fs::read_dir(tools.join("xtask/tools"))
+        .into_iter()
+        .flatten();
+    let folder = folders.map(|entry| entry.unwrap().path()).find(|folder| {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with(&format!("{package}-")) && !name.ends_with(".part")
+    });
+    let Some(folder) = folder else {
+        let required = variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+        assert!(!required, "{package} is missing, and NOETL_REQUIRE_TOOLS=1");
+        skipped(&format!(
+            "{package} is not there; `cargo xtask test` fetches it"
+        ));
+        return None;
+    };
+    let mut command = command(folder.join("bin").join(program));
+    command.env("PYTHONPATH", folder);
+    Some(command)
+}
+
 /// The registry of a running container engine; without one the test is noted as not run.
 pub(crate) fn engine() -> Option<String> {
     let registry = variable("DOCKER_HOST").and(variable("NOETL_TEST_REGISTRY"));

@@ -1,0 +1,113 @@
+//! The job `licenses`: what crates and npm packages ask of those who ship them.
+
+use anyhow::{Context as _, ensure};
+use cargo_metadata::MetadataCommand;
+use serde_json::Value;
+
+use crate::command::CommandLine;
+use crate::ctx::Ctx;
+use crate::error::WithHelp as _;
+use crate::licenses::{ALLOWED, ALLOWED_IN_TOOLS, is_met};
+use crate::{files, sh};
+
+/// A package and what it says of its licence.
+struct Package {
+    name: String,
+    license: Option<String>,
+    /// Whether it only builds or tests, and is in nothing that ships.
+    tool: bool,
+}
+
+/// Names every package whose licence is not on the list.
+pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
+    let mut packages = crates(ctx)?;
+    let lockfile = files::read_to_string(&ctx.root.join("ui-src/package-lock.json"))?;
+    packages.extend(npm_packages(&lockfile)?);
+    let findings: Vec<_> = packages.iter().filter_map(finding).collect();
+    findings.iter().for_each(|finding| eprintln!("{finding}"));
+    let refused = || format!("{} licences that are not on the list", findings.len());
+    ensure_none(findings.len(), refused)?;
+    sh::note(ctx, &format!("{} packages", packages.len()));
+    Ok(())
+}
+
+fn ensure_none(count: usize, message: impl Fn() -> String) -> anyhow::Result<()> {
+    let refused = || anyhow::anyhow!(message());
+    (count == 0)
+        .then_some(())
+        .ok_or_else(refused)
+        .help("replace the package, or add its licence to the list in xtask/src/licenses.rs, with a reason")
+}
+
+fn finding(package: &Package) -> Option<String> {
+    let (name, tool) = (&package.name, package.tool);
+    let allowed =
+        |license: &str| ALLOWED.contains(&license) || (tool && ALLOWED_IN_TOOLS.contains(&license));
+    match &package.license {
+        None => Some(format!("{name}: it names no licence")),
+        Some(license) => match is_met(license, allowed) {
+            Some(true) => None,
+            Some(false) => Some(format!("{name}: {license}")),
+            None => Some(format!("{name}: `{license}` is no SPDX expression")),
+        },
+    }
+}
+
+/// Every crate of Cargo.lock, for any target.
+fn crates(ctx: &Ctx) -> anyhow::Result<Vec<Package>> {
+    let resolve = ["metadata", "--format-version", "1", "--locked"];
+    let json = sh::read(ctx, &CommandLine::new("cargo").args(resolve))?;
+    let metadata = MetadataCommand::parse(json).context("cargo metadata printed something else")?;
+    let others = metadata
+        .packages
+        .into_iter()
+        .filter(|package| package.source.is_some());
+    let package = |package: cargo_metadata::Package| Package {
+        name: format!("{} {}", package.name, package.version),
+        license: package.license,
+        tool: false,
+    };
+    Ok(others.map(package).collect())
+}
+
+/// Every package of an npm lockfile, version 3.
+fn npm_packages(lockfile: &str) -> anyhow::Result<Vec<Package>> {
+    let lockfile: Value =
+        serde_json::from_str(lockfile).context("ui-src/package-lock.json is not JSON")?;
+    let packages = lockfile["packages"].as_object();
+    let packages = packages.context("ui-src/package-lock.json lists no packages")?;
+    ensure!(
+        packages.contains_key(""),
+        "ui-src/package-lock.json has no root package"
+    );
+    let package = |(path, package): (&String, &Value)| {
+        let name = path.rsplit("node_modules/").next().unwrap_or(path);
+        Package {
+            name: format!("{name} {}", package["version"].as_str().unwrap_or_default()),
+            license: package["license"].as_str().map(ToOwned::to_owned),
+            tool: package["dev"] == true,
+        }
+    };
+    let others = packages.iter().filter(|(path, _)| !path.is_empty());
+    Ok(others.map(package).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ships_is_held_to_a_shorter_list_than_what_builds() {
+        let lockfile = r#"{"packages": {"": {}, "node_modules/a": {"version": "1.0.0", "license": "MIT"},
+            "node_modules/b": {"version": "1.0.0", "license": "MPL-2.0", "dev": true},
+            "node_modules/b/node_modules/c": {"version": "2.0.0", "license": "MPL-2.0"},
+            "node_modules/d": {"version": "1.0.0"}}}"#;
+        let packages = npm_packages(lockfile).unwrap();
+        let findings: Vec<_> = packages.iter().filter_map(finding).collect();
+        assert_eq!(
+            findings,
+            ["c 2.0.0: MPL-2.0", "d 1.0.0: it names no licence"]
+        );
+        assert!(npm_packages("{}").is_err());
+    }
+}
