@@ -19,5 +19,6 @@ mod multiarch;
 mod programs;
 mod setup;
 mod shards;
+mod smoke;
 mod support;
 mod workflows;
