@@ -67,7 +67,7 @@ impl PlatformFacts {
     fn of(child: &Child) -> Self {
         let run = &child.config["config"];
         let port = |name: &String| match name.split_once('/') {
-            Some((port, "tcp")) => port.parse().ok(),
+            Some((port, "tcp")) => port.parse::<u16>().ok(),
             Some(_) => None,
             None => name.parse().ok(),
         };
