@@ -62,46 +62,49 @@ pub(crate) fn stamp(target: &Target) -> Stamp {
         version: release().version,
         commit: release().commit,
         target: target.triple.to_owned(),
-        target_features: "sse2".to_owned(),
+        target_features: match target.arch {
+            Arch::X86_64 => "fxsr,sse,sse2".to_owned(),
+            Arch::Aarch64 => "neon".to_owned(),
+        },
         rustc: "rustc 1.0.0".to_owned(),
         ui_sha256: Sha256::of(UI).to_string(),
         default_port: 8082,
     }
 }
 
-/// A static ELF program with a build stamp: header, one segment, stamp, names, three sections.
+/// A static ELF program with a build stamp: header, three segments, stamp, names, three sections.
 pub(crate) fn elf(arch: Arch, stamp: &Stamp) -> Vec<u8> {
-    let machine: u16 = match arch {
-        Arch::X86_64 => 62,
-        Arch::Aarch64 => 183,
+    let (machine, page): (u16, u64) = match arch {
+        Arch::X86_64 => (62, 0x1000),
+        Arch::Aarch64 => (183, 0x1_0000),
     };
     let stamp = format!("{}\n", serde_json::to_string(stamp).unwrap());
     let names = b"\0.noetl.build\0.shstrtab\0";
-    let (stamp_at, names_at) = (120_u64, 120 + stamp.len() as u64);
+    let (stamp_at, names_at) = (232_u64, 232 + stamp.len() as u64);
     let sections_at = (names_at + names.len() as u64).next_multiple_of(8);
     let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
     elf.resize(16, 0);
     elf.extend(2_u16.to_le_bytes());
     elf.extend(machine.to_le_bytes());
     elf.extend(1_u32.to_le_bytes());
-    for number in [0x400_078_u64, 64, sections_at] {
+    for number in [0x400_0e8_u64, 64, sections_at] {
         elf.extend(number.to_le_bytes());
     }
     elf.extend(0_u32.to_le_bytes());
-    for number in [64_u16, 56, 1, 64, 3, 2] {
+    for number in [64_u16, 56, 3, 64, 3, 2] {
         elf.extend(number.to_le_bytes());
     }
-    elf.extend(1_u32.to_le_bytes());
-    elf.extend(5_u32.to_le_bytes());
-    for number in [
-        0_u64,
-        0x400_000,
-        0x400_000,
-        sections_at,
-        sections_at,
-        0x1000,
+    // Type, flags, address, size, alignment: PT_LOAD, PT_GNU_STACK, PT_GNU_RELRO.
+    for (kind, flags, address, size, alignment) in [
+        (1_u32, 5_u32, 0x400_000_u64, sections_at, page),
+        (0x6474_e551, 6, 0, 0, 0),
+        (0x6474_e552, 4, 0x400_000, 0, 1),
     ] {
-        elf.extend(number.to_le_bytes());
+        elf.extend(kind.to_le_bytes());
+        elf.extend(flags.to_le_bytes());
+        for number in [0, address, address, size, size, alignment] {
+            elf.extend(number.to_le_bytes());
+        }
     }
     elf.extend(stamp.as_bytes());
     elf.extend(names);

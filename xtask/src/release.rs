@@ -112,16 +112,48 @@ fn rfc3339(unix: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Finds `version = "…"` in the `[workspace.package]` table; nothing else in the file needs a TOML parser.
+/// Reads a time in RFC 3339 and UTC, with a fraction or not, as seconds since 1970.
+pub(crate) fn parse_time(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    if !fraction.is_empty() && !fraction.strip_prefix('.').is_some_and(is_number) {
+        return None;
+    }
+    let number = |range| {
+        whole
+            .get(range)
+            .filter(|it| is_number(it))?
+            .parse::<u64>()
+            .ok()
+    };
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    // The inverse of `civil`: years begin in March, so that a leap day is the last.
+    let from_march = (month + 9) % 12;
+    let year = year.checked_sub(u64::from(month <= 2))?;
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (from_march * 153 + 2) / 5 + day;
+    let days = days.checked_sub(1 + 719_468)?;
+    let unix = days * 86_400 + hour * 3600 + minute * 60 + second;
+    // What does not come back as it was is no date, such as the 30th of February.
+    (rfc3339(unix).strip_suffix('Z') == Some(whole)).then_some(unix)
+}
+
+/// Finds `version = "…"` in the `[workspace.package]` table.
 pub(crate) fn workspace_version(cargo_toml: &str) -> anyhow::Result<String> {
+    workspace_field(cargo_toml, "version")
+}
+
+/// Finds `key = "…"` in the `[workspace.package]` table; nothing else in the file needs a TOML parser.
+pub(crate) fn workspace_field(cargo_toml: &str, key: &str) -> anyhow::Result<String> {
     let table = cargo_toml
         .lines()
         .skip_while(|line| line.trim() != "[workspace.package]")
         .skip(1);
     let mut lines = table.take_while(|line| !line.starts_with('['));
-    let version = lines.find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
-    Ok(version
-        .context("Cargo.toml has no `version = \"…\"` in [workspace.package]")?
+    let start = format!("{key} = \"");
+    let value = lines.find_map(|line| line.strip_prefix(&start)?.strip_suffix('"'));
+    Ok(value
+        .with_context(|| format!("Cargo.toml has no `{key} = \"…\"` in [workspace.package]"))?
         .to_owned())
 }
 
@@ -139,6 +171,24 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(unix), text);
+            assert_eq!(parse_time(text), Some(unix));
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_in_utc_is_refused() {
+        let docker = "2026-01-01T00:00:00.123456789Z";
+        assert_eq!(parse_time(docker), Some(1_767_225_600));
+        for text in [
+            "",
+            "2026-01-01",
+            "2026-02-30T00:00:00Z",
+            "2026-01-01T00:00:00+01:00",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00.Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
         }
     }
 

@@ -4,13 +4,13 @@ use anyhow::{Context as _, anyhow};
 use camino::Utf8Path;
 
 use crate::check::archive::Files;
+use crate::check::expect::Expectations;
 use crate::check::{Findings, archive, image};
 use crate::ctx::Ctx;
 use crate::dist_manifest::DistManifest;
 use crate::error::WithHelp as _;
 use crate::files;
 use crate::oci::layout::Layout;
-use crate::target::Platform;
 
 /// A value whose bytes were read back and found right.
 #[derive(Debug)]
@@ -73,9 +73,9 @@ pub(crate) fn dist(ctx: &Ctx, folder: &Utf8Path) -> anyhow::Result<Verified<Dist
 }
 
 /// Proves an image layout on disk, in either form.
-pub(crate) fn image(path: &Utf8Path, platforms: &[Platform]) -> anyhow::Result<Verified<Layout>> {
+pub(crate) fn image(path: &Utf8Path, expected: &Expectations) -> anyhow::Result<Verified<Layout>> {
     let layout = Layout::open(path)?;
-    conclude(&image::check(&layout, platforms), path.as_str())?;
+    conclude(&image::check(&layout, expected), path.as_str())?;
     Ok(Verified(layout))
 }
 
@@ -92,9 +92,8 @@ pub(crate) fn conclude_json(findings: &Findings, object: &str) -> anyhow::Result
 }
 
 fn refuse(findings: &Findings, object: &str) -> anyhow::Result<()> {
-    let errors = findings.errors();
-    let refused = || anyhow!("{object} breaks the rules: {errors} errors");
-    (errors == 0).then_some(()).ok_or_else(refused).help(
+    let refused = || anyhow!("{object} breaks the rules: {}", findings.counts());
+    (findings.errors() == 0).then_some(()).ok_or_else(refused).help(
         "`cargo xtask image check --explain ID` says what a rule is for; build it anew to mend it",
     )
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 
 use crate::archive;
+use crate::check::expect::Expectations;
 use crate::check::{Findings, image, program};
 use crate::digest::{self, Sha256};
 use crate::dist_manifest::{
@@ -251,7 +252,9 @@ fn check_image(
     let Some(layout) = findings.require("A4", name, Layout::from_tar(bytes)) else {
         return;
     };
-    findings.0.extend(image::check(&layout, &Platform::all()).0);
+    findings
+        .0
+        .extend(image::check(&layout, &Expectations::of(&Platform::all())).0);
     if let Some(described) = findings.require("A4", name, Image::describe(&layout)) {
         if described != *content {
             findings.add(

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::rootfs::{Kind, RootFs};
+use crate::check::expect::Expectations;
 use crate::check::walk::{Image, Tree};
-use crate::check::{Findings, platform, structure};
+use crate::check::{
+    Findings, config, elf, entrypoint, filesystem, labels, layers, names, platform, structure,
+};
 use crate::oci::layout::Layout;
-use crate::target::Platform;
 
-/// Checks a layout whose image should be for exactly `platforms`.
-pub(crate) fn check(layout: &Layout, platforms: &[Platform]) -> Findings {
+/// Checks a layout whose image should be as `expected`.
+pub(crate) fn check(layout: &Layout, expected: &Expectations) -> Findings {
     let mut findings = Findings::default();
     let tree = Tree::read(layout, &mut findings);
     structure::check(layout, &tree, &mut findings);
-    platform::check(&tree, platforms, &mut findings);
+    platform::check(&tree, &expected.platforms, &mut findings);
+    let programs = entrypoint::check(&tree, &mut findings);
+    elf::check(&tree, &programs, &mut findings);
+    layers::check(&tree, expected, &mut findings);
+    filesystem::check(&tree, expected, &mut findings);
+    config::check(&tree, &programs, expected, &mut findings);
+    labels::check(&tree, expected, &mut findings);
+    labels::warn_of_dirty(&tree, expected, &mut findings);
+    names::check(layout, &tree, &mut findings);
     findings
 }
 
@@ -21,18 +30,9 @@ pub(crate) fn check(layout: &Layout, platforms: &[Platform]) -> Findings {
 pub(crate) fn programs(layout: &Layout) -> BTreeMap<String, Vec<u8>> {
     let tree = Tree::read(layout, &mut Findings::default());
     let program = |image: &Image| {
-        let mut rootfs = RootFs::default();
-        image
-            .layers
-            .iter()
-            .flatten()
-            .try_for_each(|layer| rootfs.apply(layer))
-            .ok()?;
-        let entrypoint = platform::entrypoint(image.config.as_ref()?);
-        match &rootfs.resolve(&entrypoint)?.1.kind {
-            Kind::File(bytes) => Some((image.name.clone(), bytes.clone())),
-            _ => None,
-        }
+        let word = entrypoint::first_word(image.config.as_ref()?);
+        let bytes = image.rootfs.as_ref()?.read(&word)?;
+        Some((image.name.clone(), bytes.to_vec()))
     };
     tree.images.iter().filter_map(program).collect()
 }

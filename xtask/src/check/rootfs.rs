@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 
 /// What a path of the merged file system is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) struct Node {
     pub(super) owner: u64,
     /// Numeric group.
     pub(super) group: u64,
+    /// The layer it is from, counted from the lowest.
+    pub(super) layer: usize,
     /// Its kind and content.
     pub(super) kind: Kind,
 }
@@ -36,15 +38,22 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct RootFs {
     nodes: BTreeMap<String, Node>,
+    /// How many layers were applied.
+    layers: usize,
 }
 
 impl RootFs {
-    /// Applies one uncompressed layer on top of what is there.
+    /// Applies one uncompressed layer on top of what is there. What climbs out of the image is
+    /// left out, as runtimes do; F6 speaks of it.
     pub(super) fn apply(&mut self, layer: &[u8]) -> anyhow::Result<()> {
+        let number = self.layers;
+        self.layers += 1;
         for entry in tar::Archive::new(layer).entries().context("not a tar")? {
             let mut entry = entry.context("the tar is damaged")?;
             let header = entry.header().clone();
-            let path = normal(&String::from_utf8_lossy(&entry.path_bytes()))?;
+            let Some(path) = normal(&String::from_utf8_lossy(&entry.path_bytes())) else {
+                continue;
+            };
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
             if name == ".wh..wh..opq" {
                 self.remove_below(folder);
@@ -66,14 +75,11 @@ impl RootFs {
             let kind = match (header.entry_type(), link) {
                 (kind, _) if kind.is_dir() => Kind::Folder,
                 (kind, Some(target)) if kind.is_symlink() => Kind::Symlink(target),
-                (kind, Some(target)) if kind.is_hard_link() => {
-                    let target = normal(&target)?;
-                    self.nodes
-                        .get(&target)
-                        .with_context(|| format!("{path} is a hard link to nothing"))?
-                        .kind
-                        .clone()
-                }
+                (kind, Some(target)) if kind.is_hard_link() => normal(&target)
+                    .and_then(|target| self.nodes.get(&target))
+                    .with_context(|| format!("{path} is a hard link to nothing"))?
+                    .kind
+                    .clone(),
                 (kind, _) if kind.is_file() => {
                     let mut bytes = Vec::new();
                     entry
@@ -90,6 +96,7 @@ impl RootFs {
                 mode: header.mode()?,
                 owner: header.uid()?,
                 group: header.gid()?,
+                layer: number,
                 kind,
             };
             self.nodes.insert(path, node);
@@ -99,6 +106,12 @@ impl RootFs {
 
     /// Follows links to what a path names: its real path and node.
     pub(super) fn resolve(&self, path: &str) -> Option<(String, &Node)> {
+        let path = self.follow(path)?;
+        self.nodes.get(&path).map(|node| (path, node))
+    }
+
+    /// Follows links to where a path leads, whether something is there or not; `None` in a circle.
+    pub(super) fn follow(&self, path: &str) -> Option<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(ToOwned::to_owned).collect();
         let mut found: Vec<String> = Vec::new();
         let mut links = 0;
@@ -127,8 +140,29 @@ impl RootFs {
                 rest.extend(target.split('/').rev().map(ToOwned::to_owned));
             }
         }
-        let path = found.join("/");
-        self.nodes.get(&path).map(|node| (path, node))
+        Some(found.join("/"))
+    }
+
+    /// Whether a real path is there: by itself, or as a folder that no layer lists.
+    pub(super) fn exists(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let first_below = self.nodes.range(below.clone()..).next();
+        path.is_empty()
+            || self.nodes.contains_key(path)
+            || first_below.is_some_and(|(found, _)| found.starts_with(&below))
+    }
+
+    /// The content of a file, links followed.
+    pub(super) fn read(&self, path: &str) -> Option<&[u8]> {
+        match &self.resolve(path)?.1.kind {
+            Kind::File(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Everything, by real path.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
     }
 
     /// The folders above a path, outermost first, that are listed in some layer.
@@ -143,16 +177,6 @@ impl RootFs {
         parents.map(|(path, node)| (path.as_str(), node))
     }
 
-    /// Every regular file.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.nodes
-            .iter()
-            .filter_map(|(path, node)| match &node.kind {
-                Kind::File(bytes) => Some((path.as_str(), bytes.as_slice())),
-                _ => None,
-            })
-    }
-
     fn remove_below(&mut self, folder: &str) {
         let prefix = format!("{folder}/");
         self.nodes
@@ -160,14 +184,13 @@ impl RootFs {
     }
 }
 
-/// A path without `./`, doubled or outer slashes; one that climbs out is refused.
-fn normal(path: &str) -> anyhow::Result<String> {
+/// A path without `./`, doubled or outer slashes; none for one that climbs out.
+fn normal(path: &str) -> Option<String> {
     let parts: Vec<_> = path
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")
         .collect();
-    ensure!(!parts.contains(&".."), "{path} climbs out of the image");
-    Ok(parts.join("/"))
+    (!parts.contains(&"..")).then(|| parts.join("/"))
 }
 
 #[cfg(test)]

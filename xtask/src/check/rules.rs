@@ -3,7 +3,9 @@
 //! One module per family: S, P, F and C are rules on images, A and B on what people download.
 //! A family is one line of [`FAMILIES`].
 
+mod config;
 mod downloads;
+mod filesystem;
 mod platform;
 mod structure;
 
@@ -25,13 +27,15 @@ pub(crate) struct Rule {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// It must not be published.
     Error,
     /// It should be looked at.
     Warning,
+    /// It is said and no more: a base image is written as its makers write it.
+    Info,
 }
 
 impl fmt::Display for Severity {
@@ -39,12 +43,19 @@ impl fmt::Display for Severity {
         formatter.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Info => "info",
         })
     }
 }
 
 /// The families in the order of the list that `image check --list` prints.
-const FAMILIES: &[&[Rule]] = &[structure::RULES, platform::RULES, downloads::RULES];
+const FAMILIES: &[&[Rule]] = &[
+    structure::RULES,
+    platform::RULES,
+    filesystem::RULES,
+    config::RULES,
+    downloads::RULES,
+];
 
 /// Every rule, in the order of the list.
 pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {

@@ -8,7 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::bufread::GzDecoder;
 
 use crate::check::Findings;
-use crate::check::walk::{Image, Tree};
+use crate::check::rules::Severity;
+use crate::check::walk::{
+    DOCKER_INDEX, DOCKER_LAYER, DOCKER_MANIFEST, Image, Layer, Link, Origin, Tree,
+};
 use crate::digest::Sha256;
 use crate::gzip::{gunzip, is_plain_gzip};
 use crate::oci::layout::{Layout, MARKER};
@@ -21,15 +24,15 @@ const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(super) fn check(layout: &Layout, tree: &Tree, findings: &mut Findings) {
     blobs(layout, tree, findings);
-    for (parent, descriptor) in &tree.descriptors {
-        check_descriptor(layout, parent, descriptor, findings);
+    for link in &tree.descriptors {
+        check_descriptor(layout, link, findings);
     }
     if let Some(index) = layout
         .files
         .get("index.json")
         .and_then(|bytes| serde_json::from_slice(bytes).ok())
     {
-        index_header("index.json", &index, findings);
+        index_header("index.json", &index, INDEX, findings);
     }
     let marker = layout.files.get("oci-layout").map(Vec::as_slice);
     if marker != Some(MARKER) {
@@ -39,11 +42,25 @@ pub(super) fn check(layout: &Layout, tree: &Tree, findings: &mut Findings) {
             "it does not say version 1.0.0 in canonical form",
         );
     }
-    for (digest, index) in &tree.indexes {
-        index_header(digest, index, findings);
+    for (descriptor, index) in &tree.indexes {
+        index_header(&descriptor.digest, index, &descriptor.media_type, findings);
+    }
+    let ours = tree.images.iter().any(Image::is_ours);
+    for name in &tree.reworded {
+        let message = "the JSON is not in the canonical form that we write";
+        findings.add_as(weight(ours), "S11", name, message);
     }
     for image in &tree.images {
         check_image(layout, image, findings);
+    }
+}
+
+/// The severity of what binds only what we wrote.
+fn weight(ours: bool) -> Severity {
+    if ours {
+        Severity::Error
+    } else {
+        Severity::Info
     }
 }
 
@@ -51,7 +68,7 @@ fn blobs(layout: &Layout, tree: &Tree, findings: &mut Findings) {
     let wanted: BTreeSet<_> = tree
         .descriptors
         .iter()
-        .map(|(_, blob)| format!("blobs/{}", blob.digest.replace(':', "/")))
+        .map(|link| format!("blobs/{}", link.descriptor.digest.replace(':', "/")))
         .collect();
     for (name, bytes) in layout
         .files
@@ -67,7 +84,12 @@ fn blobs(layout: &Layout, tree: &Tree, findings: &mut Findings) {
             );
         }
         if !wanted.contains(name) {
-            findings.add("S12", name, "nothing refers to this blob");
+            findings.add_as(
+                Severity::Warning,
+                "S12",
+                name,
+                "nothing refers to this blob",
+            );
         }
     }
     for name in layout
@@ -76,17 +98,17 @@ fn blobs(layout: &Layout, tree: &Tree, findings: &mut Findings) {
         .filter(|name| !name.starts_with("blobs/"))
     {
         if !["oci-layout", "index.json", "manifest.json"].contains(&name.as_str()) {
-            findings.add("S12", name, "a layout has no such file");
+            findings.add_as(Severity::Warning, "S12", name, "a layout has no such file");
         }
     }
 }
 
-fn check_descriptor(
-    layout: &Layout,
-    parent: &str,
-    descriptor: &Descriptor,
-    findings: &mut Findings,
-) {
+fn check_descriptor(layout: &Layout, link: &Link, findings: &mut Findings) {
+    let Link {
+        parent,
+        descriptor,
+        evidence,
+    } = link;
     let Descriptor {
         media_type,
         digest,
@@ -108,7 +130,7 @@ fn check_descriptor(
         }
         Some(_) => {}
     }
-    if !media_type.starts_with("application/vnd.oci.") {
+    if !evidence && !media_type.starts_with("application/vnd.oci.") {
         findings.add("S6", digest, format!("{parent} says {media_type}"));
     }
     if !descriptor.urls.is_empty() || media_type.contains("nondistributable") {
@@ -127,12 +149,13 @@ fn check_descriptor(
             findings.add("S14", digest, format!("{parent} embeds other data"));
         }
     }
-    if [INDEX, MANIFEST].contains(&media_type.as_str()) && *size >= MANIFEST_LIMIT {
+    let documents = [INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST];
+    if documents.contains(&media_type.as_str()) && *size >= MANIFEST_LIMIT {
         findings.add("S13", digest, format!("{size} bytes"));
     }
 }
 
-fn index_header(name: &str, index: &ImageIndex, findings: &mut Findings) {
+fn index_header(name: &str, index: &ImageIndex, expected: &str, findings: &mut Findings) {
     if index.schema_version != 2 {
         findings.add(
             "S7",
@@ -140,7 +163,7 @@ fn index_header(name: &str, index: &ImageIndex, findings: &mut Findings) {
             format!("schemaVersion is {}", index.schema_version),
         );
     }
-    media_type(name, index.media_type.as_deref(), INDEX, findings);
+    media_type(name, index.media_type.as_deref(), expected, findings);
 }
 
 fn media_type(name: &str, found: Option<&str>, expected: &str, findings: &mut Findings) {
@@ -171,9 +194,12 @@ fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
     media_type(
         name,
         image_manifest.media_type.as_deref(),
-        MANIFEST,
+        &image.descriptor.media_type,
         findings,
     );
+    if image.is_evidence() {
+        return;
+    }
     if image_manifest.config.media_type != CONFIG {
         findings.add(
             "S5",
@@ -184,9 +210,9 @@ fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
             ),
         );
     }
-    for (position, layer) in image_manifest.layers.iter().enumerate() {
-        if let Some(bytes) = layout.blob(&layer.digest) {
-            check_layer(&format!("{name} layer {position}"), layer, bytes, findings);
+    for (position, layer) in layers.iter().enumerate() {
+        if let Some(bytes) = layout.blob(&layer.descriptor.digest) {
+            check_layer(&image.layer_name(position), layer, bytes, findings);
         }
     }
     if let Some(config) = config {
@@ -195,12 +221,7 @@ fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
 }
 
 /// What the config says of the layers.
-fn check_config(
-    name: &str,
-    config: &ImageConfig,
-    layers: &[Option<Vec<u8>>],
-    findings: &mut Findings,
-) {
+fn check_config(name: &str, config: &ImageConfig, layers: &[Layer], findings: &mut Findings) {
     let diff_ids = &config.rootfs.diff_ids;
     if config.rootfs.kind != "layers" || diff_ids.len() != layers.len() {
         findings.add(
@@ -210,10 +231,10 @@ fn check_config(
         );
     }
     for (position, (diff_id, layer)) in diff_ids.iter().zip(layers).enumerate() {
-        let Some(layer) = layer else {
+        let Some(tar) = &layer.tar else {
             continue;
         };
-        let content = Sha256::of(layer).oci();
+        let content = Sha256::of(tar).oci();
         if *diff_id != content {
             findings.add(
                 "S3",
@@ -236,15 +257,15 @@ fn check_config(
     }
 }
 
-fn check_layer(name: &str, layer: &Descriptor, bytes: &[u8], findings: &mut Findings) {
+fn check_layer(name: &str, layer: &Layer, bytes: &[u8], findings: &mut Findings) {
     let codec = match bytes {
         [0x1f, 0x8b, ..] => "gzip",
         [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",
         _ if bytes.get(257..262) == Some(b"ustar".as_slice()) => "tar",
         _ => "unknown",
     };
-    let claimed = match layer.media_type.as_str() {
-        LAYER_GZIP => "gzip",
+    let claimed = match layer.descriptor.media_type.as_str() {
+        LAYER_GZIP | DOCKER_LAYER => "gzip",
         LAYER_TAR => "tar",
         other if other.ends_with("+zstd") => "zstd",
         other => {
@@ -262,25 +283,25 @@ fn check_layer(name: &str, layer: &Descriptor, bytes: &[u8], findings: &mut Find
             format!("its media type says {claimed}, its content is {codec}"),
         );
     } else if codec == "gzip" {
-        check_gzip(name, bytes, findings);
+        check_gzip(name, layer, bytes, findings);
     }
 }
 
-fn check_gzip(name: &str, bytes: &[u8], findings: &mut Findings) {
+fn check_gzip(name: &str, layer: &Layer, bytes: &[u8], findings: &mut Findings) {
+    let severity = weight(layer.origin == Origin::Ours);
+    let mut add = |what: &str| {
+        let whose = match &layer.origin {
+            Origin::Ours => String::new(),
+            Origin::Base(digest) => format!(" (base image {digest})"),
+        };
+        findings.add_as(severity, "S10", name, format!("{what}{whose}"));
+    };
     match gunzip(bytes) {
         Ok(_) if is_plain_gzip(bytes) => {}
-        Ok(_) => findings.add(
-            "S10",
-            name,
-            "more than one gzip member, or a header with a name, a time or a system",
-        ),
+        Ok(_) => add("more than one gzip member, or a header with a name, a time or a system"),
         // The one member may be whole, and followed by something that is not gzip.
         Err(_) if GzDecoder::new(bytes).read_to_end(&mut Vec::new()).is_ok() => {
-            findings.add(
-                "S10",
-                name,
-                "something that is not gzip behind the gzip member",
-            );
+            add("something that is not gzip behind the gzip member");
         }
         Err(error) => findings.add("S8", name, format!("it does not decompress: {error:#}")),
     }

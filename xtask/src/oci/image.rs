@@ -37,6 +37,8 @@ pub(crate) struct ImagePlan {
     pub docker_platform: Platform,
 }
 
+/// The port that the server listens on, and that the config exposes.
+pub(crate) const PORT: u16 = 8082;
 /// The platform in the Docker part of a release's tar: one for every machine that builds it.
 pub(crate) const RELEASE_PLATFORM: Platform = Platform {
     architecture: "amd64",
@@ -57,7 +59,7 @@ pub(crate) fn plan(
         labels: labels(release),
         commit_time: release.commit_time,
         created: release.created(),
-        port: 8082,
+        port: PORT,
         docker_platform,
     }
 }

@@ -138,7 +138,7 @@ fn mutants() -> Vec<(&'static str, Files, &'static [&'static str])> {
         ("A1", raw(|it| drop(it.remove(SUMS_NAME))), &["A1"]),
         ("A2", raw(|it| it.get_mut(AMD64).unwrap()[300] ^= 1), &["A2", "A4", "B8"]),
         ("A2", raw(|it| it.get_mut(SUMS_NAME).unwrap()[0] ^= 1), &["A2"]),
-        ("A2", raw(|it| it.get_mut(IMAGE).unwrap()[512 * 3 + 9] ^= 1), &["A2", "S1", "S10"]),
+        ("A2", raw(|it| flip_system(it.get_mut(IMAGE).unwrap())), &["A2", "S1", "S10"]),
         ("A1", described(|it| it.artifacts.clear()), &["A1"]),
         ("A1", described(|it| it.targets.push("riscv64".into())), &["A1"]),
         ("A2", described(|it| it.schema = 99), &["A2"]),
@@ -158,13 +158,19 @@ fn mutants() -> Vec<(&'static str, Files, &'static [&'static str])> {
         ("A5", raw(|it| { let tar = it.get_mut(IMAGE).unwrap(); tar.extend([0; 512]); seal(it); }), &["A5"]),
         ("B1", swap_binary(&elf(Arch::Aarch64, |_| {})), &["B1", "B8"]),
         ("B1", swap_binary(b"#!/bin/sh\n"), &["B1", "B6", "B8"]),
-        ("B5", stamped(|stamp| stamp.target_features = "/home/me/.cargo".into()), &["B5"]),
-        ("B6", stamped(|stamp| stamp.version = "9.9.9".into()), &["B6"]),
-        ("B6", stamped(|stamp| stamp.commit = "c".into()), &["B6"]),
+        ("B5", stamped(|stamp| stamp.rustc = "/home/me/.cargo".into()), &["B5", "P15"]),
+        ("B6", stamped(|stamp| stamp.version = "9.9.9".into()), &["B6", "P14"]),
+        ("B6", stamped(|stamp| stamp.commit = "c".into()), &["B6", "P14"]),
         ("B6", stamped(|stamp| stamp.target = "riscv64".into()), &["B6"]),
         ("B7", stamped(|stamp| stamp.ui_sha256 = String::new()), &["B7"]),
         ("B8", swap_binary(&elf(Arch::X86_64, |stamp| stamp.rustc = "rustc 2".into())), &["B8"]),
     ]
+}
+
+/// Changes the byte of the first layer's gzip header that names the system.
+fn flip_system(tar: &mut [u8]) {
+    let at = memchr::memmem::find(tar, &[0x1f, 0x8b, 8, 0]).unwrap();
+    tar[at + 9] ^= 1;
 }
 
 fn renamed(name: &str) -> Files {

@@ -20,7 +20,7 @@ use crate::release::Release;
 use crate::shard::{self, Shard};
 use crate::target::{self, Platform};
 use crate::tasks::ci_multiarch::summary::Summary;
-use crate::tasks::image::{NAME, REGISTRY};
+use crate::tasks::image::{NAME, REGISTRY, expectations};
 use crate::tasks::{Preview, dist};
 use crate::verify::{self, Verified};
 use crate::{cargo, files, sh, ui};
@@ -86,9 +86,9 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     } else {
         merge(ctx, &plan, &args.merge, &out, &mut summary)?
     };
-    let image = image(&plan, &out)?;
+    let image = image(ctx, &plan, &out)?;
     if let (true, Some(image)) = (args.push, &image) {
-        publish(ctx, image, &references, &mut summary)?;
+        publish(ctx, &plan.release, image, &references, &mut summary)?;
     }
     let digest = image.map(|image| image.value().image_index()).transpose()?;
     let digest = digest.map(|descriptor| descriptor.digest);
@@ -155,17 +155,19 @@ fn merge(
 }
 
 /// The image in a dist, proved once more by itself; `None` where the targets make none.
-fn image(plan: &Plan, out: &Utf8Path) -> anyhow::Result<Option<Verified<Layout>>> {
+fn image(ctx: &Ctx, plan: &Plan, out: &Utf8Path) -> anyhow::Result<Option<Verified<Layout>>> {
     let Some(image) = &plan.image else {
         return Ok(None);
     };
     let tar = out.join(dist_manifest::image_name(&plan.release));
-    verify::image(&tar, &image.platforms).map(Some)
+    let expected = expectations(ctx, &plan.release, &image.platforms)?;
+    verify::image(&tar, &expected).map(Some)
 }
 
 /// Pushes, then fetches what the registry now serves and holds it against the same rules.
 fn publish(
     ctx: &Ctx,
+    release: &Release,
     image: &Verified<Layout>,
     references: &[Reference],
     summary: &mut Summary,
@@ -173,6 +175,7 @@ fn publish(
     let first = references.first().context("no name to push to")?;
     let title = format!("push to {}/{}", first.registry, first.repository);
     let published = sh::step(ctx, &title, || push::publish(ctx, image, references))?;
+    let expected = expectations(ctx, release, &Platform::all())?;
     sh::step(ctx, "fetch what was published and check it", || {
         for reference in references {
             let served = pull::pull(reference)?;
@@ -182,7 +185,7 @@ fn publish(
                 "{reference} is {digest}, and {} was pushed",
                 published.digest
             );
-            let findings = rules_on_images::check(&served, &Platform::all());
+            let findings = rules_on_images::check(&served, &expected);
             verify::conclude(&findings, &reference.to_string())?;
         }
         Ok(())

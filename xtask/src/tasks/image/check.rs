@@ -1,19 +1,30 @@
 //! `cargo xtask image check`: the rules over a layout, a tar or an image in a registry.
 
+use std::time::SystemTime;
+
 use clap::Args;
 
+use crate::check::Findings;
+use crate::check::expect::{Expectations, Project};
 use crate::check::image as rules_on_images;
-use crate::check::rules;
+use crate::check::rules::{self, Rule};
 use crate::ctx::Ctx;
+use crate::digest::Sha256;
 use crate::error::WithHelp as _;
+use crate::oci::{image, rootfs};
+use crate::release::{Release, workspace_field};
 use crate::target::Platform;
 use crate::tasks::image::{in_order, open, outputs};
-use crate::verify;
+use crate::{files, verify};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask image check                                   what `image` made\n  \
-    cargo xtask image check dist/noetl-v0.1.0-image.tar\n  cargo xtask image check 127.0.0.1:5000/noetl:0.1.0\n  \
+    after_help = "Without a name, and with --this-commit, the image is compared with this checkout as well: version,\n\
+    revision, licence, source, port, times and root certificates. Errors decide the exit code; warnings and\n\
+    infos do not.\n\nExamples:\n  \
+    cargo xtask image check                                   what `image` made\n  \
+    cargo xtask image check dist/noetl-v0.1.0-image.tar --this-commit\n  \
+    cargo xtask image check 127.0.0.1:5000/noetl:0.1.0 --rule P1 --rule F5\n  \
     cargo xtask image check --explain P6"
 )]
 pub(super) struct CheckArgs {
@@ -22,12 +33,21 @@ pub(super) struct CheckArgs {
     /// Platforms it should be for, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = Platform::parse)]
     platforms: Vec<Platform>,
+    /// Tell only what this rule finds, repeatable
+    #[arg(long = "rule", value_name = "ID", value_parser = known)]
+    rules: Vec<&'static str>,
+    /// Compare with this checkout too, as an image made from it
+    #[arg(long)]
+    this_commit: bool,
     /// Print JSON: every finding with rule, severity, object and message
     #[arg(long)]
     json: bool,
     /// Print every rule and stop
     #[arg(long, conflicts_with = "explain")]
     list: bool,
+    /// With --list: print the table of docker/multi-arch-builds.md
+    #[arg(long, requires = "list")]
+    markdown: bool,
     /// Print what a rule is for and stop
     #[arg(long, value_name = "ID")]
     explain: Option<String>,
@@ -35,36 +55,101 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     if args.list {
-        rules::all().for_each(|rule| {
-            println!(
-                "{:<4}{:<8}{}",
-                rule.id,
-                rule.severity.to_string(),
-                rule.title
-            )
-        });
+        list(args.markdown);
         return Ok(());
     }
     if let Some(id) = &args.explain {
-        let unknown = || anyhow::anyhow!("there is no rule `{id}`");
-        let rule = rules::find(id)
-            .ok_or_else(unknown)
-            .help("cargo xtask image check --list")?;
-        println!(
-            "{} ({}): {}\nwithout it: {}",
-            rule.id, rule.severity, rule.title, rule.symptom
-        );
-        return Ok(());
+        return explain(id);
     }
-    let image = args
-        .image
-        .clone()
-        .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let findings = rules_on_images::check(&open(&image)?, &in_order(&args.platforms));
+    let own = outputs(ctx).0.into_string();
+    let image = args.image.as_ref().unwrap_or(&own);
+    let platforms = in_order(&args.platforms);
+    let expected = if args.this_commit || args.image.is_none() {
+        expectations(ctx, &Release::read(ctx)?, &platforms)?
+    } else {
+        Expectations {
+            now: Some(now()),
+            ..Expectations::of(&platforms)
+        }
+    };
+    let findings = rules_on_images::check(&open(image)?, &expected).only(&args.rules);
     if args.json {
-        return verify::conclude_json(&findings, &image);
+        return verify::conclude_json(&findings, image);
     }
-    verify::conclude(&findings, &image)?;
-    println!("{image}: no rule is broken");
+    let concluded = verify::conclude(&findings, image);
+    println!("{image}: {}", summary(&findings));
+    concluded
+}
+
+/// What an image made from this checkout should be like.
+pub(crate) fn expectations(
+    ctx: &Ctx,
+    release: &Release,
+    platforms: &[Platform],
+) -> anyhow::Result<Expectations> {
+    let cargo_toml = files::read_to_string(&ctx.root.join("Cargo.toml"))?;
+    let project = Project {
+        version: release.version.clone(),
+        revision: release.commit.clone(),
+        licenses: workspace_field(&cargo_toml, "license")?,
+        source: workspace_field(&cargo_toml, "repository")?,
+        port: image::PORT,
+        commit_time: release.commit_time,
+        ca_sha256: Sha256::of(rootfs::ca_bundle().as_bytes()).to_string(),
+    };
+    Ok(Expectations {
+        platforms: platforms.to_vec(),
+        now: Some(now().max(release.commit_time)),
+        project: Some(project),
+    })
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn summary(findings: &Findings) -> String {
+    let verdict = if findings.ids().is_empty() {
+        ": no rule is broken"
+    } else {
+        ""
+    };
+    format!("{}{verdict}", findings.counts())
+}
+
+fn list(markdown: bool) {
+    if markdown {
+        print!("{}", crate::check::mutants::markdown());
+        return;
+    }
+    for Rule {
+        id,
+        severity,
+        title,
+        ..
+    } in rules::all()
+    {
+        println!("{id:<4}{:<8}{title}", severity.to_string());
+    }
+}
+
+fn explain(id: &str) -> anyhow::Result<()> {
+    let unknown = || anyhow::anyhow!("there is no rule `{id}`");
+    let rule = rules::find(id)
+        .ok_or_else(unknown)
+        .help("cargo xtask image check --list")?;
+    println!(
+        "{} ({}): {}\nwithout it: {}",
+        rule.id, rule.severity, rule.title, rule.symptom
+    );
     Ok(())
+}
+
+/// Checks a rule's id, so that a mistake is wrong usage.
+pub(super) fn known(id: &str) -> anyhow::Result<&'static str> {
+    let rule = rules::find(id);
+    rule.map(|rule| rule.id).ok_or_else(|| {
+        anyhow::anyhow!("there is none; `cargo xtask image check --list` lists them")
+    })
 }

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
 use crate::cargo::Host;
+use crate::check::expect::Expectations;
 use crate::ctx::{Ctx, Wanted};
 use crate::oci::layout::Layout;
 use crate::oci::reference::Reference;
@@ -12,7 +13,7 @@ use crate::registry::push;
 use crate::release::Release;
 use crate::target::Platform;
 use crate::tasks::build;
-use crate::tasks::image::{ImageArgs, NAME, in_order, outputs};
+use crate::tasks::image::{ImageArgs, NAME, check, in_order, outputs};
 use crate::verify::Verified;
 use crate::{files, package, sh, verify};
 
@@ -41,10 +42,11 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
             plan.release.commit
         ));
     }
+    let expected = check::expectations(ctx, &plan.release, &platforms)?;
     let binaries = build::binaries(ctx, &plan, Wanted::Yes)?;
     let verified = sh::step(ctx, "assemble the image and check it", || {
         let (layout, bytes) = package::image(&plan, &binaries)?.expect("an image was asked for");
-        replace(&layout, &bytes, &folder, &tar, &platforms)
+        replace(&layout, &bytes, &folder, &tar, &expected)
     })?;
     if args.push {
         let published = sh::step(ctx, &format!("push to {}", args.registry), || {
@@ -87,13 +89,13 @@ fn replace(
     tar_bytes: &[u8],
     folder: &Utf8Path,
     tar: &Utf8Path,
-    platforms: &[Platform],
+    expected: &Expectations,
 ) -> anyhow::Result<Verified<Layout>> {
     let (new_folder, new_tar) = (folder.with_extension("new"), tar.with_extension("tar.new"));
     layout.write_folder(&new_folder)?;
     files::write(&new_tar, tar_bytes)?;
     let verified =
-        verify::image(&new_tar, platforms).and_then(|_| verify::image(&new_folder, platforms));
+        verify::image(&new_tar, expected).and_then(|_| verify::image(&new_folder, expected));
     if verified.is_ok() {
         files::swap_folder(&new_folder, folder)?;
         files::swap_folder(&new_tar, tar)?;

@@ -2,7 +2,10 @@
 
 mod check;
 mod make;
+mod mutate;
 mod resolve;
+
+pub(crate) use check::expectations;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -52,6 +55,9 @@ pub(crate) struct ImageArgs {
 enum ImageCommand {
     /// Check a layout, a tar or an image in a registry against every rule
     Check(check::CheckArgs),
+    /// Make a broken image that trips a rule
+    #[command(hide = true)]
+    Mutate(mutate::MutateArgs),
     /// Replace image names in Kubernetes manifests by digests, and refuse what no node could run
     Resolve(resolve::ResolveArgs),
 }
@@ -69,6 +75,7 @@ pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Refere
 pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
+        Some(ImageCommand::Mutate(args)) => mutate::run(ctx, args),
         Some(ImageCommand::Resolve(args)) => resolve::run(args),
         None => make::run(ctx, args),
     }

@@ -1,0 +1,167 @@
+//! C1 to C5: how a container starts, as the config says it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::check::Findings;
+use crate::check::entrypoint::Program;
+use crate::check::expect::Expectations;
+use crate::check::walk::{Image, Tree};
+use crate::oci::model::RunConfig;
+
+/// Parts of a variable's name that say what its value is.
+const SECRETS: &[&str] = &[
+    "ACCESS_KEY",
+    "APIKEY",
+    "API_KEY",
+    "CREDENTIAL",
+    "PASSWD",
+    "PASSWORD",
+    "PRIVATE_KEY",
+    "SECRET",
+    "TOKEN",
+];
+
+/// POSIX's signals and Linux's own (signal(7)).
+const SIGNALS: &str = "ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS \
+                       TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ";
+
+/// What Docker reads and the OCI config has no field for.
+const DOCKERS_OWN: &[&str] = &["Healthcheck", "OnBuild", "Volumes"];
+
+pub(super) fn check(
+    tree: &Tree,
+    programs: &[(&Image, Program)],
+    expected: &Expectations,
+    findings: &mut Findings,
+) {
+    for image in tree.runnable() {
+        let Some(config) = &image.config else {
+            continue;
+        };
+        let run = config.config.clone().unwrap_or_default();
+        start(image, &run, findings);
+        variables(image, &run, findings);
+        let program = programs
+            .iter()
+            .find(|(other, _)| std::ptr::eq(*other, image));
+        let stamp = program.and_then(|(_, program)| program.stamp.as_ref());
+        let project = expected.project.as_ref();
+        let ports = [stamp.map(|it| it.default_port), project.map(|it| it.port)];
+        exposed(image, &run, &ports, findings);
+        if let Some(signal) = run.stop_signal.as_ref().filter(|signal| !is_signal(signal)) {
+            findings.add("C4", &image.name, format!("`{signal}` is not a signal"));
+        }
+        for field in DOCKERS_OWN {
+            if run.other.get(*field).is_some_and(is_set) {
+                findings.add("C5", &image.name, format!("{field} is set"));
+            }
+        }
+    }
+}
+
+/// C1.
+fn start(image: &Image, run: &RunConfig, findings: &mut Findings) {
+    let mut add = |message: String| findings.add("C1", &image.name, message);
+    let entrypoint = run.entrypoint.clone().unwrap_or_default();
+    let command = run.cmd.clone().unwrap_or_default();
+    let shells = ["/bin/sh", "/bin/bash", "/bin/ash"];
+    match entrypoint.as_slice() {
+        [] => add("there is no entry point, so that arguments replace the program".to_owned()),
+        [shell, dash_c, ..] if shells.contains(&shell.as_str()) && dash_c == "-c" => {
+            add("a shell starts the program, and keeps signals from it".to_owned());
+        }
+        [program, ..] if !program.starts_with('/') => {
+            add(format!("{program} is relative to the working folder"));
+        }
+        _ => {}
+    }
+    let is_path = |word: &&String| word.starts_with(['/', '.']);
+    if let Some(word) = command
+        .first()
+        .filter(is_path)
+        .filter(|_| !entrypoint.is_empty())
+    {
+        add(format!("the command begins with a program, {word}"));
+    }
+}
+
+/// C2.
+fn variables(image: &Image, run: &RunConfig, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for line in run.env.iter().flatten() {
+        let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            findings.add("C2", &image.name, format!("`{line}` is not NAME=value"));
+            continue;
+        };
+        if !seen.insert(name) {
+            findings.add("C2", &image.name, format!("{name} is set twice"));
+        }
+        let upper = name.to_ascii_uppercase();
+        if !value.is_empty() && SECRETS.iter().any(|part| upper.contains(part)) {
+            findings.add("C2", &image.name, format!("{name} looks like a secret"));
+        }
+    }
+    if !seen.contains("PATH") {
+        findings.add("C2", &image.name, "PATH is not set");
+    }
+}
+
+/// C3.
+fn exposed(image: &Image, run: &RunConfig, expected: &[Option<u16>], findings: &mut Findings) {
+    let ports: Vec<_> = run.exposed_ports.iter().flatten().collect();
+    let mut numbers = Vec::new();
+    for (port, value) in &ports {
+        let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+        let fine = ["tcp", "udp", "sctp"].contains(&protocol)
+            && value.as_object().is_some_and(serde_json::Map::is_empty);
+        match number.parse::<u16>() {
+            Ok(number) if fine && number > 0 => numbers.push(number),
+            _ => findings.add("C3", &image.name, format!("`{port}` is not a port")),
+        }
+    }
+    for expected in expected.iter().flatten() {
+        if numbers != [*expected] {
+            let message = format!("it exposes {numbers:?}, and the program listens on {expected}");
+            findings.add("C3", &image.name, message);
+        }
+    }
+}
+
+fn is_signal(text: &str) -> bool {
+    let real_time = |name: &str| {
+        let offset = name.strip_prefix("RTMIN+").or(name.strip_prefix("RTMAX-"));
+        offset.is_some_and(|offset| offset.parse::<u8>().is_ok_and(|it| it < 32))
+    };
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    SIGNALS.split_whitespace().any(|signal| signal == name)
+        || real_time(name)
+        || text
+            .parse::<u8>()
+            .is_ok_and(|number| (1..=64).contains(&number))
+}
+
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_signal;
+
+    #[test]
+    fn signals_have_names_or_numbers() {
+        for signal in ["SIGTERM", "TERM", "15", "SIGRTMIN+3", "64"] {
+            assert!(is_signal(signal), "{signal}");
+        }
+        for other in ["SIGSTOPP", "sigterm", "0", "65", "SIG", "SIGRTMIN+99"] {
+            assert!(!is_signal(other), "{other}");
+        }
+    }
+}

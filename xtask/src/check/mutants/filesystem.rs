@@ -1,0 +1,118 @@
+//! F: what is in the layers, and how it is written.
+
+use anyhow::Context as _;
+
+use super::parts::{AMD64, ARM64};
+use super::{Mutant, parts, records};
+
+const PASSWD: &str = "etc/passwd";
+
+/// In the order of the rules.
+pub(super) const MUTANTS: &[Mutant] = &[
+    parts(&["F1"], "the program is setuid", true, |it| {
+        it.edit_program(AMD64, |entry| {
+            entry.set_mode(0o4755);
+            Ok(())
+        })
+    }),
+    parts(&["F2"], "/tmp is for root alone", true, |it| {
+        it.edit_everywhere("tmp/", |entries| {
+            records::find(entries, "tmp/")?.set_mode(0o755);
+            Ok(())
+        })
+    }),
+    parts(
+        &["F3"],
+        "half of the certificates are missing",
+        true,
+        |it| {
+            let bundle = "etc/ssl/certs/ca-certificates.crt";
+            it.edit_everywhere(bundle, |entries| {
+                let pem = &mut records::find(entries, bundle)?.content;
+                let half = memchr::memmem::find(&pem[pem.len() / 2..], b"-----BEGIN");
+                pem.truncate(pem.len() / 2 + half.context("no certificate")?);
+                Ok(())
+            })
+        },
+    ),
+    parts(&["F4"], "passwd knows root alone", true, |it| {
+        it.edit_everywhere(PASSWD, |entries| {
+            records::find(entries, PASSWD)?.content =
+                b"root:x:0:0:root:/root:/sbin/nologin\n".to_vec();
+            Ok(())
+        })
+    }),
+    parts(&["F5"], "the user is a name", true, |it| {
+        it.run(AMD64)?.user = Some("nonroot".to_owned());
+        Ok(())
+    }),
+    parts(&["F6"], "/tmp comes before /etc", true, |it| {
+        it.edit_everywhere("tmp/", |entries| {
+            entries.rotate_right(1);
+            Ok(())
+        })
+    }),
+    parts(&["F7"], "the program's time is another", true, |it| {
+        it.edit_program(AMD64, |entry| {
+            entry.set_time(1);
+            Ok(())
+        })
+    }),
+    added(&["F8"], "there is a device", "etc/null", |entry| {
+        entry.set_kind(b'3')
+    }),
+    added(
+        &["F9"],
+        "npm's credentials are in the home",
+        "home/nonroot/.npmrc",
+        |entry| {
+            entry.content = b"//registry.example.com/:_authToken=none\n".to_vec();
+        },
+    ),
+    parts(&["F10"], "arm64 has a base of its own", true, |it| {
+        let path = "etc/nsswitch.conf";
+        it.edit(ARM64, path, |entries| {
+            records::find(entries, path)?.content.push(b'\n');
+            Ok(())
+        })
+    }),
+    added(&["F11"], "a link leads nowhere", "etc/localtime", |entry| {
+        entry.set_kind(b'2');
+        entry.set_link("/usr/share/zoneinfo/UTC");
+    }),
+    parts(&["F12"], "the program is a shell script", true, |it| {
+        it.edit_program(AMD64, |entry| {
+            entry.content = b"#!/bin/sh\nexec noetl \"$@\"\n".to_vec();
+            Ok(())
+        })
+    }),
+];
+
+/// A mutant with one entry more in the layer of /etc/passwd.
+const fn added(
+    trips: &'static [&'static str],
+    change: &'static str,
+    path: &'static str,
+    edit: fn(&mut records::Entry),
+) -> Mutant {
+    Mutant {
+        trips,
+        change,
+        accepted: true,
+        edit: super::Edit::Added(path, edit),
+    }
+}
+
+/// Adds an entry to the shared layer of every image.
+pub(super) fn add(
+    parts: &mut super::Parts,
+    path: &str,
+    edit: fn(&mut records::Entry),
+) -> anyhow::Result<()> {
+    parts.edit_everywhere(PASSWD, |entries| {
+        let mut entry = records::find(entries, PASSWD)?.beside(path, 0o644, Vec::new());
+        edit(&mut entry);
+        records::insert(entries, entry);
+        Ok(())
+    })
+}

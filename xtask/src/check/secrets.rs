@@ -1,0 +1,161 @@
+//! F9: files and texts that nobody meant to publish. Every layer is looked at: what a later one
+//! removes can still be pulled.
+//!
+//! Names alone accuse little: `cacert.pem` holds no key, so what counts is the content.
+
+use memchr::memmem::{self, Finder};
+
+use crate::check::Findings;
+use crate::check::tarfile::{self, Record};
+use crate::check::walk::{Image, Layer, Origin};
+
+/// Names of files that hold credentials and nothing else.
+const NAMES: &[&str] = &[
+    ".env",
+    ".git-credentials",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".pypirc",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_rsa",
+];
+
+/// A kind of token.
+struct Token {
+    /// How it begins.
+    mark: &'static str,
+    /// What the rest is made of.
+    is_part: fn(u8) -> bool,
+    /// How long the rest is at least.
+    length: usize,
+}
+
+const TOKENS: &[Token] = &[
+    token("AKIA", is_upper_or_digit, 16),
+    token("ghp_", is_letter_or_digit, 36),
+    token("github_pat_", is_word, 60),
+    token("glpat-", is_word, 20),
+    token("npm_", is_letter_or_digit, 36),
+    token("sk_live_", is_letter_or_digit, 24),
+    token("xoxb-", is_word, 40),
+];
+
+const fn token(mark: &'static str, is_part: fn(u8) -> bool, length: usize) -> Token {
+    Token {
+        mark,
+        is_part,
+        length,
+    }
+}
+
+pub(super) fn check(image: &Image, findings: &mut Findings) {
+    let finders: Vec<_> = TOKENS.iter().map(|token| Finder::new(token.mark)).collect();
+    for (position, layer) in image.layers.iter().enumerate() {
+        let Some(Ok(records)) = layer.tar.as_deref().map(tarfile::records) else {
+            continue;
+        };
+        let name = image.layer_name(position);
+        for record in records.iter().filter(|record| !record.is_extension()) {
+            let path = record.path();
+            if let Some(what) = named(&path, record, layer).or_else(|| held(record, &finders)) {
+                findings.add("F9", format!("{name} {path}"), what);
+            }
+        }
+    }
+}
+
+/// What a name gives away, with the content where the name alone does not.
+fn named(path: &str, record: &Record<'_>, layer: &Layer) -> Option<String> {
+    let plain = path.trim_end_matches('/');
+    let name = plain.rsplit('/').next().unwrap_or_default();
+    let has = |text: &str| memmem::find(record.content, text.as_bytes()).is_some();
+    if NAMES.contains(&name) || name.starts_with(".env.") {
+        return Some("a file for credentials".to_owned());
+    }
+    if plain.split('/').any(|part| part == ".git") {
+        return Some("part of a git repository".to_owned());
+    }
+    if name == "config.json" && has("\"auths\"") {
+        return Some("a registry's credentials".to_owned());
+    }
+    // A policy for what we make; Python packages ship their own web pages with maps.
+    let ours = layer.origin == Origin::Ours;
+    if ours && name.ends_with(".map") && has("\"mappings\"") {
+        return Some("a source map, which holds the sources".to_owned());
+    }
+    None
+}
+
+/// What the content gives away.
+fn held(record: &Record<'_>, finders: &[Finder<'_>]) -> Option<String> {
+    if let Some(kind) = private_key(record.content) {
+        return Some(format!("a private key ({kind})"));
+    }
+    for (token, finder) in TOKENS.iter().zip(finders) {
+        let Token {
+            mark,
+            is_part,
+            length,
+        } = token;
+        for at in finder.find_iter(record.content) {
+            let rest = &record.content[at + mark.len()..];
+            let body = rest.iter().take_while(|byte| is_part(**byte));
+            // Vendors write EXAMPLE into the tokens of their manuals.
+            let example = rest
+                .get(..*length)
+                .is_some_and(|body| body.ends_with(b"EXAMPLE"));
+            let word_before = at > 0 && is_word(record.content[at - 1]);
+            if body.count() >= *length && !example && !word_before {
+                return Some(format!("a token that begins with {mark}"));
+            }
+        }
+    }
+    None
+}
+
+/// The words of the first PEM block that holds a key: a program that reads keys holds only the marks.
+fn private_key(bytes: &[u8]) -> Option<String> {
+    const MARK: &[u8] = b"PRIVATE KEY-----\n";
+    memmem::find_iter(bytes, MARK).find_map(|at| {
+        let line = bytes[..at].iter().rposition(|byte| *byte == b'\n');
+        let words = bytes[line.map_or(0, |end| end + 1)..at].strip_prefix(b"-----BEGIN ")?;
+        let body = &bytes[at + MARK.len()..];
+        let is_body = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=\n".contains(*byte);
+        let length = body.iter().take_while(is_body).count();
+        let ends = body[length..].starts_with(b"-----END ");
+        let words = String::from_utf8_lossy(words);
+        (length >= 64 && ends).then(|| format!("{words}PRIVATE KEY"))
+    })
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+fn is_letter_or_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn is_upper_or_digit(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_by_its_body() {
+        let body =
+            "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg\nabcdefghijklmnopqrstuvwxyz012345\n";
+        let key = format!("-----BEGIN EC PRIVATE KEY-----\n{body}-----END EC PRIVATE KEY-----\n");
+        assert_eq!(private_key(key.as_bytes()).unwrap(), "EC PRIVATE KEY");
+        let program = b"\0-----BEGIN PRIVATE KEY-----\n\0-----END PRIVATE KEY-----";
+        assert_eq!(private_key(program), None);
+        let certificate = format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n");
+        assert_eq!(private_key(certificate.as_bytes()), None);
+    }
+}
