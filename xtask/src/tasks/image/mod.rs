@@ -1,6 +1,8 @@
 //! `cargo xtask image`: assemble, check and publish the image for every Linux node.
 
 mod check;
+mod diff;
+mod inspect;
 mod make;
 mod resolve;
 
@@ -52,6 +54,10 @@ pub(crate) struct ImageArgs {
 enum ImageCommand {
     /// Check a layout, a tar or an image in a registry against every rule
     Check(check::CheckArgs),
+    /// Explain what makes two images different, down to a section of a program
+    Diff(diff::DiffArgs),
+    /// Print what an image is: platforms, layers, sizes, and who built the programs inside
+    Inspect(inspect::InspectArgs),
     /// Replace image names in Kubernetes manifests by digests, and refuse what no node could run
     Resolve(resolve::ResolveArgs),
 }
@@ -69,6 +75,8 @@ pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Refere
 pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
+        Some(ImageCommand::Diff(args)) => diff::run(ctx, args),
+        Some(ImageCommand::Inspect(args)) => inspect::run(ctx, args),
         Some(ImageCommand::Resolve(args)) => resolve::run(args),
         None => make::run(ctx, args),
     }
