@@ -63,7 +63,10 @@ pub(super) fn run(ctx: &Ctx, args: &DiffArgs) -> anyhow::Result<()> {
 /// Prints what differs between platforms; anything but architecture and program is an error.
 fn arches(args: &DiffArgs, name: &str, side: Side<'_>) -> anyhow::Result<()> {
     let all = diff::platforms(side);
-    let (expected, unexpected): (Vec<_>, Vec<_>) = all.into_iter().partition(is_of_the_platform);
+    let base = lines_of_the_base(side.image);
+    let (expected, unexpected): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|change| is_of_the_platform(change) || is_of_the_base(change, &base));
     print(args, &unexpected, &expected)?;
     if !unexpected.is_empty() {
         let count = unexpected.len();
