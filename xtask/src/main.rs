@@ -9,6 +9,7 @@ mod cargo;
 mod check;
 mod command;
 mod ctx;
+mod diff;
 mod digest;
 mod dist_manifest;
 mod error;

@@ -1,6 +1,8 @@
 //! `cargo xtask image`: assemble, check and publish the image for every Linux node.
 
 mod check;
+mod diff;
+mod inspect;
 mod make;
 mod mutate;
 mod resolve;
@@ -58,6 +60,10 @@ enum ImageCommand {
     /// Make a broken image that trips a rule
     #[command(hide = true)]
     Mutate(mutate::MutateArgs),
+    /// Explain what makes two images different, down to a section of a program
+    Diff(diff::DiffArgs),
+    /// Print what an image is: platforms, layers, sizes, and who built the programs inside
+    Inspect(inspect::InspectArgs),
     /// Replace image names in Kubernetes manifests by digests, and refuse what no node could run
     Resolve(resolve::ResolveArgs),
 }
@@ -76,6 +82,8 @@ pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
         Some(ImageCommand::Mutate(args)) => mutate::run(ctx, args),
+        Some(ImageCommand::Diff(args)) => diff::run(ctx, args),
+        Some(ImageCommand::Inspect(args)) => inspect::run(ctx, args),
         Some(ImageCommand::Resolve(args)) => resolve::run(args),
         None => make::run(ctx, args),
     }
