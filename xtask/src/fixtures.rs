@@ -6,6 +6,9 @@ use crate::cargo::{Binary, Host};
 use crate::check::archive::Files;
 use crate::ctx::{Ctx, Reader, Verbosity, Wanted};
 use crate::digest::Sha256;
+use crate::oci::image::{Contents, assemble};
+use crate::oci::layer::LayerCache;
+use crate::oci::layout::Layout;
 use crate::plan::{Plan, Products, Request, plan};
 use crate::release::Release;
 use crate::stamp::Stamp;
@@ -136,6 +139,23 @@ pub(crate) fn linux_plan() -> Plan {
     )
 }
 
+/// The image of the plan of a Linux dist.
+pub(crate) fn image() -> Layout {
+    let plan = linux_plan();
+    let contents = plan.targets.iter().map(|target| Contents {
+        binary: elf(target.arch, &stamp(target)),
+        packages: Vec::new(),
+    });
+    let layers = LayerCache::none();
+    assemble(
+        plan.image.as_ref().unwrap(),
+        None,
+        contents.collect(),
+        &layers,
+    )
+    .unwrap()
+}
+
 /// Writes a dist of both Linux targets around `binary` and reads it back.
 pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let guard = tempfile::tempdir().unwrap();
@@ -148,7 +168,8 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     });
     let built: Vec<_> = built.collect();
     let out = folder.join("dist");
-    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), &out).unwrap();
+    let layers = LayerCache::none();
+    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), &layers, &out).unwrap();
     let names = files::below(&out).unwrap();
     names
         .into_iter()

@@ -8,7 +8,6 @@ use super::check;
 use crate::digest::Sha256;
 use crate::fixtures;
 use crate::gzip::gzip;
-use crate::oci::image::assemble;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
     CONFIG, Descriptor, INDEX, ImageConfig, ImageIndex, ImageManifest, MANIFEST, PlatformFields,
@@ -35,12 +34,7 @@ struct Layer {
 }
 
 fn clean() -> Layout {
-    let plan = fixtures::linux_plan();
-    let binaries = plan
-        .targets
-        .iter()
-        .map(|target| fixtures::elf(target.arch, &fixtures::stamp(target)));
-    assemble(plan.image.as_ref().unwrap(), binaries.collect()).unwrap()
+    fixtures::image()
 }
 
 impl Parts {

@@ -3,37 +3,37 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
-use crate::cargo::Host;
-use crate::ctx::{Ctx, Wanted};
+use crate::ctx::Ctx;
+use crate::oci::image::ImagePlan;
 use crate::oci::layout::Layout;
-use crate::oci::reference::Reference;
-use crate::plan::{Plan, Products, Request, plan};
 use crate::registry::push;
 use crate::release::Release;
 use crate::target::Platform;
-use crate::tasks::build;
-use crate::tasks::image::{ImageArgs, NAME, in_order, outputs};
+use crate::tasks::image::{ImageArgs, NAME, inputs, load, outputs_of};
 use crate::verify::Verified;
 use crate::{files, package, sh, verify};
 
 pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
-    let platforms = in_order(&args.platforms);
-    let (folder, tar) = outputs(ctx);
+    let ctx = &if args.plain { ctx.plain() } else { ctx.clone() };
+    let recipe = &args.recipe;
+    let platforms = recipe.platforms(args.load.is_some());
+    let (folder, tar) = outputs_of(ctx, recipe.flavour);
+    let names =
+        |release: &Release| inputs::references(recipe, &args.registry, NAME, &args.tags, release);
     if args.preview.wanted() {
-        let plan = plan_image(ctx, args, &platforms)?;
-        return args
-            .preview
-            .show(&plan, &[folder.to_string(), tar.to_string()]);
+        let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
+        let outputs = [folder.to_string(), tar.to_string()];
+        return args.preview.show(&plan, &outputs);
     }
     let _lock = sh::lock(ctx)?;
-    let plan = plan_image(ctx, args, &platforms)?;
-    let references = plan
-        .image
-        .iter()
-        .flat_map(|image| image.references.clone())
-        .collect::<Vec<_>>();
+    let engine = args
+        .load
+        .map(|wanted| load::find(ctx, wanted))
+        .transpose()?;
+    let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
+    let image = plan.image.as_ref().expect("an image was planned");
     if args.push {
-        push::preflight(&plan.release, &references)?;
+        push::preflight(&plan.release, &image.references)?;
     }
     if plan.release.is_dirty() {
         sh::warn(&format!(
@@ -41,44 +41,25 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
             plan.release.commit
         ));
     }
-    let binaries = build::binaries(ctx, &plan, Wanted::Yes)?;
+    let below = inputs::below(ctx, recipe, image)?;
+    let binaries = inputs::binaries(ctx, recipe, &plan)?;
     let verified = sh::step(ctx, "assemble the image and check it", || {
-        let (layout, bytes) = package::image(&plan, &binaries)?.expect("an image was asked for");
+        let (layout, bytes) = package::image(image, &binaries, below, &recipe.layers(ctx))?;
         replace(&layout, &bytes, &folder, &tar, &platforms)
     })?;
     if args.push {
         let published = sh::step(ctx, &format!("push to {}", args.registry), || {
-            push::publish(ctx, &verified, &references)
+            push::publish(ctx, &verified, &image.references)
         })?;
         sh::note(
             ctx,
             &format!("{}: {} bytes sent", published.digest, published.sent_bytes),
         );
     }
-    report(args, &plan, verified.value(), [&folder, &tar])
-}
-
-fn plan_image(ctx: &Ctx, args: &ImageArgs, platforms: &[Platform]) -> anyhow::Result<Plan> {
-    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
-    let mut tags = args.tags.clone();
-    if tags.is_empty() {
-        tags.push(release.version.clone());
+    if let Some(engine) = engine {
+        load::load(ctx, engine, &tar)?;
     }
-    let mut references = Vec::new();
-    for tag in tags {
-        let reference = Reference::join(&args.registry, NAME, &tag)?;
-        if !references.contains(&reference) {
-            references.push(reference);
-        }
-    }
-    let targets = platforms.iter().map(Platform::target).collect();
-    let request = Request {
-        targets,
-        products: Products::Image,
-        references,
-        ui: Wanted::Yes,
-    };
-    Ok(plan(&host, &release, &request))
+    report(args, image, verified.value(), [&folder, &tar])
 }
 
 /// Writes both forms under other names, proves both from disk, and only then puts them in place.
@@ -106,11 +87,10 @@ fn replace(
 
 fn report(
     args: &ImageArgs,
-    plan: &Plan,
+    image: &ImagePlan,
     layout: &Layout,
     files: [&Utf8PathBuf; 2],
 ) -> anyhow::Result<()> {
-    let image = plan.image.as_ref().expect("an image was asked for");
     let digest = layout.image_index()?.digest;
     if args.json {
         let platforms: Vec<_> = image.platforms.iter().map(ToString::to_string).collect();
