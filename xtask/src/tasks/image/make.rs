@@ -9,17 +9,17 @@ use crate::oci::layout::Layout;
 use crate::registry::push;
 use crate::release::Release;
 use crate::target::Platform;
-use crate::tasks::image::{ImageArgs, NAME, inputs, load, outputs_of};
+use crate::tasks::image::{ImageArgs, NAME, REGISTRY, inputs, load, outputs_of};
 use crate::verify::Verified;
 use crate::{files, package, sh, verify};
 
 pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let ctx = &if args.plain { ctx.plain() } else { ctx.clone() };
     let recipe = &args.recipe;
+    let registry = args.registry.as_deref().unwrap_or(REGISTRY);
     let platforms = recipe.platforms(args.load.is_some());
     let (folder, tar) = outputs_of(ctx, recipe.flavour);
-    let names =
-        |release: &Release| inputs::references(recipe, &args.registry, NAME, &args.tags, release);
+    let names = |release: &Release| inputs::references(recipe, registry, NAME, &args.tags, release);
     if args.preview.wanted() {
         let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
         let outputs = [folder.to_string(), tar.to_string()];
@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         replace(&layout, &bytes, &folder, &tar, &platforms)
     })?;
     if args.push {
-        let published = sh::step(ctx, &format!("push to {}", args.registry), || {
+        let published = sh::step(ctx, &format!("push to {registry}"), || {
             push::publish(ctx, &verified, &image.references)
         })?;
         sh::note(

@@ -1,6 +1,7 @@
 //! `cargo xtask image`: assemble, check and publish the image for every Linux node.
 
 mod base;
+mod buildx;
 mod check;
 mod digest;
 mod inputs;
@@ -35,6 +36,7 @@ use crate::tasks::Preview;
     cargo xtask image --flavour python                       with Python, for playbooks with python and shell steps\n  \
     cargo xtask image --base 127.0.0.1:5000/debian@sha256:…  on a base of your own\n  \
     cargo xtask image --binary linux/amd64=./noetl           from a binary that is there already\n  \
+    cargo xtask image --use-buildx                           noetl-local-dev:latest by Docker's own builder\n  \
     cargo xtask image digest\n  cargo xtask image check\n  docker load --input target/xtask/image.tar"
 )]
 pub(crate) struct ImageArgs {
@@ -42,10 +44,10 @@ pub(crate) struct ImageArgs {
     command: Option<ImageCommand>,
     #[command(flatten)]
     recipe: Recipe,
-    /// Registry and path above the image's name `noetl`; a final slash does not matter
-    #[arg(long, default_value = REGISTRY)]
-    registry: String,
-    /// Tag, repeatable; the version when none is given. A flavour's tags end in its name
+    /// Registry and path above the image's name; a final slash does not matter [default: ghcr.io/noetl; none with --use-buildx]
+    #[arg(long)]
+    registry: Option<String>,
+    /// Tag, repeatable; a flavour's end in its name [default: the version; latest with --use-buildx]
     #[arg(long = "tag")]
     tags: Vec<String>,
     /// Send it to the registry once it has passed every check
@@ -54,6 +56,13 @@ pub(crate) struct ImageArgs {
     /// Load it into an engine here, for this machine's platform alone; without a name, into the first that answers
     #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, default_missing_value = "auto")]
     load: Option<load::Engine>,
+    /// Build `noetl-local-dev` with `docker buildx` from docker/noetl/dev/Dockerfile, for this machine's platform
+    /// and into its engine unless --platforms or --push say otherwise; several platforms make one OCI tar
+    #[arg(long, conflicts_with_all = ["binaries", "flavour", "threads", "allow_floating_base", "json"])]
+    use_buildx: bool,
+    /// Builder for --use-buildx, as `docker buildx ls` names it
+    #[arg(long, value_name = "NAME", requires = "use_buildx")]
+    builder: Option<String>,
     /// Plain lines instead of progress bars, which is what a pipe gets anyway
     #[arg(long)]
     plain: bool,
@@ -62,6 +71,9 @@ pub(crate) struct ImageArgs {
     json: bool,
     #[command(flatten)]
     preview: Preview,
+    /// With --use-buildx, what else `docker buildx build` is given, such as --network=host
+    #[arg(last = true, requires = "use_buildx")]
+    docker: Vec<String>,
 }
 
 /// What decides the image's bytes.
@@ -115,6 +127,7 @@ pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
         Some(ImageCommand::Resolve(args)) => resolve::run(args),
         Some(ImageCommand::Digest(args)) => digest::run(ctx, args),
+        None if args.use_buildx => buildx::run(ctx, args),
         None => make::run(ctx, args),
     }
 }
