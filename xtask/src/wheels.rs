@@ -63,7 +63,7 @@ pub(crate) fn entries(
     if !folder.is_dir() {
         let title = format!("fetch Python packages for {platform} and Python {version}");
         sh::step(ctx, &title, || {
-            let unfinished = folder.with_extension("part");
+            let unfinished = Utf8PathBuf::from(format!("{folder}.part"));
             files::remove(&unfinished)?;
             let python = tools::python()?;
             sh::run(ctx, &plan_download(python, packages, platform, version, unfinished.as_str()))

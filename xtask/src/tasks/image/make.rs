@@ -1,5 +1,6 @@
 //! Assembling the image, proving it, and publishing it when asked.
 
+use anyhow::ensure;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
@@ -73,8 +74,17 @@ fn replace(
     let (new_folder, new_tar) = (folder.with_extension("new"), tar.with_extension("tar.new"));
     layout.write_folder(&new_folder)?;
     files::write(&new_tar, tar_bytes)?;
-    let verified =
-        verify::image(&new_tar, platforms).and_then(|_| verify::image(&new_folder, platforms));
+    let verified = verify::image(&new_tar, platforms).and_then(|verified| {
+        // What was proved of the tar holds for a folder with the same files; Docker's part is the tar's alone.
+        let folder = Layout::open(&new_folder)?;
+        let mut tar = verified.value().files.clone();
+        tar.remove("manifest.json");
+        ensure!(
+            folder.files == tar,
+            "{new_folder} is not what {new_tar} holds"
+        );
+        Ok(verified)
+    });
     if verified.is_ok() {
         files::swap_folder(&new_folder, folder)?;
         files::swap_folder(&new_tar, tar)?;
