@@ -127,6 +127,18 @@ impl Ctx {
         })
     }
 
+    /// The same, but a person at a terminal gets plain lines too.
+    pub(crate) fn plain(&self) -> Self {
+        let reader = match self.reader {
+            Reader::Terminal { .. } => Reader::Plain,
+            other => other,
+        };
+        Self {
+            reader,
+            ..self.clone()
+        }
+    }
+
     /// Where xtask keeps what it made and may make again: tools, keys, images.
     pub(crate) fn state(&self) -> Utf8PathBuf {
         self.target_dir.join("xtask")

@@ -6,6 +6,9 @@ use crate::cargo::{Binary, Host};
 use crate::check::archive::Files;
 use crate::ctx::{Ctx, Reader, Verbosity, Wanted};
 use crate::digest::Sha256;
+use crate::oci::image::{Contents, assemble};
+use crate::oci::layer::LayerCache;
+use crate::oci::layout::Layout;
 use crate::plan::{Plan, Products, Request, plan};
 use crate::release::Release;
 use crate::stamp::Stamp;
@@ -139,6 +142,23 @@ pub(crate) fn linux_plan() -> Plan {
     )
 }
 
+/// The image of the plan of a Linux dist.
+pub(crate) fn image() -> Layout {
+    let plan = linux_plan();
+    let program = |target: &&'static Target| elf(target.arch, &stamp(target));
+    image_of(plan.targets.iter().map(program).collect())
+}
+
+/// The same around other programs, one for each target of the plan.
+pub(crate) fn image_of(binaries: Vec<Vec<u8>>) -> Layout {
+    let contents = binaries.into_iter().map(|binary| Contents {
+        binary,
+        packages: Vec::new(),
+    });
+    let (plan, layers) = (linux_plan(), LayerCache::none());
+    assemble(&plan.image.unwrap(), None, contents.collect(), &layers).unwrap()
+}
+
 /// Writes a dist of both Linux targets around `binary` and reads it back.
 pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let guard = tempfile::tempdir().unwrap();
@@ -151,7 +171,8 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     });
     let built: Vec<_> = built.collect();
     let out = folder.join("dist");
-    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), &out).unwrap();
+    let layers = LayerCache::none();
+    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), &layers, &out).unwrap();
     let names = files::below(&out).unwrap();
     names
         .into_iter()

@@ -26,10 +26,12 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
 /// Compresses on all processors.
 pub(crate) fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    gzip_on(
-        bytes,
-        thread::available_parallelism().map_or(1, NonZero::get),
-    )
+    gzip_on(bytes, all_processors())
+}
+
+/// How many threads this machine runs at once.
+pub(crate) fn all_processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Compresses on `threads` threads; their number decides nothing but time.

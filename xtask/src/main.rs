@@ -34,6 +34,7 @@ mod tree;
 mod ui;
 mod ustar;
 mod verify;
+mod wheels;
 mod workflow;
 mod yaml;
 
@@ -67,7 +68,7 @@ enum Task {
     Ui(tasks::ui::UiArgs),
     Build(tasks::build::BuildArgs),
     Dist(tasks::dist::DistArgs),
-    Image(tasks::image::ImageArgs),
+    Image(Box<tasks::image::ImageArgs>),
     Verify(tasks::verify::VerifyArgs),
     Smoke(tasks::smoke::SmokeArgs),
     Test(tasks::test::TestArgs),

@@ -11,10 +11,12 @@ use crate::digest::{self, Sha256};
 use crate::dist_manifest::{
     self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
 };
-use crate::oci::image;
+use crate::oci::base::Base;
+use crate::oci::image::{self, Contents, ImagePlan};
+use crate::oci::layer::LayerCache;
 use crate::oci::layout::Layout;
 use crate::plan::Plan;
-use crate::target::Platform;
+use crate::ustar::Entry;
 use crate::{archive, files};
 
 /// Fills an empty folder with everything that dist/ holds.
@@ -23,6 +25,7 @@ pub(crate) fn write_dist(
     plan: &Plan,
     binaries: &[Binary],
     ui_sha256: Sha256,
+    layers: &LayerCache,
     folder: &Utf8Path,
 ) -> anyhow::Result<()> {
     let license = files::read(&ctx.root.join("LICENSE"))?;
@@ -47,7 +50,8 @@ pub(crate) fn write_dist(
             Content::Archive(content),
         )?);
     }
-    if let Some((layout, tar)) = image(plan, binaries)? {
+    if let Some(image_plan) = &plan.image {
+        let (layout, tar) = image(image_plan, binaries, Below::default(), layers)?;
         let content = Image::describe(&layout)?;
         artifacts.push(write(
             folder,
@@ -79,29 +83,47 @@ pub(crate) fn write_dist(
     files::write(&folder.join(SUMS_NAME), digest::write_sums(&sums))
 }
 
+/// What is under the binaries of an image.
+#[derive(Debug, Default)]
+pub(crate) struct Below {
+    /// The base, for the planned platforms in their order.
+    pub base: Option<Base>,
+    /// Python packages per planned platform, or none at all.
+    pub packages: Vec<Vec<Entry>>,
+}
+
 /// Assembles the planned image: its layout and its tar.
-pub(crate) fn image(plan: &Plan, binaries: &[Binary]) -> anyhow::Result<Option<(Layout, Vec<u8>)>> {
-    let Some(image) = &plan.image else {
-        return Ok(None);
-    };
-    let binary = |platform: &Platform| {
+pub(crate) fn image(
+    plan: &ImagePlan,
+    binaries: &[Binary],
+    below: Below,
+    layers: &LayerCache,
+) -> anyhow::Result<(Layout, Vec<u8>)> {
+    let layout = layout(plan, binaries, below, layers)?;
+    let tar = layout.to_tar(plan.docker_platform, &plan.references, plan.commit_time)?;
+    Ok((layout, tar))
+}
+
+/// Assembles the planned image.
+pub(crate) fn layout(
+    plan: &ImagePlan,
+    binaries: &[Binary],
+    below: Below,
+    layers: &LayerCache,
+) -> anyhow::Result<Layout> {
+    let mut packages = below.packages.into_iter();
+    let contents = plan.platforms.iter().map(|platform| {
         let built = binaries
             .iter()
-            .find(|built| built.target.platform() == Some(*platform));
-        files::read(
-            &built
-                .with_context(|| format!("no binary for {platform}"))?
-                .path,
-        )
-    };
-    let contents = image
-        .platforms
-        .iter()
-        .map(binary)
-        .collect::<anyhow::Result<_>>()?;
-    let layout = image::assemble(image, contents)?;
-    let tar = layout.to_tar(image.docker_platform, &image.references, image.commit_time)?;
-    Ok(Some((layout, tar)))
+            .find(|built| built.target.platform() == Some(*platform))
+            .with_context(|| format!("no binary for {platform}"))?;
+        Ok(Contents {
+            binary: files::read(&built.path)?,
+            packages: packages.next().unwrap_or_default(),
+        })
+    });
+    let contents = contents.collect::<anyhow::Result<_>>()?;
+    image::assemble(plan, below.base.as_ref(), contents, layers)
 }
 
 fn write(

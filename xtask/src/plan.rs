@@ -111,6 +111,20 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
     }
 }
 
+impl Plan {
+    /// An image of binaries that are there: nothing is compiled.
+    pub(crate) fn of_image(release: Release, image: ImagePlan) -> Self {
+        Self {
+            release,
+            commands: Vec::new(),
+            compile: CommandLine::new("true"),
+            targets: image.platforms.iter().map(Platform::target).collect(),
+            archives: Vec::new(),
+            image: Some(image),
+        }
+    }
+}
+
 /// Fetching, the page, then compiling: what a person would type to do the same.
 fn commands(
     host: &Host,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::CommandLine;
 use crate::ctx::Ctx;
 use crate::error::WithHelp as _;
+use crate::stamp::Stamp;
 use crate::{files, sh};
 
 /// Computed once per run and passed down.
@@ -33,14 +34,7 @@ impl Release {
         };
         let commit = git(&["rev-parse", "HEAD"])?;
         let dirty = !git(&["status", "--porcelain"])?.is_empty();
-        let commit_time = match &ctx.source_date_epoch {
-            Some(text) => {
-                epoch(text).help("unset it, or give seconds since 1970, such as 1767225600")?
-            }
-            None => git(&["log", "-1", "--format=%ct"])?
-                .parse()
-                .context("git gave no commit time")?,
-        };
+        let commit_time = commit_time(ctx, "HEAD")?;
         let commit = if dirty {
             format!("{commit}-dirty")
         } else {
@@ -54,6 +48,20 @@ impl Release {
         })
     }
 
+    /// The release that a binary says it is of; its time is that of its commit here.
+    pub(crate) fn of(ctx: &Ctx, stamp: &Stamp) -> anyhow::Result<Self> {
+        let commit = stamp.commit.trim_end_matches("-dirty");
+        let commit_time = commit_time(ctx, commit)
+            .with_context(|| format!("commit {commit} of the binary is not in this checkout"))
+            .help("set SOURCE_DATE_EPOCH to the time of that commit")?;
+        Ok(Self {
+            version: stamp.version.clone(),
+            tag: format!("v{}", stamp.version),
+            commit: stamp.commit.clone(),
+            commit_time,
+        })
+    }
+
     /// Whether the tree differs from the commit.
     pub(crate) fn is_dirty(&self) -> bool {
         self.commit.ends_with("-dirty")
@@ -63,6 +71,16 @@ impl Release {
     pub(crate) fn created(&self) -> String {
         rfc3339(self.commit_time)
     }
+}
+
+/// SOURCE_DATE_EPOCH, or the time of a commit.
+fn commit_time(ctx: &Ctx, commit: &str) -> anyhow::Result<u64> {
+    if let Some(text) = &ctx.source_date_epoch {
+        return epoch(text).help("unset it, or give seconds since 1970, such as 1767225600");
+    }
+    let log = CommandLine::new("git").args(["log", "-1", "--format=%ct", commit]);
+    let time = sh::read(ctx, &log).help("build from a git checkout with at least one commit")?;
+    time.trim().parse().context("git gave no commit time")
 }
 
 /// Parses SOURCE_DATE_EPOCH; a zip can hold the years 1980 to 2107, and no file is from the future of that.

@@ -1,10 +1,9 @@
 //! One change at a time to an image, and the one line that explains it.
 
 use super::*;
-use crate::archive::gzip;
 use crate::digest::Sha256;
 use crate::fixtures;
-use crate::oci::image::assemble;
+use crate::gzip::gzip;
 use crate::oci::model::{
     CONFIG, Descriptor, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP, MANIFEST, encode,
 };
@@ -28,7 +27,7 @@ impl Parts {
         let program =
             |target: &crate::target::Target| fixtures::elf(target.arch, &fixtures::stamp(target));
         let binaries: Vec<_> = plan.targets.iter().map(|target| program(target)).collect();
-        let layout = assemble(plan.image.as_ref().unwrap(), binaries.clone()).unwrap();
+        let layout = fixtures::image_of(binaries.clone());
         let image = Opened::of(&layout).unwrap();
         let read = |value: &Value| serde_json::from_value(value.clone()).unwrap();
         Self {

@@ -1,22 +1,21 @@
-//! Assembling an image index from binaries: a pure function from bytes to bytes.
-
-use std::collections::BTreeMap;
+//! Assembling an image index from binaries: a function from bytes to bytes, but for the cache that spares it compressing.
 
 use serde::Serialize;
-use serde_json::json;
 
-use crate::digest::Sha256;
-use crate::gzip::gzip;
+use crate::oci::base::{Base, BaseImage};
+use crate::oci::config::config;
+use crate::oci::flavour::{self, Flavour};
+use crate::oci::layer::{Layer, LayerCache};
 use crate::oci::layout::Layout;
 use crate::oci::model::{
-    Annotations, CONFIG, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest,
-    LAYER_GZIP, MANIFEST, PlatformFields, RootFs, RunConfig, encode,
+    Annotations, CONFIG, Descriptor, INDEX, ImageIndex, ImageManifest, MANIFEST, PlatformFields,
+    encode,
 };
 use crate::oci::reference::Reference;
 use crate::oci::rootfs;
 use crate::release::Release;
 use crate::target::Platform;
-use crate::ustar::{self, Entry};
+use crate::ustar::Entry;
 
 /// Everything that decides the image besides the binaries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,10 +34,20 @@ pub(crate) struct ImagePlan {
     pub port: u16,
     /// The platform in the tar's Docker part, which the classic engine loads.
     pub docker_platform: Platform,
+    /// Which of the flavours it is.
+    pub flavour: &'static Flavour,
+    /// The image below ours as it was named; nothing is below ours when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// The port that the server listens on, and that the config exposes.
 pub(crate) const PORT: u16 = 8082;
+/// Annotation with the full name of the image below ours.
+pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// Annotation with its digest.
+pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
 /// The platform in the Docker part of a release's tar: one for every machine that builds it.
 pub(crate) const RELEASE_PLATFORM: Platform = Platform {
     architecture: "amd64",
@@ -61,8 +70,25 @@ pub(crate) fn plan(
         created: release.created(),
         port: PORT,
         docker_platform,
+        flavour: flavour::plain(),
+        base: None,
     }
 }
+
+impl ImagePlan {
+    /// The same image in another flavour, on the base named, or on the flavour's own.
+    pub(crate) fn flavoured(self, flavour: &'static Flavour, base: Option<String>) -> Self {
+        let base = base.or_else(|| flavour.base.map(ToOwned::to_owned));
+        Self {
+            flavour,
+            base: base.filter(|base| base != SCRATCH),
+            ..self
+        }
+    }
+}
+
+/// What `--base` takes for no base at all.
+pub(crate) const SCRATCH: &str = "scratch";
 
 fn labels(release: &Release) -> Annotations {
     let labels = [
@@ -87,38 +113,57 @@ fn labels(release: &Release) -> Annotations {
         .collect()
 }
 
-/// Builds the image from one binary per planned platform, in the plan's order.
+/// What goes into the image of one platform besides the base.
+#[derive(Debug, Clone)]
+pub(crate) struct Contents {
+    /// The program.
+    pub binary: Vec<u8>,
+    /// Python packages below [`rootfs::PACKAGES`], none for most flavours.
+    pub packages: Vec<Entry>,
+}
+
+/// Builds the image from one binary per planned platform, in the plan's order, on a base or on nothing.
 ///
 /// # Errors
 /// When a file does not fit a tar; the binaries are not looked at, that is `image check`'s work.
-pub(crate) fn assemble(plan: &ImagePlan, binaries: Vec<Vec<u8>>) -> anyhow::Result<Layout> {
+pub(crate) fn assemble(
+    plan: &ImagePlan,
+    base: Option<&Base>,
+    contents: Vec<Contents>,
+    layers: &LayerCache,
+) -> anyhow::Result<Layout> {
     let mut layout = Layout::empty();
-    let base = Layer::new(&rootfs::base(), plan.commit_time)?;
-    layout.add_blob(base.gzip.clone());
     let mut children = Vec::new();
-    for (platform, binary) in plan.platforms.iter().zip(binaries) {
-        let app = Layer::new(&rootfs::app(binary), plan.commit_time)?;
-        let config = encode(&config(plan, *platform, &[(&base, "base"), (&app, "app")]));
+    for (position, (platform, contents)) in plan.platforms.iter().zip(contents).enumerate() {
+        let below = base.map(|base| &base.images[position]);
+        let own = own_layers(plan, below, contents, layers)?;
+        let names: Vec<_> = own
+            .iter()
+            .map(|(name, layer)| (layer.diff_id, *name))
+            .collect();
+        let config = encode(&config(plan, *platform, below, &names));
+        let mut descriptors = below.map_or_else(Vec::new, |below| below.layers.clone());
+        descriptors.extend(own.iter().map(|(_, layer)| layer.descriptor.clone()));
         let manifest = encode(&ImageManifest {
             schema_version: 2,
             media_type: Some(MANIFEST.to_owned()),
             artifact_type: None,
             config: Descriptor::of(CONFIG, &config),
-            layers: vec![
-                Descriptor::of(LAYER_GZIP, &base.gzip),
-                Descriptor::of(LAYER_GZIP, &app.gzip),
-            ],
+            layers: descriptors,
             subject: None,
-            annotations: plan.labels.clone(),
+            annotations: annotations(plan, base, below.map(|below| &below.digest)),
         });
-        let platform = PlatformFields::from(*platform);
         children.push(Descriptor {
-            platform: Some(platform),
+            platform: Some(PlatformFields::from(*platform)),
             ..Descriptor::of(MANIFEST, &manifest)
         });
-        layout.add_blob(app.gzip);
-        layout.add_blob(config);
-        layout.add_blob(manifest);
+        let of_base = below
+            .into_iter()
+            .flat_map(|below| below.blobs.iter().cloned());
+        let ours = own.into_iter().map(|(_, layer)| layer.gzip);
+        for blob in of_base.chain(ours).chain([config, manifest]) {
+            layout.add_blob(blob);
+        }
     }
     let index = encode(&ImageIndex {
         schema_version: 2,
@@ -126,7 +171,7 @@ pub(crate) fn assemble(plan: &ImagePlan, binaries: Vec<Vec<u8>>) -> anyhow::Resu
         artifact_type: None,
         manifests: children,
         subject: None,
-        annotations: plan.labels.clone(),
+        annotations: annotations(plan, base, base.map(|base| &base.digest)),
     });
     let descriptor = Descriptor::of(INDEX, &index);
     layout.add_blob(index);
@@ -134,62 +179,32 @@ pub(crate) fn assemble(plan: &ImagePlan, binaries: Vec<Vec<u8>>) -> anyhow::Resu
     Ok(layout)
 }
 
-/// A layer before and after compression.
-struct Layer {
-    diff_id: Sha256,
-    gzip: Vec<u8>,
+/// The layers we write, lowest first, each with its name in history.
+fn own_layers(
+    plan: &ImagePlan,
+    base: Option<&BaseImage>,
+    contents: Contents,
+    layers: &LayerCache,
+) -> anyhow::Result<Vec<(&'static str, Layer)>> {
+    let system = base.map_or_else(rootfs::system, |base| rootfs::on_base(&base.facts));
+    let mut listed = vec![(rootfs::SYSTEM_LAYER, system)];
+    if !contents.packages.is_empty() {
+        listed.push((rootfs::PACKAGES_LAYER, contents.packages));
+    }
+    listed.push((rootfs::APP_LAYER, rootfs::app(contents.binary)));
+    let listed = listed.into_iter();
+    listed
+        .map(|(name, entries)| Ok((name, layers.layer(&entries, plan.commit_time)?)))
+        .collect()
 }
 
-impl Layer {
-    fn new(entries: &[Entry], mtime: u64) -> anyhow::Result<Self> {
-        let tar = ustar::write(entries, mtime)?;
-        Ok(Self {
-            diff_id: Sha256::of(&tar),
-            gzip: gzip(&tar)?,
-        })
-    }
-}
-
-fn config(plan: &ImagePlan, platform: Platform, layers: &[(&Layer, &str)]) -> ImageConfig {
-    let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
-    let history = |name: &str| History {
-        created: Some(plan.created.clone()),
-        created_by: Some(format!("cargo xtask image: {name}")),
-        empty_layer: None,
-        other: BTreeMap::new(),
-    };
-    ImageConfig {
-        created: Some(plan.created.clone()),
-        architecture: platform.architecture.to_owned(),
-        os: platform.os.to_owned(),
-        variant: platform.variant.map(ToOwned::to_owned),
-        config: Some(RunConfig {
-            user: Some(format!("{0}:{0}", rootfs::USER)),
-            exposed_ports: Some(BTreeMap::from([(format!("{}/tcp", plan.port), json!({}))])),
-            env: words(&[
-                &format!("HOME={}", rootfs::HOME),
-                // A container is reached from outside, unlike a laptop.
-                "NOETL_HOST=0.0.0.0",
-                "PATH=/usr/local/bin:/usr/bin:/bin",
-                &format!("SSL_CERT_FILE={}", rootfs::CA_BUNDLE),
-            ]),
-            entrypoint: words(&[rootfs::ENTRYPOINT]),
-            cmd: words(&["server", "start"]),
-            working_dir: Some(rootfs::HOME.to_owned()),
-            labels: Some(plan.labels.clone()),
-            stop_signal: Some("SIGTERM".to_owned()),
-            other: BTreeMap::new(),
-        }),
-        rootfs: RootFs {
-            kind: "layers".to_owned(),
-            diff_ids: layers
-                .iter()
-                .map(|(layer, _)| layer.diff_id.oci())
-                .collect(),
-        },
-        history: layers.iter().map(|(_, name)| history(name)).collect(),
-        other: BTreeMap::new(),
-    }
+/// The labels, and on a base where it came from: the index names the base's index, each image its image.
+fn annotations(plan: &ImagePlan, base: Option<&Base>, digest: Option<&String>) -> Annotations {
+    let mut annotations = plan.labels.clone();
+    let name = base.and_then(|base| base.name.clone());
+    annotations.extend(name.map(|name| (BASE_NAME.to_owned(), name)));
+    annotations.extend(digest.map(|digest| (BASE_DIGEST.to_owned(), digest.clone())));
+    annotations
 }
 
 impl From<Platform> for PlatformFields {
@@ -203,3 +218,6 @@ impl From<Platform> for PlatformFields {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
-//! What is inside the image: a base layer that every platform shares, and the binary.
+//! What is inside the image: a system layer that every platform shares, Python packages where a
+//! flavour has them, and the binary.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::oci::base::Facts;
 use crate::ustar::Entry;
 
 /// Numeric user and group the server runs as; the name `nonroot` is distroless's.
@@ -14,8 +16,18 @@ pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Where the binary lies.
 pub(crate) const ENTRYPOINT: &str = "/usr/bin/noetl";
 
+/// Where the Python packages of a flavour lie.
+pub(crate) const PACKAGES: &str = "/opt/noetl/python";
+
+/// What history says of the layer with what a system needs.
+pub(crate) const SYSTEM_LAYER: &str = "base";
+/// What history says of the layer with Python packages.
+pub(crate) const PACKAGES_LAYER: &str = "python packages";
+/// What history says of the layer with the binary.
+pub(crate) const APP_LAYER: &str = "app";
+
 /// Files a static program expects of a system: users, name lookup order, TLS roots, home, /tmp.
-pub(crate) fn base() -> Vec<Entry> {
+pub(crate) fn system() -> Vec<Entry> {
     let passwd = "root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n\
                   nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n";
     let group = "root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n";
@@ -32,6 +44,54 @@ pub(crate) fn base() -> Vec<Entry> {
         Entry::folder("home/nonroot", 0o700).owned_by(USER),
         Entry::folder("tmp", 0o1777),
     ]
+}
+
+/// What a base lacks of that: our user and its home, and TLS roots where there are none. The roots
+/// that somebody chose for a base stay.
+pub(crate) fn on_base(facts: &Facts) -> Vec<Entry> {
+    let nobody = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (passwd, group) = (nobody(&facts.passwd), nobody(&facts.group));
+    let with = |text: &str, fields: &str| {
+        let end = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        format!("{text}{end}{}:x:{USER}:{fields}\n", free_name(text))
+    };
+    let mut entries = vec![Entry::folder("etc", 0o755)];
+    if !has_number(&group) {
+        entries.push(Entry::file("etc/group", 0o644, with(&group, "")));
+    }
+    if !has_number(&passwd) {
+        let fields = format!("{USER}:nonroot:{HOME}:/sbin/nologin");
+        entries.push(Entry::file("etc/passwd", 0o644, with(&passwd, &fields)));
+    }
+    if !facts.has_ca_bundle {
+        entries.extend([
+            Entry::folder("etc/ssl", 0o755),
+            Entry::folder("etc/ssl/certs", 0o755),
+            Entry::file(CA_BUNDLE.trim_start_matches('/'), 0o644, ca_bundle()),
+        ]);
+    }
+    entries.extend([
+        Entry::folder("home", 0o755),
+        Entry::folder("home/nonroot", 0o700).owned_by(USER),
+    ]);
+    entries
+}
+
+/// Whether a line of passwd or group has our number.
+fn has_number(text: &str) -> bool {
+    let number = USER.to_string();
+    text.lines()
+        .any(|line| line.split(':').nth(2) == Some(&number))
+}
+
+/// A name that the base has not given to another number.
+fn free_name(text: &str) -> &'static str {
+    let taken = text.lines().any(|line| line.starts_with("nonroot:"));
+    if taken { "noetl" } else { "nonroot" }
 }
 
 /// The binary and its folders.
@@ -65,6 +125,26 @@ pub(crate) fn ca_bundle() -> String {
 mod tests {
     use super::*;
     use crate::digest::Sha256;
+
+    #[test]
+    fn a_base_keeps_its_users_and_gets_ours_once() {
+        let facts = Facts {
+            passwd: Some("root:x:0:0:root:/root:/bin/bash\nnonroot:x:7:7::/:/bin/sh".to_owned()),
+            group: Some("root:x:0:\nnonroot:x:65532:\n".to_owned()),
+            has_ca_bundle: true,
+            python: None,
+        };
+        let entries = on_base(&facts);
+        let paths: Vec<_> = entries.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["etc/", "etc/passwd", "home/", "home/nonroot/"]);
+        insta::assert_snapshot!(String::from_utf8_lossy(&entries[1].bytes), @r"
+        root:x:0:0:root:/root:/bin/bash
+        nonroot:x:7:7::/:/bin/sh
+        noetl:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin
+        ");
+        let bare = on_base(&Facts::default());
+        assert!(bare.iter().any(|entry| CA_BUNDLE.ends_with(&entry.path)));
+    }
 
     #[test]
     fn the_ca_bundle_is_the_one_we_looked_at() {

@@ -9,6 +9,7 @@ use crate::ctx::{Ctx, Wanted};
 use crate::digest::Sha256;
 use crate::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
 use crate::error::WithHelp as _;
+use crate::oci::layer::LayerCache;
 use crate::plan::{Plan, Products, Request, plan};
 use crate::release::Release;
 use crate::tasks::Preview;
@@ -146,8 +147,9 @@ pub(crate) fn place(
             "no image: it takes the targets of all its platforms, such as --targets linux",
         );
     }
+    let layers = LayerCache::below(&ctx.state());
     let made = sh::step(ctx, "pack archives and image", || {
-        package::write_dist(ctx, plan, binaries, ui_sha256, &unfinished)
+        package::write_dist(ctx, plan, binaries, ui_sha256, &layers, &unfinished)
     })
     .and_then(|()| {
         sh::step(ctx, "read everything back and check it", || {

@@ -11,7 +11,6 @@ use crate::check::rules::{self, Severity};
 use crate::digest::Sha256;
 use crate::fixtures;
 use crate::gzip::gzip;
-use crate::oci::image::assemble;
 use crate::oci::layout::Layout;
 use crate::oci::model::{INDEX, MANIFEST, encode};
 use crate::oci::rootfs;
@@ -23,12 +22,7 @@ const AMD64: usize = 0;
 const ARM64: usize = 1;
 
 fn clean() -> Layout {
-    let plan = fixtures::linux_plan();
-    let binaries = plan
-        .targets
-        .iter()
-        .map(|target| fixtures::elf(target.arch, &fixtures::stamp(target)));
-    assemble(plan.image.as_ref().unwrap(), binaries.collect()).unwrap()
+    fixtures::image()
 }
 
 /// The same as engines load it, with Docker's part.

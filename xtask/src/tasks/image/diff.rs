@@ -160,7 +160,6 @@ fn print(args: &DiffArgs, changes: &[Change], expected: &[Change]) -> anyhow::Re
 mod tests {
     use super::*;
     use crate::fixtures;
-    use crate::oci::image::assemble;
     use crate::stamp::Stamp;
 
     /// What differs between the platforms besides what must, when `change` is done to arm64's stamp.
@@ -173,7 +172,7 @@ mod tests {
             }
             fixtures::elf(target.arch, &stamp)
         });
-        let layout = assemble(plan.image.as_ref().unwrap(), binaries.collect()).unwrap();
+        let layout = fixtures::image_of(binaries.collect());
         let image = Opened::of(&layout).unwrap();
         let all = diff::platforms(Side {
             image: &image,

@@ -186,7 +186,6 @@ fn bytes(size: u64) -> String {
 mod tests {
     use super::*;
     use crate::fixtures;
-    use crate::oci::image::assemble;
     use crate::stamp::Stamp;
 
     fn image(change: impl Fn(usize, &mut Stamp)) -> Layout {
@@ -197,7 +196,7 @@ mod tests {
             fixtures::elf(target.arch, &stamp)
         };
         let binaries = plan.targets.iter().enumerate().map(binary);
-        assemble(plan.image.as_ref().unwrap(), binaries.collect()).unwrap()
+        fixtures::image_of(binaries.collect())
     }
 
     fn inspected(layout: &Layout) -> String {

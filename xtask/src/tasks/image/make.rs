@@ -1,40 +1,40 @@
 //! Assembling the image, proving it, and publishing it when asked.
 
+use anyhow::ensure;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
-use crate::cargo::Host;
 use crate::check::expect::Expectations;
-use crate::ctx::{Ctx, Wanted};
+use crate::ctx::Ctx;
+use crate::oci::image::ImagePlan;
 use crate::oci::layout::Layout;
-use crate::oci::reference::Reference;
-use crate::plan::{Plan, Products, Request, plan};
 use crate::registry::push;
 use crate::release::Release;
-use crate::target::Platform;
-use crate::tasks::build;
-use crate::tasks::image::{ImageArgs, NAME, check, in_order, outputs};
+use crate::tasks::image::{ImageArgs, NAME, REGISTRY, check, inputs, load, outputs_of};
 use crate::verify::Verified;
 use crate::{files, package, sh, verify};
 
 pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
-    let platforms = in_order(&args.platforms);
-    let (folder, tar) = outputs(ctx);
+    let ctx = &if args.plain { ctx.plain() } else { ctx.clone() };
+    let recipe = &args.recipe;
+    let registry = args.registry.as_deref().unwrap_or(REGISTRY);
+    let platforms = recipe.platforms(args.load.is_some());
+    let (folder, tar) = outputs_of(ctx, recipe.flavour);
+    let names = |release: &Release| inputs::references(recipe, registry, NAME, &args.tags, release);
     if args.preview.wanted() {
-        let plan = plan_image(ctx, args, &platforms)?;
-        return args
-            .preview
-            .show(&plan, &[folder.to_string(), tar.to_string()]);
+        let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
+        let outputs = [folder.to_string(), tar.to_string()];
+        return args.preview.show(&plan, &outputs);
     }
     let _lock = sh::lock(ctx)?;
-    let plan = plan_image(ctx, args, &platforms)?;
-    let references = plan
-        .image
-        .iter()
-        .flat_map(|image| image.references.clone())
-        .collect::<Vec<_>>();
+    let engine = args
+        .load
+        .map(|wanted| load::find(ctx, wanted))
+        .transpose()?;
+    let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
+    let image = plan.image.as_ref().expect("an image was planned");
     if args.push {
-        push::preflight(&plan.release, &references)?;
+        push::preflight(&plan.release, &image.references)?;
     }
     if plan.release.is_dirty() {
         sh::warn(&format!(
@@ -43,44 +43,25 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         ));
     }
     let expected = check::expectations(ctx, &plan.release, &platforms)?;
-    let binaries = build::binaries(ctx, &plan, Wanted::Yes)?;
+    let below = inputs::below(ctx, recipe, image)?;
+    let binaries = inputs::binaries(ctx, recipe, &plan)?;
     let verified = sh::step(ctx, "assemble the image and check it", || {
-        let (layout, bytes) = package::image(&plan, &binaries)?.expect("an image was asked for");
+        let (layout, bytes) = package::image(image, &binaries, below, &recipe.layers(ctx))?;
         replace(&layout, &bytes, &folder, &tar, &expected)
     })?;
     if args.push {
-        let published = sh::step(ctx, &format!("push to {}", args.registry), || {
-            push::publish(ctx, &verified, &references)
+        let published = sh::step(ctx, &format!("push to {registry}"), || {
+            push::publish(ctx, &verified, &image.references)
         })?;
         sh::note(
             ctx,
             &format!("{}: {} bytes sent", published.digest, published.sent_bytes),
         );
     }
-    report(args, &plan, verified.value(), [&folder, &tar])
-}
-
-fn plan_image(ctx: &Ctx, args: &ImageArgs, platforms: &[Platform]) -> anyhow::Result<Plan> {
-    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
-    let mut tags = args.tags.clone();
-    if tags.is_empty() {
-        tags.push(release.version.clone());
+    if let Some(engine) = engine {
+        load::load(ctx, engine, &tar)?;
     }
-    let mut references = Vec::new();
-    for tag in tags {
-        let reference = Reference::join(&args.registry, NAME, &tag)?;
-        if !references.contains(&reference) {
-            references.push(reference);
-        }
-    }
-    let targets = platforms.iter().map(Platform::target).collect();
-    let request = Request {
-        targets,
-        products: Products::Image,
-        references,
-        ui: Wanted::Yes,
-    };
-    Ok(plan(&host, &release, &request))
+    report(args, image, verified.value(), [&folder, &tar])
 }
 
 /// Writes both forms under other names, proves both from disk, and only then puts them in place.
@@ -94,8 +75,17 @@ fn replace(
     let (new_folder, new_tar) = (folder.with_extension("new"), tar.with_extension("tar.new"));
     layout.write_folder(&new_folder)?;
     files::write(&new_tar, tar_bytes)?;
-    let verified =
-        verify::image(&new_tar, expected).and_then(|_| verify::image(&new_folder, expected));
+    let verified = verify::image(&new_tar, expected).and_then(|verified| {
+        // What was proved of the tar holds for a folder with the same files; Docker's part is the tar's alone.
+        let folder = Layout::open(&new_folder)?;
+        let mut tar = verified.value().files.clone();
+        tar.remove("manifest.json");
+        ensure!(
+            folder.files == tar,
+            "{new_folder} is not what {new_tar} holds"
+        );
+        Ok(verified)
+    });
     if verified.is_ok() {
         files::swap_folder(&new_folder, folder)?;
         files::swap_folder(&new_tar, tar)?;
@@ -108,11 +98,10 @@ fn replace(
 
 fn report(
     args: &ImageArgs,
-    plan: &Plan,
+    image: &ImagePlan,
     layout: &Layout,
     files: [&Utf8PathBuf; 2],
 ) -> anyhow::Result<()> {
-    let image = plan.image.as_ref().expect("an image was asked for");
     let digest = layout.image_index()?.digest;
     if args.json {
         let platforms: Vec<_> = image.platforms.iter().map(ToString::to_string).collect();
