@@ -56,9 +56,15 @@ pub(super) fn run(args: &DeployArgs, mode: Mode) -> anyhow::Result<ExitCode> {
     cluster.apply(&objects::stream(others)?, conflicts)?;
     // One after the other: workers register with a server that answers.
     for object in deployments {
-        let before = generation(&cluster, namespace, &object.name)?;
+        let before = match mode {
+            Mode::Redeploy => Some(generation(&cluster, namespace, &object.name)?),
+            Mode::Deploy | Mode::Reset => None,
+        };
         cluster.apply(&object.yaml()?, conflicts)?;
-        if mode == Mode::Redeploy && before == generation(&cluster, namespace, &object.name)? {
+        // The restart that was asked for, where no change has brought it about.
+        if let Some(before) = before
+            && before == generation(&cluster, namespace, &object.name)?
+        {
             restart(&cluster, namespace, &object.name)?;
         }
         wait(&cluster, namespace, &object.name, args.wait.timeout)?;

@@ -29,13 +29,20 @@ pub(super) enum Conflicts {
 impl Cluster {
     /// The cluster that the flags mean, if it is the one kubectl is at.
     pub(super) fn find(args: &ClusterArgs) -> anyhow::Result<Self> {
-        let config = |words: &[&str]| run(Command::new("kubectl").arg("config").args(words), None);
-        let current = config(&["current-context"])?;
-        let current = current.status.success().then(|| text(&current.stdout));
-        let known = config(&["get-contexts", "--output", "name"])?;
-        let known = text(&known.stdout);
-        let known: Vec<&str> = known.lines().collect();
-        let context = choose(args, current.as_deref(), &known)?;
+        // Without the credentials, which kubectl leaves out of what it shows.
+        let config = ["config", "view", "--output", "json"];
+        let config = run(Command::new("kubectl").args(config), None)?;
+        anyhow::ensure!(config.status.success(), "{}", text(&config.stderr));
+        let config: Value = serde_json::from_slice(&config.stdout)
+            .context("`kubectl config view` printed no JSON")?;
+        let current = config["current-context"]
+            .as_str()
+            .filter(|name| !name.is_empty());
+        let contexts = config["contexts"].as_array().into_iter().flatten();
+        let known: Vec<&str> = contexts
+            .filter_map(|context| context["name"].as_str())
+            .collect();
+        let context = choose(args, current, &known)?;
         Ok(Self { context })
     }
 
