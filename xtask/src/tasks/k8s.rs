@@ -72,31 +72,60 @@ pub(crate) fn run(ctx: &Ctx, args: &K8sArgs) -> anyhow::Result<()> {
     let K8sCommand::Check(args) = &args.command;
     let noetl = find_noetl(ctx, args.noetl.as_deref())?;
     let files = if args.files.is_empty() {
-        render(ctx, &noetl, args.values.as_deref())?
+        renderings(ctx, &noetl, args.values.as_deref())?
     } else {
         args.files.clone()
     };
-    let images = Images::look_up(args.image.as_deref(), args.python_image.as_deref())?;
-    let mut said = validate(ctx, &files)?;
-    let answered = answered(ctx, &noetl)?;
-    let nodes = match &args.context {
-        Some(context) => Some(read_nodes(ctx, context)?),
-        None => None,
+    let check = Check {
+        noetl: &noetl,
+        files: &files,
+        images: Images::look_up(args.image.as_deref(), args.python_image.as_deref())?,
+        context: args.context.as_deref(),
     };
-    for path in &files {
-        let findings = judge(path, &images, &answered, nodes.as_deref())?;
-        said.extend(findings.iter().map(line));
-        if let Some(context) = &args.context {
-            said.extend(ask_cluster(ctx, context, path)?);
-        }
-    }
-    said.iter().for_each(|line| eprintln!("{line}"));
-    ensure!(said.is_empty(), "{} findings in the manifests", said.len());
+    check.run(ctx)?;
     let versions = validator::VERSIONS.join(", ");
     files
         .iter()
         .for_each(|path| println!("{path}: valid for Kubernetes {versions}"));
     Ok(())
+}
+
+/// Manifests, and what they are held against.
+pub(crate) struct Check<'a> {
+    /// The program that is asked what it answers.
+    pub noetl: &'a str,
+    /// The manifests.
+    pub files: &'a [Utf8PathBuf],
+    /// What is known of their images.
+    pub images: Images,
+    /// The cluster that they are for.
+    pub context: Option<&'a str>,
+}
+
+impl Check<'_> {
+    /// Prints every finding, and fails once when there is one.
+    pub(crate) fn run(&self, ctx: &Ctx) -> anyhow::Result<()> {
+        let mut said = validate(ctx, self.files)?;
+        let answered = answered(ctx, self.noetl)?;
+        let nodes = self.context.map(|context| read_nodes(ctx, context));
+        let nodes = nodes.transpose()?;
+        for path in self.files {
+            let findings = judge(path, &self.images, &answered, nodes.as_deref())?;
+            said.extend(findings.iter().map(line));
+            if let Some(context) = self.context {
+                said.extend(ask_cluster(ctx, context, path)?);
+            }
+        }
+        said.iter().for_each(|line| eprintln!("{line}"));
+        let one = said.len() == 1;
+        ensure!(
+            said.is_empty(),
+            "{} finding{} in the manifests",
+            said.len(),
+            if one { "" } else { "s" }
+        );
+        Ok(())
+    }
 }
 
 /// The `noetl` that speaks for this checkout.
@@ -127,22 +156,35 @@ const RENDERINGS: [(&str, &[&str]); 2] = [
     ),
 ];
 
-fn render(ctx: &Ctx, noetl: &str, values: Option<&Utf8Path>) -> anyhow::Result<Vec<Utf8PathBuf>> {
-    let command = CommandLine::new(noetl).args(["k8s", "render"]);
-    let renderings: Vec<(&str, CommandLine)> = match values {
-        Some(values) => vec![("values", command.args(["--values", values.as_str()]))],
-        None => RENDERINGS
-            .iter()
-            .map(|(name, more)| (*name, command.clone().args(more.iter().copied())))
-            .collect(),
+fn renderings(
+    ctx: &Ctx,
+    noetl: &str,
+    values: Option<&Utf8Path>,
+) -> anyhow::Result<Vec<Utf8PathBuf>> {
+    let Some(values) = values else {
+        let rendered = RENDERINGS.iter().map(|(name, flags)| {
+            let flags: Vec<_> = flags.iter().map(ToString::to_string).collect();
+            render(ctx, noetl, name, &flags)
+        });
+        return rendered.collect();
     };
-    let mut written = Vec::new();
-    for (name, command) in renderings {
-        let path = ctx.state().join("k8s").join(format!("{name}.yaml"));
-        files::write(&path, sh::read(ctx, &command)?)?;
-        written.push(path);
-    }
-    Ok(written)
+    let flags = ["--values".to_owned(), values.to_string()];
+    Ok(vec![render(ctx, noetl, "values", &flags)?])
+}
+
+/// Writes what `noetl k8s render` prints with these flags to a file of this name.
+pub(crate) fn render(
+    ctx: &Ctx,
+    noetl: &str,
+    name: &str,
+    flags: &[String],
+) -> anyhow::Result<Utf8PathBuf> {
+    let command = CommandLine::new(noetl)
+        .args(["k8s", "render"])
+        .args(flags.iter().cloned());
+    let path = ctx.state().join("k8s").join(format!("{name}.yaml"));
+    files::write(&path, sh::read(ctx, &command)?)?;
+    Ok(path)
 }
 
 /// Every line of kubernetes-validate that finds something.
