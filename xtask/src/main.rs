@@ -71,6 +71,9 @@ enum Task {
     Image(Box<tasks::image::ImageArgs>),
     Verify(tasks::verify::VerifyArgs),
     Smoke(tasks::smoke::SmokeArgs),
+    Deploy(tasks::deploy::DeployArgs),
+    #[command(name = "k8s")]
+    K8s(tasks::k8s::K8sArgs),
     Test(tasks::test::TestArgs),
     Bench(tasks::bench::BenchArgs),
     Ci(tasks::ci::CiArgs),
@@ -105,6 +108,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Task::Image(args) => tasks::image::run(ctx, args),
         Task::Verify(args) => tasks::verify::run(ctx, args),
         Task::Smoke(args) => tasks::smoke::run(ctx, args),
+        Task::Deploy(args) => tasks::deploy::run(ctx, args),
+        Task::K8s(args) => tasks::k8s::run(ctx, args),
         Task::Test(args) => tasks::test::run(ctx, args),
         Task::Bench(args) => tasks::bench::run(ctx, args),
         Task::Ci(args) => tasks::ci::run(ctx, args),

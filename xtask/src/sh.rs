@@ -108,6 +108,37 @@ pub(crate) fn lines(
     taken
 }
 
+/// Runs a command that lasts, such as one that forwards a port, for as long as `work` takes. The first line
+/// that `ready` makes something of says that work can begin.
+pub(crate) fn beside<T, R>(
+    ctx: &Ctx,
+    command: &CommandLine,
+    ready: impl Fn(&str) -> Option<T>,
+    work: impl FnOnce(T) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    let mut process = echo(ctx, command)?;
+    let mut child = process
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", command.program))?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("the command's output was asked for")?;
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    let result = match lines.find_map(|line| ready(&line)) {
+        Some(found) => work(found),
+        None => Err(anyhow!("command ended too early: $ {command}")),
+    };
+    // Ended by itself meanwhile is fine.
+    drop(child.kill());
+    child
+        .wait()
+        .with_context(|| format!("cannot wait for `{}`", command.program))?;
+    result
+}
+
 /// Runs a command without an echo and gives its standard output; its errors are part of the failure.
 pub(crate) fn read(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<String> {
     detail(ctx, &format!("$ {command}"));

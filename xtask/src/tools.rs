@@ -174,6 +174,16 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Pinned(&YAMLLINT),
     },
     Tool {
+        program: "kubectl",
+        need: Need::Test,
+        source: Source::Apt("kubernetes-client"),
+    },
+    Tool {
+        program: "kubernetes-validate",
+        need: Need::Test,
+        source: Source::Pinned(&KUBERNETES_VALIDATE),
+    },
+    Tool {
         program: "docker",
         need: Need::Engine,
         source: Source::Host("start a Docker engine and set DOCKER_HOST"),
@@ -228,6 +238,12 @@ pub(crate) fn for_tests() -> impl Iterator<Item = &'static Pinned> {
         _ => None,
     })
 }
+
+/// Judges Kubernetes manifests by the schemas of each version.
+pub(crate) const KUBERNETES_VALIDATE: Pinned = Pinned {
+    package: "kubernetes-validate",
+    requirements: include_str!("../pins/kubernetes-validate.txt"),
+};
 
 impl Pinned {
     /// The exact version that is pinned.

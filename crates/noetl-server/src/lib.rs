@@ -19,4 +19,4 @@ pub use serve::{BindError, Config, DEFAULT_PORT, Server};
 pub use start::{Keeping, StartError};
 pub use store::{Storage, StoreError};
 pub use ui::UiSource;
-pub use vault::{VaultError, secret_file};
+pub use vault::{VaultError, new_secret, secret_file};

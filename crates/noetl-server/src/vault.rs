@@ -120,11 +120,7 @@ pub fn secret_file(path: &Path) -> Result<String, VaultError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
-    let mut bytes = [0; KEY_LEN];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| VaultError::Random)?;
-    let secret = STANDARD.encode(bytes);
+    let secret = new_secret()?;
     let draft = path.with_extension("part");
     let write = || -> io::Result<()> {
         let mut options = fs::OpenOptions::new();
@@ -141,6 +137,18 @@ pub fn secret_file(path: &Path) -> Result<String, VaultError> {
     };
     write().map_err(failed)?;
     Ok(secret)
+}
+
+/// A secret that nobody had before: 32 random bytes in base64, as a key or as a token.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn new_secret() -> Result<String, VaultError> {
+    let mut bytes = [0; KEY_LEN];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| VaultError::Random)?;
+    Ok(STANDARD.encode(bytes))
 }
 
 /// A secret that others may read is none.

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod context;
 pub(crate) mod data;
 pub(crate) mod execute;
+pub(crate) mod k8s;
 pub(crate) mod machine;
 pub(crate) mod run;
 
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     /// Name servers and choose between them
     #[command(subcommand)]
     Context(context::ContextCommand),
+    /// Run NoETL in a Kubernetes cluster
+    #[command(subcommand, visible_alias = "kubernetes")]
+    K8s(k8s::K8sCommand),
     /// Assemble the image, in a checkout of NoETL
     Build(machine::BuildArgs),
     /// Print a script that completes this command in a shell

@@ -213,11 +213,12 @@ impl Pod<'_> {
         let data = match self.variable("NOETL_DATA_DIR") {
             Variable::Value(folder) => Some(folder.to_owned()),
             Variable::Elsewhere => None,
-            Variable::Unset => platform
-                .env
-                .get("NOETL_DATA_DIR")
-                .or_else(|| platform.env.get("HOME"))
-                .cloned(),
+            Variable::Unset => match (platform.env.get("NOETL_DATA_DIR"), self.variable("HOME")) {
+                (Some(folder), _) => Some(folder.clone()),
+                (None, Variable::Value(home)) => Some(home.to_owned()),
+                (None, Variable::Elsewhere) => None,
+                (None, Variable::Unset) => platform.env.get("HOME").cloned(),
+            },
         };
         for folder in ["/tmp".to_owned()].into_iter().chain(data) {
             if !self.is_mounted(&folder) {

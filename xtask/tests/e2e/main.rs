@@ -10,15 +10,20 @@
 )]
 
 mod commands;
+mod confined;
 mod documents;
 mod downloads;
 mod engine;
 mod fixture;
 mod image;
+mod k8s;
 mod multiarch;
 mod programs;
 mod setup;
 mod shards;
 mod smoke;
+#[expect(dead_code, reason = "the tests of noetl use all of it")]
+#[path = "../../../crates/noetlctl/tests/it/k8s/standin/mod.rs"]
+mod standin;
 mod support;
 mod workflows;

@@ -9,6 +9,7 @@ mod context;
 mod db;
 mod execute;
 mod get;
+mod k8s;
 mod list;
 mod man;
 mod query;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Query(args) => query::run(&args, root),
         Command::Db(command) => db::run(&command, root),
         Command::Context(command) => context::run(&command),
+        Command::K8s(command) => k8s::run(&command),
         Command::Build(args) => build::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

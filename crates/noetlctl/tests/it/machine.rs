@@ -140,6 +140,10 @@ fn every_help_has_an_example_or_needs_none() {
         "context add",
         "get credential",
         "server logs",
+        "k8s render",
+        "k8s deploy",
+        "k8s status",
+        "k8s remove",
         "completions",
     ] {
         let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();

@@ -14,6 +14,7 @@ mod env_files;
 mod examples;
 mod execution;
 mod fake;
+mod k8s;
 mod live;
 mod machine;
 #[cfg(unix)]

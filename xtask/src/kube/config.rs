@@ -1,0 +1,133 @@
+//! ConfigMaps that containers take variables from, when both stand in the same files: what `envFrom` says
+//! by reference is said by value, so that ports and folders can be judged.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::kube::workload::Workload;
+use crate::yaml::{Kind, Node, Style};
+
+/// Variables with the places they are written at.
+type Variables = Vec<(String, Node)>;
+
+/// The workloads with every known ConfigMap's variables before a container's own, which win.
+/// A ConfigMap that is not here stays a reference.
+pub(crate) fn inline(workloads: &[Workload], documents: &[Node]) -> Vec<Workload> {
+    let maps = config_maps(documents);
+    let mut workloads = workloads.to_vec();
+    for workload in &mut workloads {
+        let Kind::Mapping(spec) = &mut workload.spec.kind else {
+            continue;
+        };
+        let lists = spec
+            .iter_mut()
+            .filter(|(key, _)| key.ends_with("ontainers"));
+        for (_, list) in lists {
+            if let Kind::Sequence(containers) = &mut list.kind {
+                containers
+                    .iter_mut()
+                    .for_each(|container| inline_container(container, &maps));
+            }
+        }
+    }
+    workloads
+}
+
+fn config_maps(documents: &[Node]) -> BTreeMap<&str, Variables> {
+    let mut maps = BTreeMap::new();
+    for document in documents {
+        let is_one = document.get("kind").and_then(Node::text) == Some("ConfigMap");
+        let name = document.at("metadata.name").and_then(Node::text);
+        if let (true, Some(name)) = (is_one, name) {
+            let data = document.get("data").map(|data| &data.kind);
+            let variables = match data {
+                Some(Kind::Mapping(entries)) => entries.clone(),
+                _ => Vec::new(),
+            };
+            maps.insert(name, variables);
+        }
+    }
+    maps
+}
+
+fn inline_container(container: &mut Node, maps: &BTreeMap<&str, Variables>) {
+    let Kind::Mapping(fields) = &mut container.kind else {
+        return;
+    };
+    let mut variables = Vec::new();
+    for (_, from) in fields.iter_mut().filter(|(key, _)| key == "envFrom") {
+        if let Kind::Sequence(items) = &mut from.kind {
+            items.retain(|item| {
+                let name = item.at("configMapRef.name").and_then(Node::text);
+                let known = name.filter(|_| item.get("prefix").is_none());
+                let Some(map) = known.and_then(|name| maps.get(name)) else {
+                    return true;
+                };
+                variables.extend(map.iter().map(|(name, value)| variable(name, value)));
+                false
+            });
+        }
+    }
+    if variables.is_empty() {
+        return;
+    }
+    match fields.iter_mut().find(|(key, _)| key == "env") {
+        Some((_, own)) => {
+            if let Kind::Sequence(items) = &mut own.kind {
+                items.splice(0..0, variables);
+            }
+        }
+        None => {
+            let env = node(Kind::Sequence(variables), container.line, &container.bytes);
+            fields.push(("env".to_owned(), env));
+        }
+    }
+}
+
+/// `{name: …, value: …}`, at the place of the value.
+fn variable(name: &str, value: &Node) -> Node {
+    let name = node(
+        Kind::Scalar(name.to_owned(), Style::Quoted),
+        value.line,
+        &value.bytes,
+    );
+    let entries = vec![
+        ("name".to_owned(), name),
+        ("value".to_owned(), value.clone()),
+    ];
+    node(Kind::Mapping(entries), value.line, &value.bytes)
+}
+
+fn node(kind: Kind, line: usize, bytes: &Range<usize>) -> Node {
+    Node {
+        kind,
+        line,
+        bytes: bytes.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::workload::workloads;
+    use crate::yaml::parse;
+
+    #[test]
+    fn a_known_config_map_is_said_by_value() {
+        let text = "kind: ConfigMap\nmetadata: {name: here}\ndata: {A: '1', B: '2'}\n---\nkind: Pod\nspec:\n  \
+            containers:\n  - envFrom: [{configMapRef: {name: here}}, {configMapRef: {name: elsewhere}}]\n    \
+            env: [{name: B, value: '3'}]\n";
+        let documents = parse(text).unwrap();
+        let inlined = inline(&workloads("f", &documents), &documents);
+        let container = inlined[0].containers()[0].node;
+        let env = container.get("env").map(Node::items).unwrap();
+        let variables: Vec<_> = env
+            .iter()
+            .map(|item| ["name", "value"].map(|key| item.get(key).and_then(Node::text).unwrap()))
+            .collect();
+        assert_eq!(variables, [["A", "1"], ["B", "2"], ["B", "3"]]);
+        assert_eq!(env[0].line, 3, "where it is written");
+        let left = container.get("envFrom").map(Node::items).unwrap();
+        assert_eq!(left.len(), 1, "what is not here stays unknown");
+    }
+}
