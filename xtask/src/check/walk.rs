@@ -50,7 +50,7 @@ pub(super) struct Link {
 /// One platform's image.
 #[derive(Debug)]
 pub(super) struct Image {
-    /// Short name for findings: its digest or platform.
+    /// Short name for findings: its platform, or its digest.
     pub(super) name: String,
     /// The entry in the index.
     pub(super) descriptor: Descriptor,
@@ -189,22 +189,19 @@ impl Tree {
         layout: &Layout,
         findings: &mut Findings,
     ) {
-        let name = descriptor.platform.as_ref().map_or_else(
-            || descriptor.digest.clone(),
-            |platform| format!("{}/{}", platform.os, platform.architecture),
-        );
         let evidence = is_evidence(&descriptor, &image_manifest);
+        let digest = &image_manifest.config.digest;
+        let config: Option<ImageConfig> = layout
+            .blob(digest)
+            .filter(|_| !evidence)
+            .and_then(|bytes| self.document(digest, bytes, findings));
+        let name = name(&descriptor, config.as_ref());
         for link in [&image_manifest.config]
             .into_iter()
             .chain(&image_manifest.layers)
         {
             self.link(&name, link, evidence);
         }
-        let digest = &image_manifest.config.digest;
-        let config: Option<ImageConfig> = layout
-            .blob(digest)
-            .filter(|_| !evidence)
-            .and_then(|bytes| self.document(digest, bytes, findings));
         let base = [&image_manifest.annotations, index_annotations]
             .iter()
             .find_map(|annotations| annotations.get(BASE_DIGEST));
@@ -248,6 +245,15 @@ impl Tree {
                 None
             }
         }
+    }
+}
+
+/// What an image is called in findings: the platform that the index says, or else the config.
+fn name(descriptor: &Descriptor, config: Option<&ImageConfig>) -> String {
+    match (&descriptor.platform, config) {
+        (Some(platform), _) => format!("{}/{}", platform.os, platform.architecture),
+        (None, Some(config)) => format!("{}/{}", config.os, config.architecture),
+        (None, None) => descriptor.digest.clone(),
     }
 }
 

@@ -19,6 +19,7 @@ mod image;
 mod k8s;
 mod multiarch;
 mod programs;
+mod rules;
 mod setup;
 mod shards;
 mod smoke;
