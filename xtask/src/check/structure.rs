@@ -45,13 +45,23 @@ pub(super) fn check(layout: &Layout, tree: &Tree, findings: &mut Findings) {
     for (descriptor, index) in &tree.indexes {
         index_header(&descriptor.digest, index, &descriptor.media_type, findings);
     }
-    let ours = tree.images.iter().any(Image::is_ours);
-    for name in &tree.reworded {
-        let message = "the JSON is not in the canonical form that we write";
-        findings.add_as(weight(ours), "S11", name, message);
-    }
+    canonical(tree, findings);
     for image in &tree.images {
         check_image(layout, image, findings);
+    }
+}
+
+/// S11: documents that we wrote, each by itself; those of others in one line.
+fn canonical(tree: &Tree, findings: &mut Findings) {
+    let what = "the JSON is not in the canonical form that we write";
+    if tree.images.iter().any(Image::is_ours) {
+        for name in &tree.reworded {
+            findings.add("S11", name, what);
+        }
+    } else if let [first, ..] = tree.reworded.as_slice() {
+        let count = tree.reworded.len();
+        let message = format!("{what}, nor that of {} more", count - 1);
+        findings.add_as(Severity::Info, "S11", first, message);
     }
 }
 

@@ -8,8 +8,8 @@ use crate::gzip::gunzip;
 use crate::oci::artifact::EMPTY;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
-    Annotations, Descriptor, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP, LAYER_TAR,
-    MANIFEST, encode,
+    Annotations, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP,
+    LAYER_TAR, MANIFEST, encode,
 };
 
 /// Docker's older name of an image index.
@@ -90,9 +90,10 @@ impl Image {
         is_evidence(&self.descriptor, &self.image_manifest)
     }
 
-    /// Whether we wrote any of it, and so its documents.
+    /// Whether we wrote its documents, which is when the last step that made it is ours.
     pub(super) fn is_ours(&self) -> bool {
-        self.layers.iter().any(|layer| layer.origin == Origin::Ours)
+        let history = self.config.as_ref().map(|config| config.history.as_slice());
+        history.and_then(<[_]>::last).is_some_and(is_line_of_ours)
     }
 
     /// What a layer is called in findings.
@@ -266,6 +267,11 @@ fn is_evidence(descriptor: &Descriptor, image_manifest: &ImageManifest) -> bool 
         || image_manifest.config.media_type == EMPTY
 }
 
+fn is_line_of_ours(line: &History) -> bool {
+    let by = line.created_by.as_deref();
+    by.is_some_and(|by| by.starts_with(OURS))
+}
+
 /// Who wrote each layer, by the lines of history that have one. Where they do not match in number
 /// (S4 says so), an image with any line of ours is judged as ours throughout.
 fn origins(config: Option<&ImageConfig>, count: usize, base: &str) -> Vec<Origin> {
@@ -273,13 +279,7 @@ fn origins(config: Option<&ImageConfig>, count: usize, base: &str) -> Vec<Origin
         .map(|config| config.history.as_slice())
         .unwrap_or_default();
     let lines = history.iter().filter(|line| line.empty_layer != Some(true));
-    let ours: Vec<bool> = lines
-        .map(|line| {
-            line.created_by
-                .as_deref()
-                .is_some_and(|by| by.starts_with(OURS))
-        })
-        .collect();
+    let ours: Vec<bool> = lines.map(is_line_of_ours).collect();
     let any = ours.contains(&true);
     let origin = |position| match ours.get(position) {
         Some(true) => Origin::Ours,

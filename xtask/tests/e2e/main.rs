@@ -15,6 +15,7 @@ mod documents;
 mod downloads;
 mod engine;
 mod fixture;
+mod foreign;
 mod image;
 mod k8s;
 mod multiarch;

@@ -59,7 +59,7 @@ fn mutate(rule: &str, image: &Path, folder: &Path) {
 }
 
 /// The rules that an image breaks; infos break none.
-fn broken(image: &str, more: &[&str]) -> Vec<String> {
+pub(crate) fn broken(image: &str, more: &[&str]) -> Vec<String> {
     let output = xtask(&["image", "check", "--json", image])
         .args(more)
         .output()
