@@ -20,6 +20,8 @@ pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.ma
 pub(super) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /// How the lines of history begin that speak of layers we wrote.
 const OURS: &str = "cargo xtask image: ";
+/// How a line of ours begins that stands for a layer of a base without a history.
+const OF_BASE: &str = "cargo xtask image: base layer ";
 /// The annotation that names the base image.
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
@@ -269,7 +271,7 @@ fn is_evidence(descriptor: &Descriptor, image_manifest: &ImageManifest) -> bool 
 
 fn is_line_of_ours(line: &History) -> bool {
     let by = line.created_by.as_deref();
-    by.is_some_and(|by| by.starts_with(OURS))
+    by.is_some_and(|by| by.starts_with(OURS) && !by.starts_with(OF_BASE))
 }
 
 /// Who wrote each layer, by the lines of history that have one. Where they do not match in number
