@@ -7,6 +7,7 @@ use clap::Args;
 use crate::check::Findings;
 use crate::check::expect::{Expectations, Project};
 use crate::check::image as rules_on_images;
+use crate::check::mutants;
 use crate::check::rules::{self, Rule};
 use crate::ctx::Ctx;
 use crate::digest::Sha256;
@@ -120,7 +121,7 @@ fn summary(findings: &Findings) -> String {
 
 fn list(markdown: bool) {
     if markdown {
-        print!("{}", crate::check::mutants::markdown());
+        print!("{}", mutants::markdown());
         return;
     }
     for Rule {
@@ -143,6 +144,18 @@ fn explain(id: &str) -> anyhow::Result<()> {
         "{} ({}): {}\nwithout it: {}",
         rule.id, rule.severity, rule.title, rule.symptom
     );
+    if let Some(mutant) = mutants::find(rule.id) {
+        let accepted = if mutant.accepted {
+            "accepts"
+        } else {
+            "refuses"
+        };
+        println!(
+            "for example: {}, which docker-registry 2.8 {accepted} and which breaks {}",
+            mutant.change,
+            mutant.trips.join(", ")
+        );
+    }
     Ok(())
 }
 
