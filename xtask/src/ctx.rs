@@ -240,6 +240,21 @@ pub(crate) fn find_program(name: &str) -> Option<Utf8PathBuf> {
         .find(|candidate| is_executable(candidate))
 }
 
+/// The GitHub workflow that runs this, and this run of it, both as URLs.
+pub(crate) fn workflow() -> Option<(String, String)> {
+    variable("GITHUB_ACTIONS")?;
+    let server = variable("GITHUB_SERVER_URL")?;
+    let repository = variable("GITHUB_REPOSITORY")?;
+    let (run, attempt) = (
+        variable("GITHUB_RUN_ID")?,
+        variable("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
+    );
+    Some((
+        format!("{server}/{}", variable("GITHUB_WORKFLOW_REF")?),
+        format!("{server}/{repository}/actions/runs/{run}/attempts/{attempt}"),
+    ))
+}
+
 /// PATH with `folder` in front.
 pub(crate) fn path_with(folder: &Utf8Path) -> anyhow::Result<String> {
     let path = variable("PATH").unwrap_or_default();

@@ -13,6 +13,7 @@ mod diff;
 mod digest;
 mod dist_manifest;
 mod error;
+mod evidence;
 mod files;
 #[cfg(test)]
 mod fixtures;

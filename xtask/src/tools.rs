@@ -184,6 +184,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Pinned(&KUBERNETES_VALIDATE),
     },
     Tool {
+        program: "cyclonedx-python-lib",
+        need: Need::Test,
+        source: Source::Pinned(&CYCLONEDX),
+    },
+    Tool {
         program: "docker",
         need: Need::Engine,
         source: Source::Host("start a Docker engine and set DOCKER_HOST"),
@@ -192,6 +197,16 @@ pub(crate) const TOOLS: &[Tool] = &[
         program: "crane",
         need: Need::Engine,
         source: Source::Host("install crane from go-containerregistry"),
+    },
+    Tool {
+        program: "oras",
+        need: Need::Engine,
+        source: Source::Host("install oras as oras.land says"),
+    },
+    Tool {
+        program: "cosign",
+        need: Need::Engine,
+        source: Source::Host("install cosign as docs.sigstore.dev says"),
     },
 ];
 
@@ -243,6 +258,12 @@ pub(crate) fn for_tests() -> impl Iterator<Item = &'static Pinned> {
 pub(crate) const KUBERNETES_VALIDATE: Pinned = Pinned {
     package: "kubernetes-validate",
     requirements: include_str!("../pins/kubernetes-validate.txt"),
+};
+
+/// The schemas of CycloneDX, and a validator.
+pub(crate) const CYCLONEDX: Pinned = Pinned {
+    package: "cyclonedx-python-lib",
+    requirements: include_str!("../pins/cyclonedx-python-lib.txt"),
 };
 
 impl Pinned {

@@ -164,7 +164,6 @@ impl<'input> Composer<'input> {
     fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> anyhow::Result<Node> {
         let line = span.start.line();
         self.nodes += 1;
-        let tagged = matches!(&event, Event::Scalar(.., Some(_)));
         let (anchor, kind) = match event {
             Event::Alias(anchor) => {
                 let known = self.anchors.get(&anchor).cloned();
@@ -190,9 +189,7 @@ impl<'input> Composer<'input> {
         let byte = |character: usize| self.offsets[character.min(self.offsets.len() - 1)];
         let spanned = byte(span.start.index())..byte(span.end.index());
         let bytes = match &kind {
-            Kind::Scalar(value, style) if anchor != 0 || tagged => {
-                behind_properties(self.text, spanned, value, *style)
-            }
+            Kind::Scalar(value, style) => of_scalar(self.text, spanned, value, *style),
             _ => spanned,
         };
         let node = Node { kind, line, bytes };
@@ -256,9 +253,9 @@ impl<'input> Composer<'input> {
     }
 }
 
-/// The bytes of a scalar alone. With an anchor or a tag, the parser's span begins at these and ends
-/// where the next token does, behind comments; a value on several lines keeps that span.
-fn behind_properties(
+/// The bytes of a scalar alone. The parser's span begins at its anchor or tag and may end where the
+/// next token does, behind a comment; a plain value on several lines keeps that span.
+fn of_scalar(
     text: &str,
     spanned: std::ops::Range<usize>,
     value: &str,
@@ -273,13 +270,30 @@ fn behind_properties(
     let rest = &text[start..];
     let length = match style {
         Style::Plain => rest.starts_with(value).then_some(value.len()),
-        Style::Quoted => [format!("'{value}'"), format!("\"{value}\"")]
-            .iter()
-            .find(|quoted| rest.starts_with(quoted.as_str()))
-            .map(String::len),
+        Style::Quoted => quoted(rest),
         Style::Block => None,
     };
     length.map_or(spanned, |length| start..start + length)
+}
+
+/// The length of the quoted scalar that a text begins with, both quotes included.
+fn quoted(text: &str) -> Option<usize> {
+    let quote = *text.as_bytes().first()?;
+    let mut bytes = text.bytes().enumerate().skip(1).peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' if quote == b'"' => {
+                bytes.next();
+            }
+            // Two single quotes are one.
+            b'\'' if quote == b'\'' && bytes.peek().is_some_and(|(_, next)| *next == b'\'') => {
+                bytes.next();
+            }
+            byte if byte == quote => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -288,13 +302,13 @@ mod tests {
 
     #[test]
     fn every_value_knows_its_bytes() {
-        let text = "# ü\r\na: plain # comment\r\nb: 'single'\r\nc: \"double ü\"\r\nd: {e: [x:1, \"y\"], f: &g z}\r\nh: *g\r\nj: !!str &k 'x:1'  # why\r\n---\r\n# empty\r\n---\r\ni: |\r\n  block\r\n";
+        let text = "# ü\r\na: plain # comment\r\nb: 'sin''gle' # why\r\nc: \"double \\\" ü\" # why\r\nd: {e: [x:1, \"y\"], f: &g z}\r\nh: *g\r\nj: !!str &k 'x:1'  # why\r\n---\r\n# empty\r\n---\r\ni: |\r\n  block\r\n";
         let documents = parse(text).unwrap();
         assert_eq!(documents.len(), 2);
         let written = |path: &str| &text[documents[0].at(path).unwrap().bytes.clone()];
         assert_eq!(written("a"), "plain");
-        assert_eq!(written("b"), "'single'");
-        assert_eq!(written("c"), "\"double ü\"");
+        assert_eq!(written("b"), "'sin''gle'");
+        assert_eq!(written("c"), "\"double \\\" ü\"");
         assert_eq!(written("d.f"), "z");
         assert_eq!(written("h"), "z", "an alias is written where its anchor is");
         assert_eq!(written("j"), "'x:1'");

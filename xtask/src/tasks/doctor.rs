@@ -122,7 +122,7 @@ fn source(source: Source) -> &'static str {
 
 /// The first line that `--version` prints; tools without that flag are simply there.
 fn version(ctx: &Ctx, tool: &CommandLine) -> String {
-    let flag = if tool.program == "crane" {
+    let flag = if ["crane", "oras"].contains(&tool.program.as_str()) {
         "version"
     } else {
         "--version"

@@ -10,6 +10,7 @@ use crate::oci::image::ImagePlan;
 use crate::oci::layout::Layout;
 use crate::registry::push;
 use crate::release::Release;
+use crate::tasks::image::attest::attest;
 use crate::tasks::image::{ImageArgs, NAME, REGISTRY, check, inputs, load, outputs_of};
 use crate::verify::Verified;
 use crate::{files, package, sh, verify};
@@ -26,6 +27,7 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         let outputs = [folder.to_string(), tar.to_string()];
         return args.preview.show(&plan, &outputs);
     }
+    args.attest.preflight(args.push)?;
     let _lock = sh::lock(ctx)?;
     let engine = args
         .load
@@ -61,6 +63,14 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     if let Some(engine) = engine {
         load::load(ctx, engine, &tar)?;
     }
+    attest(
+        ctx,
+        &args.attest,
+        args.push,
+        verified.value(),
+        &image.references,
+        &folder,
+    )?;
     report(args, image, verified.value(), [&folder, &tar])
 }
 

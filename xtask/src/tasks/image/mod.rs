@@ -1,5 +1,6 @@
 //! `cargo xtask image`: assemble, check and publish the image for every Linux node.
 
+mod attest;
 mod base;
 mod buildx;
 mod check;
@@ -63,7 +64,7 @@ pub(crate) struct ImageArgs {
     load: Option<load::Engine>,
     /// Build `noetl-local-dev` with `docker buildx` from docker/noetl/dev/Dockerfile, for this machine's platform
     /// and into its engine unless --platforms or --push say otherwise; several platforms make one OCI tar
-    #[arg(long, conflicts_with_all = ["binaries", "flavour", "threads", "allow_floating_base", "json"])]
+    #[arg(long, conflicts_with_all = ["attest", "binaries", "flavour", "threads", "allow_floating_base", "json", "sign", "sign_key"])]
     use_buildx: bool,
     /// Builder for --use-buildx, as `docker buildx ls` names it
     #[arg(long, value_name = "NAME", requires = "use_buildx")]
@@ -74,6 +75,8 @@ pub(crate) struct ImageArgs {
     /// Print JSON: references, index digest, platforms, files
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    attest: attest::AttestArgs,
     #[command(flatten)]
     preview: Preview,
     /// With --use-buildx, what else `docker buildx build` is given, such as --network=host
@@ -109,6 +112,8 @@ struct Recipe {
 
 #[derive(Debug, Subcommand)]
 enum ImageCommand {
+    /// Make SBOM and provenance of an image that is there already, and sign it
+    Attest(attest::AttestImageArgs),
     /// Check a layout, a tar or an image in a registry against every rule
     Check(check::CheckArgs),
     /// Make a broken image that trips a rule
@@ -136,6 +141,7 @@ pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Refere
 
 pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     match &args.command {
+        Some(ImageCommand::Attest(args)) => attest::run(ctx, args),
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
         Some(ImageCommand::Mutate(args)) => mutate::run(ctx, args),
         Some(ImageCommand::Diff(args)) => diff::run(ctx, args),
