@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed, and these look at xtask from outside"
 )]
 
+mod assembly;
 mod commands;
 mod confined;
 mod documents;
