@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Dist, command, pinned, root, show, succeed, tool, xtask};
+use crate::support::{Dist, command, pinned, root, show, succeed, tool, typed, xtask};
 
 const PLATFORMS: [(&str, &str); 2] = [
     ("linux/amd64", "x86_64-unknown-linux-musl"),
@@ -336,7 +336,7 @@ fn the_dockerfile_is_clean() {
 
 #[test]
 fn the_script_takes_the_flags_that_people_know() {
-    let script = |words: &[&str]| show(command("docker/build-noetl-images.sh").args(words));
+    let script = |words: &[&str]| show(typed("docker/build-noetl-images.sh").args(words));
     let Some(mut cargo) = tool("cargo") else {
         return;
     };

@@ -10,6 +10,7 @@
 )]
 
 mod assembly;
+mod bases;
 mod commands;
 mod confined;
 mod documents;
