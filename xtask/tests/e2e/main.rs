@@ -21,6 +21,7 @@ mod image;
 mod k8s;
 mod multiarch;
 mod programs;
+mod rebuild;
 mod setup;
 mod shards;
 mod smoke;

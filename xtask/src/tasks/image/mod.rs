@@ -10,6 +10,7 @@ mod inspect;
 mod load;
 mod make;
 mod mutate;
+mod rebuild;
 mod resolve;
 
 pub(crate) use check::expectations;
