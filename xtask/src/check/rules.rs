@@ -1,12 +1,13 @@
 //! The catalogue: every rule with its id, severity and what its failure looks like in the wild.
 //!
-//! One module per family: S, P, F and C are rules on images, A and B on what people download.
+//! One module per family: S, P, F, C and X are rules on images, A and B on what people download.
 //! A family is one line of [`FAMILIES`].
 
 mod config;
 mod downloads;
 mod filesystem;
 mod platform;
+mod rebuild;
 mod structure;
 
 use std::fmt;
@@ -54,6 +55,7 @@ const FAMILIES: &[&[Rule]] = &[
     platform::RULES,
     filesystem::RULES,
     config::RULES,
+    rebuild::RULES,
     downloads::RULES,
 ];
 

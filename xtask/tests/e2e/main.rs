@@ -9,6 +9,8 @@
     reason = "a test that cannot go on has failed, and these look at xtask from outside"
 )]
 
+mod assembly;
+mod bases;
 mod commands;
 mod confined;
 mod documents;
@@ -22,8 +24,9 @@ mod image;
 mod k8s;
 mod multiarch;
 mod programs;
-mod rules;
+mod rebuild;
 mod resolve;
+mod rules;
 mod setup;
 mod shards;
 mod smoke;

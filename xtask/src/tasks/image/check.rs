@@ -15,6 +15,7 @@ use crate::error::WithHelp as _;
 use crate::oci::{image, rootfs};
 use crate::release::{Release, workspace_field};
 use crate::target::Platform;
+use crate::tasks::image::rebuild::RebuildArgs;
 use crate::tasks::image::{in_order, open, outputs};
 use crate::{files, verify};
 
@@ -26,6 +27,7 @@ use crate::{files, verify};
     cargo xtask image check                                   what `image` made\n  \
     cargo xtask image check dist/noetl-v0.1.0-image.tar --this-commit\n  \
     cargo xtask image check 127.0.0.1:5000/noetl:0.1.0 --rule P1 --rule F5\n  \
+    cargo xtask image check --rebuild                         is it the image of this commit, wherever it is built\n  \
     cargo xtask image check --explain P6"
 )]
 pub(super) struct CheckArgs {
@@ -52,6 +54,8 @@ pub(super) struct CheckArgs {
     /// Print what a rule is for and stop
     #[arg(long, value_name = "ID")]
     explain: Option<String>,
+    #[command(flatten)]
+    rebuild: RebuildArgs,
 }
 
 pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
@@ -73,7 +77,13 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
             ..Expectations::of(&platforms)
         }
     };
-    let findings = rules_on_images::check(&open(image)?, &expected).only(&args.rules);
+    let layout = open(image)?;
+    let mut findings = rules_on_images::check(&layout, &expected);
+    if let Ok(root) = layout.image_index() {
+        args.rebuild
+            .check(ctx, image, &root.digest, &mut findings)?;
+    }
+    let findings = findings.only(&args.rules);
     if args.json {
         return verify::conclude_json(&findings, image);
     }

@@ -11,6 +11,7 @@ mod inspect;
 mod load;
 mod make;
 mod mutate;
+mod rebuild;
 mod resolve;
 
 pub(crate) use check::expectations;
