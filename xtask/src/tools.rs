@@ -53,182 +53,110 @@ pub(crate) struct Pinned {
     pub requirements: &'static str,
 }
 
+const fn tool(program: &'static str, need: Need, source: Source) -> Tool {
+    Tool {
+        program,
+        need,
+        source,
+    }
+}
+
 /// Every tool, in the order `doctor` prints.
 pub(crate) const TOOLS: &[Tool] = &[
-    Tool {
-        program: "git",
-        need: Need::Build,
-        source: Source::Host("install git, which every system packages"),
-    },
-    Tool {
-        program: "rustup",
-        need: Need::Build,
-        source: Source::Host("install rustup as rustup.rs says"),
-    },
-    Tool {
-        program: "cargo",
-        need: Need::Build,
-        source: Source::Host("install rustup as rustup.rs says"),
-    },
-    Tool {
-        program: "cc",
-        need: Need::Build,
-        source: Source::Host("apt-get install gcc, or xcode-select --install"),
-    },
-    Tool {
-        program: "python3",
-        need: Need::Build,
-        source: Source::Host("install Python 3.9 or newer with pip"),
-    },
-    Tool {
-        program: "pip",
-        need: Need::Build,
-        source: Source::Host(
+    tool(
+        "git",
+        Need::Build,
+        Source::Host("install git, which every system packages"),
+    ),
+    tool(
+        "rustup",
+        Need::Build,
+        Source::Host("install rustup as rustup.rs says"),
+    ),
+    tool(
+        "cargo",
+        Need::Build,
+        Source::Host("install rustup as rustup.rs says"),
+    ),
+    tool(
+        "cc",
+        Need::Build,
+        Source::Host("apt-get install gcc, or xcode-select --install"),
+    ),
+    tool(
+        "python3",
+        Need::Build,
+        Source::Host("install Python 3.9 or newer with pip"),
+    ),
+    tool(
+        "pip",
+        Need::Build,
+        Source::Host(
             "install pip for that Python: apt-get install python3-pip, or python3 -m ensurepip",
         ),
-    },
-    Tool {
-        program: "node",
-        need: Need::Build,
-        source: Source::Pinned(&NODE),
-    },
-    Tool {
-        program: "cargo-zigbuild",
-        need: Need::Build,
-        source: Source::Pinned(&ZIGBUILD),
-    },
-    Tool {
-        program: "zig",
-        need: Need::Build,
-        source: Source::Pinned(&ZIG),
-    },
-    Tool {
-        program: "sha256sum",
-        need: Need::Test,
-        source: Source::Apt("coreutils"),
-    },
-    Tool {
-        program: "tar",
-        need: Need::Test,
-        source: Source::Apt("tar"),
-    },
-    Tool {
-        program: "unzip",
-        need: Need::Test,
-        source: Source::Apt("unzip"),
-    },
-    Tool {
-        program: "file",
-        need: Need::Test,
-        source: Source::Apt("file"),
-    },
-    Tool {
-        program: "readelf",
-        need: Need::Test,
-        source: Source::Apt("binutils"),
-    },
-    Tool {
-        program: "qemu-aarch64-static",
-        need: Need::Test,
-        source: Source::Apt("qemu-user-static"),
-    },
-    Tool {
-        program: "wine",
-        need: Need::Test,
-        source: Source::Apt("wine"),
-    },
-    Tool {
-        program: "skopeo",
-        need: Need::Test,
-        source: Source::Apt("skopeo"),
-    },
-    Tool {
-        program: "podman",
-        need: Need::Test,
-        source: Source::Apt("podman"),
-    },
-    Tool {
-        // Its server programs lie beside PATH; this one says that they are there.
-        program: "pg_ctlcluster",
-        need: Need::Test,
-        source: Source::Apt("postgresql"),
-    },
-    Tool {
-        program: "chromium",
-        need: Need::Test,
-        source: Source::Apt("chromium"),
-    },
-    Tool {
-        program: "schemathesis",
-        need: Need::Test,
-        source: Source::Pinned(&SCHEMATHESIS),
-    },
-    Tool {
-        program: "zizmor",
-        need: Need::Test,
-        source: Source::Pinned(&ZIZMOR),
-    },
-    Tool {
-        program: "yamllint",
-        need: Need::Test,
-        source: Source::Pinned(&YAMLLINT),
-    },
-    Tool {
-        program: "kubectl",
-        need: Need::Test,
-        source: Source::Apt("kubernetes-client"),
-    },
-    Tool {
-        program: "kubernetes-validate",
-        need: Need::Test,
-        source: Source::Pinned(&KUBERNETES_VALIDATE),
-    },
-    Tool {
-        program: "cyclonedx-python-lib",
-        need: Need::Test,
-        source: Source::Pinned(&CYCLONEDX),
-    },
-    Tool {
-        program: "hadolint",
-        need: Need::Test,
-        source: Source::Pinned(&HADOLINT),
-    },
-    Tool {
-        program: "docker",
-        need: Need::Engine,
-        source: Source::Host("start a Docker engine and set DOCKER_HOST"),
-    },
-    Tool {
-        program: "crane",
-        need: Need::Engine,
-        source: Source::Host("install crane from go-containerregistry"),
-    },
-    Tool {
-        program: "oras",
-        need: Need::Engine,
-        source: Source::Host("install oras as oras.land says"),
-    },
-    Tool {
-        program: "cosign",
-        need: Need::Engine,
-        source: Source::Host("install cosign as docs.sigstore.dev says"),
-    },
-    Tool {
-        program: "ctr",
-        need: Need::Engine,
-        source: Source::Host("install containerd"),
-    },
-    Tool {
-        program: "kind",
-        need: Need::Engine,
-        source: Source::Host("install kind as kind.sigs.k8s.io says"),
-    },
-    Tool {
-        // A base of the tests' own, for both platforms.
-        program: "debootstrap",
-        need: Need::Engine,
-        source: Source::Apt("debootstrap"),
-    },
+    ),
+    tool("node", Need::Build, Source::Pinned(&NODE)),
+    tool("cargo-zigbuild", Need::Build, Source::Pinned(&ZIGBUILD)),
+    tool("zig", Need::Build, Source::Pinned(&ZIG)),
+    tool("sha256sum", Need::Test, Source::Apt("coreutils")),
+    tool("tar", Need::Test, Source::Apt("tar")),
+    tool("unzip", Need::Test, Source::Apt("unzip")),
+    tool("file", Need::Test, Source::Apt("file")),
+    tool("readelf", Need::Test, Source::Apt("binutils")),
+    tool(
+        "qemu-aarch64-static",
+        Need::Test,
+        Source::Apt("qemu-user-static"),
+    ),
+    tool("wine", Need::Test, Source::Apt("wine")),
+    tool("skopeo", Need::Test, Source::Apt("skopeo")),
+    tool("podman", Need::Test, Source::Apt("podman")),
+    // Its server programs lie beside PATH; this one says that they are there.
+    tool("pg_ctlcluster", Need::Test, Source::Apt("postgresql")),
+    tool("chromium", Need::Test, Source::Apt("chromium")),
+    tool("schemathesis", Need::Test, Source::Pinned(&SCHEMATHESIS)),
+    tool("zizmor", Need::Test, Source::Pinned(&ZIZMOR)),
+    tool("yamllint", Need::Test, Source::Pinned(&YAMLLINT)),
+    tool("kubectl", Need::Test, Source::Apt("kubernetes-client")),
+    tool(
+        "kubernetes-validate",
+        Need::Test,
+        Source::Pinned(&KUBERNETES_VALIDATE),
+    ),
+    tool(
+        "cyclonedx-python-lib",
+        Need::Test,
+        Source::Pinned(&CYCLONEDX),
+    ),
+    tool("hadolint", Need::Test, Source::Pinned(&HADOLINT)),
+    tool(
+        "docker",
+        Need::Engine,
+        Source::Host("start a Docker engine and set DOCKER_HOST"),
+    ),
+    tool(
+        "crane",
+        Need::Engine,
+        Source::Host("install crane from go-containerregistry"),
+    ),
+    tool(
+        "oras",
+        Need::Engine,
+        Source::Host("install oras as oras.land says"),
+    ),
+    tool(
+        "cosign",
+        Need::Engine,
+        Source::Host("install cosign as docs.sigstore.dev says"),
+    ),
+    tool("ctr", Need::Engine, Source::Host("install containerd")),
+    tool(
+        "kind",
+        Need::Engine,
+        Source::Host("install kind as kind.sigs.k8s.io says"),
+    ),
+    // A base of the tests' own, for both platforms.
+    tool("debootstrap", Need::Engine, Source::Apt("debootstrap")),
 ];
 
 /// Node, for machines without one that Vite accepts.

@@ -51,7 +51,8 @@ fn rootfs(architecture: &str, mirror: &str) -> PathBuf {
                   dpkg-deb --fsys-tarfile \"$deb\" | tar -x --keep-directory-symlink -C \"$1\"; done; \
                   cp \"$1\"/usr/share/base-passwd/passwd.master \"$1\"/etc/passwd; \
                   cp \"$1\"/usr/share/base-passwd/group.master \"$1\"/etc/group; \
-                  rm -rf \"$1\"/var/cache/apt/archives \"$1\"/debootstrap \"$1\"/dev \"$1\"/usr/share/doc";
+                  rm -rf \"$1\"/var/cache/apt/archives \"$1\"/debootstrap \"$1\"/dev \"$1\"/proc \"$1\"/sys \"$1\"/usr/share/doc; \
+                  mkdir \"$1\"/dev \"$1\"/proc \"$1\"/sys";
     succeed(command("sh").args(["-c", unpack, "sh"]).arg(&root));
     let part = tar.with_extension("part");
     succeed(
@@ -108,7 +109,7 @@ pub(crate) fn debian(registry: &str) -> Option<&'static str> {
 }
 
 /// A playbook with a shell, a Python and, where the flavour has it, a DuckDB step.
-fn playbook(duckdb: bool) -> String {
+pub(crate) fn playbook(duckdb: bool) -> String {
     let mut text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: proof}\nworkload: {word: hello}\nworkflow:\n  \
                     - step: sh\n    tool: {kind: shell, cmds: \"echo {{ word }} $(uname -m)\"}\n    next: [{step: py}]\n  \
                     - step: py\n    tool:\n      kind: python\n      args: {word: \"{{ word }}\"}\n      \
@@ -121,7 +122,7 @@ fn playbook(duckdb: bool) -> String {
 }
 
 /// Runs the playbook in a container of a platform and gives its report.
-fn run(image: &str, platform: &str, playbook: &str) -> Value {
+pub(crate) fn run(image: &str, platform: &str, playbook: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("playbook.yaml"), playbook).unwrap();
     // The container's user is not the one who wrote it.

@@ -11,6 +11,7 @@
 
 mod assembly;
 mod bases;
+mod buildx;
 mod commands;
 mod confined;
 mod documents;

@@ -146,15 +146,15 @@ fn command(
     if args.recipe.no_cache {
         command = command.arg("--no-cache");
     }
-    // A single image has no index to annotate.
-    let level = if image.platforms.len() > 1 {
-        "index,manifest"
-    } else {
-        "manifest"
+    // A single image has no index to annotate, and what the engine loads has no annotations.
+    let levels: &[&str] = match (output, image.platforms.len()) {
+        (Output::Load, _) => &[],
+        (_, 1) => &["manifest"],
+        _ => &["index", "manifest"],
     };
     for (key, value) in &image.labels {
         command = command.args(["--label".to_owned(), format!("{key}={value}")]);
-        if output != Output::Load {
+        for level in levels {
             command = command.args(["--annotation".to_owned(), format!("{level}:{key}={value}")]);
         }
     }
@@ -163,11 +163,10 @@ fn command(
             .into_iter()
             .flat_map(|name| ["--tag".to_owned(), name]),
     );
+    // Docker's built-in builder unpacks what it pushes, and then takes no rewritten times.
     let output = match output {
         Output::Load => "type=docker".to_owned(),
-        Output::Push => {
-            "type=image,push=true,oci-mediatypes=true,rewrite-timestamp=true".to_owned()
-        }
+        Output::Push => "type=image,push=true,oci-mediatypes=true".to_owned(),
         Output::Tar => format!("type=oci,dest={tar},rewrite-timestamp=true"),
     };
     Ok(command
