@@ -143,6 +143,16 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Apt("skopeo"),
     },
     Tool {
+        program: "openssl",
+        need: Need::Test,
+        source: Source::Apt("openssl"),
+    },
+    Tool {
+        program: "docker-registry",
+        need: Need::Test,
+        source: Source::Apt("docker-registry"),
+    },
+    Tool {
         program: "podman",
         need: Need::Test,
         source: Source::Apt("podman"),

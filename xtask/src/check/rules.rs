@@ -1,12 +1,14 @@
 //! The catalogue: every rule with its id, severity and what its failure looks like in the wild.
 //!
-//! One module per family: S, P, F and C are rules on images, A and B on what people download.
+//! One module per family: S, P, F and C are rules on images, A and B on what people download,
+//! R on what a registry serves.
 //! A family is one line of [`FAMILIES`].
 
 mod config;
 mod downloads;
 mod filesystem;
 mod platform;
+mod registry;
 mod structure;
 
 use std::fmt;
@@ -55,6 +57,7 @@ const FAMILIES: &[&[Rule]] = &[
     filesystem::RULES,
     config::RULES,
     downloads::RULES,
+    registry::RULES,
 ];
 
 /// Every rule, in the order of the list.

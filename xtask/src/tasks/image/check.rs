@@ -14,7 +14,7 @@ use crate::error::WithHelp as _;
 use crate::oci::{image, rootfs};
 use crate::release::{Release, workspace_field};
 use crate::target::Platform;
-use crate::tasks::image::{in_order, open, outputs};
+use crate::tasks::image::{in_order, name, open, outputs, served};
 use crate::{files, verify};
 
 #[derive(Debug, Args)]
@@ -67,18 +67,28 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     let expected = if args.this_commit || args.image.is_none() {
         expectations(ctx, &Release::read(ctx)?, &platforms)?
     } else {
-        Expectations {
-            now: Some(now()),
-            ..Expectations::of(&platforms)
-        }
+        anybodys(&platforms)
     };
-    let findings = rules_on_images::check(&open(image)?, &expected).only(&args.rules);
+    let layout = open(ctx, image)?;
+    let mut findings = rules_on_images::check(&layout, &expected);
+    if let Some(reference) = name(image)? {
+        served::check(ctx, &reference, &layout, &mut findings)?;
+    }
+    let findings = findings.only(&args.rules);
     if args.json {
         return verify::conclude_json(&findings, image);
     }
     let concluded = verify::conclude(&findings, image);
     println!("{image}: {}", summary(&findings));
     concluded
+}
+
+/// What an image of somebody else, or of another commit, should be like.
+pub(super) fn anybodys(platforms: &[Platform]) -> Expectations {
+    Expectations {
+        now: Some(now()),
+        ..Expectations::of(platforms)
+    }
 }
 
 /// What an image made from this checkout should be like.
