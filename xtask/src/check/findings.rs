@@ -143,3 +143,30 @@ const SHOWN: usize = 8;
 fn catalogued(id: &str) -> &'static Rule {
     rules::find(id).expect("checks name rules of the catalogue")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_begin_with_the_worst_and_the_many_are_counted() {
+        let mut findings = Findings::default();
+        findings.add_as(Severity::Info, "F7", "layer", "old");
+        findings.add("C3", "config", "port 1");
+        (0..10).for_each(|number| findings.add("P1", format!("index {number}"), "missing"));
+        findings.add("S1", "blob", "changed");
+        findings.add("S1", "blob", "changed");
+        let lines = findings.lines();
+        assert_eq!(lines.first().unwrap(), "error S1 blob: changed");
+        assert_eq!(lines[1], "error P1 index 0: missing");
+        assert_eq!(lines[9], "error P1 and 2 more, which --json lists");
+        let rest = ["warning C3 config: port 1", "info F7 layer: old"];
+        assert_eq!(lines[10..], rest);
+        assert_eq!(findings.counts(), "11 errors, 1 warning, 1 info");
+        assert_eq!(findings.ids(), ["C3", "P1", "S1"]);
+        assert_eq!(
+            findings.only(&["F7"]).counts(),
+            "0 errors, 0 warnings, 1 info"
+        );
+    }
+}

@@ -178,9 +178,17 @@ impl RootFs {
     }
 
     fn remove_below(&mut self, folder: &str) {
+        if folder.is_empty() {
+            self.nodes.clear();
+            return;
+        }
         let prefix = format!("{folder}/");
-        self.nodes
-            .retain(|path, _| !folder.is_empty() && !path.starts_with(&prefix));
+        let below = self.nodes.range(prefix.clone()..);
+        let below = below.take_while(|(path, _)| path.starts_with(&prefix));
+        let gone: Vec<_> = below.map(|(path, _)| path.clone()).collect();
+        for path in gone {
+            self.nodes.remove(&path);
+        }
     }
 }
 

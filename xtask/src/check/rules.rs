@@ -1,6 +1,6 @@
 //! The catalogue: every rule with its id, severity and what its failure looks like in the wild.
 //!
-//! One module per family: S, P, F and C are rules on images, A and B on what people download,
+//! One module per family: S, P, F, C and X are rules on images, A and B on what people download,
 //! R on what a registry serves.
 //! A family is one line of [`FAMILIES`].
 
@@ -8,6 +8,7 @@ mod config;
 mod downloads;
 mod filesystem;
 mod platform;
+mod rebuild;
 mod registry;
 mod structure;
 
@@ -56,6 +57,7 @@ const FAMILIES: &[&[Rule]] = &[
     platform::RULES,
     filesystem::RULES,
     config::RULES,
+    rebuild::RULES,
     downloads::RULES,
     registry::RULES,
 ];

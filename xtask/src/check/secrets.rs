@@ -146,6 +146,7 @@ fn is_upper_or_digit(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ustar::{self, Entry};
 
     #[test]
     fn a_key_is_one_by_its_body() {
@@ -157,5 +158,28 @@ mod tests {
         assert_eq!(private_key(program), None);
         let certificate = format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n");
         assert_eq!(private_key(certificate.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_token_is_one_by_its_length_and_its_place() {
+        let finders: Vec<_> = TOKENS.iter().map(|token| Finder::new(token.mark)).collect();
+        let found = |text: &str| {
+            let entry = Entry::file("notes", 0o644, text);
+            let tar = ustar::write(&[entry], 0).unwrap();
+            held(&tarfile::records(&tar).unwrap()[0], &finders)
+        };
+        // Put together here, so that no scanner takes this file for a leak.
+        let token = format!("{}_{}", "ghp", "0a".repeat(18));
+        assert_eq!(found(&token).unwrap(), "a token that begins with ghp_");
+        let key = format!("key={}{}", "AKIA", "Z9".repeat(8));
+        assert_eq!(found(&key).unwrap(), "a token that begins with AKIA");
+        for harmless in [
+            format!("x{token}"),
+            token[..20].to_owned(),
+            format!("{}IOSFODNN7EXAMPLE", "AKIA"),
+            "npm_config_registry_of_somebody_else_is_not_one".to_owned(),
+        ] {
+            assert_eq!(found(&harmless), None, "{harmless}");
+        }
     }
 }

@@ -45,13 +45,23 @@ pub(super) fn check(layout: &Layout, tree: &Tree, findings: &mut Findings) {
     for (descriptor, index) in &tree.indexes {
         index_header(&descriptor.digest, index, &descriptor.media_type, findings);
     }
-    let ours = tree.images.iter().any(Image::is_ours);
-    for name in &tree.reworded {
-        let message = "the JSON is not in the canonical form that we write";
-        findings.add_as(weight(ours), "S11", name, message);
-    }
+    canonical(tree, findings);
     for image in &tree.images {
         check_image(layout, image, findings);
+    }
+}
+
+/// S11: documents that we wrote, each by itself; those of others in one line.
+fn canonical(tree: &Tree, findings: &mut Findings) {
+    let what = "the JSON is not in the canonical form that we write";
+    if tree.images.iter().any(Image::is_ours) {
+        for name in &tree.reworded {
+            findings.add("S11", name, what);
+        }
+    } else if let [first, ..] = tree.reworded.as_slice() {
+        let count = tree.reworded.len();
+        let message = format!("{what}, nor that of {} more", count - 1);
+        findings.add_as(Severity::Info, "S11", first, message);
     }
 }
 
@@ -200,14 +210,13 @@ fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
     if image.is_evidence() {
         return;
     }
-    if image_manifest.config.media_type != CONFIG {
+    let config_type = &image_manifest.config.media_type;
+    // Another family's is a matter of S6.
+    if config_type.starts_with("application/vnd.oci.") && config_type != CONFIG {
         findings.add(
             "S5",
             name,
-            format!(
-                "the config's mediaType is {}, not {CONFIG}",
-                image_manifest.config.media_type
-            ),
+            format!("the config's mediaType is {config_type}, not {CONFIG}"),
         );
     }
     for (position, layer) in layers.iter().enumerate() {
@@ -296,9 +305,13 @@ fn check_gzip(name: &str, layer: &Layer, bytes: &[u8], findings: &mut Findings) 
         };
         findings.add_as(severity, "S10", name, format!("{what}{whose}"));
     };
-    match gunzip(bytes) {
-        Ok(_) if is_plain_gzip(bytes) => {}
-        Ok(_) => add("more than one gzip member, or a header with a name, a time or a system"),
+    match layer
+        .tar
+        .as_ref()
+        .map_or_else(|| gunzip(bytes).map(drop), |_| Ok(()))
+    {
+        Ok(()) if is_plain_gzip(bytes) => {}
+        Ok(()) => add("more than one gzip member, or a header with a name, a time or a system"),
         // The one member may be whole, and followed by something that is not gzip.
         Err(_) if GzDecoder::new(bytes).read_to_end(&mut Vec::new()).is_ok() => {
             add("something that is not gzip behind the gzip member");

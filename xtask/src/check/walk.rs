@@ -8,8 +8,8 @@ use crate::gzip::gunzip;
 use crate::oci::artifact::EMPTY;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
-    Annotations, Descriptor, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP, LAYER_TAR,
-    MANIFEST, encode,
+    Annotations, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP,
+    LAYER_TAR, MANIFEST, encode,
 };
 
 /// Docker's older name of an image index.
@@ -20,6 +20,8 @@ pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.ma
 pub(super) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /// How the lines of history begin that speak of layers we wrote.
 const OURS: &str = "cargo xtask image: ";
+/// How a line of ours begins that stands for a layer of a base without a history.
+const OF_BASE: &str = "cargo xtask image: base layer ";
 /// The annotation that names the base image.
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
@@ -50,7 +52,7 @@ pub(super) struct Link {
 /// One platform's image.
 #[derive(Debug)]
 pub(super) struct Image {
-    /// Short name for findings: its digest or platform.
+    /// Short name for findings: its platform, or its digest.
     pub(super) name: String,
     /// The entry in the index.
     pub(super) descriptor: Descriptor,
@@ -90,9 +92,10 @@ impl Image {
         is_evidence(&self.descriptor, &self.image_manifest)
     }
 
-    /// Whether we wrote any of it, and so its documents.
+    /// Whether we wrote its documents, which is when the last step that made it is ours.
     pub(super) fn is_ours(&self) -> bool {
-        self.layers.iter().any(|layer| layer.origin == Origin::Ours)
+        let history = self.config.as_ref().map(|config| config.history.as_slice());
+        history.and_then(<[_]>::last).is_some_and(is_line_of_ours)
     }
 
     /// What a layer is called in findings.
@@ -189,22 +192,19 @@ impl Tree {
         layout: &Layout,
         findings: &mut Findings,
     ) {
-        let name = descriptor.platform.as_ref().map_or_else(
-            || descriptor.digest.clone(),
-            |platform| format!("{}/{}", platform.os, platform.architecture),
-        );
         let evidence = is_evidence(&descriptor, &image_manifest);
+        let digest = &image_manifest.config.digest;
+        let config: Option<ImageConfig> = layout
+            .blob(digest)
+            .filter(|_| !evidence)
+            .and_then(|bytes| self.document(digest, bytes, findings));
+        let name = name(&descriptor, config.as_ref());
         for link in [&image_manifest.config]
             .into_iter()
             .chain(&image_manifest.layers)
         {
             self.link(&name, link, evidence);
         }
-        let digest = &image_manifest.config.digest;
-        let config: Option<ImageConfig> = layout
-            .blob(digest)
-            .filter(|_| !evidence)
-            .and_then(|bytes| self.document(digest, bytes, findings));
         let base = [&image_manifest.annotations, index_annotations]
             .iter()
             .find_map(|annotations| annotations.get(BASE_DIGEST));
@@ -251,6 +251,15 @@ impl Tree {
     }
 }
 
+/// What an image is called in findings: the platform that the index says, or else the config.
+fn name(descriptor: &Descriptor, config: Option<&ImageConfig>) -> String {
+    match (&descriptor.platform, config) {
+        (Some(platform), _) => format!("{}/{}", platform.os, platform.architecture),
+        (None, Some(config)) => format!("{}/{}", config.os, config.architecture),
+        (None, None) => descriptor.digest.clone(),
+    }
+}
+
 fn is_evidence(descriptor: &Descriptor, image_manifest: &ImageManifest) -> bool {
     descriptor
         .annotations
@@ -260,6 +269,11 @@ fn is_evidence(descriptor: &Descriptor, image_manifest: &ImageManifest) -> bool 
         || image_manifest.config.media_type == EMPTY
 }
 
+fn is_line_of_ours(line: &History) -> bool {
+    let by = line.created_by.as_deref();
+    by.is_some_and(|by| by.starts_with(OURS) && !by.starts_with(OF_BASE))
+}
+
 /// Who wrote each layer, by the lines of history that have one. Where they do not match in number
 /// (S4 says so), an image with any line of ours is judged as ours throughout.
 fn origins(config: Option<&ImageConfig>, count: usize, base: &str) -> Vec<Origin> {
@@ -267,13 +281,7 @@ fn origins(config: Option<&ImageConfig>, count: usize, base: &str) -> Vec<Origin
         .map(|config| config.history.as_slice())
         .unwrap_or_default();
     let lines = history.iter().filter(|line| line.empty_layer != Some(true));
-    let ours: Vec<bool> = lines
-        .map(|line| {
-            line.created_by
-                .as_deref()
-                .is_some_and(|by| by.starts_with(OURS))
-        })
-        .collect();
+    let ours: Vec<bool> = lines.map(is_line_of_ours).collect();
     let any = ours.contains(&true);
     let origin = |position| match ours.get(position) {
         Some(true) => Origin::Ours,

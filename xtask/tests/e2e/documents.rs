@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{root, succeed, xtask};
+use crate::support::{Dist, command, root, succeed, xtask};
 
 const DOCUMENTS: &[&str] = &[
     "README.md",
@@ -39,6 +39,7 @@ fn commands(program: &str) -> Vec<(String, String)> {
 fn every_xtask_command_in_a_document_exists() {
     let found = commands("cargo xtask ");
     assert!(found.len() > 10, "{found:?}");
+    let mut missing = Vec::new();
     for (document, words) in found {
         let words: Vec<&str> = words.split_whitespace().collect();
         let is_name = |word: &&&str| {
@@ -58,13 +59,13 @@ fn every_xtask_command_in_a_document_exists() {
         }
         for flag in words.iter().filter(|word| word.starts_with("--")) {
             let flag = flag.split('=').next().unwrap();
-            assert!(
-                help.contains(flag),
-                "{document}: `cargo xtask {}` has no {flag}",
-                help_of.join(" ")
-            );
+            if !help.contains(flag) {
+                let of = help_of.join(" ");
+                missing.push(format!("{document}: `cargo xtask {of}` has no {flag}"));
+            }
         }
     }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
 #[test]
@@ -85,4 +86,39 @@ fn the_readme_lists_every_task() {
             "{task} is not in the README's table"
         );
     }
+}
+
+#[test]
+fn every_noetl_command_in_a_document_exists() {
+    let Some(dist) = Dist::find() else { return };
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let folder = tempfile::tempdir().unwrap();
+    let Some(noetl) = dist
+        .archive(&target)
+        .and_then(|archive| archive.unpack(folder.path()))
+    else {
+        return;
+    };
+    let found = [commands("noetl "), commands("bin/noetl ")].concat();
+    assert!(found.len() > 20, "{found:?}");
+    let mut missing = Vec::new();
+    for (document, words) in found {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let is_name = |word: &&&str| {
+            word.chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        };
+        let mut help_of: Vec<&str> = words.iter().take_while(is_name).copied().collect();
+        help_of.truncate(2);
+        // A command of commands says so of one that it does not have.
+        let help = succeed(command(&noetl).args(&help_of).arg("--help"));
+        for flag in words.iter().filter(|word| word.starts_with("--")) {
+            let flag = flag.split('=').next().unwrap();
+            if !help.contains(flag) {
+                let of = help_of.join(" ");
+                missing.push(format!("{document}: `noetl {of}` has no {flag}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }

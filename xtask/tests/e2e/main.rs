@@ -9,6 +9,8 @@
     reason = "a test that cannot go on has failed, and these look at xtask from outside"
 )]
 
+mod assembly;
+mod bases;
 mod commands;
 mod confined;
 mod documents;
@@ -17,15 +19,18 @@ mod engine;
 mod evidence;
 mod explain;
 mod fixture;
+mod foreign;
 mod image;
 mod k8s;
 mod multiarch;
 mod programs;
+mod rebuild;
 mod registry;
 mod registry_auth;
 mod registry_push;
 mod registry_rules;
 mod resolve;
+mod rules;
 mod setup;
 mod shards;
 mod smoke;

@@ -38,6 +38,19 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// A command as a person would type it: without what cargo tells its tests, by which a cargo that is
+/// run again would take everything for changed.
+pub(crate) fn typed(program: impl AsRef<OsStr>) -> Command {
+    let mut command = command(program);
+    for (name, _) in std::env::vars() {
+        let kept = ["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str());
+        if name.starts_with("CARGO") && !kept {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// The xtask under test.
 pub(crate) fn xtask(args: &[&str]) -> Command {
     let mut command = command(env!("CARGO_BIN_EXE_xtask"));

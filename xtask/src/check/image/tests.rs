@@ -1,5 +1,7 @@
 //! Rules times mutants, other ways to break a rule, and what is fine although it looks odd.
 
+mod foreign;
+
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -7,12 +9,12 @@ use flate2::Compression;
 use super::check;
 use crate::check::expect::{Expectations, Project};
 use crate::check::mutants::{self, Parts};
-use crate::check::rules::{self, Severity};
+use crate::check::rules;
 use crate::digest::Sha256;
 use crate::fixtures;
 use crate::gzip::gzip;
 use crate::oci::layout::Layout;
-use crate::oci::model::{INDEX, MANIFEST, encode};
+use crate::oci::model::{MANIFEST, encode};
 use crate::oci::rootfs;
 use crate::target::{Arch, Platform, TARGETS};
 use crate::ustar::{self, Entry};
@@ -331,85 +333,4 @@ fn a_dirty_image_is_a_warning_unless_the_tree_is_dirty() {
     let mut tree = project();
     tree.project.as_mut().unwrap().revision = revision.clone();
     assert_eq!(check(&dirty, &tree).ids(), Vec::<&str>::new());
-}
-
-/// A base image is written as its makers write it: one info for each rule and layer.
-#[test]
-fn foreign_layers_are_told_as_infos() {
-    let base = "org.opencontainers.image.base.digest";
-    let loose = [
-        Entry::file("usr/bin/su", 0o4755, ""),
-        Entry::file("usr/bin/passwd", 0o4755, ""),
-        Entry::file("etc/shadow", 0o640, "").owned_by(42),
-    ];
-    let layout = parts(|it| {
-        for image in [AMD64, ARM64] {
-            it.manifests[image]
-                .annotations
-                .insert(base.into(), "sha256:abc".into());
-        }
-        add_layer(it, &[]);
-        let (tar, last) = (ustar_without_order(&loose), it.layers[AMD64].len() - 1);
-        let packed = gzip_with_a_name(&tar);
-        it.set_layer(AMD64, last, packed, tar).unwrap();
-        let line = it.configs[AMD64].history.last_mut().unwrap();
-        line.created_by = Some("# debian.sh".to_owned());
-    });
-    let findings = check(&layout, &stranger());
-    let foreign: Vec<_> = findings
-        .0
-        .iter()
-        .filter(|it| it.object.ends_with("layer 2"))
-        .collect();
-    assert!(
-        foreign.iter().all(|it| it.severity == Severity::Info),
-        "{:#?}",
-        findings.lines()
-    );
-    assert!(foreign.iter().all(|it| it.message.contains("sha256:abc")));
-    let rules: Vec<_> = foreign.iter().map(|it| it.rule).collect();
-    assert_eq!(rules, ["S10", "F1", "F6", "F7"]);
-    assert!(
-        foreign[1].message.starts_with("2 in the base image"),
-        "{}",
-        foreign[1].message
-    );
-}
-
-/// Entries whose folders are missing, as some tools write them.
-fn ustar_without_order(entries: &[Entry]) -> Vec<u8> {
-    let mut tar = Vec::new();
-    for entry in entries {
-        let flat = Entry {
-            path: entry.path.replace('/', "_"),
-            ..entry.clone()
-        };
-        let mut one = ustar::write(&[flat], TIME).unwrap();
-        one.truncate(one.len() - 1024);
-        tar.extend(one);
-    }
-    tar.resize(tar.len() + 1024, 0);
-    tar
-}
-
-/// buildx puts its provenance where images stand: that is what is wrong with it, and all of it.
-#[test]
-fn evidence_among_the_images_is_one_finding() {
-    let layout = parts(|it| {
-        let mut child = it.index.manifests[AMD64].clone();
-        let platform = child.platform.as_mut().unwrap();
-        (platform.os, platform.architecture) = ("unknown".into(), "unknown".into());
-        let kind = (
-            "vnd.docker.reference.type".to_owned(),
-            "attestation-manifest".to_owned(),
-        );
-        child.annotations.insert(kind.0, kind.1);
-        it.index.manifests.push(child);
-    });
-    let findings = check(&layout, &stranger());
-    assert_eq!(findings.ids(), ["P1"], "{:#?}", findings.lines());
-    assert_eq!(
-        layout.index_json().unwrap().media_type.as_deref(),
-        Some(INDEX)
-    );
 }

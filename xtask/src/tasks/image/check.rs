@@ -7,6 +7,7 @@ use clap::Args;
 use crate::check::Findings;
 use crate::check::expect::{Expectations, Project};
 use crate::check::image as rules_on_images;
+use crate::check::mutants;
 use crate::check::rules::{self, Rule};
 use crate::ctx::Ctx;
 use crate::digest::Sha256;
@@ -14,6 +15,7 @@ use crate::error::WithHelp as _;
 use crate::oci::{image, rootfs};
 use crate::release::{Release, workspace_field};
 use crate::target::Platform;
+use crate::tasks::image::rebuild::RebuildArgs;
 use crate::tasks::image::{in_order, name, open, outputs, served};
 use crate::{files, verify};
 
@@ -25,6 +27,7 @@ use crate::{files, verify};
     cargo xtask image check                                   what `image` made\n  \
     cargo xtask image check dist/noetl-v0.1.0-image.tar --this-commit\n  \
     cargo xtask image check 127.0.0.1:5000/noetl:0.1.0 --rule P1 --rule F5\n  \
+    cargo xtask image check --rebuild                         is it the image of this commit, wherever it is built\n  \
     cargo xtask image check --explain P6"
 )]
 pub(super) struct CheckArgs {
@@ -51,6 +54,8 @@ pub(super) struct CheckArgs {
     /// Print what a rule is for and stop
     #[arg(long, value_name = "ID")]
     explain: Option<String>,
+    #[command(flatten)]
+    rebuild: RebuildArgs,
 }
 
 pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
@@ -73,6 +78,10 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     let mut findings = rules_on_images::check(&layout, &expected);
     if let Some(reference) = name(image)? {
         served::check(ctx, &reference, &layout, &mut findings)?;
+    }
+    if let Ok(root) = layout.image_index() {
+        args.rebuild
+            .check(ctx, image, &root.digest, &mut findings)?;
     }
     let findings = findings.only(&args.rules);
     if args.json {
@@ -130,7 +139,7 @@ fn summary(findings: &Findings) -> String {
 
 fn list(markdown: bool) {
     if markdown {
-        print!("{}", crate::check::mutants::markdown());
+        print!("{}", mutants::markdown());
         return;
     }
     for Rule {
@@ -153,6 +162,18 @@ fn explain(id: &str) -> anyhow::Result<()> {
         "{} ({}): {}\nwithout it: {}",
         rule.id, rule.severity, rule.title, rule.symptom
     );
+    if let Some(mutant) = mutants::find(rule.id) {
+        let accepted = if mutant.accepted {
+            "accepts"
+        } else {
+            "refuses"
+        };
+        println!(
+            "for example: {}, which docker-registry 2.8 {accepted} and which breaks {}",
+            mutant.change,
+            mutant.trips.join(", ")
+        );
+    }
     Ok(())
 }
 

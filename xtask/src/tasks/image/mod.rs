@@ -13,6 +13,7 @@ mod load;
 mod make;
 mod mutate;
 mod push;
+mod rebuild;
 mod resolve;
 mod served;
 

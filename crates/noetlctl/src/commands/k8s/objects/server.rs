@@ -20,7 +20,10 @@ pub(super) const SERVICE: &str = "noetl";
 const NODE_SERVICE: &str = "noetl-ext";
 const CONFIG: &str = "noetl-server-config";
 const CLAIM: &str = "noetl-data";
-const DATA: &str = "/opt/noetl/data";
+/// Where the volume is mounted.
+const VOLUME: &str = "/opt/noetl/data";
+/// The server's own folder on it: the volume itself is root's, who alone may close it to others.
+const DATA: &str = "/opt/noetl/data/store";
 /// The container's port by its name, which Services and probes follow.
 const PORT_NAME: &str = "http";
 
@@ -70,7 +73,7 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
         startup_probe: Some(probe(2, 60)),
         liveness_probe: Some(probe(10, 6)),
         readiness_probe: Some(probe(5, 3)),
-        volume_mounts: Some(vec![mount("data", DATA), mount("tmp", "/tmp")]),
+        volume_mounts: Some(vec![mount("data", VOLUME), mount("tmp", "/tmp")]),
         ..Container::default()
     };
     let workload = Workload {
