@@ -10,6 +10,7 @@ mod provenance;
 mod pypi;
 mod sbom;
 
+use crate::oci::artifact::Artifact;
 use crate::oci::model::{Annotations, Descriptor};
 
 /// Media type of a CycloneDX document in JSON.
@@ -30,4 +31,21 @@ pub(crate) struct Evidence {
     pub document: Vec<u8>,
     /// Notes on it for those who list attachments: its creation time.
     pub annotations: Annotations,
+}
+
+impl Evidence {
+    /// The same as artifacts, one for each subject, since an artifact has one.
+    pub(crate) fn artifacts(&self) -> Vec<Artifact> {
+        let artifact = |subject: &Descriptor| Artifact {
+            media_type: self.media_type.to_owned(),
+            subject: Descriptor {
+                platform: None,
+                annotations: Annotations::new(),
+                ..subject.clone()
+            },
+            document: self.document.clone(),
+            annotations: self.annotations.clone(),
+        };
+        self.subjects.iter().map(artifact).collect()
+    }
 }

@@ -119,13 +119,31 @@ fn verify(name: &str, public: &Path) -> String {
     show(cosign.arg(name))
 }
 
+/// The types of what oras finds attached to a digest.
+fn discover(name: &str, digest: &str) -> Vec<String> {
+    let (repository, _) = name.rsplit_once(':').unwrap();
+    let subject = format!("{repository}@{digest}");
+    let mut oras = command("oras");
+    oras.args(["discover", "--plain-http", "--format", "json", &subject]);
+    let found: Value = serde_json::from_str(&succeed(&mut oras)).unwrap();
+    let mut types: Vec<_> = found["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|artifact| artifact["artifactType"].as_str().unwrap().to_owned())
+        .collect();
+    types.sort_unstable();
+    types
+}
+
 #[test]
-fn what_is_signed_is_accepted_with_that_key_alone() {
-    let (Some(registry), Some((tar, _))) = (engine(), Dist::find().and_then(|dist| dist.image()))
+fn what_is_attached_and_signed_is_found_by_others() {
+    let (Some(registry), Some((tar, image))) =
+        (engine(), Dist::find().and_then(|dist| dist.image()))
     else {
         return;
     };
-    if tool("cosign").is_none() {
+    if tool("cosign").is_none() || tool("oras").is_none() {
         return;
     }
     let Some(name) = copy_to(&registry, &tar, "xtask-evidence") else {
@@ -134,7 +152,15 @@ fn what_is_signed_is_accepted_with_that_key_alone() {
     let work = tempfile::tempdir().unwrap();
     make_key(work.path(), "ours");
     make_key(work.path(), "other");
-    let mut attest = xtask(&["image", "attest", &name, "--sign-key"]);
+    let attest = [
+        "image",
+        "attest",
+        &name,
+        "--attest",
+        "referrers",
+        "--sign-key",
+    ];
+    let mut attest = xtask(&attest);
     let attest = attest.arg(work.path().join("ours.key"));
     let text = show(attest.env(PASSWORD.0, PASSWORD.1));
     assert!(text.ends_with("[exit 0]"), "{text}");
@@ -143,4 +169,18 @@ fn what_is_signed_is_accepted_with_that_key_alone() {
     assert!(accepted.ends_with("[exit 0]"), "{accepted}");
     let refused = verify(&name, &work.path().join("other.pub"));
     assert!(!refused.ends_with("[exit 0]"), "{refused}");
+    let (sbom, provenance) = (
+        "application/vnd.cyclonedx+json",
+        "application/vnd.in-toto+json",
+    );
+    let index = image["index_digest"].as_str().unwrap();
+    assert_eq!(discover(&name, index), [provenance]);
+    let inspected = succeed(&mut xtask(&["image", "inspect", "--json", &name]));
+    let inspected: Value = serde_json::from_str(&inspected).unwrap();
+    let children = inspected["manifests"].as_array().unwrap();
+    assert_eq!(children.len(), 2, "evidence is no platform: {inspected}");
+    for child in children {
+        let found = discover(&name, child["digest"].as_str().unwrap());
+        assert_eq!(found, [sbom, provenance]);
+    }
 }

@@ -10,15 +10,18 @@ use crate::ctx::{self, Ctx};
 use crate::error::{MissingTool, WithHelp as _};
 use crate::evidence::Evidence;
 use crate::evidence::collect::evidence;
+use crate::oci::artifact::Artifact;
 use crate::oci::layout::{CONTAINERD_NAME, Layout};
 use crate::oci::reference::Reference;
+use crate::registry::referrers;
 use crate::release::Release;
 use crate::tasks::image::{open, outputs};
 use crate::{files, sh};
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct AttestArgs {
-    /// SBOM and provenance: beside the image, or not made [default: with --push beside it, else none]
+    /// SBOM and provenance: in the registry, beside the image, or not made [default: with --push in
+    /// the registry, but as files for ghcr.io, whose page would show them as the newest tag; else none]
     #[arg(long, value_enum, value_name = "WHERE")]
     attest: Option<Attest>,
     /// Sign what is in the registry: `cosign sign` with this key, whose password is COSIGN_PASSWORD
@@ -46,6 +49,8 @@ pub(super) struct AttestImageArgs {
 /// Where evidence goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Attest {
+    /// Attached to the image and to each platform, by the referrers API or its fallback tag
+    Referrers,
     /// image.sbom.linux-amd64.cdx.json and the like, beside the image
     File,
     /// Nowhere: it is not made
@@ -62,6 +67,12 @@ enum Sign {
 impl AttestArgs {
     /// Refuses what could not be carried out, before anything is built for it.
     pub(super) fn preflight(&self, push: bool) -> anyhow::Result<()> {
+        if self.attest == Some(Attest::Referrers) && !push {
+            return Err(anyhow!(
+                "--attest referrers attaches to an image in a registry"
+            ))
+            .help("add --push, or write files: --attest file");
+        }
         if self.signs() && !push {
             return Err(anyhow!("only an image in a registry can be signed")).help("add --push");
         }
@@ -76,10 +87,14 @@ impl AttestArgs {
         self.sign_key.is_some() || self.sign.is_some()
     }
 
-    /// Where evidence goes.
-    fn place(&self, push: bool) -> Attest {
-        self.attest
-            .unwrap_or(if push { Attest::File } else { Attest::None })
+    /// Where evidence goes when the image goes to `name`.
+    fn place(&self, push: bool, name: &Reference) -> Attest {
+        let default = match (push, name.registry.as_str()) {
+            (false, _) => Attest::None,
+            (true, "ghcr.io") => Attest::File,
+            (true, _) => Attest::Referrers,
+        };
+        self.attest.unwrap_or(default)
     }
 }
 
@@ -92,7 +107,7 @@ pub(super) fn run(ctx: &Ctx, args: &AttestImageArgs) -> anyhow::Result<()> {
     let path = Utf8Path::new(&image);
     let is_file = path.exists();
     args.attest.preflight(!is_file)?;
-    let layout = open(&image)?;
+    let layout = open(ctx, &image)?;
     let (name, folder) = if is_file {
         let index = layout.index_json()?;
         let entry = index.manifests.first().context("it holds no image")?;
@@ -104,7 +119,7 @@ pub(super) fn run(ctx: &Ctx, args: &AttestImageArgs) -> anyhow::Result<()> {
         (image.parse::<Reference>()?, outputs(ctx).0)
     };
     let args = AttestArgs {
-        attest: Some(match args.attest.place(!is_file) {
+        attest: Some(match args.attest.place(!is_file, &name) {
             // Somebody asked for it by name.
             Attest::None if args.attest.attest.is_none() => Attest::File,
             place => place,
@@ -124,14 +139,17 @@ pub(super) fn attest(
     folder: &Utf8Path,
 ) -> anyhow::Result<()> {
     let name = names.first().context("the image has no name")?;
-    let place = args.place(push);
+    let place = args.place(push, name);
     remove_files(folder)?;
     if place != Attest::None {
         let all = sh::step(ctx, "make SBOM and provenance and check them", || {
             // What the tree is, not what the image says: the sources are read from there.
             evidence(ctx, &Release::read(ctx)?, layout, name)
         })?;
-        write_files(ctx, &all, folder)?;
+        match place {
+            Attest::Referrers => attach(ctx, &all, name)?,
+            Attest::File | Attest::None => write_files(ctx, &all, folder)?,
+        }
     }
     if args.signs() {
         let digest = layout.image_index()?.digest;
@@ -167,6 +185,13 @@ fn write_files(ctx: &Ctx, all: &[Evidence], folder: &Utf8Path) -> anyhow::Result
     Ok(())
 }
 
+fn attach(ctx: &Ctx, all: &[Evidence], name: &Reference) -> anyhow::Result<()> {
+    let artifacts: Vec<Artifact> = all.iter().flat_map(Evidence::artifacts).collect();
+    let title = format!("attach them to {}/{}", name.registry, name.repository);
+    sh::step(ctx, &title, || referrers::attach(ctx, name, &artifacts))?;
+    Ok(())
+}
+
 /// `cosign sign` of an index and all below it. With a key nothing goes to the public log, which would
 /// tell everybody the names of private registries; without one the log is what the signature rests on.
 fn plan_sign(key: Option<&str>, name: &Reference, digest: &str) -> CommandLine {
@@ -199,15 +224,28 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_or_signed_that_nobody_could_use() {
-        let args = AttestArgs {
-            attest: None,
-            sign_key: Some("key".to_owned()),
+    fn evidence_goes_where_it_does_no_harm() {
+        let args = |attest| AttestArgs {
+            attest,
+            sign_key: None,
             sign: None,
         };
-        assert_eq!(args.place(false), Attest::None);
-        assert_eq!(args.place(true), Attest::File);
-        let refused = args.preflight(false).unwrap_err();
+        let (ghcr, local) = (
+            name("ghcr.io/noetl/noetl:1"),
+            name("127.0.0.1:5000/noetl:1"),
+        );
+        assert_eq!(args(None).place(false, &local), Attest::None);
+        assert_eq!(args(None).place(true, &local), Attest::Referrers);
+        assert_eq!(args(None).place(true, &ghcr), Attest::File);
+        let wanted = args(Some(Attest::Referrers));
+        assert_eq!(wanted.place(true, &ghcr), Attest::Referrers);
+        assert!(wanted.preflight(true).is_ok());
+        assert!(wanted.preflight(false).is_err());
+        let signed = AttestArgs {
+            sign_key: Some("key".to_owned()),
+            ..args(None)
+        };
+        let refused = signed.preflight(false).unwrap_err();
         assert!(format!("{refused:#}").contains("only an image in a registry"));
     }
 
