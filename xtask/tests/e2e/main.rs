@@ -17,10 +17,18 @@ mod fixture;
 mod image;
 mod multiarch;
 mod programs;
+#[cfg(unix)]
 mod registry;
+#[cfg(unix)]
 mod registry_auth;
+#[cfg(unix)]
+mod registry_proxy;
+#[cfg(unix)]
 mod registry_push;
+#[cfg(unix)]
 mod registry_rules;
+#[cfg(unix)]
+mod registry_tokens;
 mod setup;
 mod shards;
 mod smoke;
