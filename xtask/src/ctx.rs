@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::WithHelp as _;
+use crate::registry::secret::Secret;
 
 /// Built once in `main`, passed first, never stored in a static.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct Ctx {
     pub steps: Arc<Mutex<Vec<(String, f64)>>>,
     /// Where GitHub Actions takes a job's outputs and its summary, as Markdown.
     pub github: GitHub,
+    /// Where credentials for registries may lie.
+    pub credentials: CredentialSources,
 }
 
 /// Files that GitHub Actions reads when a step has ended.
@@ -40,6 +43,15 @@ pub(crate) struct GitHub {
     pub output: Option<Utf8PathBuf>,
     /// `GITHUB_STEP_SUMMARY`: Markdown.
     pub summary: Option<Utf8PathBuf>,
+}
+
+/// Where credentials for registries may lie, as docker and podman look for them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CredentialSources {
+    /// Files of sign-ins in the order they are read, whether they are there or not.
+    pub files: Vec<Utf8PathBuf>,
+    /// User and token of a GitHub Actions job, for ghcr.io alone.
+    pub github: Option<(String, Secret)>,
 }
 
 /// How much is said on standard error.
@@ -101,6 +113,7 @@ impl Ctx {
             Reader::Plain
         };
         let home = std::env::home_dir().and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+        let credentials = credential_sources(home.as_deref());
         let cargo_home = variable("CARGO_HOME")
             .map(Utf8PathBuf::from)
             .or_else(|| Some(home?.join(".cargo")));
@@ -118,6 +131,7 @@ impl Ctx {
             require_tools: variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1"),
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
+            credentials,
             root,
             steps: Arc::default(),
             github: GitHub {
@@ -142,6 +156,27 @@ impl Ctx {
     /// Where xtask keeps what it made and may make again: tools, keys, images.
     pub(crate) fn state(&self) -> Utf8PathBuf {
         self.target_dir.join("xtask")
+    }
+}
+
+/// docker's file, then podman's two places, then the job's token.
+fn credential_sources(home: Option<&Utf8Path>) -> CredentialSources {
+    let docker = variable("DOCKER_CONFIG").map(Utf8PathBuf::from);
+    let docker = docker.or_else(|| Some(home?.join(".docker")));
+    let podman = variable("XDG_RUNTIME_DIR").map(Utf8PathBuf::from);
+    let files = [
+        docker.map(|folder| folder.join("config.json")),
+        variable("REGISTRY_AUTH_FILE").map(Utf8PathBuf::from),
+        podman.map(|folder| folder.join("containers/auth.json")),
+    ];
+    let github = variable("GITHUB_TOKEN").map(|token| {
+        // GitHub looks at the token alone, but Basic wants a name.
+        let actor = variable("GITHUB_ACTOR").unwrap_or_else(|| "x-access-token".to_owned());
+        (actor, Secret::new(token))
+    });
+    CredentialSources {
+        files: files.into_iter().flatten().collect(),
+        github,
     }
 }
 

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cargo::{Binary, Host};
 use crate::check::archive::Files;
-use crate::ctx::{Ctx, Reader, Verbosity, Wanted};
+use crate::ctx::{CredentialSources, Ctx, Reader, Verbosity, Wanted};
 use crate::digest::Sha256;
 use crate::oci::image::{Contents, assemble};
 use crate::oci::layer::LayerCache;
@@ -55,6 +55,7 @@ pub(crate) fn ctx() -> Ctx {
         cargo_home: "/home/me/.cargo".into(),
         steps: std::sync::Arc::default(),
         github: crate::ctx::GitHub::default(),
+        credentials: CredentialSources::default(),
     }
 }
 

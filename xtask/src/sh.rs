@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::BufRead as _;
-use std::io::BufReader;
-use std::process::{Command, Stdio};
+use std::io::{BufReader, Write as _};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -174,6 +174,26 @@ pub(crate) fn difference(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Str
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a command that answers a question put on its standard input; neither is shown, since both may be secret.
+pub(crate) fn ask(ctx: &Ctx, command: &CommandLine, question: &str) -> anyhow::Result<Output> {
+    let cannot = || format!("cannot ask `{}`", command.program);
+    let mut child = process(ctx, command)?
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(cannot)?;
+    let mut stdin = child.stdin.take().with_context(cannot)?;
+    match stdin.write_all(question.as_bytes()) {
+        // It may have its answer without reading the question.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            return Err(error).with_context(cannot);
+        }
+        _ => drop(stdin),
+    }
+    child.wait_with_output().with_context(cannot)
 }
 
 fn echo(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Command> {

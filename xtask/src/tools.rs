@@ -110,6 +110,12 @@ pub(crate) const TOOLS: &[Tool] = &[
     ),
     tool("wine", Need::Test, Source::Apt("wine")),
     tool("skopeo", Need::Test, Source::Apt("skopeo")),
+    tool("openssl", Need::Test, Source::Apt("openssl")),
+    tool(
+        "docker-registry",
+        Need::Test,
+        Source::Apt("docker-registry"),
+    ),
     tool("podman", Need::Test, Source::Apt("podman")),
     // Its server programs lie beside PATH; this one says that they are there.
     tool("pg_ctlcluster", Need::Test, Source::Apt("postgresql")),

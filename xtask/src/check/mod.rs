@@ -4,6 +4,7 @@
 //! asks a registry or trusts what an earlier stage remembers.
 
 pub(crate) mod archive;
+pub(crate) mod audit;
 mod certificates;
 mod config;
 mod elf;
@@ -19,6 +20,7 @@ pub(crate) mod mutants;
 mod names;
 mod platform;
 mod program;
+pub(crate) mod registry;
 mod rootfs;
 pub(crate) mod rules;
 mod secrets;

@@ -1,6 +1,7 @@
 //! The catalogue: every rule with its id, severity and what its failure looks like in the wild.
 //!
-//! One module per family: S, P, F, C and X are rules on images, A and B on what people download.
+//! One module per family: S, P, F, C and X are rules on images, A and B on what people download,
+//! R on what a registry serves.
 //! A family is one line of [`FAMILIES`].
 
 mod config;
@@ -8,6 +9,7 @@ mod downloads;
 mod filesystem;
 mod platform;
 mod rebuild;
+mod registry;
 mod structure;
 
 use std::fmt;
@@ -57,6 +59,7 @@ const FAMILIES: &[&[Rule]] = &[
     config::RULES,
     rebuild::RULES,
     downloads::RULES,
+    registry::RULES,
 ];
 
 /// Every rule, in the order of the list.

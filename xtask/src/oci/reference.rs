@@ -37,15 +37,20 @@ impl Reference {
 
     /// Whether the registry is this very machine, where plain HTTP and dirty trees are fine.
     pub(crate) fn is_loopback(&self) -> bool {
-        let host = match self.registry.strip_prefix('[') {
-            Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-            None => self.registry.split(':').next().unwrap_or_default(),
-        };
-        host == "localhost"
-            || host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        is_loopback_host(&self.registry)
     }
+}
+
+/// Whether a host, with or without a port, is this very machine.
+pub(crate) fn is_loopback_host(host_and_port: &str) -> bool {
+    let host = match host_and_port.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => host_and_port.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 impl FromStr for Reference {

@@ -1,219 +1,271 @@
-//! The few requests of the distribution API that pushing and fetching an image take (distribution-spec).
-//!
-//! Plain HTTP on loopback, TLS everywhere else; no redirects, so that nothing is sent elsewhere.
+//! The requests of the distribution API that reading a repository takes (distribution-spec); [`super::upload`] writes.
 
-use anyhow::{Context as _, anyhow};
-use ureq::http::Response;
-use ureq::{Agent, Body};
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+use ureq::http::Method;
 
+use crate::ctx::Ctx;
 use crate::digest::Sha256;
-use crate::error::WithHelp as _;
+use crate::oci::model::{Descriptor, INDEX, ImageIndex, MANIFEST};
+use crate::oci::opened::{DOCKER_LIST, DOCKER_MANIFEST};
 use crate::oci::reference::Reference;
+use crate::registry::location;
+use crate::registry::session::Session;
+use crate::registry::transport::{Answer, Request};
+
+/// How much of a listing is asked for at once; GHCR gives no more.
+const PAGE: usize = 100;
 
 /// One repository of a registry.
+#[derive(Debug)]
 pub(super) struct Client {
-    agent: Agent,
-    origin: String,
+    pub(super) session: Session,
     repository: String,
 }
 
+/// What is done with a repository, which decides what tokens are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Reading.
+    Pull,
+    /// Writing, and mounting from these repositories of the same registry.
+    Push(Vec<String>),
+}
+
+/// What a registry says of a manifest without sending it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) digest: String,
+    /// Its `Content-Length`, in bytes.
+    pub(super) size: Option<u64>,
+}
+
+/// A manifest or an index as a registry gives it.
+#[derive(Debug, Clone)]
+pub(super) struct Document {
+    pub(super) bytes: Vec<u8>,
+    pub(super) media_type: String,
+    /// `Docker-Content-Digest`, when it is there.
+    pub(super) given: Option<String>,
+}
+
+impl Document {
+    /// The digest of the bytes themselves.
+    pub(super) fn digest(&self) -> String {
+        Sha256::of(&self.bytes).oci()
+    }
+}
+
 impl Client {
-    pub(super) fn new(reference: &Reference) -> Self {
-        let loopback = reference.is_loopback();
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .https_only(!loopback)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("noetl-xtask/", env!("CARGO_PKG_VERSION")));
-        if loopback {
-            config = config.proxy(None);
-        }
-        let scheme = if loopback { "http" } else { "https" };
-        Self {
-            agent: config.build().into(),
-            origin: format!("{scheme}://{}", reference.registry),
-            repository: reference.repository.clone(),
-        }
+    /// A repository as `ctx`'s sign-ins see it.
+    pub(super) fn new(ctx: &Ctx, reference: &Reference, access: &Access) -> Self {
+        Self::with(Some(ctx), reference, access)
     }
 
-    /// The digest a tag points to; `None` when there is no such tag.
-    pub(super) fn manifest_digest(
-        &self,
-        tag_or_digest: &str,
-        media_type: &str,
-    ) -> anyhow::Result<Option<String>> {
-        let url = self.url("manifests", tag_or_digest);
-        let response = self.agent.head(&url).header("accept", media_type).call();
-        let response = self.answered(response, &url)?;
-        match response.status().as_u16() {
-            200 => Ok(header(&response, "docker-content-digest")),
-            404 => Ok(None),
-            _ => Err(refused(&url, response)),
-        }
+    /// A repository as everybody sees it.
+    pub(super) fn stranger(reference: &Reference) -> Self {
+        Self::with(None, reference, &Access::Pull)
     }
 
-    /// Whether the registry has a blob.
-    pub(super) fn has_blob(&self, digest: &str) -> anyhow::Result<bool> {
-        let url = self.url("blobs", digest);
-        let response = self.answered(self.agent.head(&url).call(), &url)?;
-        match response.status().as_u16() {
-            200 => Ok(true),
-            404 => Ok(false),
-            _ => Err(refused(&url, response)),
-        }
-    }
-
-    /// Uploads a blob in one piece: POST for a place, PUT of the whole.
-    pub(super) fn upload_blob(&self, digest: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let url = self.url("blobs/uploads", "");
-        let response = self.answered(self.agent.post(&url).send_empty(), &url)?;
-        if response.status() != 202 {
-            return Err(refused(&url, response));
-        }
-        let place = header(&response, "location")
-            .with_context(|| format!("{url} named no place to upload to"))?;
-        let place = self.absolute(&place)?;
-        let url = format!(
-            "{place}{}digest={digest}",
-            if place.contains('?') { '&' } else { '?' }
-        );
-        let response = self
-            .agent
-            .put(&url)
-            .header("content-type", "application/octet-stream")
-            .send(bytes);
-        let response = self.answered(response, &url)?;
-        match response.status().as_u16() {
-            201 => Ok(()),
-            _ => Err(refused(&url, response)),
-        }
-    }
-
-    /// Uploads a manifest or an index, under its digest or a tag.
-    pub(super) fn put_manifest(
-        &self,
-        tag_or_digest: &str,
-        media_type: &str,
-        bytes: &[u8],
-    ) -> anyhow::Result<()> {
-        let url = self.url("manifests", tag_or_digest);
-        let response = self
-            .agent
-            .put(&url)
-            .header("content-type", media_type)
-            .send(bytes);
-        let response = self.answered(response, &url)?;
-        match response.status().as_u16() {
-            201 => Ok(()),
-            _ => Err(refused(&url, response)),
-        }
-    }
-
-    /// A manifest in full, and the digest that it was asked for by or that the registry gives it.
-    pub(super) fn manifest(
-        &self,
-        tag_or_digest: &str,
-        accept: &str,
-    ) -> anyhow::Result<(Vec<u8>, String)> {
-        let url = self.url("manifests", tag_or_digest);
-        let mut response =
-            self.answered(self.agent.get(&url).header("accept", accept).call(), &url)?;
-        if response.status() != 200 {
-            return Err(refused(&url, response));
-        }
-        let given = header(&response, "docker-content-digest");
-        let bytes = body(&mut response, &url)?;
-        let computed = || Sha256::of(&bytes).oci();
-        let digest = if tag_or_digest.contains(':') {
-            tag_or_digest.to_owned()
-        } else {
-            given.unwrap_or_else(computed)
+    fn with(ctx: Option<&Ctx>, reference: &Reference, access: &Access) -> Self {
+        let repository = match (reference.registry.as_str(), &reference.repository) {
+            ("docker.io", name) if !name.contains('/') => format!("library/{name}"),
+            (_, name) => name.clone(),
         };
-        Ok((bytes, digest))
+        let scope = |name: &str, actions: &str| format!("repository:{name}:{actions}");
+        let scopes = match access {
+            Access::Pull => vec![scope(&repository, "pull")],
+            Access::Push(sources) => std::iter::once(scope(&repository, "pull,push"))
+                .chain(sources.iter().map(|source| scope(source, "pull")))
+                .collect(),
+        };
+        Self {
+            session: Session::new(ctx, &reference.registry, &repository, scopes),
+            repository,
+        }
     }
 
-    /// A manifest or blob in full; `None` when the registry does not have it.
-    pub(super) fn find(
-        &self,
-        kind: &str,
-        digest: &str,
-        accept: &str,
-    ) -> anyhow::Result<Option<Vec<u8>>> {
-        let url = self.url(kind, digest);
-        let mut response =
-            self.answered(self.agent.get(&url).header("accept", accept).call(), &url)?;
-        match response.status().as_u16() {
-            200 => body(&mut response, &url).map(Some),
+    /// What a tag or digest points to; `None` when there is no such thing.
+    pub(super) fn head(&self, tag_or_digest: &str) -> anyhow::Result<Option<Head>> {
+        let request = Request::new(Method::HEAD, self.url("manifests", tag_or_digest))
+            .header("accept", every_type());
+        let answer = self.session.send(&request)?;
+        match answer.status {
+            200 => match answer.header("docker-content-digest") {
+                Some(digest) => Ok(Some(Head {
+                    digest: digest.to_owned(),
+                    size: length(&answer),
+                })),
+                // Some registries leave it out, and then the bytes have to say.
+                None => Ok(self.document(tag_or_digest)?.map(|document| Head {
+                    digest: document.digest(),
+                    size: Some(document.bytes.len() as u64),
+                })),
+            },
             404 => Ok(None),
-            _ => Err(refused(&url, response)),
+            _ => Err(self.session.refused(&answer, "look for an image")),
         }
     }
 
-    fn url(&self, kind: &str, last: &str) -> String {
-        format!("{}/v2/{}/{kind}/{last}", self.origin, self.repository)
-    }
-
-    /// An upload's place may be relative; one on another host is refused, as it would get our bytes.
-    fn absolute(&self, place: &str) -> anyhow::Result<String> {
-        if place.starts_with('/') {
-            return Ok(format!("{}{place}", self.origin));
+    /// A manifest or an index in full; `None` when there is none.
+    pub(super) fn document(&self, tag_or_digest: &str) -> anyhow::Result<Option<Document>> {
+        let (answer, document) = self.document_as(tag_or_digest, Some(&every_type()))?;
+        match answer.status {
+            200 => Ok(Some(document)),
+            404 => Ok(None),
+            _ => Err(self.session.refused(&answer, "fetch an image")),
         }
-        let same = place
-            .strip_prefix(&self.origin)
-            .is_some_and(|rest| rest.starts_with('/'));
-        anyhow::ensure!(
-            same,
-            "{} sends the upload to another host: {place}",
-            self.origin
-        );
-        Ok(place.to_owned())
     }
 
-    fn answered(
+    /// The answer to a client that takes only `accept`, or says nothing of what it takes.
+    pub(super) fn document_as(
         &self,
-        answer: Result<Response<Body>, ureq::Error>,
-        url: &str,
-    ) -> anyhow::Result<Response<Body>> {
-        answer
-            .with_context(|| format!("no answer from {url}"))
-            .help(format!("is the registry at {} running?", self.origin))
+        tag_or_digest: &str,
+        accept: Option<&str>,
+    ) -> anyhow::Result<(Answer, Document)> {
+        let mut request = Request::new(Method::GET, self.url("manifests", tag_or_digest));
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        let mut answer = self.session.send(&request)?;
+        let given = |name| answer.header(name).map(ToOwned::to_owned);
+        let document = Document {
+            media_type: given("content-type").unwrap_or_default(),
+            given: given("docker-content-digest"),
+            bytes: Vec::new(),
+        };
+        let bytes = match answer.status {
+            200 => std::mem::take(&mut answer.body),
+            _ => Vec::new(),
+        };
+        Ok((answer, Document { bytes, ..document }))
+    }
+
+    /// How long a blob is, which some registries do not say; `None` when there is none.
+    pub(super) fn blob_size(&self, digest: &str) -> anyhow::Result<Option<Option<u64>>> {
+        let request = Request::new(Method::HEAD, self.url("blobs", digest));
+        let answer = self.session.send(&request)?;
+        match answer.status {
+            200 => Ok(Some(length(&answer))),
+            404 => Ok(None),
+            _ => Err(self.session.refused(&answer, "look for a blob")),
+        }
+    }
+
+    /// A blob in full; `None` when there is none.
+    pub(super) fn blob(&self, digest: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let request = Request::new(Method::GET, self.url("blobs", digest));
+        let answer = self.session.send(&request)?;
+        match answer.status {
+            200 => Ok(Some(answer.body)),
+            404 => Ok(None),
+            _ => Err(self.session.refused(&answer, "fetch a blob")),
+        }
+    }
+
+    /// All tags; none when there is no such repository.
+    pub(super) fn tags(&self) -> anyhow::Result<Vec<String>> {
+        #[derive(Deserialize)]
+        struct Listing {
+            tags: Option<Vec<String>>,
+        }
+        let url = format!("{}?n={PAGE}", self.url("tags", "list"));
+        let pages = self.pages(url, "list the tags")?;
+        let mut tags = Vec::new();
+        for page in pages.into_iter().flatten() {
+            let listing: Listing =
+                serde_json::from_slice(&page).context("the list of tags is damaged")?;
+            tags.extend(listing.tags.into_iter().flatten());
+        }
+        Ok(tags)
+    }
+
+    /// What is attached to an image by the referrers API; `None` where the registry has none.
+    pub(super) fn referrers(&self, subject: &str) -> anyhow::Result<Option<Vec<Descriptor>>> {
+        let Some(pages) = self.pages(self.url("referrers", subject), "list referrers")? else {
+            return Ok(None);
+        };
+        let mut referrers = Vec::new();
+        for page in pages {
+            // A web page with status 200 is what a proxy without the API answers.
+            let Ok(index) = serde_json::from_slice::<ImageIndex>(&page) else {
+                return Ok(None);
+            };
+            referrers.extend(index.manifests);
+        }
+        Ok(Some(referrers))
+    }
+
+    /// Follows a listing from page to page by its `Link` headers; `None` when there is no such list.
+    fn pages(&self, first: String, doing: &str) -> anyhow::Result<Option<Vec<Vec<u8>>>> {
+        let mut pages = Vec::new();
+        let mut seen = Vec::new();
+        let mut next = Some(first);
+        while let Some(url) = next {
+            ensure!(
+                !seen.contains(&url),
+                "cannot {doing}: {} leads in circles",
+                location::shown(&url)
+            );
+            let answer = self.session.send(&Request::new(Method::GET, url.clone()))?;
+            match answer.status {
+                200 => {}
+                404 | 405 => return Ok(None),
+                _ => return Err(self.session.refused(&answer, doing)),
+            }
+            let link = answer.header("link").and_then(next_page);
+            next = link.map(|link| location::resolve(&url, link)).transpose()?;
+            seen.push(url);
+            pages.push(answer.body);
+        }
+        Ok(Some(pages))
+    }
+
+    /// `kind` is `manifests`, `blobs`, `blobs/uploads`, `tags` or `referrers`.
+    pub(super) fn url(&self, kind: &str, last: &str) -> String {
+        let origin = self.session.origin();
+        format!("{origin}/v2/{}/{kind}/{last}", self.repository)
     }
 }
 
-fn body(response: &mut Response<Body>, url: &str) -> anyhow::Result<Vec<u8>> {
-    let bytes = response
-        .body_mut()
-        .with_config()
-        .limit(1 << 32)
-        .read_to_vec();
-    bytes.with_context(|| format!("{url} broke off"))
+/// Everything that a name may point to, ours first.
+pub(super) fn every_type() -> String {
+    [INDEX, MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(", ")
 }
 
-fn header(response: &Response<Body>, name: &str) -> Option<String> {
-    response
-        .headers()
-        .get(name)?
-        .to_str()
-        .ok()
-        .map(ToOwned::to_owned)
+fn length(answer: &Answer) -> Option<u64> {
+    answer.header("content-length")?.trim().parse().ok()
 }
 
-/// The registry's own words with its status.
-fn refused(url: &str, mut response: Response<Body>) -> anyhow::Error {
-    let status = response.status();
-    let words = response
-        .body_mut()
-        .with_config()
-        .limit(4096)
-        .read_to_string()
-        .unwrap_or_default();
-    let error = anyhow!("{url}: {status} {}", words.trim());
-    if status != 401 && status != 403 {
-        return error;
+/// The target of `<…>; rel="next"` (RFC 8288).
+fn next_page(link: &str) -> Option<&str> {
+    let mut links = link
+        .split('<')
+        .skip(1)
+        .filter_map(|link| link.split_once('>'));
+    let next = links.find(|(_, parameters)| {
+        let parameters = parameters.to_ascii_lowercase();
+        parameters.contains("rel=\"next\"") || parameters.contains("rel=next")
+    });
+    next.map(|(target, _)| target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_page;
+
+    #[test]
+    fn pages_are_followed_by_their_relation() {
+        for (link, next) in [
+            (
+                r#"</v2/a/tags/list?last=x&n=2>; rel="next""#,
+                Some("/v2/a/tags/list?last=x&n=2"),
+            ),
+            (r#"</first>; rel="first", </b,c>; REL=next"#, Some("/b,c")),
+            (r#"</first>; rel="prev""#, None),
+            ("rubbish", None),
+        ] {
+            assert_eq!(next_page(link), next, "{link}");
+        }
     }
-    let help = "this version signs in nowhere: use skopeo, which does, with docker:// and oci-archive: names";
-    Err::<(), _>(error)
-        .help(help)
-        .expect_err("it was made from an error")
 }

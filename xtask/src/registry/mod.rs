@@ -1,6 +1,22 @@
-//! Registries: pushing a layout and fetching one over the distribution API. Network code lives here alone.
+//! Registries: pushing a layout, fetching one and looking after a repository, over the distribution API.
+//!
+//! [`transport`] sends, [`auth`] signs in, [`session`] repeats, [`client`] and [`upload`] know the API; network code
+//! lives here alone.
 
+pub(crate) mod audit;
+mod auth;
+mod challenge;
 mod client;
+mod credentials;
+mod location;
+pub(crate) mod observe;
 pub(crate) mod peek;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod referrers;
+pub(crate) mod secret;
+mod session;
+pub(crate) mod tags;
+mod token;
+mod transport;
+mod upload;

@@ -2,40 +2,48 @@
 
 use anyhow::Context as _;
 
+use crate::ctx::Ctx;
+use crate::error::WithHelp as _;
 use crate::oci::base::serves;
 use crate::oci::blobs::BlobCache;
 use crate::oci::layout::Layout;
 use crate::oci::model::{Descriptor, INDEX, ImageIndex, ImageManifest, MANIFEST};
 use crate::oci::reference::Reference;
-use crate::registry::client::Client;
+use crate::registry::client::{Access, Client};
 use crate::target::Platform;
-
-/// Docker's media types of an index and a manifest, which bases still have.
-const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 /// Fetches what a name points to. What the registry does not have is left out of the layout, where
 /// the rules find that it is missing; everything is stored under the digest it was asked for by.
 ///
 /// # Errors
 /// When the registry does not answer, or does not know the name.
-pub(crate) fn pull(reference: &Reference) -> anyhow::Result<Layout> {
-    let client = Client::new(reference);
+pub(crate) fn pull(ctx: &Ctx, reference: &Reference) -> anyhow::Result<Layout> {
+    let client = Client::new(ctx, reference, &Access::Pull);
     let mut layout = Layout::empty();
-    let any = format!("{INDEX}, {MANIFEST}");
-    let (root, digest) = client.manifest(reference.tag_or_digest(), &any)?;
-    let index = serde_json::from_slice::<ImageIndex>(&root).ok();
-    let media_type = if index.is_some() { INDEX } else { MANIFEST };
+    let asked = reference.tag_or_digest();
+    let root = client.document(asked)?;
+    let root = root
+        .with_context(|| format!("there is no {reference}"))
+        .help(format!(
+            "`cargo xtask image audit {}/{}` lists what is there",
+            reference.registry, reference.repository
+        ))?;
+    // What a digest names is stored as that, so that the rules see when it is something else.
+    let digest = match &reference.digest {
+        Some(digest) => digest.clone(),
+        None => root.given.clone().unwrap_or_else(|| root.digest()),
+    };
     let descriptor = Descriptor {
         digest: digest.clone(),
-        ..Descriptor::of(media_type, &root)
+        ..Descriptor::of(&root.media_type, &root.bytes)
     };
-    let mut manifests = vec![root.clone()];
-    put(&mut layout, &digest, root);
+    let index = serde_json::from_slice::<ImageIndex>(&root.bytes).ok();
+    let mut manifests = vec![root.bytes.clone()];
+    put(&mut layout, &digest, root.bytes);
     for child in index.into_iter().flat_map(|index| index.manifests) {
-        if let Some(bytes) = client.find("manifests", &child.digest, &any)? {
-            manifests.push(bytes.clone());
-            put(&mut layout, &child.digest, bytes);
+        if let Some(document) = client.document(&child.digest)? {
+            manifests.push(document.bytes.clone());
+            put(&mut layout, &child.digest, document.bytes);
         }
     }
     for image_manifest in manifests
@@ -44,7 +52,7 @@ pub(crate) fn pull(reference: &Reference) -> anyhow::Result<Layout> {
     {
         for blob in image_manifest.layers.iter().chain([&image_manifest.config]) {
             if layout.blob(&blob.digest).is_none()
-                && let Some(bytes) = client.find("blobs", &blob.digest, "*/*")?
+                && let Some(bytes) = client.blob(&blob.digest)?
             {
                 put(&mut layout, &blob.digest, bytes);
             }
@@ -60,26 +68,34 @@ pub(crate) fn pull(reference: &Reference) -> anyhow::Result<Layout> {
 /// # Errors
 /// When the registry does not answer, lacks a blob, or sends other bytes than the digest says.
 pub(crate) fn pull_base(
+    ctx: &Ctx,
     reference: &Reference,
     platforms: &[Platform],
     cache: &BlobCache,
 ) -> anyhow::Result<Layout> {
-    let client = Client::new(reference);
-    let any = [INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST].join(", ");
-    let fetch = |kind: &str, digest: &str, accept: &str| {
+    let client = Client::new(ctx, reference, &Access::Pull);
+    let kept = |digest: &str, fetch: &dyn Fn() -> anyhow::Result<Option<Vec<u8>>>| {
         if let Some(bytes) = cache.get(digest) {
             return Ok(bytes);
         }
-        let found = client.find(kind, digest, accept)?;
-        let bytes = found.with_context(|| format!("{reference} lacks {digest}"))?;
+        let bytes = fetch()?.with_context(|| format!("{reference} lacks {digest}"))?;
         cache.put(digest, &bytes)?;
         anyhow::Ok(bytes)
     };
-    let (root, digest) = match &reference.digest {
-        Some(digest) => (fetch("manifests", digest, &any)?, digest.clone()),
-        None => client.manifest(&reference.tag, &any)?,
+    let document = |digest: &str| {
+        let fetch = || Ok(client.document(digest)?.map(|document| document.bytes));
+        kept(digest, &fetch)
     };
-    cache.put(&digest, &root)?;
+    let root = match &reference.digest {
+        Some(digest) => document(digest)?,
+        None => {
+            let root = client.document(&reference.tag)?;
+            let root = root.with_context(|| format!("there is no {reference}"))?;
+            let digest = root.given.clone().unwrap_or_else(|| root.digest());
+            cache.put(&digest, &root.bytes)?;
+            root.bytes
+        }
+    };
     let index = serde_json::from_slice::<ImageIndex>(&root).ok();
     let media_type = if index.is_some() { INDEX } else { MANIFEST };
     let mut layout = Layout::empty();
@@ -95,7 +111,7 @@ pub(crate) fn pull_base(
     };
     let children = index.into_iter().flat_map(|index| index.manifests);
     for child in children.filter(wanted) {
-        let bytes = fetch("manifests", &child.digest, &any)?;
+        let bytes = document(&child.digest)?;
         manifests.push(bytes.clone());
         layout.add_blob(bytes);
     }
@@ -104,7 +120,7 @@ pub(crate) fn pull_base(
         .filter_map(|bytes| serde_json::from_slice::<ImageManifest>(bytes).ok())
     {
         for blob in image_manifest.layers.iter().chain([&image_manifest.config]) {
-            layout.add_blob(fetch("blobs", &blob.digest, "*/*")?);
+            layout.add_blob(kept(&blob.digest, &|| client.blob(&blob.digest))?);
         }
     }
     Ok(layout)

@@ -140,7 +140,7 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
         let check = Check {
             noetl: &noetl,
             files: std::slice::from_ref(&manifests),
-            images: Images::look_up(Some(&plain.source), source)?,
+            images: Images::look_up(ctx, Some(&plain.source), source)?,
             context: Some(&args.context),
         };
         check

@@ -79,7 +79,7 @@ pub(crate) fn run(ctx: &Ctx, args: &K8sArgs) -> anyhow::Result<()> {
     let check = Check {
         noetl: &noetl,
         files: &files,
-        images: Images::look_up(args.image.as_deref(), args.python_image.as_deref())?,
+        images: Images::look_up(ctx, args.image.as_deref(), args.python_image.as_deref())?,
         context: args.context.as_deref(),
     };
     check.run(ctx)?;
@@ -248,8 +248,12 @@ pub(crate) struct Images {
 
 impl Images {
     /// Reads the images' documents; layers are not fetched.
-    pub(crate) fn look_up(plain: Option<&str>, python: Option<&str>) -> anyhow::Result<Self> {
-        let facts = |image: Option<&str>| image.map(facts).transpose();
+    pub(crate) fn look_up(
+        ctx: &Ctx,
+        plain: Option<&str>,
+        python: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let facts = |image: Option<&str>| image.map(|image| facts(ctx, image)).transpose();
         Ok(Self {
             plain: facts(plain)?,
             python: facts(python)?,
@@ -275,12 +279,14 @@ impl Images {
     }
 }
 
-fn facts(image: &str) -> anyhow::Result<ImageFacts> {
+fn facts(ctx: &Ctx, image: &str) -> anyhow::Result<ImageFacts> {
     let path = Utf8Path::new(image);
     let layout = if path.exists() {
         Layout::open(path)
     } else {
-        image.parse().and_then(|reference| peek::peek(&reference))
+        image
+            .parse()
+            .and_then(|reference| peek::peek(ctx, &reference))
     };
     layout
         .and_then(|layout| ImageFacts::of(&Opened::of(&layout)?))

@@ -92,7 +92,7 @@ pub(super) fn run(ctx: &Ctx, args: &AttestImageArgs) -> anyhow::Result<()> {
     let path = Utf8Path::new(&image);
     let is_file = path.exists();
     args.attest.preflight(!is_file)?;
-    let layout = open(&image)?;
+    let layout = open(ctx, &image)?;
     let (name, folder) = if is_file {
         let index = layout.index_json()?;
         let entry = index.manifests.first().context("it holds no image")?;

@@ -36,7 +36,7 @@ pub(super) fn fetch(
         Source::Registry { reference, name } => {
             let cache = BlobCache::below(&ctx.state());
             let layout = sh::step(ctx, &format!("fetch the base {named}"), || {
-                pull::pull_base(&reference, platforms, &cache)
+                pull::pull_base(ctx, &reference, platforms, &cache)
             });
             layout.and_then(|layout| Base::read(&layout, Some(name), platforms))
         }

@@ -16,7 +16,7 @@ use crate::oci::{image, rootfs};
 use crate::release::{Release, workspace_field};
 use crate::target::Platform;
 use crate::tasks::image::rebuild::RebuildArgs;
-use crate::tasks::image::{in_order, open, outputs};
+use crate::tasks::image::{in_order, name, open, outputs, served};
 use crate::{files, verify};
 
 #[derive(Debug, Args)]
@@ -72,16 +72,16 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     let expected = if args.this_commit || args.image.is_none() {
         expectations(ctx, &Release::read(ctx)?, &platforms)?
     } else {
-        Expectations {
-            now: Some(now()),
-            ..Expectations::of(&platforms)
-        }
+        anybodys(&platforms)
     };
-    let layout = open(image)?;
+    let layout = open(ctx, image)?;
     let mut findings = rules_on_images::check(&layout, &expected);
     if let Ok(root) = layout.image_index() {
         args.rebuild
             .check(ctx, image, &root.digest, &mut findings)?;
+    }
+    if let Some(reference) = name(image)? {
+        served::check(ctx, &reference, &layout, &mut findings)?;
     }
     let findings = findings.only(&args.rules);
     if args.json {
@@ -90,6 +90,14 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     let concluded = verify::conclude(&findings, image);
     println!("{image}: {}", summary(&findings));
     concluded
+}
+
+/// What an image of somebody else, or of another commit, should be like.
+pub(super) fn anybodys(platforms: &[Platform]) -> Expectations {
+    Expectations {
+        now: Some(now()),
+        ..Expectations::of(platforms)
+    }
 }
 
 /// What an image made from this checkout should be like.

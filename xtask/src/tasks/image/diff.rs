@@ -36,7 +36,7 @@ pub(super) fn run(ctx: &Ctx, args: &DiffArgs) -> anyhow::Result<()> {
         .one
         .clone()
         .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let layout = open(&one)?;
+    let layout = open(ctx, &one)?;
     let image = Opened::of(&layout)?;
     let side = Side {
         image: &image,
@@ -44,7 +44,7 @@ pub(super) fn run(ctx: &Ctx, args: &DiffArgs) -> anyhow::Result<()> {
     };
     match &args.other {
         Some(other) => {
-            let layout = open(other)?;
+            let layout = open(ctx, other)?;
             let image = Opened::of(&layout)?;
             let other_side = Side {
                 image: &image,

@@ -37,7 +37,7 @@ pub(super) fn run(ctx: &Ctx, args: &InspectArgs) -> anyhow::Result<()> {
         .image
         .clone()
         .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let layout = open(&name)?;
+    let layout = open(ctx, &name)?;
     let image = Opened::of(&layout)?;
     let stamps = stamps(&layout);
     if args.json {

@@ -11,6 +11,7 @@ use crate::oci::layout::Layout;
 use crate::registry::push;
 use crate::release::Release;
 use crate::tasks::image::attest::attest;
+use crate::tasks::image::push::narrate;
 use crate::tasks::image::{ImageArgs, NAME, REGISTRY, check, inputs, load, outputs_of};
 use crate::verify::Verified;
 use crate::{files, package, sh, verify};
@@ -53,12 +54,11 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     })?;
     if args.push {
         let published = sh::step(ctx, &format!("push to {registry}"), || {
-            push::publish(ctx, &verified, &image.references)
+            push::publish(ctx, &verified, &image.references, args.how.options())
         })?;
-        sh::note(
-            ctx,
-            &format!("{}: {} bytes sent", published.digest, published.sent_bytes),
-        );
+        narrate(ctx, &published);
+        let names = &image.references;
+        args.how.prove(ctx, verified.value(), names, &expected)?;
     }
     if let Some(engine) = engine {
         load::load(ctx, engine, &tar)?;

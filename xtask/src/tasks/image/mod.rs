@@ -1,6 +1,7 @@
 //! `cargo xtask image`: assemble, check and publish the image for every Linux node.
 
 mod attest;
+mod audit;
 mod base;
 mod buildx;
 mod check;
@@ -11,10 +12,13 @@ mod inspect;
 mod load;
 mod make;
 mod mutate;
+mod push;
 mod rebuild;
 mod resolve;
+mod served;
 
 pub(crate) use check::expectations;
+pub(crate) use served::prove;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -60,6 +64,8 @@ pub(crate) struct ImageArgs {
     /// Send it to the registry once it has passed every check
     #[arg(long)]
     push: bool,
+    #[command(flatten)]
+    how: push::PushHow,
     /// Load it into an engine here, for this machine's platform alone; without a name, into the first that answers
     #[arg(long, value_enum, value_name = "ENGINE", num_args = 0..=1, default_missing_value = "auto")]
     load: Option<load::Engine>,
@@ -117,6 +123,10 @@ enum ImageCommand {
     Attest(attest::AttestImageArgs),
     /// Check a layout, a tar or an image in a registry against every rule
     Check(check::CheckArgs),
+    /// Publish a layout or a tar that is there already
+    Push(push::PushArgs),
+    /// Find what is missing in a repository, and what may be deleted from it
+    Audit(audit::AuditArgs),
     /// Make a broken image that trips a rule
     #[command(hide = true)]
     Mutate(mutate::MutateArgs),
@@ -144,10 +154,12 @@ pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(ImageCommand::Attest(args)) => attest::run(ctx, args),
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
+        Some(ImageCommand::Push(args)) => push::run(ctx, args),
+        Some(ImageCommand::Audit(args)) => audit::run(ctx, args),
         Some(ImageCommand::Mutate(args)) => mutate::run(ctx, args),
         Some(ImageCommand::Diff(args)) => diff::run(ctx, args),
         Some(ImageCommand::Inspect(args)) => inspect::run(ctx, args),
-        Some(ImageCommand::Resolve(args)) => resolve::run(args),
+        Some(ImageCommand::Resolve(args)) => resolve::run(ctx, args),
         Some(ImageCommand::Digest(args)) => digest::run(ctx, args),
         None if args.use_buildx => buildx::run(ctx, args),
         None => make::run(ctx, args),
@@ -172,17 +184,27 @@ fn in_order(platforms: &[Platform]) -> Vec<Platform> {
         .collect()
 }
 
-/// A path that exists, or looks like one, is a layout or a tar; everything else is an image's name.
-fn open(image: &str) -> anyhow::Result<Layout> {
+/// The name of an image in a registry; `None` for what exists as a path, or looks like one.
+fn name(image: &str) -> anyhow::Result<Option<Reference>> {
     let path = Utf8Path::new(image);
     let is_path = path.exists() || image.starts_with(['.', '/', '~']) || image.ends_with(".tar");
-    let opened = if is_path {
-        Layout::open(path)
-    } else {
-        let reference = image.parse::<Reference>();
-        reference
-            .with_context(|| format!("there is no file {image}, and it is no image name"))
-            .and_then(|reference| pull::pull(&reference))
-    };
-    opened.help("`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full")
+    if is_path {
+        return Ok(None);
+    }
+    let reference = image.parse::<Reference>();
+    reference
+        .map(Some)
+        .with_context(|| format!("there is no file {image}, and it is no image name"))
+        .help(NAMES)
 }
+
+/// A layout or a tar on disk, or an image pulled from a registry.
+fn open(ctx: &Ctx, image: &str) -> anyhow::Result<Layout> {
+    match name(image)? {
+        None => Layout::open(Utf8Path::new(image)).help(NAMES),
+        Some(reference) => pull::pull(ctx, &reference),
+    }
+}
+
+const NAMES: &str =
+    "`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full";

@@ -32,7 +32,7 @@ pub(super) fn run(ctx: &Ctx, args: &MutateArgs) -> anyhow::Result<()> {
         return Err(anyhow!("{} is there already", args.output)).help("name another folder");
     }
     let own = outputs(ctx).0.into_string();
-    let clean = open(args.image.as_ref().unwrap_or(&own))?;
+    let clean = open(ctx, args.image.as_ref().unwrap_or(&own))?;
     mutant.of(&clean)?.write_folder(&args.output)?;
     println!(
         "{}: {}; it trips {}",

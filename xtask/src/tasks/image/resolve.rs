@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::ctx::Ctx;
 use crate::error::WithHelp as _;
 use crate::kube::facts::ImageFacts;
 use crate::kube::replace;
@@ -53,7 +54,7 @@ struct Manifests {
     workloads: Vec<Workload>,
 }
 
-pub(super) fn run(args: &ResolveArgs) -> anyhow::Result<()> {
+pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
     let files = args
         .files
         .iter()
@@ -63,7 +64,7 @@ pub(super) fn run(args: &ResolveArgs) -> anyhow::Result<()> {
         .iter()
         .flat_map(|file| file.workloads.clone())
         .collect();
-    let (images, mut findings) = look_up(args, &workloads)?;
+    let (images, mut findings) = look_up(ctx, args, &workloads)?;
     findings.extend(schedulable::check(&workloads, &images));
     let mut pinned = Vec::new();
     for file in &files {
@@ -108,6 +109,7 @@ fn read(path: &Utf8Path) -> anyhow::Result<Manifests> {
 
 /// The facts of every image by the name it is written with, and a finding for each that cannot be had.
 fn look_up(
+    ctx: &Ctx,
     args: &ResolveArgs,
     workloads: &[Workload],
 ) -> anyhow::Result<(BTreeMap<String, ImageFacts>, Vec<Finding>)> {
@@ -127,7 +129,7 @@ fn look_up(
             };
             let name = node.text().unwrap_or_default();
             if !images.contains_key(name) && !failed.contains_key(name) {
-                match facts(name, named(name).as_deref()) {
+                match facts(ctx, name, named(name).as_deref()) {
                     Ok(facts) => drop(images.insert(name.to_owned(), facts)),
                     Err(error) => drop(failed.insert(name.to_owned(), format!("{error:#}"))),
                 }
@@ -155,13 +157,13 @@ fn look_up(
     Ok((images, findings))
 }
 
-fn facts(name: &str, source: Option<&str>) -> anyhow::Result<ImageFacts> {
+fn facts(ctx: &Ctx, name: &str, source: Option<&str>) -> anyhow::Result<ImageFacts> {
     let source = source.unwrap_or(name);
     let path = Utf8Path::new(source);
     let layout = if source != name && path.exists() {
         Layout::open(path)?
     } else {
-        peek::peek(&full_name(source).parse::<Reference>()?)?
+        peek::peek(ctx, &full_name(source).parse::<Reference>()?)?
     };
     let facts = ImageFacts::of(&Opened::of(&layout)?)?;
     if let Some((_, digest)) = name.split_once('@') {
