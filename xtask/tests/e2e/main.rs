@@ -26,10 +26,18 @@ mod k8s;
 mod multiarch;
 mod programs;
 mod rebuild;
+#[cfg(unix)]
 mod registry;
+#[cfg(unix)]
 mod registry_auth;
+#[cfg(unix)]
+mod registry_proxy;
+#[cfg(unix)]
 mod registry_push;
+#[cfg(unix)]
 mod registry_rules;
+#[cfg(unix)]
+mod registry_tokens;
 mod resolve;
 mod rules;
 mod setup;

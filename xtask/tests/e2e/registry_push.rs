@@ -1,7 +1,8 @@
 //! Pushing to a real docker-registry through a proxy: how many requests it takes, and that no single fault
 //! leaves a half-published image.
 
-use crate::registry::{Action, Location, Proxy, Registry, Seen, ask, image, is_whole, push, tag};
+use crate::registry::{Registry, ask, image, is_whole, push, tag};
+use crate::registry_proxy::{Action, Location, Proxy, Seen};
 
 #[test]
 fn a_cold_push_takes_few_requests_and_a_warm_one_a_request_per_tag() {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::registry::{Action, Proxy, Registry, ask, image, push, tag};
+use crate::registry::{Registry, ask, ask_as, image, push, tag};
+use crate::registry_proxy::{Action, Proxy};
 use crate::support::{show, xtask};
 
 fn check(address: &str, tag: &str) -> String {
@@ -152,7 +153,7 @@ fn tags_that_mislead_are_found() {
     assert!(!single.contains("\"R10\""), "{single}");
     let manifest = document(&registry, &child);
     let path = "noetl/manifests/0.1.0-arm64";
-    let stored = crate::registry::ask_as(
+    let stored = ask_as(
         &registry.address,
         "PUT",
         path,
@@ -181,7 +182,7 @@ fn an_earlier_release_that_lost_an_image_is_found() {
     let mut copy = document(&registry, &child);
     copy.push(b'\n');
     let manifest_type = "application/vnd.oci.image.manifest.v1+json";
-    let stored = crate::registry::ask_as(
+    let stored = ask_as(
         &registry.address,
         "PUT",
         "noetl/manifests/copy",
