@@ -8,6 +8,8 @@ mod auth;
 mod challenge;
 mod client;
 mod credentials;
+#[cfg(test)]
+mod fake;
 mod location;
 pub(crate) mod observe;
 pub(crate) mod peek;

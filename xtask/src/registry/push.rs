@@ -26,6 +26,9 @@ const THREADS: usize = 4;
 /// The manifest annotation with the name of the image that the lower layers are from.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
+/// The manifest annotation with the commit that the image is of.
+const REVISION: &str = "org.opencontainers.image.revision";
+
 /// What a push may do beyond the usual.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -100,6 +103,7 @@ pub(crate) fn publish(
         "a push is to one repository, and {references:?} are several"
     );
     let content = Content::read(image.value())?;
+    content.refuse_dirty(first)?;
     let sources = content.sources(first);
     let client = Client::new(ctx, first, &Access::Push(sources));
     let tags: Vec<_> = references.iter().map(|name| name.tag.clone()).collect();
@@ -186,6 +190,21 @@ impl<'a> Content<'a> {
             }
         }
         Ok(content)
+    }
+
+    /// An image of a tree that differs from its commit, of which the revision tells, stays on this machine.
+    fn refuse_dirty(&self, target: &Reference) -> anyhow::Result<()> {
+        let manifests = self.children.iter().map(|(_, manifest)| manifest);
+        let mut revisions = manifests.filter_map(|manifest| manifest.annotations.get(REVISION));
+        let dirty = revisions.any(|revision| revision.ends_with("-dirty"));
+        if !dirty || target.is_loopback() {
+            return Ok(());
+        }
+        let registry = &target.registry;
+        Err(anyhow!(
+            "the image is of a tree that differs from its commit, and {registry} is not on this machine"
+        ))
+        .help("commit, make the image again, and push that")
     }
 
     fn bytes(&self, descriptor: &Descriptor) -> anyhow::Result<&'a [u8]> {
@@ -304,6 +323,38 @@ mod tests {
         assert!(preflight(&clean, &names("ghcr.io/noetl/noetl:1")).is_ok());
         assert!(preflight(&dirty, &names("127.0.0.1:5000/noetl:1")).is_ok());
         assert!(preflight(&dirty, &names("ghcr.io/noetl/noetl:1")).is_err());
+    }
+
+    #[test]
+    fn an_image_of_a_dirty_tree_stays_on_this_machine() {
+        let mut content = Content {
+            layout: &Layout::empty(),
+            root: Descriptor::of(INDEX, b""),
+            children: Vec::new(),
+        };
+        let mut manifest: ImageManifest = serde_json::from_value(serde_json::json!({
+            "schemaVersion": 2, "config": {"mediaType": "x", "digest": "y", "size": 0}, "layers": [],
+        }))
+        .unwrap();
+        manifest
+            .annotations
+            .insert(REVISION.to_owned(), "0123-dirty".to_owned());
+        content
+            .children
+            .push((Descriptor::of(MANIFEST, b""), manifest));
+        let name = |name: &str| name.parse::<Reference>().unwrap();
+        assert!(
+            content
+                .refuse_dirty(&name("ghcr.io/noetl/noetl:1"))
+                .is_err()
+        );
+        assert!(
+            content
+                .refuse_dirty(&name("127.0.0.1:5000/noetl:1"))
+                .is_ok()
+        );
+        content.children[0].1.annotations.clear();
+        assert!(content.refuse_dirty(&name("ghcr.io/noetl/noetl:1")).is_ok());
     }
 
     #[test]
