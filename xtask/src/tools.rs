@@ -110,6 +110,12 @@ pub(crate) const TOOLS: &[Tool] = &[
     ),
     tool("wine", Need::Test, Source::Apt("wine")),
     tool("skopeo", Need::Test, Source::Apt("skopeo")),
+    tool("openssl", Need::Test, Source::Apt("openssl")),
+    tool(
+        "docker-registry",
+        Need::Test,
+        Source::Apt("docker-registry"),
+    ),
     tool("podman", Need::Test, Source::Apt("podman")),
     tool("openssl", Need::Test, Source::Apt("openssl")),
     tool(

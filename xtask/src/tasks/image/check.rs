@@ -83,6 +83,9 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
         args.rebuild
             .check(ctx, image, &root.digest, &mut findings)?;
     }
+    if let Some(reference) = name(image)? {
+        served::check(ctx, &reference, &layout, &mut findings)?;
+    }
     let findings = findings.only(&args.rules);
     if args.json {
         return verify::conclude_json(&findings, image);
