@@ -1,9 +1,8 @@
 //! `cargo xtask deploy`: an image for the cluster's nodes, brought there, checked, applied, and asked.
 
-use std::fs;
-use std::io::Write as _;
+mod smoke;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -153,7 +152,7 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
     let namespace = namespace(&manifests)?;
     if !args.no_smoke {
         sh::step(ctx, "ask the server", || {
-            smoke(ctx, args, &noetl, &manifests, &namespace)
+            smoke::ask(ctx, &args.context, &noetl, &manifests, &namespace)
         })?;
     }
     let pods = ["get", "pods", "--namespace", &namespace, "--output", "wide"];
@@ -356,163 +355,5 @@ fn namespace(manifests: &Utf8Path) -> anyhow::Result<String> {
         .context("the manifests name no namespace")
 }
 
-/// Forwards a port to the Service and has `noetl` ask what a browser would.
-fn smoke(
-    ctx: &Ctx,
-    args: &DeployArgs,
-    noetl: &str,
-    manifests: &Utf8Path,
-    namespace: &str,
-) -> anyhow::Result<()> {
-    let documents = yaml::parse(&files::read_to_string(manifests)?)?;
-    let secret = documents.iter().find_map(|document| {
-        let pod = document.at("spec.template.spec")?;
-        let env = pod.get("containers")?.items().first()?.get("env")?;
-        env.items()
-            .first()?
-            .at("valueFrom.secretKeyRef.name")?
-            .text()
-    });
-    let secret = secret.context("the manifests name no Secret")?;
-    let template = "go-template={{.data.NOETL_API_TOKEN | base64decode}}";
-    let get = [
-        "get",
-        "secret",
-        secret,
-        "--namespace",
-        namespace,
-        "--output",
-        template,
-    ];
-    let token = TokenFile::write(ctx, &sh::read(ctx, &kubectl(&args.context, &get))?)?;
-    let forward = [
-        "port-forward",
-        "--namespace",
-        namespace,
-        "service/noetl",
-        ":8082",
-    ];
-    let address = |line: &str| {
-        let address = line.strip_prefix("Forwarding from 127.0.0.1:")?;
-        Some(address.split(' ').next()?.to_owned())
-    };
-    sh::beside(ctx, &kubectl(&args.context, &forward), address, |port| {
-        let url = format!("http://127.0.0.1:{port}");
-        let check = [
-            "server",
-            "check",
-            "--server-url",
-            &url,
-            "--token-file",
-            token.0.as_str(),
-        ];
-        sh::run(ctx, &CommandLine::new(noetl).args(check))
-    })
-}
-
-/// The token in a file for the length of a check: a command line is for everyone to read.
-struct TokenFile(Utf8PathBuf);
-
-impl TokenFile {
-    fn write(ctx: &Ctx, token: &str) -> anyhow::Result<Self> {
-        let path = ctx.state().join("k8s/token");
-        files::create_folder(&ctx.state().join("k8s"))?;
-        files::remove(&path)?;
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let written = options
-            .open(&path)
-            .and_then(|mut file| file.write_all(token.as_bytes()));
-        written.with_context(|| format!("cannot write {path}"))?;
-        ensure!(!token.is_empty(), "the Secret has no NOETL_API_TOKEN");
-        Ok(Self(path))
-    }
-}
-
-impl Drop for TokenFile {
-    fn drop(&mut self) {
-        // It is removed before the next one is written, too.
-        drop(fs::remove_file(&self.0));
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: DeployArgs,
-    }
-
-    fn args(words: &[&str]) -> DeployArgs {
-        Line::parse_from([&["deploy"], words].concat()).args
-    }
-
-    fn planned(words: &[&str], architectures: &[&str]) -> String {
-        let args = args(words);
-        let node = |architecture: &&str| ClusterNode {
-            name: "n".to_owned(),
-            architecture: (*architecture).to_owned(),
-            labels: [].into(),
-            reserved: false,
-        };
-        let nodes: Vec<_> = architectures.iter().map(node).collect();
-        let commands = platforms(&nodes)
-            .and_then(|platforms| Ok(image_commands(&delivery(&args)?, &platforms, "t", &args)));
-        match commands {
-            Ok(commands) => commands
-                .iter()
-                .map(|command| format!("{command}\n"))
-                .collect(),
-            Err(error) => format!("{error:#}"),
-        }
-    }
-
-    #[test]
-    fn images_are_made_for_the_nodes_that_are_there() {
-        insta::assert_snapshot!(planned(&[], &["arm64"]), @r"
-        KIND_CLUSTER_NAME=noetl cargo xtask image --json --tag t --platforms linux/arm64 --registry localhost --load=kind
-        KIND_CLUSTER_NAME=noetl cargo xtask image --json --tag t --platforms linux/arm64 --registry localhost --load=kind --flavour python
-        ");
-        let words = [
-            "--context",
-            "prod",
-            "--registry",
-            "r.io/x",
-            "--python-base",
-            "r.io/python@sha256:1",
-        ];
-        insta::assert_snapshot!(planned(&words, &["arm64", "amd64", "arm64"]), @r"
-        cargo xtask image --json --tag t --platforms linux/amd64,linux/arm64 --registry r.io/x --push
-        cargo xtask image --json --tag t --platforms linux/amd64,linux/arm64 --registry r.io/x --push --flavour python --base r.io/python@sha256:1
-        ");
-        assert_eq!(
-            planned(&["--image", "noetl:1"], &["amd64"]),
-            "",
-            "nothing is built"
-        );
-    }
-
-    #[test]
-    fn what_cannot_reach_a_node_is_refused_before_it_is_built() {
-        let foreign = planned(&["--context", "prod"], &["amd64"]);
-        assert!(
-            foreign.contains("prod is no cluster of kind's"),
-            "{foreign}"
-        );
-        let nodes = planned(&[], &["amd64", "s390x"]);
-        assert!(
-            nodes.contains("nodes of s390x, and NoETL is built for amd64, arm64"),
-            "{nodes}"
-        );
-    }
-}
+mod tests;
