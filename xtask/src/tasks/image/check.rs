@@ -10,8 +10,11 @@ use crate::check::image as rules_on_images;
 use crate::check::mutants;
 use crate::check::rules::{self, Rule};
 use crate::ctx::Ctx;
+use crate::diff::{self, Change, Side};
 use crate::digest::Sha256;
 use crate::error::WithHelp as _;
+use crate::oci::layout::Layout;
+use crate::oci::opened::Opened;
 use crate::oci::{image, rootfs};
 use crate::release::{Release, workspace_field};
 use crate::target::Platform;
@@ -27,6 +30,7 @@ use crate::{files, verify};
     cargo xtask image check                                   what `image` made\n  \
     cargo xtask image check dist/noetl-v0.1.0-image.tar --this-commit\n  \
     cargo xtask image check 127.0.0.1:5000/noetl:0.1.0 --rule P1 --rule F5\n  \
+    cargo xtask image check --against ghcr.io/noetl/noetl:0.1.0     what else than the program is new\n  \
     cargo xtask image check --rebuild                         is it the image of this commit, wherever it is built\n  \
     cargo xtask image check --explain P6"
 )]
@@ -54,6 +58,9 @@ pub(super) struct CheckArgs {
     /// Print what a rule is for and stop
     #[arg(long, value_name = "ID")]
     explain: Option<String>,
+    /// Compare with this image, such as the last release's: only the program and what is said of it may differ (X3)
+    #[arg(long, value_name = "IMAGE")]
+    against: Option<String>,
     #[command(flatten)]
     rebuild: RebuildArgs,
 }
@@ -83,8 +90,9 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
         args.rebuild
             .check(ctx, image, &root.digest, &mut findings)?;
     }
-    if let Some(reference) = name(image)? {
-        served::check(ctx, &reference, &layout, &mut findings)?;
+    if let Some(against) = &args.against {
+        let before = open(ctx, against)?;
+        only_program_and_notes(&before, &layout, image, &mut findings)?;
     }
     let findings = findings.only(&args.rules);
     if args.json {
@@ -93,6 +101,26 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     let concluded = verify::conclude(&findings, image);
     println!("{image}: {}", summary(&findings));
     concluded
+}
+
+/// Finds files besides the program that are not what they were; times follow the commit and count as nothing.
+fn only_program_and_notes(
+    before: &Layout,
+    after: &Layout,
+    name: &str,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let (one, other) = (Opened::of(before)?, Opened::of(after)?);
+    let side = |image, layout| Side { image, layout };
+    let changes = diff::images(side(&one, before), side(&other, after));
+    let program = rootfs::ENTRYPOINT.trim_start_matches('/');
+    let counts = |change: &&Change| {
+        change.part.starts_with("layer ") && change.path != program && change.field != "mtime"
+    };
+    for change in changes.iter().filter(counts) {
+        findings.add("X3", name, change.to_string());
+    }
+    Ok(())
 }
 
 /// What an image of somebody else, or of another commit, should be like.
@@ -186,4 +214,42 @@ pub(super) fn known(id: &str) -> anyhow::Result<&'static str> {
     rule.map(|rule| rule.id).ok_or_else(|| {
         anyhow::anyhow!("there is none; `cargo xtask image check --list` lists them")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+    use crate::oci::image::{Contents, assemble};
+    use crate::oci::layer::LayerCache;
+    use crate::ustar::Entry;
+
+    #[test]
+    fn a_new_program_and_a_later_commit_are_no_surprise_but_a_new_file_is() {
+        let plan = fixtures::linux_plan();
+        let image = |version: &str, time: u64, packages: &[Entry]| {
+            let contents = plan.targets.iter().map(|target| {
+                let mut stamp = fixtures::stamp(target);
+                stamp.version = version.to_owned();
+                let binary = fixtures::elf(target.arch, &stamp);
+                let packages = packages.to_vec();
+                Contents { binary, packages }
+            });
+            let mut planned = plan.image.clone().unwrap();
+            planned.commit_time = time;
+            assemble(&planned, None, contents.collect(), &LayerCache::none()).unwrap()
+        };
+        let found = |after: &Layout| {
+            let mut findings = Findings::default();
+            let before = image("1.2.3", 1_767_225_600, &[]);
+            only_program_and_notes(&before, after, "image", &mut findings).unwrap();
+            findings.ids()
+        };
+        assert_eq!(found(&image("1.3.0", 1_767_300_000, &[])), [""; 0]);
+        let strange = [
+            Entry::folder("opt", 0o755),
+            Entry::file("opt/x", 0o644, "x"),
+        ];
+        assert_eq!(found(&image("1.2.3", 1_767_225_600, &strange)), ["X3"]);
+    }
 }
