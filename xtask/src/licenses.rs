@@ -1,6 +1,8 @@
 //! Under which licences others may give us what we ship: SPDX expressions (spec 3.0, annex B)
 //! against one list.
 
+use std::cell::Cell;
+
 /// Licences that ask for no more than a notice; a choice needs one of them, a sum needs all.
 pub(crate) const ALLOWED: &[&str] = &[
     "0BSD",
@@ -20,6 +22,43 @@ pub(crate) const ALLOWED: &[&str] = &[
 
 /// Besides, for tools that build and test the page and are not part of it.
 pub(crate) const ALLOWED_IN_TOOLS: &[&str] = &["BlueOak-1.0.0", "CC-BY-4.0", "MPL-2.0"];
+
+/// Further licences that NoETL or what is around it could name; an unknown one is more often a typing error.
+const KNOWN: &[&str] = &[
+    "AGPL-3.0-only",
+    "AGPL-3.0-or-later",
+    "GPL-2.0-only",
+    "GPL-2.0-or-later",
+    "GPL-3.0-only",
+    "GPL-3.0-or-later",
+    "LGPL-2.1-only",
+    "LGPL-2.1-or-later",
+    "LGPL-3.0-only",
+    "LGPL-3.0-or-later",
+    "OpenSSL",
+    "PSF-2.0",
+    "PostgreSQL",
+    "Python-2.0",
+    "blessing",
+];
+
+/// Whether a text is an expression over known identifiers: `MIT OR Apache-2.0 WITH LLVM-exception`.
+pub(crate) fn is_expression(text: &str) -> bool {
+    let unknown = Cell::new(false);
+    let met = is_met(text, |license| {
+        let id = license.strip_suffix('+').unwrap_or(license);
+        let own = id
+            .strip_prefix("LicenseRef-")
+            .is_some_and(|name| !name.is_empty());
+        let known = own
+            || [ALLOWED, ALLOWED_IN_TOOLS, KNOWN]
+                .iter()
+                .any(|list| list.contains(&id));
+        unknown.set(unknown.get() || !known);
+        known
+    });
+    met.is_some() && !unknown.get() && !text.contains('/')
+}
 
 /// Whether an expression can be met with licences of which `allowed` is true.
 ///
@@ -79,6 +118,28 @@ fn is_id(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_expression_names_licences_that_are_known() {
+        for text in [
+            "MIT",
+            "(MIT AND (BSD-3-Clause OR Zlib)) OR GPL-2.0-only",
+            "Apache-2.0 WITH LLVM-exception",
+            "LicenseRef-noetl-1",
+        ] {
+            assert!(is_expression(text), "{text}");
+        }
+        for text in [
+            "",
+            "MIT License",
+            "MIT/Apache-2.0",
+            "mit",
+            "MIT AND Nobody-1.0",
+            "LicenseRef-",
+        ] {
+            assert!(!is_expression(text), "{text}");
+        }
+    }
 
     #[test]
     fn an_expression_is_met_as_its_words_say() {

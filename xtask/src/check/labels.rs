@@ -3,8 +3,8 @@
 use crate::check::Findings;
 use crate::check::expect::{Expectations, Project};
 use crate::check::rules::Severity;
-use crate::check::spdx;
 use crate::check::walk::{Image, Tree};
+use crate::licenses;
 use crate::oci::model::Annotations;
 use crate::release;
 
@@ -73,7 +73,7 @@ fn form(image: &Image, labels: &Annotations, findings: &mut Findings) {
             format!("source `{source}` is not an https URL"),
         );
     }
-    if !licenses.is_empty() && !spdx::is_expression(licenses) {
+    if !licenses.is_empty() && !licenses::is_expression(licenses) {
         let message = format!("licenses `{licenses}` is not an SPDX expression");
         findings.add("C6", &image.name, message);
     }

@@ -24,7 +24,6 @@ pub(crate) mod registry;
 mod rootfs;
 pub(crate) mod rules;
 mod secrets;
-mod spdx;
 mod structure;
 mod tarfile;
 mod walk;
