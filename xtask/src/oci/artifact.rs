@@ -1,11 +1,6 @@
 //! Evidence that is attached to an image by `subject`, never a child of its index (manifest.md,
 //! "Guidelines for Artifact Usage").
 
-#![allow(
-    dead_code,
-    reason = "attest and registry use it in the commits that follow"
-)]
-
 use crate::oci::model::{Annotations, Descriptor, ImageManifest, MANIFEST, encode};
 
 /// Media type of the config of something that has none.

@@ -1,11 +1,6 @@
 //! Evidence attached to images: by the referrers API, or under the fallback tag where a registry has none
 //! (distribution-spec, "Referrers Tag Schema").
 
-#![allow(
-    dead_code,
-    reason = "image attest attaches and lists in the commits that follow"
-)]
-
 use anyhow::{Context as _, ensure};
 
 use crate::ctx::Ctx;
@@ -59,10 +54,6 @@ pub(crate) fn attach(
 ///
 /// # Errors
 /// When the registry does not answer.
-pub(crate) fn list(ctx: &Ctx, image: &Reference, subject: &str) -> anyhow::Result<Vec<Descriptor>> {
-    listed(&Client::new(ctx, image, &Access::Pull), subject)
-}
-
 pub(super) fn listed(client: &Client, subject: &str) -> anyhow::Result<Vec<Descriptor>> {
     if let Some(referrers) = client.referrers(subject)? {
         return Ok(referrers);
