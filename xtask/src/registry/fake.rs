@@ -174,7 +174,7 @@ mod tests {
     use crate::oci::artifact::Artifact;
     use crate::oci::model::{Annotations, Descriptor, INDEX, LAYER_GZIP, MANIFEST};
     use crate::registry::client::{Access, Client};
-    use crate::registry::referrers::{attach, fallback_tag, list};
+    use crate::registry::referrers::{attach, fallback_tag, listed as list};
     use crate::registry::upload::Stored;
 
     fn artifact(document: &[u8]) -> Artifact {
@@ -195,7 +195,7 @@ mod tests {
             let first = attach(&ctx, &name, &[artifact(b"one")]).unwrap();
             let both = attach(&ctx, &name, &[artifact(b"one"), artifact(b"two")]).unwrap();
             assert_eq!(both[0], first[0]);
-            let listed = list(&ctx, &name, &subject).unwrap();
+            let listed = list(&Client::new(&ctx, &name, &Access::Pull), &subject).unwrap();
             let digests =
                 |all: &[Descriptor]| all.iter().map(|it| it.digest.clone()).collect::<Vec<_>>();
             let (mut listed, mut expected) = (digests(&listed), digests(&both));
