@@ -156,8 +156,9 @@ fn arguments(script: &str, style: Style) -> Result<(Vec<OsString>, Option<TempPa
             (vec![file.as_os_str().to_owned()], Some(file))
         }
         Style::Cmd => {
-            // Without the second line it would read the script in the code page of old.
-            let head = "@echo off\r\nchcp 65001 >nul\r\n";
+            // Without the second line it would read the script in the code page of old. Systems without
+            // chcp run it as it is: the third line forgets that a command was missing.
+            let head = "@echo off\r\nchcp 65001 >nul 2>nul\r\n(call )\r\n";
             let lines: Vec<&str> = script.lines().collect();
             let file = script_file(&format!("{head}{}\r\n", lines.join("\r\n")), ".cmd")?;
             let name = file.as_os_str().to_owned();
