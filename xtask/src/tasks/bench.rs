@@ -34,6 +34,9 @@ pub(crate) struct BenchArgs {
     /// Executions of a small playbook
     #[arg(long, default_value_t = 10_000)]
     executions: usize,
+    /// Measure this `noetl`, such as one from dist/, instead of compiling one for this machine
+    #[arg(long, value_name = "PATH")]
+    binary: Option<Utf8PathBuf>,
     /// Print JSON: seconds, rates, bytes and ratios
     #[arg(long)]
     json: bool,
@@ -97,8 +100,13 @@ struct Bench<'c> {
 
 pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
     let What::Noetl = args.what;
-    let release = Release::read(ctx)?;
-    let bench = Bench::new(ctx, cargo::build_native(ctx, &release)?)?;
+    let noetl = match &args.binary {
+        Some(binary) => binary
+            .canonicalize_utf8()
+            .with_context(|| format!("cannot find {binary}"))?,
+        None => cargo::build_native(ctx, &Release::read(ctx)?)?,
+    };
+    let bench = Bench::new(ctx, noetl)?;
     let figures = bench.measure(args)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&figures)?);
