@@ -54,6 +54,10 @@ pub(crate) fn copy_executable(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<
 }
 
 /// Lets everybody run a file; Windows goes by names instead.
+#[cfg_attr(
+    not(unix),
+    expect(unused_variables, reason = "there is no mode to set")
+)]
 pub(crate) fn make_executable(path: &Utf8Path) -> anyhow::Result<()> {
     #[cfg(unix)]
     {
@@ -62,8 +66,6 @@ pub(crate) fn make_executable(path: &Utf8Path) -> anyhow::Result<()> {
         fs::set_permissions(path, mode)
             .with_context(|| format!("cannot make {path} executable"))?;
     }
-    #[cfg(not(unix))]
-    drop(path);
     Ok(())
 }
 
