@@ -134,7 +134,7 @@ impl Session {
         );
         match answer.status {
             401 | 403 => self.auth.denial().context(what.trim_end().to_owned()),
-            _ => anyhow!(what.trim_end().to_owned()),
+            status => remedied(anyhow!(what.trim_end().to_owned()), status),
         }
     }
 
@@ -177,6 +177,24 @@ impl Answer {
         );
         Ok(())
     }
+}
+
+/// An error with what people can do about the status that a registry answers.
+fn remedied(error: anyhow::Error, status: u16) -> anyhow::Error {
+    let remedy = match status {
+        404 => {
+            "check the registry's and the repository's names: some registries want a repository made first"
+        }
+        405 => {
+            "the registry is read-only, for its maintenance perhaps: push again after it, or to another --registry"
+        }
+        413 => "something before the registry takes no requests of this size: raise its limit",
+        429 | 500.. => "again once the registry is well: what is there already is not sent twice",
+        _ => "look into the registry's log: it does not take what the OCI specification describes",
+    };
+    Err::<(), _>(error)
+        .help(remedy)
+        .expect_err("it was made from an error")
 }
 
 fn attempt(result: Result<Answer, Error>) -> Attempt {

@@ -1,4 +1,5 @@
-//! `cargo xtask ci-multiarch --push` against the engine's registry, from clean checkouts of the fixture.
+//! `cargo xtask ci-multiarch --push` from clean checkouts of the fixture: to the engine's registry, and to such as
+//! take nothing.
 
 use std::process::Command;
 
@@ -90,4 +91,55 @@ fn a_registry_that_is_not_there_is_said_before_anything_is_lost() {
         checkout.root().join("dist/SHA256SUMS").is_file(),
         "what was built is kept"
     );
+}
+
+/// Who publishes a second commit in vain leaves what the first one published.
+#[cfg(unix)]
+#[test]
+fn a_registry_that_takes_nothing_keeps_latest() {
+    use crate::registry::{Registry, ask};
+    use crate::registry_auth::{PASSWORDS, USER, auths, docker_config, passwords};
+
+    let (Some(open), Some(checkout)) = (Registry::start(), Fixture::new()) else {
+        return;
+    };
+    let made = pushed(&checkout, &open.address);
+    let digest = made["index_digest"].as_str().unwrap();
+    std::fs::write(checkout.root().join("README.md"), "# Changed\n").unwrap();
+    checkout.commit("Second");
+    let latest =
+        |registry: &Registry| ask(&registry.address, "HEAD", "noetl/manifests/latest", None).digest;
+
+    let read_only = "maintenance: {readonly: {enabled: true}}";
+    let Some(read_only) = open.copy(read_only, "", |_| {}) else {
+        return;
+    };
+    let said = show(&mut push(&checkout, &read_only.address));
+    let named =
+        said.contains(&read_only.address) && said.contains("405") && said.contains("help: ");
+    assert!(named && said.ends_with("[exit 1]"), "{said}");
+    assert_eq!(latest(&read_only).as_deref(), Some(digest), "{said}");
+
+    let Some(guarded) = open.copy("", PASSWORDS, passwords) else {
+        return;
+    };
+    let wrong = docker_config(&auths(&guarded.address, USER, "hunter2"));
+    let said = show(push(&checkout, &guarded.address).env("DOCKER_CONFIG", wrong.path()));
+    let refused = format!(
+        "{} refuses user `{USER}` (credentials from ",
+        guarded.address
+    );
+    assert!(
+        said.contains(&refused) && !said.contains("hunter2"),
+        "{said}"
+    );
+    assert!(
+        said.contains("help: ") && said.ends_with("[exit 1]"),
+        "{said}"
+    );
+    let Some(seen) = guarded.copy("", "", |_| {}) else {
+        return;
+    };
+    assert_eq!(latest(&seen).as_deref(), Some(digest), "{said}");
+    assert_eq!(latest(&open).as_deref(), Some(digest));
 }

@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Dist, show, tool, xtask};
+use crate::support::{Dist, copy, show, tool, xtask};
 
 /// A running docker-registry; gone when dropped.
 pub(crate) struct Registry {
     child: Child,
     pub(crate) address: String,
     /// Its configuration and data, for as long as it runs.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Registry {
@@ -64,7 +64,23 @@ impl Registry {
         Some(Self {
             child,
             address,
-            _folder: folder,
+            folder,
+        })
+    }
+
+    /// Starts one that holds what this one holds, with more in its configuration as [`Registry::with`] has it.
+    pub(crate) fn copy(
+        &self,
+        storage: &str,
+        top: &str,
+        prepare: impl FnOnce(&TempDir),
+    ) -> Option<Self> {
+        Self::with(storage, top, |folder| {
+            copy(
+                &self.folder.path().join("data"),
+                &folder.path().join("data"),
+            );
+            prepare(folder);
         })
     }
 }

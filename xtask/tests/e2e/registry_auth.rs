@@ -51,16 +51,17 @@ pub(crate) fn push_as(
     text
 }
 
-fn with_passwords() -> Option<Registry> {
-    let top = "auth: {htpasswd: {realm: test, path: FOLDER/htpasswd}}";
-    Registry::with("", top, |folder| {
-        fs::write(folder.path().join("htpasswd"), HTPASSWD).unwrap();
-    })
+/// A registry's configuration that asks for passwords, and the file it names.
+pub(crate) const PASSWORDS: &str = "auth: {htpasswd: {realm: test, path: FOLDER/htpasswd}}";
+
+pub(crate) fn passwords(folder: &TempDir) {
+    fs::write(folder.path().join("htpasswd"), HTPASSWD).unwrap();
 }
 
 #[test]
 fn a_registry_with_passwords_is_signed_in_to() {
-    let (Some((tar, image)), Some(registry)) = (image(), with_passwords()) else {
+    let (Some((tar, image)), Some(registry)) = (image(), Registry::with("", PASSWORDS, passwords))
+    else {
         return;
     };
     let (host, digest) = (&registry.address, image["index_digest"].as_str().unwrap());
@@ -158,7 +159,8 @@ pub(crate) fn helper(
 
 #[test]
 fn a_credential_helper_is_asked() {
-    let (Some((tar, _)), Some(registry)) = (image(), with_passwords()) else {
+    let (Some((tar, _)), Some(registry)) = (image(), Registry::with("", PASSWORDS, passwords))
+    else {
         return;
     };
     let host = &registry.address;
@@ -195,7 +197,8 @@ fn a_credential_helper_is_asked() {
 
 #[test]
 fn no_other_host_is_shown_anything() {
-    let (Some((tar, image)), Some(registry)) = (image(), with_passwords()) else {
+    let (Some((tar, image)), Some(registry)) = (image(), Registry::with("", PASSWORDS, passwords))
+    else {
         return;
     };
     // To this client localhost is another host than 127.0.0.1: as a token server …
