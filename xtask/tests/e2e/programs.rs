@@ -1,8 +1,9 @@
 //! The binaries on the machines they are for: here, under qemu, under wine.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -78,6 +79,41 @@ fn prove(version: &str, run: impl Fn() -> Command) {
     assert_eq!(server.get("/api/nothing").0, 404);
     assert!(server.2.path().join("data/noetl.db").is_file());
     playbooks(run);
+}
+
+/// A server in the background keeps nothing of the one that started it: who reads that one's output is not
+/// kept waiting.
+fn detached(run: impl Fn() -> Command) {
+    let folder = tempfile::tempdir().unwrap();
+    let noetl = |words: &[&str]| {
+        let mut command = run();
+        command
+            .args(words)
+            .current_dir(folder.path())
+            .env("HOME", folder.path());
+        command
+    };
+    let words = [
+        "server",
+        "start",
+        "--detach",
+        "--port",
+        "0",
+        "--data-dir",
+        "data",
+    ];
+    let mut start = noetl(&words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = start.stdout.take().unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).unwrap();
+        send.send(text)
+    });
+    let said = receive.recv_timeout(Duration::from_secs(60));
+    succeed(&mut noetl(&["server", "stop"]));
+    assert!(said.unwrap().contains("noetl server running at http://"));
+    assert!(start.wait().unwrap().success());
 }
 
 /// A shell and a Python step; where there is no Python, the step says so.
@@ -184,6 +220,7 @@ fn linux_on_this_machine() {
         return;
     };
     prove(&version(&dist), || command(&binary));
+    detached(|| command(&binary));
 }
 
 /// The page in a browser, as the shipped binary serves it, under its Content-Security-Policy.
@@ -261,13 +298,15 @@ fn windows_x64_under_wine() {
     }
     provide_random(binary.parent().unwrap());
     let prefix = unpacked.path().join("wine");
-    prove(&version(&dist), || {
+    let wine = || {
         let mut wine = command("wine");
         wine.arg(&binary)
             .env("WINEPREFIX", &prefix)
             .env("WINEDEBUG", "-all");
         wine
-    });
+    };
+    prove(&version(&dist), wine);
+    detached(wine);
 }
 
 /// wine 8 lacks bcryptprimitives.dll, which every Rust program imports; Windows has had it since 7.

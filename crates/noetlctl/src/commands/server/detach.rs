@@ -109,10 +109,25 @@ fn in_background(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
-/// Cuts the new process off from this console's Ctrl-C (`DETACHED_PROCESS`, `CREATE_NEW_PROCESS_GROUP`).
+/// Cuts the new process off from this console's Ctrl-C, and from this process's own streams: Windows hands on
+/// every handle that may be inherited, and who reads our output would else wait until the server ends.
 #[cfg(windows)]
 fn in_background(command: &mut Command) {
-    std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0008 | 0x0000_0200);
+    use std::os::windows::io::AsRawHandle as _;
+    use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
+    use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS};
+
+    let flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
+    std::os::windows::process::CommandExt::creation_flags(command, flags);
+    for handle in [
+        std::io::stdin().as_raw_handle(),
+        std::io::stdout().as_raw_handle(),
+        std::io::stderr().as_raw_handle(),
+    ] {
+        // SAFETY: the handle is open for as long as this process is; one that is none is refused, and then
+        // there is nothing to keep.
+        unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
+    }
 }
 
 /// The last lines that this server wrote after those of earlier ones.
