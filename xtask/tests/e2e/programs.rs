@@ -305,8 +305,9 @@ fn windows_x64_under_wine() {
             .env("WINEDEBUG", "-all");
         wine
     };
-    prove(&version(&dist), wine);
+    // First: wine's home folder is one for all, and a server that is killed leaves its pid file there.
     detached(wine);
+    prove(&version(&dist), wine);
 }
 
 /// wine 8 lacks bcryptprimitives.dll, which every Rust program imports; Windows has had it since 7.
