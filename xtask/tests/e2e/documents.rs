@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::{Dist, command, root, succeed, xtask};
 
-const DOCUMENTS: &[&str] = &[
+pub(crate) const DOCUMENTS: &[&str] = &[
     "README.md",
     ".github/CONTRIBUTING.md",
     "docker/multi-arch-builds.md",

@@ -24,6 +24,8 @@ mod foreign;
 mod image;
 mod k8s;
 mod multiarch;
+#[cfg(unix)]
+mod pasted;
 mod programs;
 mod rebuild;
 #[cfg(unix)]

@@ -141,6 +141,7 @@ fn from_a_fresh_clone_to_a_running_server() {
         stamp.contains(commit.trim()) && stamp.contains("\"ui_embedded\": true"),
         "{stamp}"
     );
+    as_documented(&checkout);
     launcher(&checkout);
     let built = fs::metadata(&binary).unwrap().modified().unwrap();
     assert!(show(&mut checkout.xtask(&["setup"])).contains("web page is up to date"));
@@ -256,6 +257,25 @@ fn with_a_broken_page(checkout: &Checkout) {
     assert!(checkout.has("bin/noetl"), "what worked before still does");
     fs::write(&entry, whole).unwrap();
 }
+
+/// What the documents tell newcomers, line by line.
+#[cfg(unix)]
+fn as_documented(checkout: &Checkout) {
+    use crate::pasted::{Place, Terminal, lines_for};
+    let mut terminal = Terminal::new(checkout.path());
+    terminal.set("CARGO_TARGET_DIR", cache().to_str().unwrap());
+    for line in lines_for(Place::Clone) {
+        if line.contains("server start") {
+            terminal.serve(&line);
+        } else {
+            terminal.paste(&line);
+        }
+    }
+    succeed(&mut checkout.xtask(&["setup"]));
+}
+
+#[cfg(not(unix))]
+fn as_documented(_: &Checkout) {}
 
 /// `python -m noetl.server` at the repository's root, with and without the page.
 fn launcher(checkout: &Checkout) {
