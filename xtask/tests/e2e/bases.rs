@@ -29,23 +29,18 @@ fn mirror() -> Option<String> {
     first.map(|line| line.trim_end_matches('/').to_owned())
 }
 
-/// A Debian with Python as a tar, made once and kept under target/.
-fn rootfs(architecture: &str, mirror: &str) -> PathBuf {
-    let tar =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{SUITE}-python3-{architecture}.tar"));
+/// A Debian with some packages as a tar, made once and kept under target/.
+fn rootfs(packages: &str, architecture: &str, mirror: &str) -> PathBuf {
+    let name = format!("{SUITE}-{}-{architecture}.tar", packages.replace(',', "-"));
+    let tar = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if tar.exists() {
         return tar;
     }
     let work = tempfile::tempdir().unwrap();
     let root = work.path().join("root");
     let mut debootstrap = command("debootstrap");
-    debootstrap.args([
-        "--foreign",
-        "--variant=minbase",
-        "--include=python3",
-        "--arch",
-        architecture,
-    ]);
+    debootstrap.args(["--foreign", "--variant=minbase", "--arch", architecture]);
+    debootstrap.arg(format!("--include={packages}"));
     succeed(debootstrap.arg(SUITE).arg(&root).arg(mirror));
     let unpack = "set -e; for deb in \"$1\"/var/cache/apt/archives/*.deb; do \
                   dpkg-deb --fsys-tarfile \"$deb\" | tar -x --keep-directory-symlink -C \"$1\"; done; \
@@ -67,6 +62,21 @@ fn rootfs(architecture: &str, mirror: &str) -> PathBuf {
     tar
 }
 
+/// A Debian of this machine's platform with what compiles, where that can be had.
+pub(crate) fn compiling() -> Option<PathBuf> {
+    tool("debootstrap")?;
+    let architecture = if cfg!(target_arch = "x86_64") {
+        "amd64"
+    } else {
+        "arm64"
+    };
+    Some(rootfs(
+        "python3,gcc,libc6-dev,git",
+        architecture,
+        &mirror()?,
+    ))
+}
+
 /// The base for both platforms in the registry, by digest; made and pushed once.
 pub(crate) fn debian(registry: &str) -> Option<&'static str> {
     static NAME: OnceLock<Option<String>> = OnceLock::new();
@@ -83,7 +93,7 @@ pub(crate) fn debian(registry: &str) -> Option<&'static str> {
         let context = tempfile::tempdir().unwrap();
         for architecture in ARCHITECTURES {
             let tar = context.path().join(format!("{architecture}.tar"));
-            fs::copy(rootfs(architecture, &mirror), tar).unwrap();
+            fs::copy(rootfs("python3", architecture, &mirror), tar).unwrap();
         }
         let dockerfile =
             "FROM scratch\nARG TARGETARCH\nADD ${TARGETARCH}.tar /\nENV PATH=/usr/bin:/bin\n";

@@ -1,6 +1,6 @@
 //! `image --use-buildx` in a real engine: group `engine`. The Dockerfile's stages that put the runtime
-//! together run for both platforms on a Debian base; the binaries are the dist's, given in place of the
-//! stage that compiles them, since that takes longer than all other tests together.
+//! together run for both platforms on a Debian base. In every run the binaries are the dist's, given in place
+//! of the stages that build the page and compile; on request all of it happens in the engine.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::assembly::Binaries;
-use crate::bases::{debian, playbook, run};
-use crate::support::{command, copy, engine, show, succeed, tool, xtask};
+use crate::bases::{compiling, debian, playbook, run};
+use crate::support::{command, copy, engine, not_run, show, succeed, tool, typed, variable, xtask};
 
 /// An image with pip and this machine's root certificates, in place of the one that compiles.
 fn tools(registry: &str, base: &str) -> Option<String> {
@@ -24,14 +24,52 @@ fn tools(registry: &str, base: &str) -> Option<String> {
         "FROM {base}\nCOPY pip /usr/lib/python3/dist-packages/pip\nCOPY roots.crt /{roots}\nENV PIP_CERT=/{roots}\n"
     );
     fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
-    let name = format!("{registry}/base/tools:1");
+    pushed(context.path(), format!("{registry}/base/tools:1"), &[])
+}
+
+/// Builds a folder's Dockerfile into a registry.
+fn pushed(context: &Path, name: String, flags: &[String]) -> Option<String> {
     let mut build = tool("docker")?;
     build.args(["buildx", "build", "--quiet", "--provenance=false"]);
     build
         .arg("--output")
         .arg(format!("type=image,name={name},push=true"));
-    succeed(build.arg(context.path()));
+    succeed(build.args(flags).arg(context));
     Some(name)
+}
+
+/// An image for both stages that compile: a Debian with this machine's own Rust, Node and pip.
+fn compilers(registry: &str) -> Option<String> {
+    let context = tempfile::tempdir().unwrap();
+    let place = |name: &str| context.path().join(name);
+    fs::copy(compiling()?, place("debian.tar")).unwrap();
+    let find = "import os, pip; print(os.path.dirname(pip.__file__))";
+    let pip = succeed(tool("python3")?.args(["-c", find]));
+    copy(Path::new(pip.trim()), &place("pip"));
+    let node = succeed(tool("node")?.args(["-p", "process.execPath"]));
+    fs::copy(node.trim(), place("node")).unwrap();
+    let modules = succeed(tool("npm")?.args(["root", "--global"]));
+    copy(&Path::new(modules.trim()).join("npm"), &place("npm"));
+    let roots = "etc/ssl/certs/ca-certificates.crt";
+    fs::copy(Path::new("/").join(roots), place("roots.crt")).unwrap();
+    let rust = succeed(typed("rustc").args(["--print", "sysroot"]));
+    let dockerfile = format!(
+        "FROM scratch\nADD debian.tar /\n\
+         COPY --from=rust bin /usr/local/bin\nCOPY --from=rust lib /usr/local/lib\n\
+         COPY node /usr/local/bin/node\nCOPY npm /usr/local/lib/node_modules/npm\n\
+         COPY pip /usr/lib/python3/dist-packages/pip\nCOPY roots.crt /{roots}\n\
+         RUN ln -s gcc /usr/bin/cc && ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm\n\
+         ENV PATH=/usr/local/bin:/usr/bin:/bin CARGO_HOME=/usr/local/cargo PIP_CERT=/{roots} \
+         NODE_EXTRA_CA_CERTS=/{roots} CARGO_HTTP_CAINFO=/{roots}\n"
+    );
+    fs::write(place("Dockerfile"), dockerfile).unwrap();
+    let toolchain = format!("rust={}", rust.trim());
+    let flags = ["--build-context".to_owned(), toolchain];
+    pushed(
+        context.path(),
+        format!("{registry}/base/compilers:1"),
+        &flags,
+    )
 }
 
 /// The dist's binaries as the stage that compiles leaves them.
@@ -119,4 +157,71 @@ fn buildx_makes_the_image_for_both_platforms_and_for_this_machine() {
         "--version",
     ]));
     assert_eq!(version, format!("noetl {}\n", env!("CARGO_PKG_VERSION")));
+    serves("noetl-local-dev:latest");
+}
+
+/// `docker run IMAGE server start`, as the guide has it, answers on its port.
+fn serves(image: &str) {
+    let words = [
+        "run",
+        "--detach",
+        "--rm",
+        "--network",
+        "host",
+        "--env",
+        "NOETL_HOST=127.0.0.1",
+    ];
+    let mut start = command("docker");
+    start
+        .args(words)
+        .args(["--env", "NOETL_PORT=0", image, "server", "start"]);
+    let container = succeed(&mut start);
+    let docker = |verb: &str| show(command("docker").args([verb, container.trim()]));
+    let url = (0..100).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let said = docker("logs");
+        let (_, url) = said.split_once("listening on ")?;
+        Some(url.split_whitespace().next().unwrap().to_owned())
+    });
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+    let health = url.map(|url| agent.get(format!("{url}/health")).call());
+    let said = docker("logs");
+    docker("stop");
+    let mut health = health.unwrap_or_else(|| panic!("{said}")).unwrap();
+    assert_eq!(
+        health.body_mut().read_to_string().unwrap(),
+        r#"{"status":"ok"}"#
+    );
+}
+
+#[test]
+fn buildx_compiles_for_both_platforms_on_this_one() {
+    if variable("NOETL_TEST_REBUILD").is_none() {
+        not_run("it compiles everything once more: NOETL_TEST_REBUILD=1 asks for it");
+        return;
+    }
+    let Some(registry) = engine() else { return };
+    let (Some(base), Some(compilers)) = (debian(&registry), compilers(&registry)) else {
+        return;
+    };
+    let mut image = xtask(&["image", "--use-buildx", "--plain", "--base", base]);
+    image.args([
+        "--platforms",
+        "linux/amd64,linux/arm64",
+        "--tag",
+        "compiled",
+    ]);
+    image.args(["--registry", &registry, "--push", "--", "--network=host"]);
+    for name in ["NODE_IMAGE", "RUST_IMAGE"] {
+        image.args(["--build-arg", &format!("{name}={compilers}")]);
+    }
+    let name = format!("{registry}/noetl-local-dev:compiled");
+    assert_eq!(succeed(&mut image).trim(), name);
+    let checked = show(&mut xtask(&["image", "check", &name]));
+    assert!(checked.ends_with("[exit 0]"), "{checked}");
+    for (platform, machine) in [("linux/amd64", "x86_64"), ("linux/arm64", "aarch64")] {
+        let report = run(&name, platform, &playbook(true));
+        let said = &report["steps"]["sh"]["stdout"];
+        assert_eq!(said, &format!("hello {machine}\n"), "{report}");
+    }
 }
