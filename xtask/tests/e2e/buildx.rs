@@ -48,7 +48,7 @@ fn compilers(registry: &str) -> Option<String> {
     copy(Path::new(pip.trim()), &place("pip"));
     let node = succeed(tool("node")?.args(["-p", "process.execPath"]));
     fs::copy(node.trim(), place("node")).unwrap();
-    let modules = succeed(tool("npm")?.args(["root", "--global"]));
+    let modules = succeed(command("npm").args(["root", "--global"]));
     copy(&Path::new(modules.trim()).join("npm"), &place("npm"));
     let roots = "etc/ssl/certs/ca-certificates.crt";
     fs::copy(Path::new("/").join(roots), place("roots.crt")).unwrap();
