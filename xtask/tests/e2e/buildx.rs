@@ -58,7 +58,7 @@ fn compilers(registry: &str) -> Option<String> {
          COPY --from=rust bin /usr/local/bin\nCOPY --from=rust lib /usr/local/lib\n\
          COPY node /usr/local/bin/node\nCOPY npm /usr/local/lib/node_modules/npm\n\
          COPY pip /usr/lib/python3/dist-packages/pip\nCOPY roots.crt /{roots}\n\
-         RUN ln -s gcc /usr/bin/cc && ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm\n\
+         RUN --network=none ln -s gcc /usr/bin/cc && ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm\n\
          ENV PATH=/usr/local/bin:/usr/bin:/bin CARGO_HOME=/usr/local/cargo PIP_CERT=/{roots} \
          NODE_EXTRA_CA_CERTS=/{roots} CARGO_HTTP_CAINFO=/{roots}\n"
     );
