@@ -76,6 +76,18 @@ impl fmt::Display for Problem {
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
+    /// Problems in the order of their places, each once: a field may be read in two ways.
+    pub(crate) fn sorted(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|one, other| {
+            let key = |problem: &Problem| (problem.place.line, problem.place.column);
+            key(one)
+                .cmp(&key(other))
+                .then_with(|| one.message.cmp(&other.message))
+        });
+        problems.dedup();
+        Self(problems)
+    }
+
     /// Whether one of them is an error.
     pub fn any_error(&self) -> bool {
         self.0

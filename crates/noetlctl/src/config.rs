@@ -47,7 +47,7 @@ pub(crate) fn ui_source(no_ui: bool) -> UiSource {
     match variable("NOETL_UI_DIR").map(PathBuf::from) {
         Some(folder) if folder.join("index.html").is_file() => UiSource::Folder(folder),
         Some(folder) => {
-            eprintln!(
+            note!(
                 "warning: NOETL_UI_DIR={} holds no index.html; there is no web page",
                 folder.display()
             );
@@ -85,7 +85,7 @@ pub(crate) fn number(name: &str) -> Option<usize> {
     let value = variable(name)?;
     let number = value.parse().ok();
     if number.is_none() {
-        eprintln!("warning: {name}={value} is not a number; passed over");
+        note!("warning: {name}={value} is not a number; passed over");
     }
     number
 }
@@ -234,7 +234,7 @@ fn env_files() -> HashMap<String, String> {
         match std::fs::read_to_string(&path) {
             Ok(text) => add_env_file(&mut variables, &path, &text),
             Err(error) if named.is_some() || error.kind() != std::io::ErrorKind::NotFound => {
-                eprintln!("warning: cannot read {}: {error}", path.display());
+                note!("warning: cannot read {}: {error}", path.display());
             }
             Err(_) => {}
         }
@@ -249,7 +249,7 @@ fn add_env_file(variables: &mut HashMap<String, String>, path: &Path, text: &str
                 variables.entry(name.to_owned()).or_insert(value);
             }
             Ok(None) => {}
-            Err(reason) => eprintln!("warning: {}:{number}: {reason}", path.display()),
+            Err(reason) => note!("warning: {}:{number}: {reason}", path.display()),
         }
     }
 }
@@ -257,7 +257,7 @@ fn add_env_file(variables: &mut HashMap<String, String>, path: &Path, text: &str
 fn port(value: &str) -> Option<u16> {
     let port = value.parse().ok();
     if port.is_none() {
-        eprintln!("warning: NOETL_PORT={value} is not a port number; using {DEFAULT_PORT}");
+        note!("warning: NOETL_PORT={value} is not a port number; using {DEFAULT_PORT}");
     }
     port
 }
@@ -265,7 +265,7 @@ fn port(value: &str) -> Option<u16> {
 fn enabled(name: &str, default: bool) -> bool {
     variable(name).map_or(default, |value| {
         boolean(&value).unwrap_or_else(|| {
-            eprintln!("warning: {name}={value} is neither true nor false; using {default}");
+            note!("warning: {name}={value} is neither true nor false; using {default}");
             default
         })
     })

@@ -45,12 +45,12 @@ pub(crate) fn print(error: &anyhow::Error) {
         })
         .flatten();
     for (depth, cause) in causes.enumerate() {
-        eprintln!(
+        note!(
             "{}: {cause}",
             if depth == 0 { "error" } else { "caused by" }
         );
     }
     if let Some(remedy) = remedy {
-        eprintln!("help: {remedy}");
+        note!("help: {remedy}");
     }
 }

@@ -1,12 +1,16 @@
 //! The `noetl` command: parse, run, print what went wrong.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+#[macro_use]
+mod output;
+
 mod cli;
 mod client;
 mod commands;
 mod config;
 mod context_file;
 mod error;
-mod output;
 mod payload;
 mod problems;
 mod remote;

@@ -13,6 +13,18 @@ use serde_json::Value;
 use crate::config;
 pub(crate) use table::Table;
 
+/// Prints a line on standard error, formatted as by `format!`.
+macro_rules! note {
+    ($($text:tt)*) => {
+        $crate::output::note(format_args!($($text)*))
+    };
+}
+
+/// Writes a line for people to standard error. When nobody reads that, nobody is to be told.
+pub(crate) fn note(line: fmt::Arguments<'_>) {
+    writeln!(io::stderr().lock(), "{line}").unwrap_or_default();
+}
+
 /// Where the output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Screen {
@@ -88,6 +100,17 @@ impl fmt::Display for ReaderGone {
 }
 
 impl std::error::Error for ReaderGone {}
+
+/// For commands whose exit code is their answer: that somebody stopped reading does not change it.
+pub(crate) fn though_unread(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    printed.or_else(|error| {
+        if error.is::<ReaderGone>() {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+}
 
 /// Prints a document on one line.
 pub(crate) fn json(document: &Value) -> anyhow::Result<()> {

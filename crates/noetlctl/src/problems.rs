@@ -65,7 +65,7 @@ pub(crate) fn explain(error: Error, file: Option<&str>, outcome: &str) -> anyhow
     if error.problems.is_empty() {
         return error.into();
     }
-    eprint!("{}", text(&error.problems, file));
+    note!("{}", text(&error.problems, file).trim_end());
     anyhow!("{outcome}: {}", count(&error.problems))
 }
 

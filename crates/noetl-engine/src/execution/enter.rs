@@ -215,6 +215,7 @@ impl Machine {
                 .iter()
                 .map(|entry| (entry.name.clone(), self.credential(&entry.credential)))
                 .collect(),
+            secrets: self.secrets.clone(),
         };
         let event = command.clone();
         self.emit(COMMAND_ISSUED, "PENDING", |issued| {
@@ -274,8 +275,9 @@ impl Machine {
             let takes_all = parameters.len() == 1
                 && !known(&parameters[0])
                 && self.lookup(&parameters[0], moment).is_none();
-            if takes_all {
+            if takes_all || crate::pipeline::reads_context(task) {
                 context.extend(self.everything());
+                names.insert("workload".to_owned());
             }
             names.extend(parameters);
         }
@@ -308,7 +310,7 @@ impl Machine {
         let mut args = Map::new();
         for field in &self.playbook.steps[token.step].args {
             if !token.args.contains_key(&field.name) {
-                let value = template::render(field, &self.scope(field, &moment), Style::Json)?;
+                let value = template::render(field, &self.scope(field, &moment), Style::Data)?;
                 spread(&mut args, &field.name, value);
             }
         }

@@ -6,8 +6,8 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use super::{Command, Outcome};
-use crate::playbook::{Action, Arc as Way};
-use crate::tool::Failure;
+use crate::playbook::{Action, Arc as Way, ToolKind};
+use crate::tool::{Failure, reference};
 
 /// What a finished step left behind.
 #[derive(Debug, Clone)]
@@ -135,4 +135,19 @@ pub(super) enum Phase {
     Sink,
     /// Nothing: the step can be left.
     Leave,
+}
+
+impl Command {
+    /// The references that its own `secrets` tasks gave: one in another tool's answer is none.
+    pub(super) fn references(&self, outcome: &Outcome) -> Vec<Json> {
+        let results = self
+            .tasks
+            .iter()
+            .filter(|task| task.kind == ToolKind::Secrets)
+            .filter_map(|task| match self.tasks.as_slice() {
+                [_] => Some(&outcome.result),
+                _ => outcome.tasks.get(&task.name),
+            });
+        results.flat_map(reference::all).collect()
+    }
 }

@@ -158,7 +158,7 @@ impl Machine {
                 args: &token.args,
             };
             let scope: Scope = self.scope(field, &moment);
-            let value = template::render(field, &scope, template::Style::Json)?;
+            let value = template::render(field, &scope, template::Style::Data)?;
             super::enter::spread(&mut args, &field.name, value);
         }
         Ok(args)

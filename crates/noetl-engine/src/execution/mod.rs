@@ -150,6 +150,9 @@ pub struct Command {
     pub overrides: Map<String, Json>,
     /// Credentials that `keychain.NAME` stands for.
     pub keychain: Vec<(String, String)>,
+    /// The references that `secrets` steps gave before: in context and arguments they stand for the secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Json>,
 }
 
 /// How a command ended.

@@ -47,6 +47,8 @@ pub struct Machine {
     pub(super) status: Status,
     pub(super) failure: Option<Failure>,
     pub(super) last_result: Json,
+    /// The references that `secrets` tasks gave.
+    pub(super) secrets: Vec<Json>,
     completed: Vec<String>,
     final_step_ran: bool,
 }
@@ -77,6 +79,7 @@ impl Machine {
             status: Status::Running,
             failure: None,
             last_result: Json::Null,
+            secrets: Vec::new(),
             completed: Vec::new(),
             final_step_ran: false,
         }
@@ -109,7 +112,7 @@ impl Machine {
         let number = self
             .number(command_id)
             .ok_or_else(|| Unknown(command_id.to_owned()))?;
-        let Some(Pending { mut frame, .. }) = self.pending.remove(&number) else {
+        let Some(Pending { mut frame, command }) = self.pending.remove(&number) else {
             return Err(Unknown(command_id.to_owned()));
         };
         frame.command_id = Some(command_id.to_owned());
@@ -118,6 +121,7 @@ impl Machine {
             // The log keeps one of the two, and a machine brought back from it must see the same.
             outcome.result = Json::Null;
         }
+        self.secrets.extend(command.references(&outcome));
         self.returned(frame, outcome);
         Ok(self.finish_turn())
     }

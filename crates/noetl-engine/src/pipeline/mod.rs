@@ -1,8 +1,10 @@
 //! The worker's side: runs the tasks of a command, one after the other, and gives its outcome.
 
 mod fields;
+mod given;
 mod parameters;
 mod secrets;
+mod spelling;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -13,30 +15,31 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use self::fields::{override_field, reported_error};
-use self::secrets::{KeepsSecrets, redact};
+use self::secrets::KeepsSecrets;
 use crate::execution::{Command, Outcome};
 use crate::playbook::{Assignment, Rule, RuleAction, Scope as Variables, Task, ToolKind};
 use crate::template::{self, Scope, StepResult, Style, from_json, to_json};
-use crate::tool::{self, Call, Failure, Host};
-pub(crate) use parameters::main_parameters;
+use crate::tool::{self, Call, Failure, Host, reference};
+pub(crate) use parameters::{main_parameters, reads_context};
 
 /// How often the rules of one pipeline may jump: a bound on pipelines that go round for ever.
 const MAX_JUMPS: u32 = 10_000;
-/// The longest text of a credential that is too common to blank out wherever it occurs.
-const MIN_SECRET: usize = 6;
 
 /// Runs a command to its outcome. Dropping the future stops what runs.
 pub async fn run(command: &Command, host: &dyn Host) -> Outcome {
     let begun = Instant::now();
+    let host = KeepsSecrets::new(host);
     let mut run = Run {
         command,
-        host,
-        scope: scope(command),
+        host: &host,
+        args: command.args.clone(),
+        context: command.context.clone(),
+        scope: Scope::new(),
         outcome: Outcome::default(),
-        secrets: Vec::new(),
+        given: command.secrets.clone(),
         calls: 0,
     };
-    if let Err(failure) = run.keychain().await {
+    if let Err(failure) = run.begin().await {
         run.outcome.error = Some(failure);
     } else {
         // A bug in a tool fails its step; nothing may hang for it.
@@ -45,95 +48,26 @@ pub async fn run(command: &Command, host: &dyn Host) -> Outcome {
         }
     }
     let mut outcome = run.outcome;
-    if !run.secrets.is_empty() {
-        // The longest first: a short one may be part of it.
-        run.secrets
-            .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        redact(&mut outcome, &run.secrets);
-    }
+    host.redact(&mut outcome);
     outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome
 }
 
-/// The names of a command's context, results of steps wrapped as such.
-fn scope(command: &Command) -> Scope {
-    let mut scope = Scope::new();
-    for (name, value) in &command.context {
-        let value = from_json(value);
-        let value = match command.results.get(name) {
-            Some(tasks) => StepResult::wrap(value, from_json(tasks)),
-            None => value,
-        };
-        scope.insert(name.clone(), value);
-    }
-    let args = from_json(&Json::Object(command.args.clone()));
-    scope.insert("args".to_owned(), args.clone());
-    scope.insert("input".to_owned(), args);
-    for (name, value) in &command.args {
-        scope
-            .entry(name.clone())
-            .or_insert_with(|| from_json(value));
-    }
-    scope
-}
-
 struct Run<'a> {
     command: &'a Command,
-    host: &'a dyn Host,
+    host: &'a KeepsSecrets<'a>,
+    /// The command's arguments and context, its references to secrets resolved.
+    args: Map<String, Json>,
+    context: Map<String, Json>,
     scope: Scope,
     outcome: Outcome,
-    /// Texts that must not leave in an outcome.
-    secrets: Vec<String>,
+    /// References that stand for a secret: of earlier steps, and of this one's own tasks.
+    given: Vec<Json>,
     /// Calls made so far: each has a name of its own, the same when the command runs again.
     calls: u32,
 }
 
 impl Run<'_> {
-    /// `keychain.NAME`, for pipelines that ask for it.
-    async fn keychain(&mut self) -> Result<(), Failure> {
-        let tasks = &self.command.tasks;
-        let mut roots = tasks
-            .iter()
-            .flat_map(Task::fields)
-            .flat_map(|field| field.roots());
-        if !roots.any(|root| root == "keychain") {
-            return Ok(());
-        }
-        let mut keychain = Map::new();
-        for (name, credential) in &self.command.keychain {
-            let Some(found) = self.host.credential(credential).await? else {
-                return Err(Failure::new(
-                    "auth",
-                    format!(
-                        "there is no credential `{credential}`, which keychain.{name} stands for"
-                    ),
-                )
-                .help("register it with `noetl register credential --file FILE`"));
-            };
-            for (_, secret) in found.data.iter().filter(|(key, _)| secrets::is_secret(key)) {
-                self.keep_secret(secret);
-            }
-            keychain.insert(name.clone(), Json::Object(found.data));
-        }
-        self.scope
-            .insert("keychain".to_owned(), from_json(&Json::Object(keychain)));
-        Ok(())
-    }
-
-    fn keep_secret(&mut self, value: &Json) {
-        match value {
-            Json::String(text) if text.len() >= MIN_SECRET => {
-                self.secrets.extend(secrets::spellings(text));
-            }
-            Json::Number(number) if number.to_string().len() >= MIN_SECRET => {
-                self.secrets.push(number.to_string());
-            }
-            Json::Array(items) => items.iter().for_each(|item| self.keep_secret(item)),
-            Json::Object(entries) => entries.values().for_each(|item| self.keep_secret(item)),
-            _ => {}
-        }
-    }
-
     async fn tasks(&mut self) {
         let tasks = &self.command.tasks;
         let (mut at, mut jumps) = (0, 0);
@@ -146,7 +80,16 @@ impl Run<'_> {
                     .insert(task.name.clone(), outcome.result.clone());
             }
             if !failed {
-                let value = StepResult::wrap(from_json(&outcome.result), Value::UNDEFINED);
+                let mut seen = outcome.result.clone();
+                if task.kind == ToolKind::Secrets {
+                    self.given.extend(reference::all(&seen));
+                    let resolved = reference::resolve(&mut seen, &self.given, self.host).await;
+                    if let Err(failure) = resolved {
+                        self.outcome.error = Some(failure.at(&task.config.place));
+                        return;
+                    }
+                }
+                let value = StepResult::wrap(from_json(&seen), Value::UNDEFINED);
                 self.scope.insert("_prev".to_owned(), value.clone());
                 self.scope.insert(task.name.clone(), value);
             }
@@ -326,10 +269,18 @@ impl Run<'_> {
 
     /// One attempt: templates, then the tool.
     async fn call(&mut self, at: usize, task: &Task) -> Result<Json, Failure> {
-        let mut args = self.command.args.clone();
+        self.open_assigned().await?;
+        let mut args = self.args.clone();
+        // A statement's parameters may well be meant as JSON text.
+        let arguments = match task.kind {
+            ToolKind::Postgres | ToolKind::Sqlite | ToolKind::Duckdb | ToolKind::Sink => {
+                Style::Json
+            }
+            _ => Style::Data,
+        };
         let mut scope = self.scope.clone();
         for field in &task.args {
-            let value = template::render(field, &scope, Style::Json)?;
+            let value = template::render(field, &scope, arguments)?;
             crate::execution::spread(&mut args, &field.name, value);
         }
         for (name, value) in &args {
@@ -353,11 +304,13 @@ impl Run<'_> {
         };
         if at == 0 {
             for (name, value) in &self.command.overrides {
-                override_field(&mut config, name, value);
+                let mut value = value.clone();
+                reference::resolve(&mut value, &self.given, self.host).await?;
+                override_field(&mut config, name, &value);
             }
         }
         self.calls += 1;
-        let mut context = self.command.context.clone();
+        let mut context = self.context.clone();
         context.insert(
             "task_key".to_owned(),
             format!("{}/{at}/{}", self.command.id, self.calls).into(),
@@ -370,14 +323,7 @@ impl Run<'_> {
             timeout: task.timeout.map(Duration::from_secs_f64),
             place: &task.config.place,
         };
-        let keeper = KeepsSecrets {
-            host: self.host,
-            seen: std::sync::Mutex::new(Vec::new()),
-        };
-        let result = tool::run(&call, &keeper).await;
-        for secret in keeper.seen.into_inner().unwrap_or_default() {
-            self.keep_secret(&secret);
-        }
+        let result = tool::run(&call, self.host).await;
         result.and_then(|result| reported_error(result, task))
     }
 }

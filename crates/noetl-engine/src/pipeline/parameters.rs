@@ -1,4 +1,4 @@
-//! What a Python task's `main` asks for by name.
+//! What a Python task's code asks for by name.
 
 use serde_json::Value as Json;
 
@@ -42,4 +42,12 @@ pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
                 .all(|character| character == '_' || character.is_alphanumeric())
         })
         .collect()
+}
+
+/// Whether a task's code may read `context`, which holds everything: what stands elsewhere may.
+pub(crate) fn reads_context(task: &Task) -> bool {
+    match task.config.value.get("code").and_then(Json::as_str) {
+        Some(code) => code.contains("context"),
+        None => true,
+    }
 }

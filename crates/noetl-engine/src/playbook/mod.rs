@@ -318,7 +318,10 @@ impl Playbook {
     /// All problems at once, when one of them keeps the playbook from running. Names that no template
     /// can resolve are not among them: see [`Playbook::validate`].
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
-        parse::playbook(file, text)
+        match parse::playbook(file, text) {
+            (Some(playbook), problems) if !problems.any_error() => Ok(playbook),
+            (_, problems) => Err(problems),
+        }
     }
 
     /// Every problem of a playbook that a person should know of before it runs: what [`Playbook::parse`]
@@ -326,9 +329,9 @@ impl Playbook {
     ///
     /// `payload` holds names that will be given when it runs.
     pub fn validate(file: &str, text: &str, payload: &Map<String, Json>) -> Problems {
-        match Self::parse(file, text) {
-            Ok(playbook) => playbook.problems(payload),
-            Err(problems) => problems,
+        match parse::playbook(file, text) {
+            (Some(playbook), _) => playbook.problems(payload),
+            (None, problems) => problems,
         }
     }
 

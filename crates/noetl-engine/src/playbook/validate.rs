@@ -8,13 +8,16 @@ use serde_json::{Map, Value as Json};
 use super::{Action, Assignment, Field, Playbook, Step, Task};
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::template;
+use crate::tool::Failure;
+
+/// Names that only the moment after a call has.
+const AFTER: [&str; 6] = ["event", "response", "result", "error", "outcome", "output"];
 
 pub(super) fn problems(playbook: &Playbook, payload: &Map<String, Json>) -> Problems {
     let mut problems = playbook.warnings.clone();
     unreachable(playbook, &mut problems);
     unknown_names(playbook, payload, &mut problems);
-    problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
-    Problems(problems)
+    Problems::sorted(problems)
 }
 
 fn unreachable(playbook: &Playbook, problems: &mut Vec<Problem>) {
@@ -43,7 +46,7 @@ fn unreachable(playbook: &Playbook, problems: &mut Vec<Problem>) {
 }
 
 fn unknown_names(playbook: &Playbook, payload: &Map<String, Json>, problems: &mut Vec<Problem>) {
-    let mut known: BTreeSet<&str> = template::moment_names().collect();
+    let mut known = BTreeSet::new();
     // What the engine gives: functions, a loop's results to the steps after it, a sink's own data.
     known.extend(["data", "dict", "loop_results", "range"]);
     known.extend(playbook.workload.keys().map(String::as_str));
@@ -73,21 +76,67 @@ fn unknown_names(playbook: &Playbook, payload: &Map<String, Json>, problems: &mu
         );
         known.extend(step.collected());
     }
+    let moments: BTreeSet<&str> = template::moment_names().collect();
+    let mut before = known.clone();
+    before.extend(moments.iter().filter(|name| !AFTER.contains(name)));
+    known.extend(&moments);
+    let mut unknown = |field: &Field, known: &BTreeSet<&str>| {
+        for (name, place) in required(field) {
+            let failure = match name.strip_prefix("keychain.") {
+                Some(_) if !known.contains("keychain") => in_the_open(),
+                Some(entry) if playbook.keychain.iter().any(|kept| kept.name == entry) => continue,
+                Some(entry) => unknown_secret(entry),
+                None if known.contains(name.as_str()) => continue,
+                None if AFTER.contains(&name.as_str()) => too_early(&name),
+                None => template::unknown_name(&name),
+            };
+            problems.push(Problem {
+                severity: Severity::Error,
+                place,
+                message: failure.message,
+                help: failure.help,
+            });
+        }
+    };
+    let mut open = before.clone();
+    open.remove("keychain");
     for step in &playbook.steps {
-        for field in step.fields() {
-            for (name, place) in required(field) {
-                if !known.contains(name.as_str()) {
-                    let failure = template::unknown_name(&name);
-                    problems.push(Problem {
-                        severity: Severity::Error,
-                        place,
-                        message: failure.message,
-                        help: failure.help,
-                    });
-                }
-            }
+        for field in step.fields_before() {
+            unknown(field, &before);
+        }
+        for field in &step.args {
+            unknown(field, &open);
+        }
+        for field in step.fields_after() {
+            unknown(field, &known);
         }
     }
+}
+
+fn unknown_secret(entry: &str) -> Failure {
+    Failure::new(
+        "template",
+        format!("the playbook's `keychain` has no `{entry}`"),
+    )
+    .help(format!(
+        "add `{{name: {entry}, kind: credential, credential: NAME}}` to `keychain`"
+    ))
+}
+
+fn in_the_open() -> Failure {
+    Failure::new(
+        "template",
+        "the arguments of a step are kept in the open, and `keychain` is not",
+    )
+    .help("ask for `keychain` in the tool's own fields, or in its `args`")
+}
+
+fn too_early(name: &str) -> Failure {
+    Failure::new(
+        "template",
+        format!("`{name}` is what a call gave, and this is evaluated before the call"),
+    )
+    .help("name the step whose result is meant, as in `{{ STEP.field }}`")
 }
 
 /// The names without which a field has no value, with their places.
@@ -102,9 +151,16 @@ fn required(field: &Field) -> Vec<(String, Place)> {
                     let above = place.field.unwrap_or_default();
                     place.field = Some(template::key(&above, below).replace(".[", "["));
                 }
-                for name in template::required_roots(text) {
-                    found.push((name, place.clone()));
-                }
+                // A block may ask for what is not there, and go another way.
+                let guarded = |name: &str| {
+                    text.contains("{%") && (AFTER.contains(&name) || name.contains('.'))
+                };
+                let names = template::required_names(text).into_iter();
+                found.extend(
+                    names
+                        .filter(|name| !guarded(name))
+                        .map(|name| (name, place.clone())),
+                );
             }
             Json::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
@@ -159,13 +215,17 @@ impl Step {
         self.cases.iter().flat_map(|case| &case.then)
     }
 
-    /// The pipeline, and the sinks.
-    fn all_tasks(&self) -> impl Iterator<Item = &Task> {
-        let sinks = self.actions().filter_map(|action| match action {
+    fn sinks(&self) -> impl Iterator<Item = &Task> {
+        let acted = self.actions().filter_map(|action| match action {
             Action::Sink(task) => Some(&**task),
             _ => None,
         });
-        self.tasks.iter().chain(&self.sink).chain(sinks)
+        self.sink.iter().chain(acted)
+    }
+
+    /// The pipeline, and the sinks.
+    fn all_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().chain(self.sinks())
     }
 
     fn assignments(&self) -> impl Iterator<Item = &Assignment> {
@@ -188,16 +248,25 @@ impl Step {
         })
     }
 
-    /// Every field with templates.
-    fn fields(&self) -> impl Iterator<Item = &Field> {
-        let admitted = self
-            .admit
-            .iter()
-            .filter_map(|admission| admission.when.as_ref());
+    /// Fields that are evaluated before the step's call, besides its arguments.
+    fn fields_before(&self) -> impl Iterator<Item = &Field> {
         let repeated = self
             .repeat
             .iter()
             .flat_map(|repeat| [&repeat.items, &repeat.max_in_flight]);
+        let called = self
+            .tasks
+            .iter()
+            .flat_map(|task| std::iter::once(&task.config).chain(&task.args));
+        repeated.chain(called)
+    }
+
+    /// Fields that are evaluated after it, or in its own good time.
+    fn fields_after(&self) -> impl Iterator<Item = &Field> {
+        let admitted = self
+            .admit
+            .iter()
+            .filter_map(|admission| admission.when.as_ref());
         let conditions = self.cases.iter().filter_map(|case| case.when.as_ref());
         let acted = self.actions().flat_map(|action| match action {
             Action::Result(field) | Action::Fail(field) => vec![field],
@@ -206,16 +275,20 @@ impl Step {
             _ => Vec::new(),
         });
         let arcs = self.arcs().flat_map(|arc| arc.when.iter().chain(&arc.args));
-        let tasks = self.all_tasks().flat_map(Task::fields);
+        let guards = self
+            .all_tasks()
+            .flat_map(|task| &task.rules)
+            .filter_map(|rule| rule.when.as_ref());
+        let saved = self
+            .sinks()
+            .flat_map(|task| std::iter::once(&task.config).chain(&task.args));
         let assigned = self.assignments().map(|assignment| &assignment.field);
-        self.args
-            .iter()
-            .chain(admitted)
-            .chain(repeated)
+        admitted
             .chain(conditions)
             .chain(acted)
             .chain(arcs)
-            .chain(tasks)
+            .chain(guards)
+            .chain(saved)
             .chain(assigned)
     }
 }

@@ -57,12 +57,13 @@ pub(crate) fn check_condition(text: &str) -> Result<(), SyntaxError> {
     if truth_of_text(text).is_some() {
         return Ok(());
     }
-    super::expression(&LENIENT, text.trim())
-        .map(drop)
-        .map_err(|error| SyntaxError {
+    match super::expression(&LENIENT, text.trim()) {
+        Ok(_) => super::known::expression(text, 1),
+        Err(error) => Err(SyntaxError {
             line: error.line().unwrap_or(1),
             message: detail(&error),
-        })
+        }),
+    }
 }
 
 /// Whether a condition holds.

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::result::StepResult;
 use super::to_json;
+use crate::tool::reference;
 
 /// The longest text that a filter or an operator may build, in bytes.
 const MAX_TEXT: usize = 64 << 20;
@@ -40,7 +41,7 @@ fn tojson(value: &Value, indent: Option<usize>) -> Result<String, Error> {
     text.map_err(|error| invalid(error.to_string()))
 }
 
-fn fromjson(text: &str) -> Result<Value, Error> {
+pub(super) fn fromjson(text: &str) -> Result<Value, Error> {
     serde_json::from_str::<Json>(text)
         .map(|json| super::from_json(&json))
         .map_err(|error| invalid(format!("the text is not JSON: {error}")))
@@ -165,9 +166,32 @@ fn defined(value: &Value) -> Result<&Value, Error> {
     if value.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
+    refuse_reference(value)?;
     Ok(value
         .downcast_object_ref::<StepResult>()
         .map_or(value, StepResult::inner))
+}
+
+/// References to secrets are no text: only a tool's own fields see what they stand for.
+pub(super) fn refuse_reference(value: &Value) -> Result<(), Error> {
+    if reference::is_reference(value) {
+        return Err(no_text());
+    }
+    Ok(())
+}
+
+/// The same for text that an operator or a filter has made of one already.
+pub(super) fn refuse_spelled_reference(value: &Value) -> Result<(), Error> {
+    if value.as_str().is_some_and(reference::is_spelled_in) {
+        return Err(no_text());
+    }
+    Ok(())
+}
+
+fn no_text() -> Error {
+    invalid(
+        "a secret is known only to the fields of a tool; hand it on as it is, and build the text there",
+    )
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -6,11 +6,13 @@
 mod bounds;
 mod condition;
 mod filters;
+mod known;
+mod names;
 mod result;
 mod source;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -22,6 +24,7 @@ use minijinja::{
 use serde_json::Value as Json;
 
 pub(crate) use condition::{check_condition, holds, moment_names};
+pub(crate) use names::{required_names, required_roots, roots};
 pub(crate) use result::StepResult;
 
 use crate::playbook::Field;
@@ -49,6 +52,8 @@ pub(crate) struct SyntaxError {
 pub(crate) enum Style {
     /// `true`, `null`, `{"a": 1}`: for shells, SQL and JSON bodies.
     Json,
+    /// The same, for arguments: one that is written as JSON, `{{ rows | tojson }}`, is the value itself.
+    Data,
     /// `True`, `None`, `{'a': 1}`: for Python code.
     Python,
 }
@@ -94,8 +99,9 @@ fn format(
     if let Some(text) = value.as_str() {
         return Ok(output.write_str(text)?);
     }
+    filters::refuse_reference(value)?;
     let text = match style {
-        Style::Json => bounds::json(value)?.to_string(),
+        Style::Json | Style::Data => bounds::json(value)?.to_string(),
         Style::Python => filters::python_literal(&bounds::json(value)?),
     };
     Ok(output.write_str(&text)?)
@@ -106,7 +112,7 @@ pub(crate) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
-/// Whether a string is a template that parses.
+/// Whether a string is a template that parses, and whose filters and tests exist.
 ///
 /// # Errors
 /// The first place at which it does not.
@@ -117,40 +123,12 @@ pub(crate) fn check(text: &str) -> Result<(), SyntaxError> {
         None => template(&STRICT, &source).map(drop).err(),
     };
     match failed {
-        None => Ok(()),
+        None => known::check(&source),
         Some(error) => Err(SyntaxError {
             line: error.line().unwrap_or(1),
             message: detail(&error),
         }),
     }
-}
-
-/// The names that a string's templates begin with, such as `workload` in `{{ workload.url }}`.
-pub(crate) fn roots(text: &str, roots: &mut BTreeSet<String>) {
-    if !is_template(text) {
-        return;
-    }
-    let source = source::prepare(text);
-    match source::single_expression(&source) {
-        Some(expression) => {
-            if let Ok(compiled) = self::expression(&STRICT, expression) {
-                roots.extend(compiled.undeclared_variables(false));
-            }
-        }
-        None => {
-            if let Ok(compiled) = template(&STRICT, &source) {
-                roots.extend(compiled.undeclared_variables(false));
-            }
-        }
-    }
-}
-
-/// Those roots of a text without which it has no value: not asked for by `is defined` or `default`.
-pub(crate) fn required_roots(text: &str) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    roots(text, &mut names);
-    names.retain(|name| !source::is_optional(text, name));
-    names
 }
 
 /// Evaluates every template in a field.
@@ -257,24 +235,32 @@ fn evaluate(text: &str, context: &Value, style: Style) -> Result<Value, Error> {
         ));
     }
     let environment = match style {
-        Style::Json => &*STRICT,
+        Style::Json | Style::Data => &*STRICT,
         Style::Python => &*PYTHON,
     };
     let source = source::prepare(text);
     if let Some(expression) = source::single_expression(&source)
-        && style == Style::Json
+        && style != Style::Python
     {
         let value = self::expression(environment, expression)?.eval(context.clone())?;
         if value.is_undefined() {
             return Err(Error::from(ErrorKind::UndefinedError));
         }
+        filters::refuse_spelled_reference(&value)?;
         let json = bounds::json(&value)?;
+        if let (Style::Data, Some(text)) = (style, value.as_str())
+            && source::ends_as_json(expression)
+        {
+            // `'x: ' ~ rows | tojson` is text that ends in JSON.
+            return Ok(filters::fromjson(text).unwrap_or(value));
+        }
         // What can be walked only once has been.
         let walked = value.kind() == ValueKind::Iterable;
         return Ok(if walked { from_json(&json) } else { value });
     }
-    let text = template(environment, &source)?.render(context.clone())?;
-    Ok(Value::from(text))
+    let text = Value::from(template(environment, &source)?.render(context.clone())?);
+    filters::refuse_spelled_reference(&text)?;
+    Ok(text)
 }
 
 /// Compiles an expression that is not too long for that.

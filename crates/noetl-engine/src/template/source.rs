@@ -157,6 +157,14 @@ pub(super) fn single_expression(text: &str) -> Option<&str> {
     Some(inside.strip_suffix('-').unwrap_or(inside))
 }
 
+/// Whether the last filter of an expression is `tojson`.
+pub(super) fn ends_as_json(expression: &str) -> bool {
+    expression.rsplit_once('|').is_some_and(|(_, filter)| {
+        let filter = filter.trim().trim_end_matches("()");
+        filter == "tojson" || filter == "to_json"
+    })
+}
+
 /// Whether a text asks for `name` only if it is there: `name is defined`, `name | default(…)`.
 pub(super) fn is_optional(text: &str, name: &str) -> bool {
     let mut rest = text;

@@ -14,7 +14,7 @@ pub(super) async fn named(name: &str, host: &dyn Host) -> Result<Credential, Fai
 }
 
 /// The first of `names` that `fields` hold, as text; empty ones count as absent.
-pub(super) fn text(fields: &Map<String, Json>, names: &[&str]) -> Option<String> {
+pub(crate) fn text(fields: &Map<String, Json>, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| match fields.get(*name)? {
         Json::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
         Json::Number(number) => Some(number.to_string()),

@@ -9,6 +9,7 @@ mod http;
 mod postgres;
 mod process;
 mod python;
+pub(crate) mod reference;
 mod secrets;
 mod shell;
 mod sink;
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+
+pub(crate) use credential::text as credential_text;
 
 use crate::playbook::ToolKind;
 use crate::problem::Place;

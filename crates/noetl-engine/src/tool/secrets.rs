@@ -1,10 +1,12 @@
-//! The `secrets` tool: values of the credential store and, where the host allows it, of the environment.
+//! The `secrets` tool: names a value of the credential store or, where the host allows it, of the environment.
+//!
+//! Its result holds references, not the secrets: see [`super::reference`].
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use super::{Call, Failure, Host, credential};
+use super::{Call, Failure, Host, credential, reference};
 
-/// Reads the secret that the step names.
+/// Finds the secret that the step names.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let name = call
         .first_text(&["name", "key"])
@@ -14,7 +16,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         "" | "credential" | "credentials" | "noetl" => stored(&name, call, host).await,
         "env" | "environment" => host
             .environment(&name)
-            .map(|value| json!({"value": value}))
+            .map(|_| json!({"value": reference::to_environment(&name)}))
             .ok_or_else(|| {
                 Failure::new(
                     "config",
@@ -31,18 +33,24 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
 
 async fn stored(name: &str, call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let credential = credential::named(name, host).await?;
+    let refer = |field: &str| reference::to_field(name, field);
     let Some(field) = call.text("field") else {
         let value = ["value", "token", "access_token", "password", "api_key"]
-            .iter()
-            .find_map(|field| credential.data.get(*field))
-            .cloned();
-        return Ok(json!({"value": value, "data": credential.data}));
+            .into_iter()
+            .find(|field| credential.data.contains_key(*field))
+            .map(refer);
+        let data: Map<String, Json> = credential
+            .data
+            .keys()
+            .map(|field| (field.clone(), refer(field)))
+            .collect();
+        return Ok(json!({"value": value, "data": data}));
     };
-    match credential.data.get(&field) {
-        Some(value) => Ok(json!({"value": value})),
-        None => Err(Failure::new(
-            "config",
-            format!("the credential `{name}` has no field `{field}`"),
-        )),
+    if credential.data.contains_key(&field) {
+        return Ok(json!({"value": refer(&field)}));
     }
+    Err(Failure::new(
+        "config",
+        format!("the credential `{name}` has no field `{field}`"),
+    ))
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use serde_json::{Map, Value as Json, json};
 use tempfile::TempDir;
 
-use super::{BoxFuture, Call, Credential, Failure, Host, Machine, Stream, SubPlaybook};
+use super::{BoxFuture, Call, Credential, Failure, Host, Machine, Stream, SubPlaybook, reference};
 use crate::playbook::ToolKind;
 use crate::problem::Place;
 
@@ -146,13 +146,28 @@ async fn secrets_come_from_credentials_and_allowed_environments() {
     let mut host = TestHost::new().with("api", "bearer", json!({"token": "t0p", "realm": "r"}));
     host.environment.insert("GIVEN".into(), "yes".into());
     let read = |config| host.run(ToolKind::Secrets, config);
+    let opened = async |mut found: Json| {
+        let given = reference::all(&found);
+        reference::resolve(&mut found, &given, &host).await.unwrap();
+        found
+    };
     let found = read(json!({"name": "api"})).await.unwrap();
+    assert!(!found.to_string().contains("t0p"), "{found}");
+    let mut forged = found.clone();
+    forged["value"]["$secret"]["seal"] = "0".repeat(32).into();
+    let refused = reference::resolve(&mut forged["value"], &reference::all(&found), &host).await;
+    assert_eq!(
+        refused.unwrap_err().kind,
+        "auth",
+        "only what was given is resolved"
+    );
+    let found = opened(found).await;
     assert_eq!(found["value"], "t0p");
     assert_eq!(found["data"]["realm"], "r");
     let field = read(json!({"key": "api", "field": "realm"})).await.unwrap();
-    assert_eq!(field, json!({"value": "r"}));
+    assert_eq!(opened(field).await, json!({"value": "r"}));
     let given = read(json!({"name": "GIVEN", "provider": "env"})).await;
-    assert_eq!(given.unwrap(), json!({"value": "yes"}));
+    assert_eq!(opened(given.unwrap()).await, json!({"value": "yes"}));
     let unset = read(json!({"name": "HOME", "provider": "env"})).await;
     assert!(unset.unwrap_err().message.contains("`HOME` is not set"));
     let unknown = read(json!({"name": "nope"})).await.unwrap_err();

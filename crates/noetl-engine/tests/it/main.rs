@@ -15,6 +15,7 @@ mod policies;
 mod problems;
 mod retries;
 mod routing;
+mod secrets;
 mod sinks;
 mod stage;
 mod templates;

@@ -196,37 +196,3 @@ async fn a_result_that_says_error_is_a_failure() {
     let failed = run("workflow:\n- step: only\n  tool: {kind: python, code: \"result = {'status': 'error', 'message': 'no luck'}\"}\n").await;
     assert!(failed.failed().ends_with("no luck"), "{}", failed.failed());
 }
-
-#[tokio::test]
-async fn secrets_of_the_keychain_stay_out_of_results_and_events() {
-    let stage = Stage::new();
-    stage.credential("api", json!({"token": "t0p-s3cret"}));
-    let body = "keychain: [{name: service, kind: credential, credential: api}]
-workflow:
-- step: only
-  tool:
-    kind: python
-    code: |
-      result = {'got': '{{ keychain.service.token }}', 'length': len('{{ keychain.service.token }}')}
-";
-    let ran = stage.run(body).await.completed();
-    assert_eq!(ran.result("only"), json!({"got": "***", "length": 10}));
-    let log = serde_json::to_string(&ran.events).unwrap();
-    assert!(!log.contains("s3cret"), "{log}");
-    let failing = body.replace("result = ", "raise ValueError('t0p-s3cret'); result = ");
-    let ran = stage.run(&failing).await;
-    let log = format!(
-        "{} {}",
-        ran.failed(),
-        serde_json::to_string(&ran.events).unwrap()
-    );
-    assert!(!log.contains("s3cret"), "{log}");
-    let templated = body.replace("credential: api}", "credential: '{{ workload.which }}'}");
-    let templated = format!("workload: {{which: api}}\n{templated}");
-    stage.run(&templated).await.completed();
-    let unknown = Stage::new().run(body).await.failed();
-    assert!(
-        unknown.contains("there is no credential `api`"),
-        "{unknown}"
-    );
-}

@@ -24,7 +24,9 @@ fn several_problems_come_in_one_answer_in_the_order_of_the_file() {
     let expected = [
         "test.yaml:6:9: step `first`, field `tool.cmds`: the shell tool has no `cmds`",
         "test.yaml:7:9: step `first`, field `next`: there is no step `nowhere`",
+        "test.yaml:8:3: step `second`: no step leads here",
         "test.yaml:9:16: step `second`, field `tool.kind`: there is no tool kind `kafka`",
+        "test.yaml:10:3: step `third`: no step leads here",
         "test.yaml:11: step `third`, field `when`: the template does not parse",
         "test.yaml:12:16: step `third`, field `tool.kind`: tool kind `gcs` needs Google Cloud Storage, which is not part of NoETL",
         "test.yaml:13:3: field `workflow[3]`: the step has no name",
@@ -285,4 +287,62 @@ fn names_that_nothing_defines_are_found_with_the_payload_known() {
         "workflow: [{step: s, tool: {kind: noop, args: {x: '{{ typo | default(1) }}', y: '{% if other is defined %}{{ other }}{% endif %}'}}}]",
     );
     assert!(Playbook::validate("t", &defended, &Map::new()).0.is_empty());
+}
+
+#[test]
+fn every_kind_of_problem_is_told_at_once_and_once() {
+    let said = said(
+        "workflow:
+- step: start
+  tool: {kind: shell, cmd: 'echo {{ nowhere }}', args: {a: '{{ 1 +'}}
+  next: missing
+- step: lonely
+  tool: {kind: kafka}
+- step: fetched
+  tool: {kind: python, script: {uri: x.py, source: {type: gcs}}}
+- step: filtered
+  tool: {kind: shell, cmd: \"{{ 'a|nope' | upper | mangled }}\"}
+  next: [{step: end, when: '{{ workload is odder }}'}]
+- step: open
+  args: {k: '{{ keychain.none.b | default(1) }}{{ keychain.x }}'}
+- step: early
+  tool: {kind: shell, cmd: 'echo {{ result.a }} {{ keychain.none.b }} {{ keychain.none.c | default(1) }}'}
+",
+    );
+    for (message, times) in [
+        ("unknown name `nowhere`", 1),
+        ("field `tool.args.a`: the template does not parse", 1),
+        ("`missing`", 1),
+        ("no step leads here", 5),
+        ("kind `kafka`", 1),
+        ("source `gcs` needs a service", 1),
+        ("there is no filter `mangled`", 1),
+        ("there is no test `odder`", 1),
+        ("`result` is what a call gave", 1),
+        ("`keychain` has no `none`", 1),
+        ("arguments of a step are kept in the open", 1),
+    ] {
+        assert_eq!(said.matches(message).count(), times, "{message}:\n{said}");
+    }
+}
+
+#[test]
+fn known_filters_tests_and_early_names_are_no_problem() {
+    let said = said(
+        "workload: {result: 1, list: [1]}
+keychain: [{name: service, kind: credential, credential: api}]
+workflow:
+- step: start
+  args: {own: '{{ result }}', text: \"{% if error %}x{% endif %}\"}
+  tool:
+  - zero: {kind: shell, cmd: \"{{ keychain.get('service').token }}{% if keychain.other %}x{% endif %}{% if response %}{% endif %}\"}
+  - one: {kind: shell, cmd: \"echo {{ keychain.service.token }} {{ list | map('int') | sum }}\"}
+  - two: {kind: shell, cmd: \"{% raw %}{{ a | b }}{% endraw %} {% if list is iterable and list is not string %}{{ 'x | y' }}{% endif %} {# {{ a | c }} #}\"}
+  - three: {kind: shell, cmd: \"docker ps --format '{{.Names}} | {{.Size | z}}' | grep x\"}
+  case:
+  - when: '{{ result is defined and result.code is none or error is none }}'
+    then: {set: {ctx.x: '{{ response | length }}'}}
+",
+    );
+    assert_eq!(said, "");
 }

@@ -255,3 +255,28 @@ async fn failures_name_file_line_step_and_field() {
         "{failed}"
     );
 }
+
+#[tokio::test]
+async fn code_finds_everything_in_context_and_arguments_as_json_are_values() {
+    let ran = run("workload: {rows: [1, 2]}
+workflow:
+- step: start
+  tool: {kind: python, code: \"result = {'a': 1}\"}
+  next: [{step: use, args: {arc: '{{ start | tojson }}'}}]
+- step: use
+  args: {step: '{{ workload.rows | tojson }}'}
+  tool:
+    kind: python
+    args: {own: '{{ rows | tojson() }}', text: 'x {{ rows | tojson }}'}
+    code: |
+      result = [context['rows'], context['workload']['rows'], context['start'], arc, step, own, text]
+")
+    .await
+    .completed();
+    let rows = json!([1, 2]);
+    let a = json!({"a": 1});
+    assert_eq!(
+        ran.result("use"),
+        json!([rows, rows, a, a, rows, rows, "x [1,2]"])
+    );
+}

@@ -181,8 +181,9 @@ pub(crate) async fn register(
             .as_str()
             .map(str::to_owned)
     });
-    let playbook =
-        Playbook::parse(name.as_deref().unwrap_or("playbook"), &text).map_err(RunError::Invalid)?;
+    let file = name.as_deref().unwrap_or("playbook");
+    let all = |_| RunError::Invalid(Playbook::validate(file, &text, &Map::new()));
+    let playbook = Playbook::parse(file, &text).map_err(all)?;
     let problems = playbook.problems(&Map::new());
     let entry = server
         .runs

@@ -13,7 +13,7 @@ use super::Server;
 use super::error::{ApiError, Body, ErrorBody, Path, id};
 use super::names::Id;
 use super::workers::named;
-use crate::runs::LEASE_MS;
+use crate::runs::{LEASE_MS, RunError};
 
 /// Who asks for work.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -57,7 +57,7 @@ pub(crate) struct EventRequest {
     #[schema(value_type = String)]
     execution_id: Id,
     step: Option<String>,
-    /// `call.done` or `call.error`; other names are taken and change nothing.
+    /// `call.done` or `call.error`, or `command.claimed`; other names are taken and change nothing.
     #[serde(alias = "event_type")]
     name: String,
     /// The outcome.
@@ -264,22 +264,15 @@ pub(crate) async fn batch(
 
 /// Keeps one event.
 async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, ApiError> {
-    if !matches!(request.name.as_str(), "call.done" | "call.error") {
-        // Older workers report what the server notes itself.
-        return Ok(EventAnswer {
-            status: "ok",
-            event_id: None,
-            duplicate: false,
-        });
-    }
     let execution_id = request.execution_id.parse("execution")?;
+    if !matches!(request.name.as_str(), "call.done" | "call.error") {
+        return note(server, execution_id, &request).await;
+    }
     let meta = request.meta.unwrap_or_default();
     let command_id = meta.get("command_id").and_then(Value::as_str);
     let command_id = command_id.ok_or_else(|| {
-        ApiError::invalid(format!(
-            "meta.command_id is missing for step {:?}",
-            request.step
-        ))
+        let step = request.step.as_deref().unwrap_or("that is not named");
+        ApiError::invalid(format!("meta.command_id is missing for step {step}"))
     })?;
     let worker_id = request
         .worker_id
@@ -300,5 +293,41 @@ async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, Api
         status: "ok",
         event_id: Some(event_id.to_string()),
         duplicate,
+    })
+}
+
+/// Older workers claim by an event, and report what the server notes itself.
+async fn note(
+    server: &Server,
+    execution_id: i64,
+    request: &EventRequest,
+) -> Result<EventAnswer, ApiError> {
+    if server.runs.store.execution(execution_id).await?.is_none() {
+        return Err(RunError::NoExecution(execution_id).into());
+    }
+    let given = |key: &str| {
+        let meta = request.meta.as_ref().and_then(|meta| meta.get(key));
+        meta.or_else(|| request.payload.get(key))?.as_str()
+    };
+    let claims = request.name == "command.claimed";
+    let worker_id = request.worker_id.as_deref().or_else(|| given("worker_id"));
+    match given("command_id").zip(worker_id) {
+        Some((command_id, worker_id)) => {
+            named(worker_id)?;
+            let runs = &server.runs;
+            runs.note(execution_id, command_id, worker_id, claims)
+                .await?;
+        }
+        None if claims => {
+            return Err(ApiError::invalid(
+                "command.claimed needs worker_id and meta.command_id",
+            ));
+        }
+        None => {}
+    }
+    Ok(EventAnswer {
+        status: "ok",
+        event_id: None,
+        duplicate: false,
     })
 }

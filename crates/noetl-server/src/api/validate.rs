@@ -43,7 +43,11 @@ pub(crate) async fn validate(Body(request): Body<ValidateRequest>) -> Json<Valid
         graph: None,
     };
     Json(match Playbook::parse("playbook", &request.content) {
-        Err(problems) => answer(&problems),
+        Err(_) => answer(&Playbook::validate(
+            "playbook",
+            &request.content,
+            &request.payload,
+        )),
         Ok(playbook) => Validation {
             name: Some(playbook.name.clone()),
             path: Some(playbook.path.clone()),

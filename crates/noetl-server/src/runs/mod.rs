@@ -237,6 +237,33 @@ impl Runs {
         claimed.ok_or_else(|| RunError::NoCommand(command_id.to_owned()))
     }
 
+    /// Takes what a worker says of a command besides its outcome: that it claims it, began or ended it.
+    pub(crate) async fn note(
+        self: &Arc<Self>,
+        execution_id: i64,
+        command_id: &str,
+        worker_id: &str,
+        claims: bool,
+    ) -> Result<(), RunError> {
+        let row = self.store.command(command_id).await?;
+        if row
+            .as_ref()
+            .is_some_and(|row| row.execution_id != execution_id)
+        {
+            return Err(RunError::NoCommand(command_id.to_owned()));
+        }
+        let holder = row.and_then(|row| row.worker_id);
+        match holder {
+            Some(holder) if holder == worker_id => Ok(()),
+            Some(_) => Err(RunError::Held(command_id.to_owned())),
+            None if claims => self
+                .claim(execution_id, command_id, worker_id)
+                .await
+                .map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Takes the outcome of a command from the worker that holds it. The answer is the event's id, and
     /// whether the outcome was known already.
     pub(crate) async fn complete(

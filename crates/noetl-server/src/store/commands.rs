@@ -128,6 +128,16 @@ impl Store {
         Ok(row)
     }
 
+    /// A command that has no outcome yet.
+    pub(crate) async fn command(&self, command_id: &str) -> Result<Option<CommandRow>, StoreError> {
+        let statement = format!("SELECT {COLUMNS} FROM command WHERE command_id = $1");
+        let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(command_id)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row)
+    }
+
     pub(crate) async fn command_by_event(
         &self,
         event_id: i64,

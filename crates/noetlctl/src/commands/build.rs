@@ -14,10 +14,10 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
         .ok_or_else(|| anyhow!("no checkout of NoETL around {}", folder.display()))
         .help("git clone https://github.com/noetl/noetl, and run `noetl build` there")?;
     if args.no_cache {
-        eprintln!("note: --no-cache changes nothing: an image is always assembled anew");
+        note!("note: --no-cache changes nothing: an image is always assembled anew");
     }
     let arguments = arguments(args);
-    eprintln!("$ cargo {}", arguments.join(" "));
+    note!("$ cargo {}", arguments.join(" "));
     let status = Command::new("cargo")
         .args(&arguments)
         .current_dir(root)

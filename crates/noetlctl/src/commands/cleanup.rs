@@ -32,7 +32,7 @@ pub(crate) fn run(args: &CleanupArgs, root: &RootArgs) -> anyhow::Result<ExitCod
     } else {
         "executions"
     };
-    eprintln!(
+    note!(
         "{} {executions} older than {} min {done}",
         ids.len(),
         args.older_than_minutes

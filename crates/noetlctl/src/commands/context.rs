@@ -96,7 +96,7 @@ fn delete(file: &mut ContextFile, name: &str) -> anyhow::Result<()> {
     file.write()?;
     output::text(&format!("context {name} deleted"))?;
     if was_current {
-        eprintln!("there is no current context now; `noetl context use NAME` sets one");
+        note!("there is no current context now; `noetl context use NAME` sets one");
     }
     Ok(())
 }
@@ -130,7 +130,7 @@ fn list(file: &ContextFile) -> anyhow::Result<()> {
         ]);
     }
     if contexts.is_empty() {
-        eprintln!("no contexts; `noetl context add NAME --server-url URL` adds one");
+        note!("no contexts; `noetl context add NAME --server-url URL` adds one");
         return Ok(());
     }
     output::text(&table.text(Screen::stdout()))

@@ -89,7 +89,7 @@ pub(crate) fn follow(
     if json {
         output::json(started)?;
     } else {
-        eprintln!("follow it with `noetl status {id} --watch`");
+        note!("follow it with `noetl status {id} --watch`");
     }
     Ok(ExitCode::SUCCESS)
 }

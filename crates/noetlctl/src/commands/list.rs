@@ -91,7 +91,7 @@ fn executions(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         "no executions; `noetl execute playbook PATH` starts one",
     )?;
     if items(&answer).len() == LIMIT {
-        eprintln!("only the newest {LIMIT} are listed");
+        note!("only the newest {LIMIT} are listed");
     }
     Ok(code)
 }
@@ -140,7 +140,7 @@ fn print(answer: &Value) -> anyhow::Result<ExitCode> {
 
 fn show(table: &Table, items: &[Value], empty: &str) -> anyhow::Result<ExitCode> {
     if items.is_empty() {
-        eprintln!("{empty}");
+        note!("{empty}");
     } else {
         output::text(&table.text(Screen::stdout()))?;
     }

@@ -119,7 +119,7 @@ fn every(
     if args.client.json {
         output::json(&Value::from(answers))?;
     } else {
-        eprintln!(
+        note!(
             "{} of {} {} registered",
             files.len() - refused,
             files.len(),
@@ -153,10 +153,10 @@ fn refusal(error: Error, file: &Path) -> anyhow::Error {
 
 fn show_warnings(answer: &Value, file: &Path) {
     let warnings = problems::read(&answer["warnings"]);
-    eprint!(
-        "{}",
-        problems::text(&warnings, Some(&file.display().to_string()))
-    );
+    let text = problems::text(&warnings, Some(&file.display().to_string()));
+    if !text.is_empty() {
+        note!("{}", text.trim_end());
+    }
 }
 
 /// The answer for a playbook has a path and a version, that for a credential has a name.

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use crate::cli::VersionArgs;
-use crate::stamp;
+use crate::{output, stamp};
 
 pub(crate) fn run(args: &VersionArgs) -> anyhow::Result<ExitCode> {
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&stamp::build())?);
+        output::text(&serde_json::to_string_pretty(&stamp::build())?)?;
     } else {
-        print!("{}", stamp::text());
+        output::text(&stamp::text())?;
     }
     Ok(ExitCode::SUCCESS)
 }

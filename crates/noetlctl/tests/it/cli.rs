@@ -39,3 +39,46 @@ fn the_stamp_is_in_the_file() {
     let mark = br#"{"schema":1,"name":"noetl","version":""#;
     assert!(bytes.windows(mark.len()).any(|window| window == mark));
 }
+
+/// `noetl … 2>&1 | head -0`: nobody reads, and that is nothing to die of.
+#[test]
+fn streams_that_nobody_reads_end_no_command_in_a_panic() {
+    let home = Home::new();
+    for (arguments, code) in [
+        (&["version"][..], 0),
+        (&["version", "--json"], 0),
+        (&["server", "status"], 1),
+        (&["server", "stop"], 1),
+        (&["run", "missing.yaml"], 1),
+        (&["status", "1", "--server-url", "http://127.0.0.1:1"], 1),
+        (&["no-such-command"], 2),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = home.noetl(arguments);
+        command
+            .env("NOETL_PORT", "none")
+            .stdin(std::process::Stdio::null());
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let status = command.status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+/// What cannot be read is no reason to keep silent about the rest.
+#[test]
+fn a_dry_run_says_everything_at_once() {
+    let home = Home::new();
+    let text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: all}\nworkflow:\n\
+        - step: start\n  tool: {kind: shell, cmd: 'echo {{ nowhere }} {{ given }}'}\n  next: missing\n\
+        - step: other\n  tool: {kind: kafka}\n";
+    std::fs::write(home.path().join("all.yaml"), text).unwrap();
+    let said = home.run(&["run", "all.yaml", "--dry-run", "--set", "given=1"]);
+    for problem in ["`nowhere`", "`missing`", "`kafka`", "no step leads here"] {
+        assert!(said.contains(problem), "{problem}: {said}");
+    }
+    assert!(
+        !said.contains("`given`") && said.ends_with("[exit 1]"),
+        "{said}"
+    );
+}

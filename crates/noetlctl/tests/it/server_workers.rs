@@ -101,6 +101,45 @@ fn a_command_has_one_holder_and_its_outcome_counts_once() {
 }
 
 #[test]
+fn older_workers_claim_by_an_event_and_the_loser_is_told() {
+    let live = idle();
+    let execution = one_step(&live);
+    let issued = live
+        .events(&execution)
+        .into_iter()
+        .find(|event| event["event_type"] == "command.issued");
+    let event = issued.unwrap()["event_id"].as_str().unwrap().to_owned();
+    let pending = live.get(&format!("/api/commands/{event}"));
+    let command = &pending["context"];
+    let says = |name: &str, worker: &str| {
+        json!({
+            "execution_id": execution, "step": "start", "name": name,
+            "payload": {"worker_id": worker}, "meta": {"command_id": command["id"]},
+        })
+    };
+    for _ in 0..2 {
+        live.post("/api/events", &says("command.claimed", "a"));
+    }
+    assert!(claim(&live, "c", 5).is_empty());
+    for name in ["command.claimed", "command.started", "command.completed"] {
+        live.expect(409, "POST", "/api/events", &says(name, "b"));
+    }
+    let mut elsewhere = says("command.claimed", "a");
+    elsewhere["execution_id"] = live.execute("t/one", &json!({})).into();
+    live.expect(404, "POST", "/api/events", &elsewhere);
+    live.post("/api/events", &outcome(command, "a", &json!(1)));
+    live.post("/api/events", &says("command.completed", "a"));
+    assert_eq!(live.ended(&execution)["result"], 1);
+    let mut gone = says("command.claimed", "b");
+    live.expect(409, "POST", "/api/events", &gone);
+    gone["execution_id"] = "1".into();
+    live.expect(404, "POST", "/api/events", &gone);
+    gone["execution_id"] = execution.into();
+    gone["meta"] = json!({});
+    live.expect(422, "POST", "/api/events", &gone);
+}
+
+#[test]
 fn a_lapsed_lease_is_claimed_again_and_the_late_outcome_refused() {
     let live = idle();
     let execution = one_step(&live);

@@ -29,7 +29,9 @@ struct Reader<'a> {
     workbook: BTreeMap<String, Task>,
 }
 
-pub(super) fn playbook(file: &str, text: &str) -> Result<Playbook, Problems> {
+/// What could be read, and everything that is wrong with it. The playbook carries all of that as its warnings:
+/// it runs only if none of them is an error.
+pub(super) fn playbook(file: &str, text: &str) -> (Option<Playbook>, Problems) {
     let mut reader = Reader {
         file,
         problems: Vec::new(),
@@ -40,12 +42,13 @@ pub(super) fn playbook(file: &str, text: &str) -> Result<Playbook, Problems> {
         Ok(document) => document,
         Err(error) => {
             let place = reader.place_at(error.line, error.column, None);
-            return Err(Problems(vec![Problem {
+            let problem = Problem {
                 severity: Severity::Error,
                 place,
                 message: format!("this is not YAML: {}", error.message),
                 help: Some("strings with `:` or `{` in them need quotes".to_owned()),
-            }]));
+            };
+            return (None, Problems(vec![problem]));
         }
     };
     for (key, line, column) in &document.duplicates {
@@ -56,17 +59,12 @@ pub(super) fn playbook(file: &str, text: &str) -> Result<Playbook, Problems> {
             None,
         );
     }
-    let playbook = reader.playbook(&document.root);
-    let mut problems = reader.problems;
-    problems.sort_by_key(|problem| (problem.place.line, problem.place.column));
-    let problems = Problems(problems);
-    match playbook {
-        Some(mut playbook) if !problems.any_error() => {
-            playbook.warnings = problems.0;
-            Ok(playbook)
-        }
-        _ => Err(problems),
+    let mut playbook = reader.playbook(&document.root);
+    let problems = Problems::sorted(reader.problems);
+    if let Some(playbook) = &mut playbook {
+        playbook.warnings.clone_from(&problems.0);
     }
+    (playbook, problems)
 }
 
 impl Reader<'_> {

@@ -142,6 +142,7 @@ impl Reader<'_> {
             config.find_roots();
         }
         self.required(kind, &config, path);
+        self.script_source(&config, path);
         let spec = node.get("spec");
         let mut args = self.arguments(node, &["args", "input", "with"], path);
         if let Some(spec) = spec {
@@ -283,6 +284,26 @@ impl Reader<'_> {
         config.value = Json::Object(fields);
         config.find_roots();
         config
+    }
+
+    /// `script: {source: {type}}`: scripts from elsewhere are refused before anything runs.
+    fn script_source(&mut self, config: &Field, path: &str) {
+        let kind = config.value.pointer("/script/source/type");
+        let Some(kind) = kind.and_then(Json::as_str) else {
+            return;
+        };
+        if ["file", "inline"].contains(&kind) || crate::template::is_template(kind) {
+            return;
+        }
+        let below = "script.source.type";
+        let mut place = config.place.clone();
+        place.line = config.lines.get(below).copied().unwrap_or(place.line);
+        place.field = Some(join(path, below));
+        self.fail(
+            place,
+            format!("a script from the source `{kind}` needs a service that is not part of NoETL"),
+            Some("put the script beside the playbook and use the source `file`"),
+        );
     }
 
     /// A tool without the field it lives by fails before anything runs.

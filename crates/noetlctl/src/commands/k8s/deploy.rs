@@ -84,17 +84,17 @@ fn show_difference(
 ) -> anyhow::Result<()> {
     if cluster.json(&["get", "namespace", namespace])?.is_null() {
         // Nothing can be compared with what has no place yet.
-        eprintln!("new in {}:", cluster.context());
+        note!("new in {}:", cluster.context());
         for object in objects {
-            eprintln!("  {} {}", object.kind, object.name);
+            note!("  {} {}", object.kind, object.name);
         }
         return Ok(());
     }
     let difference = cluster.diff(&objects::stream(objects)?, conflicts)?;
     if difference.is_empty() {
-        eprintln!("{} has all of it already", cluster.context());
+        note!("{} has all of it already", cluster.context());
     } else {
-        eprintln!("{difference}");
+        note!("{difference}");
     }
     Ok(())
 }
@@ -164,7 +164,7 @@ fn wait(cluster: &Cluster, namespace: &str, name: &str, seconds: u32) -> anyhow:
     }
     let scene = explain::Scene::read(cluster, namespace, name)?;
     let explanation = explain::explain(&scene);
-    eprintln!("{}", explanation.lines.join("\n"));
+    note!("{}", explanation.lines.join("\n"));
     let untouched = if name == DEPLOYMENTS[0] {
         "; the workers were left as they are"
     } else {
@@ -175,15 +175,15 @@ fn wait(cluster: &Cluster, namespace: &str, name: &str, seconds: u32) -> anyhow:
 
 fn say_where(settled: &Settled) {
     let namespace = &settled.values.namespace;
-    eprintln!(
+    note!(
         "kubectl port-forward --namespace {namespace} service/noetl 8082    leads to it from here"
     );
     if let Some(port) = settled.values.node_port {
-        eprintln!(
+        note!(
             "port {port} of every node leads to it; NoETL's kind cluster has that at http://localhost:8082"
         );
     }
-    eprintln!(
+    note!(
         "the token: kubectl get secret {} --namespace {namespace} --output 'go-template={{{{.data.NOETL_API_TOKEN | base64decode}}}}'",
         settled.values.secret
     );

@@ -86,6 +86,7 @@ impl FromStr for Image {
             && name
                 .split('/')
                 .all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            && is_lower(name)
             && tag.is_none_or(|tag| plain(tag, "._-"))
             && digest.is_none_or(is_digest);
         ensure_image(right, text)?;
@@ -103,6 +104,15 @@ fn ensure_image(right: bool, text: &str) -> anyhow::Result<()> {
         Ok(())
     };
     checked().help("an image is named like ghcr.io/noetl/noetl:0.1.0, with @sha256:… and 64 digits behind it when it is pinned")
+}
+
+/// Only a registry's host may have capitals.
+fn is_lower(name: &str) -> bool {
+    let repository = match name.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) => rest,
+        _ => name,
+    };
+    !repository.contains(|c: char| c.is_ascii_uppercase())
 }
 
 fn is_digest(text: &str) -> bool {
@@ -157,6 +167,8 @@ mod tests {
             "a//b",
             "a b",
             "-x",
+            "UPPER:1",
+            "ghcr.io/Noetl/noetl:1",
             "a@sha512:00",
             "{{ image }}",
         ] {

@@ -69,7 +69,7 @@ impl Cluster {
     fn send(&self, args: &[&str], document: &str) -> anyhow::Result<()> {
         self.echo(args);
         let output = run(&mut self.command(args), Some(document))?;
-        eprint!("{}", String::from_utf8_lossy(&output.stdout));
+        note!("{}", String::from_utf8_lossy(&output.stdout).trim_end());
         self.check(args, &output).map(drop)
     }
 
@@ -116,7 +116,7 @@ impl Cluster {
     }
 
     fn echo(&self, args: &[&str]) {
-        eprintln!("$ kubectl --context {} {}", self.context, args.join(" "));
+        note!("$ kubectl --context {} {}", self.context, args.join(" "));
     }
 
     fn check(&self, args: &[&str], output: &Output) -> anyhow::Result<String> {

@@ -8,6 +8,7 @@ mod kubectl;
 mod objects;
 mod remove;
 mod status;
+mod syntax;
 mod values;
 
 use std::process::ExitCode;
@@ -54,17 +55,15 @@ fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
 fn warn(settled: &values::Settled) {
     settled
         .warnings()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+        .for_each(|warning| note!("warning: {warning}"));
 }
 
 fn note_old_flags(args: &RedeployArgs) {
     if args.no_cache {
-        eprintln!(
-            "note: --no-cache changes nothing: this command makes no image, `noetl build` does"
-        );
+        note!("note: --no-cache changes nothing: this command makes no image, `noetl build` does");
     }
     if let Some(platform) = &args.platform {
-        eprintln!(
+        note!(
             "note: --platform {platform} changes nothing: each node takes its own part of the image"
         );
     }

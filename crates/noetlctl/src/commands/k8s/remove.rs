@@ -54,10 +54,10 @@ pub(super) fn remove(cluster: &Cluster, namespace: &str, data: Data) -> anyhow::
         );
     }
     match data {
-        Data::Keep => eprintln!(
+        Data::Keep => note!(
             "kept: the volume and the keys (--delete-data removes them), and the namespace {namespace}"
         ),
-        Data::Delete => eprintln!("kept: the namespace {namespace}"),
+        Data::Delete => note!("kept: the namespace {namespace}"),
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&scene.json())?;
     } else if scene.deployments.is_empty() {
-        eprintln!(
+        note!(
             "NoETL is not in {}; `noetl k8s deploy` brings it there",
             cluster.context()
         );

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml_ng::Value;
 
 use super::image::Image;
+use super::syntax;
 use crate::cli::k8s::ValuesArgs;
 use crate::error::WithHelp as _;
 
@@ -191,22 +192,8 @@ fn override_values(values: &mut Values, args: &ValuesArgs) {
 
 /// Refuses values that no cluster could make sense of, or that would lose data.
 fn check(values: &Values) -> anyhow::Result<()> {
-    let names = [
-        ("namespace", Some(&values.namespace)),
-        ("secret", Some(&values.secret)),
-        ("database.secret", values.database.secret.as_ref()),
-    ];
-    let pull_secrets = values.image_pull_secrets.iter();
-    let names = names
-        .into_iter()
-        .chain(pull_secrets.map(|name| ("imagePullSecrets", Some(name))));
-    for (field, name) in names {
-        if name.is_some_and(|name| !is_label(name)) {
-            let name = name.map_or("", String::as_str);
-            return Err(anyhow!("{field}: `{name}` is no name in Kubernetes"))
-                .help("a name has small letters, digits and hyphens, 63 at the most");
-        }
-    }
+    check_names(values)?;
+    check_quantities(values)?;
     if values.server.replicas < 1 {
         bail!(
             "server.replicas: {} servers serve nobody",
@@ -232,6 +219,15 @@ fn check(values: &Values) -> anyhow::Result<()> {
     {
         bail!("nodePort: there is no such port");
     }
+    if !(1..=65535).contains(&values.database.port) {
+        bail!("database.port: there is no port {}", values.database.port);
+    }
+    if values.worker.cpu_percent < 1 {
+        bail!(
+            "worker.cpuPercent: {} is no share to wait for",
+            values.worker.cpu_percent
+        );
+    }
     for (name, value) in values.server.env.iter().chain(&values.worker.env) {
         if crate::config::SECRETS.contains(&name.as_str()) {
             return Err(anyhow!(
@@ -246,13 +242,73 @@ fn check(values: &Values) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether Kubernetes takes this for a name (RFC 1123 label).
-fn is_label(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&name.len())
-        && name.bytes().all(plain)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
+/// Refuses names that Kubernetes does not take.
+fn check_names(values: &Values) -> anyhow::Result<()> {
+    if !syntax::is_label(&values.namespace) {
+        return Err(anyhow!(
+            "namespace: `{}` is no name in Kubernetes",
+            values.namespace
+        ))
+        .help("a namespace has small letters, digits and hyphens, 63 at the most");
+    }
+    let names = [
+        ("secret", Some(&values.secret)),
+        ("database.secret", values.database.secret.as_ref()),
+        ("storage.className", values.storage.class_name.as_ref()),
+    ];
+    let pull_secrets = values.image_pull_secrets.iter();
+    let names = names
+        .into_iter()
+        .chain(pull_secrets.map(|name| ("imagePullSecrets", Some(name))));
+    for (field, name) in names {
+        if let Some(name) = name.filter(|name| !syntax::is_subdomain(name)) {
+            return Err(anyhow!("{field}: `{name}` is no name in Kubernetes"))
+                .help("a name has small letters, digits, hyphens and dots, 253 at the most");
+        }
+    }
+    let key = &values.database.key;
+    if !syntax::is_key(key) {
+        return Err(anyhow!("database.key: `{key}` is no key of a Secret"))
+            .help("a key has letters, digits, dots, hyphens and underscores");
+    }
+    for (label, value) in &values.node_selector {
+        if !syntax::is_label_key(label) || !syntax::is_label_value(value) {
+            return Err(anyhow!("nodeSelector: `{label}: {value}` is no label"))
+                .help("`kubectl get nodes --show-labels` lists those that nodes have");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses sizes that are none, and requests above their limits.
+fn check_quantities(values: &Values) -> anyhow::Result<()> {
+    let read = |field: &str, text: &str| {
+        let number = syntax::quantity(text).filter(|number| *number > 0.0);
+        number
+            .ok_or_else(|| anyhow!("{field}: `{text}` is no quantity"))
+            .help("a quantity is a number with a unit, such as 100m, 128Mi or 1Gi")
+    };
+    read("storage.size", &values.storage.size)?;
+    read("worker.scratch", &values.worker.scratch)?;
+    for (role, resources) in [
+        ("server", &values.server.resources),
+        ("worker", &values.worker.resources),
+    ] {
+        let Resources { requests, limits } = resources;
+        for (name, text) in limits {
+            read(&format!("{role}.resources.limits.{name}"), text)?;
+        }
+        for (name, text) in requests {
+            let field = format!("{role}.resources.requests.{name}");
+            let asked = read(&field, text)?;
+            if let Some(limit) = limits.get(name)
+                && syntax::quantity(limit).is_some_and(|limit| asked > limit)
+            {
+                bail!("{field}: {text} is more than the limit, {limit}");
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(super) fn run(
     }
     let playbook = match Playbook::parse(&file, &text) {
         Ok(playbook) => Arc::new(playbook),
-        Err(problems) => return refuse(args, &problems),
+        Err(_) => return refuse(args, &Playbook::validate(&file, &text, &payload)),
     };
     as_text(&mut payload, &playbook, args);
     let found = playbook.problems(&payload);
@@ -103,7 +103,7 @@ fn execute(
     runtime.shutdown_timeout(Duration::from_secs(2));
     let Some(report) = report? else {
         progress.end("CANCELLED", begun.elapsed());
-        eprintln!("error: interrupted; what was running is stopped");
+        note!("error: interrupted; what was running is stopped");
         return Ok(ExitCode::from(INTERRUPTED));
     };
     progress.end(report.status.name(), begun.elapsed());
@@ -127,14 +127,14 @@ fn finish(
             "duration_seconds": elapsed.as_secs_f64(),
         }))?;
     } else if args.verbose && !report.result.is_null() {
-        eprintln!("result: {}", serde_json::to_string_pretty(&report.result)?);
+        note!("result: {}", serde_json::to_string_pretty(&report.result)?);
     }
     let Some(failure) = &report.failure else {
         return Ok(ExitCode::SUCCESS);
     };
-    eprintln!("error: {}", output::clean(&failure.to_string()));
+    note!("error: {}", output::clean(&failure.to_string()));
     if let Some(help) = &failure.help {
-        eprintln!("help: {}", output::clean(help));
+        note!("help: {}", output::clean(help));
     }
     Ok(ExitCode::FAILURE)
 }
@@ -147,7 +147,7 @@ fn show(problems: &[Problem], worst: &str) {
         } else {
             line.to_owned()
         };
-        eprintln!("{}", output::clean(&line));
+        note!("{}", output::clean(&line));
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::CheckArgs;
 use crate::cli::client::RootArgs;
 use crate::client::Client;
+use crate::output;
 
 /// What one request came to.
 struct Answer {
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
         answers.extend(page(&client));
     }
     let good = answers.iter().all(|answer| answer.outcome.is_ok());
-    if args.client.json {
+    let text = if args.client.json {
         let list: Vec<_> = answers
             .iter()
             .map(|Answer { path, outcome }| match outcome {
@@ -33,18 +34,17 @@ pub(crate) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
                 Err(error) => json!({"path": path, "ok": false, "error": error}),
             })
             .collect();
-        println!(
-            "{}",
-            json!({"url": client.url(), "ok": good, "answers": list})
-        );
+        json!({"url": client.url(), "ok": good, "answers": list}).to_string()
     } else {
-        for Answer { path, outcome } in &answers {
-            match outcome {
-                Ok(bytes) => println!("ok      {path} ({bytes} bytes)"),
-                Err(error) => println!("failed  {path}: {error}"),
-            }
-        }
-    }
+        let lines = answers
+            .iter()
+            .map(|Answer { path, outcome }| match outcome {
+                Ok(bytes) => format!("ok      {path} ({bytes} bytes)\n"),
+                Err(error) => format!("failed  {path}: {error}\n"),
+            });
+        lines.collect()
+    };
+    output::though_unread(output::text(&text))?;
     Ok(if good {
         ExitCode::SUCCESS
     } else {

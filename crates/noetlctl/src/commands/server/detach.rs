@@ -14,6 +14,7 @@ use super::pid_file::{self, Recorded};
 use crate::cli::StartArgs;
 use crate::config::Listen;
 use crate::error::WithHelp as _;
+use crate::output;
 
 /// How long the new server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,10 +53,11 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
             && pid == child.id()
             && ask_version(&url).is_some()
         {
-            println!(
+            let log = log_file::path()?;
+            output::text(&format!(
                 "noetl server running at {url} (pid {pid}), log {}",
-                log_file::path()?.display()
-            );
+                log.display()
+            ))?;
             return Ok(ExitCode::SUCCESS);
         }
         thread::sleep(INTERVAL);

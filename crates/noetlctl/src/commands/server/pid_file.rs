@@ -89,7 +89,7 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.name) {
-            eprintln!("warning: {error:#}");
+            note!("warning: {error:#}");
         }
     }
 }

@@ -8,6 +8,7 @@ use super::pid_file::{self, Recorded};
 use super::{ask_version, client_url};
 use crate::cli::StatusArgs;
 use crate::config::Listen;
+use crate::output;
 
 pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let recorded = pid_file::read(pid_file::SERVER)?;
@@ -21,19 +22,20 @@ pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let version = ask_version(&url).map(|stamp| stamp["version"].clone());
-    if args.json {
+    let text = if args.json {
         let status =
             json!({"running": version.is_some(), "url": url, "pid": pid, "version": version});
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        serde_json::to_string_pretty(&status)?
     } else {
-        println!("{}", sentence(&url, pid, version.as_ref()));
-    }
+        sentence(&url, pid, version.as_ref())
+    };
+    output::though_unread(output::text(&text))?;
     if let Recorded::Stale { path, content } = &recorded {
-        eprintln!(
+        note!(
             "warning: stale pid file {}: no server of ours runs as process `{content}`",
             path.display()
         );
-        eprintln!("help: `noetl server stop` removes it");
+        note!("help: `noetl server stop` removes it");
     }
     Ok(if version.is_some() {
         ExitCode::SUCCESS

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use super::pid_file::{self, Recorded};
 use crate::cli::StopArgs;
 use crate::error::WithHelp as _;
+use crate::output;
 
 /// How long a server that was asked to stop may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +43,7 @@ pub(crate) fn stop(name: &str, noun: &str, start: &str, force: bool) -> anyhow::
         gone(name, pid)?;
         pid_file::remove(name)?;
     }
-    println!("noetl {noun} at {url} (pid {pid}) stopped");
+    output::text(&format!("noetl {noun} at {url} (pid {pid}) stopped"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -35,7 +35,7 @@ pub(super) fn to_end(
             Err(error) if away == ATTEMPTS => return Err(error.into()),
             Err(error) => {
                 if away == 0 {
-                    eprintln!("warning: {error}; trying again");
+                    note!("warning: {error}; trying again");
                 }
                 away += 1;
             }

@@ -22,6 +22,7 @@ use crate::commands::server::pid_file::{self, PidFile};
 use crate::commands::server::start::stop_signal;
 use crate::config;
 use crate::error::WithHelp as _;
+use crate::output;
 use crate::remote::Remote;
 
 /// How long one question for work stays open, in seconds.
@@ -70,11 +71,13 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
             .await
             .help("start a server with `noetl server start`, or name another with --server-url")?;
         let pid_file = PidFile::create(&pid_file::worker(&name), worker.client.url())?;
-        println!(
+        let words = format!(
             "noetl worker {} takes up work of {} ({capacity} at once)",
             worker.name,
             worker.client.url()
         );
+        // It works whether or not somebody reads this.
+        drop(output::text(&words));
         tokio::spawn(Arc::clone(&worker).heartbeats());
         tokio::select! {
             () = Arc::clone(&worker).work() => {}

@@ -1,0 +1,151 @@
+//! Tests of how a secret is found again, and of what is none.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value as Json, json};
+
+use super::{Secrets, is_secret};
+use crate::tool::Credential;
+
+fn keeping(data: Json) -> Secrets {
+    let mut secrets = Secrets::default();
+    let Json::Object(data) = data else { panic!() };
+    secrets.keep_credential(&Credential {
+        name: "api".to_owned(),
+        kind: "generic".to_owned(),
+        data,
+    });
+    secrets
+}
+
+fn blanked(secrets: &Secrets, text: &str) -> String {
+    secrets.blanked(text).unwrap_or_else(|| text.to_owned())
+}
+
+#[test]
+fn a_secret_is_found_in_every_spelling() {
+    let secrets = keeping(json!({"password": "p\u{e4}ss/w \"1\"\\x"}));
+    for spelled in [
+        "p\u{e4}ss/w \"1\"\\x",
+        "p%C3%A4ss%2Fw%20%221%22%5Cx",
+        "p%c3%a4ss/w+%221%22%5cx",
+        r#"pässw"#.replace("ssw", r#"ss/w \"1\"\\x"#).as_str(),
+        r#"pässw"#.replace("ssw", r#"ss\/w \u00221\u0022\\x"#).as_str(),
+    ] {
+        let text = format!("a={spelled}&b=2");
+        assert_eq!(blanked(&secrets, &text), "a=***&b=2", "{spelled}");
+    }
+    for other in ["p%C3%A4ss", "päss/w", "", "%", "100%", "\\", "ä"] {
+        assert_eq!(blanked(&secrets, other), other);
+    }
+}
+
+#[test]
+fn base64_of_anything_around_a_secret_shows_nothing_of_it() {
+    let secret = "correct-horse";
+    let secrets = keeping(json!({ "token": secret }));
+    for around in ["", "a", "ab", "abc", "someone:"] {
+        for after in ["", "!", "!!"] {
+            let encoded = STANDARD.encode(format!("{around}{secret}{after}"));
+            let clean = blanked(&secrets, &encoded);
+            assert!(clean.contains("***"), "{encoded}");
+            assert!(clean.len() <= encoded.len() - 13, "{encoded} {clean}");
+        }
+    }
+    let pair = keeping(json!({"username": "me", "password": "abc"}));
+    let sent = format!("Basic {}", STANDARD.encode("me:abc"));
+    assert_eq!(blanked(&pair, &sent), "Basic ***");
+}
+
+#[test]
+fn keys_numbers_and_short_secrets_are_blanked_too() {
+    let secrets =
+        keeping(json!({"password": "abc", "pin": 4711, "token": "0123456789", "mode": "ro"}));
+    let mut value = json!({
+        "0123456789": [4711, 47110, "4711"],
+        "abc": "abc, abcd, xabc and (abc)",
+        "mode": "ro",
+    });
+    secrets.blank(&mut value);
+    let expected = json!({
+        "***": ["***", 47110, "***"],
+        "mode": "ro",
+    });
+    assert_eq!(value["mode"], expected["mode"]);
+    assert!(!value.to_string().contains("0123456789"));
+    assert!(
+        value.to_string().contains("***, abcd, xabc and (***)"),
+        "{value}"
+    );
+    assert!(secrets.holds(&json!({"a": ["0123456789"]})));
+    assert!(!secrets.holds(&json!({"a": [47110, "abcd"]})));
+}
+
+#[test]
+fn fields_that_say_where_and_who_are_open() {
+    for open in [
+        "host",
+        "db_host",
+        "User",
+        "db_name",
+        "port",
+        "token_type",
+        "base_url",
+        "timeout_ms",
+        "DB_HOST",
+    ] {
+        assert!(!is_secret(open), "{open}");
+    }
+    for secret in [
+        "password",
+        "db_password",
+        "token",
+        "anything",
+        "API_TOKEN",
+        "private_key",
+    ] {
+        assert!(is_secret(secret), "{secret}");
+    }
+}
+
+#[test]
+fn lines_quotes_and_wrapped_texts_show_nothing_either() {
+    let pem = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END KEY-----\n";
+    let secrets = keeping(json!({ "key": pem, "token": "0123456789abcdefghijklmnop" }));
+    assert_eq!(
+        blanked(&secrets, "exited: -----END KEY-----"),
+        "exited: ***"
+    );
+    assert_eq!(blanked(&secrets, " kqhkiG9w0BAQEF"), " ***");
+    assert_eq!(blanked(&secrets, pem.trim()), "***");
+    for cut in ["HTTP 401: 0123456789abcdef", "HTTP 401: 0123456789abcdef…"] {
+        assert!(!blanked(&secrets, cut).contains("0123"), "{cut}");
+    }
+    assert_eq!(blanked(&secrets, "0123456789 it is"), "0123456789 it is");
+    let wrapped = "0123456789\nabcdefgh\r\nijkl\\nmnop";
+    assert_eq!(blanked(&secrets, wrapped), "***");
+    let umlaut = keeping(json!({"password": "p\u{e4}ssw\u{f6}rter"}));
+    assert_eq!(blanked(&umlaut, r"{p\u00e4ssw\u00f6rter}"), "{***}");
+}
+
+#[test]
+fn secrets_inside_urls_and_json_are_found_and_ordinary_words_stay() {
+    let secrets = keeping(json!({
+        "url": "postgres://me:hunter2-hunter2@db/x",
+        "value": "{\"password\": \"inner-s3cret\", \"project\": \"ordinary-project\"}",
+        "environment": "production", "timeout_ms": 300_000, "token_type": "Bearer",
+        "password": "postgres",
+    }));
+    let text =
+        "hunter2-hunter2 inner-s3cret ordinary-project production 300000 Bearer postgres://db";
+    let expected = "*** *** ordinary-project production 300000 Bearer ***://db";
+    assert_eq!(blanked(&secrets, text), expected);
+    assert_eq!(
+        blanked(&secrets, "postgresql postgres_ok"),
+        "postgresql postgres_ok"
+    );
+    let key = keeping(json!({"username": "sk_live_4242424242", "password": ""}));
+    assert_eq!(blanked(&key, "sk_live_4242424242"), "***");
+    let sent = format!("Basic {}", STANDARD.encode("sk_live_4242424242:"));
+    assert!(!blanked(&key, &sent).contains("c2tfbGl2"), "{sent}");
+}
