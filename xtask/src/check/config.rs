@@ -16,12 +16,17 @@ const SECRETS: &[&str] = &[
     "APIKEY",
     "API_KEY",
     "CREDENTIAL",
+    "ENCRYPTION_KEY",
+    "PASSPHRASE",
     "PASSWD",
     "PASSWORD",
     "PRIVATE_KEY",
     "SECRET",
     "TOKEN",
 ];
+
+/// The same, where they are the last word: `DB_PASS`, but not `PASSIVE` or `PATH`.
+const LAST_WORDS: &[&str] = &["PASS", "PAT"];
 
 /// POSIX's signals and Linux's own (signal(7)).
 const SIGNALS: &str = "ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS \
@@ -98,14 +103,34 @@ fn variables(image: &Image, run: &RunConfig, findings: &mut Findings) {
         if !seen.insert(name) {
             findings.add("C2", &image.name, format!("{name} is set twice"));
         }
-        let upper = name.to_ascii_uppercase();
-        if !value.is_empty() && SECRETS.iter().any(|part| upper.contains(part)) {
+        if !value.is_empty() && is_secret(name) {
             findings.add("C2", &image.name, format!("{name} looks like a secret"));
+        } else if has_password(value) {
+            findings.add(
+                "C2",
+                &image.name,
+                format!("{name} is a URL with a password"),
+            );
         }
     }
     if !seen.contains("PATH") {
         findings.add("C2", &image.name, "PATH is not set");
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let last = upper.rsplit('_').next().unwrap_or_default();
+    SECRETS.iter().any(|part| upper.contains(part)) || LAST_WORDS.contains(&last)
+}
+
+/// Whether a value is a URL with a password in it: `scheme://user:password@host`.
+fn has_password(value: &str) -> bool {
+    let authority = value.split_once("://").map(|(_, rest)| rest);
+    let authority = authority.and_then(|rest| rest.split('/').next());
+    let user = authority.and_then(|authority| authority.rsplit_once('@'));
+    let password = user.and_then(|(user, _)| user.split_once(':'));
+    password.is_some_and(|(_, password)| !password.is_empty())
 }
 
 /// C3.

@@ -89,6 +89,10 @@ fn known_user(image: &Image, config: &ImageConfig, rootfs: &RootFs, findings: &m
     let folder = run
         .and_then(|run| run.working_dir.clone())
         .unwrap_or_default();
+    // No folder at all is the root's.
+    if !folder.is_empty() && !folder.starts_with('/') {
+        return add(format!("the working folder {folder} is no absolute path"));
+    }
     let there = rootfs
         .follow(&folder)
         .is_some_and(|path| rootfs.exists(&path));

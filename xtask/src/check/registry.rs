@@ -152,10 +152,18 @@ fn tags(facts: &Facts, findings: &mut Findings) {
     }
 }
 
-/// What an image calls itself, when its immutable tag says something else.
 fn renamed(fact: &TagFact) -> Option<&str> {
+    other_name(
+        &fact.tag,
+        fact.version.as_deref()?,
+        fact.revision.as_deref()?,
+    )
+}
+
+/// What an image with this version and of this commit calls itself, when an immutable tag says something else.
+pub(crate) fn other_name<'a>(tag: &str, version: &'a str, revision: &'a str) -> Option<&'a str> {
     let agrees = |name: &str| {
-        let tag = fact.tag.strip_prefix('v').unwrap_or(&fact.tag);
+        let tag = tag.strip_prefix('v').unwrap_or(tag);
         let tag = tag.strip_prefix("sha-").unwrap_or(tag);
         // A flavour may follow, and a commit may be shortened.
         let short = tag.split('-').next().unwrap_or(tag);
@@ -163,11 +171,9 @@ fn renamed(fact: &TagFact) -> Option<&str> {
             || tag.starts_with(&format!("{name}-"))
             || (short.len() >= 7 && name.starts_with(short))
     };
-    let (version, revision) = (fact.version.as_deref()?, fact.revision.as_deref()?);
     let revision = revision.trim_end_matches("-dirty");
-    let commit = !fact.tag.contains('.');
-    let says = if commit { revision } else { version };
-    (is_immutable(&fact.tag) && !agrees(says)).then_some(says)
+    let says = if tag.contains('.') { version } else { revision };
+    (is_immutable(tag) && !agrees(says)).then_some(says)
 }
 
 /// R3.

@@ -23,6 +23,11 @@ const NAMES: &[&str] = &[
     "id_rsa",
 ];
 
+/// How much base64 a key has at least: an Ed25519 one.
+const SHORTEST_KEY: usize = 64;
+/// How long the block of a key is at most, in bytes: RSA with 16,384 bits fits.
+const LONGEST_KEY: usize = 32 * 1024;
+
 /// A kind of token.
 struct Token {
     /// How it begins.
@@ -35,7 +40,11 @@ struct Token {
 
 const TOKENS: &[Token] = &[
     token("AKIA", is_upper_or_digit, 16),
+    token("ASIA", is_upper_or_digit, 16),
+    token("gho_", is_letter_or_digit, 36),
     token("ghp_", is_letter_or_digit, 36),
+    token("ghs_", is_letter_or_digit, 36),
+    token("ghu_", is_letter_or_digit, 36),
     token("github_pat_", is_word, 60),
     token("glpat-", is_word, 20),
     token("npm_", is_letter_or_digit, 36),
@@ -117,17 +126,28 @@ fn held(record: &Record<'_>, finders: &[Finder<'_>]) -> Option<String> {
 }
 
 /// The words of the first PEM block that holds a key: a program that reads keys holds only the marks.
+///
+/// Lines end with or without a carriage return, or with `\n` spelled out, as in the JSON of a service account.
+/// Headers such as `Proc-Type: 4,ENCRYPTED` (RFC 1421) may stand before the body.
 fn private_key(bytes: &[u8]) -> Option<String> {
-    const MARK: &[u8] = b"PRIVATE KEY-----\n";
+    const MARK: &[u8] = b"PRIVATE KEY-----";
     memmem::find_iter(bytes, MARK).find_map(|at| {
-        let line = bytes[..at].iter().rposition(|byte| *byte == b'\n');
-        let words = bytes[line.map_or(0, |end| end + 1)..at].strip_prefix(b"-----BEGIN ")?;
-        let body = &bytes[at + MARK.len()..];
-        let is_body = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=\n".contains(*byte);
-        let length = body.iter().take_while(is_body).count();
-        let ends = body[length..].starts_with(b"-----END ");
-        let words = String::from_utf8_lossy(words);
-        (length >= 64 && ends).then(|| format!("{words}PRIVATE KEY"))
+        let line = &bytes[at.saturating_sub(40)..at];
+        let begin = memmem::rfind(line, b"-----BEGIN ")?;
+        let words = String::from_utf8_lossy(&line[begin + b"-----BEGIN ".len()..]);
+        let block = &bytes[at + MARK.len()..];
+        let end = memmem::find(&block[..block.len().min(LONGEST_KEY)], b"-----END ")?;
+        let text = std::str::from_utf8(&block[..end])
+            .ok()?
+            .replace("\\n", "\n");
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.contains(": "));
+        let is_body = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+        let body: String = lines.collect();
+        let is_key = body.len() >= SHORTEST_KEY && body.bytes().all(is_body);
+        is_key.then(|| format!("{words}PRIVATE KEY"))
     })
 }
 
@@ -154,6 +174,14 @@ mod tests {
             "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg\nabcdefghijklmnopqrstuvwxyz012345\n";
         let key = format!("-----BEGIN EC PRIVATE KEY-----\n{body}-----END EC PRIVATE KEY-----\n");
         assert_eq!(private_key(key.as_bytes()).unwrap(), "EC PRIVATE KEY");
+        let headers = "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n";
+        for other in [
+            key.replace('\n', "\r\n"),
+            key.replacen("KEY-----\n", headers, 1),
+            format!("{{\"private_key\": \"{}\"}}", key.replace('\n', "\\n")),
+        ] {
+            assert_eq!(private_key(other.as_bytes()).unwrap(), "EC PRIVATE KEY");
+        }
         let program = b"\0-----BEGIN PRIVATE KEY-----\n\0-----END PRIVATE KEY-----";
         assert_eq!(private_key(program), None);
         let certificate = format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n");

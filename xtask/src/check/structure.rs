@@ -210,6 +210,14 @@ fn check_image(layout: &Layout, image: &Image, findings: &mut Findings) {
     if image.is_evidence() {
         return;
     }
+    // A client that believes it takes the image for an attachment, and one that does not runs it.
+    if let Some(claim) = image.claim() {
+        findings.add(
+            "S6",
+            name,
+            format!("it can run, and {claim} says that it is about another"),
+        );
+    }
     let config_type = &image_manifest.config.media_type;
     // Another family's is a matter of S6.
     if config_type.starts_with("application/vnd.oci.") && config_type != CONFIG {

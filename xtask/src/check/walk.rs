@@ -8,14 +8,16 @@ use crate::gzip::gunzip;
 use crate::oci::artifact::EMPTY;
 use crate::oci::layout::Layout;
 use crate::oci::model::{
-    Annotations, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest, LAYER_GZIP,
-    LAYER_TAR, MANIFEST, encode,
+    Annotations, CONFIG, Descriptor, History, INDEX, ImageConfig, ImageIndex, ImageManifest,
+    LAYER_GZIP, LAYER_TAR, MANIFEST, encode,
 };
 
 /// Docker's older name of an image index.
 pub(super) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Docker's older name of an image manifest.
 pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Docker's older name of a config.
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// Docker's older name of a gzipped layer.
 pub(super) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /// How the lines of history begin that speak of layers we wrote.
@@ -90,6 +92,11 @@ impl Image {
     /// Evidence about an image that stands where images stand: nothing that could be run.
     pub(super) fn is_evidence(&self) -> bool {
         is_evidence(&self.descriptor, &self.image_manifest)
+    }
+
+    /// What says of it that it is about another image.
+    pub(super) fn claim(&self) -> Option<&'static str> {
+        claim(&self.descriptor, &self.image_manifest)
     }
 
     /// Whether we wrote its documents, which is when the last step that made it is ours.
@@ -260,13 +267,29 @@ fn name(descriptor: &Descriptor, config: Option<&ImageConfig>) -> String {
     }
 }
 
+/// Whether a manifest is about an image instead of one. A label says so of itself, and a runtime heeds none of them:
+/// it runs whatever has a platform and an image's config.
 fn is_evidence(descriptor: &Descriptor, image_manifest: &ImageManifest) -> bool {
-    descriptor
-        .annotations
-        .contains_key("vnd.docker.reference.type")
-        || image_manifest.artifact_type.is_some()
-        || image_manifest.subject.is_some()
-        || image_manifest.config.media_type == EMPTY
+    let config_type = image_manifest.config.media_type.as_str();
+    let platform = descriptor.platform.as_ref();
+    let runs = platform.is_some_and(|platform| platform.os != "unknown")
+        && matches!(config_type, CONFIG | DOCKER_CONFIG);
+    config_type == EMPTY || (claim(descriptor, image_manifest).is_some() && !runs)
+}
+
+/// What says of a manifest that it is about an image.
+fn claim(descriptor: &Descriptor, image_manifest: &ImageManifest) -> Option<&'static str> {
+    const LABEL: &str = "vnd.docker.reference.type";
+    let labelled = descriptor.annotations.contains_key(LABEL);
+    let typed = image_manifest.artifact_type.is_some();
+    let attached = image_manifest.subject.is_some();
+    [
+        (labelled, LABEL),
+        (typed, "artifactType"),
+        (attached, "subject"),
+    ]
+    .into_iter()
+    .find_map(|(there, what)| there.then_some(what))
 }
 
 fn is_line_of_ours(line: &History) -> bool {

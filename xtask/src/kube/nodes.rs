@@ -22,6 +22,50 @@ pub(crate) struct ClusterNode {
     pub reserved: bool,
 }
 
+/// Where a pod says which nodes it must land on.
+const REQUIRED: &str =
+    "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+
+impl ClusterNode {
+    /// Whether one of a node selector's terms holds, each of whose expressions does.
+    fn fits(&self, terms: &[Node]) -> bool {
+        let all = |list: Option<&Node>, holds: &dyn Fn(&Node) -> bool| {
+            list.map(Node::items).unwrap_or_default().iter().all(holds)
+        };
+        terms.iter().any(|term| {
+            all(term.get("matchExpressions"), &|it| {
+                holds(it, &|key| self.labels.get(key))
+            }) && all(term.get("matchFields"), &|it| {
+                holds(it, &|_| Some(&self.name))
+            })
+        })
+    }
+}
+
+/// Whether an expression holds for what `label` gives. One that cannot be read holds: it is the schema's to refuse.
+fn holds<'a>(expression: &Node, label: &dyn Fn(&str) -> Option<&'a String>) -> bool {
+    let word = |key: &str| expression.get(key).and_then(Node::text).unwrap_or_default();
+    let found = label(word("key")).map(String::as_str);
+    let values = expression.get("values").map(Node::items);
+    let values: Vec<_> = values
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Node::text)
+        .collect();
+    let listed = found.is_some_and(|found| values.contains(&found));
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+    let (left, right) = (number(found), number(values.first().copied()));
+    match word("operator") {
+        "In" => listed,
+        "NotIn" => !listed,
+        "Exists" => found.is_some(),
+        "DoesNotExist" => found.is_none(),
+        "Gt" => left > right && right.is_some(),
+        "Lt" => left < right && left.is_some(),
+        _ => true,
+    }
+}
+
 /// Reads what `kubectl get nodes --output json` prints.
 pub(crate) fn parse(list: &Value) -> Vec<ClusterNode> {
     let items = list["items"].as_array().into_iter().flatten();
@@ -77,22 +121,31 @@ pub(crate) fn check(
     let mut findings = Vec::new();
     for workload in workloads {
         let selector = workload.spec.get("nodeSelector");
+        let terms = workload.spec.at(REQUIRED);
         let wanted = wanted(selector);
-        let open = open(nodes);
-        let eligible: Vec<_> = open
+        let eligible = match workload.spec.get("nodeName").and_then(Node::text) {
+            // The scheduler is not asked, and taints do not count.
+            Some(name) => nodes.iter().filter(|node| node.name == name).collect(),
+            None => open(nodes),
+        };
+        let eligible: Vec<_> = eligible
             .into_iter()
             .filter(|node| {
                 wanted.iter().all(|(label, value)| {
                     node.labels.get(*label).map(String::as_str) == Some(value)
-                })
+                }) && terms.is_none_or(|terms| node.fits(terms.items()))
             })
             .collect();
-        if let (true, Some(selector)) = (eligible.is_empty(), selector) {
+        let chooser = [("nodeSelector", selector), (REQUIRED, terms)];
+        let chooser = chooser
+            .into_iter()
+            .find_map(|(name, node)| Some((name, node?)));
+        if let (true, Some((name, chooser))) = (eligible.is_empty(), chooser) {
             findings.push(Finding {
                 file: workload.file.clone(),
-                line: selector.line,
+                line: chooser.line,
                 object: workload.object.clone(),
-                field: format!("{}.nodeSelector", workload.path),
+                field: format!("{}.{name}", workload.path),
                 message: "no node of the cluster has these labels".to_owned(),
             });
         }
@@ -206,6 +259,44 @@ mod tests {
             judged("nodeSelector: {disk: ssd},", &["amd64", "arm64"], &mixed),
             ["no node of the cluster has these labels"]
         );
+    }
+
+    #[test]
+    fn affinity_and_a_nodes_name_choose_as_labels_do() {
+        let mixed = cluster(&[("amd64", json!({})), ("arm64", json!({}))]);
+        let affinity = |expressions: &str| {
+            format!(
+                "affinity: {{nodeAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: \
+                 {{nodeSelectorTerms: [{{matchExpressions: [{expressions}]}}]}}}}}},"
+            )
+        };
+        for (expression, count) in [
+            (
+                "{key: kubernetes.io/arch, operator: In, values: [arm64]}",
+                0,
+            ),
+            (
+                "{key: kubernetes.io/arch, operator: NotIn, values: [amd64]}",
+                0,
+            ),
+            ("{key: kubernetes.io/arch, operator: Exists}", 1),
+            ("{key: disk, operator: DoesNotExist}", 1),
+            ("{key: disk, operator: In, values: [ssd]}", 1),
+            ("{key: cores, operator: Gt, values: ['1']}", 1),
+        ] {
+            assert_eq!(
+                judged(&affinity(expression), &["arm64"], &mixed).len(),
+                count,
+                "{expression}"
+            );
+        }
+        let none = affinity("{key: disk, operator: In, values: [ssd]}");
+        assert_eq!(
+            judged(&none, &["amd64", "arm64"], &mixed),
+            ["no node of the cluster has these labels"]
+        );
+        assert!(judged("nodeName: node-1,", &["arm64"], &mixed).is_empty());
+        assert_eq!(judged("nodeName: node-0,", &["arm64"], &mixed).len(), 1);
     }
 
     #[test]

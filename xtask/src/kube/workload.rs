@@ -43,21 +43,23 @@ const TEMPLATED: &[&str] = &[
 pub(crate) fn workloads(file: &str, documents: &[Node]) -> Vec<Workload> {
     let mut found = Vec::new();
     for document in documents {
-        collect(file, "", document, &mut found);
+        collect(file, "", "", document, &mut found);
     }
     found
 }
 
-fn collect(file: &str, prefix: &str, object: &Node, found: &mut Vec<Workload>) {
+/// `listed` is the kind of an object that says none: an item of a `PodList` is a pod.
+fn collect(file: &str, prefix: &str, listed: &str, object: &Node, found: &mut Vec<Workload>) {
     let kind = object
         .get("kind")
         .and_then(Node::text)
-        .unwrap_or_default()
+        .unwrap_or(listed)
         .to_owned();
-    if kind.ends_with("List") {
+    if let Some(listed) = kind.strip_suffix("List") {
         let items = object.get("items").map(Node::items).unwrap_or_default();
         for (position, item) in items.iter().enumerate() {
-            collect(file, &format!("{prefix}items[{position}]."), item, found);
+            let prefix = format!("{prefix}items[{position}].");
+            collect(file, &prefix, listed, item, found);
         }
         return;
     }
@@ -137,11 +139,17 @@ mod tests {
         text.push_str(&format!(
             "---\nkind: List\nitems: [{{kind: Service}}, {{kind: Deployment, spec: {{template: {template}}}}}]\n"
         ));
+        text.push_str("---\nkind: PodList\nitems: [{spec: {containers: [{image: e:1}]}}]\n");
         text.push_str("---\nkind: ConfigMap\ndata: {image: d:1}\n");
         let found = workloads("f.yaml", &parse(&text).unwrap());
-        assert_eq!(found.len(), TEMPLATED.len() + 4);
+        assert_eq!(found.len(), TEMPLATED.len() + 5);
         assert_eq!(found[0].object, "DaemonSet n/x");
-        let last = found.last().unwrap();
+        let listed = found.last().unwrap();
+        assert_eq!(
+            (&*listed.object, &*listed.path),
+            ("Pod without a name", "items[0].spec")
+        );
+        let last = &found[found.len() - 2];
         assert_eq!(last.path, "items[1].spec.template.spec");
         let containers = last.containers();
         let names: Vec<_> = containers

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use camino::Utf8Path;
 use serde::Serialize;
 
 use crate::digest::Sha256;
+use crate::error::WithHelp as _;
 use crate::files;
 use crate::oci::model::{Descriptor, INDEX, ImageIndex, ImageManifest, encode};
 use crate::oci::reference::Reference;
@@ -81,13 +82,22 @@ impl Layout {
         serde_json::from_slice(index).context("index.json is not an image index")
     }
 
-    /// The descriptor of the image index that `index.json` names first.
+    /// The descriptor of the one image index that `index.json` names, under as many names as it likes.
+    ///
+    /// # Errors
+    /// When it names none, or several: nobody can tell which is meant.
     pub(crate) fn image_index(&self) -> anyhow::Result<Descriptor> {
-        self.index_json()?
-            .manifests
-            .into_iter()
-            .next()
-            .context("index.json names no image")
+        let mut named = self.index_json()?.manifests.into_iter();
+        let first = named.next().context("index.json names no image")?;
+        match named.find(|other| other.digest != first.digest) {
+            None => Ok(first),
+            Some(other) => Err(anyhow!(
+                "index.json names several images: {} and {}",
+                first.digest,
+                other.digest
+            ))
+            .help("`skopeo copy oci:FOLDER:TAG oci:NEW:TAG` takes one out"),
+        }
     }
 
     /// Reads a layout from a folder or a tar.

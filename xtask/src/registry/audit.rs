@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::anyhow;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::ctx::Ctx;
+use crate::error::WithHelp as _;
 use crate::oci::reference::Reference;
 use crate::registry::client::{Access, Client};
 use crate::registry::push::each;
@@ -76,7 +78,17 @@ pub(crate) fn walk(
     let client = Client::new(ctx, reference, &Access::Pull);
     let mut repository = Repository::default();
     let mut next: Vec<String> = candidates.to_vec();
-    for tag in client.tags()? {
+    let tags = client.tags()?;
+    if tags.is_none() && candidates.is_empty() {
+        let Reference {
+            registry,
+            repository,
+            ..
+        } = reference;
+        return Err(anyhow!("{registry} has no repository {repository}"))
+            .help("`cargo xtask image audit --help` shows how a repository is named");
+    }
+    for tag in tags.unwrap_or_default() {
         let document = client.document(&tag)?;
         let digest = document.as_ref().map(|document| document.digest());
         if let (Some(document), Some(digest)) = (document, &digest)

@@ -163,21 +163,23 @@ impl Client {
         }
     }
 
-    /// All tags; none when there is no such repository.
-    pub(super) fn tags(&self) -> anyhow::Result<Vec<String>> {
+    /// All tags; `None` when there is no such repository.
+    pub(super) fn tags(&self) -> anyhow::Result<Option<Vec<String>>> {
         #[derive(Deserialize)]
         struct Listing {
             tags: Option<Vec<String>>,
         }
         let url = format!("{}?n={PAGE}", self.url("tags", "list"));
-        let pages = self.pages(url, "list the tags")?;
+        let Some(pages) = self.pages(url, "list the tags")? else {
+            return Ok(None);
+        };
         let mut tags = Vec::new();
-        for page in pages.into_iter().flatten() {
+        for page in pages {
             let listing: Listing =
                 serde_json::from_slice(&page).context("the list of tags is damaged")?;
             tags.extend(listing.tags.into_iter().flatten());
         }
-        Ok(tags)
+        Ok(Some(tags))
     }
 
     /// What is attached to an image by the referrers API; `None` where the registry has none.

@@ -271,6 +271,6 @@ mod tests {
         for name in names {
             client.store_document(name, INDEX, empty).unwrap();
         }
-        assert_eq!(client.tags().unwrap(), names);
+        assert_eq!(client.tags().unwrap().unwrap(), names);
     }
 }

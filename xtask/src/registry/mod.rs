@@ -17,7 +17,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod referrers;
 pub(crate) mod secret;
-mod session;
+pub(crate) mod session;
 pub(crate) mod tags;
 mod token;
 mod transport;

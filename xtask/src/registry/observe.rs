@@ -34,7 +34,7 @@ pub(crate) fn observe(
     let root = client.document(asked)?;
     let root = root.with_context(|| format!("there is no {reference}"))?;
     let digest = root.digest();
-    let all_tags = client.tags()?;
+    let all_tags = client.tags()?.unwrap_or_default();
     let annotations = annotations(&root);
     let names = match pushed {
         Some((_, tags)) => tags::in_order(tags),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::{Context as _, anyhow, ensure};
 
+use crate::check::registry::other_name;
 use crate::check::{self, Findings};
 use crate::ctx::Ctx;
 use crate::error::WithHelp as _;
@@ -25,6 +26,9 @@ const THREADS: usize = 4;
 
 /// The manifest annotation with the name of the image that the lower layers are from.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
+
+/// The manifest annotation with the version that the image is of.
+const VERSION: &str = "org.opencontainers.image.version";
 
 /// The manifest annotation with the commit that the image is of.
 const REVISION: &str = "org.opencontainers.image.revision";
@@ -65,8 +69,23 @@ pub(crate) struct Published {
     pub digest: String,
     /// How many bytes of blobs had to be sent.
     pub sent_bytes: u64,
+    /// Where the tags were.
+    journal: Journal,
+}
+
+impl Published {
     /// Tags that moved, each with the digest it had, if there was one.
-    pub moved: Vec<(String, Option<String>)>,
+    pub(crate) fn moved(&self) -> Vec<(String, Option<String>)> {
+        self.journal.moved()
+    }
+
+    /// Lets the tags stay where they are when what is served was proved, and puts them back when it was not.
+    ///
+    /// # Errors
+    /// The proof's; the tags are then where they were, or the error says which are not.
+    pub(crate) fn keep_if(&self, proof: anyhow::Result<()>) -> anyhow::Result<()> {
+        proof.map_err(|error| self.journal.undo(error))
+    }
 }
 
 /// Refuses what must not be published, before anything is built for it.
@@ -104,29 +123,28 @@ pub(crate) fn publish(
     );
     let content = Content::read(image.value())?;
     content.refuse_dirty(first)?;
+    content.refuse_misnamed(references)?;
     let sources = content.sources(first);
     let client = Client::new(ctx, first, &Access::Push(sources));
     let tags: Vec<_> = references.iter().map(|name| name.tag.clone()).collect();
     let digest = &content.root.digest;
-    let journal = Journal::open(&client, digest, &tags)?;
+    let mut journal = Journal::open(client, digest, &tags)?;
     if options.moved == Moved::Refused {
         refuse_overwriting(first, digest, &journal.overwritten())?;
     }
-    let mut published = Published {
+    let mut sent_bytes = 0;
+    if !journal.is_done() || options.trust == Trust::Nothing {
+        let is_there = journal.client().head(digest)?.is_some();
+        if !is_there || options.trust == Trust::Nothing {
+            sent_bytes = content.send(ctx, journal.client(), first)?;
+        }
+        journal.carry_out(INDEX, content.bytes(&content.root)?, !is_there)?;
+    }
+    Ok(Published {
         digest: digest.clone(),
-        sent_bytes: 0,
-        moved: Vec::new(),
-    };
-    if journal.is_done() && options.trust == Trust::Index {
-        return Ok(published);
-    }
-    let is_there = client.head(digest)?.is_some();
-    if !is_there || options.trust == Trust::Nothing {
-        published.sent_bytes = content.send(ctx, &client, first)?;
-    }
-    let bytes = content.bytes(&content.root)?;
-    published.moved = journal.carry_out(INDEX, bytes, !is_there)?;
-    Ok(published)
+        sent_bytes,
+        journal,
+    })
 }
 
 /// A version that people have pulled stays what it is: rule R4, before anything is sent.
@@ -205,6 +223,23 @@ impl<'a> Content<'a> {
             "the image is of a tree that differs from its commit, and {registry} is not on this machine"
         ))
         .help("commit, make the image again, and push that")
+    }
+
+    /// A version or commit tag says what the image says of itself: rule R4, before anything is sent.
+    fn refuse_misnamed(&self, references: &[Reference]) -> anyhow::Result<()> {
+        let Some((_, manifest)) = self.children.first() else {
+            return Ok(());
+        };
+        let said = |name: &str| manifest.annotations.get(name);
+        let (Some(version), Some(revision)) = (said(VERSION), said(REVISION)) else {
+            return Ok(());
+        };
+        let other = |name: &Reference| {
+            let says = other_name(&name.tag, version, revision)?;
+            Some(anyhow!("error R4 {name}: the image says that it is {says}"))
+        };
+        let refusal = references.iter().find_map(other).map_or(Ok(()), Err);
+        refusal.help(format!("push it under its own name: --tag {version}"))
     }
 
     fn bytes(&self, descriptor: &Descriptor) -> anyhow::Result<&'a [u8]> {
@@ -308,66 +343,4 @@ pub(super) fn each<T: Sync>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures;
-
-    #[test]
-    fn a_dirty_tree_is_published_on_this_machine_only() {
-        let names = |name: &str| vec![name.parse::<Reference>().unwrap()];
-        let clean = fixtures::release();
-        let dirty = Release {
-            commit: format!("{}-dirty", clean.commit),
-            ..clean.clone()
-        };
-        assert!(preflight(&clean, &names("ghcr.io/noetl/noetl:1")).is_ok());
-        assert!(preflight(&dirty, &names("127.0.0.1:5000/noetl:1")).is_ok());
-        assert!(preflight(&dirty, &names("ghcr.io/noetl/noetl:1")).is_err());
-    }
-
-    #[test]
-    fn an_image_of_a_dirty_tree_stays_on_this_machine() {
-        let mut content = Content {
-            layout: &Layout::empty(),
-            root: Descriptor::of(INDEX, b""),
-            children: Vec::new(),
-        };
-        let mut manifest: ImageManifest = serde_json::from_value(serde_json::json!({
-            "schemaVersion": 2, "config": {"mediaType": "x", "digest": "y", "size": 0}, "layers": [],
-        }))
-        .unwrap();
-        manifest
-            .annotations
-            .insert(REVISION.to_owned(), "0123-dirty".to_owned());
-        content
-            .children
-            .push((Descriptor::of(MANIFEST, b""), manifest));
-        let name = |name: &str| name.parse::<Reference>().unwrap();
-        assert!(
-            content
-                .refuse_dirty(&name("ghcr.io/noetl/noetl:1"))
-                .is_err()
-        );
-        assert!(
-            content
-                .refuse_dirty(&name("127.0.0.1:5000/noetl:1"))
-                .is_ok()
-        );
-        content.children[0].1.annotations.clear();
-        assert!(content.refuse_dirty(&name("ghcr.io/noetl/noetl:1")).is_ok());
-    }
-
-    #[test]
-    fn the_first_error_stops_what_has_not_begun() {
-        let items: Vec<u32> = (0..1000).collect();
-        let done = AtomicUsize::new(0);
-        let result = each(&items, |item| {
-            ensure!(*item != 5, "five");
-            done.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        assert_eq!(result.unwrap_err().to_string(), "five");
-        assert!(done.into_inner() < 1000);
-        assert!(each(&items, |_| Ok(())).is_ok());
-    }
-}
+mod tests;

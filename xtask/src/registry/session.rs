@@ -35,6 +35,11 @@ pub(super) enum Attempt {
     Lost(Error),
 }
 
+/// Whether an error is that there was no answer, and not one that nobody likes.
+pub(crate) fn is_silence(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Error>())
+}
+
 impl Session {
     /// Signs in with what `ctx` knows, or without it as a stranger. `scopes` are what tokens are asked for.
     pub(super) fn new(

@@ -8,7 +8,7 @@ use crate::registry::client::{Client, Document};
 use crate::registry::upload::Deleted;
 
 /// Where one tag was before we came, and where it is to go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Move {
     tag: String,
     /// What it pointed to; `None` when there was no such tag.
@@ -17,10 +17,14 @@ pub(super) struct Move {
 
 /// The tags of one push and the one index they are to point to.
 #[derive(Debug)]
-pub(super) struct Journal<'a> {
-    client: &'a Client,
-    digest: &'a str,
+pub(super) struct Journal {
+    client: Client,
+    digest: String,
     moves: Vec<Move>,
+    /// What has moved, each with the document it pointed to, fetched before.
+    moved: Vec<(Move, Option<Document>)>,
+    /// Whether this push brought the index.
+    is_new: bool,
 }
 
 /// Whether a tag is a version or a commit, with or without a flavour behind it, so that it names one image for ever.
@@ -68,13 +72,9 @@ pub(super) fn in_order(tags: &[String]) -> Vec<String> {
     ordered
 }
 
-impl<'a> Journal<'a> {
+impl Journal {
     /// Looks where all tags are: one request for each.
-    pub(super) fn open(
-        client: &'a Client,
-        digest: &'a str,
-        tags: &[String],
-    ) -> anyhow::Result<Self> {
+    pub(super) fn open(client: Client, digest: &str, tags: &[String]) -> anyhow::Result<Self> {
         let mut moves = Vec::new();
         for tag in in_order(tags) {
             let before = client.head(&tag)?.map(|head| head.digest);
@@ -82,9 +82,24 @@ impl<'a> Journal<'a> {
         }
         Ok(Self {
             client,
-            digest,
+            digest: digest.to_owned(),
             moves,
+            moved: Vec::new(),
+            is_new: false,
         })
+    }
+
+    /// The repository's client.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The tags that moved, each with where it was.
+    pub(super) fn moved(&self) -> Vec<(String, Option<String>)> {
+        let moved = self.moved.iter();
+        moved
+            .map(|(entry, _)| (entry.tag.clone(), entry.before.clone()))
+            .collect()
     }
 
     /// The immutable tags that point elsewhere, each with where.
@@ -101,22 +116,22 @@ impl<'a> Journal<'a> {
     }
 
     fn pending(&self) -> impl Iterator<Item = &Move> {
-        let elsewhere = |entry: &&Move| entry.before.as_deref() != Some(self.digest);
+        let elsewhere = |entry: &&Move| entry.before.as_deref() != Some(self.digest.as_str());
         self.moves.iter().filter(elsewhere)
     }
 
     /// Moves the tags to the index whose bytes are given. `is_new` says whether this push brought the index.
-    /// Gives the tags that moved with where they were.
     ///
     /// # Errors
     /// When one does not move; then all are where they were, or the error says which are not.
     pub(super) fn carry_out(
-        &self,
+        &mut self,
         media_type: &str,
         bytes: &[u8],
         is_new: bool,
-    ) -> anyhow::Result<Vec<(String, Option<String>)>> {
-        let mut previous = Vec::new();
+    ) -> anyhow::Result<()> {
+        self.is_new = is_new;
+        let mut pending = Vec::new();
         for entry in self.pending() {
             // Fetched before anything moves: a registry may forget what no tag names.
             let document = entry
@@ -124,23 +139,27 @@ impl<'a> Journal<'a> {
                 .as_ref()
                 .map(|digest| self.client.document(digest));
             let document = document.transpose()?.flatten();
-            previous.push((entry, document));
+            pending.push((entry.clone(), document));
         }
-        for (reached, (entry, _)) in previous.iter().enumerate() {
-            let Err(error) = self.advance(entry, media_type, bytes) else {
-                continue;
-            };
-            let left = self.restore(&previous[..=reached], is_new);
-            let error = error.context(format!("the tag {} did not move", entry.tag));
-            return Err(match left.is_empty() {
-                true => error.context("nothing is published: every tag is where it was"),
-                false => broken(error, &left),
-            });
+        for (entry, document) in pending {
+            let advanced = self.advance(&entry, media_type, bytes);
+            let tag = entry.tag.clone();
+            self.moved.push((entry, document));
+            if let Err(error) = advanced {
+                return Err(self.undo(error.context(format!("the tag {tag} did not move"))));
+            }
         }
-        let moved = previous.into_iter();
-        Ok(moved
-            .map(|(entry, _)| (entry.tag.clone(), entry.before.clone()))
-            .collect())
+        Ok(())
+    }
+
+    /// Puts every tag back that has moved, because of `error`, which then says what came of that.
+    pub(super) fn undo(&self, error: anyhow::Error) -> anyhow::Error {
+        let left = self.restore();
+        if left.is_empty() {
+            error.context("nothing is published: every tag is where it was")
+        } else {
+            broken(error, &left)
+        }
     }
 
     /// Moves one tag and reads it back.
@@ -159,13 +178,13 @@ impl<'a> Journal<'a> {
     }
 
     /// Puts tags back, the last first; gives those that are not where they were, with why.
-    fn restore(&self, moved: &[(&Move, Option<Document>)], is_new: bool) -> Vec<String> {
+    fn restore(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for (entry, document) in moved.iter().rev() {
+        for (entry, document) in self.moved.iter().rev() {
             let restored = match (&entry.before, document) {
                 (Some(before), Some(document)) => self.put_back(entry, before, document),
                 (Some(before), None) => Err(anyhow!("{before} could not be fetched")),
-                (None, _) => self.take_away(entry, is_new),
+                (None, _) => self.take_away(entry),
             };
             if let Err(error) = restored {
                 left.push(format!("{}: {error:#}", entry.tag));
@@ -187,12 +206,12 @@ impl<'a> Journal<'a> {
 
     /// Deletes a tag that was not there. A registry that deletes no tags may delete the index with them, which is
     /// safe when nobody but this push brought it.
-    fn take_away(&self, entry: &Move, is_new: bool) -> anyhow::Result<()> {
+    fn take_away(&self, entry: &Move) -> anyhow::Result<()> {
         if self.client.head(&entry.tag)?.is_none() {
             return Ok(());
         }
-        if self.client.delete(&entry.tag)? == Deleted::Unsupported && is_new {
-            self.client.delete(self.digest)?;
+        if self.client.delete(&entry.tag)? == Deleted::Unsupported && self.is_new {
+            self.client.delete(&self.digest)?;
         }
         match self.client.head(&entry.tag)? {
             None => Ok(()),

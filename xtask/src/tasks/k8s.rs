@@ -14,7 +14,7 @@ use crate::kube::facts::ImageFacts;
 use crate::kube::nodes::{self, ClusterNode};
 use crate::kube::schedulable::{self, Finding};
 use crate::kube::workload::{Workload, workloads};
-use crate::kube::{config, validator, wiring};
+use crate::kube::{config, fields, restricted, validator, wiring};
 use crate::oci::layout::Layout;
 use crate::oci::opened::Opened;
 use crate::registry::peek;
@@ -43,8 +43,8 @@ enum K8sCommand {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Every finding is printed at once, with file, object and field: a field or an apiVersion that Kubernetes\n\
-    does not know, an architecture that the image lacks, a user that may be root, a port that nobody listens on, a probe\n\
-    that `noetl` does not answer, a read-only root without a place to write, a Service that leads nowhere.\n\nExamples:\n  \
+    does not know, a name or a quantity that is none, an architecture that the image lacks, root and what a restricted\n\
+    namespace refuses, a port that nobody listens on, a probe that `noetl` does not answer, a read-only root without a place to write, a Service that leads nowhere.\n\nExamples:\n  \
     cargo xtask k8s check\n  cargo xtask k8s check --image ghcr.io/noetl/noetl:0.1.0 --python-image ghcr.io/noetl/noetl:0.1.0-python\n  \
     cargo xtask k8s check --context kind-noetl --values production.yaml"
 )]
@@ -305,6 +305,8 @@ fn judge(
     let workloads = config::inline(&workloads(path.as_str(), &documents), &documents);
     let images = images.by_name(&workloads);
     let mut findings = schedulable::check(&workloads, &images);
+    findings.extend(fields::check(path.as_str(), &documents));
+    findings.extend(restricted::check(&documents, &workloads, &images));
     findings.extend(wiring::check_probes(&workloads, answered));
     findings.extend(wiring::check_services(
         path.as_str(),

@@ -2,6 +2,8 @@
 //!
 //! Wants neither Rust nor a checkout: it reads files and starts what it finds in them.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -9,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::command::CommandLine;
 use crate::ctx::{self, Ctx};
-use crate::digest::Sha256;
-use crate::dist_manifest::{Artifact, Content, DistManifest, FILE_NAME};
+use crate::digest::{self, Sha256};
+use crate::dist_manifest::{Artifact, Content, DistManifest, FILE_NAME, SUMS_NAME};
 use crate::error::WithHelp as _;
 use crate::target::{Arch, Os, Platform, Target};
 use crate::ustar::Entry;
@@ -46,9 +48,10 @@ pub(crate) fn run(ctx: &Ctx, args: &SmokeArgs) -> anyhow::Result<()> {
     let dist_manifest: DistManifest = serde_json::from_slice(&text)
         .with_context(|| format!("cannot read {}", args.dist.join(FILE_NAME)))
         .help(help)?;
+    let sums = listed(&args.dist)?;
     let mut proofs = Vec::new();
     for artifact in &dist_manifest.artifacts {
-        let bytes = || intact(&args.dist, artifact);
+        let bytes = || intact(&args.dist, artifact, &sums);
         match &artifact.content {
             Content::Archive(content) => {
                 let target = Target::find(&content.target).filter(|target| runs_here(target));
@@ -126,16 +129,35 @@ fn runs_here(target: &Target) -> bool {
     (std::env::consts::OS, std::env::consts::ARCH) == (os, arch)
 }
 
-/// A file of the dist, once its hash is the one that its manifest lists.
-fn intact(dist: &Utf8Path, artifact: &Artifact) -> anyhow::Result<Vec<u8>> {
+/// What `SHA256SUMS` lists, which is what people compare with.
+fn listed(dist: &Utf8Path) -> anyhow::Result<BTreeMap<String, Sha256>> {
+    let path = dist.join(SUMS_NAME);
+    digest::parse_sums(&files::read_to_string(&path)?)
+        .with_context(|| format!("cannot read {path}"))
+        .help("fetch it again")
+}
+
+/// A file of the dist, once its hash is the one that both lists have.
+fn intact(
+    dist: &Utf8Path,
+    artifact: &Artifact,
+    sums: &BTreeMap<String, Sha256>,
+) -> anyhow::Result<Vec<u8>> {
     let path = dist.join(&artifact.name);
     let bytes = files::read(&path)?;
     let found = Sha256::of(&bytes);
-    let changed = || anyhow!("{path} is not what {FILE_NAME} lists: its hash is {found}");
-    (found == artifact.sha256)
-        .then_some(bytes)
-        .ok_or_else(changed)
-        .help("fetch it again")
+    let lists = [
+        (FILE_NAME, Some(&artifact.sha256)),
+        (SUMS_NAME, sums.get(&artifact.name)),
+    ];
+    for (list, sha256) in lists {
+        let changed = || anyhow!("{path} is not what {list} lists: its hash is {found}");
+        (sha256 == Some(&found))
+            .then_some(())
+            .ok_or_else(changed)
+            .help("fetch it again")?;
+    }
+    Ok(bytes)
 }
 
 /// A folder that nothing else uses, gone when dropped.

@@ -8,6 +8,9 @@ pub(crate) type Finding = (usize, String);
 /// Commands that a workflow may run; all else belongs into xtask.
 const COMMANDS: &[&str] = &["cargo xtask ", "rustup toolchain install"];
 
+/// The trigger that runs a stranger's code with our rights.
+const TARGET: &str = "pull_request_target";
+
 /// Scopes that a job may write to: the registry and the attestations that go with it.
 const WRITABLE: &[&str] = &["packages", "id-token", "attestations"];
 
@@ -57,20 +60,37 @@ fn top(workflow: &Node, findings: &mut Vec<Finding>) {
         ));
     }
     let on = workflow.get("on");
-    if let Some((_, trigger)) = entries(on)
-        .iter()
-        .find(|(name, _)| name == "pull_request_target")
-    {
-        let line = trigger.line;
+    let listed = on
+        .into_iter()
+        .chain(on.map(Node::items).unwrap_or_default());
+    let listed = listed.filter(|node| node.text() == Some(TARGET));
+    let named = entries(on).iter().filter(|(name, _)| name == TARGET);
+    if let Some(trigger) = listed.chain(named.map(|(_, trigger)| trigger)).next() {
         findings.push((
-            line,
-            "pull_request_target runs a stranger's code with our rights".to_owned(),
+            trigger.line,
+            format!("{TARGET} runs a stranger's code with our rights"),
+        ));
+    }
+    check_shell(workflow, findings);
+}
+
+/// A shell of one's own is a program beside xtask, and Windows' knows other signs than those looked for.
+fn check_shell(node: &Node, findings: &mut Vec<Finding>) {
+    let shells = [node.get("shell"), node.at("defaults.run.shell")];
+    for shell in shells.into_iter().flatten() {
+        let name = shell.text().unwrap_or_default();
+        findings.push((
+            shell.line,
+            format!("the shell `{name}`; cargo xtask runs in any, so name none"),
         ));
     }
 }
 
 fn check_job(job: &Node, lines: &[&str], findings: &mut Vec<Finding>) {
-    if job.get("timeout-minutes").is_none() {
+    // Another workflow in place of steps: its own jobs have their times.
+    if let Some(workflow) = job.get("uses") {
+        check_action(workflow, job, lines, findings);
+    } else if job.get("timeout-minutes").is_none() {
         findings.push((job.line, "no timeout-minutes".to_owned()));
     }
     match job.get("permissions") {
@@ -83,7 +103,11 @@ fn check_job(job: &Node, lines: &[&str], findings: &mut Vec<Finding>) {
             "secrets handed on to another workflow".to_owned(),
         ));
     }
+    check_shell(job, findings);
     let publishes = publishes(job);
+    if publishes {
+        findings.extend(cached_by_env(job));
+    }
     for step in job.get("steps").map(Node::items).unwrap_or_default() {
         if let Some(command) = step.get("run") {
             check_command(command, findings);
@@ -91,11 +115,10 @@ fn check_job(job: &Node, lines: &[&str], findings: &mut Vec<Finding>) {
         if let Some(action) = step.get("uses") {
             check_action(action, step, lines, findings);
         }
-        if publishes && let Some(line) = cache(step) {
-            findings.push((
-                line,
-                "a cache in a job that publishes: anybody's bytes could ship".to_owned(),
-            ));
+        check_shell(step, findings);
+        if publishes {
+            findings.extend(cache(step).map(cached));
+            findings.extend(cached_by_env(step));
         }
     }
 }
@@ -133,16 +156,38 @@ fn publishes(job: &Node) -> bool {
             .any(pushes)
 }
 
-/// The line of a step's cache.
+fn cached(line: usize) -> Finding {
+    let message = "a cache in a job that publishes: anybody's bytes could ship";
+    (line, message.to_owned())
+}
+
+/// The line of a step's cache: an action that is one, or an input that asks for one.
 fn cache(step: &Node) -> Option<usize> {
     let action = step.get("uses")?;
     if action.text()?.to_ascii_lowercase().contains("cache") {
         return Some(action.line);
     }
-    let with = entries(step.get("with")).iter();
-    let mut caches =
-        with.filter(|(key, value)| key.starts_with("cache") && value.text() != Some("false"));
-    caches.next().map(|(_, value)| value.line)
+    let mut with = entries(step.get("with")).iter();
+    with.find_map(asks_for_cache)
+}
+
+/// The findings of variables that turn a cache on, such as sccache's.
+fn cached_by_env(node: &Node) -> Option<Finding> {
+    let mut env = entries(node.get("env")).iter();
+    env.find_map(asks_for_cache).map(cached)
+}
+
+/// The line of an input or variable that asks for a cache; their names know no case.
+fn asks_for_cache((key, value): &(String, Node)) -> Option<usize> {
+    let asks = ["cache", "_gha_"]
+        .iter()
+        .any(|part| key.to_ascii_lowercase().contains(part));
+    let refused = value.boolean() == Some(false) || value.text() == Some("false");
+    // Where a cache would lie is no cache.
+    let place = ["dir", "path", "folder"]
+        .iter()
+        .any(|part| key.to_ascii_lowercase().contains(part));
+    (asks && !refused && !place).then_some(value.line)
 }
 
 fn check_command(command: &Node, findings: &mut Vec<Finding>) {
@@ -166,8 +211,8 @@ fn check_command(command: &Node, findings: &mut Vec<Finding>) {
         .iter()
         .any(|start| format!("{text} ").starts_with(start));
     let plain = text.replace("${{", "").replace("}}", "");
-    if !known || *style == Style::Block || plain.contains([';', '|', '&', '$', '`', '>', '<', '\n'])
-    {
+    let signs = [';', '|', '&', '$', '%', '`', '>', '<', '\n'];
+    if !known || *style == Style::Block || plain.contains(signs) {
         let first = text.lines().next().unwrap_or_default();
         findings.push((
             command.line,
@@ -178,6 +223,10 @@ fn check_command(command: &Node, findings: &mut Vec<Finding>) {
 
 fn check_action(action: &Node, step: &Node, lines: &[&str], findings: &mut Vec<Finding>) {
     let name = action.text().unwrap_or_default();
+    // Of this very commit.
+    if name.starts_with("./") {
+        return;
+    }
     let pin = name.split_once('@').map(|(_, pin)| pin).unwrap_or_default();
     if pin.len() != 40 || !pin.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         findings.push((action.line, format!("{name} is not pinned to a commit")));
@@ -226,6 +275,7 @@ mod tests {
             "run: cargo xtask ci && echo done",
             "run: cargo xtask ci > log",
             "run: cargo xtasks",
+            "run: cargo xtask image --tag %TAG%",
         ] {
             assert_eq!(one(logic).len(), 1, "{logic}");
             assert!(
@@ -265,6 +315,22 @@ mod tests {
         assert_eq!(messages(&workflow("packages: write", &cached)).len(), 1);
         let setup = format!("      - uses: a/b@{PIN}\n        with: {{cache: npm}}\n");
         assert_eq!(messages(&workflow("packages: write", &setup)).len(), 1);
+        for asked in [
+            "enable-cache: true",
+            "Cache-From: type=gha",
+            "package-manager-cache: true",
+        ] {
+            let setup = setup.replace("cache: npm", asked);
+            assert_eq!(
+                messages(&workflow("packages: write", &setup)).len(),
+                1,
+                "{asked}"
+            );
+        }
+        let refused = setup.replace("cache: npm", "package-manager-cache: false");
+        assert_eq!(messages(&workflow("packages: write", &refused)), [""; 0]);
+        let env = "      - run: cargo xtask ci\n        env: {SCCACHE_GHA_ENABLED: on}\n";
+        assert_eq!(messages(&workflow("packages: write", env)).len(), 1);
         let pushed = format!("      - run: cargo xtask image --push\n{setup}");
         assert_eq!(messages(&workflow("contents: read", &pushed)).len(), 1);
         let steps = "      - run: cargo xtask ci\n";
@@ -283,6 +349,16 @@ mod tests {
                 "    permissions: write-all\n",
             ),
             ("on: push", "on: {pull_request_target: {branches: [main]}}"),
+            ("on: push", "on: [push, pull_request_target]"),
+            ("on: push", "on: pull_request_target"),
+            (
+                "on: push",
+                "on: push\ndefaults: {run: {shell: 'sh -c {0}'}}",
+            ),
+            (
+                "    runs-on: x\n",
+                "    uses: a/b/.github/workflows/c.yml@main\n",
+            ),
             ("    runs-on: x\n", "    runs-on: x\n    secrets: inherit\n"),
         ] {
             assert_eq!(messages(&good.replace(old, new)).len(), 1, "{new}");

@@ -55,6 +55,53 @@ fn a_cold_push_takes_few_requests_and_a_warm_one_a_request_per_tag() {
     );
 }
 
+#[test]
+fn a_version_that_the_image_is_not_is_refused_before_anything_is_sent() {
+    let (Some((tar, _)), Some(registry)) = (image(), Registry::start()) else {
+        return;
+    };
+    let text = push(&tar, &registry.address, &["v9.9.9", "latest"], &[]);
+    assert!(
+        text.contains("the image says that it is ") && text.ends_with("[exit 1]"),
+        "{text}"
+    );
+    for name in ["v9.9.9", "latest"] {
+        assert_eq!(tag(&registry.address, "noetl", name), None, "{name}");
+    }
+}
+
+/// The check after the push is part of it: what is served must be what was sent.
+#[test]
+fn a_push_whose_proof_fails_puts_its_tags_back() {
+    let (Some((tar, image)), Some(registry)) = (image(), Registry::start()) else {
+        return;
+    };
+    let digest = image["index_digest"].as_str().unwrap();
+    push(&tar, &registry.address, &["one"], &["--no-check"]);
+    // Another index of the same images, as an earlier release would be.
+    let path = format!("noetl/manifests/{digest}");
+    let index = ask(&registry.address, "GET", &path, None).body;
+    let earlier = String::from_utf8(index).unwrap().replacen('{', "{ ", 1);
+    let put = ask(
+        &registry.address,
+        "PUT",
+        "noetl/manifests/latest",
+        Some(earlier.as_bytes()),
+    );
+    let before = put.digest.unwrap();
+    // What was taken cannot be fetched: every GET of a blob answers 404.
+    let proxy = Proxy::start(&registry.address, |seen| match seen.kind.as_str() {
+        "GET blob" => answer(404),
+        _ => Action::Pass,
+    });
+    let text = push(&tar, &proxy.address, &["latest"], &[]);
+    assert!(
+        text.contains("every tag is where it was") && text.ends_with("[exit 1]"),
+        "{text}"
+    );
+    assert_eq!(tag(&registry.address, "noetl", "latest"), Some(before));
+}
+
 /// What one broken thing should come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {

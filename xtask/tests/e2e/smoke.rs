@@ -29,6 +29,18 @@ fn a_dist_is_installed_and_run_where_there_is_nothing_else() {
     assert_eq!(proof("archive")["artifact"], archive.name, "{said}");
     let left = std::fs::read_dir(elsewhere.path().join("target/xtask")).unwrap();
     assert_eq!(left.count(), 0, "nothing is left behind");
+    let sums = elsewhere.path().join("dist/SHA256SUMS");
+    let listed = std::fs::read_to_string(&sums).unwrap();
+    std::fs::write(&sums, listed.replace(&archive.name, "another")).unwrap();
+    let said = show(&mut smoke(&["--quiet", "smoke", "dist"]));
+    assert!(said.contains("is not what SHA256SUMS lists"), "{said}");
+    std::fs::remove_file(&sums).unwrap();
+    let said = show(&mut smoke(&["--quiet", "smoke", "dist"]));
+    assert!(
+        said.contains("SHA256SUMS") && said.ends_with("[exit 1]"),
+        "{said}"
+    );
+    std::fs::write(&sums, listed).unwrap();
     flip(&elsewhere.path().join("dist").join(&archive.name));
     let said = show(&mut smoke(&["--quiet", "smoke", "dist"]));
     assert!(

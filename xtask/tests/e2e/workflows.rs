@@ -41,6 +41,10 @@ fn a_hand_edit_is_shown_and_mended() {
         said.ends_with("help: cargo xtask ci generate\n[exit 1]"),
         "{said}"
     );
+    fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+    let said = show(&mut checkout.xtask(&["--quiet", "ci", "generate", "--check"]));
+    assert!(said.contains("multi-arch.yml"), "{said}");
+    assert!(said.ends_with("[exit 1]"), "{said}");
     succeed(&mut checkout.xtask(&["--quiet", "ci", "generate"]));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }

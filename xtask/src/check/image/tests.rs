@@ -185,6 +185,13 @@ fn variants() -> Vec<(Layout, &'static [&'static str])> {
         (parts(|it| set_user(it, "0")), &["F4", "F5"]),
         (parts(|it| set_user(it, "stranger")), &["F4", "F5"]),
         (parts(|it| it.configs[ARM64].created = Some("yesterday".into())), &["C8"]),
+        (parts(|it| set_env(it, "NOETL_ENCRYPTION_KEY=abc")), &["C2"]),
+        (parts(|it| set_env(it, "DB_PASS=abc")), &["C2"]),
+        (parts(|it| set_env(it, "DATABASE_URL=postgres://noetl:abc@db/noetl")), &["C2"]),
+        (parts(|it| it.configs[ARM64].config.as_mut().unwrap().working_dir = Some("home".into())), &["F4"]),
+        // Whatever it says of itself, a runtime runs it: every rule holds for it.
+        (parts(|it| { it.manifests[ARM64].artifact_type = Some("application/x".into()); set_program(it, ARM64, &program(elf(Arch::X86_64), 0o755)); }), &["P6", "S6"]),
+        (parts(|it| drop(it.index.manifests[ARM64].annotations.insert("vnd.docker.reference.type".into(), "x".into()))), &["S6"]),
     ]
 }
 

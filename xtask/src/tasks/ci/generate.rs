@@ -57,10 +57,12 @@ pub(crate) fn drift(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
         };
         let words = ["diff", "--no-index", "--no-color", "--no-prefix", "--"];
         let diff = CommandLine::new("git").args(words);
-        differences.push(sh::difference(
-            ctx,
-            &diff.args([old, generated.to_string()]),
-        )?);
+        let difference = sh::difference(ctx, &diff.args([old, generated.to_string()]))?;
+        differences.push(if difference.is_empty() {
+            format!("{path} differs in its line ends alone\n")
+        } else {
+            difference
+        });
     }
     Ok(differences)
 }

@@ -178,7 +178,7 @@ fn publish(
     })?;
     let expected = expectations(ctx, release, &Platform::all())?;
     sh::step(ctx, "fetch what was published and check it", || {
-        prove(ctx, image.value(), references, &expected)
+        published.keep_if(prove(ctx, image.value(), references, &expected))
     })?;
     summary.published(references, published.sent_bytes);
     let Some(output) = &ctx.github.output else {

@@ -62,6 +62,11 @@ pub(super) fn run(ctx: &Ctx, args: &DiffArgs) -> anyhow::Result<()> {
 
 /// Prints what differs between platforms; anything but architecture and program is an error.
 fn arches(args: &DiffArgs, name: &str, side: Side<'_>) -> anyhow::Result<()> {
+    let count = side.image.children.len();
+    ensure!(
+        count > 1,
+        "{name} is for one platform: there is nothing to compare it with"
+    );
     let all = diff::platforms(side);
     let base = lines_of_the_base(side.image);
     let (expected, unexpected): (Vec<_>, Vec<_>) = all

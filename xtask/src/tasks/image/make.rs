@@ -58,7 +58,8 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         })?;
         narrate(ctx, &published);
         let names = &image.references;
-        args.how.prove(ctx, verified.value(), names, &expected)?;
+        args.how
+            .prove(ctx, &published, verified.value(), names, &expected)?;
     }
     if let Some(engine) = engine {
         load::load(ctx, engine, &tar)?;

@@ -17,7 +17,7 @@ use crate::{sh, verify};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Proves the image first, by the same rules as `image check`. Tags move last and together: when one \
-    does not, those\nthat have moved go back. Signs in with what docker login, podman login, a credential helper or \
+    does not, or\nwhat is served is not what was sent, those that have moved go back. Signs in with what docker login, podman login, a credential helper or \
     GITHUB_TOKEN left.\n\nExamples:\n  \
     cargo xtask image push dist/noetl-v0.1.0-image.tar --tag 0.1.0 --tag latest\n  \
     cargo xtask image push target/xtask/image --registry 127.0.0.1:5000 --tag try"
@@ -56,10 +56,11 @@ pub(super) struct PushHow {
 }
 
 impl PushHow {
-    /// Pulls it back and checks it, unless that is not wanted.
+    /// Pulls it back and checks it, unless that is not wanted; the tags go back when it is not what was sent.
     pub(super) fn prove(
         &self,
         ctx: &Ctx,
+        published: &Published,
         pushed: &Layout,
         references: &[Reference],
         expected: &Expectations,
@@ -68,7 +69,7 @@ impl PushHow {
             return Ok(());
         }
         sh::step(ctx, "pull it back and check what is served", || {
-            served::prove(ctx, pushed, references, expected)
+            published.keep_if(served::prove(ctx, pushed, references, expected))
         })
     }
 
@@ -101,7 +102,7 @@ pub(super) fn run(ctx: &Ctx, args: &PushArgs) -> anyhow::Result<()> {
     })?;
     narrate(ctx, &published);
     args.how
-        .prove(ctx, verified.value(), &references, &expected)?;
+        .prove(ctx, &published, verified.value(), &references, &expected)?;
     report(args, &references, &published)
 }
 
@@ -129,7 +130,7 @@ pub(super) fn references(
 pub(super) fn narrate(ctx: &Ctx, published: &Published) {
     let (digest, sent) = (&published.digest, published.sent_bytes);
     sh::note(ctx, &format!("{digest}: {sent} bytes sent"));
-    for (tag, before) in &published.moved {
+    for (tag, before) in published.moved() {
         let before = before.as_deref().unwrap_or("a new tag");
         sh::note(ctx, &format!("{tag}: {before} -> {digest}"));
     }
@@ -140,7 +141,7 @@ fn report(args: &PushArgs, references: &[Reference], published: &Published) -> a
     if args.json {
         let object = json!({
             "references": references, "index_digest": digest, "sent_bytes": published.sent_bytes,
-            "moved": published.moved.iter().map(|(tag, before)| json!({"tag": tag, "before": before}))
+            "moved": published.moved().iter().map(|(tag, before)| json!({"tag": tag, "before": before}))
                 .collect::<Vec<_>>(),
         });
         println!("{}", serde_json::to_string_pretty(&object)?);

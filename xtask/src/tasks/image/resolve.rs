@@ -16,7 +16,7 @@ use crate::kube::workload::{Workload, workloads};
 use crate::oci::layout::Layout;
 use crate::oci::opened::Opened;
 use crate::oci::reference::Reference;
-use crate::registry::peek;
+use crate::registry::{peek, session};
 use crate::{files, sh, yaml};
 
 #[derive(Debug, Args)]
@@ -131,28 +131,28 @@ fn look_up(
             if !images.contains_key(name) && !failed.contains_key(name) {
                 match facts(ctx, name, named(name).as_deref()) {
                     Ok(facts) => drop(images.insert(name.to_owned(), facts)),
-                    Err(error) => drop(failed.insert(name.to_owned(), format!("{error:#}"))),
+                    Err(error) => drop(failed.insert(name.to_owned(), error)),
                 }
             }
-            if let Some(message) = failed.get(name) {
-                findings.push(Finding {
+            if let Some(error) = failed.get(name) {
+                let finding = Finding {
                     file: workload.file.clone(),
                     line: node.line,
                     object: workload.object.clone(),
                     field: container.field(workload, "image"),
-                    message: format!("cannot look at {name}: {message}"),
-                });
+                    message: format!("cannot look at {name}: {error:#}"),
+                };
+                if args.skip_unreachable && session::is_silence(error) {
+                    sh::warn(&line(&finding));
+                } else {
+                    findings.push(finding);
+                }
             }
         }
     }
     for (name, _) in &args.images {
         let used = images.contains_key(name) || failed.contains_key(name);
         ensure!(used, "--image {name}=…: no manifest names {name}");
-    }
-    if args.skip_unreachable {
-        findings
-            .drain(..)
-            .for_each(|finding| sh::warn(&line(&finding)));
     }
     Ok((images, findings))
 }
@@ -213,7 +213,9 @@ fn report(images: &BTreeMap<String, ImageFacts>, findings: &[Finding]) -> Value 
 fn write(args: &ResolveArgs, pinned: &[(&Manifests, String)]) -> anyhow::Result<()> {
     if args.in_place {
         for (file, text) in pinned.iter().filter(|(file, text)| file.text != *text) {
-            files::write(&file.path, text)?;
+            // What a link leads to is what is meant, and the link stays one.
+            let path = file.path.canonicalize_utf8();
+            files::write(&path.unwrap_or_else(|_| file.path.clone()), text)?;
         }
     } else if !args.json {
         for (position, (_, text)) in pinned.iter().enumerate() {
