@@ -209,7 +209,8 @@ fn validate(ctx: &Ctx, paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<String>> {
 
 /// Starts a server of this `noetl` and has `noetl` itself ask it: the paths that a probe may name.
 fn answered(ctx: &Ctx, noetl: &str) -> anyhow::Result<Vec<String>> {
-    let home = ctx.state().join("k8s/home");
+    // One for each check: a home has one server, and checks may run side by side.
+    let home = ctx.state().join(format!("k8s/home-{}", std::process::id()));
     files::create_folder(&home)?;
     let noetl = |args: &[&str]| {
         let command = CommandLine::new(noetl)
@@ -232,6 +233,7 @@ fn answered(ctx: &Ctx, noetl: &str) -> anyhow::Result<Vec<String>> {
         noetl(&["server", "check", "--no-ui", "--json", "--server-url", url])
     });
     noetl(&["server", "stop"])?;
+    files::remove(&home)?;
     let answers: Value = serde_json::from_str(&asked?)?;
     let answers = answers["answers"].as_array().into_iter().flatten();
     Ok(answers
