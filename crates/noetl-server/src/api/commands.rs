@@ -1,19 +1,18 @@
-//! `/api/commands` and `/api/events`: work out, outcomes in.
+//! `/api/commands`: the work that workers claim.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use noetl_engine::execution::{Command, Outcome};
+use noetl_engine::execution::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Server;
 use super::error::{ApiError, Body, ErrorBody, Path, id};
-use super::names::Id;
 use super::workers::named;
-use crate::runs::{LEASE_MS, RunError};
+use crate::runs::LEASE_MS;
 
 /// Who asks for work.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,32 +48,6 @@ pub(crate) struct CommandItem {
     /// What a worker runs.
     context: Map<String, Value>,
     meta: Map<String, Value>,
-}
-
-/// What happened to a command.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct EventRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    step: Option<String>,
-    /// `call.done` or `call.error`, or `command.claimed`; other names are taken and change nothing.
-    #[serde(alias = "event_type")]
-    name: String,
-    /// The outcome.
-    #[serde(default)]
-    payload: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-    worker_id: Option<String>,
-}
-
-/// An event that is kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventAnswer {
-    status: &'static str,
-    event_id: Option<String>,
-    /// Whether it was kept before.
-    duplicate: bool,
 }
 
 fn as_map(command: &Command) -> Map<String, Value> {
@@ -191,143 +164,4 @@ pub(crate) async fn claim_one(
         .claim(row.execution_id, &row.command_id, &request.worker_id)
         .await?;
     Ok(Json(item(event_id, "claimed", &command)))
-}
-
-/// Report the outcome of a command
-#[utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
-    responses((status = 200, body = EventAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn event(
-    State(server): State<Server>,
-    Body(request): Body<EventRequest>,
-) -> Result<Json<EventAnswer>, ApiError> {
-    Ok(Json(take(&server, request).await?))
-}
-
-/// Several events of one execution.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct BatchRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    events: Vec<BatchEvent>,
-    worker_id: Option<String>,
-}
-
-/// One of them.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct BatchEvent {
-    step: Option<String>,
-    #[serde(alias = "event_type")]
-    name: String,
-    #[serde(default)]
-    payload: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-}
-
-/// What became of them.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchAnswer {
-    status: &'static str,
-    event_ids: Vec<String>,
-    /// Whether all of them were kept before.
-    duplicate: bool,
-}
-
-/// Report several outcomes at once; each is kept when the answer comes
-#[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
-    responses((status = 200, body = BatchAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn batch(
-    State(server): State<Server>,
-    Body(request): Body<BatchRequest>,
-) -> Result<Json<BatchAnswer>, ApiError> {
-    let mut event_ids = Vec::new();
-    let mut duplicate = !request.events.is_empty();
-    for event in request.events {
-        let one = EventRequest {
-            execution_id: request.execution_id.clone(),
-            step: event.step,
-            name: event.name,
-            payload: event.payload,
-            meta: event.meta,
-            worker_id: request.worker_id.clone(),
-        };
-        let answer = take(&server, one).await?;
-        duplicate &= answer.duplicate;
-        event_ids.extend(answer.event_id);
-    }
-    Ok(Json(BatchAnswer {
-        status: "completed",
-        event_ids,
-        duplicate,
-    }))
-}
-
-/// Keeps one event.
-async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, ApiError> {
-    let execution_id = request.execution_id.parse("execution")?;
-    if !matches!(request.name.as_str(), "call.done" | "call.error") {
-        return note(server, execution_id, &request).await;
-    }
-    let meta = request.meta.unwrap_or_default();
-    let command_id = meta.get("command_id").and_then(Value::as_str);
-    let command_id = command_id.ok_or_else(|| {
-        let step = request.step.as_deref().unwrap_or("that is not named");
-        ApiError::invalid(format!("meta.command_id is missing for step {step}"))
-    })?;
-    let worker_id = request
-        .worker_id
-        .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
-    let outcome: Outcome = serde_json::from_value(Value::Object(request.payload))
-        .map_err(|error| ApiError::invalid(format!("payload is no outcome: {error}")))?;
-    if (request.name == "call.error") != outcome.error.is_some() {
-        return Err(ApiError::invalid(format!(
-            "`{}` and the payload's `error` contradict each other",
-            request.name
-        )));
-    }
-    let (event_id, duplicate) = server
-        .runs
-        .complete(execution_id, command_id, &worker_id, &outcome)
-        .await?;
-    Ok(EventAnswer {
-        status: "ok",
-        event_id: Some(event_id.to_string()),
-        duplicate,
-    })
-}
-
-/// Older workers claim by an event, and report what the server notes itself.
-async fn note(
-    server: &Server,
-    execution_id: i64,
-    request: &EventRequest,
-) -> Result<EventAnswer, ApiError> {
-    if server.runs.store.execution(execution_id).await?.is_none() {
-        return Err(RunError::NoExecution(execution_id).into());
-    }
-    let given = |key: &str| {
-        let meta = request.meta.as_ref().and_then(|meta| meta.get(key));
-        meta.or_else(|| request.payload.get(key))?.as_str()
-    };
-    let claims = request.name == "command.claimed";
-    let worker_id = request.worker_id.as_deref().or_else(|| given("worker_id"));
-    match given("command_id").zip(worker_id) {
-        Some((command_id, worker_id)) => {
-            named(worker_id)?;
-            let runs = &server.runs;
-            runs.note(execution_id, command_id, worker_id, claims)
-                .await?;
-        }
-        None if claims => {
-            return Err(ApiError::invalid(
-                "command.claimed needs worker_id and meta.command_id",
-            ));
-        }
-        None => {}
-    }
-    Ok(EventAnswer {
-        status: "ok",
-        event_id: None,
-        duplicate: false,
-    })
 }

@@ -8,6 +8,7 @@ mod credentials;
 mod dashboard;
 mod data;
 mod error;
+mod events;
 mod executions;
 mod graph;
 mod items;
@@ -103,8 +104,9 @@ pub(crate) struct Server {
         commands::claim,
         commands::claim_one,
         commands::command,
-        commands::event,
-        commands::batch,
+        events::event,
+        events::batch,
+        events::batch_status,
         children::playbook,
         data::query,
         data::init,
@@ -256,9 +258,17 @@ fn worker_routes() -> Router<Server> {
         .route("/api/commands/claim", post(commands::claim))
         .route("/api/commands/{event_id}", get(commands::command))
         .route("/api/commands/{event_id}/claim", post(commands::claim_one))
-        .route("/api/events", post(commands::event))
-        .route("/api/events/batch", post(commands::batch))
-        .route("/api/v2/events", post(commands::event))
+        .route("/api/events", post(events::event))
+        .route("/api/events/batch", post(events::batch))
+        .route(
+            "/api/events/batch/{request_id}/status",
+            get(events::batch_status),
+        )
+        .route(
+            "/api/events/batch/{request_id}/stream",
+            get(events::batch_stream),
+        )
+        .route("/api/v2/events", post(events::event))
 }
 
 fn data_routes() -> Router<Server> {

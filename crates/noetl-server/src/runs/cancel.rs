@@ -87,6 +87,7 @@ impl Runs {
             },
             own: Vec::new(),
             dropped,
+            commands: 0,
             waiting: false,
         });
         Ok(())

@@ -24,6 +24,8 @@ pub(crate) struct Written {
     pub(super) own: Vec<(Command, OwnedSemaphorePermit)>,
     /// Commands that nobody waits for any more.
     pub(super) dropped: Vec<String>,
+    /// Commands that were issued.
+    pub(super) commands: usize,
     /// Whether commands wait for a worker.
     pub(super) waiting: bool,
 }

@@ -31,14 +31,22 @@ pub(super) enum Input<'a> {
     Variables(&'a Map<String, Json>),
 }
 
+/// What a change gave.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// The command that was claimed.
+    pub(super) claimed: Option<Command>,
+    /// Commands that were issued.
+    pub(super) commands: usize,
+}
+
 impl Runs {
-    /// Changes an execution: nobody else does so at the same time, here or on another server. Gives the
-    /// command that was claimed.
+    /// Changes an execution: nobody else does so at the same time, here or on another server.
     pub(super) async fn change(
         self: &Arc<Self>,
         execution_id: i64,
         input: Input<'_>,
-    ) -> Result<Option<Command>, RunError> {
+    ) -> Result<Changed, RunError> {
         let slot = self.slot(execution_id);
         let mut cached = slot.lock().await;
         let mut transaction = self.store.begin().await?;
@@ -70,8 +78,9 @@ impl Runs {
             *cached = Some(loaded);
         }
         drop(cached);
+        let commands = written.commands;
         self.after(written);
-        Ok(claimed)
+        Ok(Changed { claimed, commands })
     }
 
     async fn apply(

@@ -78,6 +78,16 @@ pub(crate) struct Started {
     pub(crate) commands: usize,
 }
 
+/// An outcome that is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Completed {
+    pub(crate) event_id: i64,
+    /// Commands that came of it.
+    pub(crate) commands: usize,
+    /// Whether it was kept before.
+    pub(crate) duplicate: bool,
+}
+
 /// The executions of one server.
 #[derive(Debug)]
 pub(crate) struct Runs {
@@ -225,7 +235,7 @@ impl Runs {
         command_id: &str,
         worker_id: &str,
     ) -> Result<Command, RunError> {
-        let claimed = self
+        let changed = self
             .change(
                 execution_id,
                 Input::Claim {
@@ -234,7 +244,9 @@ impl Runs {
                 },
             )
             .await?;
-        claimed.ok_or_else(|| RunError::NoCommand(command_id.to_owned()))
+        changed
+            .claimed
+            .ok_or_else(|| RunError::NoCommand(command_id.to_owned()))
     }
 
     /// Takes what a worker says of a command besides its outcome: that it claims it, began or ended it.
@@ -264,15 +276,14 @@ impl Runs {
         }
     }
 
-    /// Takes the outcome of a command from the worker that holds it. The answer is the event's id, and
-    /// whether the outcome was known already.
+    /// Takes the outcome of a command from the worker that holds it.
     pub(crate) async fn complete(
         self: &Arc<Self>,
         execution_id: i64,
         command_id: &str,
         worker_id: &str,
         outcome: &Outcome,
-    ) -> Result<(i64, bool), RunError> {
+    ) -> Result<Completed, RunError> {
         let input = Input::Outcome {
             command_id,
             worker_id,
@@ -281,11 +292,17 @@ impl Runs {
         let done = self.change(execution_id, input).await;
         let known = self.store.outcome_event(execution_id, command_id);
         match done {
-            Ok(_) => Ok((known.await?.unwrap_or_default(), false)),
+            Ok(changed) => Ok(Completed {
+                event_id: known.await?.unwrap_or_default(),
+                commands: changed.commands,
+                duplicate: false,
+            }),
             // Sent twice, because the first answer was lost on the way.
-            Err(error @ (RunError::NoCommand(_) | RunError::Ended(_))) => {
-                Ok((known.await?.ok_or(error)?, true))
-            }
+            Err(error @ (RunError::NoCommand(_) | RunError::Ended(_))) => Ok(Completed {
+                event_id: known.await?.ok_or(error)?,
+                commands: 0,
+                duplicate: true,
+            }),
             Err(error) => Err(error),
         }
     }

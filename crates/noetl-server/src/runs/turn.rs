@@ -70,6 +70,7 @@ impl Runs {
                 execution_id: loaded.row.execution_id,
                 turned: started || ended,
             },
+            commands: commands.len(),
             waiting: commands.iter().any(|command| command.worker_id.is_none()),
             own,
             dropped: turn.dropped,

@@ -151,6 +151,21 @@ impl Store {
         Ok(found.map(|(event_id,)| event_id))
     }
 
+    /// Whether an execution's log holds an event.
+    pub(crate) async fn has_event(
+        &self,
+        execution_id: i64,
+        event_id: i64,
+    ) -> Result<bool, StoreError> {
+        let found: Option<(i64,)> =
+            sqlx::query_as("SELECT event_id FROM event WHERE execution_id = $1 AND event_id = $2")
+                .bind(execution_id)
+                .bind(event_id)
+                .fetch_optional(self.reader())
+                .await?;
+        Ok(found.is_some())
+    }
+
     /// What an execution gave: the result of a step, or of the whole.
     pub(crate) async fn final_result(
         &self,
