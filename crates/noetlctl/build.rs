@@ -1,6 +1,6 @@
 //! Writes the build stamp: what this binary is, readable without running it.
 //!
-//! `cargo xtask` passes `NOETL_COMMIT`; a plain `cargo build` asks git.
+//! `cargo xtask` passes `NOETL_COMMIT`; a plain `cargo build` takes the commit of the sources.
 
 #![expect(
     clippy::disallowed_methods,
@@ -8,31 +8,24 @@
 )]
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
     let variable = |name: &str| env::var(name).unwrap_or_default();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let commit = env::var("NOETL_COMMIT").unwrap_or_else(|_| {
-        output(
-            "git",
-            &[
-                "describe",
-                "--always",
-                "--dirty",
-                "--abbrev=40",
-                "--exclude=*",
-            ],
-        )
-        .unwrap_or_default()
+        match noetl_checkout::Source::read(&root) {
+            Ok(source) => source.described(),
+            Err(error) => {
+                println!("cargo::warning=noetl will not know its commit: {error}");
+                String::new()
+            }
+        }
     });
     println!("cargo::rerun-if-env-changed=NOETL_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
-    if let Some(log) = output("git", &["rev-parse", "--git-path", "logs/HEAD"])
-        .filter(|log| PathBuf::from(log).exists())
-    {
-        println!("cargo::rerun-if-changed={log}");
-    }
+    println!("cargo::rerun-if-changed={}", commit_file(&root).display());
     for (name, value) in [
         ("NOETL_STAMP_COMMIT", commit),
         ("NOETL_STAMP_TARGET", variable("TARGET")),
@@ -47,6 +40,18 @@ fn main() {
         ("NOETL_STAMP_UI_SHA256", variable("DEP_NOETL_UI_SHA256")),
     ] {
         println!("cargo::rustc-env={name}={value}");
+    }
+}
+
+/// Returns the file that changes when the commit of the sources does.
+fn commit_file(root: &Path) -> PathBuf {
+    let log = noetl_checkout::is_checkout(root).unwrap_or(false).then(|| {
+        let words = ["rev-parse", "--git-path", "logs/HEAD"];
+        noetl_checkout::read(root, &words).ok()
+    });
+    match log.flatten() {
+        Some(log) => root.join(log.trim()),
+        None => root.join(noetl_checkout::ARCHIVE_FILE),
     }
 }
 

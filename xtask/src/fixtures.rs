@@ -1,19 +1,20 @@
 //! Small but real inputs for tests: executables, a release, a plan, a dist folder.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use noetl_oci::mutants::elf::small_program;
+use noetl_oci::{Blob, LayerCache, Layout, Machine, Sha256};
 
-use crate::cargo::{Binary, Host};
-use crate::check::archive::Files;
-use crate::ctx::{CredentialSources, Ctx, Reader, Verbosity, Wanted};
-use crate::digest::Sha256;
-use crate::oci::image::{Contents, assemble};
-use crate::oci::layer::LayerCache;
-use crate::oci::layout::Layout;
-use crate::plan::{Plan, Products, Request, plan};
-use crate::release::Release;
-use crate::stamp::Stamp;
-use crate::target::{Arch, Target};
-use crate::{files, package, target};
+use crate::host::ctx::{CredentialSources, Ctx, Reader, Verbosity, Wanted};
+use crate::host::files;
+use crate::image::assemble::{Foundation, assemble_programs};
+use crate::image::plan::{self as image_plan, ImagePlan};
+use crate::release::cargo::{Binary, Host};
+use crate::release::check::Files;
+use crate::release::plan::{Plan, Products, Request, plan};
+use crate::release::stamp::Stamp;
+use crate::release::target::{Arch, TARGETS, Target};
+use crate::release::version::Release;
+use crate::release::{package, target};
 
 /// The web page's hash in every fixture.
 pub(crate) const UI: &[u8] = b"page";
@@ -44,9 +45,12 @@ pub(crate) fn ctx() -> Ctx {
         .parent()
         .unwrap()
         .to_owned();
+    let shell = xshell::Shell::new().unwrap();
+    shell.change_dir(&root);
     Ctx {
         target_dir: root.join("target"),
         root,
+        shell,
         verbosity: Verbosity::Quiet,
         reader: Reader::Plain,
         ui: Wanted::Yes,
@@ -54,7 +58,7 @@ pub(crate) fn ctx() -> Ctx {
         require_tools: false,
         cargo_home: "/home/me/.cargo".into(),
         steps: std::sync::Arc::default(),
-        github: crate::ctx::GitHub::default(),
+        github: crate::host::ctx::GitHub::default(),
         credentials: CredentialSources::default(),
     }
 }
@@ -76,91 +80,47 @@ pub(crate) fn stamp(target: &Target) -> Stamp {
     }
 }
 
-/// A static ELF program with a build stamp: header, three segments, stamp, names, three sections.
+/// A static ELF program with a build stamp.
 pub(crate) fn elf(arch: Arch, stamp: &Stamp) -> Vec<u8> {
-    let (machine, page): (u16, u64) = match arch {
-        Arch::X86_64 => (62, 0x1000),
-        Arch::Aarch64 => (183, 0x1_0000),
+    let machine = match arch {
+        Arch::X86_64 => Machine::Amd64,
+        Arch::Aarch64 => Machine::Arm64,
     };
-    let stamp = format!("{}\n", serde_json::to_string(stamp).unwrap());
-    let names = b"\0.noetl.build\0.shstrtab\0";
-    let (stamp_at, names_at) = (232_u64, 232 + stamp.len() as u64);
-    let sections_at = (names_at + names.len() as u64).next_multiple_of(8);
-    let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
-    elf.resize(16, 0);
-    elf.extend(2_u16.to_le_bytes());
-    elf.extend(machine.to_le_bytes());
-    elf.extend(1_u32.to_le_bytes());
-    for number in [0x400_0e8_u64, 64, sections_at] {
-        elf.extend(number.to_le_bytes());
-    }
-    elf.extend(0_u32.to_le_bytes());
-    for number in [64_u16, 56, 3, 64, 3, 2] {
-        elf.extend(number.to_le_bytes());
-    }
-    // Type, flags, address, size, alignment: PT_LOAD, PT_GNU_STACK, PT_GNU_RELRO.
-    for (kind, flags, address, size, alignment) in [
-        (1_u32, 5_u32, 0x400_000_u64, sections_at, page),
-        (0x6474_e551, 6, 0, 0, 0),
-        (0x6474_e552, 4, 0x400_000, 0, 1),
-    ] {
-        elf.extend(kind.to_le_bytes());
-        elf.extend(flags.to_le_bytes());
-        for number in [0, address, address, size, size, alignment] {
-            elf.extend(number.to_le_bytes());
-        }
-    }
-    elf.extend(stamp.as_bytes());
-    elf.extend(names);
-    elf.resize(usize::try_from(sections_at).unwrap() + 64, 0);
-    for (name, kind, at, size) in [
-        (1, 1_u32, stamp_at, stamp.len()),
-        (14, 3, names_at, names.len()),
-    ] {
-        elf.extend(u32::to_le_bytes(name));
-        elf.extend(kind.to_le_bytes());
-        for number in [0, 0, at, size as u64, 0, 1, 0] {
-            elf.extend(number.to_le_bytes());
-        }
-        // sh_link and sh_info are one u64 of zeros, counted above.
-    }
-    elf
+    let text = format!("{}\n", serde_json::to_string(stamp).unwrap());
+    small_program(machine, ".noetl.build", text.as_bytes())
 }
 
-/// The plan of a Linux dist.
+/// The plan of the archives of a Linux dist.
 pub(crate) fn linux_plan() -> Plan {
     let targets = target::select(&["linux".to_owned()], &host().triple).unwrap();
-    let references = vec!["ghcr.io/noetl/noetl:1.2.3".parse().unwrap()];
-    plan(
-        &host(),
-        &release(),
-        &Request {
-            targets,
-            products: Products::Dist,
-            references,
-            ui: Wanted::Yes,
-        },
-    )
+    let request = Request {
+        targets,
+        products: Products::Archives,
+        ui: Wanted::Yes,
+    };
+    plan(&host(), &release(), &request)
 }
 
-/// The image of the plan of a Linux dist.
+/// The plan of its image.
+pub(crate) fn image_plan() -> ImagePlan {
+    let references = ["ghcr.io/noetl/noetl:1.2.3".parse().unwrap()];
+    image_plan::of_dist(&release(), &references)
+}
+
+/// The image of a Linux dist.
 pub(crate) fn image() -> Layout {
-    let plan = linux_plan();
-    let program = |target: &&'static Target| elf(target.arch, &stamp(target));
-    image_of(plan.targets.iter().map(program).collect())
+    let program = |target: &Target| elf(target.arch, &stamp(target));
+    image_of(TARGETS[..2].iter().map(program).collect())
 }
 
-/// The same around other programs, one for each target of the plan.
-pub(crate) fn image_of(binaries: Vec<Vec<u8>>) -> Layout {
-    let contents = binaries.into_iter().map(|binary| Contents {
-        binary,
-        packages: Vec::new(),
-    });
-    let (plan, layers) = (linux_plan(), LayerCache::none());
-    assemble(&plan.image.unwrap(), None, contents.collect(), &layers).unwrap()
+/// The same around other programs, one for each platform.
+pub(crate) fn image_of(programs: Vec<Vec<u8>>) -> Layout {
+    let programs = programs.into_iter().map(Blob::from).collect();
+    let layers = LayerCache::none();
+    assemble_programs(&image_plan(), programs, Foundation::default(), &layers).unwrap()
 }
 
-/// Writes a dist of both Linux targets around `binary` and reads it back.
+/// Writes a dist of both Linux targets around `binary` and reads it into memory.
 pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let guard = tempfile::tempdir().unwrap();
     let folder = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
@@ -172,11 +132,11 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     });
     let built: Vec<_> = built.collect();
     let out = folder.join("dist");
-    let layers = LayerCache::none();
-    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), &layers, &out).unwrap();
-    let names = files::below(&out).unwrap();
+    let image = image_of(plan.targets.iter().map(|target| binary(target)).collect());
+    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), Some(&image), &out).unwrap();
+    let names = files::list(&out).unwrap();
     names
         .into_iter()
-        .map(|name| (name.clone(), files::read(&out.join(name)).unwrap()))
+        .map(|name| (name.clone(), files::read(&out.join(name)).unwrap().into()))
         .collect()
 }

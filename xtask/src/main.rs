@@ -1,49 +1,24 @@
 //! Everything that is done with this repository: `cargo xtask --help` lists it.
 //!
-//! One pipeline of typed values: arguments become a [`plan::Plan`], a plan becomes artifacts,
-//! [`verify`] turns what is on disk into `Verified`, and only that is published.
+//! One pipeline of typed values: arguments become a plan ([`release::plan`], [`image::plan`]), a plan becomes files,
+//! [`release::verify`] turns what is on disk into `Verified`, and only that is published. Each room uses those before it:
+//! [`host`], [`release`], [`image`], [`kube`] and [`ci`], [`tasks`].
 
-mod archive;
-mod binary;
-mod cargo;
-mod check;
-mod command;
-mod ctx;
-mod diff;
-mod digest;
-mod dist_manifest;
-mod error;
-mod evidence;
-mod files;
+mod ci;
+mod host;
+mod image;
+mod kube;
+mod release;
+mod tasks;
+
 #[cfg(test)]
 mod fixtures;
-mod gzip;
-mod kube;
-mod licenses;
-mod oci;
-mod package;
-mod plan;
-mod registry;
-mod release;
-mod sh;
-mod shard;
-mod stamp;
-mod target;
-mod tasks;
-mod tools;
-mod tree;
-mod ui;
-mod ustar;
-mod verify;
-mod wheels;
-mod workflow;
-mod yaml;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::ctx::{Ctx, Verbosity};
+use crate::host::ctx::{Ctx, Verbosity};
 
 /// Build, package, check and release NoETL
 #[derive(Debug, Parser)]

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use noetl_help::Help as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::annotation;
 use crate::contents::{Contents, KnownLayers, read_member};
+use crate::digest::Sha256;
 use crate::filesystem::{Content, FileSystem};
 use crate::layout::INDEX_NAME;
 use crate::media_type;
@@ -147,6 +148,35 @@ impl Image {
         let root = self.root()?;
         let mut indexes = self.indexes.iter();
         Ok(indexes.find(|index| index.descriptor.digest == root.digest))
+    }
+
+    /// Fails unless every document has the digest that it was asked for by. A source may give others: rules find that,
+    /// and so must whoever relies on the documents without checking the image.
+    ///
+    /// # Errors
+    /// When a document has another digest, or could not be read.
+    pub fn check_digests(&self) -> anyhow::Result<()> {
+        if let Some(unreadable) = self.unreadable.first() {
+            bail!("{} cannot be read: {}", unreadable.name, unreadable.why);
+        }
+        let check = |descriptor: &Descriptor, bytes: &[u8]| {
+            let (said, found) = (&descriptor.digest, Sha256::of(bytes).digest());
+            ensure!(*said == found, "it says {said}, and its bytes are {found}");
+            Ok(())
+        };
+        for index in &self.indexes {
+            check(&index.descriptor, &index.document.bytes)?;
+        }
+        for image in &self.platforms {
+            let Some(manifest) = &image.manifest else {
+                continue;
+            };
+            check(&image.descriptor, &manifest.bytes)?;
+            if let Some(config) = &image.config {
+                check(&manifest.value.config, &config.bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the full names that the source gives it.

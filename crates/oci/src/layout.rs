@@ -2,7 +2,6 @@
 //! forms on disk, a folder and one tar that docker, containerd and podman load.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
 use anyhow::{Context as _, bail, ensure};
 use camino::Utf8Path;
@@ -90,7 +89,7 @@ impl Layout {
         let files = if path.is_dir() {
             of_folder(path)
         } else {
-            of_tar(path)
+            Blob::of_file(path).and_then(|tar| of_tar(&tar))
         };
         let files = files.with_context(|| format!("cannot read {path} as an OCI image layout"))?;
         ensure!(
@@ -98,6 +97,32 @@ impl Layout {
             "{path} is not an OCI image layout: it has no file {MARKER_NAME}"
         );
         Ok(Self { files })
+    }
+
+    /// Opens the tar form.
+    ///
+    /// # Errors
+    /// When it is not a tar, or not that of a layout.
+    pub fn of_tar(tar: &Blob) -> anyhow::Result<Self> {
+        let files = of_tar(tar)?;
+        ensure!(
+            files.contains_key(MARKER_NAME),
+            "it has no file {MARKER_NAME}"
+        );
+        Ok(Self { files })
+    }
+
+    /// Returns the same layout after its tar was renamed.
+    #[must_use]
+    pub fn renamed(mut self, from: &Utf8Path, to: &Utf8Path) -> Self {
+        for blob in self.files.values_mut() {
+            if let Blob::File { path, .. } = blob
+                && path == from
+            {
+                to.clone_into(path);
+            }
+        }
+        self
     }
 
     /// Adds a document under the digest of its bytes.
@@ -215,13 +240,45 @@ fn of_folder(path: &Utf8Path) -> anyhow::Result<BTreeMap<String, Blob>> {
 }
 
 /// Finds where each file lies in the tar; content is skipped.
-fn of_tar(path: &Utf8Path) -> anyhow::Result<BTreeMap<String, Blob>> {
-    let file = std::fs::File::open(path)?;
-    let total = file.metadata()?.len();
+fn of_tar(tar: &Blob) -> anyhow::Result<BTreeMap<String, Blob>> {
+    match tar {
+        Blob::Memory(bytes) => {
+            let part = |offset: u64, length: u64| {
+                let start = usize::try_from(offset).ok()?;
+                let end = usize::try_from(offset.checked_add(length)?).ok()?;
+                bytes.get(start..end).map(|part| Blob::from(part.to_vec()))
+            };
+            list_tar(std::io::Cursor::new(bytes), part)
+        }
+        Blob::File {
+            path,
+            offset,
+            length,
+        } => {
+            ensure!(*offset == 0, "a tar within another file is not opened");
+            let total = *length;
+            let part = |offset: u64, length: u64| {
+                let is_there = offset.checked_add(length).is_some_and(|end| end <= total);
+                is_there.then(|| Blob::File {
+                    path: path.clone(),
+                    offset,
+                    length,
+                })
+            };
+            list_tar(std::fs::File::open(path)?, part)
+        }
+    }
+}
+
+/// Lists the files of a tar; `part` makes a blob of an offset and a length, `None` when that is cut short.
+fn list_tar(
+    reader: impl std::io::Read + std::io::Seek,
+    part: impl Fn(u64, u64) -> Option<Blob>,
+) -> anyhow::Result<BTreeMap<String, Blob>> {
     let mut files = BTreeMap::new();
-    let mut archive = ::tar::Archive::new(file);
+    let mut archive = ::tar::Archive::new(reader);
     for entry in archive.entries_with_seek().context("not a tar")? {
-        let mut entry = entry.context("the tar is damaged")?;
+        let entry = entry.context("the tar is damaged")?;
         let kind = entry.header().entry_type();
         if kind.is_dir() {
             continue;
@@ -232,16 +289,8 @@ fn of_tar(path: &Utf8Path) -> anyhow::Result<BTreeMap<String, Blob>> {
         if !kind.is_file() {
             bail!("{name} is neither a file nor a folder");
         }
-        let (offset, length) = (entry.raw_file_position(), entry.size());
-        let is_there = offset.checked_add(length).is_some_and(|end| end <= total);
-        ensure!(is_there, "{name} is cut short");
-        // An empty read keeps the archive's own position.
-        drop(entry.read(&mut []));
-        let blob = Blob::File {
-            path: path.to_owned(),
-            offset,
-            length,
-        };
+        let blob = part(entry.raw_file_position(), entry.size());
+        let blob = blob.with_context(|| format!("{name} is cut short"))?;
         ensure!(
             files.insert(name.clone(), blob).is_none(),
             "{name} is there twice"

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::kube::workload::Workload;
-use crate::yaml::{Kind, Node, Style};
+use noetl_yaml::{Kind, Node, Style};
 
 /// Variables with the places they are written at.
 type Variables = Vec<(String, Node)>;
@@ -110,7 +110,7 @@ fn node(kind: Kind, line: usize, bytes: &Range<usize>) -> Node {
 mod tests {
     use super::*;
     use crate::kube::workload::workloads;
-    use crate::yaml::parse;
+    use noetl_yaml::parse;
 
     #[test]
     fn a_known_config_map_is_said_by_value() {

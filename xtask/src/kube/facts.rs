@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
-use serde_json::Value;
-
-use crate::oci::opened::{Child, Opened};
+use noetl_oci::annotation::{TITLE, VENDOR};
+use noetl_oci::{Image, PlatformImage};
 
 /// An image as a scheduler and a kubelet see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageFacts {
     /// `sha256:…` of the image index, or of the image where there is no index.
     pub digest: String,
-    /// One per platform; attestations that pose as platforms are left out.
+    /// One per platform, without attestations.
     pub platforms: Vec<PlatformFacts>,
 }
 
@@ -27,7 +26,7 @@ pub(crate) struct PlatformFacts {
     pub ports: Vec<u16>,
     /// Variables that the config sets.
     pub env: BTreeMap<String, String>,
-    /// Whether it is an image of NoETL by its labels, so that we know what it listens on and writes to.
+    /// Whether it is an image of NoETL by its labels, so that it is known what it listens on and writes to.
     pub is_noetl: bool,
 }
 
@@ -36,21 +35,20 @@ impl ImageFacts {
     ///
     /// # Errors
     /// When the image has no platform at all.
-    pub(crate) fn of(image: &Opened) -> anyhow::Result<Self> {
+    pub(crate) fn of(image: &Image) -> anyhow::Result<Self> {
         let platforms: Vec<_> = image
-            .children
-            .iter()
-            .filter(|child| !child.config["architecture"].is_null() && !child.is_attestation())
+            .runnable()
+            .filter(|image| image.config.is_some())
             .map(PlatformFacts::of)
             .collect();
         ensure!(!platforms.is_empty(), "it has no image for any platform");
         Ok(Self {
-            digest: image.digest.clone(),
+            digest: image.root()?.digest.clone(),
             platforms,
         })
     }
 
-    /// The architectures it is for, sorted.
+    /// Returns the architectures that it is for, sorted.
     pub(crate) fn architectures(&self) -> Vec<&str> {
         let mut names: Vec<_> = self
             .platforms
@@ -64,36 +62,27 @@ impl ImageFacts {
 }
 
 impl PlatformFacts {
-    fn of(child: &Child) -> Self {
-        let run = &child.config["config"];
+    fn of(image: &PlatformImage) -> Self {
+        let run = image.run().cloned().unwrap_or_default();
         let port = |name: &String| match name.split_once('/') {
             Some((port, "tcp")) => port.parse::<u16>().ok(),
             Some(_) => None,
             None => name.parse().ok(),
         };
-        let ports = run["ExposedPorts"].as_object();
-        let variables = run["Env"].as_array().into_iter().flatten();
-        let label = |name: &str| &run["Labels"][format!("org.opencontainers.image.{name}")];
+        let ports = run.exposed_ports.unwrap_or_default();
+        let env = run.env.unwrap_or_default();
+        let variables = env.iter().filter_map(|variable| variable.split_once('='));
+        let labels = run.labels.unwrap_or_default();
+        let label = |key: &str| labels.get(key).map_or("", String::as_str);
         Self {
-            // The index's word is what a node chooses by.
-            architecture: child
-                .platform
-                .split('/')
-                .nth(1)
-                .unwrap_or_default()
-                .to_owned(),
-            user: run["User"].as_str().unwrap_or_default().to_owned(),
-            ports: ports
-                .into_iter()
-                .flat_map(|ports| ports.keys())
-                .filter_map(port)
-                .collect(),
+            // A node chooses by what the index says.
+            architecture: image.platform().map(|it| it.architecture).unwrap_or_default(),
+            user: run.user.unwrap_or_default(),
+            ports: ports.keys().filter_map(port).collect(),
             env: variables
-                .filter_map(Value::as_str)
-                .filter_map(|variable| variable.split_once('='))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            is_noetl: label("title") == "noetl" && label("vendor") == "NoETL",
+            is_noetl: label(TITLE) == "noetl" && label(VENDOR) == "NoETL",
         }
     }
 }

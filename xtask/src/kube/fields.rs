@@ -1,7 +1,7 @@
 //! What a Kubernetes API server refuses and no schema says: names, quantities, counts, selectors.
 
 use crate::kube::schedulable::Finding;
-use crate::yaml::{Kind, Node};
+use noetl_yaml::{Kind, Node};
 
 /// Kinds whose selector must choose the pods of their own template.
 const SELECTING: &[&str] = &["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"];
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn judged(text: &str) -> Vec<String> {
-        let findings = check("f.yaml", &crate::yaml::parse(text).unwrap());
+        let findings = check("f.yaml", &noetl_yaml::parse(text).unwrap());
         let shown = findings.into_iter();
         shown
             .map(|it| format!("{}: {}: {}", it.line, it.field, it.message))

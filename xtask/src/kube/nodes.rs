@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::kube::facts::ImageFacts;
 use crate::kube::schedulable::Finding;
 use crate::kube::workload::Workload;
-use crate::yaml::{Kind, Node};
+use noetl_yaml::{Kind, Node};
 
 /// A node as the scheduler sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +225,7 @@ mod tests {
             digest: String::new(),
             platforms: has.iter().map(platform).collect(),
         };
-        let workloads = workloads("f.yaml", &crate::yaml::parse(&text).unwrap());
+        let workloads = workloads("f.yaml", &noetl_yaml::parse(&text).unwrap());
         let findings = check(
             &workloads,
             &BTreeMap::from([("i:1".to_owned(), facts)]),

@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use crate::kube::facts::ImageFacts;
 use crate::kube::workload::Workload;
-use crate::yaml::{Kind, Node, Style};
+use noetl_yaml::{Kind, Node, Style};
 
 /// Replaces each image of `workloads`, which were read from `text`, by the same name with its digest.
 ///
@@ -62,7 +62,7 @@ pub(crate) fn image_nodes(workloads: &[Workload]) -> Vec<&Node> {
 mod tests {
     use super::*;
     use crate::kube::workload::workloads;
-    use crate::yaml::parse;
+    use noetl_yaml::parse;
 
     fn pinned(text: &str) -> anyhow::Result<String> {
         let facts = ImageFacts {

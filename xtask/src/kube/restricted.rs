@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::kube::facts::ImageFacts;
 use crate::kube::schedulable::Finding;
 use crate::kube::workload::{Container, Workload};
-use crate::yaml::Node;
+use noetl_yaml::Node;
 
 /// The label of a namespace that says which standard its pods must keep.
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
@@ -242,7 +242,7 @@ mod tests {
             digest: String::new(),
             platforms: vec![platform],
         };
-        let documents = crate::yaml::parse(&text).unwrap();
+        let documents = noetl_yaml::parse(&text).unwrap();
         let workloads = workloads("f.yaml", &documents);
         let findings = check(
             &documents,

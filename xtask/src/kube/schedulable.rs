@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::kube::facts::{ImageFacts, PlatformFacts};
 use crate::kube::workload::{Container, Workload};
-use crate::yaml::Node;
+use noetl_yaml::Node;
 
 /// One thing that a cluster would refuse or never start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::command::CommandLine;
+use crate::host::command::CommandLine;
 
 /// Kubernetes versions that manifests must be valid for: the oldest whose types `noetl` is written in, the
 /// newest there is a schema of, and one between.

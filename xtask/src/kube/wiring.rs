@@ -3,7 +3,7 @@
 
 use crate::kube::schedulable::Finding;
 use crate::kube::workload::{Container, Workload};
-use crate::yaml::{Kind, Node};
+use noetl_yaml::{Kind, Node};
 
 /// The fields of a container that hold probes.
 const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
@@ -171,7 +171,7 @@ pub(crate) fn is_noetl_image(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::kube::workload::workloads;
-    use crate::yaml::parse;
+    use noetl_yaml::parse;
 
     const GOOD: &str = "kind: Deployment
 metadata: {name: s}

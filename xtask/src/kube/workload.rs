@@ -1,6 +1,6 @@
 //! The pods that Kubernetes objects make, whatever kind of object makes them.
 
-use crate::yaml::Node;
+use noetl_yaml::Node;
 
 /// An object with a pod in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl<'a> Container<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml::parse;
+    use noetl_yaml::parse;
 
     #[test]
     fn every_kind_that_makes_pods_is_looked_into() {

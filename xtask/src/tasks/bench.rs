@@ -12,10 +12,12 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use self::server::Executions;
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::release::Release;
-use crate::{cargo, files, sh};
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use crate::release::version::Release;
+use crate::cargo;
+use crate::host::files;
+use crate::host::{output, run};
 
 /// Measure how much noetl does in a second, and what memory it takes
 #[derive(Debug, Args)]
@@ -130,19 +132,19 @@ impl<'c> Bench<'c> {
         let small = self.playbook("small", 2, "{kind: noop}")?;
         let local_steps = self.local("run noop steps here", &noop, args.steps)?;
         let local_shell = self.local("run shell steps here", &shell, args.steps)?;
-        let peer_shell = sh::step(self.ctx, "the same in a shell's loop", || {
+        let peer_shell = output::step(self.ctx, "the same in a shell's loop", || {
             peer::shell(self, args.steps)
         })?;
         let server = server::Server::start(self)?;
-        let server_steps = sh::step(self.ctx, "run noop steps on the server", || {
+        let server_steps = output::step(self.ctx, "run noop steps on the server", || {
             server.steps(&noop, args.steps)
         })?;
         let title = format!("run {} executions on the server", args.executions);
-        let executions = sh::step(self.ctx, &title, || {
+        let executions = output::step(self.ctx, &title, || {
             server.executions(&small, args.executions)
         })?;
         drop(server);
-        let peer_sqlite = sh::step(self.ctx, "the same rows with SQLite alone", || {
+        let peer_sqlite = output::step(self.ctx, "the same rows with SQLite alone", || {
             peer::sqlite(self, args.executions, executions.events)
         })?;
         let ratios = Ratios {
@@ -192,14 +194,14 @@ impl<'c> Bench<'c> {
 
     fn local(&self, title: &str, playbook: &Utf8Path, steps: usize) -> anyhow::Result<Rate> {
         let command = self.noetl(&["run", playbook.as_str(), "--json"]);
-        let seconds = sh::step(self.ctx, title, || self.timed(&command))?;
+        let seconds = output::step(self.ctx, title, || self.timed(&command))?;
         Ok(Rate::new(steps, seconds))
     }
 
     /// Seconds that a command takes.
     fn timed(&self, command: &CommandLine) -> anyhow::Result<f64> {
         let began = Instant::now();
-        sh::read(self.ctx, command)?;
+        run::read(self.ctx, command)?;
         Ok(began.elapsed().as_secs_f64())
     }
 }

@@ -1,15 +1,16 @@
 //! `cargo xtask build`: binaries for chosen targets.
 
 use clap::Args;
+use noetl_oci::Sha256;
 use serde_json::json;
 
-use crate::cargo::{self, Binary, Host};
-use crate::ctx::{Ctx, Wanted};
-use crate::digest::Sha256;
-use crate::plan::{Plan, Products, Request, plan};
-use crate::release::Release;
+use crate::host::ctx::{Ctx, Wanted};
+use crate::host::{files, output, run};
+use crate::release::cargo::{self, Binary, Host};
+use crate::release::plan::{Plan, Products, Request, plan};
+use crate::release::version::Release;
+use crate::release::{page, target};
 use crate::tasks::Preview;
-use crate::{files, sh, target, ui};
 
 /// Build noetl for one or many platforms from this machine
 #[derive(Debug, Args)]
@@ -45,15 +46,14 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
         &Request {
             targets,
             products: Products::Binaries,
-            references: Vec::new(),
             ui,
         },
     );
     if args.preview.wanted() {
-        return args.preview.show(&plan, &[]);
+        return args.preview.show(&plan, &plan.commands, &[]);
     }
-    let _lock = sh::lock(ctx)?;
-    let binaries = binaries(ctx, &plan, if args.no_ui { Wanted::No } else { ctx.ui })?;
+    let _lock = run::lock(ctx)?;
+    let binaries = binaries(ctx, &plan, ui)?;
     let mut list = Vec::new();
     for Binary { target, path } in &binaries {
         let bytes = files::read(path)?;
@@ -62,20 +62,17 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
         }));
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&list)?);
-    } else {
-        binaries
-            .iter()
-            .for_each(|binary| println!("{}", binary.path));
+        return output::json(&list);
     }
-    Ok(())
+    let mut paths = binaries.iter().map(|binary| &binary.path);
+    paths.try_for_each(output::line)
 }
 
 /// Builds the page, unless it is not wanted, and then the planned binaries around it.
 pub(crate) fn binaries(ctx: &Ctx, plan: &Plan, ui: Wanted) -> anyhow::Result<Vec<Binary>> {
     match ui {
-        Wanted::Yes => drop(ui::build(ctx)?),
-        Wanted::No => sh::note(ctx, "the web page is left as it is"),
+        Wanted::Yes => drop(page::build(ctx)?),
+        Wanted::No => output::note(ctx, "the web page is left as it is"),
     }
     cargo::build(ctx, &plan.compile, &plan.targets)
 }

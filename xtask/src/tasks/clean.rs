@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::ctx::Ctx;
-use crate::{files, sh};
+use crate::host::ctx::Ctx;
+use crate::host::{files, output, run};
 
 /// Remove what was generated
 #[derive(Debug, Args)]
@@ -28,17 +28,17 @@ const GENERATED: &[&str] = &[
 ];
 
 pub(crate) fn run(ctx: &Ctx, args: &CleanArgs) -> anyhow::Result<()> {
-    let _lock = sh::lock(ctx)?;
+    let _lock = run::lock(ctx)?;
     let mut paths: Vec<_> = GENERATED.iter().map(|path| ctx.root.join(path)).collect();
     paths.push(ctx.state());
     if args.all {
         paths.push(ctx.root.join("ui-src/node_modules"));
-        // One that lies elsewhere may be shared with other projects.
+        // One outside of the checkout may be shared with other projects.
         paths.extend(Some(ctx.target_dir.clone()).filter(|folder| folder.starts_with(&ctx.root)));
     }
     for path in paths.iter().filter(|path| path.exists()) {
         files::remove(path)?;
-        sh::note(ctx, &format!("removed {path}"));
+        output::note(ctx, &format!("removed {path}"));
     }
     Ok(())
 }

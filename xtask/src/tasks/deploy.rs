@@ -7,14 +7,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
-use crate::error::{MissingTool, WithHelp as _};
+use crate::host::command::CommandLine;
+use crate::host::ctx::{self, Ctx};
+use crate::host::error::{MissingTool, WithHelp as _};
 use crate::kube::nodes::{self, ClusterNode};
-use crate::release::Release;
-use crate::target::Platform;
+use crate::release::version::Release;
+use crate::release::target::Platform;
 use crate::tasks::k8s::{self, Check, Images, kubectl};
-use crate::{files, sh, tree, yaml};
+use crate::host::files;
+use crate::host::{output, run};
+use crate::host::git;
+use noetl_yaml;
 
 /// Build for a cluster's nodes, load or push, apply, wait, and ask the server that came up
 #[derive(Debug, Args)]
@@ -134,7 +137,7 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
     };
     let flags = flags(args, &plain, python.as_ref());
     let manifests = k8s::render(ctx, &noetl, "deploy", &flags)?;
-    sh::step(ctx, "check the manifests, the images and the nodes", || {
+    output::step(ctx, "check the manifests, the images and the nodes", || {
         let source = python.as_ref().map(|python| python.source.as_str());
         let check = Check {
             noetl: &noetl,
@@ -146,17 +149,17 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
             .run(ctx)
             .help("nothing was applied; mend what is named above")
     })?;
-    sh::step(ctx, &format!("deploy to {}", args.context), || {
-        sh::run(ctx, &deploy_command(args, &noetl, &flags))
+    output::step(ctx, &format!("deploy to {}", args.context), || {
+        run::run(ctx, &deploy_command(args, &noetl, &flags))
     })?;
     let namespace = namespace(&manifests)?;
     if !args.no_smoke {
-        sh::step(ctx, "ask the server", || {
+        output::step(ctx, "ask the server", || {
             smoke::ask(ctx, &args.context, &noetl, &manifests, &namespace)
         })?;
     }
     let pods = ["get", "pods", "--namespace", &namespace, "--output", "wide"];
-    print!("{}", sh::read(ctx, &kubectl(&args.context, &pods))?);
+    print!("{}", run::read(ctx, &kubectl(&args.context, &pods))?);
     Ok(())
 }
 
@@ -207,14 +210,14 @@ fn delivery(args: &DeployArgs) -> anyhow::Result<Delivery<'_>> {
 
 fn ensure_kind(ctx: &Ctx) -> anyhow::Result<()> {
     let kind = |args: &[&str]| CommandLine::new("kind").args(args.iter().copied());
-    let clusters = sh::read(ctx, &kind(&["get", "clusters"]))?;
+    let clusters = run::read(ctx, &kind(&["get", "clusters"]))?;
     if clusters.lines().any(|cluster| cluster == "noetl") {
         return Ok(());
     }
-    sh::step(ctx, "make the kind cluster noetl", || {
+    output::step(ctx, "make the kind cluster noetl", || {
         let config = ctx.state().join("k8s/kind.yaml");
         files::write(&config, KIND_CONFIG)?;
-        sh::run(
+        run::run(
             ctx,
             &kind(&[
                 "create",
@@ -288,7 +291,7 @@ fn image_commands(
 /// Runs one of these commands: what it made, under the most exact name that nodes can take it by.
 fn make(ctx: &Ctx, command: &CommandLine, delivery: &Delivery<'_>) -> anyhow::Result<Named> {
     let mut printed = String::new();
-    sh::lines(ctx, command, |line| {
+    run::lines(ctx, command, |line| {
         printed.push_str(line);
         Ok(())
     })?;

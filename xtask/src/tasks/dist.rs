@@ -3,26 +3,31 @@
 use anyhow::{anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use noetl_help::Help as _;
+use noetl_oci::{LayerCache, Sha256};
+use serde::Serialize;
 
-use crate::cargo::{self, Binary, Host};
-use crate::ctx::{Ctx, Wanted};
-use crate::digest::Sha256;
-use crate::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
-use crate::error::WithHelp as _;
-use crate::oci::layer::LayerCache;
-use crate::plan::{Plan, Products, Request, plan};
-use crate::release::Release;
+use crate::host::ctx::{Ctx, Wanted};
+use crate::host::{files, git, output, run};
+use crate::image::assemble::{Foundation, assemble};
+use crate::image::plan::{self as image_plan, ImagePlan};
+use crate::image::rules::ImageStandard;
+use crate::release::cargo::{self, Binary, Host};
+use crate::release::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
+use crate::release::plan::{Plan, Products, Request, plan};
+use crate::release::target::platforms;
+use crate::release::verify::Verified;
+use crate::release::version::Release;
+use crate::release::{package, page, target, verify};
 use crate::tasks::Preview;
 use crate::tasks::image::default_references;
-use crate::verify::Verified;
-use crate::{files, package, sh, target, tree, ui, verify};
 
 /// Build, package and prove NoETL for every platform
 #[derive(Debug, Args)]
 #[command(
     after_help = "Writes dist/: an archive per target, the image for both Linux platforms, SHA256SUMS and \
     dist-manifest.json.\nNothing takes its place there before `verify` has read it back; when nothing has changed, \
-    dist/ is proved, not remade.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
+    dist/ is checked, not made again.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
     cargo xtask dist --targets linux     the two Linux targets and the image\n  \
     cargo xtask dist --plan              every decision, as JSON"
 )]
@@ -44,9 +49,21 @@ pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
     let out = args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     if args.preview.wanted() {
         let plan = plan_dist(ctx, &args.targets)?;
-        return args.preview.show(&plan, &outputs(&plan, &out));
+        let outputs = outputs(&plan, &out);
+        return args.preview.show(&plan, &plan.build.commands, &outputs);
     }
     report(args, &out, ensure(ctx, &args.targets, &out)?.value())
+}
+
+/// Everything that is decided of a dist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct DistPlan {
+    /// The binaries and their archives.
+    #[serde(flatten)]
+    pub build: Plan,
+    /// The image, when all its platforms are among the targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImagePlan>,
 }
 
 /// Makes a dist in a folder, unless it is up to date there.
@@ -55,11 +72,11 @@ pub(crate) fn ensure(
     targets: &[String],
     out: &Utf8Path,
 ) -> anyhow::Result<Verified<DistManifest>> {
-    let _lock = sh::lock(ctx)?;
+    let _lock = run::lock(ctx)?;
     let plan = plan_dist(ctx, targets)?;
     check_out(out)?;
-    if plan.release.is_dirty() {
-        sh::warn("the tree differs from its commit; binaries and image say so");
+    if plan.build.release.is_dirty() {
+        output::warn("the tree differs from its commit; binaries and image say so");
     }
     let key = key(ctx, &plan)?;
     let key_file = ctx
@@ -75,56 +92,64 @@ pub(crate) fn ensure(
 }
 
 /// Plans a dist of the named targets.
-pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Plan> {
+pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPlan> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(targets, &host.triple)?;
-    let references = default_references(&release)?;
+    // An image for some of its platforms would replace a whole one under the same name.
+    let built: Vec<_> = targets.iter().filter_map(|it| it.platform()).collect();
+    let image = if built == platforms() {
+        let references = default_references(&release)?;
+        Some(image_plan::of_dist(&release, &references))
+    } else {
+        None
+    };
     // What is shipped has its page, whatever NOETL_ENABLE_UI says of servers.
     let request = Request {
         targets,
-        products: Products::Dist,
-        references,
+        products: Products::Archives,
         ui: Wanted::Yes,
     };
-    Ok(plan(&host, &release, &request))
+    Ok(DistPlan {
+        build: plan(&host, &release, &request),
+        image,
+    })
 }
 
-/// What is replaced must be a dist: a mistyped --out would else remove somebody's folder.
+/// Refuses to replace a folder that is not a dist, such as a home that --out names by mistake.
 pub(crate) fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
     let replaceable = match out.read_dir_utf8() {
         Err(_) => !out.exists(),
         Ok(mut entries) => entries.next().is_none() || out.join(FILE_NAME).is_file(),
     };
-    let refused = || anyhow!("{out} is there and is no dist, and `dist` would replace it");
-    replaceable
-        .then_some(())
-        .ok_or_else(refused)
+    if replaceable {
+        return Ok(());
+    }
+    Err(anyhow!("{out} is there and is not a dist, and `dist` would replace it"))
         .help("give --out a folder that is not there yet")
 }
 
-/// Plan and inputs in one line: what a dist was made from.
-fn key(ctx: &Ctx, plan: &Plan) -> anyhow::Result<String> {
+/// Returns plan and inputs in one line: what a dist was made from.
+fn key(ctx: &Ctx, plan: &DistPlan) -> anyhow::Result<String> {
     Ok(format!(
         "{} {}\n",
         Sha256::of(&serde_json::to_vec(plan)?),
-        tree::hash(ctx, ".")?
+        git::hash(ctx, ".")?
     ))
 }
 
 fn make(
     ctx: &Ctx,
-    plan: &Plan,
+    plan: &DistPlan,
     out: &Utf8Path,
     key_before: &str,
 ) -> anyhow::Result<Verified<DistManifest>> {
-    let ui_sha256 = ui::build(ctx)?;
-    let binaries = cargo::build(ctx, &plan.compile, &plan.targets)?;
+    let ui_sha256 = page::build(ctx)?;
+    let binaries = cargo::build(ctx, &plan.build.compile, &plan.build.targets)?;
     place(ctx, plan, &binaries, ui_sha256, out, || {
-        // A file that was saved meanwhile may or may not be in what was compiled.
         let unchanged = key(ctx, plan)? == key_before;
         ensure!(
             unchanged,
-            "the tree was edited while it was built, so nobody knows what is in it; run it again"
+            "the tree was edited while it was built, and may be in it or not; run it again"
         );
         Ok(())
     })
@@ -133,7 +158,7 @@ fn make(
 /// Packs binaries, reads everything back, asks `approve`, and only then replaces what `out` held.
 pub(crate) fn place(
     ctx: &Ctx,
-    plan: &Plan,
+    plan: &DistPlan,
     binaries: &[Binary],
     ui_sha256: Sha256,
     out: &Utf8Path,
@@ -142,18 +167,22 @@ pub(crate) fn place(
     let unfinished = out.with_file_name(format!(".{}.part", out.file_name().unwrap_or("dist")));
     files::remove(&unfinished)?;
     if plan.image.is_none() {
-        sh::note(
+        output::note(
             ctx,
             "no image: it takes the targets of all its platforms, such as --targets linux",
         );
     }
-    let layers = LayerCache::below(&ctx.state());
-    let made = sh::step(ctx, "pack archives and image", || {
-        package::write_dist(ctx, plan, binaries, ui_sha256, &layers, &unfinished)
+    let layers = LayerCache::at(&ctx.state().join("layers"));
+    let standard = ImageStandard::of_dist();
+    let made = output::step(ctx, "pack archives and image", || {
+        let image = plan.image.as_ref();
+        let image = image.map(|image| assemble(image, binaries, Foundation::default(), &layers));
+        let layout = image.transpose()?;
+        package::write_dist(ctx, &plan.build, binaries, ui_sha256, layout.as_ref(), &unfinished)
     })
     .and_then(|()| {
-        sh::step(ctx, "read everything back and check it", || {
-            verify::dist(ctx, &unfinished)
+        output::step(ctx, "read everything back and check it", || {
+            verify::dist(ctx, &unfinished, standard.rules())
         })
     })
     .and_then(|verified| approve().map(|()| verified));
@@ -166,7 +195,7 @@ pub(crate) fn place(
 /// Proves what is there when it was made from the same plan and inputs.
 fn up_to_date(
     ctx: &Ctx,
-    plan: &Plan,
+    plan: &DistPlan,
     out: &Utf8Path,
     key_file: &Utf8Path,
     key: &str,
@@ -174,63 +203,56 @@ fn up_to_date(
     if !out.is_dir() || !files::read_to_string(key_file).is_ok_and(|recorded| recorded == key) {
         return Ok(None);
     }
-    let found = sh::step(ctx, &format!("{out} is up to date: check it"), || {
-        verify::dist(ctx, out)
+    let standard = ImageStandard::of_dist();
+    let found = output::step(ctx, &format!("{out} is up to date: check it"), || {
+        verify::dist(ctx, out, standard.rules())
     });
     match found {
         Ok(verified) if is_of(plan, verified.value()) => Ok(Some(verified)),
         Ok(_) => {
-            sh::warn(&format!(
-                "{out} is a dist of something else; it is made anew"
+            output::warn(&format!(
+                "{out} is a dist of something else; it is made again"
             ));
             Ok(None)
         }
         Err(error) => {
-            sh::warn(&format!("{error:#}; it is made anew"));
+            output::warn(&format!("{error:#}; it is made again"));
             Ok(None)
         }
     }
 }
 
-/// Whether a dist is of the planned release and targets; somebody may have put another one there.
-fn is_of(plan: &Plan, dist_manifest: &DistManifest) -> bool {
-    dist_manifest.release == plan.release
+/// Returns whether a dist is of the planned release and targets; it may have been replaced by another one.
+fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
+    dist_manifest.release == plan.build.release
         && dist_manifest
             .targets
             .iter()
-            .eq(plan.targets.iter().map(|target| target.triple))
+            .eq(plan.build.targets.iter().map(|target| target.triple))
 }
 
-fn outputs(plan: &Plan, out: &Utf8Path) -> Vec<String> {
-    let archives = plan.archives.iter().map(|archive| archive.name.as_str());
-    let image_name = dist_manifest::image_name(&plan.release);
+fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
+    let archives = plan.build.archives.iter().map(|archive| archive.name.as_str());
+    let image_name = dist_manifest::image_name(&plan.build.release);
     let image = plan.image.as_ref().map(|_| image_name.as_str());
     let names = archives.chain(image).chain([SUMS_NAME, FILE_NAME]);
     names.map(|name| out.join(name).into_string()).collect()
 }
 
-/// The last lines: each file, its size and its hash.
+/// Prints each file, its size and its hash.
 fn report(args: &DistArgs, out: &Utf8Path, dist_manifest: &DistManifest) -> anyhow::Result<()> {
     if args.json {
-        print!("{}", files::read_to_string(&out.join(FILE_NAME))?);
-        return Ok(());
+        return output::print(&files::read_to_string(&out.join(FILE_NAME))?);
     }
+    let line = |sha256: Sha256, size: u64, name: &str| {
+        output::line(format!("{sha256} {size:>10} {}", out.join(name)))
+    };
     for artifact in &dist_manifest.artifacts {
-        println!(
-            "{} {:>10} {}",
-            artifact.sha256,
-            artifact.size,
-            out.join(&artifact.name)
-        );
+        line(artifact.sha256, artifact.size, &artifact.name)?;
     }
     for name in [FILE_NAME, SUMS_NAME] {
         let bytes = files::read(&out.join(name))?;
-        println!(
-            "{} {:>10} {}",
-            Sha256::of(&bytes),
-            bytes.len(),
-            out.join(name)
-        );
+        line(Sha256::of(&bytes), bytes.len() as u64, name)?;
     }
     Ok(())
 }

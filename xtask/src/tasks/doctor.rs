@@ -1,19 +1,20 @@
-//! `cargo xtask doctor`: what is there, what is missing, and the command that mends it.
+//! `cargo xtask doctor`: what is there, what is missing, and the command that installs it.
 
 use clap::Args;
+use noetl_help::Help as _;
 use serde::Serialize;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::error::{MissingTool, WithHelp as _};
-use crate::tools::{Need, Source, TOOLS, Tool};
-use crate::{sh, tools};
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use crate::host::error::MissingTool;
+use crate::host::tools::{self, Need, Source, TOOLS, Tool};
+use crate::host::{output, run};
 
-/// List what is there and what is missing, with the command that mends it
+/// List what is there and what is missing, with the command that installs it
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Fails when something is missing that a build needs. What only tests need is skipped by them, \
-    and they say so."
+    after_help = "Fails when something is missing that a build needs. Tests that need something else are skipped, \
+    and say so."
 )]
 pub(crate) struct DoctorArgs {
     /// Print JSON: program, need, source, state, detail and remedy of each tool
@@ -53,13 +54,12 @@ pub(crate) fn run(ctx: &Ctx, args: &DoctorArgs) -> anyhow::Result<()> {
             .collect();
         packages.sort_unstable();
         packages.dedup();
-        packages.iter().for_each(|package| println!("{package}"));
-        return Ok(());
+        return packages.iter().try_for_each(output::line);
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&diagnoses)?);
+        output::json(&diagnoses)?;
     } else {
-        diagnoses.iter().for_each(print);
+        diagnoses.iter().try_for_each(print)?;
     }
     let missing =
         |one: &&Diagnosis| one.state == State::Missing && one.needed_for == needed_for(Need::Build);
@@ -75,7 +75,7 @@ fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
     let found = tools::locate(ctx, tool.program);
     let missing = |remedy: String| (State::Missing, "not found".to_owned(), Some(remedy));
     let (state, detail, remedy) = match (found, tool.source) {
-        // zig decides bytes, so only the pinned one counts; any Node that Vite takes will do.
+        // zig decides bytes, so only the pinned one counts; any Node that Vite accepts is used.
         (Some(found), Source::Pinned(_)) if tool.program == "node" => {
             (State::Found, version(ctx, &found), None)
         }
@@ -120,14 +120,14 @@ fn source(source: Source) -> &'static str {
     }
 }
 
-/// The first line that `--version` prints; tools without that flag are simply there.
+/// Returns the first line that `--version` prints; `found` for tools without that flag.
 fn version(ctx: &Ctx, tool: &CommandLine) -> String {
     let flag = if ["crane", "oras"].contains(&tool.program.as_str()) {
         "version"
     } else {
         "--version"
     };
-    let printed = sh::read(ctx, &tool.clone().arg(flag)).unwrap_or_default();
+    let printed = run::read(ctx, &tool.clone().arg(flag)).unwrap_or_default();
     printed.lines().next().unwrap_or("found").trim().to_owned()
 }
 
@@ -138,7 +138,7 @@ fn missing_package((tool, diagnosis): (&Tool, &Diagnosis)) -> Option<&'static st
     }
 }
 
-fn print(one: &Diagnosis) {
+fn print(one: &Diagnosis) -> anyhow::Result<()> {
     let state = match one.state {
         State::Found => "ok",
         State::Fetched => "later",
@@ -148,8 +148,8 @@ fn print(one: &Diagnosis) {
         .remedy
         .as_ref()
         .map_or_else(String::new, |remedy| format!("  help: {remedy}"));
-    println!(
+    output::line(format!(
         "{state:<8}{:<20}{:<13}{}{remedy}",
         one.program, one.needed_for, one.detail
-    );
+    ))
 }

@@ -7,19 +7,21 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use noetl_help::Help as _;
 use crate::kube::facts::ImageFacts;
 use crate::kube::nodes::{self, ClusterNode};
 use crate::kube::schedulable::{self, Finding};
 use crate::kube::workload::{Workload, workloads};
 use crate::kube::{config, fields, restricted, validator, wiring};
-use crate::oci::layout::Layout;
-use crate::oci::opened::Opened;
-use crate::registry::peek;
-use crate::yaml::{self, Node};
-use crate::{files, sh, tools};
+use noetl_oci::Layout;
+use noetl_oci::Opened;
+use noetl_oci::registry::peek;
+use noetl_yaml::{self, Node};
+use crate::host::files;
+use crate::host::{output, run};
+use crate::host::tools;
 
 /// Check Kubernetes manifests before a cluster sees them
 #[derive(Debug, Args)]
@@ -183,7 +185,7 @@ pub(crate) fn render(
         .args(["k8s", "render"])
         .args(flags.iter().cloned());
     let path = ctx.state().join("k8s").join(format!("{name}.yaml"));
-    files::write(&path, sh::read(ctx, &command)?)?;
+    files::write(&path, run::read(ctx, &command)?)?;
     Ok(path)
 }
 
@@ -193,7 +195,7 @@ fn validate(ctx: &Ctx, paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<String>> {
     let paths: Vec<_> = paths.iter().map(|path| path.as_str()).collect();
     let command = validator::command(tools::python()?, &package, &paths);
     let mut findings = Vec::new();
-    let done = sh::lines(ctx, &command, |line| {
+    let done = run::lines(ctx, &command, |line| {
         findings.extend(validator::finding(line).map(str::to_owned));
         Ok(())
     });
@@ -224,7 +226,7 @@ fn answered(ctx: &Ctx, noetl: &str) -> anyhow::Result<Vec<String>> {
         let command = variables
             .into_iter()
             .fold(command, |command, (name, value)| command.env(name, value));
-        sh::read(ctx, &command)
+        run::read(ctx, &command)
     };
     noetl(&["server", "start", "--detach", "--port", "0", "--no-ui"])?;
     let asked = noetl(&["server", "status", "--json"]).and_then(|status| {
@@ -341,7 +343,7 @@ pub(crate) fn kubectl(context: &str, args: &[&str]) -> CommandLine {
 
 /// The nodes of a cluster.
 pub(crate) fn read_nodes(ctx: &Ctx, context: &str) -> anyhow::Result<Vec<ClusterNode>> {
-    let printed = sh::read(ctx, &kubectl(context, &["get", "nodes", "--output", "json"]))
+    let printed = run::read(ctx, &kubectl(context, &["get", "nodes", "--output", "json"]))
         .with_context(|| format!("cannot ask {context} for its nodes"))
         .help("`kubectl config get-contexts` lists clusters; `kubectl cluster-info` says whether one answers")?;
     let nodes = nodes::parse(&serde_json::from_str(&printed)?);
@@ -356,10 +358,10 @@ fn ask_cluster(ctx: &Ctx, context: &str, path: &Utf8Path) -> anyhow::Result<Opti
         .iter()
         .find_map(|document| document.at("metadata.namespace")?.text());
     if let Some(namespace) = namespace
-        && sh::read(ctx, &kubectl(context, &["get", "namespace", namespace])).is_err()
+        && run::read(ctx, &kubectl(context, &["get", "namespace", namespace])).is_err()
     {
         // A dry run makes no namespace, and without one there is nothing to judge in.
-        sh::note(
+        output::note(
             ctx,
             &format!("{context} has no namespace {namespace} yet; its server was not asked"),
         );
@@ -372,7 +374,7 @@ fn ask_cluster(ctx: &Ctx, context: &str, path: &Utf8Path) -> anyhow::Result<Opti
         "--field-manager=noetl",
     ];
     let command = kubectl(context, &dry_run).args(["--filename", path.as_str()]);
-    Ok(sh::read(ctx, &command)
+    Ok(run::read(ctx, &command)
         .err()
         .map(|error| format!("{path}: {context}: {error:#}")))
 }

@@ -18,8 +18,10 @@ pub(crate) mod ui;
 pub(crate) mod verify;
 
 use clap::Args;
+use serde::Serialize;
 
-use crate::plan::Plan;
+use crate::host::command::CommandLine;
+use crate::host::output;
 
 /// Looking at a plan instead of carrying it out.
 #[derive(Debug, Args)]
@@ -33,23 +35,23 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    /// Whether the plan is all that was asked for.
+    /// Returns whether the plan is all that was asked for.
     fn wanted(&self) -> bool {
         self.plan || self.dry_run
     }
 
     /// Prints the plan, or its commands and what is written after them.
-    fn show(&self, plan: &Plan, outputs: &[String]) -> anyhow::Result<()> {
+    fn show(
+        &self,
+        plan: &impl Serialize,
+        commands: &[CommandLine],
+        outputs: &[String],
+    ) -> anyhow::Result<()> {
         if self.plan {
-            println!("{}", serde_json::to_string_pretty(plan)?);
-        } else if self.dry_run {
-            for command in &plan.commands {
-                println!("{command}");
-            }
-            for output in outputs {
-                println!("# then write {output}");
-            }
+            return output::json(plan);
         }
-        Ok(())
+        commands.iter().try_for_each(output::line)?;
+        let mut outputs = outputs.iter();
+        outputs.try_for_each(|path| output::line(format!("# then write {path}")))
     }
 }

@@ -9,14 +9,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
+use crate::host::command::CommandLine;
+use crate::host::ctx::{self, Ctx};
 use crate::digest::{self, Sha256};
-use crate::dist_manifest::{Artifact, Content, DistManifest, FILE_NAME, SUMS_NAME};
-use crate::error::WithHelp as _;
-use crate::target::{Arch, Os, Platform, Target};
-use crate::ustar::Entry;
-use crate::{archive, files, sh};
+use crate::release::dist_manifest::{Artifact, Content, DistManifest, FILE_NAME, SUMS_NAME};
+use noetl_help::Help as _;
+use crate::release::target::{Arch, Os, Platform, Target};
+use noetl_oci::tar::Entry;
+use crate::release::archives;
+use crate::host::files;
+use crate::host::{output, run};
 
 /// Install and run what a dist holds for this machine
 #[derive(Debug, Args)]
@@ -57,7 +59,7 @@ pub(crate) fn run(ctx: &Ctx, args: &SmokeArgs) -> anyhow::Result<()> {
                 let target = Target::find(&content.target).filter(|target| runs_here(target));
                 let Some(target) = target else { continue };
                 let title = format!("install and run {}", artifact.name);
-                sh::step(ctx, &title, || {
+                output::step(ctx, &title, || {
                     let folder = Folder::new(ctx)?;
                     let binary = unpack(&folder, target, &bytes()?)?;
                     prove(ctx, &folder, &binary, &dist_manifest)
@@ -189,7 +191,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = files::remove(&self.0) {
-            sh::warn(&format!("{error:#}"));
+            output::warn(&format!("{error:#}"));
         }
     }
 }
@@ -241,12 +243,12 @@ fn prove(
         said.trim() == "hello shell",
         "a shell step said {said:?}: {here}"
     );
-    sh::read(
+    run::read(
         ctx,
         &folder.noetl(binary, &["server", "start", "--detach", "--port", "0"]),
     )?;
     let served = on_server(ctx, folder, binary, &file);
-    let stopped = sh::read(ctx, &folder.noetl(binary, &["server", "stop"]));
+    let stopped = run::read(ctx, &folder.noetl(binary, &["server", "stop"]));
     served.and(stopped.map(drop))
 }
 
@@ -259,7 +261,7 @@ fn on_server(ctx: &Ctx, folder: &Folder, binary: &Utf8Path, file: &Utf8Path) -> 
     };
     let check = answer(ctx, &noetl(&["server", "check", "--json"]))?;
     let files = check["answers"].as_array().map_or(0, Vec::len);
-    sh::note(ctx, &format!("{} served {files} paths", url.trim()));
+    output::note(ctx, &format!("{} served {files} paths", url.trim()));
     answer(
         ctx,
         &noetl(&["register", "playbook", "--file", file.as_str(), "--json"]),
@@ -278,7 +280,7 @@ fn on_server(ctx: &Ctx, folder: &Folder, binary: &Utf8Path, file: &Utf8Path) -> 
 
 /// The last line that a command prints, as JSON.
 fn answer(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Value> {
-    let printed = sh::read(ctx, command)?;
+    let printed = run::read(ctx, command)?;
     let whole = serde_json::from_str(&printed);
     whole
         .or_else(|_| serde_json::from_str(printed.lines().last().unwrap_or_default()))
@@ -292,7 +294,7 @@ fn image(
     dist_manifest: &DistManifest,
 ) -> anyhow::Result<Option<String>> {
     let docker = |words: &[&str]| CommandLine::new("docker").args(words.iter().copied());
-    if ctx::find_program("docker").is_none() || sh::read(ctx, &docker(&["version"])).is_err() {
+    if ctx::find_program("docker").is_none() || run::read(ctx, &docker(&["version"])).is_err() {
         return Ok(Some("no Docker engine answers".to_owned()));
     }
     let arch = std::env::consts::ARCH;
@@ -303,8 +305,8 @@ fn image(
         )
     });
     let platform = platform.with_context(|| format!("no image for {arch}"))?;
-    sh::step(ctx, &format!("load and run {tar}"), || {
-        let loaded = sh::read(ctx, &docker(&["load", "--quiet", "--input", tar.as_str()]))?;
+    output::step(ctx, &format!("load and run {tar}"), || {
+        let loaded = run::read(ctx, &docker(&["load", "--quiet", "--input", tar.as_str()]))?;
         let name = loaded
             .trim()
             .rsplit(": ")
@@ -312,7 +314,7 @@ fn image(
             .unwrap_or_default()
             .to_owned();
         let inspect = ["image", "inspect", "--format", "{{.Architecture}}", &name];
-        let loaded_for = sh::read(ctx, &docker(&inspect))?;
+        let loaded_for = run::read(ctx, &docker(&inspect))?;
         if loaded_for.trim() != platform.architecture {
             // The classic engine takes the tar's Docker part alone, which is for one platform.
             return Ok(Some(format!(

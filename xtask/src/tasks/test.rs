@@ -5,9 +5,13 @@ mod page;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::{files, sh, target, tasks, tools};
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use crate::host::files;
+use crate::host::{output, run};
+use crate::release::target;
+use crate::tasks;
+use crate::host::tools;
 
 /// Run every test
 #[derive(Debug, Args)]
@@ -65,7 +69,7 @@ pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
     if !args.quick {
         count.add(page::in_chromium(ctx, &report)?);
     }
-    count.add(sh::step(ctx, "test xtask and noetl", || {
+    count.add(output::step(ctx, "test xtask and noetl", || {
         test_rust(ctx, dist.as_deref(), &report)
     })?);
     conclude(count, &report)
@@ -103,7 +107,7 @@ fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     for pinned in tools::for_tests() {
         if let Err(error) = tools::ensure(ctx, pinned) {
             anyhow::ensure!(!ctx.require_tools, "{error:#}");
-            sh::note(ctx, &format!("{error:#}; its tests are left out"));
+            output::note(ctx, &format!("{error:#}; its tests are left out"));
         }
     }
     Ok(out)
@@ -119,7 +123,7 @@ fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::R
         command = command.env("NOETL_TEST_DIST", dist.as_str());
     }
     let mut count = Count::default();
-    let result = sh::lines(ctx, &command, |line| {
+    let result = run::lines(ctx, &command, |line| {
         eprintln!("{line}");
         count.add(count_line(line).unwrap_or_default());
         Ok(())

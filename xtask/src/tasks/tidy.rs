@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::target::{Os, TARGETS};
-use crate::{files, release, sh, tasks, tree, workflow};
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use crate::release::target::{Os, TARGETS};
+use crate::host::files;
+use crate::release::version;
+use crate::host::{output, run};
+use crate::tasks;
+use crate::host::git;
+use crate::workflow;
 
 /// The text files that git knows, by path.
 type Tree = BTreeMap<String, String>;
@@ -65,7 +70,7 @@ fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<Vec<String>> {
         "--format",
         "{p} {f}",
     ];
-    let listing = sh::read(
+    let listing = run::read(
         ctx,
         &CommandLine::new("cargo")
             .args(tree)

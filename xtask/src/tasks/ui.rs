@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use crate::ctx::Ctx;
-use crate::{sh, ui};
+use crate::host::ctx::Ctx;
+use crate::host::{output, run};
+use crate::release::page;
 
 /// Build the web page into ui-src/dist
 #[derive(Debug, Args)]
@@ -12,30 +13,29 @@ use crate::{sh, ui};
     else from a pinned package.\nThe next `cargo build` embeds the page; NOETL_UI_DIR=ui-src/dist serves it without one."
 )]
 pub(crate) struct UiArgs {
-    /// Run the linter, the type checker and the unit tests first, and weigh the page afterwards
+    /// Run the linter, the type checker and the unit tests first, and check the page's size afterwards
     #[arg(long)]
     check: bool,
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &UiArgs) -> anyhow::Result<()> {
-    let _lock = sh::lock(ctx)?;
+    let _lock = run::lock(ctx)?;
     if args.check {
-        check(ctx, ui::CHECKS)?;
+        check(ctx, page::CHECKS)?;
     }
-    let built = ui::build(ctx)?;
+    let built = page::build(ctx)?;
     if args.check {
         check(ctx, &["budget"])?;
     }
-    println!("ui-src/dist {built}");
-    Ok(())
+    output::line(format!("ui-src/dist {built}"))
 }
 
 /// Runs checks of the page: scripts of its package.json.
 pub(crate) fn check(ctx: &Ctx, scripts: &[&str]) -> anyhow::Result<()> {
-    let npm = ui::Npm::ready(ctx)?;
+    let npm = page::Npm::ready(ctx)?;
     for script in scripts {
-        sh::step(ctx, &format!("check the web page: {script}"), || {
-            sh::run(ctx, &npm.run(script))
+        output::step(ctx, &format!("check the web page: {script}"), || {
+            run::run(ctx, &npm.run(script))
         })?;
     }
     Ok(())

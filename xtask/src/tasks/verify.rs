@@ -1,13 +1,15 @@
-//! `cargo xtask verify`: opens every file in dist/ and proves it.
+//! `cargo xtask verify`: opens every file in dist/ and checks it.
 
 use camino::Utf8PathBuf;
 use clap::Args;
+use noetl_help::Help as _;
 
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
-use crate::verify;
+use crate::host::ctx::Ctx;
+use crate::host::output;
+use crate::image::rules::ImageStandard;
+use crate::release::verify;
 
-/// Open every file in dist/ and prove it
+/// Open every file in dist/ and check it
 #[derive(Debug, Args)]
 #[command(
     after_help = "Names, hashes and contents of every archive; format, instruction set, linking, signature and \
@@ -15,7 +17,7 @@ use crate::verify;
     prints the rules."
 )]
 pub(crate) struct VerifyArgs {
-    /// Folder to prove [default: dist at the repository's root]
+    /// Folder to check [default: dist at the repository's root]
     folder: Option<Utf8PathBuf>,
     /// Print JSON: every finding with rule, severity, object and message
     #[arg(long)]
@@ -24,13 +26,13 @@ pub(crate) struct VerifyArgs {
 
 pub(crate) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
     let folder = args.folder.clone().unwrap_or_else(|| ctx.root.join("dist"));
+    let standard = ImageStandard::of_dist();
     let (findings, dist_manifest) =
-        verify::check_dist(ctx, &folder).help("`cargo xtask dist` makes one")?;
+        verify::check_dist(ctx, &folder, standard.rules()).help("`cargo xtask dist` makes one")?;
     if args.json {
         return verify::conclude_json(&findings, folder.as_str());
     }
     verify::conclude(&findings, folder.as_str())?;
     let count = dist_manifest.map_or(0, |dist_manifest| dist_manifest.artifacts.len());
-    println!("{folder}: {count} artifacts, no rule is broken");
-    Ok(())
+    output::line(format!("{folder}: {count} artifacts, no rule is broken"))
 }

@@ -32,33 +32,21 @@ pub use subject::Subject;
 use crate::contents::KnownLayers;
 use crate::source::ImageSource;
 
-/// Rules that belong together: what they are, and the check that adds their findings.
-#[derive(Debug, Clone, Copy)]
-pub struct Family {
-    /// The rules, for lists.
-    pub rules: &'static [&'static Rule],
+/// Rules that a caller adds to those of this crate.
+pub trait Family: Sync {
+    /// Returns the rules, for lists.
+    fn rules(&self) -> &'static [&'static Rule];
+
     /// Adds a finding for each thing that breaks one of them.
-    pub check: fn(&Subject<'_>, &Expectations, &mut Findings),
+    fn check(&self, subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings);
 }
 
-/// The rules of this crate on images.
-pub const IMAGE_FAMILIES: &[Family] = &[
-    Family {
-        rules: catalogue::STRUCTURE,
-        check: structure::check,
-    },
-    Family {
-        rules: catalogue::PLATFORM,
-        check: check_platforms,
-    },
-    Family {
-        rules: catalogue::FILESYSTEM,
-        check: check_files,
-    },
-    Family {
-        rules: catalogue::CONFIG,
-        check: check_configs,
-    },
+/// The checks of this crate's rules on images.
+const CHECKS: &[fn(&Subject<'_>, &Expectations, &mut Findings)] = &[
+    structure::check,
+    check_platforms,
+    check_files,
+    check_configs,
 ];
 
 /// Checks an image by the rules of this crate and by `families` of the caller.
@@ -80,7 +68,7 @@ pub const IMAGE_FAMILIES: &[Family] = &[
 pub fn check(
     source: &dyn ImageSource,
     expected: &Expectations,
-    families: &[Family],
+    families: &[&dyn Family],
     known: &KnownLayers,
 ) -> anyhow::Result<Findings> {
     let subject = Subject::read(source, expected, known)?;
@@ -88,10 +76,13 @@ pub fn check(
 }
 
 /// The same for an image that has been read.
-pub fn judge(subject: &Subject<'_>, expected: &Expectations, families: &[Family]) -> Findings {
+pub fn judge(subject: &Subject<'_>, expected: &Expectations, families: &[&dyn Family]) -> Findings {
     let mut findings = Findings::default();
-    for family in IMAGE_FAMILIES.iter().chain(families) {
-        (family.check)(subject, expected, &mut findings);
+    for check in CHECKS {
+        check(subject, expected, &mut findings);
+    }
+    for family in families {
+        family.check(subject, expected, &mut findings);
     }
     findings
 }

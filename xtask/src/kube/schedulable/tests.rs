@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kube::workload::workloads;
-use crate::yaml::parse;
+use noetl_yaml::parse;
 
 fn facts(architectures: &[&str], user: &str, is_noetl: bool) -> ImageFacts {
     let platform = |architecture: &&str| PlatformFacts {

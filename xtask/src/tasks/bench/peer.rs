@@ -1,8 +1,9 @@
 //! What others need for the same: a shell for processes, SQLite for rows.
 
 use super::{Bench, Rate};
-use crate::command::CommandLine;
-use crate::{files, tools};
+use crate::host::command::CommandLine;
+use crate::host::files;
+use crate::host::tools;
 
 /// Transactions of an execution of two steps: its start, and the outcome of each step.
 const TRANSACTIONS: usize = 3;
@@ -11,7 +12,7 @@ const TRANSACTIONS: usize = 3;
 pub(super) fn shell(bench: &Bench<'_>, steps: usize) -> anyhow::Result<Rate> {
     let shell = ["bash", "sh"]
         .into_iter()
-        .find(|name| crate::ctx::find_program(name).is_some())
+        .find(|name| crate::host::ctx::find_program(name).is_some())
         .unwrap_or("sh");
     let script =
         format!("i=0; while [ $i -lt {steps} ]; do {shell} -c : || exit 1; i=$((i+1)); done");
@@ -51,6 +52,6 @@ pub(super) fn sqlite(bench: &Bench<'_>, executions: usize, events: usize) -> any
         .arg(script.as_str())
         .arg(bench.folder.join("peer.db").as_str())
         .args([executions.to_string(), rows, TRANSACTIONS.to_string()]);
-    let printed = crate::sh::read(bench.ctx, &command)?;
+    let printed = crate::host::run::read(bench.ctx, &command)?;
     Ok(Rate::new(executions, printed.trim().parse()?))
 }

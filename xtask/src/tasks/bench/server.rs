@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Bench, Rate, field};
-use crate::{files, sh};
+use crate::host::files;
+use crate::host::{output, run};
 
 /// Requests to start an execution that are open at once.
 const AT_ONCE: usize = 32;
@@ -45,7 +46,7 @@ pub(super) struct Server<'b> {
 
 impl<'b> Server<'b> {
     pub(super) fn start(bench: &'b Bench<'b>) -> anyhow::Result<Self> {
-        sh::read(
+        run::read(
             bench.ctx,
             &bench.noetl(&["server", "start", "--detach", "--port", "0"]),
         )?;
@@ -59,7 +60,7 @@ impl<'b> Server<'b> {
 
     fn noetl(&self, args: &[&str]) -> anyhow::Result<Value> {
         let command = self.bench.noetl(args).env("NOETL_SERVER_URL", &self.url);
-        let printed = sh::read(self.bench.ctx, &command)?;
+        let printed = run::read(self.bench.ctx, &command)?;
         serde_json::from_str(&printed).with_context(|| format!("`{command}` printed no JSON"))
     }
 
@@ -192,12 +193,12 @@ impl<'b> Server<'b> {
 
 impl Drop for Server<'_> {
     fn drop(&mut self) {
-        let stopped = sh::read(
+        let stopped = run::read(
             self.bench.ctx,
             &self.bench.noetl(&["server", "stop", "--force"]),
         );
         if let Err(error) = stopped {
-            sh::warn(&format!("the bench's server goes on: {error:#}"));
+            output::warn(&format!("the bench's server goes on: {error:#}"));
         }
     }
 }

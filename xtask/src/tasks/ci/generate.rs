@@ -2,17 +2,17 @@
 
 use anyhow::anyhow;
 use clap::Args;
+use noetl_help::Help as _;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
-use crate::workflow::{self, FOLDER};
-use crate::{files, sh, tasks};
+use crate::ci::workflows::{self, FOLDER};
+use crate::host::ctx::Ctx;
+use crate::host::{files, output};
+use crate::tasks;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  cargo xtask ci generate\n  cargo xtask ci generate --check")]
 pub(super) struct GenerateArgs {
-    /// Write nothing; show how the files differ from what would be written, and fail if they do
+    /// Write nothing; fail when a file is not what would be written, and print the first line that differs
     #[arg(long)]
     check: bool,
 }
@@ -20,49 +20,71 @@ pub(super) struct GenerateArgs {
 pub(super) fn run(ctx: &Ctx, args: &GenerateArgs) -> anyhow::Result<()> {
     if args.check {
         let drifted = drift(ctx)?;
-        drifted.iter().for_each(|difference| print!("{difference}"));
-        let refused = || anyhow!("{} workflows are not what is generated", drifted.len());
-        return (drifted.is_empty())
-            .then_some(())
-            .ok_or_else(refused)
-            .help("cargo xtask ci generate");
+        drifted.iter().try_for_each(output::line)?;
+        return match drifted.len() {
+            0 => Ok(()),
+            count => Err(anyhow!("{count} workflows are not what is generated"))
+                .help("cargo xtask ci generate"),
+        };
     }
-    for (name, text) in workflow::generate::all(&tasks::ci::job_names()) {
+    for (name, text) in workflows::all(&tasks::ci::job_names()) {
         let path = ctx.root.join(FOLDER).join(name);
         files::write(&path, text)?;
-        println!("{path}");
+        output::line(path)?;
     }
     Ok(())
 }
 
-/// How each workflow differs from what is generated, as a diff; nothing when none does.
+/// Returns where each workflow first differs from what is generated; nothing when none does.
 pub(crate) fn drift(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut differences = Vec::new();
-    for (name, text) in workflow::generate::all(&tasks::ci::job_names()) {
+    for (name, text) in workflows::all(&tasks::ci::job_names()) {
         let path = ctx.root.join(FOLDER).join(name);
-        let found = if path.is_file() {
-            files::read_to_string(&path)?
-        } else {
-            String::new()
-        };
-        if found == text {
+        if !path.is_file() {
+            differences.push(format!("{FOLDER}/{name} is missing"));
             continue;
         }
-        let generated = ctx.state().join("workflows").join(name);
-        files::write(&generated, &text)?;
-        let old = if path.is_file() {
-            path.to_string()
-        } else {
-            "/dev/null".to_owned()
-        };
-        let words = ["diff", "--no-index", "--no-color", "--no-prefix", "--"];
-        let diff = CommandLine::new("git").args(words);
-        let difference = sh::difference(ctx, &diff.args([old, generated.to_string()]))?;
-        differences.push(if difference.is_empty() {
-            format!("{path} differs in its line ends alone\n")
-        } else {
-            difference
-        });
+        let found = files::read_to_string(&path)?;
+        if found != text {
+            let line = first_difference(&found, &text);
+            differences.push(format!("{FOLDER}/{name}:{line}"));
+        }
     }
     Ok(differences)
+}
+
+/// Returns the number of the first line that differs, and both lines.
+fn first_difference(found: &str, generated: &str) -> String {
+    let (mut one, mut other) = (found.lines(), generated.lines());
+    let mut number = 0;
+    loop {
+        number += 1;
+        match (one.next(), other.next()) {
+            (None, None) => return format!("{number}: the line ends differ"),
+            (found, generated) if found != generated => {
+                let shown = |line: Option<&str>| line.map_or("nothing".to_owned(), |it| format!("`{it}`"));
+                let (found, generated) = (shown(found), shown(generated));
+                return format!("{number}: it is {found}, and {generated} is generated");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_difference;
+
+    #[test]
+    fn the_first_line_that_differs_is_named() {
+        assert_eq!(
+            first_difference("a\nb\n", "a\nc\n"),
+            "2: it is `b`, and `c` is generated"
+        );
+        assert_eq!(
+            first_difference("a\n", "a\nb\n"),
+            "2: it is nothing, and `b` is generated"
+        );
+        assert_eq!(first_difference("a\r\n", "a\n"), "2: the line ends differ");
+    }
 }

@@ -1,14 +1,14 @@
-//! The job `licenses`: what crates and npm packages ask of those who ship them.
+//! The job `licenses`: the licences of crates and npm packages.
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use cargo_metadata::MetadataCommand;
+use noetl_help::Help as _;
 use serde_json::Value;
+use xshell::cmd;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
-use crate::licenses::{ALLOWED, ALLOWED_IN_TOOLS, is_met};
-use crate::{files, sh};
+use crate::host::ctx::Ctx;
+use crate::host::{files, output, run};
+use crate::release::licenses::{ALLOWED, ALLOWED_IN_TOOLS, is_met};
 
 /// A package and what it says of its licence.
 struct Package {
@@ -18,25 +18,21 @@ struct Package {
     tool: bool,
 }
 
-/// Names every package whose licence is not on the list.
+/// Prints every package whose licence is not on the list.
 pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
     let mut packages = crates(ctx)?;
     let lockfile = files::read_to_string(&ctx.root.join("ui-src/package-lock.json"))?;
     packages.extend(npm_packages(&lockfile)?);
     let findings: Vec<_> = packages.iter().filter_map(finding).collect();
-    findings.iter().for_each(|finding| eprintln!("{finding}"));
-    let refused = || format!("{} licences that are not on the list", findings.len());
-    ensure_none(findings.len(), refused)?;
-    sh::note(ctx, &format!("{} packages", packages.len()));
+    findings.iter().for_each(|finding| output::finding(finding));
+    if !findings.is_empty() {
+        let count = findings.len();
+        return Err(anyhow!("{count} licences that are not on the list")).help(
+            "replace the package, or add its licence to the list in xtask/src/release/licenses.rs, with a reason",
+        );
+    }
+    output::note(ctx, &format!("{} packages", packages.len()));
     Ok(())
-}
-
-fn ensure_none(count: usize, message: impl Fn() -> String) -> anyhow::Result<()> {
-    let refused = || anyhow::anyhow!(message());
-    (count == 0)
-        .then_some(())
-        .ok_or_else(refused)
-        .help("replace the package, or add its licence to the list in xtask/src/licenses.rs, with a reason")
 }
 
 fn finding(package: &Package) -> Option<String> {
@@ -48,15 +44,15 @@ fn finding(package: &Package) -> Option<String> {
         Some(license) => match is_met(license, allowed) {
             Some(true) => None,
             Some(false) => Some(format!("{name}: {license}")),
-            None => Some(format!("{name}: `{license}` is no SPDX expression")),
+            None => Some(format!("{name}: `{license}` is not an SPDX expression")),
         },
     }
 }
 
-/// Every crate of Cargo.lock, for any target.
+/// Returns every crate of Cargo.lock, for any target.
 fn crates(ctx: &Ctx) -> anyhow::Result<Vec<Package>> {
-    let resolve = ["metadata", "--format-version", "1", "--locked"];
-    let json = sh::read(ctx, &CommandLine::new("cargo").args(resolve))?;
+    let shell = &ctx.shell;
+    let json = run::read(ctx, &cmd!(shell, "cargo metadata --format-version 1 --locked"))?;
     let metadata = MetadataCommand::parse(json).context("cargo metadata printed something else")?;
     let others = metadata
         .packages
@@ -70,7 +66,7 @@ fn crates(ctx: &Ctx) -> anyhow::Result<Vec<Package>> {
     Ok(others.map(package).collect())
 }
 
-/// Every package of an npm lockfile, version 3.
+/// Returns every package of an npm lockfile, version 3.
 fn npm_packages(lockfile: &str) -> anyhow::Result<Vec<Package>> {
     let lockfile: Value =
         serde_json::from_str(lockfile).context("ui-src/package-lock.json is not JSON")?;
@@ -97,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ships_is_held_to_a_shorter_list_than_what_builds() {
+    fn what_ships_has_a_shorter_list_than_what_builds() {
         let lockfile = r#"{"packages": {"": {}, "node_modules/a": {"version": "1.0.0", "license": "MIT"},
             "node_modules/b": {"version": "1.0.0", "license": "MPL-2.0", "dev": true},
             "node_modules/b/node_modules/c": {"version": "2.0.0", "license": "MPL-2.0"},

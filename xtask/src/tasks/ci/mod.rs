@@ -2,15 +2,17 @@
 
 mod generate;
 mod licenses;
-mod simulate;
 
+use anyhow::{anyhow, ensure};
 use clap::{Args, Subcommand};
+use noetl_help::Help as _;
+use xshell::cmd;
+
+use crate::host::ctx::{self, Ctx};
+use crate::host::{error, output, run};
+use crate::tasks;
 
 pub(crate) use self::generate::drift;
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
-use crate::error::WithHelp as _;
-use crate::{sh, tasks};
 
 /// Run what CI runs
 #[derive(Debug, Args)]
@@ -38,8 +40,6 @@ pub(crate) struct CiArgs {
 enum CiCommand {
     /// Write the workflows in .github/workflows
     Generate(generate::GenerateArgs),
-    /// Run a workflow's steps here, job after job
-    Simulate(simulate::SimulateArgs),
 }
 
 /// A job of CI.
@@ -72,7 +72,7 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "tidy",
-        checks: "headers, sizes, versions, features, budget; workflows are generated and hold no logic",
+        checks: "headers, sizes, versions, features, budget; workflows are as generated",
         quick: true,
         run: tasks::tidy::run,
     },
@@ -84,7 +84,7 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "advisories",
-        checks: "no crate with a known hole, by cargo-deny where its database can be reached",
+        checks: "no crate with a known vulnerability, by cargo-deny where its database can be reached",
         quick: false,
         run: advisories,
     },
@@ -103,22 +103,16 @@ const JOBS: &[Job] = &[
 ];
 
 pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
-    match &args.command {
-        Some(CiCommand::Generate(args)) => return generate::run(ctx, args),
-        Some(CiCommand::Simulate(args)) => return simulate::run(ctx, args),
-        None => {}
+    if let Some(CiCommand::Generate(args)) = &args.command {
+        return generate::run(ctx, args);
     }
     if args.list {
-        JOBS.iter()
-            .for_each(|job| println!("{:<12}{}", job.name, job.checks));
-        return Ok(());
+        let mut jobs = JOBS.iter();
+        return jobs.try_for_each(|job| output::line(format!("{:<12}{}", job.name, job.checks)));
     }
-    for name in &args.jobs {
-        let known = JOBS.iter().any(|job| job.name == name);
-        known
-            .then_some(())
-            .ok_or_else(|| anyhow::anyhow!("there is no job `{name}`"))
-            .help("cargo xtask ci --list")?;
+    let is_known = |name: &&String| JOBS.iter().any(|job| job.name == **name);
+    if let Some(name) = args.jobs.iter().find(|name| !is_known(name)) {
+        return Err(anyhow!("there is no job `{name}`")).help("cargo xtask ci --list");
     }
     let wanted = |job: &&Job| {
         let named = args.jobs.iter().any(|name| job.name == name);
@@ -126,72 +120,58 @@ pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
     };
     let mut failed = Vec::new();
     for job in JOBS.iter().filter(wanted) {
-        if let Err(error) = sh::step(ctx, &format!("ci {}", job.name), || (job.run)(ctx)) {
-            crate::error::report(&error);
+        if let Err(error) = output::step(ctx, &format!("ci {}", job.name), || (job.run)(ctx)) {
+            error::report(&error);
             failed.push(job.name);
         }
     }
-    anyhow::ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(())
 }
 
-fn cargo(ctx: &Ctx, args: &[&str]) -> anyhow::Result<()> {
-    sh::run(ctx, &CommandLine::new("cargo").args(args.iter().copied()))
-}
-
 fn fmt(ctx: &Ctx) -> anyhow::Result<()> {
-    cargo(ctx, &["fmt", "--all", "--check"]).help("cargo fmt --all")
+    let shell = &ctx.shell;
+    run::run(ctx, &cmd!(shell, "cargo fmt --all --check")).help("cargo fmt --all")
 }
 
 fn clippy(ctx: &Ctx) -> anyhow::Result<()> {
-    cargo(
-        ctx,
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "--deny",
-            "warnings",
-        ],
-    )
+    let shell = &ctx.shell;
+    let lint = cmd!(shell, "cargo clippy --workspace --all-targets --locked -- --deny warnings");
+    run::run(ctx, &lint)
 }
 
 fn doc(ctx: &Ctx) -> anyhow::Result<()> {
-    let command = CommandLine::new("cargo").args([
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--locked",
-        "--document-private-items",
-    ]);
-    sh::run(ctx, &command.env("RUSTDOCFLAGS", "--deny warnings"))
+    let shell = &ctx.shell;
+    let doc = cmd!(shell, "cargo doc --workspace --no-deps --locked --document-private-items");
+    run::run(ctx, &doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    // The library's own documentation, as its users see it.
+    let doc = cmd!(shell, "cargo doc --package noetl-oci --no-deps --locked");
+    run::run(ctx, &doc.env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-/// What the advisory database says of Cargo.lock; without network or cargo-deny it says nothing.
+/// Asks the advisory database about Cargo.lock. Without cargo-deny, or without a network, the job only warns.
 fn advisories(ctx: &Ctx) -> anyhow::Result<()> {
     if ctx::find_program("cargo-deny").is_none() {
-        sh::warn(
+        output::warn(
             "not run: cargo-deny is not installed; `cargo install --locked cargo-deny` does that",
         );
         return Ok(());
     }
-    let deny = |words: &[&str]| CommandLine::new("cargo-deny").args(words.iter().copied());
-    if let Err(error) = sh::read(ctx, &deny(&["fetch", "db"])) {
+    let shell = &ctx.shell;
+    if let Err(error) = run::read(ctx, &cmd!(shell, "cargo-deny fetch db")) {
         let reason = format!("{error:#}");
         let last = reason.lines().last().unwrap_or_default();
-        sh::warn(&format!(
+        output::warn(&format!(
             "not run: the advisory database cannot be reached: {last}"
         ));
         return Ok(());
     }
-    sh::run(ctx, &deny(&["check", "--disable-fetch", "advisories"]))
+    run::run(ctx, &cmd!(shell, "cargo-deny check --disable-fetch advisories"))
         .help("update the crate: cargo update --package NAME")
 }
 
 fn ui(ctx: &Ctx) -> anyhow::Result<()> {
-    let _lock = sh::lock(ctx)?;
+    let _lock = run::lock(ctx)?;
     tasks::ui::check(ctx, &["lint", "type-check"])
 }
 
@@ -199,7 +179,7 @@ fn test(ctx: &Ctx) -> anyhow::Result<()> {
     tasks::test::run(ctx, &tasks::test::TestArgs::for_ci())
 }
 
-/// The names of all jobs, which the workflow runs one by one.
+/// Returns the names of all jobs, which the workflow runs one by one.
 pub(crate) fn job_names() -> Vec<&'static str> {
     JOBS.iter().map(|job| job.name).collect()
 }

@@ -7,22 +7,25 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::dist_manifest::{self, DistManifest};
-use crate::error::WithHelp as _;
-use crate::oci::layout::Layout;
-use crate::oci::reference::Reference;
-use crate::plan::Plan;
-use crate::registry::push;
-use crate::release::Release;
-use crate::shard::{self, Shard};
-use crate::target::{self, Platform};
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use crate::release::dist_manifest::{self, DistManifest};
+use noetl_help::Help as _;
+use noetl_oci::Layout;
+use noetl_oci::Reference;
+use crate::release::plan::Plan;
+use noetl_oci::registry::push;
+use crate::release::version::Release;
+use crate::release::shards::{self, Shard};
+use crate::release::target::{self, Platform};
 use crate::tasks::ci_multiarch::summary::Summary;
 use crate::tasks::image::{NAME, REGISTRY, expectations, prove};
 use crate::tasks::{Preview, dist};
-use crate::verify::{self, Verified};
-use crate::{cargo, files, sh, ui};
+use crate::release::verify::{self, Verified};
+use crate::cargo;
+use crate::host::files;
+use crate::host::{output, run};
+use crate::release::page;
 
 /// Build, package, prove and publish every platform, as CI does on every push
 #[derive(Debug, Args)]
@@ -104,7 +107,7 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
 
 /// Builds one part and leaves it where `--merge` finds it.
 fn build_shard(ctx: &Ctx, whole: &Plan, shard: Shard) -> anyhow::Result<()> {
-    let _lock = sh::lock(ctx)?;
+    let _lock = run::lock(ctx)?;
     let own = shard.of(&whole.targets)?;
     let words: Vec<_> = own.iter().map(|target| target.triple.to_owned()).collect();
     let part = dist::plan_dist(ctx, &words)?;
@@ -137,7 +140,7 @@ fn merge(
     out: &Utf8Path,
     summary: &mut Summary,
 ) -> anyhow::Result<Verified<DistManifest>> {
-    let _lock = sh::lock(ctx)?;
+    let _lock = run::lock(ctx)?;
     dist::check_out(out)?;
     let shards = shard::read(folders)
         .help("each DIR is a shard's folder, or one that holds several: cargo xtask ci-multiarch --shard 1/3")?;
@@ -173,11 +176,11 @@ fn publish(
 ) -> anyhow::Result<()> {
     let first = references.first().context("no name to push to")?;
     let title = format!("push to {}/{}", first.registry, first.repository);
-    let published = sh::step(ctx, &title, || {
+    let published = output::step(ctx, &title, || {
         push::publish(ctx, image, references, push::Options::default())
     })?;
     let expected = expectations(ctx, release, &Platform::all())?;
-    sh::step(ctx, "fetch what was published and check it", || {
+    output::step(ctx, "fetch what was published and check it", || {
         published.keep_if(prove(ctx, image.value(), references, &expected))
     })?;
     summary.published(references, published.sent_bytes);
@@ -195,7 +198,7 @@ fn publish(
 fn references(ctx: &Ctx, release: &Release, registry: &str) -> anyhow::Result<Vec<Reference>> {
     let mut tags = vec![release.commit.clone()];
     let on_commit = CommandLine::new("git").args(["tag", "--points-at", "HEAD"]);
-    if sh::read(ctx, &on_commit)?
+    if run::read(ctx, &on_commit)?
         .lines()
         .any(|tag| tag == release.tag)
     {
@@ -241,7 +244,7 @@ fn report(
     for reference in references {
         println!("{reference}@{}", digest.unwrap_or_default());
     }
-    sh::note(
+    output::note(
         ctx,
         &format!("summary: {}", summary::folder(ctx).join("summary.md")),
     );

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 
-use crate::ctx::Ctx;
-use crate::dist_manifest::{Content, DistManifest};
-use crate::files;
-use crate::oci::reference::Reference;
-use crate::shard::Record;
+use crate::host::ctx::Ctx;
+use crate::release::dist_manifest::{Content, DistManifest};
+use crate::host::files;
+use noetl_oci::Reference;
+use crate::release::shards::Record;
 
 /// What is not in the dist itself.
 #[derive(Debug, Default)]

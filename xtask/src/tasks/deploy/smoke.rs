@@ -6,10 +6,12 @@ use std::io::Write as _;
 use anyhow::{Context as _, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
 use crate::tasks::k8s::kubectl;
-use crate::{files, sh, yaml};
+use crate::host::files;
+use crate::host::{output, run};
+use noetl_yaml;
 
 /// Forwards a port to the Service and has `noetl` ask what a browser would.
 pub(super) fn ask(
@@ -39,7 +41,7 @@ pub(super) fn ask(
         "--output",
         template,
     ];
-    let token = TokenFile::write(ctx, &sh::read(ctx, &kubectl(context, &get))?)?;
+    let token = TokenFile::write(ctx, &run::read(ctx, &kubectl(context, &get))?)?;
     let forward = [
         "port-forward",
         "--namespace",
@@ -51,7 +53,7 @@ pub(super) fn ask(
         let address = line.strip_prefix("Forwarding from 127.0.0.1:")?;
         Some(address.split(' ').next()?.to_owned())
     };
-    sh::beside(ctx, &kubectl(context, &forward), address, |port| {
+    run::beside(ctx, &kubectl(context, &forward), address, |port| {
         let url = format!("http://127.0.0.1:{port}");
         let check = [
             "server",
@@ -61,7 +63,7 @@ pub(super) fn ask(
             "--token-file",
             token.0.as_str(),
         ];
-        sh::run(ctx, &CommandLine::new(noetl).args(check))
+        run::run(ctx, &CommandLine::new(noetl).args(check))
     })
 }
 

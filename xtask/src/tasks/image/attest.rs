@@ -4,19 +4,18 @@
 use anyhow::{Context as _, anyhow};
 use camino::Utf8Path;
 use clap::{Args, ValueEnum};
+use noetl_help::Help as _;
+use noetl_oci::{Artifact, Image, ImageSource, Reference, registry};
 
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
-use crate::error::{MissingTool, WithHelp as _};
-use crate::evidence::Evidence;
-use crate::evidence::collect::evidence;
-use crate::oci::artifact::Artifact;
-use crate::oci::layout::{CONTAINERD_NAME, Layout};
-use crate::oci::reference::Reference;
-use crate::registry::referrers;
-use crate::release::Release;
-use crate::tasks::image::{open, outputs};
-use crate::{files, sh};
+use crate::host::command::CommandLine;
+use crate::host::ctx::{self, Ctx};
+use crate::host::error::MissingTool;
+use crate::host::{files, output, run, sign_ins};
+use crate::image::evidence::Evidence;
+use crate::image::evidence::collect::evidence;
+use crate::release::version::Release;
+use crate::tasks::image::open::Opened;
+use crate::tasks::image::outputs;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct AttestArgs {
@@ -35,7 +34,7 @@ pub(super) struct AttestArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "The image must be of this very commit, since the sources say what is in it; each SBOM is compared with\n\
-    the program that it speaks of. Of a layout or a tar, files are written beside it.\n\nExamples:\n  \
+    the program that it is about. Of a layout or a tar, files are written beside it.\n\nExamples:\n  \
     cargo xtask image attest dist/noetl-v0.1.0-image.tar\n  \
     cargo xtask image attest 127.0.0.1:5000/noetl:0.1.0 --sign-key cosign.key"
 )]
@@ -87,7 +86,7 @@ impl AttestArgs {
         self.sign_key.is_some() || self.sign.is_some()
     }
 
-    /// Where evidence goes when the image goes to `name`.
+    /// Returns where evidence goes when the image goes to `name`.
     fn place(&self, push: bool, name: &Reference) -> Attest {
         let default = match (push, name.registry.as_str()) {
             (false, _) => Attest::None,
@@ -104,29 +103,27 @@ pub(super) fn run(ctx: &Ctx, args: &AttestImageArgs) -> anyhow::Result<()> {
         .image
         .clone()
         .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let path = Utf8Path::new(&image);
-    let is_file = path.exists();
+    let opened = Opened::new(ctx, &image)?;
+    let is_file = matches!(opened, Opened::Layout(_));
     args.attest.preflight(!is_file)?;
-    let layout = open(ctx, &image)?;
-    let (name, folder) = if is_file {
-        let index = layout.index_json()?;
-        let entry = index.manifests.first().context("it holds no image")?;
-        let name = entry.annotations.get(CONTAINERD_NAME);
-        let name = name.context("the layout does not say what its image is called")?;
-        let folder = image.strip_suffix(".tar").unwrap_or(&image);
-        (name.parse::<Reference>()?, folder.into())
-    } else {
-        (image.parse::<Reference>()?, outputs(ctx).0)
+    let (name, folder) = match &opened {
+        Opened::Layout(_) => {
+            let names = opened.image()?.full_names();
+            let name = names.first().context("the layout does not say what its image is called")?;
+            let folder = image.strip_suffix(".tar").unwrap_or(&image);
+            (name.parse::<Reference>()?, folder.into())
+        }
+        Opened::Registry(image) => (image.reference().clone(), outputs(ctx).0),
     };
     let args = AttestArgs {
         attest: Some(match args.attest.place(!is_file, &name) {
-            // Somebody asked for it by name.
+            // This command is for nothing else.
             Attest::None if args.attest.attest.is_none() => Attest::File,
             place => place,
         }),
         ..args.attest.clone()
     };
-    attest(ctx, &args, !is_file, &layout, &[name], &folder)
+    attest(ctx, &args, !is_file, opened.source(), &[name], &folder)
 }
 
 /// Makes the evidence on the image that `folder` holds and puts it where `args` say; then signs.
@@ -134,7 +131,7 @@ pub(super) fn attest(
     ctx: &Ctx,
     args: &AttestArgs,
     push: bool,
-    layout: &Layout,
+    source: &dyn ImageSource,
     names: &[Reference],
     folder: &Utf8Path,
 ) -> anyhow::Result<()> {
@@ -142,9 +139,9 @@ pub(super) fn attest(
     let place = args.place(push, name);
     remove_files(folder)?;
     if place != Attest::None {
-        let all = sh::step(ctx, "make SBOM and provenance and check them", || {
+        let all = output::step(ctx, "make SBOM and provenance and check them", || {
             // What the tree is, not what the image says: the sources are read from there.
-            evidence(ctx, &Release::read(ctx)?, layout, name)
+            evidence(ctx, &Release::read(ctx)?, source, name)
         })?;
         match place {
             Attest::Referrers => attach(ctx, &all, name)?,
@@ -152,14 +149,14 @@ pub(super) fn attest(
         }
     }
     if args.signs() {
-        let digest = layout.image_index()?.digest;
-        let command = plan_sign(args.sign_key.as_deref(), name, &digest);
-        sh::step(ctx, "sign what was pushed", || sh::run(ctx, &command))?;
+        let image = Image::read(source)?;
+        let command = plan_sign(args.sign_key.as_deref(), name, &image.root()?.digest);
+        output::step(ctx, "sign what was pushed", || run::run(ctx, &command))?;
     }
     Ok(())
 }
 
-/// Evidence of an image that is no more would be taken for that of the one beside it.
+/// Removes evidence of an earlier image, which would be taken for that of this one.
 fn remove_files(folder: &Utf8Path) -> anyhow::Result<()> {
     let Some(above) = folder.parent() else {
         return Ok(());
@@ -180,7 +177,7 @@ fn write_files(ctx: &Ctx, all: &[Evidence], folder: &Utf8Path) -> anyhow::Result
     for evidence in all {
         let path = folder.with_file_name(format!("{name}.{}", evidence.name));
         files::write(&path, &evidence.document)?;
-        sh::note(ctx, path.as_str());
+        output::note(ctx, path.as_str());
     }
     Ok(())
 }
@@ -188,12 +185,13 @@ fn write_files(ctx: &Ctx, all: &[Evidence], folder: &Utf8Path) -> anyhow::Result
 fn attach(ctx: &Ctx, all: &[Evidence], name: &Reference) -> anyhow::Result<()> {
     let artifacts: Vec<Artifact> = all.iter().flat_map(Evidence::artifacts).collect();
     let title = format!("attach them to {}/{}", name.registry, name.repository);
-    sh::step(ctx, &title, || referrers::attach(ctx, name, &artifacts))?;
+    let client = sign_ins::client(ctx);
+    output::step(ctx, &title, || registry::attach(&client, name, &artifacts))?;
     Ok(())
 }
 
-/// `cosign sign` of an index and all below it. With a key nothing goes to the public log, which would
-/// tell everybody the names of private registries; without one the log is what the signature rests on.
+/// Returns the `cosign sign` of an index and all below it. With a key nothing goes to the public log, which would publish
+/// the names of private registries; without one the log is what proves the signature.
 fn plan_sign(key: Option<&str>, name: &Reference, digest: &str) -> CommandLine {
     let mut command = CommandLine::new("cosign").args(["sign", "--yes", "--recursive"]);
     if let Some(key) = key {
@@ -264,7 +262,7 @@ mod tests {
         }
         remove_files(&above.join("image")).unwrap();
         assert_eq!(
-            files::below(above).unwrap(),
+            files::list(above).unwrap(),
             ["image-python.provenance.json", "image.tar"]
         );
     }

@@ -1,13 +1,14 @@
 //! `cargo xtask image audit`: what is missing in a repository, and what may be deleted from it.
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
+use noetl_help::Help as _;
+use noetl_oci::registry::take_inventory;
+use noetl_oci::rules::audit::{Audit, Remark, audit};
+use noetl_oci::{Reference, Sha256};
 
-use crate::check::audit::judge;
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
-use crate::oci::reference::Reference;
-use crate::registry::audit::{self, Audit, Remark};
+use crate::host::ctx::Ctx;
+use crate::host::{output, sign_ins};
 
 #[derive(Debug, Args)]
 #[command(
@@ -20,7 +21,7 @@ use crate::registry::audit::{self, Audit, Remark};
 pub(super) struct AuditArgs {
     /// Registry and repository, such as ghcr.io/noetl/noetl
     repository: Reference,
-    /// Digest of an untagged image or index that may be in nobody's use, repeatable
+    /// Digest of an untagged image or index that may be unused, repeatable
     #[arg(long = "candidate", value_name = "DIGEST", value_parser = digest)]
     candidates: Vec<String>,
     /// Print JSON: what dangles, what must stay, what may go, each with why
@@ -31,18 +32,20 @@ pub(super) struct AuditArgs {
 pub(super) fn run(ctx: &Ctx, args: &AuditArgs) -> anyhow::Result<()> {
     let reference = &args.repository;
     let name = format!("{}/{}", reference.registry, reference.repository);
-    let repository = audit::walk(ctx, reference, &args.candidates)?;
-    let audit = judge(&name, &repository, &args.candidates);
+    let client = sign_ins::client(ctx);
+    let inventory = take_inventory(&client, reference, &args.candidates)?;
+    let audit = audit(&name, &inventory, &args.candidates);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&audit)?);
+        output::json(&audit)?;
     } else {
-        lines(&audit).iter().for_each(|line| println!("{line}"));
+        lines(&audit).iter().try_for_each(output::line)?;
     }
-    let number = audit.dangling.len();
-    let dangles = || anyhow!("{name}: {number} dangling");
-    (number == 0).then_some(()).ok_or_else(dangles).help(
-        "push that release again with `cargo xtask image push LAYOUT --repair`, or delete the tag",
-    )
+    match audit.dangling.len() {
+        0 => Ok(()),
+        number => Err(anyhow!("{name}: {number} dangling")).help(
+            "push that release again with `cargo xtask image push LAYOUT --repair`, or delete the tag",
+        ),
+    }
 }
 
 fn lines(audit: &Audit) -> Vec<String> {
@@ -56,7 +59,7 @@ fn lines(audit: &Audit) -> Vec<String> {
     let first = format!(
         "{repository}: {tags} tags, {documents} images, indexes and attachments, {blobs} blobs"
     );
-    let told = |word: &'static str, remarks: &[Remark]| {
+    let listed = |word: &'static str, remarks: &[Remark]| {
         let line = |remark: &Remark| format!("{word:<9} {} {}", remark.digest, remark.because);
         remarks.iter().map(line).collect::<Vec<_>>()
     };
@@ -67,12 +70,11 @@ fn lines(audit: &Audit) -> Vec<String> {
     ];
     let rest = all
         .into_iter()
-        .flat_map(|(word, remarks)| told(word, remarks));
+        .flat_map(|(word, remarks)| listed(word, remarks));
     std::iter::once(first).chain(rest).collect()
 }
 
 fn digest(text: &str) -> anyhow::Result<String> {
-    let hex = text.strip_prefix("sha256:").unwrap_or_default();
-    hex.parse::<crate::digest::Sha256>()?;
-    Ok(text.to_owned())
+    let sha256 = Sha256::from_digest(text).context("it is not `sha256:` and 64 hex digits")?;
+    Ok(sha256.digest())
 }

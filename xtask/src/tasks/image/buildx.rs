@@ -1,18 +1,17 @@
 //! `--use-buildx`: the image by Docker's own builder, from docker/noetl/dev/Dockerfile.
 
 use camino::Utf8Path;
+use noetl_help::Help as _;
+use noetl_oci::{Platform, Reference};
+use serde::Serialize;
 
-use crate::command::CommandLine;
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
-use crate::oci::flavour;
-use crate::oci::image::{self, ImagePlan};
-use crate::oci::reference::Reference;
-use crate::plan::Plan;
-use crate::registry::push;
-use crate::release::Release;
-use crate::sh;
-use crate::target::{Platform, Target};
+use crate::host::command::CommandLine;
+use crate::host::ctx::Ctx;
+use crate::host::{output, run};
+use crate::image::plan::{self as image_plan, ImagePlan};
+use crate::image::{flavours, publish};
+use crate::release::target::Target;
+use crate::release::version::Release;
 use crate::tasks::image::ImageArgs;
 
 /// The image's name, which is not that of the image without a Dockerfile: the two differ in bytes.
@@ -22,9 +21,17 @@ const TAG: &str = "latest";
 /// The Dockerfile, relative to the repository's root.
 const DOCKERFILE: &str = "docker/noetl/dev/Dockerfile";
 
-/// What becomes of the result.
+/// What is done: one command makes it all.
+#[derive(Debug, Serialize)]
+struct BuildxPlan {
+    release: Release,
+    commands: [CommandLine; 1],
+    image: ImagePlan,
+}
+
+/// Where the result goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Output {
+enum Destination {
     /// The engine here has it under its name: one platform.
     Load,
     /// A registry has it.
@@ -38,39 +45,41 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let tar = ctx.state().join("image-buildx.tar");
     let release = Release::read(ctx)?;
     let references = references(args)?;
-    let image = image::plan(&release, &platforms, &references, platforms[0])
-        .flavoured(flavour::find("python")?, args.recipe.base.clone());
-    let output = match platforms.len() {
-        _ if args.push => Output::Push,
-        1 => Output::Load,
-        _ => Output::Tar,
+    let image = image_plan::image(&release, &platforms, &references, &platforms[0])
+        .flavoured(flavours::find("python")?, args.recipe.base.clone());
+    let result = match platforms.len() {
+        _ if args.push => Destination::Push,
+        1 => Destination::Load,
+        _ => Destination::Tar,
     };
-    let command = command(args, &image, output, &tar)?;
+    let command = command(args, &image, result, &tar)?;
     if args.preview.wanted() {
-        let mut plan = Plan::of_image(release, image);
-        plan.commands.push(command);
-        return args.preview.show(&plan, &[]);
+        let plan = BuildxPlan {
+            release,
+            commands: [command],
+            image,
+        };
+        return args.preview.show(&plan, &plan.commands, &[]);
     }
     if args.push {
-        push::preflight(&release, &references)?;
+        publish::preflight(&release, &references)?;
     }
     let names = platforms
         .iter()
         .map(Platform::without_variant)
         .collect::<Vec<_>>()
         .join(", ");
-    sh::step(ctx, &format!("build the image for {names} with docker buildx"), || {
-        sh::run(ctx, &command)
+    output::step(ctx, &format!("build the image for {names} with docker buildx"), || {
+        run::run(ctx, &command)
     })
     .help("`docker buildx ls` lists builders and their platforms; a new one: docker buildx create --use")?;
-    match output {
-        Output::Tar => println!("{tar}"),
-        Output::Load | Output::Push => names_of(args).iter().for_each(|name| println!("{name}")),
+    match result {
+        Destination::Tar => output::line(tar),
+        Destination::Load | Destination::Push => names_of(args).iter().try_for_each(output::line),
     }
-    Ok(())
 }
 
-/// The names as Docker writes them: without a registry it is the machine's own image.
+/// Returns the names as Docker writes them: without a registry it is the machine's own image.
 fn names_of(args: &ImageArgs) -> Vec<String> {
     let default = [TAG.to_owned()];
     let tags = if args.tags.is_empty() {
@@ -88,7 +97,7 @@ fn names_of(args: &ImageArgs) -> Vec<String> {
         .collect()
 }
 
-/// The same names in full.
+/// Returns the same names in full.
 fn references(args: &ImageArgs) -> anyhow::Result<Vec<Reference>> {
     anyhow::ensure!(
         args.registry.is_some() || !args.push,
@@ -106,17 +115,18 @@ fn references(args: &ImageArgs) -> anyhow::Result<Vec<Reference>> {
         .collect()
 }
 
-/// The one command: labels and annotations of the plan, no attestations among the index's children.
+/// Returns the one command: labels and annotations of the plan, no attestations among the index's children.
 fn command(
     args: &ImageArgs,
     image: &ImagePlan,
-    output: Output,
+    destination: Destination,
     tar: &Utf8Path,
 ) -> anyhow::Result<CommandLine> {
     let list = |words: Vec<String>| words.join(",");
     let platforms = image.platforms.iter().map(Platform::without_variant);
-    let targets = image.platforms.iter().map(Platform::target);
-    let targets = targets.map(|Target { triple, .. }| (*triple).to_owned());
+    let targets = image.platforms.iter().map(Target::of_platform);
+    let targets = targets.map(|target| Ok(target?.triple.to_owned()));
+    let targets: Vec<_> = targets.collect::<anyhow::Result<_>>()?;
     let python = image.base.as_deref().unwrap_or("scratch");
     let mut command = CommandLine::new("docker")
         .args([
@@ -130,7 +140,7 @@ fn command(
         .args(["--platform".to_owned(), list(platforms.collect())])
         .args([
             "--build-arg".to_owned(),
-            format!("TARGETS={}", list(targets.collect())),
+            format!("TARGETS={}", list(targets)),
         ])
         .args(["--build-arg".to_owned(), format!("PYTHON_IMAGE={python}")])
         .args([
@@ -147,8 +157,8 @@ fn command(
         command = command.arg("--no-cache");
     }
     // A single image has no index to annotate, and what the engine loads has no annotations.
-    let levels: &[&str] = match (output, image.platforms.len()) {
-        (Output::Load, _) => &[],
+    let levels: &[&str] = match (destination, image.platforms.len()) {
+        (Destination::Load, _) => &[],
         (_, 1) => &["manifest"],
         _ => &["index", "manifest"],
     };
@@ -164,10 +174,10 @@ fn command(
             .flat_map(|name| ["--tag".to_owned(), name]),
     );
     // Docker's built-in builder unpacks what it pushes, and then takes no rewritten times.
-    let output = match output {
-        Output::Load => "type=docker".to_owned(),
-        Output::Push => "type=image,push=true,oci-mediatypes=true".to_owned(),
-        Output::Tar => format!("type=oci,dest={tar},rewrite-timestamp=true"),
+    let output = match destination {
+        Destination::Load => "type=docker".to_owned(),
+        Destination::Push => "type=image,push=true,oci-mediatypes=true".to_owned(),
+        Destination::Tar => format!("type=oci,dest={tar},rewrite-timestamp=true"),
     };
     Ok(command
         .args(["--output".to_owned(), output])
@@ -177,7 +187,7 @@ fn command(
 
 #[cfg(test)]
 mod tests {
-    use crate::oci::flavour::FLAVOURS;
+    use crate::image::flavours::FLAVOURS;
 
     #[test]
     fn the_dockerfile_starts_from_the_same_images() {
@@ -193,7 +203,7 @@ mod tests {
             channel.unwrap()
         );
         assert!(dockerfile.contains(&rust));
-        // Nothing but those and the file's own stages is started from.
+        // Every stage starts from one of those, or from a stage of the file.
         let froms = dockerfile
             .lines()
             .filter_map(|line| line.strip_prefix("FROM "));

@@ -1,26 +1,21 @@
 //! `cargo xtask image check`: the rules over a layout, a tar or an image in a registry.
 
-use std::time::SystemTime;
-
 use clap::Args;
+use noetl_help::Help as _;
+use noetl_oci::diff::{self, Side};
+use noetl_oci::rules::rule::{self, Accepted};
+use noetl_oci::rules::{Findings, Rule};
+use noetl_oci::{Image, ImageSource, KnownLayers, Platform};
 
-use crate::check::Findings;
-use crate::check::expect::{Expectations, Project};
-use crate::check::image as rules_on_images;
-use crate::check::mutants;
-use crate::check::rules::{self, Rule};
-use crate::ctx::Ctx;
-use crate::diff::{self, Change, Side};
-use crate::digest::Sha256;
-use crate::error::WithHelp as _;
-use crate::oci::layout::Layout;
-use crate::oci::opened::Opened;
-use crate::oci::{image, rootfs};
-use crate::release::{Release, workspace_field};
-use crate::target::Platform;
+use crate::host::ctx::Ctx;
+use crate::host::{output, sign_ins};
+use crate::image::rules::{self, ImageStandard, X3};
+use crate::image::{contents, publish};
+use crate::release::version::Release;
+use crate::release::{rules as dist_rules, target, verify, workspace};
+use crate::tasks::image::open::Opened;
 use crate::tasks::image::rebuild::RebuildArgs;
-use crate::tasks::image::{in_order, name, open, outputs, served};
-use crate::{files, verify};
+use crate::tasks::image::{in_order, outputs};
 
 #[derive(Debug, Args)]
 #[command(
@@ -38,9 +33,9 @@ pub(super) struct CheckArgs {
     /// Folder, tar or full image name [default: what `image` made]
     image: Option<String>,
     /// Platforms it should be for, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = Platform::parse)]
+    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = target::parse_platform)]
     platforms: Vec<Platform>,
-    /// Tell only what this rule finds, repeatable
+    /// Print only what this rule finds, repeatable
     #[arg(long = "rule", value_name = "ID", value_parser = known)]
     rules: Vec<&'static str>,
     /// Compare with this checkout too, as an image made from it
@@ -67,96 +62,62 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     if args.list {
-        list(args.markdown);
-        return Ok(());
+        return list(args.markdown);
     }
     if let Some(id) = &args.explain {
         return explain(id);
     }
     let own = outputs(ctx).0.into_string();
-    let image = args.image.as_ref().unwrap_or(&own);
+    let name = args.image.as_ref().unwrap_or(&own);
     let platforms = in_order(&args.platforms);
-    let expected = if args.this_commit || args.image.is_none() {
-        expectations(ctx, &Release::read(ctx)?, &platforms)?
+    let standard = if args.this_commit || args.image.is_none() {
+        ImageStandard::of_project(&workspace::read(ctx)?, &Release::read(ctx)?, &platforms)
     } else {
-        anybodys(&platforms)
+        ImageStandard::without_project(&platforms)
     };
-    let layout = open(ctx, image)?;
-    let mut findings = rules_on_images::check(&layout, &expected);
-    if let Some(reference) = name(image)? {
-        served::check(ctx, &reference, &layout, &mut findings)?;
-    }
-    if let Ok(root) = layout.image_index() {
-        args.rebuild
-            .check(ctx, image, &root.digest, &mut findings)?;
+    let known = KnownLayers::default();
+    let opened = Opened::new(ctx, name)?;
+    let mut findings = match &opened {
+        Opened::Layout(layout) => standard.rules().check(layout, &known)?,
+        Opened::Registry(image) => {
+            publish::check(&sign_ins::client(ctx), image, &standard, None, &known)?
+        }
+    };
+    let image = opened.image()?;
+    if let Ok(root) = image.root() {
+        args.rebuild.check(ctx, name, &root.digest, &mut findings)?;
     }
     if let Some(against) = &args.against {
-        let before = open(ctx, against)?;
-        only_program_and_notes(&before, &layout, image, &mut findings)?;
+        let before = Opened::new(ctx, against)?;
+        let (one, other) = (before.source(), opened.source());
+        check_only_program_changed([one, other], name, &mut findings)?;
     }
     let findings = findings.only(&args.rules);
     if args.json {
-        return verify::conclude_json(&findings, image);
+        return verify::conclude_json(&findings, name);
     }
-    let concluded = verify::conclude(&findings, image);
-    println!("{image}: {}", summary(&findings));
+    let concluded = verify::conclude(&findings, name);
+    output::line(format!("{name}: {}", summary(&findings)))?;
     concluded
 }
 
-/// Finds files besides the program that are not what they were; times follow the commit and count as nothing.
-fn only_program_and_notes(
-    before: &Layout,
-    after: &Layout,
+/// X3: finds files besides the program that are not what they were. Times follow the commit and do not count.
+fn check_only_program_changed(
+    [before, after]: [&dyn ImageSource; 2],
     name: &str,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let (one, other) = (Opened::of(before)?, Opened::of(after)?);
-    let side = |image, layout| Side { image, layout };
-    let changes = diff::images(side(&one, before), side(&other, after));
-    let program = rootfs::ENTRYPOINT.trim_start_matches('/');
-    let counts = |change: &&Change| {
-        change.part.starts_with("layer ") && change.path != program && change.field != "mtime"
-    };
-    for change in changes.iter().filter(counts) {
-        findings.add("X3", name, change.to_string());
+    let (one, other) = (Image::read(before)?, Image::read(after)?);
+    let side = |image, source| Side { image, source };
+    let changes = diff::images(side(&one, before), side(&other, after), None)?;
+    let program = contents::ENTRYPOINT.trim_start_matches('/');
+    for change in &changes {
+        let is_file = change.part.starts_with("layer ") && change.field != "mtime";
+        if is_file && change.path != program {
+            findings.add(&X3, name, change.to_string());
+        }
     }
     Ok(())
-}
-
-/// What an image of somebody else, or of another commit, should be like.
-pub(super) fn anybodys(platforms: &[Platform]) -> Expectations {
-    Expectations {
-        now: Some(now()),
-        ..Expectations::of(platforms)
-    }
-}
-
-/// What an image made from this checkout should be like.
-pub(crate) fn expectations(
-    ctx: &Ctx,
-    release: &Release,
-    platforms: &[Platform],
-) -> anyhow::Result<Expectations> {
-    let cargo_toml = files::read_to_string(&ctx.root.join("Cargo.toml"))?;
-    let project = Project {
-        version: release.version.clone(),
-        revision: release.commit.clone(),
-        licenses: workspace_field(&cargo_toml, "license")?,
-        source: workspace_field(&cargo_toml, "repository")?,
-        port: image::PORT,
-        commit_time: release.commit_time,
-        ca_sha256: Sha256::of(rootfs::ca_bundle().as_bytes()).to_string(),
-    };
-    Ok(Expectations {
-        platforms: platforms.to_vec(),
-        now: Some(now().max(release.commit_time)),
-        project: Some(project),
-    })
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }
 
 fn summary(findings: &Findings) -> String {
@@ -168,81 +129,91 @@ fn summary(findings: &Findings) -> String {
     format!("{}{verdict}", findings.counts())
 }
 
-fn list(markdown: bool) {
-    if markdown {
-        print!("{}", mutants::markdown());
-        return;
-    }
-    for Rule {
-        id,
-        severity,
-        title,
-        ..
-    } in rules::all()
-    {
-        println!("{id:<4}{:<8}{title}", severity.to_string());
-    }
+/// Returns every rule, those on downloads included.
+fn all_rules() -> Vec<&'static Rule> {
+    let on_images = rules::all().into_iter();
+    rule::sorted(on_images.chain(dist_rules::RULES.iter().copied()))
 }
 
-fn explain(id: &str) -> anyhow::Result<()> {
-    let unknown = || anyhow::anyhow!("there is no rule `{id}`");
-    let rule = rules::find(id)
-        .ok_or_else(unknown)
-        .help("cargo xtask image check --list")?;
-    println!(
-        "{} ({}): {}\nwithout it: {}",
-        rule.id, rule.severity, rule.title, rule.symptom
-    );
-    if let Some(mutant) = mutants::find(rule.id) {
-        let accepted = if mutant.accepted {
-            "accepts"
-        } else {
-            "refuses"
-        };
-        println!(
-            "for example: {}, which docker-registry 2.8 {accepted} and which breaks {}",
-            mutant.change,
-            mutant.trips.join(", ")
-        );
+fn list(markdown: bool) -> anyhow::Result<()> {
+    if markdown {
+        return output::print(&rule::markdown(&rules::all()));
+    }
+    for rule in all_rules() {
+        let severity = rule.severity.to_string();
+        output::line(format!("{:<4}{severity:<8}{}", rule.id, rule.title))?;
     }
     Ok(())
 }
 
+fn explain(id: &str) -> anyhow::Result<()> {
+    let rule = find(id).help("cargo xtask image check --list")?;
+    let Rule {
+        id,
+        severity,
+        title,
+        symptom,
+        ..
+    } = rule;
+    output::line(format!("{id} ({severity}): {title}\nwithout it: {symptom}"))?;
+    let Some(example) = rule.example else {
+        return Ok(());
+    };
+    let accepts = match example.accepted {
+        Accepted::Yes => "accepts",
+        Accepted::No => "refuses",
+    };
+    let (change, trips) = (example.change, example.trips.join(", "));
+    output::line(format!(
+        "for example: {change}, which docker-registry 2.8 {accepts} and which breaks {trips}"
+    ))
+}
+
+fn find(id: &str) -> anyhow::Result<&'static Rule> {
+    let mut rules = all_rules().into_iter();
+    let found = rules.find(|rule| rule.id == id);
+    found.ok_or_else(|| anyhow::anyhow!("there is no rule `{id}`"))
+}
+
 /// Checks a rule's id, so that a mistake is wrong usage.
-pub(super) fn known(id: &str) -> anyhow::Result<&'static str> {
-    let rule = rules::find(id);
-    rule.map(|rule| rule.id).ok_or_else(|| {
+fn known(id: &str) -> anyhow::Result<&'static str> {
+    let rule = find(id).map_err(|_| {
         anyhow::anyhow!("there is none; `cargo xtask image check --list` lists them")
-    })
+    });
+    Ok(rule?.id)
 }
 
 #[cfg(test)]
 mod tests {
+    use noetl_oci::tar::Entry;
+    use noetl_oci::{Blob, LayerCache, Layout};
+
     use super::*;
     use crate::fixtures;
-    use crate::oci::image::{Contents, assemble};
-    use crate::oci::layer::LayerCache;
-    use crate::ustar::Entry;
+    use crate::image::assemble::{Foundation, assemble_programs};
+    use crate::release::target::TARGETS;
 
     #[test]
-    fn a_new_program_and_a_later_commit_are_no_surprise_but_a_new_file_is() {
-        let plan = fixtures::linux_plan();
+    fn a_new_program_of_a_later_commit_is_expected_and_a_new_file_is_not() {
         let image = |version: &str, time: u64, packages: &[Entry]| {
-            let contents = plan.targets.iter().map(|target| {
+            let programs = TARGETS[..2].iter().map(|target| {
                 let mut stamp = fixtures::stamp(target);
                 stamp.version = version.to_owned();
-                let binary = fixtures::elf(target.arch, &stamp);
-                let packages = packages.to_vec();
-                Contents { binary, packages }
+                Blob::from(fixtures::elf(target.arch, &stamp))
             });
-            let mut planned = plan.image.clone().unwrap();
-            planned.commit_time = time;
-            assemble(&planned, None, contents.collect(), &LayerCache::none()).unwrap()
+            let mut plan = fixtures::image_plan();
+            plan.commit_time = time;
+            let foundation = Foundation {
+                base: None,
+                packages: vec![packages.to_vec(), packages.to_vec()],
+            };
+            let programs = programs.collect();
+            assemble_programs(&plan, programs, foundation, &LayerCache::none()).unwrap()
         };
         let found = |after: &Layout| {
             let mut findings = Findings::default();
             let before = image("1.2.3", 1_767_225_600, &[]);
-            only_program_and_notes(&before, after, "image", &mut findings).unwrap();
+            check_only_program_changed([&before, after], "image", &mut findings).unwrap();
             findings.ids()
         };
         assert_eq!(found(&image("1.3.0", 1_767_300_000, &[])), [""; 0]);
@@ -251,5 +222,17 @@ mod tests {
             Entry::file("opt/x", 0o644, "x"),
         ];
         assert_eq!(found(&image("1.2.3", 1_767_225_600, &strange)), ["X3"]);
+    }
+
+    #[test]
+    fn the_guide_has_the_table_of_rules() {
+        let guide = include_str!("../../../../docker/multi-arch-builds.md");
+        let (_, rest) = guide.split_once("<!-- rules -->\n").unwrap();
+        let (table, _) = rest.split_once("<!-- /rules -->").unwrap();
+        assert!(
+            table.trim() == rule::markdown(&rules::all()).trim(),
+            "docker/multi-arch-builds.md differs between <!-- rules --> and <!-- /rules -->\n\
+             help: put there what `cargo xtask image check --list --markdown` prints"
+        );
     }
 }

@@ -2,13 +2,17 @@
 
 use anyhow::{anyhow, ensure};
 use clap::Args;
-use serde_json::{Value, json};
+use noetl_oci::Image;
+use noetl_oci::diff::{self, Change, Description, Side};
+use serde_json::json;
 
-use crate::ctx::Ctx;
-use crate::diff::{self, Change, Side};
-use crate::oci::opened::Opened;
-use crate::oci::rootfs::ENTRYPOINT;
-use crate::tasks::image::{open, outputs};
+use crate::host::ctx::Ctx;
+use crate::host::output;
+use crate::image::contents::ENTRYPOINT;
+use crate::image::plan::MAKER;
+use crate::release::stamp;
+use crate::tasks::image::open::Opened;
+use crate::tasks::image::outputs;
 
 #[derive(Debug, Args)]
 #[command(
@@ -36,21 +40,21 @@ pub(super) fn run(ctx: &Ctx, args: &DiffArgs) -> anyhow::Result<()> {
         .one
         .clone()
         .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let layout = open(ctx, &one)?;
-    let image = Opened::of(&layout)?;
+    let opened = Opened::new(ctx, &one)?;
+    let image = opened.image()?;
     let side = Side {
         image: &image,
-        layout: &layout,
+        source: opened.source(),
     };
     match &args.other {
         Some(other) => {
-            let layout = open(ctx, other)?;
-            let image = Opened::of(&layout)?;
+            let other_opened = Opened::new(ctx, other)?;
+            let image = other_opened.image()?;
             let other_side = Side {
                 image: &image,
-                layout: &layout,
+                source: other_opened.source(),
             };
-            let changes = diff::images(side, other_side);
+            let changes = diff::images(side, other_side, Some(describe))?;
             print(args, &changes, &[])?;
             let count = changes.len();
             ensure!(count == 0, "{one} and {other} differ in {count} things");
@@ -60,14 +64,23 @@ pub(super) fn run(ctx: &Ctx, args: &DiffArgs) -> anyhow::Result<()> {
     }
 }
 
+/// Returns a program's build stamp, so that it is compared field by field.
+fn describe(program: &[u8]) -> Option<Description> {
+    Some(Description {
+        name: "stamp",
+        section: stamp::section_name(program)?,
+        value: serde_json::to_value(stamp::read(program).ok()?).ok()?,
+    })
+}
+
 /// Prints what differs between platforms; anything but architecture and program is an error.
 fn arches(args: &DiffArgs, name: &str, side: Side<'_>) -> anyhow::Result<()> {
-    let count = side.image.children.len();
+    let count = side.image.runnable().count();
     ensure!(
         count > 1,
         "{name} is for one platform: there is nothing to compare it with"
     );
-    let all = diff::platforms(side);
+    let all = diff::platforms(side, Some(describe))?;
     let base = lines_of_the_base(side.image);
     let (expected, unexpected): (Vec<_>, Vec<_>) = all
         .into_iter()
@@ -79,36 +92,27 @@ fn arches(args: &DiffArgs, name: &str, side: Side<'_>) -> anyhow::Result<()> {
             "{name}: {count} things differ between platforms besides architecture and program"
         ));
     }
-    if !args.json {
-        println!("{name}: platforms differ in architecture and program alone");
+    if args.json {
+        return Ok(());
     }
-    Ok(())
+    output::line(format!(
+        "{name}: platforms differ in architecture and program alone"
+    ))
 }
 
-/// The history of a base image, which is each platform's own: the lines above the first of ours, and
-/// for each whether it made a layer. None when no line is ours, for then nothing is known of the image.
-fn lines_of_the_base(image: &Opened) -> Vec<Made> {
-    let Some(child) = image.children.first() else {
-        return Vec::new();
-    };
-    let history = child.config["history"].as_array();
-    let lines: Vec<&Value> = history.into_iter().flatten().collect();
-    let is_ours = |line: &&Value| {
-        line["created_by"]
-            .as_str()
-            .is_some_and(|by| by.starts_with("cargo xtask image"))
-    };
-    let made = |line: &&Value| {
-        if line["empty_layer"] == true {
-            Made::Nothing
-        } else {
-            Made::Layer
-        }
-    };
-    match lines.iter().position(is_ours) {
-        Some(first) => lines[..first].iter().map(made).collect(),
-        None => Vec::new(),
-    }
+/// Returns the history of a base image, which is each platform's own: the lines above the first that `image` wrote, and
+/// for each whether it made a layer. Without such a line nothing is known of the image.
+fn lines_of_the_base(image: &Image) -> Vec<Made> {
+    let config = image.runnable().find_map(|image| image.config.as_ref());
+    let lines = config.map_or(&[][..], |config| config.value.history.as_slice());
+    let is_own = |by: &String| by.starts_with(MAKER);
+    let mut own = lines.iter().map(|line| line.created_by.as_ref().is_some_and(is_own));
+    let first = own.position(|is_own| is_own).unwrap_or_default();
+    let made = lines[..first].iter().map(|line| match line.empty_layer {
+        Some(true) => Made::Nothing,
+        _ => Made::Layer,
+    });
+    made.collect()
 }
 
 /// What a line of history made.
@@ -118,7 +122,7 @@ enum Made {
     Nothing,
 }
 
-/// Whether a change lies in layers or history that a base brought along.
+/// Returns whether a change is in layers or history of a base.
 fn is_of_the_base(change: &Change, base: &[Made]) -> bool {
     let layers = base.iter().filter(|made| **made == Made::Layer).count();
     let number = |text: &str, until: char| text.split(until).next()?.parse::<usize>().ok();
@@ -132,7 +136,7 @@ fn is_of_the_base(change: &Change, base: &[Made]) -> bool {
     }
 }
 
-/// Whether two platforms of one build must differ in this.
+/// Returns whether two platforms of one build must differ in this.
 fn is_of_the_platform(change: &Change) -> bool {
     let field = change.field.as_str();
     match change.part.as_str() {
@@ -148,29 +152,21 @@ fn is_of_the_platform(change: &Change) -> bool {
 
 fn print(args: &DiffArgs, changes: &[Change], expected: &[Change]) -> anyhow::Result<()> {
     if args.json {
-        let report = json!({ "changes": changes, "expected": expected });
-        println!("{}", serde_json::to_string_pretty(&report)?);
-        return Ok(());
+        return output::json(&json!({ "changes": changes, "expected": expected }));
     }
-    for change in expected {
-        println!("{change}");
-    }
-    for change in changes {
-        println!("{change}");
-    }
-    Ok(())
+    expected.iter().chain(changes).try_for_each(output::line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixtures;
-    use crate::stamp::Stamp;
+    use crate::release::stamp::Stamp;
+    use crate::release::target::TARGETS;
 
-    /// What differs between the platforms besides what must, when `change` is done to arm64's stamp.
+    /// Returns what differs between the platforms besides what must, when `change` is done to arm64's stamp.
     fn unexpected(change: impl Fn(&mut Stamp)) -> Vec<String> {
-        let plan = fixtures::linux_plan();
-        let binaries = plan.targets.iter().map(|target| {
+        let binaries = TARGETS[..2].iter().map(|target| {
             let mut stamp = fixtures::stamp(target);
             if target.triple.starts_with("aarch64") {
                 change(&mut stamp);
@@ -178,18 +174,19 @@ mod tests {
             fixtures::elf(target.arch, &stamp)
         });
         let layout = fixtures::image_of(binaries.collect());
-        let image = Opened::of(&layout).unwrap();
-        let all = diff::platforms(Side {
+        let image = Image::read(&layout).unwrap();
+        let side = Side {
             image: &image,
-            layout: &layout,
-        });
+            source: &layout,
+        };
+        let all = diff::platforms(side, Some(describe)).unwrap();
         assert!(all.len() >= 5, "{all:#?}");
         let beyond = all.iter().filter(|change| !is_of_the_platform(change));
         beyond.map(ToString::to_string).collect()
     }
 
     #[test]
-    fn what_a_base_brought_is_each_platforms_own() {
+    fn what_is_of_a_base_may_differ() {
         let change = |part: &str, field: &str| Change {
             platform: "linux/arm64/v8".to_owned(),
             part: part.to_owned(),

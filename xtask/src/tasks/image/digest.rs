@@ -1,12 +1,12 @@
 //! `cargo xtask image digest`: what `image` would make, before it is made.
 
 use clap::Args;
+use noetl_oci::{Image, KnownLayers, Reference};
 
-use crate::ctx::Ctx;
-use crate::oci::reference::Reference;
-use crate::package;
-use crate::sh;
-use crate::tasks::image::{NAME, REGISTRY, Recipe, inputs};
+use crate::host::ctx::Ctx;
+use crate::host::{output, run};
+use crate::image::assemble::assemble;
+use crate::tasks::image::{NAME, REGISTRY, Recipe, foundation, inputs};
 
 /// Names are not part of what is hashed, so they are not asked for.
 #[derive(Debug, Args)]
@@ -25,17 +25,16 @@ pub(super) fn run(ctx: &Ctx, args: &DigestArgs) -> anyhow::Result<()> {
     let lock = recipe
         .binaries
         .is_empty()
-        .then(|| sh::lock(ctx))
+        .then(|| run::lock(ctx))
         .transpose()?;
     let plan = inputs::plan_image(ctx, recipe, &platforms, |release| {
         Ok(vec![Reference::join(REGISTRY, NAME, &release.version)?])
     })?;
-    let image = plan.image.as_ref().expect("an image was planned");
-    let binaries = inputs::binaries(ctx, recipe, &plan)?;
-    let below = inputs::below(ctx, recipe, image)?;
+    let binaries = inputs::binaries(ctx, &plan)?;
+    let floating = recipe.allow_floating_base;
+    let foundation = foundation::fetch(ctx, &plan.image, floating, &KnownLayers::default())?;
     let layers = recipe.layers(ctx).read_only();
-    let layout = package::layout(image, &binaries, below, &layers)?;
+    let layout = assemble(&plan.image, &binaries, foundation, &layers)?;
     drop(lock);
-    println!("{}", layout.image_index()?.digest);
-    Ok(())
+    output::line(&Image::read(&layout)?.root()?.digest)
 }

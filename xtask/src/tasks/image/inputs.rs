@@ -1,24 +1,22 @@
-//! What an image is made of: the plan, the binaries, and what is under them.
+//! What an image is made of: the plan, and the binaries.
 
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, anyhow, ensure};
+use noetl_help::Help as _;
+use noetl_oci::gzip::all_processors;
+use noetl_oci::{LayerCache, Platform, Reference};
 
-use crate::cargo::{Binary, Host};
-use crate::ctx::{Ctx, Wanted};
-use crate::error::WithHelp as _;
-use crate::gzip::all_processors;
-use crate::oci::image::{self, ImagePlan};
-use crate::oci::layer::LayerCache;
-use crate::oci::reference::Reference;
-use crate::package::Below;
-use crate::plan::{Plan, Products, Request, plan};
-use crate::release::Release;
-use crate::stamp::{self, Stamp};
-use crate::target::{Arch, Platform, Target};
+use crate::host::ctx::{Ctx, Wanted};
+use crate::host::files;
+use crate::image::plan::{self as image_plan, Binaries, Plan};
+use crate::release::cargo::{Binary, Host};
+use crate::release::plan::{Products, Request, plan};
+use crate::release::stamp::{self, Stamp};
+use crate::release::target::{Arch, Target, parse_platform, platforms};
+use crate::release::version::Release;
 use crate::tasks::build;
-use crate::tasks::image::{Recipe, base, in_order};
-use crate::{files, wheels};
+use crate::tasks::image::{Recipe, in_order};
 
 /// Parses `linux/amd64=path/of/noetl`.
 pub(super) fn given_binary(text: &str) -> anyhow::Result<Binary> {
@@ -26,13 +24,13 @@ pub(super) fn given_binary(text: &str) -> anyhow::Result<Binary> {
         .split_once('=')
         .with_context(|| format!("`{text}` is not PLATFORM=PATH, such as linux/amd64=./noetl"))?;
     Ok(Binary {
-        target: Platform::parse(platform)?.target(),
+        target: Target::of_platform(&parse_platform(platform)?)?,
         path: path.into(),
     })
 }
 
 impl Recipe {
-    /// The platforms in index order; `single` is whether only this machine's is wanted unless others are named.
+    /// Returns the platforms in index order; `single` is whether only this machine's is wanted unless others are named.
     pub(super) fn platforms(&self, single: bool) -> Vec<Platform> {
         if !self.platforms.is_empty() {
             return in_order(&self.platforms);
@@ -40,40 +38,38 @@ impl Recipe {
         if single {
             return vec![native()];
         }
-        let given: Vec<_> = self
-            .binaries
-            .iter()
-            .filter_map(|binary| binary.target.platform())
-            .collect();
+        let given = self.binaries.iter();
+        let given: Vec<_> = given.filter_map(|binary| binary.target.platform()).collect();
         if given.is_empty() {
-            Platform::all()
+            platforms()
         } else {
             in_order(&given)
         }
     }
 
-    /// Where compressed layers are kept.
+    /// Returns where compressed layers are kept.
     pub(super) fn layers(&self, ctx: &Ctx) -> LayerCache {
-        let threads = self.threads.unwrap_or_else(all_processors);
         let cache = if self.no_cache {
             LayerCache::none()
         } else {
-            LayerCache::below(&ctx.state())
+            LayerCache::at(&ctx.state().join("layers"))
         };
-        cache.on(threads)
+        cache.threads(self.threads.unwrap_or_else(all_processors))
     }
 }
 
-/// The platform that containers on this machine have.
+/// Returns the platform that containers on this machine have.
 pub(super) fn native() -> Platform {
     let arch = if cfg!(target_arch = "aarch64") {
         Arch::Aarch64
     } else {
         Arch::X86_64
     };
-    let all = Platform::all();
-    let found = all.iter().find(|platform| platform.target().arch == arch);
-    *found.expect("there is an image for each instruction set")
+    let all = platforms();
+    let is_native = |platform: &&Platform| {
+        Target::of_platform(platform).is_ok_and(|target| target.arch == arch)
+    };
+    all.iter().find(is_native).unwrap_or(&all[0]).clone()
 }
 
 /// Plans the image: from binaries that are given, or from what a build makes.
@@ -83,50 +79,53 @@ pub(super) fn plan_image(
     platforms: &[Platform],
     names: impl Fn(&Release) -> anyhow::Result<Vec<Reference>>,
 ) -> anyhow::Result<Plan> {
-    let plan = if recipe.binaries.is_empty() {
+    let (release, binaries) = if recipe.binaries.is_empty() {
         let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
+        let targets = platforms.iter().map(Target::of_platform);
         let request = Request {
-            targets: platforms.iter().map(Platform::target).collect(),
-            products: Products::Image,
-            references: names(&release)?,
+            targets: targets.collect::<anyhow::Result<_>>()?,
+            products: Products::Binaries,
             ui: Wanted::Yes,
         };
-        plan(&host, &release, &request)
+        let build = plan(&host, &release, &request);
+        (release, Binaries::Compiled(build))
     } else {
-        let release = Release::of(ctx, &common_stamp(&recipe.binaries, platforms)?)?;
-        let docker = if platforms.contains(&native()) {
-            native()
-        } else {
-            platforms[0]
-        };
-        let image = image::plan(&release, platforms, &names(&release)?, docker);
-        Plan::of_image(release, image)
+        let stamp = common_stamp(&recipe.binaries, platforms)?;
+        let given = Binaries::Given(recipe.binaries.clone());
+        (Release::of(ctx, &stamp)?, given)
     };
-    let flavoured = |image: ImagePlan| image.flavoured(recipe.flavour, recipe.base.clone());
+    // It is made to be loaded here.
+    let native = native();
+    let docker = platforms.iter().find(|platform| **platform == native);
+    let docker = docker.or(platforms.first()).context("no platform is named")?;
+    let image = image_plan::image(&release, platforms, &names(&release)?, docker);
     Ok(Plan {
-        image: plan.image.map(flavoured),
-        ..plan
+        image: image.flavoured(recipe.flavour, recipe.base.clone()),
+        binaries,
+        release,
     })
 }
 
-/// The stamp of all binaries, which must agree on what they are and each fit its platform.
+/// Returns the stamp of all binaries, which must agree on what they are and each fit its platform.
 fn common_stamp(binaries: &[Binary], platforms: &[Platform]) -> anyhow::Result<Stamp> {
     for platform in platforms {
-        let given = binaries
+        let fitting = binaries
             .iter()
-            .filter(|binary| binary.target.platform() == Some(*platform))
+            .filter(|binary| binary.target.platform().as_ref() == Some(platform))
             .count();
-        let wrong =
-            || anyhow!("there are {given} binaries for {platform}, and the image takes one");
-        (given == 1).then_some(()).ok_or_else(wrong).help(format!(
-            "give --binary {}=PATH once, or name other --platforms",
-            platform.without_variant()
-        ))?;
+        if fitting != 1 {
+            let wrong =
+                anyhow!("there are {fitting} binaries for {platform}, and the image takes one");
+            return Err(wrong).help(format!(
+                "give --binary {}=PATH once, or name other --platforms",
+                platform.without_variant()
+            ));
+        }
     }
     let mut stamps = Vec::new();
     for Binary { target, path } in binaries {
         let stamp = stamp::read(&files::read(path)?)
-            .with_context(|| format!("{path} is no noetl that can be in an image"))?;
+            .with_context(|| format!("{path} is not a noetl that can be in an image"))?;
         ensure!(
             Target::find(&stamp.target) == Some(*target),
             "{path} is built for {}, and its platform takes {}",
@@ -146,64 +145,15 @@ fn common_stamp(binaries: &[Binary], platforms: &[Platform]) -> anyhow::Result<S
     stamps.into_iter().next().context("no binary was given")
 }
 
-/// The binaries that were given, or that the plan compiles.
-pub(super) fn binaries(ctx: &Ctx, recipe: &Recipe, plan: &Plan) -> anyhow::Result<Vec<Binary>> {
-    if recipe.binaries.is_empty() {
-        build::binaries(ctx, plan, Wanted::Yes)
-    } else {
-        Ok(recipe.binaries.clone())
+/// Returns the binaries of a plan, compiled when they are not given.
+pub(super) fn binaries(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Vec<Binary>> {
+    match &plan.binaries {
+        Binaries::Given(binaries) => Ok(binaries.clone()),
+        Binaries::Compiled(build) => build::binaries(ctx, build, Wanted::Yes),
     }
 }
 
-/// Fetches what is under the binaries: the base and the flavour's Python packages.
-pub(super) fn below(ctx: &Ctx, recipe: &Recipe, image: &ImagePlan) -> anyhow::Result<Below> {
-    let Some(named) = &image.base else {
-        ensure_no_packages(image)?;
-        return Ok(Below::default());
-    };
-    let base = base::fetch(ctx, named, recipe.allow_floating_base, &image.platforms)?;
-    let mut all = Vec::new();
-    if let Some(packages) = &image.flavour.packages {
-        for (platform, of_base) in image.platforms.iter().zip(&base.images) {
-            let version = of_base
-                .facts
-                .python
-                .as_ref()
-                .context("it has no python3, which the flavour's packages are for");
-            let version = version
-                .with_context(|| {
-                    format!("the flavour {} cannot stand on {named}", image.flavour.name)
-                })
-                .help("take a base with Python, or --flavour plain")?;
-            all.push(wheels::entries(
-                ctx,
-                packages,
-                *platform,
-                version,
-                crate::oci::rootfs::PACKAGES,
-            )?);
-        }
-    }
-    Ok(Below {
-        base: Some(base),
-        packages: all,
-    })
-}
-
-fn ensure_no_packages(image: &ImagePlan) -> anyhow::Result<()> {
-    let none = image.flavour.packages.is_none();
-    let refused = || {
-        anyhow!(
-            "the flavour {} needs a base with Python",
-            image.flavour.name
-        )
-    };
-    none.then_some(())
-        .ok_or_else(refused)
-        .help("leave out --base scratch")
-}
-
-/// The full names of a flavour under `registry`; the version is the tag when none is given.
+/// Returns the full names of a flavour under `registry`; the version is the tag when none is given.
 pub(super) fn references(
     recipe: &Recipe,
     registry: &str,
@@ -239,18 +189,19 @@ mod tests {
     #[test]
     fn binaries_must_fit_and_agree() {
         let folder = tempfile::tempdir().unwrap();
-        let all = Platform::all();
-        let given = |platform: Platform, stamp: &Stamp, name: &str| {
-            let elf = fixtures::elf(platform.target().arch, stamp);
+        let all = platforms();
+        let given = |platform: &Platform, stamp: &Stamp, name: &str| {
+            let target = Target::of_platform(platform).unwrap();
+            let elf = fixtures::elf(target.arch, stamp);
             let path = write(&folder, name, elf);
             given_binary(&format!("{}={path}", platform.without_variant())).unwrap()
         };
         let stamps: Vec<_> = all
             .iter()
-            .map(|platform| fixtures::stamp(platform.target()))
+            .map(|platform| fixtures::stamp(Target::of_platform(platform).unwrap()))
             .collect();
-        let amd = given(all[0], &stamps[0], "amd");
-        let arm = given(all[1], &stamps[1], "arm");
+        let amd = given(&all[0], &stamps[0], "amd");
+        let arm = given(&all[1], &stamps[1], "arm");
         let both = [amd.clone(), arm.clone()];
         assert_eq!(
             common_stamp(&both, &all).unwrap().version,
@@ -261,7 +212,7 @@ mod tests {
             format!("{missing:#}").contains("0 binaries for linux/arm64"),
             "{missing:#}"
         );
-        let swapped = given(all[1], &stamps[0], "swapped");
+        let swapped = given(&all[1], &stamps[0], "swapped");
         let refused = common_stamp(&[amd.clone(), swapped], &all).unwrap_err();
         assert!(
             refused.to_string().contains("is built for x86_64"),
@@ -271,7 +222,7 @@ mod tests {
             commit: "f".repeat(40),
             ..stamps[1].clone()
         };
-        let other = given(all[1], &other, "other");
+        let other = given(&all[1], &other, "other");
         assert!(
             common_stamp(&[amd, other], &all)
                 .unwrap_err()

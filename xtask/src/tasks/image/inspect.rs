@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use noetl_oci::inspect::{PlatformSummary, Summary};
+use noetl_oci::{Image, ImageSource, KnownLayers};
 use serde_json::{Value, json};
 
-use crate::check::image::programs;
-use crate::ctx::Ctx;
-use crate::oci::layout::Layout;
-use crate::oci::opened::{Child, Opened};
-use crate::stamp;
-use crate::tasks::image::{open, outputs};
+use crate::host::ctx::Ctx;
+use crate::host::output;
+use crate::release::stamp;
+use crate::tasks::image::open::Opened;
+use crate::tasks::image::outputs;
 
 #[derive(Debug, Args)]
 #[command(
@@ -29,76 +30,70 @@ pub(super) struct InspectArgs {
     json: bool,
 }
 
-/// What differs between two platforms by design, and is no news.
+/// Fields of the stamp that differ between two platforms by design.
 const OF_THE_PLATFORM: &[&str] = &["target", "target_features"];
+
+/// The build stamp of each platform's program, by the digest of its image.
+type Stamps = BTreeMap<String, Value>;
 
 pub(super) fn run(ctx: &Ctx, args: &InspectArgs) -> anyhow::Result<()> {
     let name = args
         .image
         .clone()
         .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let layout = open(ctx, &name)?;
-    let image = Opened::of(&layout)?;
-    let stamps = stamps(&layout);
+    let opened = Opened::new(ctx, &name)?;
+    let image = opened.image()?;
+    let (summary, stamps) = (Summary::of(&image)?, stamps(&image, opened.source())?);
     if args.json {
-        let report = report(&name, &image, &stamps);
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{}", text(&name, &image, &stamps));
+        return output::json(&report(&name, &summary, &stamps)?);
     }
-    Ok(())
+    output::print(&text(&name, &summary, &stamps))
 }
 
-/// The build stamp of each platform's program, by `os/architecture`.
-fn stamps(layout: &Layout) -> BTreeMap<String, Value> {
-    let stamp = |(platform, program): (String, Vec<u8>)| {
-        let stamp = stamp::read(&program).ok()?;
-        Some((platform, serde_json::to_value(stamp).ok()?))
-    };
-    programs(layout).into_iter().filter_map(stamp).collect()
+fn stamps(image: &Image, source: &dyn ImageSource) -> anyhow::Result<Stamps> {
+    let programs = image.programs(source, &KnownLayers::default())?;
+    let mut stamps = Stamps::new();
+    for platform in image.runnable() {
+        let mut programs = programs.iter();
+        let program = programs.find(|(name, _)| *name == platform.name());
+        if let Some(stamp) = program.and_then(|(_, program)| stamp::read(program).ok()) {
+            let digest = platform.descriptor.digest.clone();
+            stamps.insert(digest, serde_json::to_value(stamp)?);
+        }
+    }
+    Ok(stamps)
 }
 
-fn stamp_of<'a>(child: &Child, stamps: &'a BTreeMap<String, Value>) -> Option<&'a Value> {
-    let platform: Vec<&str> = child.platform.split('/').take(2).collect();
-    // A single image is named by its digest there.
-    stamps
-        .get(&platform.join("/"))
-        .or_else(|| stamps.get(&child.digest))
-}
-
-fn text(name: &str, image: &Opened, stamps: &BTreeMap<String, Value>) -> String {
-    let mut text = format!(
-        "Name:      {name}\nMediaType: {}\nDigest:    {}\n",
-        image.media_type, image.digest
-    );
-    if image.children.len() > 1 || !image.children.iter().all(|child| child.entry.is_null()) {
+fn text(name: &str, summary: &Summary, stamps: &Stamps) -> String {
+    let Summary {
+        digest, media_type, ..
+    } = summary;
+    let mut text = format!("Name:      {name}\nMediaType: {media_type}\nDigest:    {digest}\n");
+    if summary.has_index {
         text.push_str("\nManifests:\n");
     }
-    for child in &image.children {
-        if !child.entry.is_null() {
-            text.push_str(&format!(
-                "  Name:      {name}@{}\n  MediaType: {}\n",
-                child.digest, child.media_type
-            ));
+    for manifest in &summary.manifests {
+        let PlatformSummary {
+            digest, media_type, ..
+        } = manifest;
+        if summary.has_index {
+            text.push_str(&format!("  Name:      {name}@{digest}\n  MediaType: {media_type}\n"));
         }
-        text.push_str(&format!("  Platform:  {}\n", child.platform));
-        text.push_str(&format!("  Size:      {}\n", bytes(packed(child))));
-        for layer in &child.layers {
-            text.push_str(&format!(
-                "  Layer:     {} {}\n",
-                layer.digest,
-                bytes(layer.size)
-            ));
+        text.push_str(&format!("  Platform:  {}\n", manifest.platform));
+        text.push_str(&format!("  Size:      {}\n", bytes(manifest.size)));
+        for layer in &manifest.layers {
+            let size = bytes(layer.size);
+            text.push_str(&format!("  Layer:     {} {size}\n", layer.digest));
         }
-        if let Some(stamp) = stamp_of(child, stamps) {
-            let word = |field: &str| stamp[field].as_str().unwrap_or_default();
-            let (commit, ui) = (word("commit"), word("ui_sha256"));
+        if let Some(stamp) = stamps.get(digest) {
+            let field = |field: &str| stamp[field].as_str().unwrap_or_default();
+            let (commit, ui) = (field("commit"), field("ui_sha256"));
             text.push_str(&format!(
                 "  Build:     {} {}, revision {commit}\n  Page:      {}\n  Features:  {}\n",
-                word("name"),
-                word("version"),
+                field("name"),
+                field("version"),
                 if ui.is_empty() { "none" } else { ui },
-                word("target_features")
+                field("target_features")
             ));
         }
         text.push('\n');
@@ -108,34 +103,27 @@ fn text(name: &str, image: &Opened, stamps: &BTreeMap<String, Value>) -> String 
         [] => text.push_str("Builds:    equal\n"),
         fields => text.push_str(&format!("Builds:    differ in {}\n", fields.join(", "))),
     }
-    text.push_str(&format!("Total:     {}\n", bytes(total(image))));
+    text.push_str(&format!("Total:     {}\n", bytes(summary.total_size)));
     text
 }
 
-fn report(name: &str, image: &Opened, stamps: &BTreeMap<String, Value>) -> Value {
-    let child = |child: &Child| {
-        let layers = child.layers.iter().map(|layer| {
-            json!({ "media_type": layer.media_type, "digest": layer.digest, "size": layer.size })
-        });
-        json!({
-            "name": format!("{name}@{}", child.digest), "media_type": child.media_type,
-            "digest": child.digest, "platform": child.platform, "size": packed(child),
-            "layers": layers.collect::<Vec<_>>(), "config": child.config["config"],
-            "stamp": stamp_of(child, stamps),
-        })
-    };
+/// Returns the summary with the name, each platform's stamp, and whether the builds are equal.
+fn report(name: &str, summary: &Summary, stamps: &Stamps) -> anyhow::Result<Value> {
+    let mut report = serde_json::to_value(summary)?;
+    report["name"] = json!(name);
+    for (manifest, entry) in summary.manifests.iter().zip(0..) {
+        let entry: usize = entry;
+        let value = &mut report["manifests"][entry];
+        value["name"] = json!(format!("{name}@{}", manifest.digest));
+        value["stamp"] = json!(stamps.get(&manifest.digest));
+    }
     let differing = differing(stamps);
-    json!({
-        "name": name, "media_type": image.media_type, "digest": image.digest,
-        "annotations": image.document["annotations"],
-        "manifests": image.children.iter().map(child).collect::<Vec<_>>(),
-        "builds": { "equal": differing.is_empty(), "differing": differing },
-        "total_size": total(image),
-    })
+    report["builds"] = json!({ "equal": differing.is_empty(), "differing": differing });
+    Ok(report)
 }
 
-/// The stamps' fields that are not the same on every platform, and should be.
-fn differing(stamps: &BTreeMap<String, Value>) -> Vec<String> {
+/// Returns the stamps' fields that are not the same on every platform, and should be.
+fn differing(stamps: &Stamps) -> Vec<String> {
     let mut stamps = stamps.values().filter_map(Value::as_object);
     let Some(first) = stamps.next() else {
         return Vec::new();
@@ -149,30 +137,7 @@ fn differing(stamps: &BTreeMap<String, Value>) -> Vec<String> {
         .collect()
 }
 
-/// What a node of that platform fetches.
-fn packed(child: &Child) -> u64 {
-    let config = child.image_manifest["config"]["size"].as_u64();
-    let layers: u64 = child.layers.iter().map(|layer| layer.size).sum();
-    child.size + config.unwrap_or_default() + layers
-}
-
-/// What a registry stores: each blob once.
-fn total(image: &Opened) -> u64 {
-    let mut blobs = BTreeMap::from([(image.digest.clone(), image.size)]);
-    for child in &image.children {
-        let config = &child.image_manifest["config"];
-        blobs.insert(child.digest.clone(), child.size);
-        blobs.insert(
-            config["digest"].to_string(),
-            config["size"].as_u64().unwrap_or_default(),
-        );
-        let layers = child.layers.iter();
-        blobs.extend(layers.map(|layer| (layer.digest.clone(), layer.size)));
-    }
-    blobs.values().sum()
-}
-
-/// `1572864 bytes (1.5 MiB)`: exact first, since it is compared.
+/// Returns a size such as `1572864 bytes (1.5 MiB)`: exact first, since it is compared.
 fn bytes(size: u64) -> String {
     let unit = |shift: u32| size as f64 / f64::from(1_u32 << shift);
     match size {
@@ -184,32 +149,34 @@ fn bytes(size: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use noetl_oci::Layout;
+
     use super::*;
     use crate::fixtures;
-    use crate::stamp::Stamp;
+    use crate::release::stamp::Stamp;
+    use crate::release::target::TARGETS;
 
     fn image(change: impl Fn(usize, &mut Stamp)) -> Layout {
-        let plan = fixtures::linux_plan();
-        let binary = |(position, target): (usize, &&'static crate::target::Target)| {
+        let programs = TARGETS[..2].iter().enumerate().map(|(position, target)| {
             let mut stamp = fixtures::stamp(target);
             change(position, &mut stamp);
             fixtures::elf(target.arch, &stamp)
-        };
-        let binaries = plan.targets.iter().enumerate().map(binary);
-        fixtures::image_of(binaries.collect())
+        });
+        fixtures::image_of(programs.collect())
     }
 
-    fn inspected(layout: &Layout) -> String {
-        text("x:1", &Opened::of(layout).unwrap(), &stamps(layout))
+    fn inspected(layout: &Layout) -> (Summary, Stamps) {
+        let image = Image::read(layout).unwrap();
+        (Summary::of(&image).unwrap(), stamps(&image, layout).unwrap())
     }
 
     #[test]
     fn the_columns_are_those_people_know() {
-        let layout = image(|_, _| {});
-        let found = inspected(&layout);
-        let digest = layout.image_index().unwrap().digest;
+        let (summary, stamps) = inspected(&image(|_, _| {}));
+        let found = text("x:1", &summary, &stamps);
         let head = format!(
-            "Name:      x:1\nMediaType: application/vnd.oci.image.index.v1+json\nDigest:    {digest}\n\nManifests:\n  Name:      x:1@sha256:"
+            "Name:      x:1\nMediaType: application/vnd.oci.image.index.v1+json\nDigest:    {}\n\nManifests:\n  Name:      x:1@sha256:",
+            summary.digest
         );
         assert!(found.starts_with(&head), "{found}");
         assert!(found.contains("\n  Platform:  linux/arm64/v8\n"), "{found}");
@@ -220,15 +187,15 @@ mod tests {
     #[test]
     fn builds_that_differ_are_named() {
         let layout = image(|position, stamp| stamp.ui_sha256 = format!("{position}"));
-        assert!(inspected(&layout).contains("Builds:    differ in ui_sha256\n"));
-        let report = report("x:1", &Opened::of(&layout).unwrap(), &stamps(&layout));
+        let (summary, stamps) = inspected(&layout);
+        let found = text("x:1", &summary, &stamps);
+        assert!(found.contains("Builds:    differ in ui_sha256\n"), "{found}");
+        let report = report("x:1", &summary, &stamps).unwrap();
         assert_eq!(report["builds"]["equal"], false);
         assert_eq!(report["manifests"][1]["stamp"]["ui_sha256"], "1");
-        let blobs = layout
-            .files
-            .iter()
-            .filter(|(name, _)| name.starts_with("blobs/"));
-        let stored: usize = blobs.map(|(_, bytes)| bytes.len()).sum();
+        let files = layout.files.iter();
+        let blobs = files.filter(|(name, _)| name.starts_with("blobs/"));
+        let stored: u64 = blobs.map(|(_, blob)| blob.length()).sum();
         assert_eq!(report["total_size"], stored);
     }
 }

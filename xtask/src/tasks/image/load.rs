@@ -2,11 +2,12 @@
 
 use camino::Utf8Path;
 use clap::ValueEnum;
+use noetl_help::Help as _;
 
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
-use crate::error::{MissingTool, WithHelp as _};
-use crate::sh;
+use crate::host::command::CommandLine;
+use crate::host::ctx::{self, Ctx};
+use crate::host::error::MissingTool;
+use crate::host::{output, run};
 
 /// An engine that loads images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,7 +24,7 @@ pub(super) enum Engine {
     Kind,
 }
 
-/// Those that `auto` tries, in order: a cluster is never loaded into by chance.
+/// Those that `auto` tries, in order: a cluster is named or left alone.
 const TRIED: [Engine; 3] = [Engine::Docker, Engine::Podman, Engine::Containerd];
 
 impl Engine {
@@ -36,7 +37,7 @@ impl Engine {
         }
     }
 
-    /// What only succeeds when somebody answers.
+    /// Returns a command that succeeds when the engine answers.
     fn probe(self) -> CommandLine {
         let words: &[&str] = match self {
             Self::Auto | Self::Docker | Self::Containerd => &["version"],
@@ -46,7 +47,7 @@ impl Engine {
         CommandLine::new(self.program()).args(words.iter().copied())
     }
 
-    /// The command that loads `tar`, which names its image itself.
+    /// Returns the command that loads `tar`, which names its image itself.
     fn load(self, tar: &Utf8Path) -> CommandLine {
         let words: &[&str] = match self {
             Self::Auto | Self::Docker | Self::Podman => &["load", "--input"],
@@ -69,7 +70,7 @@ pub(super) fn find(ctx: &Ctx, wanted: Engine) -> anyhow::Result<Engine> {
             .help(format!("install {program}, or --load another engine"))?;
         return Ok(wanted);
     }
-    let answers = |engine: &&Engine| sh::read(ctx, &engine.probe()).is_ok();
+    let answers = |engine: &&Engine| run::read(ctx, &engine.probe()).is_ok();
     let names = TRIED.map(Engine::program).join(", ");
     TRIED
         .iter()
@@ -81,8 +82,8 @@ pub(super) fn find(ctx: &Ctx, wanted: Engine) -> anyhow::Result<Engine> {
 
 /// Loads the tar.
 pub(super) fn load(ctx: &Ctx, engine: Engine, tar: &Utf8Path) -> anyhow::Result<()> {
-    sh::step(ctx, &format!("load into {}", engine.program()), || {
-        sh::run(ctx, &engine.load(tar))
+    output::step(ctx, &format!("load into {}", engine.program()), || {
+        run::run(ctx, &engine.load(tar))
     })
 }
 
@@ -107,7 +108,7 @@ mod tests {
         ");
         assert!(
             !TRIED.contains(&Engine::Kind),
-            "a cluster is never loaded into by chance"
+            "a cluster is named or left alone"
         );
     }
 }

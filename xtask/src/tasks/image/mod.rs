@@ -2,37 +2,29 @@
 
 mod attest;
 mod audit;
-mod base;
 mod buildx;
 mod check;
 mod diff;
 mod digest;
+mod foundation;
 mod inputs;
 mod inspect;
 mod load;
 mod make;
-mod mutate;
+mod open;
 mod push;
 mod rebuild;
 mod resolve;
-mod served;
 
-pub(crate) use check::expectations;
-pub(crate) use served::prove;
-
-use anyhow::Context as _;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
+use noetl_oci::{Platform, Reference};
 
-use crate::cargo::Binary;
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
-use crate::oci::flavour::{self, Flavour};
-use crate::oci::layout::Layout;
-use crate::oci::reference::Reference;
-use crate::registry::pull;
-use crate::release::Release;
-use crate::target::Platform;
+use crate::host::ctx::Ctx;
+use crate::image::flavours::{self, Flavour};
+use crate::release::cargo::Binary;
+use crate::release::target::{self, platforms};
+use crate::release::version::Release;
 use crate::tasks::Preview;
 
 /// Assemble the image for linux/amd64 and linux/arm64, without a daemon
@@ -95,21 +87,21 @@ pub(crate) struct ImageArgs {
 #[derive(Debug, Args)]
 struct Recipe {
     /// Platforms, separated by commas [default: linux/amd64,linux/arm64; those of --binary; with --load this machine's]
-    #[arg(long, value_delimiter = ',', value_parser = Platform::parse)]
+    #[arg(long, value_delimiter = ',', value_parser = target::parse_platform)]
     platforms: Vec<Platform>,
-    /// Flavour: `plain` is our files alone, `python` adds Python for python, shell and duckdb steps
-    #[arg(long, default_value = "plain", value_parser = flavour::find)]
+    /// Flavour: `plain` is NoETL's own files alone, `python` adds Python for python, shell and duckdb steps
+    #[arg(long, default_value = "plain", value_parser = flavours::find)]
     flavour: &'static Flavour,
     /// Image to build upon: `scratch`, a full name with @sha256:…, a layout or a tar [default: the flavour's]
     #[arg(long, value_name = "IMAGE")]
     base: Option<String>,
-    /// Accept a base named by a tag, and say which digest that is
+    /// Accept a base named by a tag, and print which digest that is
     #[arg(long)]
     allow_floating_base: bool,
     /// Take this binary instead of compiling one, repeatable; labels then say what its build stamp says
     #[arg(long = "binary", value_name = "PLATFORM=PATH", value_parser = inputs::given_binary)]
     binaries: Vec<Binary>,
-    /// Compress every layer anew
+    /// Compress every layer, also those that are kept compressed
     #[arg(long)]
     no_cache: bool,
     /// How many threads compress; the bytes are the same for any number [default: one per processor]
@@ -127,9 +119,6 @@ enum ImageCommand {
     Push(push::PushArgs),
     /// Find what is missing in a repository, and what may be deleted from it
     Audit(audit::AuditArgs),
-    /// Make a broken image that trips a rule
-    #[command(hide = true)]
-    Mutate(mutate::MutateArgs),
     /// Explain what makes two images different, down to a section of a program
     Diff(diff::DiffArgs),
     /// Print what an image is: platforms, layers, sizes, and who built the programs inside
@@ -145,7 +134,7 @@ pub(crate) const REGISTRY: &str = "ghcr.io/noetl";
 /// The image's name below the registry.
 pub(crate) const NAME: &str = "noetl";
 
-/// The names of a release's image.
+/// Returns the names of a release's image.
 pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Reference>> {
     Ok(vec![Reference::join(REGISTRY, NAME, &release.version)?])
 }
@@ -156,7 +145,6 @@ pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
         Some(ImageCommand::Check(args)) => check::run(ctx, args),
         Some(ImageCommand::Push(args)) => push::run(ctx, args),
         Some(ImageCommand::Audit(args)) => audit::run(ctx, args),
-        Some(ImageCommand::Mutate(args)) => mutate::run(ctx, args),
         Some(ImageCommand::Diff(args)) => diff::run(ctx, args),
         Some(ImageCommand::Inspect(args)) => inspect::run(ctx, args),
         Some(ImageCommand::Resolve(args)) => resolve::run(ctx, args),
@@ -167,44 +155,17 @@ pub(crate) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
 }
 
 fn outputs(ctx: &Ctx) -> (Utf8PathBuf, Utf8PathBuf) {
-    outputs_of(ctx, flavour::plain())
+    outputs_of(ctx, flavours::plain())
 }
 
-/// Where a flavour's layout and tar are written.
+/// Returns where a flavour's layout and tar are written.
 fn outputs_of(ctx: &Ctx, flavour: &Flavour) -> (Utf8PathBuf, Utf8PathBuf) {
     let folder = ctx.state().join(format!("image{}", flavour.suffix));
     (folder.clone(), format!("{folder}.tar").into())
 }
 
-/// In the order of the one target list, whatever order they were typed in.
-fn in_order(platforms: &[Platform]) -> Vec<Platform> {
-    Platform::all()
-        .into_iter()
-        .filter(|platform| platforms.contains(platform))
-        .collect()
+/// Returns platforms in the order of the one target list.
+fn in_order(wanted: &[Platform]) -> Vec<Platform> {
+    let known = platforms().into_iter();
+    known.filter(|platform| wanted.contains(platform)).collect()
 }
-
-/// The name of an image in a registry; `None` for what exists as a path, or looks like one.
-fn name(image: &str) -> anyhow::Result<Option<Reference>> {
-    let path = Utf8Path::new(image);
-    let is_path = path.exists() || image.starts_with(['.', '/', '~']) || image.ends_with(".tar");
-    if is_path {
-        return Ok(None);
-    }
-    let reference = image.parse::<Reference>();
-    reference
-        .map(Some)
-        .with_context(|| format!("there is no file {image}, and it is no image name"))
-        .help(NAMES)
-}
-
-/// A layout or a tar on disk, or an image pulled from a registry.
-fn open(ctx: &Ctx, image: &str) -> anyhow::Result<Layout> {
-    match name(image)? {
-        None => Layout::open(Utf8Path::new(image)).help(NAMES),
-        Some(reference) => pull::pull(ctx, &reference),
-    }
-}
-
-const NAMES: &str =
-    "`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full";

@@ -2,21 +2,21 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
+use noetl_oci::registry::{Moved, Published, PushOptions, Trust};
+use noetl_oci::{KnownLayers, Layout, Platform, Reference};
 use serde_json::json;
 
-use crate::check::expect::Expectations;
-use crate::ctx::Ctx;
-use crate::oci::layout::Layout;
-use crate::oci::reference::Reference;
-use crate::registry::push::{self, Moved, Options, Published, Trust};
-use crate::release::Release;
-use crate::target::Platform;
-use crate::tasks::image::{NAME, REGISTRY, check, in_order, outputs, served};
-use crate::{sh, verify};
+use crate::host::ctx::Ctx;
+use crate::host::output;
+use crate::image::publish;
+use crate::image::rules::ImageStandard;
+use crate::release::version::Release;
+use crate::release::{target, verify};
+use crate::tasks::image::{NAME, REGISTRY, in_order, outputs};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Proves the image first, by the same rules as `image check`. Tags move last and together: when one \
+    after_help = "Checks the image first, by the same rules as `image check`. Tags move last and together: when one \
     does not, or\nwhat is served is not what was sent, those that have moved go back. Signs in with what docker login, podman login, a credential helper or \
     GITHUB_TOKEN left.\n\nExamples:\n  \
     cargo xtask image push dist/noetl-v0.1.0-image.tar --tag 0.1.0 --tag latest\n  \
@@ -32,7 +32,7 @@ pub(super) struct PushArgs {
     #[arg(long = "tag")]
     tags: Vec<String>,
     /// Platforms it should be for, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = Platform::parse)]
+    #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = target::parse_platform)]
     platforms: Vec<Platform>,
     /// Print JSON: references, index digest, bytes sent, tags moved and where they were
     #[arg(long)]
@@ -50,32 +50,33 @@ pub(super) struct PushHow {
     /// Do not pull it back afterwards to check what the registry serves
     #[arg(long)]
     no_check: bool,
-    /// Look for every blob and image again, and send what somebody has deleted
+    /// Ask for every blob and image again, and send what was deleted
     #[arg(long)]
     repair: bool,
 }
 
 impl PushHow {
-    /// Pulls it back and checks it, unless that is not wanted; the tags go back when it is not what was sent.
+    /// Reads it back and checks it, unless that is not wanted; the tags go back when it is not what was sent.
     pub(super) fn prove(
         &self,
         ctx: &Ctx,
         published: &Published,
         pushed: &Layout,
         references: &[Reference],
-        expected: &Expectations,
+        standard: &ImageStandard,
+        known: &KnownLayers,
     ) -> anyhow::Result<()> {
         if self.no_check {
             return Ok(());
         }
-        sh::step(ctx, "pull it back and check what is served", || {
-            published.keep_if(served::prove(ctx, pushed, references, expected))
+        output::step(ctx, "pull it back and check what is served", || {
+            published.keep_if(publish::prove(ctx, pushed, references, standard, known))
         })
     }
 
-    /// As the registry takes it.
-    pub(super) fn options(&self) -> Options {
-        Options {
+    /// Returns it as a push takes it.
+    pub(super) fn options(&self) -> PushOptions {
+        PushOptions {
             moved: if self.force_retag {
                 Moved::Forced
             } else {
@@ -92,21 +93,23 @@ impl PushHow {
 
 pub(super) fn run(ctx: &Ctx, args: &PushArgs) -> anyhow::Result<()> {
     let path = args.image.clone().unwrap_or_else(|| outputs(ctx).0);
-    let expected = check::anybodys(&in_order(&args.platforms));
+    let standard = ImageStandard::without_project(&in_order(&args.platforms));
+    let known = KnownLayers::default();
     let references = references(&args.registry, &args.tags, &Release::read(ctx)?)?;
-    let verified = sh::step(ctx, &format!("check {path}"), || {
-        verify::image(&path, &expected)
+    let verified = output::step(ctx, &format!("check {path}"), || {
+        verify::image(&path, standard.rules(), &known)
     })?;
-    let published = sh::step(ctx, &format!("push to {}", args.registry), || {
-        push::publish(ctx, &verified, &references, args.how.options())
+    let published = output::step(ctx, &format!("push to {}", args.registry), || {
+        publish::publish(ctx, &verified, &references, args.how.options())
     })?;
     narrate(ctx, &published);
+    let layout = verified.value();
     args.how
-        .prove(ctx, &published, verified.value(), &references, &expected)?;
+        .prove(ctx, &published, layout, &references, &standard, &known)?;
     report(args, &references, &published)
 }
 
-/// The names to push to, once each.
+/// Returns the names to push to, once each.
 pub(super) fn references(
     registry: &str,
     tags: &[String],
@@ -126,13 +129,13 @@ pub(super) fn references(
     Ok(references)
 }
 
-/// Says what was sent and which tags moved from where, so that they can be put back by hand.
+/// Prints what was sent and which tags moved from where, so that they can be put back by hand.
 pub(super) fn narrate(ctx: &Ctx, published: &Published) {
     let (digest, sent) = (&published.digest, published.sent_bytes);
-    sh::note(ctx, &format!("{digest}: {sent} bytes sent"));
+    output::note(ctx, &format!("{digest}: {sent} bytes sent"));
     for (tag, before) in published.moved() {
         let before = before.as_deref().unwrap_or("a new tag");
-        sh::note(ctx, &format!("{tag}: {before} -> {digest}"));
+        output::note(ctx, &format!("{tag}: {before} -> {digest}"));
     }
 }
 
@@ -144,11 +147,8 @@ fn report(args: &PushArgs, references: &[Reference], published: &Published) -> a
             "moved": published.moved().iter().map(|(tag, before)| json!({"tag": tag, "before": before}))
                 .collect::<Vec<_>>(),
         });
-        println!("{}", serde_json::to_string_pretty(&object)?);
-        return Ok(());
+        return output::json(&object);
     }
-    for reference in references {
-        println!("{reference}@{digest}");
-    }
-    Ok(())
+    let mut references = references.iter();
+    references.try_for_each(|reference| output::line(format!("{reference}@{digest}")))
 }

@@ -1,15 +1,16 @@
-//! `image check --rebuild`: the image once more, from a clone of its commit, with all else different.
+//! `image check --rebuild`: the image again, from a clone of its commit, with everything else different.
 
 use anyhow::{Context as _, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use noetl_help::Help as _;
+use noetl_oci::rules::Findings;
 
-use crate::check::Findings;
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
-use crate::error::WithHelp as _;
-use crate::release::Release;
-use crate::{files, sh};
+use crate::host::command::CommandLine;
+use crate::host::ctx::{self, Ctx};
+use crate::host::{files, git, output, run};
+use crate::image::rules::{X1, X2};
+use crate::release::version::Release;
 
 #[derive(Debug, Args)]
 pub(super) struct RebuildArgs {
@@ -25,7 +26,7 @@ pub(super) struct RebuildArgs {
 }
 
 impl RebuildArgs {
-    /// Finds whether `digest`, that of `image`, comes out again here and elsewhere.
+    /// X1 and X2: whether the same digest is made here again, and elsewhere.
     pub(super) fn check(
         &self,
         ctx: &Ctx,
@@ -36,23 +37,17 @@ impl RebuildArgs {
         if self.rebuild {
             let again = self.digest_again(ctx)?;
             if again != digest {
-                findings.add(
-                    "X1",
-                    image,
-                    format!("it is {digest}, and built again {again}"),
-                );
+                let message = format!("it is {digest}, and built again {again}");
+                findings.add(&X1, image, message);
             }
         }
         match &self.expect_digest {
             Some(expected) if expected != digest => {
-                findings.add(
-                    "X2",
-                    image,
-                    format!("it is {digest}, and elsewhere {expected}"),
-                );
+                let message = format!("it is {digest}, and elsewhere {expected}");
+                findings.add(&X2, image, message);
             }
             None if self.rebuild => {
-                sh::note(
+                output::note(
                     ctx,
                     "X2 was not run: --expect-digest takes what another machine built",
                 );
@@ -73,19 +68,20 @@ impl RebuildArgs {
         let work = ctx.state().join("rebuild");
         files::remove(&work)?;
         files::create_folder(&work)?;
-        // A space and an umlaut in the path, as people have them.
+        // Paths with a space and an umlaut occur.
         let clone = work.join("a clöne");
-        sh::read(ctx, &plan_clone(&ctx.root, &clone)).context("cannot clone the checkout")?;
+        let words = ["clone", "--quiet", "--local", ctx.root.as_str(), clone.as_str()];
+        git::read(ctx, &words).context("cannot clone the checkout")?;
         let program = std::env::current_exe().context("cannot find xtask's own file")?;
         let program = Utf8PathBuf::from_path_buf(program)
             .map_err(|path| anyhow!("{} is not UTF-8", path.display()))?;
         let command = self.plan_digest(ctx, &program, &clone);
         let mut printed = None;
-        sh::step(
+        output::step(
             ctx,
-            "build the image again, elsewhere and otherwise",
+            "build the image again in another folder and environment",
             || {
-                sh::lines(ctx, &command, |line| {
+                run::lines(ctx, &command, |line| {
                     printed = Some(line.to_owned());
                     Ok(())
                 })
@@ -95,7 +91,7 @@ impl RebuildArgs {
         printed.context("`image digest` printed nothing")
     }
 
-    /// The command in the clone; a shell changes the umask where there is one.
+    /// Returns the command in the clone; a shell changes the umask where there is one.
     fn plan_digest(&self, ctx: &Ctx, program: &Utf8Path, clone: &Utf8Path) -> CommandLine {
         let command = if ctx::find_program("sh").is_some() {
             let script = "umask 077; exec \"$@\"";
@@ -117,19 +113,13 @@ impl RebuildArgs {
     }
 }
 
-fn plan_clone(root: &Utf8Path, clone: &Utf8Path) -> CommandLine {
-    CommandLine::new("git")
-        .args(["clone", "--quiet", "--local"])
-        .args([root.as_str(), clone.as_str()])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixtures;
 
     #[test]
-    fn everything_that_must_not_count_is_another() {
+    fn everything_that_must_not_matter_is_different() {
         let args = RebuildArgs {
             rebuild: true,
             expect_digest: None,

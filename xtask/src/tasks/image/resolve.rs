@@ -5,25 +5,23 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use noetl_help::Help as _;
+use noetl_oci::registry::{RegistryImage, is_no_answer};
+use noetl_oci::{Image, Layout};
 use serde_json::{Value, json};
 
-use crate::ctx::Ctx;
-use crate::error::WithHelp as _;
+use crate::host::ctx::Ctx;
+use crate::host::{files, output, sign_ins};
 use crate::kube::facts::ImageFacts;
 use crate::kube::replace;
 use crate::kube::schedulable::{self, Finding};
 use crate::kube::workload::{Workload, workloads};
-use crate::oci::layout::Layout;
-use crate::oci::opened::Opened;
-use crate::oci::reference::Reference;
-use crate::registry::{peek, session};
-use crate::{files, sh, yaml};
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "Each name keeps its tag and gets the digest that the tag has now; comments and layout stay as they are.\n\
     Refused, all at once and with file, line, object and field: an architecture that nodes are asked for and the image\n\
-    lacks, a user that may be root under runAsNonRoot, and for images of NoETL a containerPort nobody listens on and\n\
+    lacks, a user that may be root under runAsNonRoot, and for images of NoETL a containerPort that it does not listen on and\n\
     readOnlyRootFilesystem without a volume where it writes. Then nothing is written and the exit code is 1.\n\nExamples:\n  \
     cargo xtask image resolve deploy/*.yaml | kubectl apply --filename -\n  \
     cargo xtask image resolve --in-place deploy/server.yaml\n  \
@@ -73,30 +71,22 @@ pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
         pinned.push((file, text));
     }
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&report(&images, &findings))?
-        );
+        output::json(&report(&images, &findings))?;
     } else {
-        findings
-            .iter()
-            .for_each(|finding| eprintln!("{}", line(finding)));
+        findings.iter().for_each(|finding| output::finding(&line(finding)));
     }
-    let refused = || {
-        anyhow!(
-            "{} things that no node could run; nothing was written",
-            findings.len()
-        )
-    };
-    findings.is_empty().then_some(()).ok_or_else(refused).help(
-        "mend the fields named above; `cargo xtask image inspect IMAGE` says what an image is for",
-    )?;
+    if !findings.is_empty() {
+        let count = findings.len();
+        return Err(anyhow!("{count} things that no node could run; nothing was written")).help(
+            "correct the fields named above; `cargo xtask image inspect IMAGE` prints what an image is for",
+        );
+    }
     write(args, &pinned)
 }
 
 fn read(path: &Utf8Path) -> anyhow::Result<Manifests> {
     let text = files::read_to_string(path)?;
-    let documents = yaml::parse(&text)
+    let documents = noetl_yaml::parse(&text)
         .with_context(|| format!("cannot read {path}"))
         .help("it must be plain YAML: render templates before")?;
     let path = path.to_owned();
@@ -107,7 +97,7 @@ fn read(path: &Utf8Path) -> anyhow::Result<Manifests> {
     })
 }
 
-/// The facts of every image by the name it is written with, and a finding for each that cannot be had.
+/// Returns the facts of every image by the name it is written with, and a finding for each that cannot be read.
 fn look_up(
     ctx: &Ctx,
     args: &ResolveArgs,
@@ -142,8 +132,8 @@ fn look_up(
                     field: container.field(workload, "image"),
                     message: format!("cannot look at {name}: {error:#}"),
                 };
-                if args.skip_unreachable && session::is_silence(error) {
-                    sh::warn(&line(&finding));
+                if args.skip_unreachable && is_no_answer(error) {
+                    output::warn(&line(&finding));
                 } else {
                     findings.push(finding);
                 }
@@ -160,12 +150,14 @@ fn look_up(
 fn facts(ctx: &Ctx, name: &str, source: Option<&str>) -> anyhow::Result<ImageFacts> {
     let source = source.unwrap_or(name);
     let path = Utf8Path::new(source);
-    let layout = if source != name && path.exists() {
-        Layout::open(path)?
+    let image = if source != name && path.exists() {
+        Image::read(&Layout::open(path)?)?
     } else {
-        peek::peek(ctx, &full_name(source).parse::<Reference>()?)?
+        let reference = full_name(source).parse()?;
+        Image::read(&RegistryImage::open(&sign_ins::client(ctx), &reference)?)?
     };
-    let facts = ImageFacts::of(&Opened::of(&layout)?)?;
+    image.check_digests().with_context(|| source.to_owned())?;
+    let facts = ImageFacts::of(&image)?;
     if let Some((_, digest)) = name.split_once('@') {
         ensure!(
             digest == facts.digest,
@@ -176,7 +168,7 @@ fn facts(ctx: &Ctx, name: &str, source: Option<&str>) -> anyhow::Result<ImageFac
     Ok(facts)
 }
 
-/// A name as nodes understand it: without a registry it is Docker Hub's.
+/// Returns a name as nodes understand it: without a registry it is Docker Hub's.
 fn full_name(name: &str) -> String {
     match name.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => name.to_owned(),
@@ -220,12 +212,10 @@ fn write(args: &ResolveArgs, pinned: &[(&Manifests, String)]) -> anyhow::Result<
     } else if !args.json {
         for (position, (_, text)) in pinned.iter().enumerate() {
             if position > 0 && !text.starts_with("---") {
-                println!("---");
+                output::line("---")?;
             }
-            print!("{text}");
-            if !text.ends_with('\n') {
-                println!();
-            }
+            let end = if text.ends_with('\n') { "" } else { "\n" };
+            output::print(&format!("{text}{end}"))?;
         }
     }
     Ok(())

@@ -4,9 +4,12 @@ use camino::Utf8Path;
 use serde::Deserialize;
 
 use super::Count;
-use crate::command::CommandLine;
-use crate::ctx::{self, Ctx};
-use crate::{cargo, files, sh, ui};
+use crate::host::command::CommandLine;
+use crate::host::ctx::{self, Ctx};
+use crate::cargo;
+use crate::host::files;
+use crate::host::{output, run};
+use crate::release::page;
 
 /// Vitest's own report, of which the numbers are enough.
 #[derive(Debug, Deserialize)]
@@ -18,10 +21,10 @@ struct VitestReport {
 
 /// Runs the unit tests.
 pub(super) fn units(ctx: &Ctx) -> anyhow::Result<Count> {
-    let lock = sh::lock(ctx)?;
+    let lock = run::lock(ctx)?;
     let npm = ui::Npm::ready(ctx)?;
     drop(lock);
-    sh::step(ctx, "test the page", || {
+    output::step(ctx, "test the page", || {
         vitest(ctx, npm.run("test"), "vitest.json")
     })
 }
@@ -42,11 +45,11 @@ pub(super) fn in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count>
             failed: 0,
         });
     };
-    let lock = sh::lock(ctx)?;
+    let lock = run::lock(ctx)?;
     ui::build(ctx)?;
     let npm = ui::Npm::ready(ctx)?;
     drop(lock);
-    let binary = sh::step(ctx, "build noetl for the page's tests", || {
+    let binary = output::step(ctx, "build noetl for the page's tests", || {
         cargo::build_for_tests(ctx)
     })?;
     let screenshots = ctx.target_dir.join("ui-screenshots");
@@ -55,7 +58,7 @@ pub(super) fn in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count>
         .env("NOETL_BIN", binary.as_str())
         .env("NOETL_CHROMIUM", chromium.as_str())
         .env("NOETL_SCREENSHOTS", screenshots.as_str());
-    sh::step(ctx, "test the page in Chromium", || {
+    output::step(ctx, "test the page in Chromium", || {
         vitest(ctx, command, "vitest-chromium.json")
     })
 }
@@ -67,7 +70,7 @@ fn vitest(ctx: &Ctx, command: CommandLine, report: &str) -> anyhow::Result<Count
     let command = command
         .args(reporters)
         .arg(format!("--outputFile.json={json}"));
-    let result = sh::run(ctx, &command);
+    let result = run::run(ctx, &command);
     // A run that could not even start has no report, and then its own error counts.
     let Ok(report) = files::read_to_string(&json) else {
         return result.map(|()| Count::default());

@@ -1,0 +1,3 @@
+//! What CI runs, as files of the forge.
+
+pub(crate) mod workflows;

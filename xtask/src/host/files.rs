@@ -1,0 +1,191 @@
+//! Files with errors that name them, written under a temporary name and renamed.
+
+use std::fs;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Reads a whole file.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wrapper that names the path"
+)]
+pub(crate) fn read(path: &Utf8Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {path}"))
+}
+
+/// Reads a whole UTF-8 file.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wrapper that names the path"
+)]
+pub(crate) fn read_to_string(path: &Utf8Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
+}
+
+/// Writes a file so that it is either there whole or not at all; makes its folder.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wrapper that names the path"
+)]
+pub(crate) fn write(path: &Utf8Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    create_folder(path.parent().unwrap_or(path))?;
+    let temporary = beside(path, "part");
+    fs::write(&temporary, bytes).with_context(|| format!("cannot write {temporary}"))?;
+    rename(&temporary, path)
+}
+
+/// Adds to the end of a file that another program reads, such as GitHub's summary of a job.
+pub(crate) fn append(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let file = fs::File::options().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {path}"))
+}
+
+/// Copies an executable, keeping it executable, whole or not at all.
+///
+/// A running program's file cannot be overwritten, so the new one takes its name instead.
+pub(crate) fn copy_executable(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    create_folder(to.parent().unwrap_or(to))?;
+    let temporary = beside(to, "part");
+    fs::copy(from, &temporary).with_context(|| format!("cannot copy {from} to {temporary}"))?;
+    rename(&temporary, to)
+}
+
+/// Makes a file executable for everybody; Windows goes by names instead.
+#[cfg_attr(
+    not(unix),
+    expect(unused_variables, reason = "there is no mode to set")
+)]
+pub(crate) fn make_executable(path: &Utf8Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(path, mode)
+            .with_context(|| format!("cannot make {path} executable"))?;
+    }
+    Ok(())
+}
+
+/// Copies a folder into a new one, whole or not at all, in place of what was there.
+pub(crate) fn replace_folder(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    let temporary = beside(to, "part");
+    remove(&temporary)?;
+    for path in list(from)? {
+        let target = temporary.join(&path);
+        create_folder(target.parent().unwrap_or(&temporary))?;
+        fs::copy(from.join(&path), &target)
+            .with_context(|| format!("cannot copy {path} to {target}"))?;
+    }
+    swap_folder(&temporary, to)
+}
+
+/// Puts the finished folder or file `new` in place of `old`, which is removed only once `new` is there.
+pub(crate) fn swap_folder(new: &Utf8Path, old: &Utf8Path) -> anyhow::Result<()> {
+    let outgoing = beside(old, "old");
+    remove(&outgoing)?;
+    if old.exists() {
+        rename(old, &outgoing)?;
+    }
+    create_folder(old.parent().unwrap_or(old))?;
+    if let Err(error) = rename(new, old) {
+        if outgoing.exists() {
+            rename(&outgoing, old)?;
+        }
+        return Err(error);
+    }
+    remove(&outgoing)
+}
+
+/// Removes a file or a folder, if it is there.
+pub(crate) fn remove(path: &Utf8Path) -> anyhow::Result<()> {
+    let result = if path.is_dir() && !path.is_symlink() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {path}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder and its parents.
+pub(crate) fn create_folder(path: &Utf8Path) -> anyhow::Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("cannot create {path}"))
+}
+
+/// Lists the files below a folder as slash-separated paths relative to it, in byte order.
+pub(crate) fn list(root: &Utf8Path) -> anyhow::Result<Vec<String>> {
+    list_except(root, &|_| false)
+}
+
+/// The same without the folders that `skip` names by their relative paths.
+pub(crate) fn list_except(
+    root: &Utf8Path,
+    skip: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<Vec<String>> {
+    let mut files = Vec::new();
+    let mut folders = vec![(String::new(), root.to_owned())];
+    while let Some((prefix, folder)) = folders.pop() {
+        let cannot = || format!("cannot list {folder}");
+        for entry in folder.read_dir_utf8().with_context(cannot)? {
+            let entry = entry.with_context(cannot)?;
+            let path = format!("{prefix}{}", entry.file_name());
+            if !entry.file_type().with_context(cannot)?.is_dir() {
+                files.push(path);
+            } else if !skip(&path) {
+                folders.push((format!("{path}/"), entry.path().to_owned()));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the wrapper that names the paths"
+)]
+fn rename(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+    fs::rename(from, to).with_context(|| format!("cannot rename {from} to {to}"))
+}
+
+/// Returns a hidden name in the same folder, so that renaming is atomic.
+fn beside(path: &Utf8Path, suffix: &str) -> Utf8PathBuf {
+    path.with_file_name(format!(
+        ".{}.{suffix}",
+        path.file_name().unwrap_or("folder")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+        let guard = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        (guard, path)
+    }
+
+    #[test]
+    fn replacing_a_folder_leaves_nothing_stale() {
+        let (_guard, root) = folder();
+        write(&root.join("new/a/one"), "1").unwrap();
+        write(&root.join("old/stale"), "0").unwrap();
+        replace_folder(&root.join("new"), &root.join("old")).unwrap();
+        assert_eq!(list(&root.join("old")).unwrap(), ["a/one"]);
+        assert_eq!(list(&root).unwrap(), ["new/a/one", "old/a/one"]);
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let error = read(Utf8Path::new("/nowhere/file")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /nowhere/file");
+    }
+}

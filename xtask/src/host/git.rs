@@ -1,0 +1,101 @@
+//! git in this repository: its commit, its files, its history. The environment and the configuration of the person
+//! at the machine change nothing: see [`noetl_checkout`], which starts git.
+
+use noetl_checkout::Source;
+use noetl_help::Help as _;
+use noetl_oci::Sha256;
+
+use crate::host::ctx::Ctx;
+use crate::host::{files, output};
+
+/// Runs a git command at the repository's root and returns its standard output.
+///
+/// # Errors
+/// When the root is not the top level of a checkout, or git fails; git's own advice is the error's help.
+pub(crate) fn read(ctx: &Ctx, args: &[&str]) -> anyhow::Result<String> {
+    output::detail(ctx, &format!("$ git {}", args.join(" ")));
+    let root = ctx.root.as_std_path();
+    if !noetl_checkout::is_checkout(root).map_err(with_help)? {
+        return Err(anyhow::anyhow!("{} is not a git checkout", ctx.root))
+            .help("take a clone: this needs the repository's history");
+    }
+    noetl_checkout::read(root, args).map_err(with_help)
+}
+
+/// Returns the commit of the sources: of a git checkout, or of a source archive.
+///
+/// # Errors
+/// When the root is neither, or git fails.
+pub(crate) fn source(ctx: &Ctx) -> anyhow::Result<Source> {
+    Source::read(ctx.root.as_std_path()).map_err(with_help)
+}
+
+fn with_help(error: noetl_checkout::Error) -> anyhow::Error {
+    let help = error.help.clone();
+    let error = anyhow::Error::new(error);
+    if help.is_empty() {
+        error
+    } else {
+        error.help(help)
+    }
+}
+
+/// Returns the files below `folder` that a clone would have, relative to the root: those that git tracks, and those
+/// that it would track if they were added. In a source archive these are the files that .gitignore does not name.
+///
+/// # Errors
+/// When git fails, or the folder cannot be listed.
+pub(crate) fn list(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
+    let root = ctx.root.as_std_path();
+    if !noetl_checkout::is_checkout(root).unwrap_or(false) {
+        return list_archive(ctx, folder);
+    }
+    let args = ["ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", folder];
+    let listing = read(ctx, &args)?;
+    Ok(listing
+        .split_terminator('\0')
+        .map(ToOwned::to_owned)
+        .collect())
+}
+
+/// Lists a source archive, without the folders that .gitignore names.
+fn list_archive(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
+    let ignored = files::read_to_string(&ctx.root.join(".gitignore"))?;
+    let ignored: Vec<_> = ignored
+        .lines()
+        .filter_map(|line| line.strip_suffix('/'))
+        .map(|line| line.trim_start_matches('/').to_owned())
+        .collect();
+    let is_ignored = |path: &str| {
+        let named = |name: &String| {
+            path.starts_with(&format!("{name}/")) || path.contains(&format!("/{name}/"))
+        };
+        ignored.iter().any(named)
+    };
+    let prefix = match folder {
+        "." | "" => String::new(),
+        folder => format!("{}/", folder.trim_end_matches('/')),
+    };
+    let skip = |path: &str| is_ignored(&format!("{prefix}{path}/"));
+    let names = files::list_except(&ctx.root.join(folder), &skip)?;
+    Ok(names.into_iter().map(|name| format!("{prefix}{name}")).collect())
+}
+
+/// Returns the hash of names and contents below `folder`: of whatever a build could read there.
+///
+/// # Errors
+/// When the files cannot be listed or read.
+pub(crate) fn hash(ctx: &Ctx, folder: &str) -> anyhow::Result<Sha256> {
+    let mut listing = String::new();
+    for path in list(ctx, folder)? {
+        let file = ctx.root.join(&path);
+        // A file that git knows and that is gone is a change as well.
+        let hash = if file.is_file() {
+            Sha256::of(&files::read(&file)?).to_string()
+        } else {
+            "gone".to_owned()
+        };
+        listing.push_str(&format!("{hash}  {path}\n"));
+    }
+    Ok(Sha256::of(listing.as_bytes()))
+}

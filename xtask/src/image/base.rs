@@ -1,0 +1,42 @@
+//! What a base image has already, which decides what is added to it.
+
+use noetl_oci::{BaseImage, Kind};
+
+use crate::image::contents;
+
+/// What is known of a base's file system.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Content of /etc/passwd.
+    pub passwd: Option<String>,
+    /// Content of /etc/group.
+    pub group: Option<String>,
+    /// Whether there is a bundle of TLS roots at its usual place.
+    pub has_ca_bundle: bool,
+    /// Version of its `python3`, such as `3.12`.
+    pub python: Option<String>,
+}
+
+/// Where Python is in the official images, then where Debian has it.
+const PYTHONS: [&str; 2] = ["usr/local/bin/python3", "usr/bin/python3"];
+
+impl Facts {
+    /// Reads them from the merged file system of a base.
+    pub(crate) fn of(base: &BaseImage) -> Self {
+        let files = &base.filesystem;
+        let version = |path: &&str| {
+            let (_, node) = files.nodes().find(|(found, _)| found == path)?;
+            let Kind::Symlink(target) = &node.kind else {
+                return None;
+            };
+            let version = target.rsplit('/').next()?.strip_prefix("python")?;
+            version.starts_with("3.").then(|| version.to_owned())
+        };
+        Self {
+            passwd: base.text("/etc/passwd"),
+            group: base.text("/etc/group"),
+            has_ca_bundle: files.resolve(contents::CA_BUNDLE).is_some(),
+            python: PYTHONS.iter().find_map(version),
+        }
+    }
+}

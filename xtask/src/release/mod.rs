@@ -1,0 +1,21 @@
+//! What is shipped besides the image: version and targets, the build, archives, checksums, and their proof.
+
+pub(crate) mod archives;
+pub(crate) mod binary;
+pub(crate) mod cargo;
+pub(crate) mod check;
+pub(crate) mod checksums;
+pub(crate) mod dist_manifest;
+pub(crate) mod licenses;
+pub(crate) mod package;
+pub(crate) mod page;
+pub(crate) mod plan;
+pub(crate) mod rules;
+pub(crate) mod shards;
+pub(crate) mod stamp;
+pub(crate) mod target;
+pub(crate) mod verify;
+pub(crate) mod version;
+pub(crate) mod workspace;
+
+mod programs;
