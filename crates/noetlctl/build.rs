@@ -14,15 +14,14 @@ use std::process::Command;
 fn main() {
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let commit = env::var("NOETL_COMMIT").unwrap_or_else(|_| {
-        match noetl_checkout::Source::read(&root) {
+    let commit =
+        env::var("NOETL_COMMIT").unwrap_or_else(|_| match noetl_checkout::Source::read(&root) {
             Ok(source) => source.described(),
             Err(error) => {
                 println!("cargo::warning=noetl will not know its commit: {error}");
                 String::new()
             }
-        }
-    });
+        });
     println!("cargo::rerun-if-env-changed=NOETL_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", commit_file(&root).display());

@@ -165,10 +165,7 @@ fn a_large_scalar_is_not_repeated_without_bound() {
     assert!(refusal(&bomb).contains("bytes of text"));
     let modest = format!("a: &a {large}\nb: [{}]\n", vec!["*a"; 15].join(","));
     let document = parse(&modest).unwrap().remove(0);
-    assert_eq!(
-        document.get("b").unwrap().items()[14].text(),
-        Some(&*large)
-    );
+    assert_eq!(document.get("b").unwrap().items()[14].text(), Some(&*large));
 }
 
 #[test]

@@ -10,7 +10,6 @@ use noetl_help::Help as _;
 use noetl_oci::registry::Secret;
 use xshell::Shell;
 
-
 /// Built once in `main`, passed first, never stored in a static.
 #[derive(Debug, Clone)]
 pub(crate) struct Ctx {

@@ -50,7 +50,15 @@ pub(crate) fn list(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
     if !noetl_checkout::is_checkout(root).unwrap_or(false) {
         return list_archive(ctx, folder);
     }
-    let args = ["ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", folder];
+    let args = [
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+        "--",
+        folder,
+    ];
     let listing = read(ctx, &args)?;
     Ok(listing
         .split_terminator('\0')
@@ -78,7 +86,10 @@ fn list_archive(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
     };
     let skip = |path: &str| is_ignored(&format!("{prefix}{path}/"));
     let names = files::list_except(&ctx.root.join(folder), &skip)?;
-    Ok(names.into_iter().map(|name| format!("{prefix}{name}")).collect())
+    Ok(names
+        .into_iter()
+        .map(|name| format!("{prefix}{name}"))
+        .collect())
 }
 
 /// Returns the hash of names and contents below `folder`: of whatever a build could read there.

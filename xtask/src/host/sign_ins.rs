@@ -12,7 +12,7 @@ use noetl_oci::registry::{
 };
 
 use crate::host::command::CommandLine;
-use crate::host::ctx::{self, Ctx, CredentialSources};
+use crate::host::ctx::{self, CredentialSources, Ctx};
 use crate::host::run;
 
 /// Returns a client of registries that signs in with what this machine has.
@@ -45,7 +45,9 @@ impl Keychain for SignIns {
             let config = DockerConfig::read(path)?;
             if let Some(helper) = config.helper(host) {
                 let (credentials, remark) = self.ask(helper, host)?;
-                lookup.places.push(format!("docker-credential-{helper}{remark}"));
+                lookup
+                    .places
+                    .push(format!("docker-credential-{helper}{remark}"));
                 lookup.credentials = credentials;
                 if lookup.credentials.is_some() {
                     return Ok(lookup);
@@ -79,10 +81,14 @@ impl SignIns {
             return Ok((None, " (not installed)"));
         }
         let server = helper_question(host);
-        let ctx = self.ctx.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ctx = self
+            .ctx
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let output = run::ask(&ctx, &CommandLine::new(&program).arg("get"), server)?;
-        let help =
-            format!("look at `echo {server} | {program} get`, or sign in again: docker login {host}");
+        let help = format!(
+            "look at `echo {server} | {program} get`, or sign in again: docker login {host}"
+        );
         if !output.status.success() {
             // The protocol has this message for it, on standard output, and no exit code of its own.
             if String::from_utf8_lossy(&output.stdout).contains("credentials not found") {
@@ -92,7 +98,10 @@ impl SignIns {
         }
         match helper_answer(&output.stdout) {
             Some(credentials) => Ok((Some(credentials), "")),
-            None => Err(anyhow!("{program} did not answer with a user name and a secret")).help(help),
+            None => Err(anyhow!(
+                "{program} did not answer with a user name and a secret"
+            ))
+            .help(help),
         }
     }
 }

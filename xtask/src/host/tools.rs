@@ -300,7 +300,7 @@ pub(crate) fn locate(ctx: &Ctx, program: &str) -> Option<CommandLine> {
 /// Returns the version of the machine's own Node; empty without one.
 pub(crate) fn node_version(ctx: &Ctx) -> String {
     let shell = &ctx.shell;
-    let version = run::read(ctx, &cmd!(shell, "node --version"));
+    let version = run::read(ctx, cmd!(shell, "node --version"));
     version.unwrap_or_default().trim().to_owned()
 }
 

@@ -53,9 +53,8 @@ pub(crate) fn assemble_programs(
     let mut platforms = Vec::new();
     for (position, (platform, program)) in plan.platforms.iter().zip(programs).enumerate() {
         let below = base.as_ref().and_then(|base| base.images.get(position));
-        let system = below.map_or_else(contents::system, |base| {
-            contents::on_base(&Facts::of(base))
-        });
+        let system =
+            below.map_or_else(contents::system, |base| contents::on_base(&Facts::of(base)));
         let packages = packages.next().unwrap_or_default();
         let has_packages = !packages.is_empty();
         let layers = [
@@ -63,7 +62,9 @@ pub(crate) fn assemble_programs(
             (contents::PACKAGES_LAYER, packages),
             (contents::APP_LAYER, contents::app(program)),
         ];
-        let layers = layers.into_iter().filter(|(_, entries)| !entries.is_empty());
+        let layers = layers
+            .into_iter()
+            .filter(|(_, entries)| !entries.is_empty());
         platforms.push(PlatformSpec {
             platform: platform.clone(),
             run: run_config(plan, below, has_packages),

@@ -1,7 +1,9 @@
 //! What the image says of itself, and which labels it must have.
 
 use noetl_oci::Annotations;
-use noetl_oci::annotation::{CREATED, DESCRIPTION, LICENSES, PREFIX, REVISION, SOURCE, TITLE, VENDOR, VERSION};
+use noetl_oci::annotation::{
+    CREATED, DESCRIPTION, LICENSES, PREFIX, REVISION, SOURCE, TITLE, VENDOR, VERSION,
+};
 
 use crate::release::version::Release;
 

@@ -63,7 +63,7 @@ pub(crate) enum Binaries {
     /// They are given: nothing is compiled.
     Given(Vec<Binary>),
     /// This build makes them.
-    Compiled(BuildPlan),
+    Compiled(Box<BuildPlan>),
 }
 
 impl Binaries {

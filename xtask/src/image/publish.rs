@@ -50,12 +50,21 @@ pub(crate) fn publish(
         bar: output::progress(ctx, 0, "push"),
         is_verbose: ctx.verbosity == Verbosity::Verbose,
     };
-    push(&sign_ins::client(ctx), image.value(), references, options, &bar)
+    push(
+        &sign_ins::client(ctx),
+        image.value(),
+        references,
+        options,
+        &bar,
+    )
 }
 
 /// An image of a tree that differs from its commit, of which the revision tells, stays on this machine.
 fn refuse_dirty(image: &Image, target: &Reference) -> anyhow::Result<()> {
-    let manifests = image.platforms.iter().filter_map(|image| image.manifest.as_ref());
+    let manifests = image
+        .platforms
+        .iter()
+        .filter_map(|image| image.manifest.as_ref());
     let mut revisions = manifests.filter_map(|it| it.value.annotations.get(REVISION));
     let is_dirty = revisions.any(|revision| revision.ends_with("-dirty"));
     if !is_dirty || target.is_loopback() {
@@ -162,7 +171,10 @@ mod tests {
     #[test]
     fn an_image_of_a_dirty_tree_stays_on_this_machine() {
         let mut image = Image::read(&fixtures::image()).unwrap();
-        let (github, local) = (name("ghcr.io/noetl/noetl:1"), name("127.0.0.1:5000/noetl:1"));
+        let (github, local) = (
+            name("ghcr.io/noetl/noetl:1"),
+            name("127.0.0.1:5000/noetl:1"),
+        );
         assert!(refuse_dirty(&image, &github).is_ok());
         let manifest = image.platforms[0].manifest.as_mut().unwrap();
         let annotations = &mut manifest.value.annotations;

@@ -75,7 +75,10 @@ pub(crate) static X3: Rule = Rule::warning(
 
 /// Instruction set extensions that every processor of an architecture has.
 const BASELINE: &[(Machine, &[&str])] = &[
-    (Machine::Amd64, &["crt-static", "fxsr", "sse", "sse2", "x87"]),
+    (
+        Machine::Amd64,
+        &["crt-static", "fxsr", "sse", "sse2", "x87"],
+    ),
     (Machine::Arm64, &["crt-static", "neon"]),
 ];
 
@@ -317,7 +320,9 @@ fn check_labels(view: &View<'_>, project: Option<&Project>, findings: &mut Findi
     let commit = revision.strip_suffix("-dirty").unwrap_or(revision);
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if !revision.is_empty() && (commit.len() != 40 || !commit.bytes().all(is_hex)) {
-        add(format!("revision `{revision}` is not a commit's 40 hex digits"));
+        add(format!(
+            "revision `{revision}` is not a commit's 40 hex digits"
+        ));
     }
     let Some(project) = project else {
         if revision.ends_with("-dirty") {
@@ -343,5 +348,7 @@ fn check_labels(view: &View<'_>, project: Option<&Project>, findings: &mut Findi
     }
 }
 
+#[cfg(test)]
+mod mutants;
 #[cfg(test)]
 mod tests;

@@ -189,7 +189,10 @@ mod tests {
         644 opt/x/one/more.py
         644 opt/x/two.py
         ");
-        assert!(noetl_oci::tar::write::to_bytes(&entries, 0).is_ok(), "folders come first");
+        assert!(
+            noetl_oci::tar::write::to_bytes(&entries, 0).is_ok(),
+            "folders come first"
+        );
     }
 
     #[test]

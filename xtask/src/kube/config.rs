@@ -2,13 +2,10 @@
 //! by reference is said by value, so that ports and folders can be judged.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+
+use noetl_yaml::{Entry, Kind, Node, Scalar, Style};
 
 use crate::kube::workload::Workload;
-use noetl_yaml::{Kind, Node, Style};
-
-/// Variables with the places they are written at.
-type Variables = Vec<(String, Node)>;
 
 /// The workloads with every known ConfigMap's variables before a container's own, which win.
 /// A ConfigMap that is not here stays a reference.
@@ -21,9 +18,9 @@ pub(crate) fn inline(workloads: &[Workload], documents: &[Node]) -> Vec<Workload
         };
         let lists = spec
             .iter_mut()
-            .filter(|(key, _)| key.ends_with("ontainers"));
-        for (_, list) in lists {
-            if let Kind::Sequence(containers) = &mut list.kind {
+            .filter(|entry| entry.key.ends_with("ontainers"));
+        for list in lists {
+            if let Kind::Sequence(containers) = &mut list.value.kind {
                 containers
                     .iter_mut()
                     .for_each(|container| inline_container(container, &maps));
@@ -33,37 +30,34 @@ pub(crate) fn inline(workloads: &[Workload], documents: &[Node]) -> Vec<Workload
     workloads
 }
 
-fn config_maps(documents: &[Node]) -> BTreeMap<&str, Variables> {
+fn config_maps(documents: &[Node]) -> BTreeMap<&str, &[Entry]> {
     let mut maps = BTreeMap::new();
     for document in documents {
         let is_one = document.get("kind").and_then(Node::text) == Some("ConfigMap");
         let name = document.at("metadata.name").and_then(Node::text);
         if let (true, Some(name)) = (is_one, name) {
-            let data = document.get("data").map(|data| &data.kind);
-            let variables = match data {
-                Some(Kind::Mapping(entries)) => entries.clone(),
-                _ => Vec::new(),
-            };
-            maps.insert(name, variables);
+            let data = document.get("data").map(Node::entries);
+            maps.insert(name, data.unwrap_or_default());
         }
     }
     maps
 }
 
-fn inline_container(container: &mut Node, maps: &BTreeMap<&str, Variables>) {
+fn inline_container(container: &mut Node, maps: &BTreeMap<&str, &[Entry]>) {
+    let (line, column, bytes) = (container.line, container.column, container.bytes.clone());
     let Kind::Mapping(fields) = &mut container.kind else {
         return;
     };
     let mut variables = Vec::new();
-    for (_, from) in fields.iter_mut().filter(|(key, _)| key == "envFrom") {
-        if let Kind::Sequence(items) = &mut from.kind {
+    for from in fields.iter_mut().filter(|field| &*field.key == "envFrom") {
+        if let Kind::Sequence(items) = &mut from.value.kind {
             items.retain(|item| {
                 let name = item.at("configMapRef.name").and_then(Node::text);
                 let known = name.filter(|_| item.get("prefix").is_none());
                 let Some(map) = known.and_then(|name| maps.get(name)) else {
                     return true;
                 };
-                variables.extend(map.iter().map(|(name, value)| variable(name, value)));
+                variables.extend(map.iter().map(variable));
                 false
             });
         }
@@ -71,38 +65,53 @@ fn inline_container(container: &mut Node, maps: &BTreeMap<&str, Variables>) {
     if variables.is_empty() {
         return;
     }
-    match fields.iter_mut().find(|(key, _)| key == "env") {
-        Some((_, own)) => {
-            if let Kind::Sequence(items) = &mut own.kind {
+    match fields.iter_mut().find(|field| &*field.key == "env") {
+        Some(own) => {
+            if let Kind::Sequence(items) = &mut own.value.kind {
                 items.splice(0..0, variables);
             }
         }
         None => {
-            let env = node(Kind::Sequence(variables), container.line, &container.bytes);
-            fields.push(("env".to_owned(), env));
+            let kind = Kind::Sequence(variables);
+            fields.push(entry(
+                "env",
+                Node {
+                    kind,
+                    line,
+                    column,
+                    bytes,
+                },
+            ));
         }
     }
 }
 
 /// `{name: …, value: …}`, at the place of the value.
-fn variable(name: &str, value: &Node) -> Node {
-    let name = node(
-        Kind::Scalar(name.to_owned(), Style::Quoted),
-        value.line,
-        &value.bytes,
-    );
-    let entries = vec![
-        ("name".to_owned(), name),
-        ("value".to_owned(), value.clone()),
-    ];
-    node(Kind::Mapping(entries), value.line, &value.bytes)
+fn variable(entry_of_map: &Entry) -> Node {
+    let value = &entry_of_map.value;
+    let name = Scalar {
+        text: entry_of_map.key.clone(),
+        style: Style::Quoted,
+        string_tag: false,
+    };
+    let name = Node {
+        kind: Kind::Scalar(name),
+        ..value.clone()
+    };
+    let entries = vec![entry("name", name), entry("value", value.clone())];
+    Node {
+        kind: Kind::Mapping(entries),
+        ..value.clone()
+    }
 }
 
-fn node(kind: Kind, line: usize, bytes: &Range<usize>) -> Node {
-    Node {
-        kind,
-        line,
-        bytes: bytes.clone(),
+/// An entry with its key at the place of its value.
+fn entry(key: &str, value: Node) -> Entry {
+    Entry {
+        key: key.into(),
+        line: value.line,
+        column: value.column,
+        value,
     }
 }
 

@@ -76,7 +76,10 @@ impl PlatformFacts {
         let label = |key: &str| labels.get(key).map_or("", String::as_str);
         Self {
             // A node chooses by what the index says.
-            architecture: image.platform().map(|it| it.architecture).unwrap_or_default(),
+            architecture: image
+                .platform()
+                .map(|it| it.architecture)
+                .unwrap_or_default(),
             user: run.user.unwrap_or_default(),
             ports: ports.keys().filter_map(port).collect(),
             env: variables

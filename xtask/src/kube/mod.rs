@@ -3,10 +3,10 @@
 
 pub(crate) mod config;
 pub(crate) mod facts;
-pub(crate) mod fields;
+pub(crate) mod finding;
 pub(crate) mod nodes;
 pub(crate) mod replace;
-pub(crate) mod restricted;
+pub(crate) mod root;
 pub(crate) mod schedulable;
 pub(crate) mod validator;
 pub(crate) mod wiring;

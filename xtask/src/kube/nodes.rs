@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::kube::facts::ImageFacts;
-use crate::kube::schedulable::Finding;
+use crate::kube::finding::Finding;
 use crate::kube::workload::Workload;
-use noetl_yaml::{Kind, Node};
+use noetl_yaml::Node;
 
 /// A node as the scheduler sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,13 +141,9 @@ pub(crate) fn check(
             .into_iter()
             .find_map(|(name, node)| Some((name, node?)));
         if let (true, Some((name, chooser))) = (eligible.is_empty(), chooser) {
-            findings.push(Finding {
-                file: workload.file.clone(),
-                line: chooser.line,
-                object: workload.object.clone(),
-                field: format!("{}.{name}", workload.path),
-                message: "no node of the cluster has these labels".to_owned(),
-            });
+            let field = format!("{}.{name}", workload.path);
+            let message = "no node of the cluster has these labels".to_owned();
+            findings.push(Finding::of(workload, chooser, field, message));
         }
         for container in workload.containers() {
             let Some((node, name)) = container
@@ -164,18 +160,14 @@ pub(crate) fn check(
                 .iter()
                 .filter(|node| !has.contains(&node.architecture.as_str()))
             {
-                findings.push(Finding {
-                    file: workload.file.clone(),
-                    line: node.line,
-                    object: workload.object.clone(),
-                    field: container.field(workload, "image"),
-                    message: format!(
-                        "may land on {}, which is {}, and {name} is for {} alone",
-                        lacking.name,
-                        lacking.architecture,
-                        has.join(", ")
-                    ),
-                });
+                let field = container.field(workload, "image");
+                let message = format!(
+                    "may land on {}, which is {}, and {name} is for {} alone",
+                    lacking.name,
+                    lacking.architecture,
+                    has.join(", ")
+                );
+                findings.push(Finding::of(workload, node, field, message));
             }
         }
     }
@@ -183,12 +175,10 @@ pub(crate) fn check(
 }
 
 fn wanted(selector: Option<&Node>) -> Vec<(&str, &str)> {
-    let Some(Kind::Mapping(labels)) = selector.map(|selector| &selector.kind) else {
-        return Vec::new();
-    };
+    let labels = selector.map(Node::entries).unwrap_or_default();
     labels
         .iter()
-        .filter_map(|(label, value)| Some((label.as_str(), value.text()?)))
+        .filter_map(|label| Some((&*label.key, label.value.text()?)))
         .collect()
 }
 

@@ -34,8 +34,8 @@ pub(crate) fn pin(
     for (node, name) in edits.into_values() {
         let written = &text[node.bytes.clone()];
         let quote = match &node.kind {
-            Kind::Scalar(_, Style::Quoted) => &written[..1],
-            Kind::Scalar(plain, Style::Plain) if plain == written => "",
+            Kind::Scalar(scalar) if scalar.style == Style::Quoted => &written[..1],
+            Kind::Scalar(scalar) if scalar.style == Style::Plain && *scalar.text == *written => "",
             _ => anyhow::bail!(
                 "line {}: write the image's name on one line, not as a block",
                 node.line

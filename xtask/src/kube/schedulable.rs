@@ -3,26 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use crate::kube::facts::{ImageFacts, PlatformFacts};
-use crate::kube::workload::{Container, Workload};
 use noetl_yaml::Node;
 
-/// One thing that a cluster would refuse or never start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
-    /// The file, as it was named.
-    pub file: String,
-    /// Line in it, from 1.
-    pub line: usize,
-    /// `Deployment noetl/server`.
-    pub object: String,
-    /// `spec.template.spec.containers[0].ports[0].containerPort`.
-    pub field: String,
-    /// What is wrong with it.
-    pub message: String,
-}
+use crate::kube::facts::{ImageFacts, PlatformFacts};
+use crate::kube::finding::Finding;
+use crate::kube::workload::{Container, Workload};
 
 /// Labels of nodes that hold the architecture.
 const ARCH_LABELS: &[&str] = &["kubernetes.io/arch", "beta.kubernetes.io/arch"];
@@ -45,7 +30,6 @@ pub(crate) fn check(workloads: &[Workload], images: &BTreeMap<String, ImageFacts
                 facts,
             };
             pod.check_architecture(&mut findings);
-            pod.check_user(&mut findings);
             pod.check_ports(&mut findings);
             pod.check_writable(&mut findings);
         }
@@ -63,13 +47,7 @@ struct Pod<'a> {
 
 impl Pod<'_> {
     fn finding(&self, node: &Node, field: String, message: String) -> Finding {
-        Finding {
-            file: self.workload.file.clone(),
-            line: node.line,
-            object: self.workload.object.clone(),
-            field,
-            message,
-        }
+        Finding::of(self.workload, node, field, message)
     }
 
     fn field(&self, field: &str) -> String {
@@ -122,50 +100,7 @@ impl Pod<'_> {
         }
     }
 
-    /// The kubelet knows of a name in the image only that it is not a number, and refuses to guess.
-    fn check_user(&self, findings: &mut Vec<Finding>) {
-        let own = self.container.node.get("securityContext");
-        let of_pod = self.workload.spec.get("securityContext");
-        let setting = |name: &str| {
-            own.and_then(|context| context.get(name))
-                .map(|node| (node, self.field(&format!("securityContext.{name}"))))
-                .or_else(|| {
-                    let node = of_pod?.get(name)?;
-                    let field = format!("{}.securityContext.{name}", self.workload.path);
-                    Some((node, field))
-                })
-        };
-        let Some((node, field)) = setting("runAsNonRoot") else {
-            return;
-        };
-        if node.boolean() != Some(true) {
-            return;
-        }
-        if let Some((user, field)) = setting("runAsUser") {
-            if user.number() == Some(0) {
-                let message = "is root, and runAsNonRoot refuses root".to_owned();
-                findings.push(self.finding(user, field, message));
-            }
-            return;
-        }
-        for platform in &self.facts.platforms {
-            let user = platform.user.split(':').next().unwrap_or_default();
-            let said = match user.parse::<u64>() {
-                Ok(0) => "root".to_owned(),
-                Ok(_) => continue,
-                Err(_) if user.is_empty() => "root, for it names no user".to_owned(),
-                Err(_) => format!("`{user}`, which the kubelet cannot tell from root"),
-            };
-            let message = format!(
-                "{} runs on {} as {said}; give a runAsUser",
-                self.name, platform.architecture
-            );
-            findings.push(self.finding(node, field.clone(), message));
-            return;
-        }
-    }
-
-    /// A Service that sends to a port nobody listens on answers nothing.
+    /// Refuses a port on which the image does not listen: a Service that sends to it gets no answer.
     fn check_ports(&self, findings: &mut Vec<Finding>) {
         let Some(platform) = self.noetl() else {
             return;
@@ -184,7 +119,7 @@ impl Pod<'_> {
                 continue;
             };
             let listened = node
-                .number()
+                .as_u64()
                 .is_some_and(|port| listens.iter().any(|known| u64::from(*known) == port));
             if !listened {
                 let listens: Vec<_> = listens.iter().map(ToString::to_string).collect();
@@ -207,7 +142,7 @@ impl Pod<'_> {
         let (Some(node), Some(platform)) = (node, self.noetl()) else {
             return;
         };
-        if node.boolean() != Some(true) {
+        if node.as_bool() != Some(true) {
             return;
         }
         let data = match self.variable("NOETL_DATA_DIR") {
@@ -297,7 +232,7 @@ impl Pod<'_> {
         items.any(|mount| {
             let path = mount.get("mountPath").and_then(Node::text);
             let path = path.unwrap_or_default().trim_end_matches('/');
-            let read_only = mount.get("readOnly").and_then(Node::boolean) == Some(true);
+            let read_only = mount.get("readOnly").and_then(Node::as_bool) == Some(true);
             let covers = folder
                 .trim_end_matches('/')
                 .strip_prefix(path)

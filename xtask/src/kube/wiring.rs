@@ -1,7 +1,7 @@
 //! Whether ports lead somewhere and probes are answered: Services against the pods they select, probes against
 //! the paths that `noetl` was seen to answer.
 
-use crate::kube::schedulable::Finding;
+use crate::kube::finding::Finding;
 use crate::kube::workload::{Container, Workload};
 use noetl_yaml::{Kind, Node};
 
@@ -22,13 +22,8 @@ pub(crate) fn check_probes(workloads: &[Workload], answered: &[String]) -> Vec<F
                     continue;
                 };
                 let mut refuse = |node: &Node, field: &str, message: String| {
-                    findings.push(Finding {
-                        file: workload.file.clone(),
-                        line: node.line,
-                        object: workload.object.clone(),
-                        field: container.field(workload, &format!("{probe}.httpGet.{field}")),
-                        message,
-                    });
+                    let field = container.field(workload, &format!("{probe}.httpGet.{field}"));
+                    findings.push(Finding::of(workload, node, field, message));
                 };
                 let path = get.get("path");
                 let asked = path.and_then(Node::text).unwrap_or("/");
@@ -125,15 +120,15 @@ pub(crate) fn check_services(
 /// Whether an object's pods have all labels of a selector.
 fn has_labels(document: &Node, selector: &Node) -> bool {
     let labels = document.at("spec.template.metadata.labels");
-    let Kind::Mapping(wanted) = &selector.kind else {
-        return false;
-    };
-    wanted.iter().all(|(label, value)| {
-        let found = labels.and_then(|labels| labels.get(label));
-        found
-            .and_then(Node::text)
-            .is_some_and(|found| Some(found) == value.text())
-    })
+    let wanted = selector.entries();
+    let is_mapping = matches!(selector.kind, Kind::Mapping(_));
+    is_mapping
+        && wanted.iter().all(|label| {
+            let found = labels.and_then(|labels| labels.get(&label.key));
+            found
+                .and_then(Node::text)
+                .is_some_and(|found| Some(found) == label.value.text())
+        })
 }
 
 /// Whether a container has this port, by number or by name.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use zip::write::SimpleFileOptions;
 
-use noetl_oci::gzip::{GzipReader, gunzip, gzip};
 use noetl_oci::Blob;
+use noetl_oci::gzip::{GzipReader, gunzip, gzip};
 use noetl_oci::tar::{self, Entry};
 
 use crate::release::target::Target;
@@ -140,7 +140,7 @@ fn zip(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
 /// Returns a time in UTC as a zip holds it.
 fn dos_time(unix: u64) -> Option<zip::DateTime> {
     let time = Timestamp::from_second(i64::try_from(unix).ok()?).ok()?;
-    let time = time.to_zoned(TimeZone::UTC);
+    let time = time.to_zoned_datetime(TimeZone::UTC);
     let small = |number: i8| u8::try_from(number).ok();
     zip::DateTime::from_date_and_time(
         u16::try_from(time.year()).ok()?,

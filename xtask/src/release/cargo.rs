@@ -14,7 +14,7 @@ use crate::host::error::MissingTool;
 use crate::host::tools::{self, ZIG, ZIGBUILD};
 use crate::host::{files, output, run};
 use crate::release::stamp;
-use crate::release::target::{Arch, MACOS_MINIMUM, Os, Target};
+use crate::release::target::{MACOS_MINIMUM, Os, Target};
 use crate::release::version::Release;
 
 /// What a plan has to know of this machine; everything that could end up in a binary is remapped.
@@ -47,14 +47,14 @@ impl Host {
     /// Asks rustc and cargo; fetches crates that are not on this machine yet.
     pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Self> {
         let shell = &ctx.shell;
-        let rustc = run::read(ctx, &cmd!(shell, "rustc -vV"))
-            .help("install rustup as rustup.rs says")?;
+        let rustc =
+            run::read(ctx, cmd!(shell, "rustc -vV")).help("install rustup as rustup.rs says")?;
         let triple = rustc
             .lines()
             .find_map(|line| line.strip_prefix("host: "))
             .context("rustc -vV names no host")?;
         let resolve = cmd!(shell, "cargo metadata --format-version 1 --locked");
-        let json = run::read(ctx, &resolve)
+        let json = run::read(ctx, resolve)
             .context("cannot resolve the workspace's dependencies")
             .help("when Cargo.lock is out of date: cargo update --workspace")?;
         let metadata =
@@ -75,17 +75,6 @@ impl Host {
             exe: std::env::consts::EXE_SUFFIX,
             package_folders,
         })
-    }
-}
-
-impl Host {
-    /// Returns the instruction set of this machine; x86-64 where NoETL is not built for it.
-    pub(crate) fn arch(&self) -> Arch {
-        if self.triple.starts_with("aarch64") {
-            Arch::Aarch64
-        } else {
-            Arch::X86_64
-        }
     }
 }
 
@@ -251,7 +240,7 @@ pub(crate) fn build(
 /// such as `-Ctarget-cpu=native`, whose binary stops with SIGILL on others.
 fn check_baseline(ctx: &Ctx, target: &Target, features: &str) -> anyhow::Result<()> {
     let (shell, triple) = (&ctx.shell, target.triple);
-    let baseline = run::read(ctx, &cmd!(shell, "rustc --print cfg --target {triple}"))?;
+    let baseline = run::read(ctx, cmd!(shell, "rustc --print cfg --target {triple}"))?;
     let beyond: Vec<_> = features
         .split(',')
         .filter(|feature| {
@@ -261,8 +250,11 @@ fn check_baseline(ctx: &Ctx, target: &Target, features: &str) -> anyhow::Result<
     if beyond.is_empty() {
         return Ok(());
     }
-    Err(anyhow!("it was compiled for processors with {}", beyond.join(", ")))
-        .help("remove rustflags from cargo's config.toml on this machine")
+    Err(anyhow!(
+        "it was compiled for processors with {}",
+        beyond.join(", ")
+    ))
+    .help("remove rustflags from cargo's config.toml on this machine")
 }
 
 /// Compiles `noetl` for this very machine with its own linker: what `setup` and plain tests need.
@@ -281,7 +273,14 @@ pub(crate) fn build_for_tests(ctx: &Ctx) -> anyhow::Result<Utf8PathBuf> {
 
 fn plain_build(more: &[&str]) -> CommandLine {
     CommandLine::new("cargo")
-        .args(["build", "--locked", "--package", "noetlctl", "--bin", "noetl"])
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "noetlctl",
+            "--bin",
+            "noetl",
+        ])
         .args(more.iter().copied())
         .args(["--message-format", "json-render-diagnostics"])
 }
@@ -310,7 +309,7 @@ fn executables(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Vec<Utf8PathB
 /// Adds the standard library of each target to the pinned toolchain.
 fn add_standard_libraries(ctx: &Ctx, targets: &[&'static Target]) -> anyhow::Result<()> {
     let shell = &ctx.shell;
-    let sysroot = run::read(ctx, &cmd!(shell, "rustc --print sysroot"))?;
+    let sysroot = run::read(ctx, cmd!(shell, "rustc --print sysroot"))?;
     let rustlib = Utf8Path::new(sysroot.trim()).join("lib/rustlib");
     let missing: Vec<_> = targets
         .iter()
@@ -327,6 +326,6 @@ fn add_standard_libraries(ctx: &Ctx, targets: &[&'static Target]) -> anyhow::Res
         ));
     }
     output::step(ctx, "add standard libraries", || {
-        run::run(ctx, &cmd!(shell, "rustup target add {missing...}"))
+        run::run(ctx, cmd!(shell, "rustup target add {missing...}"))
     })
 }

@@ -58,7 +58,8 @@ pub(crate) fn check(
         return (findings, None);
     };
     if dist_manifest.schema != 1 {
-        findings.add(&A2,
+        findings.add(
+            &A2,
             FILE_NAME,
             format!("schema {} is not 1", dist_manifest.schema),
         );
@@ -90,7 +91,8 @@ pub(crate) fn check(
     }
     for (name, texts) in &documents {
         if Some(texts) != documents.values().next() || texts.iter().any(Vec::is_empty) {
-            findings.add(&A4,
+            findings.add(
+                &A4,
                 name,
                 "its LICENSE or README is empty, or not that of the other archives",
             );
@@ -139,7 +141,8 @@ fn check_listing(files: &Files, dist_manifest: &DistManifest, findings: &mut Fin
     targets.sort_unstable();
     if archived != targets || targets.is_empty() {
         let (archived, targets) = (archived.join(", "), targets.join(", "));
-        findings.add(&A1,
+        findings.add(
+            &A1,
             FILE_NAME,
             format!("archives for [{archived}], targets [{targets}]"),
         );
@@ -150,7 +153,8 @@ fn check_listing(files: &Files, dist_manifest: &DistManifest, findings: &mut Fin
             continue;
         };
         if (sha256, size) != (artifact.sha256, artifact.size) {
-            findings.add(&A2,
+            findings.add(
+                &A2,
                 &artifact.name,
                 format!("it is {size} bytes, {sha256}; {FILE_NAME} says otherwise"),
             );
@@ -189,7 +193,8 @@ fn check_sums(files: &Files, findings: &mut Findings) {
         }
     }
     for name in listed.keys().filter(|name| !expected.contains_key(*name)) {
-        findings.add(&A2,
+        findings.add(
+            &A2,
             name,
             format!("{SUMS_NAME} lists it, and it is missing"),
         );
@@ -272,7 +277,9 @@ fn check_image(
     };
     let known = KnownLayers::default();
     let checked = findings.require(&A4, name, image.check(&layout, &known));
-    findings.0.extend(checked.into_iter().flat_map(|checked| checked.0));
+    findings
+        .0
+        .extend(checked.into_iter().flat_map(|checked| checked.0));
     if let Some(described) = findings.require(&A4, name, Image::describe(&layout)) {
         if described != *content {
             let message = format!("{FILE_NAME} describes another image than the one inside");

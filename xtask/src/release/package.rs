@@ -44,7 +44,11 @@ pub(crate) fn write_dist(
     if let Some(layout) = image {
         let name = dist_manifest::image_name(release);
         layout.write_tar(&folder.join(&name), release.commit_time)?;
-        artifacts.push(artifact(folder, &name, Content::Image(Image::describe(layout)?))?);
+        artifacts.push(artifact(
+            folder,
+            &name,
+            Content::Image(Image::describe(layout)?),
+        )?);
     }
     artifacts.sort_by(|one, other| one.name.cmp(&other.name));
     let mut sums: BTreeMap<_, _> = artifacts

@@ -116,7 +116,7 @@ fn commands(
 mod tests {
     use super::*;
     use crate::fixtures;
-use crate::release::target;
+    use crate::release::target;
 
     fn planned(words: &[&str], products: Products) -> Plan {
         let words: Vec<_> = words.iter().map(ToString::to_string).collect();

@@ -34,7 +34,8 @@ pub(super) fn check(
         ("target", &stamp.target, target.triple),
     ] {
         if found != expected {
-            findings.add(&B6,
+            findings.add(
+                &B6,
                 name,
                 format!("the stamp's {field} is {found}, not {expected}"),
             );
@@ -42,7 +43,8 @@ pub(super) fn check(
     }
     let ui_sha256 = dist_manifest.ui_sha256;
     if stamp.ui_sha256 != ui_sha256.to_string() {
-        findings.add(&B7,
+        findings.add(
+            &B7,
             name,
             format!("it embeds the page {:?}, not {ui_sha256}", stamp.ui_sha256),
         );
@@ -51,7 +53,8 @@ pub(super) fn check(
 
 fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findings) {
     if (facts.os, facts.arch) != (target.os, Some(target.arch)) {
-        findings.add(&B1,
+        findings.add(
+            &B1,
             name,
             format!("it is for {:?} on {:?}", facts.os, facts.arch),
         );
@@ -74,7 +77,8 @@ fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findin
     }
     if target.os == Os::Mac {
         if facts.macos_minimum != Some(MACOS_MINIMUM) {
-            findings.add(&B3,
+            findings.add(
+                &B3,
                 name,
                 format!(
                     "its oldest macOS is {:?}, not {MACOS_MINIMUM:?}",
@@ -142,7 +146,7 @@ fn is_everywhere(target: &Target, library: &str) -> bool {
 mod tests {
     use super::*;
     use crate::fixtures;
-use crate::release::target;
+    use crate::release::target;
 
     fn facts(target: &Target) -> Facts {
         Facts {

@@ -3,7 +3,9 @@
 use noetl_oci::rules::Rule;
 
 /// The rules, in order.
-pub(crate) const RULES: &[&Rule] = &[&A1, &A2, &A3, &A4, &A5, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8];
+pub(crate) const RULES: &[&Rule] = &[
+    &A1, &A2, &A3, &A4, &A5, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8,
+];
 
 pub(crate) static A1: Rule = Rule::error(
     "A1",

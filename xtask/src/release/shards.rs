@@ -105,8 +105,10 @@ impl Shard {
     pub(crate) fn of<T: Copy>(self, targets: &[T]) -> anyhow::Result<Vec<T>> {
         let (shards, all) = (self.count, targets.len());
         if shards > all {
-            return Err(anyhow!("{shards} shards for {all} targets: some would build nothing"))
-                .help("take at most one shard per target");
+            return Err(anyhow!(
+                "{shards} shards for {all} targets: some would build nothing"
+            ))
+            .help("take at most one shard per target");
         }
         let own = targets.iter().skip(self.index - 1).step_by(self.count);
         Ok(own.copied().collect())
@@ -221,7 +223,8 @@ pub(crate) fn join(plan: &Plan, mut shards: Vec<(Utf8PathBuf, Record)>) -> anyho
             }
         }
         for (triple, file) in &record.binaries {
-            let target = Target::find(triple).with_context(|| format!("{folder}: unknown target {triple}"))?;
+            let target = Target::find(triple)
+                .with_context(|| format!("{folder}: unknown target {triple}"))?;
             let path = folder.join(&file.name);
             let known = binaries.insert(target.triple, Binary { target, path });
             if known.is_some() {

@@ -341,7 +341,9 @@ mod tests {
     fn platforms_parse_with_and_without_variant() {
         for text in ["linux/arm64", "linux/arm64/v8"] {
             assert_eq!(
-                Target::of_platform(&parse_platform(text).unwrap()).unwrap().triple,
+                Target::of_platform(&parse_platform(text).unwrap())
+                    .unwrap()
+                    .triple,
                 "aarch64-unknown-linux-musl"
             );
         }

@@ -102,7 +102,10 @@ pub(crate) fn image(
 /// # Errors
 /// When a rule is broken.
 pub(crate) fn conclude(findings: &Findings, object: &str) -> anyhow::Result<()> {
-    findings.lines().iter().for_each(|line| output::finding(line));
+    findings
+        .lines()
+        .iter()
+        .for_each(|line| output::finding(line));
     refuse(findings, object)
 }
 

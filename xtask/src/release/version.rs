@@ -86,7 +86,9 @@ fn commit_time(ctx: &Ctx, commit: &str) -> anyhow::Result<u64> {
     let time = log
         .with_context(|| format!("commit {commit} of the binary is not in this checkout"))
         .help(help)?;
-    time.trim().parse().context("git named no time of the commit")
+    time.trim()
+        .parse()
+        .context("git named no time of the commit")
 }
 
 /// Returns SOURCE_DATE_EPOCH, when it is set.
@@ -101,7 +103,8 @@ fn epoch(text: &str) -> anyhow::Result<u64> {
     let seconds: i64 = text
         .parse()
         .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))?;
-    let year = Timestamp::from_second(seconds).map(|time| time.to_zoned(TimeZone::UTC).year());
+    let year =
+        Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(TimeZone::UTC).year());
     ensure!(
         year.is_ok_and(|year| (1980..=2107).contains(&year)),
         "SOURCE_DATE_EPOCH={text} is not between 1980 and 2107"
@@ -111,7 +114,9 @@ fn epoch(text: &str) -> anyhow::Result<u64> {
 
 /// Returns a time as RFC 3339 in UTC; one that no calendar has, as its number.
 pub(crate) fn rfc3339(unix: u64) -> String {
-    let time = i64::try_from(unix).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+    let time = i64::try_from(unix)
+        .ok()
+        .and_then(|unix| Timestamp::from_second(unix).ok());
     time.map_or_else(|| unix.to_string(), |time| time.to_string())
 }
 

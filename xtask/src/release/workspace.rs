@@ -24,8 +24,14 @@ pub(crate) struct Workspace {
 /// When cargo is missing, or Cargo.toml says none of it.
 pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Workspace> {
     let shell = &ctx.shell;
-    let json = run::read(ctx, &cmd!(shell, "cargo metadata --format-version 1 --no-deps --offline"))
-        .context("cannot read the workspace's Cargo.toml")?;
+    let json = run::read(
+        ctx,
+        cmd!(
+            shell,
+            "cargo metadata --format-version 1 --no-deps --offline"
+        ),
+    )
+    .context("cannot read the workspace's Cargo.toml")?;
     let metadata = MetadataCommand::parse(json).context("cargo metadata printed something else")?;
     let mut packages = metadata.packages.iter();
     let package = packages.find(|package| package.name.as_str() == "noetlctl");

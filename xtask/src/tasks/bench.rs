@@ -14,10 +14,9 @@ use serde::Serialize;
 use self::server::Executions;
 use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
+use crate::host::{files, output, run};
+use crate::release::cargo;
 use crate::release::version::Release;
-use crate::cargo;
-use crate::host::files;
-use crate::host::{output, run};
 
 /// Measure how much noetl does in a second, and what memory it takes
 #[derive(Debug, Args)]
@@ -111,9 +110,9 @@ pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
     let bench = Bench::new(ctx, noetl)?;
     let figures = bench.measure(args)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
+        output::json(&figures)?;
     } else {
-        figures.print();
+        figures.print()?;
     }
     files::remove(&bench.folder)
 }
@@ -220,28 +219,28 @@ fn field(value: &serde_json::Value, name: &str) -> anyhow::Result<f64> {
 }
 
 impl Figures {
-    fn print(&self) {
+    fn print(&self) -> anyhow::Result<()> {
         let line = |what: &str, rate: &Rate| {
-            println!(
+            output::line(format!(
                 "{what:<38}{:>8} in {:>8.3} s{:>12.0} per second",
                 rate.count, rate.seconds, rate.per_second
-            );
+            ))
         };
-        line("noop steps, noetl run", &self.local_steps);
-        line("noop steps, on the server", &self.server_steps);
-        line("shell steps, noetl run", &self.local_shell);
-        line("  the same in a shell's loop", &self.peer_shell);
-        line("executions, on the server", &self.executions.rate);
-        line("  the same rows with SQLite alone", &self.peer_sqlite);
+        line("noop steps, noetl run", &self.local_steps)?;
+        line("noop steps, on the server", &self.server_steps)?;
+        line("shell steps, noetl run", &self.local_shell)?;
+        line("  the same in a shell's loop", &self.peer_shell)?;
+        line("executions, on the server", &self.executions.rate)?;
+        line("  the same rows with SQLite alone", &self.peer_sqlite)?;
         let memory = &self.executions.memory;
-        println!(
+        output::line(format!(
             "{:<38}{:>8} KiB before, {} after, {} at the most",
             "memory of the server", memory.before_kib, memory.after_kib, memory.peak_kib
-        );
-        println!(
+        ))?;
+        output::line(format!(
             "a step that starts a process takes {:.2} times as long as in a shell's loop; an execution {:.2} times\n\
              as long as its rows take SQLite alone",
             self.ratios.local_shell_to_shell, self.ratios.executions_to_sqlite
-        );
+        ))
     }
 }

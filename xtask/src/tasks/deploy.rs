@@ -5,19 +5,18 @@ mod smoke;
 use anyhow::{Context as _, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
+use noetl_help::Help as _;
+use noetl_oci::Platform;
 use serde_json::Value;
 
 use crate::host::command::CommandLine;
 use crate::host::ctx::{self, Ctx};
-use crate::host::error::{MissingTool, WithHelp as _};
+use crate::host::error::MissingTool;
+use crate::host::{files, git, output, run};
 use crate::kube::nodes::{self, ClusterNode};
+use crate::release::target;
 use crate::release::version::Release;
-use crate::release::target::Platform;
 use crate::tasks::k8s::{self, Check, Images, kubectl};
-use crate::host::files;
-use crate::host::{output, run};
-use crate::host::git;
-use noetl_yaml;
 
 /// Build for a cluster's nodes, load or push, apply, wait, and ask the server that came up
 #[derive(Debug, Args)]
@@ -117,12 +116,9 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
         }
     };
     if args.dry_run {
-        commands.iter().for_each(|command| println!("{command}"));
-        println!(
-            "{}",
-            deploy_command(args, "noetl", &["--image".to_owned(), "IMAGE".to_owned()])
-        );
-        return Ok(());
+        commands.iter().try_for_each(output::line)?;
+        let flags = ["--image".to_owned(), "IMAGE".to_owned()];
+        return output::line(deploy_command(args, "noetl", &flags));
     }
     let (plain, python) = match delivery {
         Delivery::Given(image) => (named(image), args.python_image.as_deref().map(named)),
@@ -159,8 +155,7 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
         })?;
     }
     let pods = ["get", "pods", "--namespace", &namespace, "--output", "wide"];
-    print!("{}", run::read(ctx, &kubectl(&args.context, &pods))?);
-    Ok(())
+    output::print(&run::read(ctx, &kubectl(&args.context, &pods))?)
 }
 
 /// Every missing program before anything is built.
@@ -233,14 +228,17 @@ fn ensure_kind(ctx: &Ctx) -> anyhow::Result<()> {
 
 /// The platforms of the nodes that pods may land on.
 fn platforms(nodes: &[ClusterNode]) -> anyhow::Result<Vec<Platform>> {
-    let known = Platform::all();
-    let names: Vec<_> = known.iter().map(|platform| platform.architecture).collect();
+    let known = target::platforms();
+    let names: Vec<_> = known
+        .iter()
+        .map(|platform| platform.architecture.as_str())
+        .collect();
     let of = |architecture: String| {
         let platform = known
             .iter()
             .find(|known| known.architecture == architecture);
         platform
-            .copied()
+            .cloned()
             .ok_or_else(|| {
                 anyhow!(
                     "the cluster has nodes of {architecture}, and NoETL is built for {}",
@@ -256,7 +254,7 @@ fn tag(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<String> {
     match &args.tag {
         Some(tag) => Ok(tag.clone()),
         None => {
-            let hash = tree::hash(ctx, ".")?.to_string();
+            let hash = git::hash(ctx, ".")?.to_string();
             Ok(format!("{}-{}", Release::read(ctx)?.version, &hash[..12]))
         }
     }
@@ -349,7 +347,7 @@ fn deploy_command(args: &DeployArgs, noetl: &str, flags: &[String]) -> CommandLi
 
 /// Where the manifests put it, which the values may have decided.
 fn namespace(manifests: &Utf8Path) -> anyhow::Result<String> {
-    let documents = yaml::parse(&files::read_to_string(manifests)?)?;
+    let documents = noetl_yaml::parse(&files::read_to_string(manifests)?)?;
     let found = documents
         .iter()
         .find_map(|document| document.at("metadata.namespace")?.text());

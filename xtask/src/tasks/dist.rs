@@ -124,8 +124,10 @@ pub(crate) fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
     if replaceable {
         return Ok(());
     }
-    Err(anyhow!("{out} is there and is not a dist, and `dist` would replace it"))
-        .help("give --out a folder that is not there yet")
+    Err(anyhow!(
+        "{out} is there and is not a dist, and `dist` would replace it"
+    ))
+    .help("give --out a folder that is not there yet")
 }
 
 /// Returns plan and inputs in one line: what a dist was made from.
@@ -178,7 +180,14 @@ pub(crate) fn place(
         let image = plan.image.as_ref();
         let image = image.map(|image| assemble(image, binaries, Foundation::default(), &layers));
         let layout = image.transpose()?;
-        package::write_dist(ctx, &plan.build, binaries, ui_sha256, layout.as_ref(), &unfinished)
+        package::write_dist(
+            ctx,
+            &plan.build,
+            binaries,
+            ui_sha256,
+            layout.as_ref(),
+            &unfinished,
+        )
     })
     .and_then(|()| {
         output::step(ctx, "read everything back and check it", || {
@@ -232,7 +241,11 @@ fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
 }
 
 fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
-    let archives = plan.build.archives.iter().map(|archive| archive.name.as_str());
+    let archives = plan
+        .build
+        .archives
+        .iter()
+        .map(|archive| archive.name.as_str());
     let image_name = dist_manifest::image_name(&plan.build.release);
     let image = plan.image.as_ref().map(|_| image_name.as_str());
     let names = archives.chain(image).chain([SUMS_NAME, FILE_NAME]);

@@ -7,21 +7,19 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use noetl_help::Help as _;
+use noetl_yaml::Node;
+
 use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
-use noetl_help::Help as _;
+use crate::host::{files, output, run, tools};
 use crate::kube::facts::ImageFacts;
+use crate::kube::finding::Finding;
 use crate::kube::nodes::{self, ClusterNode};
-use crate::kube::schedulable::{self, Finding};
+use crate::kube::root::{self, Root};
 use crate::kube::workload::{Workload, workloads};
-use crate::kube::{config, fields, restricted, validator, wiring};
-use noetl_oci::Layout;
-use noetl_oci::Opened;
-use noetl_oci::registry::peek;
-use noetl_yaml::{self, Node};
-use crate::host::files;
-use crate::host::{output, run};
-use crate::host::tools;
+use crate::kube::{config, schedulable, validator, wiring};
+use crate::tasks::image::open;
 
 /// Check Kubernetes manifests before a cluster sees them
 #[derive(Debug, Args)]
@@ -45,8 +43,9 @@ enum K8sCommand {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Every finding is printed at once, with file, object and field: a field or an apiVersion that Kubernetes\n\
-    does not know, a name or a quantity that is none, an architecture that the image lacks, root and what a restricted\n\
-    namespace refuses, a port that nobody listens on, a probe that `noetl` does not answer, a read-only root without a place to write, a Service that leads nowhere.\n\nExamples:\n  \
+    does not know, an architecture that the image lacks, root, a port on which the image does not listen, a probe that\n\
+    `noetl` does not answer, a read-only root without a place to write, a Service that selects no pod. With --context the\n\
+    cluster's own server checks the rest: names, quantities, selectors and what a namespace enforces.\n\nExamples:\n  \
     cargo xtask k8s check\n  cargo xtask k8s check --image ghcr.io/noetl/noetl:0.1.0 --python-image ghcr.io/noetl/noetl:0.1.0-python\n  \
     cargo xtask k8s check --context kind-noetl --values production.yaml"
 )]
@@ -88,8 +87,7 @@ pub(crate) fn run(ctx: &Ctx, args: &K8sArgs) -> anyhow::Result<()> {
     let versions = validator::VERSIONS.join(", ");
     files
         .iter()
-        .for_each(|path| println!("{path}: valid for Kubernetes {versions}"));
-    Ok(())
+        .try_for_each(|path| output::line(format!("{path}: valid for Kubernetes {versions}")))
 }
 
 /// Manifests, and what they are held against.
@@ -113,7 +111,7 @@ impl Check<'_> {
         let nodes = nodes.transpose()?;
         for path in self.files {
             let findings = judge(path, &self.images, &answered, nodes.as_deref())?;
-            said.extend(findings.iter().map(line));
+            said.extend(findings.iter().map(Finding::to_string));
             if let Some(context) = self.context {
                 said.extend(ask_cluster(ctx, context, path)?);
             }
@@ -284,18 +282,7 @@ impl Images {
 }
 
 fn facts(ctx: &Ctx, image: &str) -> anyhow::Result<ImageFacts> {
-    let path = Utf8Path::new(image);
-    let layout = if path.exists() {
-        Layout::open(path)
-    } else {
-        image
-            .parse()
-            .and_then(|reference| peek::peek(ctx, &reference))
-    };
-    layout
-        .and_then(|layout| ImageFacts::of(&Opened::of(&layout)?))
-        .with_context(|| format!("cannot look at the image {image}"))
-        .help("`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full")
+    open::facts(ctx, image).with_context(|| format!("cannot look at the image {image}"))
 }
 
 fn judge(
@@ -304,13 +291,16 @@ fn judge(
     answered: &[String],
     nodes: Option<&[ClusterNode]>,
 ) -> anyhow::Result<Vec<Finding>> {
-    let documents = yaml::parse(&files::read_to_string(path)?)
+    let documents = noetl_yaml::parse(&files::read_to_string(path)?)
         .with_context(|| format!("cannot read {path}"))?;
+    let has_object = documents
+        .iter()
+        .any(|document| document.get("kind").is_some());
+    ensure!(has_object, "{path}: there is no Kubernetes object in it");
     let workloads = config::inline(&workloads(path.as_str(), &documents), &documents);
     let images = images.by_name(&workloads);
     let mut findings = schedulable::check(&workloads, &images);
-    findings.extend(fields::check(path.as_str(), &documents));
-    findings.extend(restricted::check(&documents, &workloads, &images));
+    findings.extend(root::check(&workloads, &images, Root::Refused));
     findings.extend(wiring::check_probes(&workloads, answered));
     findings.extend(wiring::check_services(
         path.as_str(),
@@ -321,17 +311,6 @@ fn judge(
         findings.extend(nodes::check(&workloads, &images, nodes));
     }
     Ok(findings)
-}
-
-fn line(finding: &Finding) -> String {
-    let Finding {
-        file,
-        line,
-        object,
-        field,
-        message,
-    } = finding;
-    format!("{file}:{line}: {object}: {field}: {message}")
 }
 
 /// kubectl, at a cluster that was named.
@@ -353,7 +332,7 @@ pub(crate) fn read_nodes(ctx: &Ctx, context: &str) -> anyhow::Result<Vec<Cluster
 
 /// Lets the cluster's own server judge a file, without changing anything there.
 fn ask_cluster(ctx: &Ctx, context: &str, path: &Utf8Path) -> anyhow::Result<Option<String>> {
-    let documents = yaml::parse(&files::read_to_string(path)?)?;
+    let documents = noetl_yaml::parse(&files::read_to_string(path)?)?;
     let namespace = documents
         .iter()
         .find_map(|document| document.at("metadata.namespace")?.text());

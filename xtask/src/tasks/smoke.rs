@@ -7,18 +7,17 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use noetl_help::Help as _;
+use noetl_oci::Sha256;
+use noetl_oci::tar::Entry;
 use serde_json::{Value, json};
 
 use crate::host::command::CommandLine;
 use crate::host::ctx::{self, Ctx};
-use crate::digest::{self, Sha256};
+use crate::host::{files, output, run};
 use crate::release::dist_manifest::{Artifact, Content, DistManifest, FILE_NAME, SUMS_NAME};
-use noetl_help::Help as _;
-use crate::release::target::{Arch, Os, Platform, Target};
-use noetl_oci::tar::Entry;
-use crate::release::archives;
-use crate::host::files;
-use crate::host::{output, run};
+use crate::release::target::{Arch, Os, TARGETS, Target};
+use crate::release::{archives, checksums};
 
 /// Install and run what a dist holds for this machine
 #[derive(Debug, Args)]
@@ -86,10 +85,13 @@ pub(crate) fn run(ctx: &Ctx, args: &SmokeArgs) -> anyhow::Result<()> {
     }
     let ran = proofs.iter().any(|proof| proof.not_run.is_none());
     let machine = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
-    let nothing = || anyhow!("{} holds nothing that runs on {machine}", args.dist);
-    ran.then_some(())
-        .ok_or_else(nothing)
-        .help("cargo xtask dist --targets host")?;
+    if !ran {
+        return Err(anyhow!(
+            "{} holds nothing that runs on {machine}",
+            args.dist
+        ))
+        .help("cargo xtask dist --targets host");
+    }
     report(args, &proofs)
 }
 
@@ -100,8 +102,7 @@ fn report(args: &SmokeArgs, proofs: &[Proof]) -> anyhow::Result<()> {
                     "not_run": proof.not_run })
         });
         let list: Vec<_> = proofs.collect();
-        println!("{}", serde_json::to_string_pretty(&list)?);
-        return Ok(());
+        return output::json(&list);
     }
     for Proof {
         artifact,
@@ -110,8 +111,8 @@ fn report(args: &SmokeArgs, proofs: &[Proof]) -> anyhow::Result<()> {
     } in proofs
     {
         match not_run {
-            None => println!("passed   {artifact} ({way})"),
-            Some(reason) => println!("not run  {artifact} ({way}): {reason}"),
+            None => output::line(format!("passed   {artifact} ({way})"))?,
+            Some(reason) => output::line(format!("not run  {artifact} ({way}): {reason}"))?,
         }
     }
     Ok(())
@@ -134,7 +135,7 @@ fn runs_here(target: &Target) -> bool {
 /// What `SHA256SUMS` lists, which is what people compare with.
 fn listed(dist: &Utf8Path) -> anyhow::Result<BTreeMap<String, Sha256>> {
     let path = dist.join(SUMS_NAME);
-    digest::parse_sums(&files::read_to_string(&path)?)
+    checksums::parse(&files::read_to_string(&path)?)
         .with_context(|| format!("cannot read {path}"))
         .help("fetch it again")
 }
@@ -153,11 +154,12 @@ fn intact(
         (SUMS_NAME, sums.get(&artifact.name)),
     ];
     for (list, sha256) in lists {
-        let changed = || anyhow!("{path} is not what {list} lists: its hash is {found}");
-        (sha256 == Some(&found))
-            .then_some(())
-            .ok_or_else(changed)
-            .help("fetch it again")?;
+        if sha256 != Some(&found) {
+            return Err(anyhow!(
+                "{path} is not what {list} lists: its hash is {found}"
+            ))
+            .help("fetch it again");
+        }
     }
     Ok(bytes)
 }
@@ -198,14 +200,14 @@ impl Drop for Folder {
 
 /// Unpacks an archive as a person would, and gives the program.
 fn unpack(folder: &Folder, target: &Target, bytes: &[u8]) -> anyhow::Result<Utf8PathBuf> {
-    let entries = archive::unpack(target, bytes)?;
+    let entries = archives::unpack(target, bytes)?;
     let is_program = |entry: &&Entry| entry.path.ends_with(&format!("/{}", target.binary_name()));
     let program = entries
         .iter()
         .find(is_program)
         .context("the archive holds no program")?;
     for entry in entries.iter().filter(|entry| !entry.path.ends_with('/')) {
-        files::write(&folder.0.join(&entry.path), &entry.bytes)?;
+        files::write(&folder.0.join(&entry.path), entry.content.read()?)?;
     }
     let path = folder.0.join(&program.path);
     files::make_executable(&path)?;
@@ -297,14 +299,10 @@ fn image(
     if ctx::find_program("docker").is_none() || run::read(ctx, &docker(&["version"])).is_err() {
         return Ok(Some("no Docker engine answers".to_owned()));
     }
-    let arch = std::env::consts::ARCH;
-    let platform = Platform::all().into_iter().find(|platform| {
-        matches!(
-            (platform.target().arch, arch),
-            (Arch::X86_64, "x86_64") | (Arch::Aarch64, "aarch64")
-        )
-    });
-    let platform = platform.with_context(|| format!("no image for {arch}"))?;
+    let own = TARGETS.iter().find(|target| runs_here(target));
+    let platform = own
+        .and_then(Target::platform)
+        .with_context(|| format!("no image for {}", std::env::consts::ARCH))?;
     output::step(ctx, &format!("load and run {tar}"), || {
         let loaded = run::read(ctx, &docker(&["load", "--quiet", "--input", tar.as_str()]))?;
         let name = loaded

@@ -7,11 +7,9 @@ use clap::Args;
 
 use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
-use crate::host::files;
-use crate::host::{output, run};
+use crate::host::{files, output, run, tools};
 use crate::release::target;
 use crate::tasks;
-use crate::host::tools;
 
 /// Run every test
 #[derive(Debug, Args)]
@@ -83,7 +81,7 @@ fn conclude(count: Count, report: &Utf8Path) -> anyhow::Result<()> {
         .collect();
     left_out.sort();
     left_out.dedup();
-    left_out.iter().for_each(|line| println!("{line}"));
+    left_out.iter().try_for_each(output::line)?;
     // libtest knows no skip and counts such a test as passed; a line is `skipped NAME: why` or `not run NAME: why`.
     let mut skipped: Vec<_> = left_out
         .iter()
@@ -91,11 +89,11 @@ fn conclude(count: Count, report: &Utf8Path) -> anyhow::Result<()> {
         .collect();
     skipped.dedup();
     let passed = count.passed.saturating_sub(skipped.len() as u64);
-    println!(
+    output::line(format!(
         "{passed} passed, {} failed, {} skipped",
         count.failed,
         skipped.len()
-    );
+    ))?;
     anyhow::ensure!(count.failed == 0, "{} tests failed", count.failed);
     Ok(())
 }
@@ -124,7 +122,7 @@ fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::R
     }
     let mut count = Count::default();
     let result = run::lines(ctx, &command, |line| {
-        eprintln!("{line}");
+        output::finding(line);
         count.add(count_line(line).unwrap_or_default());
         Ok(())
     });

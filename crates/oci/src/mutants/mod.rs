@@ -65,21 +65,27 @@ impl Mutant {
     /// # Errors
     /// When the image lacks what the mutant changes.
     pub fn of(&self, clean: &Layout) -> anyhow::Result<Layout> {
-        self.make(clean)
-            .with_context(|| format!("cannot break {}", self.rule.id))
+        let broken = self.edit.of(clean);
+        broken.with_context(|| format!("cannot break {}", self.rule.id))
     }
+}
 
-    fn make(&self, clean: &Layout) -> anyhow::Result<Layout> {
+impl Edit {
+    /// Returns a changed copy of a clean image for two platforms.
+    ///
+    /// # Errors
+    /// When the image lacks what is to be changed.
+    pub fn of(&self, clean: &Layout) -> anyhow::Result<Layout> {
         let mut parts = Parts::of(clean)?;
-        match self.edit {
-            Edit::Parts(edit) => edit(&mut parts)?,
-            Edit::Program(image, edit) => {
-                parts.edit_program(image, |entry| {
+        match self {
+            Self::Parts(edit) => edit(&mut parts)?,
+            Self::Program(image, edit) => {
+                parts.edit_program(*image, |entry| {
                     edit(&mut entry.content).context("cannot change the program")
                 })?;
             }
-            Edit::Added(path, edit) => filesystem::add(&mut parts, path, edit)?,
-            Edit::Files(edit) => {
+            Self::Added(path, edit) => filesystem::add(&mut parts, path, *edit)?,
+            Self::Files(edit) => {
                 let mut layout = clean.clone();
                 edit(&mut layout)?;
                 return Ok(layout);

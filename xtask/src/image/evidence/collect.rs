@@ -48,7 +48,9 @@ pub(crate) fn evidence(
     for platform in image.runnable() {
         let name = platform.name();
         let mut programs = programs.iter();
-        let program = programs.find(|(of, _)| *of == name).map(|(_, program)| program);
+        let program = programs
+            .find(|(of, _)| *of == name)
+            .map(|(_, program)| program);
         let document = sbom_of(ctx, release, flavour, platform, program)
             .with_context(|| format!("cannot make the SBOM of {name}"))?;
         all.push(Evidence {
@@ -124,7 +126,10 @@ fn sbom_of(
 
 /// Returns the flavour of an image, by the layers in its history.
 fn flavour_of(image: &Image) -> &'static Flavour {
-    let configs = image.platforms.iter().filter_map(|image| image.config.as_ref());
+    let configs = image
+        .platforms
+        .iter()
+        .filter_map(|image| image.config.as_ref());
     let mut lines = configs.flat_map(|config| &config.value.history);
     let has_packages = lines.any(|line| {
         let by = line.created_by.as_deref().unwrap_or_default();

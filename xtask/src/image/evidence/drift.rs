@@ -93,8 +93,8 @@ fn split(folder: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::evidence::sbom;
     use crate::fixtures;
+    use crate::image::evidence::sbom;
     use crate::release::target::TARGETS;
 
     const PROGRAM: &[u8] =

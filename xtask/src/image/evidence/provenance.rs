@@ -98,7 +98,10 @@ fn source(release: &Release) -> Value {
 
 /// Returns its base images, as its own annotations say (image-spec, annotations.md), once each.
 fn bases(image: &Image) -> Vec<Value> {
-    let manifests = image.platforms.iter().filter_map(|image| image.manifest.as_ref());
+    let manifests = image
+        .platforms
+        .iter()
+        .filter_map(|image| image.manifest.as_ref());
     let of_images = manifests.map(|manifest| &manifest.value.annotations);
     let indexes = image.indexes.iter();
     let of_indexes = indexes.map(|index| &index.document.value.annotations);

@@ -4,8 +4,8 @@ use noetl_oci::Sha256;
 use serde_json::{Value, json};
 
 use crate::image::evidence::graph::{Graph, Package};
-use crate::release::version::Release;
 use crate::release::stamp::Stamp;
+use crate::release::version::Release;
 
 /// What the document says of itself, so that nobody takes a gap for a mistake.
 const SCOPE: &str = "normal dependencies for the target, as cargo resolves them; build scripts and \

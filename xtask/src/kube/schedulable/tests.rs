@@ -80,33 +80,7 @@ fn an_architecture_that_the_image_lacks_is_refused() {
 }
 
 #[test]
-fn a_user_that_may_be_root_is_refused_under_run_as_non_root() {
-    let non_root = "securityContext: {runAsNonRoot: true},";
-    for (user, refused) in [
-        ("65532:65532", 0),
-        ("1", 0),
-        ("", 1),
-        ("0", 1),
-        ("0:5", 1),
-        ("nonroot", 1),
-    ] {
-        let image = facts(&["amd64", "arm64"], user, false);
-        assert_eq!(judged(non_root, "", &image).len(), refused, "{user:?}");
-        assert_eq!(judged("", non_root, &image).len(), refused, "{user:?}");
-        assert!(judged("", "", &image).is_empty());
-    }
-    let root = facts(&["amd64"], "", false);
-    let with = |context: &str| judged(non_root, &format!("securityContext: {{{context}}}"), &root);
-    assert!(with("runAsUser: 5").is_empty());
-    assert!(with("runAsNonRoot: false").is_empty());
-    assert_eq!(
-        with("runAsUser: 0"),
-        ["spec.containers[0].securityContext.runAsUser: is root, and runAsNonRoot refuses root"]
-    );
-}
-
-#[test]
-fn a_port_that_nobody_listens_on_is_refused() {
+fn a_port_on_which_the_image_does_not_listen_is_refused() {
     let image = facts(&["amd64"], "65532", true);
     let port = |number: u16, more: &str| {
         judged(

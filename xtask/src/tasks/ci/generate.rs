@@ -62,7 +62,8 @@ fn first_difference(found: &str, generated: &str) -> String {
         match (one.next(), other.next()) {
             (None, None) => return format!("{number}: the line ends differ"),
             (found, generated) if found != generated => {
-                let shown = |line: Option<&str>| line.map_or("nothing".to_owned(), |it| format!("`{it}`"));
+                let shown =
+                    |line: Option<&str>| line.map_or("nothing".to_owned(), |it| format!("`{it}`"));
                 let (found, generated) = (shown(found), shown(generated));
                 return format!("{number}: it is {found}, and {generated} is generated");
             }

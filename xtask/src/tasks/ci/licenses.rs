@@ -52,7 +52,10 @@ fn finding(package: &Package) -> Option<String> {
 /// Returns every crate of Cargo.lock, for any target.
 fn crates(ctx: &Ctx) -> anyhow::Result<Vec<Package>> {
     let shell = &ctx.shell;
-    let json = run::read(ctx, &cmd!(shell, "cargo metadata --format-version 1 --locked"))?;
+    let json = run::read(
+        ctx,
+        cmd!(shell, "cargo metadata --format-version 1 --locked"),
+    )?;
     let metadata = MetadataCommand::parse(json).context("cargo metadata printed something else")?;
     let others = metadata
         .packages

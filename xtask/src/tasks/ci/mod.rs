@@ -131,22 +131,28 @@ pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
 
 fn fmt(ctx: &Ctx) -> anyhow::Result<()> {
     let shell = &ctx.shell;
-    run::run(ctx, &cmd!(shell, "cargo fmt --all --check")).help("cargo fmt --all")
+    run::run(ctx, cmd!(shell, "cargo fmt --all --check")).help("cargo fmt --all")
 }
 
 fn clippy(ctx: &Ctx) -> anyhow::Result<()> {
     let shell = &ctx.shell;
-    let lint = cmd!(shell, "cargo clippy --workspace --all-targets --locked -- --deny warnings");
-    run::run(ctx, &lint)
+    let lint = cmd!(
+        shell,
+        "cargo clippy --workspace --all-targets --locked -- --deny warnings"
+    );
+    run::run(ctx, lint)
 }
 
 fn doc(ctx: &Ctx) -> anyhow::Result<()> {
     let shell = &ctx.shell;
-    let doc = cmd!(shell, "cargo doc --workspace --no-deps --locked --document-private-items");
-    run::run(ctx, &doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    let doc = cmd!(
+        shell,
+        "cargo doc --workspace --no-deps --locked --document-private-items"
+    );
+    run::run(ctx, doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
     // The library's own documentation, as its users see it.
     let doc = cmd!(shell, "cargo doc --package noetl-oci --no-deps --locked");
-    run::run(ctx, &doc.env("RUSTDOCFLAGS", "--deny warnings"))
+    run::run(ctx, doc.env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
 /// Asks the advisory database about Cargo.lock. Without cargo-deny, or without a network, the job only warns.
@@ -158,7 +164,7 @@ fn advisories(ctx: &Ctx) -> anyhow::Result<()> {
         return Ok(());
     }
     let shell = &ctx.shell;
-    if let Err(error) = run::read(ctx, &cmd!(shell, "cargo-deny fetch db")) {
+    if let Err(error) = run::read(ctx, cmd!(shell, "cargo-deny fetch db")) {
         let reason = format!("{error:#}");
         let last = reason.lines().last().unwrap_or_default();
         output::warn(&format!(
@@ -166,8 +172,11 @@ fn advisories(ctx: &Ctx) -> anyhow::Result<()> {
         ));
         return Ok(());
     }
-    run::run(ctx, &cmd!(shell, "cargo-deny check --disable-fetch advisories"))
-        .help("update the crate: cargo update --package NAME")
+    run::run(
+        ctx,
+        cmd!(shell, "cargo-deny check --disable-fetch advisories"),
+    )
+    .help("update the crate: cargo update --package NAME")
 }
 
 fn ui(ctx: &Ctx) -> anyhow::Result<()> {

@@ -5,27 +5,27 @@ mod summary;
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use noetl_checkout::Origin;
+use noetl_help::Help as _;
+use noetl_oci::registry::PushOptions;
+use noetl_oci::{Image, KnownLayers, Layout, Reference};
 use serde_json::json;
 
-use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
+use crate::host::{files, git, output, run};
+use crate::image::publish;
+use crate::image::rules::ImageStandard;
+use crate::release::cargo;
 use crate::release::dist_manifest::{self, DistManifest};
-use noetl_help::Help as _;
-use noetl_oci::Layout;
-use noetl_oci::Reference;
-use crate::release::plan::Plan;
-use noetl_oci::registry::push;
-use crate::release::version::Release;
 use crate::release::shards::{self, Shard};
-use crate::release::target::{self, Platform};
-use crate::tasks::ci_multiarch::summary::Summary;
-use crate::tasks::image::{NAME, REGISTRY, expectations, prove};
-use crate::tasks::{Preview, dist};
+use crate::release::target;
 use crate::release::verify::{self, Verified};
-use crate::cargo;
-use crate::host::files;
-use crate::host::{output, run};
-use crate::release::page;
+use crate::release::version::Release;
+use crate::release::{page, workspace};
+use crate::tasks::ci_multiarch::summary::Summary;
+use crate::tasks::dist::DistPlan;
+use crate::tasks::image::{NAME, REGISTRY};
+use crate::tasks::{Preview, dist};
 
 /// Build, package, prove and publish every platform, as CI does on every push
 #[derive(Debug, Args)]
@@ -68,19 +68,20 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     let out = args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     let plan = dist::plan_dist(ctx, &args.targets)?;
     if args.preview.wanted() {
-        return args.preview.show(&plan, &[out.to_string()]);
+        return args
+            .preview
+            .show(&plan, &plan.build.commands, &[out.to_string()]);
     }
     if let Some(shard) = args.shard {
         return build_shard(ctx, &plan, shard);
     }
-    let references = references(ctx, &plan.release, &args.registry)?;
+    let references = references(ctx, &plan.build.release, &args.registry)?;
     if args.push {
-        let publishable = || anyhow!("no image without both of {}", platforms());
-        plan.image
-            .as_ref()
-            .ok_or_else(publishable)
-            .help("take --targets linux, default or all")?;
-        push::preflight(&plan.release, &references)?;
+        if plan.image.is_none() {
+            return Err(anyhow!("no image without both of {}", platforms()))
+                .help("take --targets linux, default or all");
+        }
+        publish::preflight(&plan.build.release, &references)?;
     }
     let mut summary = Summary::default();
     let made = if args.merge.is_empty() {
@@ -88,12 +89,21 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     } else {
         merge(ctx, &plan, &args.merge, &out, &mut summary)?
     };
-    let image = image(ctx, &plan, &out)?;
-    if let (true, Some(image)) = (args.push, &image) {
-        publish(ctx, &plan.release, image, &references, &mut summary)?;
-    }
-    let digest = image.map(|image| image.value().image_index()).transpose()?;
-    let digest = digest.map(|descriptor| descriptor.digest);
+    let digest = match &plan.image {
+        Some(image) => {
+            let tar = out.join(dist_manifest::image_name(&plan.build.release));
+            let workspace = workspace::read(ctx)?;
+            let standard =
+                ImageStandard::of_project(&workspace, &plan.build.release, &image.platforms);
+            let known = KnownLayers::default();
+            let verified = verify::image(&tar, standard.rules(), &known)?;
+            if args.push {
+                publish(ctx, &verified, &references, &standard, &known, &mut summary)?;
+            }
+            Some(Image::read(verified.value())?.root()?.digest.clone())
+        }
+        None => None,
+    };
     summary.write(ctx, made.value(), digest.as_deref())?;
     report(
         ctx,
@@ -106,16 +116,16 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
 }
 
 /// Builds one part and leaves it where `--merge` finds it.
-fn build_shard(ctx: &Ctx, whole: &Plan, shard: Shard) -> anyhow::Result<()> {
+fn build_shard(ctx: &Ctx, whole: &DistPlan, shard: Shard) -> anyhow::Result<()> {
     let _lock = run::lock(ctx)?;
-    let own = shard.of(&whole.targets)?;
+    let own = shard.of(&whole.build.targets)?;
     let words: Vec<_> = own.iter().map(|target| target.triple.to_owned()).collect();
     let part = dist::plan_dist(ctx, &words)?;
-    let ui_sha256 = ui::build(ctx)?;
-    let binaries = cargo::build(ctx, &part.compile, &part.targets)?;
+    let ui_sha256 = page::build(ctx)?;
+    let binaries = cargo::build(ctx, &part.build.compile, &part.build.targets)?;
     // A file that was saved meanwhile may or may not be in what was compiled.
     ensure!(
-        Release::read(ctx)? == whole.release,
+        Release::read(ctx)? == whole.build.release,
         "the tree was edited while it was built; run it again"
     );
     let folder = ctx
@@ -127,24 +137,23 @@ fn build_shard(ctx: &Ctx, whole: &Plan, shard: Shard) -> anyhow::Result<()> {
         .lock()
         .map(|steps| steps.clone())
         .unwrap_or_default();
-    shard::write(shard, whole, &binaries, ui_sha256, seconds, &folder)?;
-    println!("{folder}");
-    Ok(())
+    shards::write(shard, &whole.build, &binaries, ui_sha256, seconds, &folder)?;
+    output::line(folder)
 }
 
 /// Packs what the shards built, as if this machine had built it all.
 fn merge(
     ctx: &Ctx,
-    plan: &Plan,
+    plan: &DistPlan,
     folders: &[Utf8PathBuf],
     out: &Utf8Path,
     summary: &mut Summary,
 ) -> anyhow::Result<Verified<DistManifest>> {
     let _lock = run::lock(ctx)?;
     dist::check_out(out)?;
-    let shards = shard::read(folders)
+    let shards = shards::read(folders)
         .help("each DIR is a shard's folder, or one that holds several: cargo xtask ci-multiarch --shard 1/3")?;
-    let joined = shard::join(plan, shards)?;
+    let joined = shards::join(&plan.build, shards)?;
     summary.shards(&joined.records);
     dist::place(
         ctx,
@@ -156,32 +165,28 @@ fn merge(
     )
 }
 
-/// The image in a dist, proved once more by itself; `None` where the targets make none.
-fn image(ctx: &Ctx, plan: &Plan, out: &Utf8Path) -> anyhow::Result<Option<Verified<Layout>>> {
-    let Some(image) = &plan.image else {
-        return Ok(None);
-    };
-    let tar = out.join(dist_manifest::image_name(&plan.release));
-    let expected = expectations(ctx, &plan.release, &image.platforms)?;
-    verify::image(&tar, &expected).map(Some)
-}
-
-/// Pushes, then fetches what the registry now serves and holds it against the same rules.
+/// Pushes, then fetches what the registry now serves and checks it against the same rules.
 fn publish(
     ctx: &Ctx,
-    release: &Release,
     image: &Verified<Layout>,
     references: &[Reference],
+    standard: &ImageStandard,
+    known: &KnownLayers,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let first = references.first().context("no name to push to")?;
     let title = format!("push to {}/{}", first.registry, first.repository);
     let published = output::step(ctx, &title, || {
-        push::publish(ctx, image, references, push::Options::default())
+        publish::publish(ctx, image, references, PushOptions::default())
     })?;
-    let expected = expectations(ctx, release, &Platform::all())?;
     output::step(ctx, "fetch what was published and check it", || {
-        published.keep_if(prove(ctx, image.value(), references, &expected))
+        published.keep_if(publish::prove(
+            ctx,
+            image.value(),
+            references,
+            standard,
+            known,
+        ))
     })?;
     summary.published(references, published.sent_bytes);
     let Some(output) = &ctx.github.output else {
@@ -197,11 +202,7 @@ fn publish(
 /// The commit's SHA, then a release's versions where its tag is on the commit, and `latest` last.
 fn references(ctx: &Ctx, release: &Release, registry: &str) -> anyhow::Result<Vec<Reference>> {
     let mut tags = vec![release.commit.clone()];
-    let on_commit = CommandLine::new("git").args(["tag", "--points-at", "HEAD"]);
-    if run::read(ctx, &on_commit)?
-        .lines()
-        .any(|tag| tag == release.tag)
-    {
+    if is_tagged(ctx, release)? {
         tags.extend([release.tag.clone(), release.version.clone()]);
     }
     tags.push("latest".to_owned());
@@ -209,8 +210,17 @@ fn references(ctx: &Ctx, release: &Release, registry: &str) -> anyhow::Result<Ve
     tags.iter().map(reference).collect()
 }
 
+/// Returns whether the release's tag is on the commit. A source archive has no tags.
+fn is_tagged(ctx: &Ctx, release: &Release) -> anyhow::Result<bool> {
+    if git::source(ctx)?.origin == Origin::Archive {
+        return Ok(false);
+    }
+    let tags = git::read(ctx, &["tag", "--points-at", "HEAD"])?;
+    Ok(tags.lines().any(|tag| tag == release.tag))
+}
+
 fn platforms() -> String {
-    let platforms = Platform::all();
+    let platforms = target::platforms();
     let names: Vec<_> = platforms.iter().map(ToString::to_string).collect();
     names.join(" and ")
 }
@@ -230,19 +240,18 @@ fn report(
             "dist": out, "dist_manifest": dist_manifest, "index_digest": digest,
             "references": references, "pushed": args.push,
         });
-        println!("{}", serde_json::to_string_pretty(&object)?);
-        return Ok(());
+        return output::json(&object);
     }
     for artifact in &dist_manifest.artifacts {
-        println!(
+        output::line(format!(
             "{} {:>10} {}",
             artifact.sha256,
             artifact.size,
             out.join(&artifact.name)
-        );
+        ))?;
     }
     for reference in references {
-        println!("{reference}@{}", digest.unwrap_or_default());
+        output::line(format!("{reference}@{}", digest.unwrap_or_default()))?;
     }
     output::note(
         ctx,

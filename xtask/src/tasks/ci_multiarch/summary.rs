@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
+use noetl_oci::Reference;
 
 use crate::host::ctx::Ctx;
-use crate::release::dist_manifest::{Content, DistManifest};
 use crate::host::files;
-use noetl_oci::Reference;
+use crate::release::dist_manifest::{Content, DistManifest};
 use crate::release::shards::Record;
 
 /// What is not in the dist itself.

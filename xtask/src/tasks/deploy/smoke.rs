@@ -8,10 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
+use crate::host::{files, run};
 use crate::tasks::k8s::kubectl;
-use crate::host::files;
-use crate::host::{output, run};
-use noetl_yaml;
 
 /// Forwards a port to the Service and has `noetl` ask what a browser would.
 pub(super) fn ask(
@@ -21,7 +19,7 @@ pub(super) fn ask(
     manifests: &Utf8Path,
     namespace: &str,
 ) -> anyhow::Result<()> {
-    let documents = yaml::parse(&files::read_to_string(manifests)?)?;
+    let documents = noetl_yaml::parse(&files::read_to_string(manifests)?)?;
     let secret = documents.iter().find_map(|document| {
         let pod = document.at("spec.template.spec")?;
         let env = pod.get("containers")?.items().first()?.get("env")?;

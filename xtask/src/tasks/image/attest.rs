@@ -109,7 +109,9 @@ pub(super) fn run(ctx: &Ctx, args: &AttestImageArgs) -> anyhow::Result<()> {
     let (name, folder) = match &opened {
         Opened::Layout(_) => {
             let names = opened.image()?.full_names();
-            let name = names.first().context("the layout does not say what its image is called")?;
+            let name = names
+                .first()
+                .context("the layout does not say what its image is called")?;
             let folder = image.strip_suffix(".tar").unwrap_or(&image);
             (name.parse::<Reference>()?, folder.into())
         }

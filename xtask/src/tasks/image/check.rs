@@ -177,9 +177,8 @@ fn find(id: &str) -> anyhow::Result<&'static Rule> {
 
 /// Checks a rule's id, so that a mistake is wrong usage.
 fn known(id: &str) -> anyhow::Result<&'static str> {
-    let rule = find(id).map_err(|_| {
-        anyhow::anyhow!("there is none; `cargo xtask image check --list` lists them")
-    });
+    let rule = find(id)
+        .map_err(|_| anyhow::anyhow!("there is none; `cargo xtask image check --list` lists them"));
     Ok(rule?.id)
 }
 

@@ -106,7 +106,9 @@ fn lines_of_the_base(image: &Image) -> Vec<Made> {
     let config = image.runnable().find_map(|image| image.config.as_ref());
     let lines = config.map_or(&[][..], |config| config.value.history.as_slice());
     let is_own = |by: &String| by.starts_with(MAKER);
-    let mut own = lines.iter().map(|line| line.created_by.as_ref().is_some_and(is_own));
+    let mut own = lines
+        .iter()
+        .map(|line| line.created_by.as_ref().is_some_and(is_own));
     let first = own.position(|is_own| is_own).unwrap_or_default();
     let made = lines[..first].iter().map(|line| match line.empty_layer {
         Some(true) => Made::Nothing,

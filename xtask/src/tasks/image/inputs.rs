@@ -39,7 +39,9 @@ impl Recipe {
             return vec![native()];
         }
         let given = self.binaries.iter();
-        let given: Vec<_> = given.filter_map(|binary| binary.target.platform()).collect();
+        let given: Vec<_> = given
+            .filter_map(|binary| binary.target.platform())
+            .collect();
         if given.is_empty() {
             platforms()
         } else {
@@ -88,7 +90,7 @@ pub(super) fn plan_image(
             ui: Wanted::Yes,
         };
         let build = plan(&host, &release, &request);
-        (release, Binaries::Compiled(build))
+        (release, Binaries::Compiled(Box::new(build)))
     } else {
         let stamp = common_stamp(&recipe.binaries, platforms)?;
         let given = Binaries::Given(recipe.binaries.clone());
@@ -97,7 +99,9 @@ pub(super) fn plan_image(
     // It is made to be loaded here.
     let native = native();
     let docker = platforms.iter().find(|platform| **platform == native);
-    let docker = docker.or(platforms.first()).context("no platform is named")?;
+    let docker = docker
+        .or(platforms.first())
+        .context("no platform is named")?;
     let image = image_plan::image(&release, platforms, &names(&release)?, docker);
     Ok(Plan {
         image: image.flavoured(recipe.flavour, recipe.base.clone()),

@@ -77,7 +77,9 @@ fn text(name: &str, summary: &Summary, stamps: &Stamps) -> String {
             digest, media_type, ..
         } = manifest;
         if summary.has_index {
-            text.push_str(&format!("  Name:      {name}@{digest}\n  MediaType: {media_type}\n"));
+            text.push_str(&format!(
+                "  Name:      {name}@{digest}\n  MediaType: {media_type}\n"
+            ));
         }
         text.push_str(&format!("  Platform:  {}\n", manifest.platform));
         text.push_str(&format!("  Size:      {}\n", bytes(manifest.size)));
@@ -167,7 +169,10 @@ mod tests {
 
     fn inspected(layout: &Layout) -> (Summary, Stamps) {
         let image = Image::read(layout).unwrap();
-        (Summary::of(&image).unwrap(), stamps(&image, layout).unwrap())
+        (
+            Summary::of(&image).unwrap(),
+            stamps(&image, layout).unwrap(),
+        )
     }
 
     #[test]
@@ -189,7 +194,10 @@ mod tests {
         let layout = image(|position, stamp| stamp.ui_sha256 = format!("{position}"));
         let (summary, stamps) = inspected(&layout);
         let found = text("x:1", &summary, &stamps);
-        assert!(found.contains("Builds:    differ in ui_sha256\n"), "{found}");
+        assert!(
+            found.contains("Builds:    differ in ui_sha256\n"),
+            "{found}"
+        );
         let report = report("x:1", &summary, &stamps).unwrap();
         assert_eq!(report["builds"]["equal"], false);
         assert_eq!(report["manifests"][1]["stamp"]["ui_sha256"], "1");

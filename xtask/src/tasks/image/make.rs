@@ -54,7 +54,13 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let binaries = inputs::binaries(ctx, &plan)?;
     let verified = output::step(ctx, "assemble the image and check it", || {
         let layout = assemble(image, &binaries, foundation, &recipe.layers(ctx))?;
-        replace(&layout, image.commit_time, [&folder, &tar], &standard, &known)
+        replace(
+            &layout,
+            image.commit_time,
+            [&folder, &tar],
+            &standard,
+            &known,
+        )
     })?;
     if args.push {
         let published = output::step(ctx, &format!("push to {registry}"), || {

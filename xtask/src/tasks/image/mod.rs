@@ -11,7 +11,7 @@ mod inputs;
 mod inspect;
 mod load;
 mod make;
-mod open;
+pub(super) mod open;
 mod push;
 mod rebuild;
 mod resolve;

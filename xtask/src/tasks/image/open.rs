@@ -1,5 +1,6 @@
 //! Images as they are named on the command line: a folder, a tar, or a name in a registry.
 
+use anyhow::Context as _;
 use camino::Utf8Path;
 use noetl_help::Help as _;
 use noetl_oci::registry::RegistryImage;
@@ -7,14 +8,15 @@ use noetl_oci::{Image, ImageSource, Layout, Location};
 
 use crate::host::ctx::Ctx;
 use crate::host::sign_ins;
+use crate::kube::facts::ImageFacts;
 
 /// Where an image is read from.
 #[derive(Debug)]
-pub(super) enum Opened {
+pub(crate) enum Opened {
     /// A layout's folder or tar.
     Layout(Layout),
     /// A registry.
-    Registry(RegistryImage),
+    Registry(Box<RegistryImage>),
 }
 
 impl Opened {
@@ -22,12 +24,13 @@ impl Opened {
     ///
     /// # Errors
     /// When it is not there, or the registry does not answer.
-    pub(super) fn new(ctx: &Ctx, text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(ctx: &Ctx, text: &str) -> anyhow::Result<Self> {
         match Location::parse(text)? {
             Location::Path(path) => Self::layout(&path),
             Location::Registry(reference) => {
                 let client = sign_ins::client(ctx);
-                RegistryImage::open(&client, &reference).map(Self::Registry)
+                let image = RegistryImage::open(&client, &reference)?;
+                Ok(Self::Registry(Box::new(image)))
             }
         }
     }
@@ -39,10 +42,10 @@ impl Opened {
     }
 
     /// Returns where it is read from.
-    pub(super) fn source(&self) -> &dyn ImageSource {
+    pub(crate) fn source(&self) -> &dyn ImageSource {
         match self {
             Self::Layout(layout) => layout,
-            Self::Registry(image) => image,
+            Self::Registry(image) => image.as_ref(),
         }
     }
 
@@ -50,7 +53,17 @@ impl Opened {
     ///
     /// # Errors
     /// When the source fails.
-    pub(super) fn image(&self) -> anyhow::Result<Image> {
+    pub(crate) fn image(&self) -> anyhow::Result<Image> {
         Image::read(self.source())
     }
+}
+
+/// Returns what an image promises to a cluster. Its documents are read and their digests checked; its layers are not.
+///
+/// # Errors
+/// When it cannot be opened, a digest is wrong, or it is for no platform.
+pub(crate) fn facts(ctx: &Ctx, text: &str) -> anyhow::Result<ImageFacts> {
+    let image = Opened::new(ctx, text)?.image()?;
+    image.check_digests().with_context(|| text.to_owned())?;
+    ImageFacts::of(&image)
 }

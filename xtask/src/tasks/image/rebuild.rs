@@ -70,7 +70,13 @@ impl RebuildArgs {
         files::create_folder(&work)?;
         // Paths with a space and an umlaut occur.
         let clone = work.join("a clöne");
-        let words = ["clone", "--quiet", "--local", ctx.root.as_str(), clone.as_str()];
+        let words = [
+            "clone",
+            "--quiet",
+            "--local",
+            ctx.root.as_str(),
+            clone.as_str(),
+        ];
         git::read(ctx, &words).context("cannot clone the checkout")?;
         let program = std::env::current_exe().context("cannot find xtask's own file")?;
         let program = Utf8PathBuf::from_path_buf(program)

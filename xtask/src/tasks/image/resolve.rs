@@ -6,16 +6,17 @@ use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use noetl_help::Help as _;
-use noetl_oci::registry::{RegistryImage, is_no_answer};
-use noetl_oci::{Image, Layout};
+use noetl_oci::registry::is_no_answer;
 use serde_json::{Value, json};
 
 use crate::host::ctx::Ctx;
-use crate::host::{files, output, sign_ins};
+use crate::host::{files, output};
 use crate::kube::facts::ImageFacts;
-use crate::kube::replace;
-use crate::kube::schedulable::{self, Finding};
+use crate::kube::finding::Finding;
+use crate::kube::root::{self, Root};
 use crate::kube::workload::{Workload, workloads};
+use crate::kube::{replace, schedulable};
+use crate::tasks::image::open;
 
 #[derive(Debug, Args)]
 #[command(
@@ -64,6 +65,7 @@ pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
         .collect();
     let (images, mut findings) = look_up(ctx, args, &workloads)?;
     findings.extend(schedulable::check(&workloads, &images));
+    findings.extend(root::check(&workloads, &images, Root::Allowed));
     let mut pinned = Vec::new();
     for file in &files {
         let text = replace::pin(&file.text, &file.workloads, &images)
@@ -73,7 +75,9 @@ pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
     if args.json {
         output::json(&report(&images, &findings))?;
     } else {
-        findings.iter().for_each(|finding| output::finding(&line(finding)));
+        findings
+            .iter()
+            .for_each(|finding| output::finding(&finding.to_string()));
     }
     if !findings.is_empty() {
         let count = findings.len();
@@ -125,15 +129,11 @@ fn look_up(
                 }
             }
             if let Some(error) = failed.get(name) {
-                let finding = Finding {
-                    file: workload.file.clone(),
-                    line: node.line,
-                    object: workload.object.clone(),
-                    field: container.field(workload, "image"),
-                    message: format!("cannot look at {name}: {error:#}"),
-                };
+                let field = container.field(workload, "image");
+                let message = format!("cannot look at {name}: {error:#}");
+                let finding = Finding::of(workload, node, field, message);
                 if args.skip_unreachable && is_no_answer(error) {
-                    output::warn(&line(&finding));
+                    output::warn(&finding.to_string());
                 } else {
                     findings.push(finding);
                 }
@@ -149,15 +149,15 @@ fn look_up(
 
 fn facts(ctx: &Ctx, name: &str, source: Option<&str>) -> anyhow::Result<ImageFacts> {
     let source = source.unwrap_or(name);
-    let path = Utf8Path::new(source);
-    let image = if source != name && path.exists() {
-        Image::read(&Layout::open(path)?)?
-    } else {
-        let reference = full_name(source).parse()?;
-        Image::read(&RegistryImage::open(&sign_ins::client(ctx), &reference)?)?
-    };
-    image.check_digests().with_context(|| source.to_owned())?;
-    let facts = ImageFacts::of(&image)?;
+    let is_path = source != name && Utf8Path::new(source).exists();
+    let facts = open::facts(
+        ctx,
+        &if is_path {
+            source.to_owned()
+        } else {
+            full_name(source)
+        },
+    )?;
     if let Some((_, digest)) = name.split_once('@') {
         ensure!(
             digest == facts.digest,
@@ -175,17 +175,6 @@ fn full_name(name: &str) -> String {
         Some(_) => format!("docker.io/{name}"),
         None => format!("docker.io/library/{name}"),
     }
-}
-
-fn line(finding: &Finding) -> String {
-    let Finding {
-        file,
-        line,
-        object,
-        field,
-        message,
-    } = finding;
-    format!("{file}:{line}: {object}: {field}: {message}")
 }
 
 fn report(images: &BTreeMap<String, ImageFacts>, findings: &[Finding]) -> Value {

@@ -6,10 +6,8 @@ use serde::Deserialize;
 use super::Count;
 use crate::host::command::CommandLine;
 use crate::host::ctx::{self, Ctx};
-use crate::cargo;
-use crate::host::files;
-use crate::host::{output, run};
-use crate::release::page;
+use crate::host::{files, output, run};
+use crate::release::{cargo, page};
 
 /// Vitest's own report, of which the numbers are enough.
 #[derive(Debug, Deserialize)]
@@ -22,7 +20,7 @@ struct VitestReport {
 /// Runs the unit tests.
 pub(super) fn units(ctx: &Ctx) -> anyhow::Result<Count> {
     let lock = run::lock(ctx)?;
-    let npm = ui::Npm::ready(ctx)?;
+    let npm = page::Npm::ready(ctx)?;
     drop(lock);
     output::step(ctx, "test the page", || {
         vitest(ctx, npm.run("test"), "vitest.json")
@@ -46,8 +44,8 @@ pub(super) fn in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count>
         });
     };
     let lock = run::lock(ctx)?;
-    ui::build(ctx)?;
-    let npm = ui::Npm::ready(ctx)?;
+    page::build(ctx)?;
+    let npm = page::Npm::ready(ctx)?;
     drop(lock);
     let binary = output::step(ctx, "build noetl for the page's tests", || {
         cargo::build_for_tests(ctx)
