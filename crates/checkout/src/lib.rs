@@ -3,6 +3,8 @@
 //! The one place that starts git. The environment and the configuration of the person at the machine change
 //! neither what git looks at nor what it prints.
 
+mod ignore;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -33,6 +35,8 @@ pub fn git(root: &Path) -> Command {
     }
     // Messages are read here.
     command.env("LC_ALL", "C").current_dir(root);
+    // `git status` writes the index again when it can, and a hook's caller may hold it.
+    command.arg("--no-optional-locks");
     for setting in CONFIG {
         command.args(["-c", setting]);
     }
@@ -165,6 +169,37 @@ pub fn is_checkout(root: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Returns the files below `folder` that a clone would have, as slash-separated paths relative to `root`, sorted:
+/// those that git tracks, and those that it would track if they were added. In a source archive these are the files
+/// that no `.gitignore` names. `folder` is relative to `root`, and `.` is all of it.
+///
+/// # Errors
+/// When git fails, or a folder cannot be listed.
+pub fn files(root: &Path, folder: &str) -> Result<Vec<String>, Error> {
+    if !is_checkout(root).unwrap_or(false) {
+        return ignore::files(root, folder).map_err(|error| {
+            let path = root.join(folder);
+            Error::new(&format!("cannot list {}: {error}", path.display()), "")
+        });
+    }
+    let words = [
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+        "--",
+        folder,
+    ];
+    let listing = read(root, &words)?;
+    let mut files: Vec<_> = listing
+        .split_terminator('\0')
+        .map(ToOwned::to_owned)
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
 /// Returns the command that git advises: it is the last line that is indented and begins with `git`.
 fn advice(message: &str) -> Option<&str> {
     let indented = message.lines().filter(|line| line.starts_with(['\t', ' ']));
@@ -210,12 +245,15 @@ mod tests {
     use super::*;
 
     /// A repository with one commit, in a folder of its own.
-    fn repository() -> tempfile::TempDir {
+    ///
+    /// Without git, as on a machine that has a source archive alone, there is none, and nothing to test.
+    fn repository() -> Option<tempfile::TempDir> {
+        Command::new("git").arg("--version").output().ok()?;
         let folder = tempfile::tempdir().unwrap();
         run(folder.path(), &["init", "--quiet"]);
         write(&folder.path().join("file"), "one\n");
         commit(folder.path());
-        folder
+        Some(folder)
     }
 
     fn run(root: &Path, args: &[&str]) -> String {
@@ -240,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_checkout_says_its_commit_and_what_differs_from_it() {
-        let folder = repository();
+        let Some(folder) = repository() else { return };
         let clean = Source::read(folder.path()).unwrap();
         assert_eq!((clean.commit.len(), clean.origin), (40, Origin::Git));
         assert!(!clean.is_modified && !clean.has_untracked && clean.time > 1_700_000_000);
@@ -254,7 +292,7 @@ mod tests {
 
     #[test]
     fn configuration_changes_nothing() {
-        let folder = repository();
+        let Some(folder) = repository() else { return };
         let clean = Source::read(folder.path()).unwrap();
         write(&folder.path().join("new"), "");
         for setting in [
@@ -271,7 +309,7 @@ mod tests {
 
     #[test]
     fn an_archive_is_not_taken_for_the_repository_around_it() {
-        let outer = repository();
+        let Some(outer) = repository() else { return };
         let inner = outer.path().join("unpacked");
         write(&inner.join("file"), "");
         let error = Source::read(&inner).unwrap_err();
@@ -292,6 +330,33 @@ mod tests {
             "node: $Format:%H$\nnode-date: $Format:%ct$\n",
         );
         assert!(Source::read(&inner).is_err(), "nothing was substituted");
+    }
+
+    #[test]
+    fn git_and_an_archive_list_the_same_files() {
+        let Some(folder) = repository() else { return };
+        for name in [
+            "a/b",
+            "a/skip/x",
+            "a/kept.log",
+            "top/skip/x",
+            "x.log",
+            ".y.part",
+            "a/only/x",
+        ] {
+            write(&folder.path().join(name), "");
+        }
+        write(
+            &folder.path().join(".gitignore"),
+            "# what is made\n/top/\nskip/\n*.log\n.*.part\n",
+        );
+        write(&folder.path().join("a/.gitignore"), "!kept.log\n/only/\n");
+        let expected = [".gitignore", "a/.gitignore", "a/b", "a/kept.log", "file"];
+        assert_eq!(files(folder.path(), ".").unwrap(), expected);
+        assert_eq!(files(folder.path(), "a").unwrap(), expected[1..4]);
+        fs::rename(folder.path().join(".git"), folder.path().join("top/git")).unwrap();
+        assert_eq!(files(folder.path(), ".").unwrap(), expected);
+        assert_eq!(files(folder.path(), "a").unwrap(), expected[1..4]);
     }
 
     #[test]

@@ -121,14 +121,6 @@ pub(crate) fn create_folder(path: &Utf8Path) -> anyhow::Result<()> {
 
 /// Lists the files below a folder as slash-separated paths relative to it, in byte order.
 pub(crate) fn list(root: &Utf8Path) -> anyhow::Result<Vec<String>> {
-    list_except(root, &|_| false)
-}
-
-/// The same without the folders that `skip` names by their relative paths.
-pub(crate) fn list_except(
-    root: &Utf8Path,
-    skip: &dyn Fn(&str) -> bool,
-) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), root.to_owned())];
     while let Some((prefix, folder)) = folders.pop() {
@@ -136,10 +128,10 @@ pub(crate) fn list_except(
         for entry in folder.read_dir_utf8().with_context(cannot)? {
             let entry = entry.with_context(cannot)?;
             let path = format!("{prefix}{}", entry.file_name());
-            if !entry.file_type().with_context(cannot)?.is_dir() {
-                files.push(path);
-            } else if !skip(&path) {
+            if entry.file_type().with_context(cannot)?.is_dir() {
                 folders.push((format!("{path}/"), entry.path().to_owned()));
+            } else {
+                files.push(path);
             }
         }
     }

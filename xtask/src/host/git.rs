@@ -40,56 +40,12 @@ fn with_help(error: noetl_checkout::Error) -> anyhow::Error {
     }
 }
 
-/// Returns the files below `folder` that a clone would have, relative to the root: those that git tracks, and those
-/// that it would track if they were added. In a source archive these are the files that .gitignore does not name.
+/// Returns the files below `folder` that a clone would have, relative to the root.
 ///
 /// # Errors
 /// When git fails, or the folder cannot be listed.
 pub(crate) fn list(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
-    let root = ctx.root.as_std_path();
-    if !noetl_checkout::is_checkout(root).unwrap_or(false) {
-        return list_archive(ctx, folder);
-    }
-    let args = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "-z",
-        "--",
-        folder,
-    ];
-    let listing = read(ctx, &args)?;
-    Ok(listing
-        .split_terminator('\0')
-        .map(ToOwned::to_owned)
-        .collect())
-}
-
-/// Lists a source archive, without the folders that .gitignore names.
-fn list_archive(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
-    let ignored = files::read_to_string(&ctx.root.join(".gitignore"))?;
-    let ignored: Vec<_> = ignored
-        .lines()
-        .filter_map(|line| line.strip_suffix('/'))
-        .map(|line| line.trim_start_matches('/').to_owned())
-        .collect();
-    let is_ignored = |path: &str| {
-        let named = |name: &String| {
-            path.starts_with(&format!("{name}/")) || path.contains(&format!("/{name}/"))
-        };
-        ignored.iter().any(named)
-    };
-    let prefix = match folder {
-        "." | "" => String::new(),
-        folder => format!("{}/", folder.trim_end_matches('/')),
-    };
-    let skip = |path: &str| is_ignored(&format!("{prefix}{path}/"));
-    let names = files::list_except(&ctx.root.join(folder), &skip)?;
-    Ok(names
-        .into_iter()
-        .map(|name| format!("{prefix}{name}"))
-        .collect())
+    noetl_checkout::files(ctx.root.as_std_path(), folder).map_err(with_help)
 }
 
 /// Returns the hash of names and contents below `folder`: of whatever a build could read there.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{command, copy, root, succeed, tool};
+use crate::support::{command, copy, git, root, succeed};
 
 /// A checkout of the fixture; its folder vanishes with it.
 pub(crate) struct Fixture {
@@ -17,7 +17,12 @@ impl Fixture {
             guard: tempfile::tempdir().unwrap(),
         };
         copy(&root().join("xtask/tests/fixture"), &fixture.root());
-        for name in [".gitignore", "rust-toolchain.toml"] {
+        for name in [
+            ".git_archival.txt",
+            ".gitattributes",
+            ".gitignore",
+            "rust-toolchain.toml",
+        ] {
             std::fs::copy(root().join(name), fixture.root().join(name)).unwrap();
         }
         fixture.git(&["init", "--quiet", "--initial-branch", "main"])?;
@@ -33,7 +38,7 @@ impl Fixture {
         };
         let from = self.root().display().to_string();
         let to = other.root().display().to_string();
-        succeed(tool("git")?.args(["clone", "--quiet", &from, &to]));
+        succeed(git(other.guard.path())?.args(["clone", "--quiet", &from, &to]));
         other.share_tools();
         Some(other)
     }
@@ -46,10 +51,7 @@ impl Fixture {
     /// Runs git there.
     pub(crate) fn git(&self, args: &[&str]) -> Option<String> {
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"];
-        let mut git = tool("git")?;
-        Some(succeed(
-            git.current_dir(self.root()).args(identity).args(args),
-        ))
+        Some(succeed(git(&self.root())?.args(identity).args(args)))
     }
 
     /// Commits everything.
@@ -58,33 +60,62 @@ impl Fixture {
         self.git(&["commit", "--quiet", "--message", message])
     }
 
+    /// The same sources as `git archive` packs them, unpacked into a folder that is not there yet.
+    pub(crate) fn unpack_archive(&self, folder: PathBuf) -> Option<Archived> {
+        std::fs::create_dir_all(&folder).unwrap();
+        let tar = self.guard.path().join("archive.tar");
+        self.git(&["archive", "--output", tar.to_str().unwrap(), "HEAD"])?;
+        succeed(command("tar").arg("-xf").arg(&tar).arg("-C").arg(&folder));
+        let archived = Archived(folder);
+        share_tools(&archived.0);
+        Some(archived)
+    }
+
     /// xtask, run there.
     pub(crate) fn xtask(&self, args: &[&str]) -> Command {
-        let mut xtask = command(env!("CARGO_BIN_EXE_xtask"));
-        xtask
-            .current_dir(self.root())
-            .env("NOETL_TEST_XTASK", env!("CARGO_BIN_EXE_xtask"))
-            .env_remove("CARGO_TARGET_DIR")
-            .env_remove("GITHUB_OUTPUT")
-            .env_remove("GITHUB_STEP_SUMMARY")
-            .args(args);
-        xtask
+        xtask_in(&self.root(), args)
     }
 
     /// Lets it use what this checkout has fetched; nothing of that is in the bytes.
     fn share_tools(&self) {
-        self.share_with(".");
+        share_tools(&self.root());
+    }
+}
+
+/// An unpacked source archive.
+pub(crate) struct Archived(PathBuf);
+
+impl Archived {
+    /// Where it is.
+    pub(crate) fn root(&self) -> &Path {
+        &self.0
     }
 
-    /// The same for a checkout in a folder of this one.
-    pub(crate) fn share_with(&self, folder: &str) {
-        let state = self.root().join(folder).join("target/xtask");
-        std::fs::create_dir_all(&state).unwrap();
-        for name in ["tools", "zig-cache"] {
-            let ours = root().join("target/xtask").join(name);
-            std::fs::create_dir_all(&ours).unwrap();
-            link(&ours, &state.join(name));
-        }
+    /// xtask, run there.
+    pub(crate) fn xtask(&self, args: &[&str]) -> Command {
+        xtask_in(&self.0, args)
+    }
+}
+
+fn xtask_in(folder: &Path, args: &[&str]) -> Command {
+    let mut xtask = command(env!("CARGO_BIN_EXE_xtask"));
+    xtask
+        .current_dir(folder)
+        .env("NOETL_TEST_XTASK", env!("CARGO_BIN_EXE_xtask"))
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("GITHUB_OUTPUT")
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .args(args);
+    xtask
+}
+
+fn share_tools(folder: &Path) {
+    let state = folder.join("target/xtask");
+    std::fs::create_dir_all(&state).unwrap();
+    for name in ["tools", "zig-cache"] {
+        let ours = root().join("target/xtask").join(name);
+        std::fs::create_dir_all(&ours).unwrap();
+        link(&ours, &state.join(name));
     }
 }
 

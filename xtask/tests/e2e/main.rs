@@ -12,6 +12,7 @@
 mod assembly;
 mod bases;
 mod buildx;
+mod checkouts;
 mod commands;
 mod confined;
 mod documents;
@@ -23,6 +24,8 @@ mod fixture;
 mod foreign;
 mod image;
 mod k8s;
+#[cfg(target_os = "linux")]
+mod memory;
 mod multiarch;
 #[cfg(unix)]
 mod pasted;

@@ -36,7 +36,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "CI runs its jobs, as parts of all",
     ),
     ("cargo xtask ci generate --check", "workflows.rs"),
-    ("cargo xtask ci simulate ", "workflows.rs"),
     (
         "cargo xtask image --use-buildx",
         "buildx.rs, on images that are at hand",

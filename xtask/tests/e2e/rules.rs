@@ -3,9 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use camino::Utf8Path;
+use noetl_oci::Layout;
+use noetl_oci::mutants;
 use serde_json::Value;
 
 use crate::support::{Dist, engine, succeed, tool, xtask};
+
+/// The changes that break NoETL's own rules.
+#[path = "../../src/image/rules/mutants.rs"]
+mod own;
 
 /// A row of the table in docker/multi-arch-builds.md.
 struct Row {
@@ -52,10 +59,16 @@ fn judge(judge: impl Fn(&Row) -> Option<String> + Sync) -> Vec<String> {
     })
 }
 
-/// The broken layout of a rule.
-fn mutate(rule: &str, image: &Path, folder: &Path) {
-    let mutate = ["--quiet", "image", "mutate", "--rule", rule, "--image"];
-    succeed(xtask(&mutate).arg(image).arg("--output").arg(folder));
+/// Writes the broken image of a rule as a layout.
+fn break_rule(rule: &str, image: &Path, folder: &Path) {
+    let clean = Layout::open(Utf8Path::from_path(image).unwrap()).unwrap();
+    let general = mutants::all().map(|mutant| (mutant.rule.id, mutant.edit));
+    let mut edits = own::EDITS.iter().copied().chain(general);
+    let (_, edit) = edits.find(|(id, _)| *id == rule).unwrap();
+    let broken = edit.of(&clean).unwrap();
+    broken
+        .write_folder(Utf8Path::from_path(folder).unwrap())
+        .unwrap();
 }
 
 /// The rules that an image breaks; infos break none.
@@ -96,7 +109,7 @@ fn rules_times_mutants_over_the_image_that_is_shipped() {
     let wrong = judge(|row| {
         let work = tempfile::tempdir().unwrap();
         let folder = work.path().join("broken");
-        mutate(&row.rule, &image, &folder);
+        break_rule(&row.rule, &image, &folder);
         let mut found = broken(folder.to_str().unwrap(), &[]);
         found.retain(|rule| row.trips.contains(rule) || !clean.contains(rule));
         (found != row.trips).then(|| format!("{}: {found:?}, not {:?}", row.rule, row.trips))
@@ -119,7 +132,7 @@ fn docker_registry_accepts_what_the_table_says() {
     let wrong = judge(|row| {
         let work = tempfile::tempdir().unwrap();
         let folder = work.path().join("broken");
-        mutate(&row.rule, &image, &folder);
+        break_rule(&row.rule, &image, &folder);
         let own = format!("{repository}/{}", row.rule.to_lowercase());
         let base = Some((clean.repository.as_str(), whole.path()));
         let result = Push::new(&registry, own, base).image(&folder);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{command, not_run, root, show, succeed, variable, xtask};
+use crate::support::{command, git, is_checkout, not_run, root, show, succeed, variable, xtask};
 
 /// The tree as it would be cloned, as a git repository of its own, with one shared cargo cache.
 struct Checkout(TempDir);
@@ -19,17 +19,8 @@ impl Checkout {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let listing = succeed(command("git").args([
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-        ]));
-        for path in listing
-            .split_terminator('\0')
-            .filter(|path| root().join(path).is_file())
-        {
+        let listing = noetl_checkout::files(root(), ".").unwrap();
+        for path in listing.iter().filter(|path| root().join(path).is_file()) {
             let target = folder.path().join(path);
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             fs::copy(root().join(path), target).unwrap();
@@ -41,9 +32,13 @@ impl Checkout {
             &["add", "--all"],
             &["commit", "--quiet", "--message", "tree"],
         ] {
-            succeed(this.command("git").args(identity).args(words));
+            succeed(git(this.path())?.args(identity).args(words));
         }
         Some(this)
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        succeed(git(self.path()).unwrap().args(args))
     }
 
     fn path(&self) -> &Path {
@@ -52,10 +47,7 @@ impl Checkout {
 
     fn command(&self, program: &str) -> Command {
         let mut command = command(program);
-        // Nobody's signing or hooks.
-        command
-            .current_dir(self.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.current_dir(self.path());
         command
     }
 
@@ -138,7 +130,7 @@ fn from_a_fresh_clone_to_a_running_server() {
         format!("noetl {}\n[exit 0]", env!("CARGO_PKG_VERSION"))
     );
     let stamp = succeed(command(&binary).args(["version", "--json"]));
-    let commit = succeed(checkout.command("git").args(["rev-parse", "HEAD"]));
+    let commit = checkout.git(&["rev-parse", "HEAD"]);
     assert!(
         stamp.contains(commit.trim()) && stamp.contains("\"ui_embedded\": true"),
         "{stamp}"
@@ -155,7 +147,7 @@ fn from_a_fresh_clone_to_a_running_server() {
     succeed(&mut checkout.xtask(&["clean"]));
     assert!(!checkout.has("bin") && !checkout.has("noetl") && !checkout.has("ui-src/dist"));
     assert_eq!(
-        succeed(checkout.command("git").args(["status", "--porcelain"])),
+        checkout.git(&["status", "--porcelain"]),
         "",
         "all that was made is ignored"
     );
@@ -168,7 +160,7 @@ fn another_clone_gives_the_same_bytes() {
         not_run("it compiles everything once more: NOETL_TEST_REBUILD=1 asks for it");
         return;
     }
-    let Some(dist) = crate::support::Dist::find() else {
+    let Some(dist) = crate::support::Dist::find().filter(|_| is_checkout()) else {
         return;
     };
     if dist.manifest["release"]["commit"]
@@ -188,12 +180,10 @@ fn another_clone_gives_the_same_bytes() {
         .tempdir()
         .unwrap();
     let clone = folder.path().join("noetl");
-    succeed(
-        command("git")
-            .args(["clone", "--quiet"])
-            .arg(root())
-            .arg(&clone),
-    );
+    let Some(mut git) = git(folder.path()) else {
+        return;
+    };
+    succeed(git.args(["clone", "--quiet"]).arg(root()).arg(&clone));
     // The cache spares fetching zig again; the clone's own path makes cargo compile everything anew.
     let script = "umask 077 && exec \"$0\" dist --out \"$1\" --targets \"$2\"";
     let out = folder.path().join("out");

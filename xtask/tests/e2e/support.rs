@@ -51,6 +51,24 @@ pub(crate) fn typed(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// git in a folder, without arguments: nobody's environment or configuration is part of these tests.
+pub(crate) fn git(folder: &Path) -> Option<Command> {
+    tool("git")?;
+    let mut git = noetl_checkout::git(folder);
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
+    Some(git)
+}
+
+/// Whether these sources are a checkout; a source archive has no history. Without one the test is noted as not run.
+pub(crate) fn is_checkout() -> bool {
+    let found = noetl_checkout::is_checkout(root()).unwrap_or(false);
+    if !found {
+        not_run("these sources are no git checkout");
+    }
+    found
+}
+
 /// The xtask under test.
 pub(crate) fn xtask(args: &[&str]) -> Command {
     let mut command = command(env!("CARGO_BIN_EXE_xtask"));

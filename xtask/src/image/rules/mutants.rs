@@ -12,7 +12,7 @@ use serde_json::Value;
 const STAMP: &str = ".noetl.build";
 
 /// The id of each rule with its change, in the order of the rules.
-pub(super) const EDITS: &[(&str, Edit)] = &[
+pub(crate) const EDITS: &[(&str, Edit)] = &[
     (
         "P10",
         Edit::Program(AMD64, |elf| restamp(elf, "target_features", "avx2,sse2")),
