@@ -88,18 +88,13 @@ fn is_everywhere(target: &Target, library: &str) -> bool {
         userenv ws2_32";
     const GLIBC: &str = "libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 ld-linux-x86-64.so.2 \
         ld-linux-aarch64.so.1";
-    let library = match target.os {
-        Os::Windows => library
-            .to_ascii_lowercase()
-            .trim_end_matches(".dll")
-            .to_owned(),
-        Os::Linux | Os::Mac => library.to_owned(),
-    };
-    let known = match (target.os, target.libc) {
-        (Os::Mac, _) => MAC,
-        (Os::Windows, _) if library.starts_with("api-ms-win-") => return true,
-        (Os::Windows, _) => WINDOWS,
-        (Os::Linux, Libc::Glibc) => GLIBC,
+    let stem = library.to_ascii_lowercase();
+    let stem = stem.trim_end_matches(".dll");
+    let (known, library) = match (target.os, target.libc) {
+        (Os::Mac, _) => (MAC, library),
+        (Os::Windows, _) if stem.starts_with("api-ms-win-") => return true,
+        (Os::Windows, _) => (WINDOWS, stem),
+        (Os::Linux, Libc::Glibc) => (GLIBC, library),
         (Os::Linux, _) => return false,
     };
     known.split(' ').any(|known| known == library)
@@ -161,7 +156,8 @@ mod tests {
 
     #[test]
     fn headers_are_checked_by_target() {
-        let changes: [(&str, fn(&mut Facts), &str); 11] = [
+        type Change = fn(&mut Facts);
+        let changes: [(&str, Change, &str); 11] = [
             (MUSL, |it| it.interpreter = Some("/lib/ld.so".into()), "B2"),
             (GNU, |it| it.glibc = Some((2, 17)), ""),
             (GNU, |it| it.glibc = Some((2, 28)), "B2"),

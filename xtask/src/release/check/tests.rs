@@ -113,7 +113,7 @@ fn image(manifest: &mut DistManifest) -> &mut Image {
 }
 
 /// Changes the byte of the first layer's gzip header that names the system.
-fn flip_system(tar: &mut Vec<u8>) {
+fn flip_system(tar: &mut [u8]) {
     let at = memchr::memmem::find(tar, &[0x1f, 0x8b, 8, 0]).unwrap();
     tar[at + 9] ^= 1;
 }
@@ -144,7 +144,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
         ("A2 A4 B8", |it| edit(it, AMD64, |bytes| bytes[300] ^= 1)),
         ("A2", |it| edit(it, SUMS_NAME, |bytes| bytes[0] ^= 1)),
         ("A2", |it| edit(it, SUMS_NAME, list_sums)),
-        ("A2 S1 S10", |it| edit(it, IMAGE, flip_system)),
+        ("A2 S1 S10", |it| edit(it, IMAGE, |tar| flip_system(tar))),
         ("A3", |it| rename(it, IMAGE, "x.tar")),
         ("A3", |it| rename(it, AMD64, "noetl-linux.tar.gz")),
         ("A5", pad_image),
@@ -158,7 +158,8 @@ fn mutants() -> Vec<(&'static str, Files)> {
         ("A2", |it| image(it).references.push("x.io/x:1".into())),
         ("A2", |it| image(it).platforms[0].digest.push('0')),
     ];
-    let of_archives: [(_, fn(&mut Vec<Entry>, &mut u64)); 9] = [
+    type Repack = fn(&mut Vec<Entry>, &mut u64);
+    let of_archives: [(_, Repack); 9] = [
         ("A4 B8", |it, _| drop(it.remove(1))),
         ("A4 B8", |it, _| it.push(Entry::file("evil", 0o644, ""))),
         ("A4", |it, _| it[1].content = "".into()),
