@@ -1,4 +1,4 @@
-//! A command as a value: plans hold it, [`crate::host::run`] runs it, and its text can be pasted into a shell.
+//! A command as a value. Plans contain commands, [`crate::host::run`] runs them, and their text can be pasted into a shell.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -276,7 +276,7 @@ fn repository_root() -> anyhow::Result<Utf8PathBuf> {
     let root = folders.find(|folder| folder.join("xtask/Cargo.toml").is_file());
     root.map(Utf8Path::to_owned)
         .with_context(|| format!("{here} is not inside a NoETL checkout"))
-        .help("run it below the folder that holds xtask/")
+        .help("run it in the folder that contains xtask/, or below it")
 }
 
 #[expect(

@@ -155,7 +155,7 @@ pub(crate) fn read(ctx: &Ctx, command: impl Runnable) -> anyhow::Result<String> 
 }
 
 /// Runs a command with `input` as its standard input and returns its output. Nothing is printed, since both may be secret.
-pub(crate) fn ask(ctx: &Ctx, command: impl Runnable, input: &str) -> anyhow::Result<Output> {
+pub(crate) fn with_input(ctx: &Ctx, command: impl Runnable, input: &str) -> anyhow::Result<Output> {
     let mut command = Prepared::new(ctx, command)?;
     let cannot = format!("cannot run `{}`", command.short);
     let process = command.process.stdin(Stdio::piped());

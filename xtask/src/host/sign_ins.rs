@@ -70,7 +70,7 @@ fn ask(ctx: &Ctx, helper: &str, host: &str) -> anyhow::Result<(Option<Credential
         return Ok((None, " (not installed)"));
     }
     let server = helper_question(host);
-    let output = run::ask(ctx, &CommandLine::new(&program).arg("get"), server)?;
+    let output = run::with_input(ctx, &CommandLine::new(&program).arg("get"), server)?;
     let error = if output.status.success() {
         if let Some(credentials) = helper_answer(&output.stdout) {
             return Ok((Some(credentials), ""));

@@ -24,7 +24,7 @@ pub(crate) struct ClusterNode {
 }
 
 /// The path in a pod's spec of the node affinity that the scheduler requires.
-const REQUIRED: &str =
+pub(super) const REQUIRED: &str =
     "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
 
 impl ClusterNode {

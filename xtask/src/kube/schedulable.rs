@@ -7,6 +7,7 @@ use noetl_yaml::Node;
 
 use crate::kube::facts::{ImageFacts, PlatformFacts};
 use crate::kube::finding::Finding;
+use crate::kube::nodes::REQUIRED;
 use crate::kube::workload::{Container, Workload};
 use crate::kube::{entries, items, text};
 
@@ -228,8 +229,6 @@ enum Setting<T> {
 
 /// Returns all node affinity expressions, required and preferred, with their paths in the pod's spec.
 fn affinity_expressions(spec: &Node) -> Vec<(String, &Node)> {
-    const REQUIRED: &str =
-        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
     const PREFERRED: &str = "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution";
     let required = items(spec, REQUIRED).iter().enumerate();
     let required = required.map(|(position, term)| (format!("{REQUIRED}[{position}]"), term));

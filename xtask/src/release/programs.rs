@@ -80,7 +80,7 @@ fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findin
 
 /// Whether every installation of the target's operating system has a library.
 fn is_everywhere(target: &Target, library: &str) -> bool {
-    /// The libc crate names iconv for every Apple system, and iconv brings charset.
+    /// The libc crate links iconv on every Apple system, and iconv loads charset.
     const MAC: &str =
         "/usr/lib/libSystem.B.dylib /usr/lib/libcharset.1.dylib /usr/lib/libiconv.2.dylib";
     /// Part of Windows 10, as is the Universal C Runtime.
