@@ -37,7 +37,7 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// Prints one line on standard output.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub(crate) fn line(text: impl fmt::Display) -> anyhow::Result<()> {
     print(&format!("{text}\n"))
 }
@@ -45,7 +45,7 @@ pub(crate) fn line(text: impl fmt::Display) -> anyhow::Result<()> {
 /// Prints a value as indented JSON on standard output.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
 }

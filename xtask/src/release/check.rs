@@ -146,7 +146,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Compares `SHA256SUMS` with what [`checksums::write`] writes for the files, byte for byte.
+    /// Compares `SHA256SUMS` with what [`checksums::write()`] writes for the files, byte for byte.
     fn sums(&mut self) -> Option<()> {
         let findings = &mut self.findings;
         let found = findings.require(&A2, SUMS_NAME, self.files.get(SUMS_NAME)?.read())?;

@@ -14,7 +14,7 @@ pub(crate) fn write(sums: &BTreeMap<String, Sha256>) -> String {
     sums.iter().map(line).collect()
 }
 
-/// Parses the output of [`write`].
+/// Parses the output of [`write()`].
 ///
 /// # Errors
 /// When a line has another format, or a name is listed twice.
@@ -32,8 +32,8 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<BTreeMap<String, Sha256>> {
     Ok(sums)
 }
 
-/// Returns the hash of a folder: that of the [`write`]-style list of its files. The build script of `noetl-server` computes
-/// the same hash of the web page.
+/// Returns the hash of a folder: the hash of the `SHA256SUMS` of its files. The build script of `noetl-server` computes the
+/// same hash of the web page.
 ///
 /// # Errors
 /// When a file cannot be read.
