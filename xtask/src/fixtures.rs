@@ -1,10 +1,10 @@
-//! Small but real inputs for tests: executables, a release, a plan, a dist folder.
+//! Small inputs for tests: executables, a release, a plan, an image, a dist folder.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use noetl_oci::mutants::elf::small_program;
 use noetl_oci::{Blob, LayerCache, Layout, Machine, Sha256};
 
-use crate::host::ctx::{CredentialSources, Ctx, Reader, Verbosity, Wanted};
+use crate::host::ctx::{Ctx, Verbosity, Wanted};
 use crate::host::files;
 use crate::image::assemble::{Foundation, assemble_programs};
 use crate::image::plan::{self as image_plan, ImagePlan};
@@ -16,7 +16,7 @@ use crate::release::target::{Arch, TARGETS, Target};
 use crate::release::version::Release;
 use crate::release::{package, target};
 
-/// The web page's hash in every fixture.
+/// The text whose hash is that of the web page in every fixture.
 pub(crate) const UI: &[u8] = b"page";
 
 pub(crate) fn release() -> Release {
@@ -39,27 +39,12 @@ pub(crate) fn host() -> Host {
     }
 }
 
-/// A context at the repository's real root, which holds LICENSE and README.md.
+/// Returns a context at the root of this repository, which contains LICENSE and README.md.
 pub(crate) fn ctx() -> Ctx {
-    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned();
-    let shell = xshell::Shell::new().unwrap();
-    shell.change_dir(&root);
+    let ctx = Ctx::new(Verbosity::Quiet).unwrap();
     Ctx {
-        target_dir: root.join("target"),
-        root,
-        shell,
-        verbosity: Verbosity::Quiet,
-        reader: Reader::Plain,
-        ui: Wanted::Yes,
         source_date_epoch: None,
-        require_tools: false,
-        cargo_home: "/home/me/.cargo".into(),
-        steps: std::sync::Arc::default(),
-        github: crate::host::ctx::GitHub::default(),
-        credentials: CredentialSources::default(),
+        ..ctx
     }
 }
 
@@ -80,7 +65,7 @@ pub(crate) fn stamp(target: &Target) -> Stamp {
     }
 }
 
-/// A static ELF program with a build stamp.
+/// Returns a static ELF program with a build stamp.
 pub(crate) fn elf(arch: Arch, stamp: &Stamp) -> Vec<u8> {
     let machine = match arch {
         Arch::X86_64 => Machine::Amd64,
@@ -90,53 +75,57 @@ pub(crate) fn elf(arch: Arch, stamp: &Stamp) -> Vec<u8> {
     small_program(machine, ".noetl.build", text.as_bytes())
 }
 
-/// The plan of the archives of a Linux dist.
+/// Returns the program of a target.
+pub(crate) fn program(target: &Target) -> Vec<u8> {
+    elf(target.arch, &stamp(target))
+}
+
+/// Returns the plan of the archives of a Linux dist.
 pub(crate) fn linux_plan() -> Plan {
-    let targets = target::select(&["linux".to_owned()], &host().triple).unwrap();
     let request = Request {
-        targets,
+        targets: target::select(&["linux".to_owned()], &host().triple).unwrap(),
         products: Products::Archives,
         ui: Wanted::Yes,
     };
     plan(&host(), &release(), &request)
 }
 
-/// The plan of its image.
+/// Returns the plan of the image of a Linux dist.
 pub(crate) fn image_plan() -> ImagePlan {
     let references = ["ghcr.io/noetl/noetl:1.2.3".parse().unwrap()];
     image_plan::of_dist(&release(), &references)
 }
 
-/// The image of a Linux dist.
+/// Returns the image of a Linux dist.
 pub(crate) fn image() -> Layout {
-    let program = |target: &Target| elf(target.arch, &stamp(target));
     image_of(TARGETS[..2].iter().map(program).collect())
 }
 
-/// The same around other programs, one for each platform.
+/// Returns an image of these programs, one for each platform.
 pub(crate) fn image_of(programs: Vec<Vec<u8>>) -> Layout {
     let programs = programs.into_iter().map(Blob::from).collect();
     let layers = LayerCache::none();
     assemble_programs(&image_plan(), programs, Foundation::default(), &layers).unwrap()
 }
 
-/// Writes a dist of both Linux targets around `binary` and reads it into memory.
+/// Returns the files of a dist of both Linux targets with these programs.
 pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let guard = tempfile::tempdir().unwrap();
-    let folder = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+    let folder = Utf8Path::from_path(guard.path()).unwrap();
     let plan = linux_plan();
-    let built = plan.targets.iter().map(|target| {
+    let binaries = plan.targets.iter().map(|target| {
         let path = folder.join(target.triple);
         files::write(&path, binary(target)).unwrap();
         Binary { target, path }
     });
-    let built: Vec<_> = built.collect();
+    let binaries: Vec<_> = binaries.collect();
     let out = folder.join("dist");
     let image = image_of(plan.targets.iter().map(|target| binary(target)).collect());
-    package::write_dist(&ctx(), &plan, &built, Sha256::of(UI), Some(&image), &out).unwrap();
+    package::write_dist(&ctx(), &plan, &binaries, Sha256::of(UI), Some(&image), &out).unwrap();
     let names = files::list(&out).unwrap();
-    names
-        .into_iter()
-        .map(|name| (name.clone(), files::read(&out.join(name)).unwrap().into()))
-        .collect()
+    let files = names.into_iter().map(|name| {
+        let bytes = files::read(&out.join(&name)).unwrap();
+        (name, bytes.into())
+    });
+    files.collect()
 }

@@ -1,8 +1,8 @@
-//! Everything that is done with this repository: `cargo xtask --help` lists it.
+//! The tasks of this repository; `cargo xtask --help` lists them.
 //!
-//! One pipeline of typed values: arguments become a plan ([`release::plan`], [`image::plan`]), a plan becomes files,
-//! [`release::verify`] turns what is on disk into `Verified`, and only that is published. Each room uses those before it:
-//! [`host`], [`release`], [`image`], [`kube`] and [`ci`], [`tasks`].
+//! Arguments become a plan ([`release::plan`], [`image::plan`]), a plan becomes files, [`release::verify`] reads the files
+//! and returns them as `Verified`, and only that is published. Each module uses only those before it: [`host`],
+//! [`release`], [`image`], [`kube`] and [`ci`], [`tasks`].
 
 mod ci;
 mod host;
@@ -24,10 +24,10 @@ use crate::host::ctx::{Ctx, Verbosity};
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", version, arg_required_else_help = true, after_help = HELP)]
 struct Cli {
-    /// Say more
+    /// Print more
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
-    /// Say only warnings and errors
+    /// Print only warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
     #[command(subcommand)]
@@ -35,7 +35,7 @@ struct Cli {
 }
 
 const HELP: &str = "Start here:\n  cargo xtask setup    then bin/noetl server start\n  \
-    cargo xtask dist     everything that is shipped, for every platform\n  \
+    cargo xtask dist     archives and image of a release, for every platform\n  \
     cargo xtask test     every test\n\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 a tool is missing";
 
 #[derive(Debug, Subcommand)]

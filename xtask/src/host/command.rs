@@ -1,48 +1,46 @@
-//! A command as a value: plans hold it, [`crate::host::run`] runs it, and its text can be pasted into a shell.
+//! A command as a value. Plans contain commands, [`crate::host::run`] runs them, and their text can be pasted into a shell.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
+use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
-/// A program, its arguments, the variables it sees on top of the cleaned environment, its folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A program with its arguments, its environment variables and the folder it runs in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct CommandLine {
-    /// Name on PATH or path.
+    /// A name on PATH, or a path.
     pub program: String,
-    /// Arguments, one word each.
+    /// The arguments.
     pub args: Vec<String>,
-    /// Variables set for it alone.
+    /// Variables that are set in addition to the cleaned environment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// Folder it runs in; the repository's root when absent.
+    /// The folder it runs in; `None` is the repository's root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<Utf8PathBuf>,
-    /// One line for people in place of a text of thousands of characters.
+    /// One line that is printed in place of a very long command.
     #[serde(skip)]
     pub summary: Option<String>,
 }
 
-/// The longest text of a command that is printed before it runs, in characters.
+/// The maximum length of the line that is printed before a command runs, in characters.
 const LONGEST: usize = 120;
 
 impl CommandLine {
-    /// A command without arguments.
+    /// Makes a command without arguments.
     pub(crate) fn new(program: impl Into<String>) -> Self {
         Self {
             program: program.into(),
-            args: Vec::new(),
-            env: BTreeMap::new(),
-            cwd: None,
-            summary: None,
+            ..Self::default()
         }
     }
 
     /// Adds one argument.
-    pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
-        self.args.push(arg.into());
-        self
+    pub(crate) fn arg(self, arg: impl Into<String>) -> Self {
+        self.args([arg])
     }
 
     /// Adds several arguments.
@@ -51,21 +49,25 @@ impl CommandLine {
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub(crate) fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Sets what is printed before it runs, unless `-v` is given.
-    pub(crate) fn summary(self, text: String) -> Self {
-        Self {
-            summary: Some(text),
-            ..self
-        }
+    /// Sets the folder it runs in.
+    pub(crate) fn cwd(mut self, folder: &Utf8Path) -> Self {
+        self.cwd = Some(folder.to_owned());
+        self
     }
 
-    /// Returns one line that says what runs: the summary, or else program and arguments, cut where they are long.
+    /// Sets the line that is printed before it runs; `-v` prints the whole command instead.
+    pub(crate) fn summary(mut self, text: String) -> Self {
+        self.summary = Some(text);
+        self
+    }
+
+    /// Returns the line that is printed before it runs: the summary, or program and arguments up to a maximum length.
     pub(crate) fn short(&self) -> String {
         if let Some(summary) = &self.summary {
             return summary.clone();
@@ -75,23 +77,44 @@ impl CommandLine {
         for arg in &self.args {
             let word = quote(arg);
             if line.chars().count() + word.chars().count() > LONGEST {
-                line.push_str(" …");
-                break;
+                return line + " …";
             }
             line.push(' ');
             line.push_str(&word);
         }
         line
     }
+}
 
-    /// Sets the folder.
-    pub(crate) fn cwd(mut self, folder: &Utf8Path) -> Self {
-        self.cwd = Some(folder.to_owned());
-        self
+/// A command that can be run: a [`CommandLine`], or what `xshell::cmd!` makes.
+pub(crate) trait Runnable {
+    /// Returns it as a [`CommandLine`].
+    fn into_command(self) -> CommandLine;
+}
+
+impl Runnable for &CommandLine {
+    fn into_command(self) -> CommandLine {
+        self.clone()
     }
 }
 
-/// POSIX shell text that does the same from the repository's root.
+/// It runs in the repository's root.
+impl Runnable for xshell::Cmd<'_> {
+    fn into_command(self) -> CommandLine {
+        let cmd = Command::from(self);
+        let text = |text: &OsStr| text.to_string_lossy().into_owned();
+        let envs = cmd.get_envs();
+        let env = envs.filter_map(|(name, value)| Some((text(name), text(value?))));
+        CommandLine {
+            program: text(cmd.get_program()),
+            args: cmd.get_args().map(text).collect(),
+            env: env.collect(),
+            ..CommandLine::default()
+        }
+    }
+}
+
+/// Writes POSIX shell text that runs the command from the repository's root.
 impl fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(folder) = &self.cwd {
@@ -101,14 +124,14 @@ impl fmt::Display for CommandLine {
             write!(formatter, "{name}={} ", quote(value))?;
         }
         formatter.write_str(&quote(&self.program))?;
-        self.args
-            .iter()
-            .try_for_each(|arg| write!(formatter, " {}", quote(arg)))?;
+        for arg in &self.args {
+            write!(formatter, " {}", quote(arg))?;
+        }
         formatter.write_str(if self.cwd.is_some() { ")" } else { "" })
     }
 }
 
-/// Quotes a word for a POSIX shell, where that is needed.
+/// Quotes a word for a POSIX shell where it needs quotes.
 pub(crate) fn quote(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
@@ -122,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_short_form_is_one_line() {
+    fn short_form_is_one_line() {
         let command = CommandLine::new("/opt/tools/zig")
             .args(["cc", "a b"])
             .env("NAME", "value");
@@ -133,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn text_survives_a_shell() {
+    fn words_are_quoted_for_a_shell() {
         let command = CommandLine::new("printf")
             .args(["%s|", "a b", "it's", "$HOME", "", "x=y"])
             .env("NAME", "two words")

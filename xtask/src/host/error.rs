@@ -1,4 +1,4 @@
-//! Exit codes, and the errors that have one of their own.
+//! The exit codes, and the errors that decide them.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -7,12 +7,7 @@ use noetl_help::Report;
 
 use crate::host::output::{self, OutputClosed};
 
-/// Exit code of a failed check or build.
-const FAILED: u8 = 1;
-/// Exit code of a missing tool.
-const MISSING_TOOL: u8 = 3;
-
-/// Marks an error as one that installing a tool would mend.
+/// The error of a program that is not installed, which has its own exit code.
 #[derive(Debug)]
 pub(crate) struct MissingTool(pub String);
 
@@ -24,16 +19,13 @@ impl fmt::Display for MissingTool {
 
 impl std::error::Error for MissingTool {}
 
-/// Prints an error with its causes and its help, and returns what to exit with. A reader of standard output that
-/// has gone away, such as `head`, is no failure.
+/// Prints an error with its causes and its help, and returns the exit code: 3 for a missing tool, else 1. A closed
+/// standard output, as after `| head`, is not a failure.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if noetl_help::find::<OutputClosed>(error).is_some() {
         return ExitCode::SUCCESS;
     }
     output::to_stderr(&Report::of(error).to_string());
-    ExitCode::from(if noetl_help::find::<MissingTool>(error).is_some() {
-        MISSING_TOOL
-    } else {
-        FAILED
-    })
+    let is_missing_tool = noetl_help::find::<MissingTool>(error).is_some();
+    ExitCode::from(if is_missing_tool { 3 } else { 1 })
 }

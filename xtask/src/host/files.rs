@@ -1,4 +1,4 @@
-//! Files with errors that name them, written under a temporary name and renamed.
+//! Reads and writes files. Errors name the path; files are written under a temporary name and then renamed.
 
 use std::fs;
 
@@ -6,28 +6,19 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Reads a whole file.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the wrapper that names the path"
-)]
+#[expect(clippy::disallowed_methods, reason = "this wrapper names the path")]
 pub(crate) fn read(path: &Utf8Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {path}"))
 }
 
 /// Reads a whole UTF-8 file.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the wrapper that names the path"
-)]
+#[expect(clippy::disallowed_methods, reason = "this wrapper names the path")]
 pub(crate) fn read_to_string(path: &Utf8Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
 }
 
-/// Writes a file so that it is either there whole or not at all; makes its folder.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the wrapper that names the path"
-)]
+/// Writes a file completely or not at all; creates its folder.
+#[expect(clippy::disallowed_methods, reason = "this wrapper names the path")]
 pub(crate) fn write(path: &Utf8Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
     create_folder(path.parent().unwrap_or(path))?;
     let temporary = beside(path, "part");
@@ -35,7 +26,7 @@ pub(crate) fn write(path: &Utf8Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<
     rename(&temporary, path)
 }
 
-/// Adds to the end of a file that another program reads, such as GitHub's summary of a job.
+/// Appends to a file that another program reads, such as GitHub's summary of a job.
 pub(crate) fn append(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let file = fs::File::options().append(true).create(true).open(path);
@@ -43,9 +34,8 @@ pub(crate) fn append(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {path}"))
 }
 
-/// Copies an executable, keeping it executable, whole or not at all.
-///
-/// A running program's file cannot be overwritten, so the new one takes its name instead.
+/// Copies an executable completely or not at all. The copy is renamed to `to`, since a running program cannot be
+/// overwritten.
 pub(crate) fn copy_executable(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     create_folder(to.parent().unwrap_or(to))?;
     let temporary = beside(to, "part");
@@ -53,7 +43,7 @@ pub(crate) fn copy_executable(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<
     rename(&temporary, to)
 }
 
-/// Makes a file executable for everybody; Windows goes by names instead.
+/// Makes a file executable for all users; Windows has no such mode.
 #[cfg_attr(
     not(unix),
     expect(unused_variables, reason = "there is no mode to set")
@@ -62,27 +52,26 @@ pub(crate) fn make_executable(path: &Utf8Path) -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(path, mode)
-            .with_context(|| format!("cannot make {path} executable"))?;
+        let set = fs::set_permissions(path, fs::Permissions::from_mode(0o755));
+        set.with_context(|| format!("cannot make {path} executable"))?;
     }
     Ok(())
 }
 
-/// Copies a folder into a new one, whole or not at all, in place of what was there.
+/// Replaces the folder `to` by a copy of `from`, completely or not at all.
 pub(crate) fn replace_folder(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     let temporary = beside(to, "part");
     remove(&temporary)?;
     for path in list(from)? {
         let target = temporary.join(&path);
         create_folder(target.parent().unwrap_or(&temporary))?;
-        fs::copy(from.join(&path), &target)
-            .with_context(|| format!("cannot copy {path} to {target}"))?;
+        let copied = fs::copy(from.join(&path), &target);
+        copied.with_context(|| format!("cannot copy {path} to {target}"))?;
     }
     swap_folder(&temporary, to)
 }
 
-/// Puts the finished folder or file `new` in place of `old`, which is removed only once `new` is there.
+/// Renames the finished folder or file `new` to `old`; the previous one is removed only after that.
 pub(crate) fn swap_folder(new: &Utf8Path, old: &Utf8Path) -> anyhow::Result<()> {
     let outgoing = beside(old, "old");
     remove(&outgoing)?;
@@ -99,7 +88,7 @@ pub(crate) fn swap_folder(new: &Utf8Path, old: &Utf8Path) -> anyhow::Result<()> 
     remove(&outgoing)
 }
 
-/// Removes a file or a folder, if it is there.
+/// Removes a file or a folder, if it exists.
 pub(crate) fn remove(path: &Utf8Path) -> anyhow::Result<()> {
     let result = if path.is_dir() && !path.is_symlink() {
         fs::remove_dir_all(path)
@@ -114,7 +103,7 @@ pub(crate) fn remove(path: &Utf8Path) -> anyhow::Result<()> {
     }
 }
 
-/// Makes a folder and its parents.
+/// Creates a folder and its parents.
 pub(crate) fn create_folder(path: &Utf8Path) -> anyhow::Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create {path}"))
 }
@@ -139,40 +128,30 @@ pub(crate) fn list(root: &Utf8Path) -> anyhow::Result<Vec<String>> {
     Ok(files)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the wrapper that names the paths"
-)]
+#[expect(clippy::disallowed_methods, reason = "this wrapper names the path")]
 fn rename(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     fs::rename(from, to).with_context(|| format!("cannot rename {from} to {to}"))
 }
 
-/// Returns a hidden name in the same folder, so that renaming is atomic.
+/// Returns the path of a hidden file in the same folder, so that renaming is atomic.
 fn beside(path: &Utf8Path, suffix: &str) -> Utf8PathBuf {
-    path.with_file_name(format!(
-        ".{}.{suffix}",
-        path.file_name().unwrap_or("folder")
-    ))
+    let name = path.file_name().unwrap_or("folder");
+    path.with_file_name(format!(".{name}.{suffix}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
-        let guard = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
-        (guard, path)
-    }
-
     #[test]
-    fn replacing_a_folder_leaves_nothing_stale() {
-        let (_guard, root) = folder();
+    fn replacing_a_folder_removes_old_files() {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(guard.path()).unwrap();
         write(&root.join("new/a/one"), "1").unwrap();
         write(&root.join("old/stale"), "0").unwrap();
         replace_folder(&root.join("new"), &root.join("old")).unwrap();
         assert_eq!(list(&root.join("old")).unwrap(), ["a/one"]);
-        assert_eq!(list(&root).unwrap(), ["new/a/one", "old/a/one"]);
+        assert_eq!(list(root).unwrap(), ["new/a/one", "old/a/one"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! git in this repository: its commit, its files, its history. The environment and the configuration of the person
-//! at the machine change nothing: see [`noetl_checkout`], which starts git.
+//! git in this repository: its commit, its files, its history. [`noetl_checkout`] runs git, so that the user's
+//! environment and configuration change nothing.
 
 use noetl_checkout::Source;
 use noetl_help::Help as _;
@@ -11,13 +11,13 @@ use crate::host::{files, output};
 /// Runs a git command at the repository's root and returns its standard output.
 ///
 /// # Errors
-/// When the root is not the top level of a checkout, or git fails; git's own advice is the error's help.
+/// When the root is not the top level of a checkout, or git fails; the error's help is git's advice.
 pub(crate) fn read(ctx: &Ctx, args: &[&str]) -> anyhow::Result<String> {
     output::detail(ctx, &format!("$ git {}", args.join(" ")));
     let root = ctx.root.as_std_path();
     if !noetl_checkout::is_checkout(root).map_err(with_help)? {
         return Err(anyhow::anyhow!("{} is not a git checkout", ctx.root))
-            .help("take a clone: this needs the repository's history");
+            .help("use a clone: this needs the repository's history");
     }
     noetl_checkout::read(root, args).map_err(with_help)
 }
@@ -33,14 +33,13 @@ pub(crate) fn source(ctx: &Ctx) -> anyhow::Result<Source> {
 fn with_help(error: noetl_checkout::Error) -> anyhow::Error {
     let help = error.help.clone();
     let error = anyhow::Error::new(error);
-    if help.is_empty() {
-        error
-    } else {
-        error.help(help)
+    match help.is_empty() {
+        true => error,
+        false => error.help(help),
     }
 }
 
-/// Returns the files below `folder` that a clone would have, relative to the root.
+/// Returns the files below `folder` that are in a clone, relative to the root.
 ///
 /// # Errors
 /// When git fails, or the folder cannot be listed.
@@ -48,7 +47,7 @@ pub(crate) fn list(ctx: &Ctx, folder: &str) -> anyhow::Result<Vec<String>> {
     noetl_checkout::files(ctx.root.as_std_path(), folder).map_err(with_help)
 }
 
-/// Returns the hash of names and contents below `folder`: of whatever a build could read there.
+/// Returns the hash of the names and contents of the files below `folder`.
 ///
 /// # Errors
 /// When the files cannot be listed or read.
@@ -56,7 +55,7 @@ pub(crate) fn hash(ctx: &Ctx, folder: &str) -> anyhow::Result<Sha256> {
     let mut listing = String::new();
     for path in list(ctx, folder)? {
         let file = ctx.root.join(&path);
-        // A file that git knows and that is gone is a change as well.
+        // A tracked file that was deleted is a change, too.
         let hash = if file.is_file() {
             Sha256::of(&files::read(&file)?).to_string()
         } else {

@@ -1,4 +1,4 @@
-//! This machine: the environment, programs, files, git, and what is printed.
+//! The machine that xtask runs on: environment, programs, files, git and output.
 
 pub(crate) mod command;
 pub(crate) mod ctx;

@@ -1,9 +1,9 @@
 //! Credentials for registries: the files that `docker login` and `podman login` write, credential helpers, and the
 //! token of a GitHub Actions job.
 //!
-//! In the order docker and podman use: credHelpers, credsStore, auths, each file by itself, then the job's token.
+//! The order is that of docker and podman: for each file credHelpers, credsStore and auths, and then the job's token.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
@@ -12,59 +12,49 @@ use noetl_oci::registry::{
 };
 
 use crate::host::command::CommandLine;
-use crate::host::ctx::{self, CredentialSources, Ctx};
+use crate::host::ctx::{self, Ctx};
 use crate::host::run;
 
-/// Returns a client of registries that signs in with what this machine has.
+/// Returns a client for registries that signs in with the credentials of this machine.
 pub(crate) fn client(ctx: &Ctx) -> Client {
-    let keychain = SignIns {
-        sources: ctx.credentials.clone(),
-        ctx: std::sync::Mutex::new(ctx.clone()),
-    };
-    let user_agent = concat!("noetl-xtask/", env!("CARGO_PKG_VERSION"));
-    Client::new(Arc::new(keychain), user_agent)
+    let keychain = Arc::new(SignIns(Mutex::new(ctx.clone())));
+    Client::new(keychain, concat!("noetl-xtask/", env!("CARGO_PKG_VERSION")))
 }
 
-/// The sign-ins of this machine.
+/// The credentials of this machine.
 #[derive(Debug)]
-struct SignIns {
-    sources: CredentialSources,
-    /// Runs credential helpers, one at a time.
-    ctx: std::sync::Mutex<Ctx>,
-}
+struct SignIns(Mutex<Ctx>);
 
 impl Keychain for SignIns {
-    /// A helper that is not installed is passed over.
+    /// Skips helpers that are not installed.
     fn find(&self, host: &str, repository: &str) -> anyhow::Result<Lookup> {
+        let ctx = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lookup = Lookup::default();
-        for path in &self.sources.files {
+        for path in &ctx.credentials.files {
             if !path.is_file() {
-                lookup.places.push(format!("{path} (there is none)"));
+                lookup.places.push(format!("{path} (not found)"));
                 continue;
             }
             let config = DockerConfig::read(path)?;
             if let Some(helper) = config.helper(host) {
-                let (credentials, remark) = self.ask(helper, host)?;
-                lookup
-                    .places
-                    .push(format!("docker-credential-{helper}{remark}"));
+                let (credentials, remark) = ask(&ctx, helper, host)?;
+                let place = format!("docker-credential-{helper}{remark}");
+                lookup.places.push(place);
                 lookup.credentials = credentials;
                 if lookup.credentials.is_some() {
                     return Ok(lookup);
                 }
             }
             lookup.places.push(path.to_string());
-            lookup.credentials = config
-                .credentials(host, repository)
+            let credentials = config.credentials(host, repository);
+            lookup.credentials = credentials
                 .with_context(|| format!("{path}: the entry for {host} is damaged"))
                 .help(format!("sign in again: docker login {host}"))?;
             if lookup.credentials.is_some() {
                 return Ok(lookup);
             }
         }
-        if host == "ghcr.io"
-            && let Some((actor, token)) = &self.sources.github
-        {
+        if let ("ghcr.io", Some((actor, token))) = (host, &ctx.credentials.github) {
             lookup.places.push("GITHUB_TOKEN".to_owned());
             lookup.credentials = Some(Credentials::Password(actor.clone(), token.clone()));
         }
@@ -72,36 +62,28 @@ impl Keychain for SignIns {
     }
 }
 
-impl SignIns {
-    /// Runs `docker-credential-NAME get`, which reads the host and answers with JSON. Returns what it has, or why it
-    /// has nothing.
-    fn ask(&self, helper: &str, host: &str) -> anyhow::Result<(Option<Credentials>, &'static str)> {
-        let program = format!("docker-credential-{helper}");
-        if ctx::find_program(&program).is_none() {
-            return Ok((None, " (not installed)"));
-        }
-        let server = helper_question(host);
-        let ctx = self
-            .ctx
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let output = run::ask(&ctx, &CommandLine::new(&program).arg("get"), server)?;
-        let help = format!(
-            "look at `echo {server} | {program} get`, or sign in again: docker login {host}"
-        );
-        if !output.status.success() {
-            // The protocol has this message for it, on standard output, and no exit code of its own.
-            if String::from_utf8_lossy(&output.stdout).contains("credentials not found") {
-                return Ok((None, " (knows none)"));
-            }
-            return Err(anyhow!("{program} failed ({})", output.status)).help(help);
-        }
-        match helper_answer(&output.stdout) {
-            Some(credentials) => Ok((Some(credentials), "")),
-            None => Err(anyhow!(
-                "{program} did not answer with a user name and a secret"
-            ))
-            .help(help),
-        }
+/// Runs `docker-credential-NAME get`, which reads the host and prints JSON. Returns the credentials, or a remark on why
+/// there are none.
+fn ask(ctx: &Ctx, helper: &str, host: &str) -> anyhow::Result<(Option<Credentials>, &'static str)> {
+    let program = format!("docker-credential-{helper}");
+    if ctx::find_program(&program).is_none() {
+        return Ok((None, " (not installed)"));
     }
+    let server = helper_question(host);
+    let output = run::with_input(ctx, &CommandLine::new(&program).arg("get"), server)?;
+    let error = if output.status.success() {
+        if let Some(credentials) = helper_answer(&output.stdout) {
+            return Ok((Some(credentials), ""));
+        }
+        anyhow!("{program} did not print a user name and a secret")
+    } else {
+        // The protocol has this message on standard output, and no exit code for it.
+        if String::from_utf8_lossy(&output.stdout).contains("credentials not found") {
+            return Ok((None, " (has none)"));
+        }
+        anyhow!("{program} failed ({})", output.status)
+    };
+    Err(error).help(format!(
+        "run `echo {server} | {program} get` to see why, or sign in again: docker login {host}"
+    ))
 }

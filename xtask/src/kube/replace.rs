@@ -1,33 +1,33 @@
-//! Putting digests behind image names in the text of manifests, and leaving every other byte alone.
+//! Adds digests to image names in the text of manifests, without changing any other byte.
 
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
+use noetl_yaml::{Kind, Node, Style};
 
 use crate::kube::facts::ImageFacts;
 use crate::kube::workload::Workload;
-use noetl_yaml::{Kind, Node, Style};
 
-/// Replaces each image of `workloads`, which were read from `text`, by the same name with its digest.
+/// Adds its digest to each image name of `workloads`, which were read from `text`.
 ///
-/// Names that have a digest already, and names that are not in `images`, stay as they are.
+/// Names with a digest and names that are not in `images` do not change.
 ///
 /// # Errors
-/// When a name is written as a block, so that there is no one place to put a digest at.
+/// When a name is written as a block scalar, to which no digest can be added.
 pub(crate) fn pin(
     text: &str,
     workloads: &[Workload],
     images: &BTreeMap<String, ImageFacts>,
 ) -> anyhow::Result<String> {
-    // By place: an anchor is one text however often it is used.
+    // By position: the value of an anchor is in the text once, however often it is used.
     let mut edits: BTreeMap<usize, (&Node, String)> = BTreeMap::new();
-    for node in image_nodes(workloads) {
+    let containers = workloads.iter().flat_map(Workload::containers);
+    for node in containers.filter_map(|container| container.image()) {
         let name = node.text().unwrap_or_default();
-        let Some(facts) = images.get(name).filter(|_| !name.contains('@')) else {
-            continue;
-        };
-        let edit = format!("{name}@{}", facts.digest);
-        edits.insert(node.bytes.start, (node, edit));
+        if let Some(facts) = images.get(name).filter(|_| !name.contains('@')) {
+            let pinned = format!("{name}@{}", facts.digest);
+            edits.insert(node.bytes.start, (node, pinned));
+        }
     }
     let mut pinned = String::with_capacity(text.len() + edits.len() * 80);
     let mut copied = 0;
@@ -50,33 +50,20 @@ pub(crate) fn pin(
     Ok(pinned)
 }
 
-/// The values that name images, in order.
-pub(crate) fn image_nodes(workloads: &[Workload]) -> Vec<&Node> {
-    let containers = workloads.iter().flat_map(Workload::containers);
-    containers
-        .filter_map(|container| container.image())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kube::workload::workloads;
-    use noetl_yaml::parse;
+    use crate::kube::{fixtures, workload::workloads};
 
     fn pinned(text: &str) -> anyhow::Result<String> {
-        let facts = ImageFacts {
-            digest: "sha256:d".to_owned(),
-            platforms: Vec::new(),
-        };
-        let images = ["a/b:1", "c:2", "a/b:1@sha256:old"]
-            .map(|name| (name.to_owned(), facts.clone()))
-            .into();
-        pin(text, &workloads("f", &parse(text)?), &images)
+        let facts = &fixtures::images(&[], "")["i:1"];
+        let names = ["a/b:1", "c:2", "a/b:1@sha256:old"];
+        let images = names.map(|name| (name.to_owned(), facts.clone())).into();
+        pin(text, &workloads("f", &noetl_yaml::parse(text)?), &images)
     }
 
     #[test]
-    fn only_the_names_change() {
+    fn only_image_names_change() {
         let text = "# ü: keep me\r\nkind: Pod\r\nmetadata: {name: x}\r\nspec:\r\n  initContainers:\r\n  - image: &i 'a/b:1'   # why\r\n  containers: [{image: *i}, {image: \"c:2\", name: z}, {image: a/b:1}]\r\n  # end\r\n---\r\nkind: ConfigMap\r\ndata: {image: a/b:1}\r\n";
         let expected = text
             .replace("'a/b:1'", "'a/b:1@sha256:d'")
@@ -86,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_and_unknown_names_stay() {
+    fn digests_and_unknown_names_do_not_change() {
         for image in ["a/b:1@sha256:old", "other:1"] {
             let text = format!("kind: Pod\nspec:\n  containers:\n    - image: {image}\n");
             assert_eq!(pinned(&text).unwrap(), text);

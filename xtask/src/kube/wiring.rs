@@ -1,114 +1,86 @@
-//! Whether ports lead somewhere and probes are answered: Services against the pods they select, probes against
-//! the paths that `noetl` was seen to answer.
+//! Whether Services and probes reach a container: Services are compared with the pods that they select, probes with the
+//! paths that `noetl` answers.
+
+use noetl_yaml::{Entry, Kind, Node};
 
 use crate::kube::finding::Finding;
 use crate::kube::workload::{Container, Workload};
-use noetl_yaml::{Kind, Node};
+use crate::kube::{items, text};
 
-/// The fields of a container that hold probes.
-const PROBES: [&str; 3] = ["startupProbe", "livenessProbe", "readinessProbe"];
-
-/// Judges the probes of containers that run NoETL; `answered` are paths below a server's root.
+/// Returns the findings on probes. `answered` are the paths that a server of NoETL answers.
 pub(crate) fn check_probes(workloads: &[Workload], answered: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for workload in workloads {
-        for container in workload.containers() {
-            for probe in PROBES {
-                let Some(get) = container
-                    .node
-                    .get(probe)
-                    .and_then(|probe| probe.get("httpGet"))
-                else {
-                    continue;
-                };
-                let mut refuse = |node: &Node, field: &str, message: String| {
-                    let field = container.field(workload, &format!("{probe}.httpGet.{field}"));
-                    findings.push(Finding::of(workload, node, field, message));
-                };
-                let path = get.get("path");
-                let asked = path.and_then(Node::text).unwrap_or("/");
-                if is_noetl(container) && !answered.iter().any(|known| known == asked) {
-                    let message = format!("noetl does not answer {asked}");
-                    refuse(path.unwrap_or(get), "path", message);
-                }
-                if let Some(port) = get.get("port").filter(|port| !is_port_of(container, port)) {
-                    let message = format!(
-                        "the container has no port {}",
-                        port.text().unwrap_or_default()
-                    );
-                    refuse(port, "port", message);
-                }
+    for container in workloads.iter().flat_map(Workload::containers) {
+        let image = container.image().and_then(Node::text);
+        let is_noetl = image.is_some_and(is_noetl_image);
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            let Some(get) = container.node.at(&format!("{probe}.httpGet")) else {
+                continue;
+            };
+            let mut refuse = |node: &Node, field: &str, message: String| {
+                let field = format!("{probe}.httpGet.{field}");
+                findings.push(container.finding(node, &field, message));
+            };
+            let path = text(get, "path").unwrap_or("/");
+            if is_noetl && !answered.iter().any(|answered| answered == path) {
+                let node = get.get("path").unwrap_or(get);
+                refuse(node, "path", format!("noetl does not answer {path}"));
+            }
+            if let Some(port) = get.get("port").filter(|port| !has_port(container, port)) {
+                let number = port.text().unwrap_or_default();
+                refuse(port, "port", format!("the container has no port {number}"));
             }
         }
     }
     findings
 }
 
-/// Judges each Service whose pods are in the same files: a port that none of them has answers nobody.
+/// Returns the findings on Services, whose pods must be in the same files.
 pub(crate) fn check_services(
     file: &str,
     documents: &[Node],
     workloads: &[Workload],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let of_kind = |document: &&Node| document.get("kind").and_then(Node::text) == Some("Service");
-    for service in documents.iter().filter(of_kind) {
-        let name = service
-            .at("metadata.name")
-            .and_then(Node::text)
-            .unwrap_or_default();
-        let mut refuse = |node: &Node, field: String, message: String| {
+    for service in documents {
+        let selector = service.at("spec.selector");
+        let (Some("Service"), Some(selector)) = (text(service, "kind"), selector) else {
+            continue;
+        };
+        let name = text(service, "metadata.name").unwrap_or_default();
+        let mut refuse = |node: &Node, field: &str, message: String| {
             findings.push(Finding {
                 file: file.to_owned(),
                 line: node.line,
                 object: format!("Service {name}"),
-                field,
+                field: field.to_owned(),
                 message,
             });
         };
-        let Some(selector) = service.at("spec.selector") else {
-            continue;
+        let selected = documents.iter().filter(|it| has_labels(it, selector));
+        let names = selected.filter_map(|it| text(it, "metadata.name"));
+        let names: Vec<_> = names.collect();
+        let is_selected = |workload: &&Workload| {
+            let name = workload.object.rsplit(['/', ' ']).next();
+            name.is_some_and(|name| names.contains(&name))
         };
-        let selected: Vec<_> = documents
-            .iter()
-            .filter(|document| has_labels(document, selector))
-            .filter_map(|document| document.at("metadata.name").and_then(Node::text))
-            .collect();
-        let pods: Vec<_> = workloads
-            .iter()
-            .filter(|workload| {
-                let name = workload.object.rsplit(['/', ' ']).next();
-                selected.iter().any(|selected| Some(*selected) == name)
-            })
-            .collect();
+        let pods: Vec<_> = workloads.iter().filter(is_selected).collect();
         if pods.is_empty() {
-            refuse(
-                selector,
-                "spec.selector".to_owned(),
-                "selects no pods of these files".to_owned(),
-            );
+            let message = "selects no pods of these files".to_owned();
+            refuse(selector, "spec.selector", message);
             continue;
         }
-        let ports = service
-            .at("spec.ports")
-            .map(Node::items)
-            .unwrap_or_default();
-        for (position, item) in ports.iter().enumerate() {
-            let Some(target) = item.get("targetPort").or_else(|| item.get("port")) else {
+        for (position, port) in items(service, "spec.ports").iter().enumerate() {
+            let Some(target) = port.get("targetPort").or_else(|| port.get("port")) else {
                 continue;
             };
-            let leads = pods
-                .iter()
-                .flat_map(|pod| pod.containers())
-                .any(|container| is_port_of(container, target));
-            if !leads {
-                let message = format!(
-                    "no selected pod has the port {}",
-                    target.text().unwrap_or_default()
-                );
+            let mut containers = pods.iter().flat_map(|pod| pod.containers());
+            if !containers.any(|container| has_port(container, target)) {
+                let number = target.text().unwrap_or_default();
+                let message = format!("no selected pod has the port {number}");
                 refuse(
                     target,
-                    format!("spec.ports[{position}].targetPort"),
+                    &format!("spec.ports[{position}].targetPort"),
                     message,
                 );
             }
@@ -117,45 +89,26 @@ pub(crate) fn check_services(
     findings
 }
 
-/// Whether an object's pods have all labels of a selector.
+/// Whether the pods of an object have all labels of a selector.
 fn has_labels(document: &Node, selector: &Node) -> bool {
     let labels = document.at("spec.template.metadata.labels");
-    let wanted = selector.entries();
-    let is_mapping = matches!(selector.kind, Kind::Mapping(_));
-    is_mapping
-        && wanted.iter().all(|label| {
-            let found = labels.and_then(|labels| labels.get(&label.key));
-            found
-                .and_then(Node::text)
-                .is_some_and(|found| Some(found) == label.value.text())
-        })
-}
-
-/// Whether a container has this port, by number or by name.
-fn is_port_of(container: Container<'_>, port: &Node) -> bool {
-    let Some(wanted) = port.text() else {
-        return false;
+    let has_label = |wanted: &Entry| {
+        let found = labels.and_then(|labels| labels.get(&wanted.key)?.text());
+        found.is_some() && found == wanted.value.text()
     };
-    let ports = container
-        .node
-        .get("ports")
-        .map(Node::items)
-        .unwrap_or_default();
-    ports.iter().any(|item| {
-        ["name", "containerPort"]
-            .into_iter()
-            .any(|field| item.get(field).and_then(Node::text) == Some(wanted))
-    })
+    matches!(&selector.kind, Kind::Mapping(wanted) if wanted.iter().all(has_label))
 }
 
-fn is_noetl(container: Container<'_>) -> bool {
-    container
-        .image()
-        .and_then(Node::text)
-        .is_some_and(is_noetl_image)
+/// Whether a container has a port with this number or name.
+fn has_port(container: Container<'_>, port: &Node) -> bool {
+    let is_it = |item: &Node| {
+        let names = [text(item, "name"), text(item, "containerPort")];
+        names.contains(&port.text())
+    };
+    port.text().is_some() && items(container.node, "ports").iter().any(is_it)
 }
 
-/// Whether an image's name is that of NoETL, in whichever registry.
+/// Whether an image name is that of NoETL, in any registry.
 pub(crate) fn is_noetl_image(name: &str) -> bool {
     let name = name.split('@').next().unwrap_or_default();
     let last = name.rsplit('/').next().unwrap_or_default();
@@ -165,8 +118,8 @@ pub(crate) fn is_noetl_image(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::fixtures::lines;
     use crate::kube::workload::workloads;
-    use noetl_yaml::parse;
 
     const GOOD: &str = "kind: Deployment
 metadata: {name: s}
@@ -184,62 +137,37 @@ metadata: {name: n}
 spec: {selector: {app: s}, ports: [{port: 80, targetPort: http}]}
 ";
 
-    fn judged(text: &str) -> Vec<String> {
-        let documents = parse(text).unwrap();
+    fn findings(text: &str) -> Vec<String> {
+        let documents = noetl_yaml::parse(text).unwrap();
         let workloads = workloads("f", &documents);
         let mut findings = check_probes(&workloads, &["/api/health".to_owned()]);
         findings.extend(check_services("f", &documents, &workloads));
-        findings
-            .into_iter()
-            .map(|finding| {
-                format!(
-                    "{}: {}",
-                    finding.field.rsplit("containers[0].").next().unwrap(),
-                    finding.message
-                )
-            })
-            .collect()
+        lines(&findings)
     }
 
     #[test]
-    fn what_leads_nowhere_is_refused() {
-        assert!(judged(GOOD).is_empty());
-        for (from, to, finding) in [
-            (
-                "/api/health",
-                "/healthz",
-                "livenessProbe.httpGet.path: noetl does not answer /healthz",
-            ),
-            (
-                "port: http}}",
-                "port: web}}",
-                "livenessProbe.httpGet.port: the container has no port web",
-            ),
-            (
-                "targetPort: http",
-                "targetPort: 8080",
-                "spec.ports[0].targetPort: no selected pod has the port 8080",
-            ),
-            (
-                "selector: {app: s}",
-                "selector: {app: t}",
-                "spec.selector: selects no pods of these files",
-            ),
-        ] {
-            assert_eq!(judged(&GOOD.replace(from, to)), [finding]);
-        }
-        // A number is as good as a name.
-        assert!(judged(&GOOD.replace("targetPort: http", "targetPort: 8082")).is_empty());
+    fn unreachable_probes_and_services_are_refused() {
+        assert_eq!(findings(GOOD), [""; 0]);
+        let get = "spec.template.spec.containers[0].livenessProbe.httpGet";
+        let refused = |from: &str, to: &str, finding: &str| {
+            assert_eq!(findings(&GOOD.replace(from, to)), [finding]);
+        };
+        let finding = format!("{get}.path: noetl does not answer /healthz");
+        refused("/api/health", "/healthz", &finding);
+        let finding = format!("{get}.port: the container has no port web");
+        refused("port: http}", "port: web}", &finding);
+        let finding = "spec.ports[0].targetPort: no selected pod has the port web";
+        refused("targetPort: http", "targetPort: web", finding);
+        let finding = "spec.selector: selects no pods of these files";
+        refused("selector: {app: s}", "selector: {app: t}", finding);
+        let number = GOOD.replace("targetPort: http", "targetPort: 8082");
+        assert_eq!(findings(&number), [""; 0]);
     }
 
     #[test]
-    fn our_image_is_known_by_its_name() {
-        for name in [
-            "noetl",
-            "noetl:1-python",
-            "h:5000/x/noetl@sha256:0",
-            "noetl-local-dev:latest",
-        ] {
+    fn noetl_images_are_recognised_by_name() {
+        let names = "noetl noetl:1-python h:5000/x/noetl@sha256:0 noetl-local-dev:latest";
+        for name in names.split(' ') {
             assert!(is_noetl_image(name), "{name}");
         }
         for name in ["postgres:16", "noetl/postgres:1", "h:5000/noetl-ui"] {

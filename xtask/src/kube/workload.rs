@@ -1,35 +1,40 @@
-//! The pods that Kubernetes objects make, whatever kind of object makes them.
+//! The pods in Kubernetes objects of any kind.
 
 use noetl_yaml::Node;
 
-/// An object with a pod in it.
+use crate::kube::finding::Finding;
+use crate::kube::{items, text};
+
+/// An object that contains or creates pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Workload {
-    /// The file it stands in, as it was named.
+    /// The path of the file as it was given.
     pub file: String,
-    /// `Deployment noetl/server`: kind, namespace when one is written, name.
+    /// Kind, namespace if there is one, and name: `Deployment noetl/server`.
     pub object: String,
-    /// Where the pod's spec is: `spec.template.spec`, behind `items[2].` within a List.
+    /// The path of the pod's spec: `spec.template.spec`, after `items[2].` in a List.
     pub path: String,
     /// The pod's spec.
     pub spec: Node,
 }
 
-/// One container of a pod.
+/// A container of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Container<'a> {
+    /// The workload that it belongs to.
+    pub workload: &'a Workload,
     /// `containers`, `initContainers` or `ephemeralContainers`.
-    pub list: &'static str,
-    /// Place in that list, from 0.
-    pub position: usize,
-    /// What it says.
+    list: &'static str,
+    /// The position in that list, from 0.
+    position: usize,
+    /// The container's fields.
     pub node: &'a Node,
 }
 
-/// The lists of a pod's spec that hold containers.
+/// The lists of containers in a pod's spec, in the order in which they start.
 const LISTS: &[&str] = &["initContainers", "containers", "ephemeralContainers"];
 
-/// Kinds whose pods are made from `spec.template.spec`.
+/// The kinds that create pods from `spec.template.spec`.
 const TEMPLATED: &[&str] = &[
     "DaemonSet",
     "Deployment",
@@ -39,7 +44,7 @@ const TEMPLATED: &[&str] = &[
     "StatefulSet",
 ];
 
-/// The workloads of one file's documents, in order; objects without a pod are left out.
+/// Returns the workloads of a file's documents, in order. Objects without a pod are left out.
 pub(crate) fn workloads(file: &str, documents: &[Node]) -> Vec<Workload> {
     let mut found = Vec::new();
     for document in documents {
@@ -48,22 +53,17 @@ pub(crate) fn workloads(file: &str, documents: &[Node]) -> Vec<Workload> {
     found
 }
 
-/// `listed` is the kind of an object that says none: an item of a `PodList` is a pod.
+/// Adds the workloads of an object. `listed` is its kind when it has no `kind`: an item of a `PodList` is a `Pod`.
 fn collect(file: &str, prefix: &str, listed: &str, object: &Node, found: &mut Vec<Workload>) {
-    let kind = object
-        .get("kind")
-        .and_then(Node::text)
-        .unwrap_or(listed)
-        .to_owned();
+    let kind = text(object, "kind").unwrap_or(listed);
     if let Some(listed) = kind.strip_suffix("List") {
-        let items = object.get("items").map(Node::items).unwrap_or_default();
-        for (position, item) in items.iter().enumerate() {
+        for (position, item) in items(object, "items").iter().enumerate() {
             let prefix = format!("{prefix}items[{position}].");
             collect(file, &prefix, listed, item, found);
         }
         return;
     }
-    let path = match kind.as_str() {
+    let path = match kind {
         "Pod" => "spec",
         "PodTemplate" => "template.spec",
         "CronJob" => "spec.jobTemplate.spec.template.spec",
@@ -73,93 +73,98 @@ fn collect(file: &str, prefix: &str, listed: &str, object: &Node, found: &mut Ve
     let Some(spec) = object.at(path) else {
         return;
     };
-    let word = |path: &str| object.at(path).and_then(Node::text);
-    let name = word("metadata.name")
-        .or(word("metadata.generateName"))
-        .unwrap_or("without a name");
-    let namespace = word("metadata.namespace")
-        .map(|namespace| format!("{namespace}/"))
-        .unwrap_or_default();
+    let name = text(object, "metadata.name").or(text(object, "metadata.generateName"));
+    let name = name.unwrap_or("without a name");
+    let namespace = text(object, "metadata.namespace").map(|it| format!("{it}/"));
     found.push(Workload {
         file: file.to_owned(),
-        object: format!("{kind} {namespace}{name}"),
+        object: format!("{kind} {}{name}", namespace.unwrap_or_default()),
         path: format!("{prefix}{path}"),
         spec: spec.clone(),
     });
 }
 
 impl Workload {
-    /// All containers, those that start first being first.
-    pub(crate) fn containers(&self) -> Vec<Container<'_>> {
-        let list = |list: &'static str| {
-            let items = self.spec.get(list).map(Node::items).unwrap_or_default();
-            items
-                .iter()
-                .enumerate()
-                .map(move |(position, node)| Container {
-                    list,
-                    position,
-                    node,
-                })
-        };
-        LISTS.iter().copied().flat_map(list).collect()
+    /// Returns all containers in the order in which they start.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = Container<'_>> {
+        LISTS.iter().flat_map(|list| {
+            let containers = items(&self.spec, list).iter().enumerate();
+            containers.map(|(position, node)| Container {
+                workload: self,
+                list,
+                position,
+                node,
+            })
+        })
+    }
+
+    /// Returns a finding about a value whose path within the pod's spec is `field`.
+    pub(crate) fn finding(&self, value: &Node, field: &str, message: String) -> Finding {
+        Finding {
+            file: self.file.clone(),
+            line: value.line,
+            object: self.object.clone(),
+            field: format!("{}.{field}", self.path),
+            message,
+        }
     }
 }
 
 impl<'a> Container<'a> {
-    /// The image's name as it is written.
+    /// Returns the value with the image's name.
     pub(crate) fn image(&self) -> Option<&'a Node> {
         self.node.get("image").filter(|node| node.text().is_some())
     }
 
-    /// Where a field of it is, within its workload.
-    pub(crate) fn field(&self, workload: &Workload, field: &str) -> String {
-        let Self { list, position, .. } = self;
-        format!("{}.{list}[{position}].{field}", workload.path)
+    /// Returns the path of one of its fields within the pod's spec.
+    pub(crate) fn field(&self, field: &str) -> String {
+        format!("{}[{}].{field}", self.list, self.position)
+    }
+
+    /// Returns a finding about a value whose path within the container is `field`.
+    pub(crate) fn finding(&self, value: &Node, field: &str, message: String) -> Finding {
+        self.workload.finding(value, &self.field(field), message)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use noetl_yaml::parse;
 
     #[test]
-    fn every_kind_that_makes_pods_is_looked_into() {
-        let template = "{spec: {containers: [{image: a:1}], initContainers: [{image: b:1}]}}";
+    fn containers_of_every_kind_are_found() {
+        let template =
+            "template: {spec: {containers: [{image: a:1}], initContainers: [{image: b:1}]}}";
         let mut text = String::new();
         for kind in TEMPLATED {
-            text.push_str(&format!("---\nkind: {kind}\nmetadata: {{name: x, namespace: n}}\nspec: {{template: {template}}}\n"));
+            let metadata = "metadata: {name: x, namespace: n}";
+            text += &format!("---\nkind: {kind}\n{metadata}\nspec: {{{template}}}\n");
         }
-        text.push_str(&format!(
-            "---\nkind: CronJob\nspec: {{jobTemplate: {{spec: {{template: {template}}}}}}}\n"
-        ));
-        text.push_str(&format!("---\nkind: PodTemplate\ntemplate: {template}\n"));
-        text.push_str("---\nkind: Pod\nspec: {ephemeralContainers: [{image: c:1}]}\n");
-        text.push_str(&format!(
-            "---\nkind: List\nitems: [{{kind: Service}}, {{kind: Deployment, spec: {{template: {template}}}}}]\n"
-        ));
-        text.push_str("---\nkind: PodList\nitems: [{spec: {containers: [{image: e:1}]}}]\n");
-        text.push_str("---\nkind: ConfigMap\ndata: {image: d:1}\n");
-        let found = workloads("f.yaml", &parse(&text).unwrap());
+        for object in [
+            &format!("kind: CronJob\nspec: {{jobTemplate: {{spec: {{{template}}}}}}}"),
+            &format!("kind: PodTemplate\n{template}"),
+            "kind: Pod\nspec: {ephemeralContainers: [{image: c:1}]}",
+            &format!(
+                "kind: List\nitems: [{{kind: Service}}, {{kind: Deployment, spec: {{{template}}}}}]"
+            ),
+            "kind: PodList\nitems: [{spec: {containers: [{image: e:1}]}}]",
+            "kind: ConfigMap\ndata: {image: d:1}",
+        ] {
+            text += &format!("---\n{object}\n");
+        }
+        let found = workloads("f.yaml", &noetl_yaml::parse(&text).unwrap());
         assert_eq!(found.len(), TEMPLATED.len() + 5);
         assert_eq!(found[0].object, "DaemonSet n/x");
-        let listed = found.last().unwrap();
-        assert_eq!(
-            (&*listed.object, &*listed.path),
-            ("Pod without a name", "items[0].spec")
-        );
-        let last = &found[found.len() - 2];
-        assert_eq!(last.path, "items[1].spec.template.spec");
-        let containers = last.containers();
-        let names: Vec<_> = containers
-            .iter()
-            .map(|container| container.image().and_then(Node::text).unwrap())
-            .collect();
-        assert_eq!(names, ["b:1", "a:1"]);
-        assert_eq!(
-            containers[1].field(last, "image"),
-            "items[1].spec.template.spec.containers[0].image"
-        );
+        let [.., deployment, pod] = &found[..] else {
+            unreachable!()
+        };
+        assert_eq!(pod.object, "Pod without a name");
+        assert_eq!(pod.path, "items[0].spec");
+        let containers: Vec<_> = deployment.containers().collect();
+        let names = containers.iter().map(|it| it.image().and_then(Node::text));
+        assert_eq!(names.collect::<Vec<_>>(), [Some("b:1"), Some("a:1")]);
+        let finding = containers[1].finding(&deployment.spec, "image", String::new());
+        let expected = "items[1].spec.template.spec.containers[0].image";
+        assert_eq!(finding.field, expected);
     }
 }

@@ -1,72 +1,71 @@
-//! What an executable file is, read from its bytes without running it. It judges nothing.
+//! Reads the facts about an executable from its headers, without running it and without judging them.
 
 use anyhow::{Context as _, ensure};
-use noetl_oci::Sha256;
-use object::elf::PT_LOAD;
-use object::macho::{CPU_TYPE_ARM64, CPU_TYPE_X86_64};
-use object::read::elf::ProgramHeader as _;
-use object::read::macho::{LoadCommandVariant, MachHeader as _};
+use noetl_oci::{Elf, Sha256};
+use object::macho::{CPU_TYPE_ARM64, CPU_TYPE_X86_64, CSMAGIC_BLOBWRAPPER, LC_CODE_SIGNATURE};
+use object::read::elf::ElfFile64;
+use object::read::macho::{CodeSignature, LoadCommandVariant, MachHeader as _, MachOFile64};
 use object::{BigEndian, Endianness, Object as _};
 use serde::{Deserialize, Serialize};
 
 use crate::release::target::{Arch, Os};
 
-/// What a file's headers say.
+/// The facts in the headers of an executable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Facts {
-    /// The system the format belongs to.
+    /// The operating system of the file format.
     pub os: Os,
-    /// The instruction set; `None` for one NoETL is not built for.
+    /// The instruction set; `None` when NoETL is not built for it.
     pub arch: Option<Arch>,
-    /// ELF: the loader that PT_INTERP names.
+    /// ELF: the loader in PT_INTERP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interpreter: Option<String>,
-    /// Shared libraries it loads, sorted.
+    /// The shared libraries that it loads, sorted.
     pub libraries: Vec<String>,
-    /// ELF: the newest glibc version that a symbol asks for.
+    /// ELF: the newest glibc version that a symbol needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glibc: Option<(u32, u32)>,
-    /// Mach-O: the oldest macOS it claims to run on.
+    /// Mach-O: the minimum version of macOS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macos_minimum: Option<(u32, u32)>,
-    /// Mach-O: its code signature.
+    /// Mach-O: the state of its code signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }
 
-/// A Mach-O code signature.
+/// The state of a Mach-O code signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Signature {
-    /// Signed without a certificate, and every page's hash is right.
+    /// Valid, without a certificate.
     AdHoc,
-    /// Signed with a certificate, and every page's hash is right.
+    /// Valid, with a certificate.
     Certificate,
-    /// The file was changed after signing: a page's hash is wrong. arm64 macOS kills it.
+    /// The hash of a page is wrong, since the file was changed after signing. macOS on arm64 does not run it.
     Broken,
 }
 
-/// Reads the headers of an ELF, Mach-O or PE file of 64 bits, little endian.
+/// Reads the headers of a 64-bit little-endian ELF, Mach-O or PE file.
 ///
 /// # Errors
-/// When the file is something else or cut short.
+/// When the file has another format or is cut short.
 pub(crate) fn facts(bytes: &[u8]) -> anyhow::Result<Facts> {
     let file = object::File::parse(bytes).context("not an ELF, Mach-O or PE file")?;
-    ensure!(
-        file.is_64() && file.is_little_endian(),
-        "not a 64-bit little-endian program"
-    );
+    let is_supported = file.is_64() && file.is_little_endian();
+    ensure!(is_supported, "not a 64-bit little-endian program");
     let mut libraries = Vec::new();
-    for library in file
-        .import_libraries()
-        .context("cannot read its import libraries")?
-    {
+    let imported = file.import_libraries();
+    for library in imported.context("cannot read its import libraries")? {
         libraries.push(String::from_utf8_lossy(library?.name()).into_owned());
     }
     libraries.sort();
-    let facts = Facts {
+    let mut facts = Facts {
         os: Os::Linux,
-        arch: arch(&file),
+        arch: match file.architecture() {
+            object::Architecture::X86_64 => Some(Arch::X86_64),
+            object::Architecture::Aarch64 => Some(Arch::Aarch64),
+            _ => None,
+        },
         interpreter: None,
         libraries,
         glibc: None,
@@ -75,90 +74,36 @@ pub(crate) fn facts(bytes: &[u8]) -> anyhow::Result<Facts> {
     };
     match &file {
         object::File::Elf64(elf) => {
-            ensure_whole(elf, bytes)?;
-            Ok(Facts {
-                interpreter: interpreter(elf)?,
-                glibc: newest_glibc(elf)?,
-                ..facts
-            })
+            facts.interpreter = Elf::read(bytes)?.interpreter;
+            facts.glibc = newest_glibc(elf)?;
         }
         object::File::MachO64(macho) => {
-            let (macos_minimum, signature) = load_commands(macho, bytes)?;
-            Ok(Facts {
-                os: Os::Mac,
-                macos_minimum,
-                signature,
-                ..facts
-            })
+            facts.os = Os::Mac;
+            read_load_commands(macho, bytes, &mut facts)?;
         }
-        object::File::Pe64(_) => Ok(Facts {
-            os: Os::Windows,
-            ..facts
-        }),
+        object::File::Pe64(_) => facts.os = Os::Windows,
         _ => anyhow::bail!("not an ELF, Mach-O or PE program"),
     }
+    Ok(facts)
 }
 
-fn arch(file: &object::File<'_>) -> Option<Arch> {
-    match file.architecture() {
-        object::Architecture::X86_64 => Some(Arch::X86_64),
-        object::Architecture::Aarch64 => Some(Arch::Aarch64),
-        _ => None,
-    }
-}
-
-type Elf<'data> = object::read::elf::ElfFile64<'data, Endianness>;
-type MachO<'data> = object::read::macho::MachOFile64<'data, Endianness>;
-
-/// A program cut short has segments that end behind the end of the file.
-fn ensure_whole(elf: &Elf<'_>, bytes: &[u8]) -> anyhow::Result<()> {
-    for header in elf
-        .elf_program_headers()
-        .iter()
-        .filter(|header| header.p_type(elf.endian()) == PT_LOAD)
-    {
-        let (offset, size) = header.file_range(elf.endian());
-        let end = offset.checked_add(size);
-        ensure!(
-            end.is_some_and(|end| end <= bytes.len() as u64),
-            "the file is cut short"
-        );
-    }
-    Ok(())
-}
-
-fn interpreter(elf: &Elf<'_>) -> anyhow::Result<Option<String>> {
-    for header in elf.elf_program_headers() {
-        let name = header
-            .interpreter(elf.endian(), elf.data())
-            .context("PT_INTERP is broken")?;
-        if let Some(name) = name {
-            return Ok(Some(String::from_utf8_lossy(name).into_owned()));
-        }
-    }
-    Ok(None)
-}
-
-/// The newest `GLIBC_x.y` among the versions that undefined symbols need.
-fn newest_glibc(elf: &Elf<'_>) -> anyhow::Result<Option<(u32, u32)>> {
+/// Returns the newest `GLIBC_x.y` among the versions that undefined symbols need.
+fn newest_glibc(elf: &ElfFile64<'_, Endianness>) -> anyhow::Result<Option<(u32, u32)>> {
+    const BROKEN: &str = "version needs are broken";
     let (endian, data) = (elf.endian(), elf.data());
     let sections = elf.elf_section_table();
-    let Some((mut needed, strings)) = sections
-        .gnu_verneed(endian, data)
-        .context("version needs are broken")?
-    else {
+    let needed = sections.gnu_verneed(endian, data).context(BROKEN)?;
+    let Some((mut needed, strings)) = needed else {
         return Ok(None);
     };
-    let strings = sections
-        .strings(endian, data, strings)
-        .context("version names are missing")?;
+    let strings = sections.strings(endian, data, strings);
+    let strings = strings.context("version names are missing")?;
     let mut newest = None;
-    while let Some((_, mut versions)) = needed.next().context("version needs are broken")? {
-        while let Some(version) = versions.next().context("version needs are broken")? {
-            let name = version
-                .name(endian, strings)
-                .context("a version has no name")?;
-            newest = newest.max(glibc_version(&String::from_utf8_lossy(name)));
+    while let Some((_, mut versions)) = needed.next().context(BROKEN)? {
+        while let Some(version) = versions.next().context(BROKEN)? {
+            let name = version.name(endian, strings);
+            let name = String::from_utf8_lossy(name.context("a version has no name")?);
+            newest = newest.max(glibc_version(&name));
         }
     }
     Ok(newest)
@@ -169,60 +114,50 @@ fn glibc_version(name: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
-/// Oldest macOS and signature.
-type MachOFacts = (Option<(u32, u32)>, Option<Signature>);
-
-fn load_commands(macho: &MachO<'_>, bytes: &[u8]) -> anyhow::Result<MachOFacts> {
+/// Sets the minimum version of macOS and the state of the signature.
+fn read_load_commands(
+    macho: &MachOFile64<'_, Endianness>,
+    bytes: &[u8],
+    facts: &mut Facts,
+) -> anyhow::Result<()> {
+    const BROKEN: &str = "load commands are broken";
     let endian = macho.endian();
     let cpu = macho.macho_header().cputype(endian);
-    ensure!(
-        cpu == CPU_TYPE_ARM64 || cpu == CPU_TYPE_X86_64,
-        "a Mach-O for a processor no Mac has"
-    );
-    let (mut minimum, mut signature) = (None, None);
-    let mut commands = macho
-        .macho_load_commands()
-        .context("load commands are broken")?;
-    while let Some(command) = commands.next().context("load commands are broken")? {
-        match command.variant().context("load commands are broken")? {
+    let is_mac = cpu == CPU_TYPE_ARM64 || cpu == CPU_TYPE_X86_64;
+    ensure!(is_mac, "a Mach-O for a processor no Mac has");
+    let mut commands = macho.macho_load_commands().context(BROKEN)?;
+    while let Some(command) = commands.next().context(BROKEN)? {
+        match command.variant().context(BROKEN)? {
             LoadCommandVariant::BuildVersion(version, _) => {
                 let packed = version.minos.get(endian).0;
-                minimum = Some((packed >> 16, packed >> 8 & 0xff));
+                facts.macos_minimum = Some((packed >> 16, packed >> 8 & 0xff));
             }
-            LoadCommandVariant::LinkeditData(data)
-                if data.cmd.get(endian) == object::macho::LC_CODE_SIGNATURE =>
-            {
-                let blobs = data
-                    .code_signature(endian, bytes)
-                    .context("the code signature is broken")?;
+            LoadCommandVariant::LinkeditData(data) if data.cmd.get(endian) == LC_CODE_SIGNATURE => {
+                let signature = data.code_signature(endian, bytes);
+                let signature = signature.context("the code signature is broken")?;
                 let signed = &bytes[..bytes.len().min(data.dataoff.get(endian) as usize)];
-                signature = Some(check_signature(&blobs, signed).unwrap_or(Signature::Broken));
+                let checked = check_signature(&signature, signed);
+                facts.signature = Some(checked.unwrap_or(Signature::Broken));
             }
             _ => {}
         }
     }
-    Ok((minimum, signature))
+    Ok(())
 }
 
-/// Recomputes the hash of every page before the signature; `None` when the code directory cannot be right.
-fn check_signature(
-    blobs: &object::read::macho::CodeSignature<'_>,
-    signed: &[u8],
-) -> Option<Signature> {
+/// Computes the hash of every page before the signature; `None` when the code directory is wrong.
+fn check_signature(signature: &CodeSignature<'_>, signed: &[u8]) -> Option<Signature> {
     let mut directory = None;
     let mut has_certificate = false;
-    for blob in blobs.blobs() {
+    for blob in signature.blobs() {
         let blob = blob.ok()?;
         directory = directory.or(blob.code_directory().ok()?);
-        has_certificate |=
-            blob.magic() == object::macho::CSMAGIC_BLOBWRAPPER && !blob.contents().is_empty();
+        has_certificate |= blob.magic() == CSMAGIC_BLOBWRAPPER && !blob.contents().is_empty();
     }
     let directory = directory?;
     let header = directory.header();
-    if header.hash_type != object::macho::CS_HASHTYPE_SHA256 || header.hash_size != 32 {
-        return None;
-    }
-    if directory.code_limit() != signed.len() as u64 {
+    let is_sha256 = header.hash_type == object::macho::CS_HASHTYPE_SHA256 && header.hash_size == 32;
+    if !is_sha256 || directory.code_limit() != signed.len() as u64 {
         return None;
     }
     let pages = signed.chunks(1_usize.checked_shl(header.page_size.into())?);
@@ -234,10 +169,9 @@ fn check_signature(
             return None;
         }
     }
-    Some(if has_certificate {
-        Signature::Certificate
-    } else {
-        Signature::AdHoc
+    Some(match has_certificate {
+        true => Signature::Certificate,
+        false => Signature::AdHoc,
     })
 }
 
@@ -245,34 +179,23 @@ fn check_signature(
 mod tests {
     use super::*;
 
-    /// A Mach-O of headers alone, signed ad hoc as ld64 and zig do it (`<kern/cs_blobs.h>`).
+    /// Returns the headers of a Mach-O with the ad-hoc signature that ld64 and zig make (`<kern/cs_blobs.h>`).
     fn signed_macho() -> Vec<u8> {
-        let signature_at = 128_u32;
+        let at = 128_u32;
         let mut macho = Vec::new();
-        for word in [0xfeed_facf_u32, 0x0100_000c, 0, 2, 2, 40, 0, 0] {
-            macho.extend(word.to_le_bytes());
-        }
-        for word in [
-            0x32_u32,
-            24,
-            1,
-            0x000b_0000,
-            0,
-            0,
-            0x1d,
-            16,
-            signature_at,
-            102,
+        for words in [
+            [0xfeed_facf_u32, 0x0100_000c, 0, 2, 2, 40, 0, 0, 0x32],
+            [24, 1, 0x000b_0000, 0, 0, 0x1d, 16, at, 102],
         ] {
-            macho.extend(word.to_le_bytes());
+            macho.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         }
         macho.resize(128, 0);
         let hash = Sha256::of(&macho);
-        for word in [0xfade_0cc0_u32, 102, 1, 0, 20] {
-            macho.extend(word.to_be_bytes());
-        }
-        for word in [0xfade_0c02_u32, 82, 0x20001, 2, 50, 44, 0, 1, signature_at] {
-            macho.extend(word.to_be_bytes());
+        for words in [
+            [0xfade_0cc0_u32, 102, 1, 0, 20, 0xfade_0c02, 82],
+            [0x20001, 2, 50, 44, 0, 1, at],
+        ] {
+            macho.extend(words.iter().flat_map(|word| word.to_be_bytes()));
         }
         macho.extend([32, 2, 0, 12, 0, 0, 0, 0]);
         macho.extend(b"noetl\0");
@@ -281,27 +204,20 @@ mod tests {
     }
 
     #[test]
-    fn an_ad_hoc_signature_is_recomputed() {
-        let macho = signed_macho();
+    fn ad_hoc_signature_is_verified() {
+        let mut macho = signed_macho();
         let read = facts(&macho).unwrap();
         assert_eq!((read.os, read.arch), (Os::Mac, Some(Arch::Aarch64)));
-        assert_eq!(
-            (read.macos_minimum, read.signature),
-            (Some((11, 0)), Some(Signature::AdHoc))
-        );
-        let mut changed = macho.clone();
-        changed[100] ^= 1;
-        assert_eq!(facts(&changed).unwrap().signature, Some(Signature::Broken));
+        let signature = (read.macos_minimum, read.signature);
+        assert_eq!(signature, (Some((11, 0)), Some(Signature::AdHoc)));
+        macho[100] ^= 1;
+        assert_eq!(facts(&macho).unwrap().signature, Some(Signature::Broken));
     }
 
     #[test]
     fn other_files_are_refused() {
-        for bytes in [
-            b"".as_slice(),
-            b"#!/bin/sh\n",
-            b"\x7fELF",
-            &signed_macho()[..40],
-        ] {
+        let macho = &signed_macho()[..40];
+        for bytes in [b"".as_slice(), b"#!/bin/sh\n", b"\x7fELF", macho] {
             assert!(facts(bytes).is_err(), "{bytes:?}");
         }
     }

@@ -1,6 +1,6 @@
-//! Compiling `noetl`: one cargo invocation for all targets, so that host crates are built once.
+//! Compiles `noetl`. One cargo command builds all targets, so that build scripts and macros are compiled once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,124 +17,99 @@ use crate::release::stamp;
 use crate::release::target::{MACOS_MINIMUM, Os, Target};
 use crate::release::version::Release;
 
-/// What a plan has to know of this machine; everything that could end up in a binary is remapped.
+/// The facts about this machine that a plan needs. Paths that could be in a binary are remapped.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
-    /// rustc's triple of this machine.
+    /// The target triple of this machine.
     pub triple: String,
     /// The repository's root.
     pub root: Utf8PathBuf,
-    /// xtask's state folder, where tools are.
+    /// The folder of xtask's state, which contains the tools.
     pub state: Utf8PathBuf,
     /// Cargo's home folder.
     pub cargo_home: Utf8PathBuf,
-    /// What this machine appends to a program's name: `.exe` on Windows.
+    /// The suffix of programs: `.exe` on Windows.
     pub exe: &'static str,
-    /// Folders that hold unpacked dependencies; their names depend on how crates.io is reached.
+    /// The folders with unpacked dependencies, whose names depend on the registry or mirror.
     pub package_folders: Vec<Utf8PathBuf>,
 }
 
-/// A linked `noetl`, where cargo said it is.
+/// A `noetl` binary that cargo has built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binary {
-    /// The target it was built for, as its own stamp says.
+    /// The target in its build stamp.
     pub target: &'static Target,
-    /// The file.
+    /// The path of the file.
     pub path: Utf8PathBuf,
 }
 
 impl Host {
-    /// Asks rustc and cargo; fetches crates that are not on this machine yet.
+    /// Runs rustc and cargo; cargo downloads crates that are missing.
     pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Self> {
         let shell = &ctx.shell;
-        let rustc =
-            run::read(ctx, cmd!(shell, "rustc -vV")).help("install rustup as rustup.rs says")?;
-        let triple = rustc
-            .lines()
-            .find_map(|line| line.strip_prefix("host: "))
-            .context("rustc -vV names no host")?;
-        let resolve = cmd!(shell, "cargo metadata --format-version 1 --locked");
-        let json = run::read(ctx, resolve)
+        let rustc = run::read(ctx, cmd!(shell, "rustc -vV"));
+        let rustc = rustc.help("install rustup as rustup.rs says")?;
+        let mut lines = rustc.lines();
+        let triple = lines.find_map(|line| line.strip_prefix("host: "));
+        let triple = triple.context("rustc -vV prints no host")?;
+        let metadata = cmd!(shell, "cargo metadata --format-version 1 --locked");
+        let json = run::read(ctx, metadata)
             .context("cannot resolve the workspace's dependencies")
             .help("when Cargo.lock is out of date: cargo update --workspace")?;
-        let metadata =
-            MetadataCommand::parse(json).context("cargo metadata printed something else")?;
-        let mut package_folders: Vec<_> = metadata
-            .packages
-            .iter()
-            .filter(|package| package.source.is_some())
-            .filter_map(|package| Some(package.manifest_path.parent()?.parent()?.to_owned()))
-            .collect();
-        package_folders.sort();
-        package_folders.dedup();
+        let metadata = MetadataCommand::parse(json);
+        let packages = metadata
+            .context("cargo metadata printed something else")?
+            .packages;
+        let external = packages.iter().filter(|package| package.source.is_some());
+        let folders = external.filter_map(|it| it.manifest_path.parent()?.parent());
+        let package_folders: BTreeSet<_> = folders.map(ToOwned::to_owned).collect();
         Ok(Self {
             triple: triple.to_owned(),
             root: ctx.root.clone(),
             state: ctx.state(),
             cargo_home: ctx.cargo_home.clone(),
             exe: std::env::consts::EXE_SUFFIX,
-            package_folders,
+            package_folders: package_folders.into_iter().collect(),
         })
     }
 }
 
-/// Returns the one command that compiles `noetl` for all `targets`.
+/// Returns the command that compiles `noetl` for all `targets`.
 pub(crate) fn plan_build(host: &Host, release: &Release, targets: &[&Target]) -> CommandLine {
-    let zigbuild = host
-        .state
-        .join(ZIGBUILD.folder())
-        .join(format!("bin/cargo-zigbuild{}", host.exe));
-    let zig = host
-        .state
-        .join(ZIG.folder())
-        .join(format!("ziglang/zig{}", host.exe));
+    let (state, exe) = (&host.state, host.exe);
+    let zigbuild = format!("{state}/{}/bin/cargo-zigbuild{exe}", ZIGBUILD.folder());
+    let zig = format!("{state}/{}/ziglang/zig{exe}", ZIG.folder());
+    let macos = format!("{}.{}", MACOS_MINIMUM.0, MACOS_MINIMUM.1);
     let mut command = CommandLine::new(zigbuild)
-        .args([
-            "zigbuild",
-            "--locked",
-            "--profile",
-            "dist",
-            "--package",
-            "noetlctl",
-            "--bin",
-            "noetl",
-        ])
+        .args(["zigbuild", "--locked", "--profile", "dist"])
+        .args(["--package", "noetlctl", "--bin", "noetl"])
         .args(["--message-format", "json-render-diagnostics"])
         .env("CARGO_ZIGBUILD_ZIG_PATH", zig)
-        .env("CARGO_ZIGBUILD_CACHE_DIR", host.state.join("zigbuild"))
-        .env("ZIG_GLOBAL_CACHE_DIR", host.state.join("zig-cache"))
-        .env("ZIG_LOCAL_CACHE_DIR", host.state.join("zig-cache"))
-        // zig's own default is the newest macOS, which would make wheel tags and the formula lie.
-        .env(
-            "MACOSX_DEPLOYMENT_TARGET",
-            format!("{}.{}", MACOS_MINIMUM.0, MACOS_MINIMUM.1),
-        )
+        .env("CARGO_ZIGBUILD_CACHE_DIR", state.join("zigbuild"))
+        .env("ZIG_GLOBAL_CACHE_DIR", state.join("zig-cache"))
+        .env("ZIG_LOCAL_CACHE_DIR", state.join("zig-cache"))
+        // The default of zig is the newest macOS.
+        .env("MACOSX_DEPLOYMENT_TARGET", macos)
         .env("SOURCE_DATE_EPOCH", release.commit_time.to_string())
         .env("NOETL_COMMIT", &release.commit)
         .env("CARGO_INCREMENTAL", "0")
-        // Else the cc crate would split CFLAGS at the spaces of a path.
-        .env("CC_SHELL_ESCAPED_FLAGS", "1");
-    command = command.summary(summary(targets));
+        // Otherwise the cc crate splits CFLAGS at the spaces of a path.
+        .env("CC_SHELL_ESCAPED_FLAGS", "1")
+        .summary(summary(targets));
     for target in targets {
-        // --config takes paths with spaces, which the RUSTFLAGS variables cannot.
-        let flags = serde_json::to_string(&rustflags(host, target))
-            .expect("a list of strings is JSON, and TOML");
+        // Paths may contain spaces, which the RUSTFLAGS variables do not support.
+        let flags = serde_json::to_string(&rustflags(host, target));
+        let flags = flags.expect("a list of strings is JSON, and TOML");
         let config = format!("target.{}.rustflags={flags}", target.triple);
-        command = command.args([
-            "--target".to_owned(),
-            target.zig_triple(),
-            "--config".to_owned(),
-            config,
-        ]);
-        command = command.env(
-            format!("CFLAGS_{}", target.triple.replace('-', "_")),
-            c_flags(host),
-        );
+        let c_flags_name = format!("CFLAGS_{}", target.triple.replace('-', "_"));
+        command = command
+            .args(["--target", &target.zig_triple(), "--config", &config])
+            .env(c_flags_name, c_flags(host));
     }
     command
 }
 
-/// Returns what is printed before compiling: the whole command has thousands of characters.
+/// Returns a short form of the command, which has thousands of characters.
 fn summary(targets: &[&Target]) -> String {
     let first = targets.first().map_or("", |target| target.triple);
     let rest = match targets.len().saturating_sub(1) {
@@ -145,56 +120,48 @@ fn summary(targets: &[&Target]) -> String {
     format!("cargo zigbuild --profile dist --package noetlctl  {first}{rest}")
 }
 
-/// Returns flags that keep this machine out of the binary. rustc applies the last prefix that matches.
+/// Returns flags that remove paths of this machine from the binary. rustc applies the last prefix that matches.
 fn rustflags(host: &Host, target: &Target) -> Vec<String> {
-    let mut flags = Vec::new();
-    for (from, to) in remapped(host) {
-        flags.push(format!("--remap-path-prefix={from}={to}"));
-    }
-    if target.os == Os::Windows {
-        // Without it the linker writes the wall clock into the PE header.
-        flags.push("-Clink-arg=-Wl,/Brepro".to_owned());
-    }
-    if target.os == Os::Mac {
-        // zig's UUID covers the paths of object files, which only debug symbols hold; without this
-        // they are stripped too late, and two folders give two UUIDs.
-        flags.push("-Clink-arg=-Wl,-S".to_owned());
-    }
-    flags
+    let remapped = remapped(host).into_iter();
+    let paths = remapped.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
+    let linker = match target.os {
+        Os::Linux => None,
+        // Otherwise the linker writes the current time into the PE header.
+        Os::Windows => Some("-Clink-arg=-Wl,/Brepro".to_owned()),
+        // The UUID that zig computes covers the paths of object files in debug symbols. This removes them before, so
+        // that the UUID does not depend on the folder.
+        Os::Mac => Some("-Clink-arg=-Wl,-S".to_owned()),
+    };
+    paths.chain(linker).collect()
 }
 
-/// Returns flags that keep this machine and the time out of C code: mimalloc prints when it was built, and zig's clang
-/// ignores SOURCE_DATE_EPOCH.
+/// Returns flags that remove paths of this machine and the time from C code: mimalloc contains the time of its build, and
+/// zig's clang ignores SOURCE_DATE_EPOCH.
 fn c_flags(host: &Host) -> String {
-    let folders = remapped(host)
-        .into_iter()
-        .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
-    let moments = ["DATE", "TIME", "TIMESTAMP"].map(|name| format!("-D__{name}__=\"redacted\""));
-    let quiet = ["-Wno-builtin-macro-redefined".to_owned()];
-    let flags = folders
-        .chain(quiet)
-        .chain(moments)
-        .map(|flag| command::quote(&flag));
-    flags.collect::<Vec<_>>().join(" ")
+    let remapped = remapped(host).into_iter();
+    let paths = remapped.map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
+    let mut flags: Vec<_> = paths.collect();
+    flags.push("-Wno-builtin-macro-redefined".to_owned());
+    flags.extend(["DATE", "TIME", "TIMESTAMP"].map(|name| format!("-D__{name}__=\"redacted\"")));
+    let quoted: Vec<_> = flags.iter().map(|flag| command::quote(flag)).collect();
+    quoted.join(" ")
 }
 
+/// Returns the folders of this machine, with the paths that replace them in binaries.
 fn remapped(host: &Host) -> Vec<(&Utf8Path, &'static str)> {
     // Build scripts write sources there; it may be outside the checkout.
     let target_dir = host.state.parent().unwrap_or(&host.state);
-    let mut prefixes = vec![
+    let mut folders = vec![
         (target_dir, "/noetl/target"),
         (host.cargo_home.as_path(), "/cargo"),
         (host.root.as_path(), "/noetl"),
     ];
-    prefixes.extend(
-        host.package_folders
-            .iter()
-            .map(|folder| (folder.as_path(), "/crates")),
-    );
-    prefixes
+    let packages = host.package_folders.iter();
+    folders.extend(packages.map(|folder| (folder.as_path(), "/crates")));
+    folders
 }
 
-/// Compiles what `command` says and finds the binaries in cargo's own messages.
+/// Runs the command of [`plan_build`] and returns the binaries that it has built.
 pub(crate) fn build(
     ctx: &Ctx,
     command: &CommandLine,
@@ -203,89 +170,70 @@ pub(crate) fn build(
     tools::ensure(ctx, &ZIG)?;
     tools::ensure(ctx, &ZIGBUILD)?;
     add_standard_libraries(ctx, targets)?;
-    let names = targets
-        .iter()
-        .map(|target| target.triple)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let triples: Vec<_> = targets.iter().map(|target| target.triple).collect();
+    let title = format!("build noetl for {}", triples.join(", "));
     if targets.iter().any(|target| target.os == Os::Mac) && !cfg!(target_os = "macos") {
-        output::note(
-            ctx,
-            "rustc will warn that xcrun finds no SDK; zig brings what it takes to link for macOS",
-        );
+        let note =
+            "rustc will warn that xcrun finds no SDK; zig contains what linking for macOS needs";
+        output::note(ctx, note);
     }
-    let paths = output::step(ctx, &format!("build noetl for {names}"), || {
-        executables(ctx, command)
-    })
-    .with_context(|| format!("cannot build noetl for {names}"))?;
+    let paths = output::step(ctx, &title, || executables(ctx, command));
+    let paths = paths.with_context(|| format!("cannot {title}"))?;
     let mut binaries = BTreeMap::new();
     for path in paths {
-        let stamp = stamp::read(&files::read(&path)?)
-            .with_context(|| format!("{path} has no build stamp"))?;
-        let target = Target::find(&stamp.target)
-            .with_context(|| format!("{path} is for {}", stamp.target))?;
-        check_baseline(ctx, target, &stamp.target_features)
-            .with_context(|| format!("{path} is refused"))?;
+        let stamp = stamp::read(&files::read(&path)?);
+        let stamp = stamp.with_context(|| format!("{path} has no build stamp"))?;
+        let target = Target::find(&stamp.target);
+        let target = target.with_context(|| format!("{path} is for {}", stamp.target))?;
+        let checked = check_baseline(ctx, target, &stamp.target_features);
+        checked.with_context(|| format!("{path} is refused"))?;
         binaries.insert(target.triple, Binary { target, path });
     }
-    let built = targets.iter().map(|target| {
-        binaries
-            .remove(target.triple)
-            .with_context(|| format!("cargo made no binary for {}", target.triple))
+    let binaries = triples.into_iter().map(|triple| {
+        let binary = binaries.remove(triple);
+        binary.with_context(|| format!("cargo made no binary for {triple}"))
     });
-    built.collect()
+    binaries.collect()
 }
 
-/// Refuses a binary for more than every processor of the target. Cargo's own configuration on this machine may add flags
-/// such as `-Ctarget-cpu=native`, whose binary stops with SIGILL on others.
+/// Refuses a binary that does not run on every processor of the target: cargo's configuration on this machine may contain
+/// flags such as `-Ctarget-cpu=native`.
 fn check_baseline(ctx: &Ctx, target: &Target, features: &str) -> anyhow::Result<()> {
     let (shell, triple) = (&ctx.shell, target.triple);
     let baseline = run::read(ctx, cmd!(shell, "rustc --print cfg --target {triple}"))?;
-    let beyond: Vec<_> = features
-        .split(',')
-        .filter(|feature| {
-            !feature.is_empty() && !baseline.contains(&format!("target_feature=\"{feature}\""))
-        })
-        .collect();
-    if beyond.is_empty() {
+    let features = features.split(',').filter(|feature| !feature.is_empty());
+    let is_extra = |it: &&str| !baseline.contains(&format!("target_feature=\"{it}\""));
+    let extra: Vec<_> = features.filter(is_extra).collect();
+    if extra.is_empty() {
         return Ok(());
     }
-    Err(anyhow!(
-        "it was compiled for processors with {}",
-        beyond.join(", ")
-    ))
-    .help("remove rustflags from cargo's config.toml on this machine")
+    let extra = extra.join(", ");
+    Err(anyhow!("it was compiled for processors with {extra}"))
+        .help("remove rustflags from cargo's config.toml on this machine")
 }
 
-/// Compiles `noetl` for this very machine with its own linker: what `setup` and plain tests need.
+/// Compiles `noetl` for this machine with its linker, for `setup` and tests.
 pub(crate) fn build_native(ctx: &Ctx, release: &Release) -> anyhow::Result<Utf8PathBuf> {
     let command = plain_build(&["--release"]).env("NOETL_COMMIT", &release.commit);
-    output::step(ctx, "build noetl for this machine", || {
-        executable(ctx, &command)
-    })
-    .context("cannot build noetl for this machine")
+    let title = "build noetl for this machine";
+    let path = output::step(ctx, title, || executable(ctx, &command));
+    path.with_context(|| format!("cannot {title}"))
 }
 
-/// Compiles `noetl` as tests have it: the dev profile, which `cargo test` compiles anyway.
+/// Compiles `noetl` in the dev profile, which `cargo test` compiles, too.
 pub(crate) fn build_for_tests(ctx: &Ctx) -> anyhow::Result<Utf8PathBuf> {
     executable(ctx, &plain_build(&[])).context("cannot build noetl for the tests")
 }
 
 fn plain_build(more: &[&str]) -> CommandLine {
     CommandLine::new("cargo")
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            "noetlctl",
-            "--bin",
-            "noetl",
-        ])
+        .args(["build", "--locked", "--package", "noetlctl"])
+        .args(["--bin", "noetl"])
         .args(more.iter().copied())
         .args(["--message-format", "json-render-diagnostics"])
 }
 
-/// Runs a build of one binary and returns its path.
+/// Runs a build and returns the path of its binary.
 fn executable(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Utf8PathBuf> {
     let mut paths = executables(ctx, command)?;
     let count = paths.len();
@@ -293,6 +241,7 @@ fn executable(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Utf8PathBuf> {
     Ok(paths.remove(0))
 }
 
+/// Runs a build and returns the paths in cargo's messages.
 fn executables(ctx: &Ctx, command: &CommandLine) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let mut paths = Vec::new();
     run::lines(ctx, command, |line| {
@@ -311,19 +260,15 @@ fn add_standard_libraries(ctx: &Ctx, targets: &[&'static Target]) -> anyhow::Res
     let shell = &ctx.shell;
     let sysroot = run::read(ctx, cmd!(shell, "rustc --print sysroot"))?;
     let rustlib = Utf8Path::new(sysroot.trim()).join("lib/rustlib");
-    let missing: Vec<_> = targets
-        .iter()
-        .map(|target| target.triple)
-        .filter(|triple| !rustlib.join(triple).is_dir())
-        .collect();
+    let triples = targets.iter().map(|target| target.triple);
+    let missing: Vec<_> = triples.filter(|it| !rustlib.join(it).is_dir()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if ctx::find_program("rustup").is_none() {
-        return Err(MissingTool("rustup".to_owned())).help(format!(
-            "install rustup as rustup.rs says; it adds the standard library of {}",
-            missing.join(", ")
-        ));
+        let missing = missing.join(", ");
+        let help = "install rustup as rustup.rs says; it adds the standard library of";
+        return Err(MissingTool("rustup".to_owned())).help(format!("{help} {missing}"));
     }
     output::step(ctx, "add standard libraries", || {
         run::run(ctx, cmd!(shell, "rustup target add {missing...}"))

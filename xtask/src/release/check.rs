@@ -1,4 +1,4 @@
-//! A1 to A5, B7 and B8: dist/ as a whole and each archive in it.
+//! The rules A1 to A5, B7 and B8 on dist/ as a whole and on each file in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use crate::release::rules::{A1, A2, A3, A4, A5, B1, B8};
 use crate::release::target::{Target, platforms};
 use crate::release::{archives, checksums, programs};
 
-/// Files of dist/ by name, each read from where it lies.
+/// The files of dist/ by name.
 pub(crate) type Files = BTreeMap<String, Blob>;
 
-/// What an image is held to: what is expected of it, and NoETL's own rules.
+/// The rules for an image: what is expected of it, and NoETL's own rules.
 #[derive(Clone, Copy)]
 pub(crate) struct ImageRules<'a> {
-    /// What is expected of it.
+    /// What is expected of the image.
     pub expected: &'a Expectations,
-    /// The rules beside those on images of any maker.
+    /// NoETL's own rules, in addition to those for every image.
     pub own: &'a dyn Family,
 }
 
 impl ImageRules<'_> {
-    /// Checks an image. `known` are layers that were read before.
+    /// Checks an image. `known` contains layers that have been read before.
     ///
     /// # Errors
     /// When the source fails.
@@ -40,9 +40,9 @@ impl ImageRules<'_> {
     }
 }
 
-/// Checks dist/; returns its manifest as well when that could be read.
+/// Checks dist/ and returns the findings with its manifest, which is `None` when it cannot be read.
 ///
-/// `own_folders` are paths of this machine that must not stand in a binary.
+/// `own_folders` are paths of this machine that must not be in a binary.
 pub(crate) fn check(
     files: &Files,
     own_folders: &[String],
@@ -50,260 +50,223 @@ pub(crate) fn check(
 ) -> (Findings, Option<DistManifest>) {
     let mut findings = Findings::default();
     let document = files.get(FILE_NAME).context("it is missing");
-    let parsed = document.and_then(|blob| {
-        let bytes = blob.read()?;
-        Ok(serde_json::from_slice::<DistManifest>(&bytes)?)
-    });
-    let Some(dist_manifest) = findings.require(&A1, FILE_NAME, parsed) else {
+    let parsed = document.and_then(|blob| Ok(serde_json::from_slice(&blob.read()?)?));
+    let Some(manifest) = findings.require::<DistManifest>(&A1, FILE_NAME, parsed) else {
         return (findings, None);
     };
-    if dist_manifest.schema != 1 {
-        findings.add(
-            &A2,
-            FILE_NAME,
-            format!("schema {} is not 1", dist_manifest.schema),
-        );
+    if manifest.schema != 1 {
+        let message = format!("schema {} is not 1", manifest.schema);
+        findings.add(&A2, FILE_NAME, message);
     }
-    check_listing(files, &dist_manifest, &mut findings);
-    check_sums(files, &mut findings);
-    let mut linux = BTreeMap::new();
-    let mut documents = BTreeMap::new();
-    for (artifact, blob) in present(files, &dist_manifest) {
-        let Content::Archive(content) = &artifact.content else {
-            continue;
-        };
-        let Some(unpacked) = check_archive(&dist_manifest, artifact, content, blob, &mut findings)
-        else {
-            continue;
-        };
-        programs::check(
-            &dist_manifest,
-            unpacked.target,
-            &artifact.name,
-            &unpacked.binary,
-            own_folders,
-            &mut findings,
-        );
-        if let Some(platform) = unpacked.target.platform() {
-            linux.insert(platform.to_string(), Sha256::of(&unpacked.binary));
+    let mut check = Check {
+        files,
+        manifest: &manifest,
+        own_folders,
+        findings,
+        binaries: BTreeMap::new(),
+        documents: BTreeMap::new(),
+    };
+    check.listing();
+    check.sums();
+    for (artifact, blob) in check.present() {
+        if let Content::Archive(content) = &artifact.content {
+            check.archive(&artifact.name, content, blob);
         }
-        documents.insert(artifact.name.clone(), unpacked.documents);
     }
-    for (name, texts) in &documents {
+    let documents = &check.documents;
+    for (name, texts) in documents {
         if Some(texts) != documents.values().next() || texts.iter().any(Vec::is_empty) {
-            findings.add(
-                &A4,
-                name,
-                "its LICENSE or README is empty, or not that of the other archives",
-            );
+            let message = "its LICENSE or README is empty or differs from that of another archive";
+            check.findings.add(&A4, name, message);
         }
     }
-    // The image comes last, whatever its name: it is compared with the archives.
-    for (artifact, blob) in present(files, &dist_manifest) {
+    // The image is compared with the archives, so that it comes last.
+    for (artifact, blob) in check.present() {
         if let Content::Image(content) = &artifact.content {
-            let tar = (artifact.name.as_str(), content, blob);
-            check_image(&dist_manifest, tar, &linux, image, &mut findings);
+            check.image(&artifact.name, content, blob, image);
         }
     }
-    (findings, Some(dist_manifest))
+    (check.findings, Some(manifest))
 }
 
-fn present<'a>(
-    files: &'a Files,
-    dist_manifest: &'a DistManifest,
-) -> impl Iterator<Item = (&'a Artifact, &'a Blob)> {
-    let artifacts = dist_manifest.artifacts.iter();
-    artifacts.filter_map(|artifact| Some((artifact, files.get(&artifact.name)?)))
-}
-
-fn check_listing(files: &Files, dist_manifest: &DistManifest, findings: &mut Findings) {
-    let artifacts = &dist_manifest.artifacts;
-    let mut expected: BTreeSet<&str> = artifacts
-        .iter()
-        .map(|artifact| artifact.name.as_str())
-        .collect();
-    expected.extend([FILE_NAME, SUMS_NAME]);
-    for name in expected.iter().filter(|name| !files.contains_key(**name)) {
-        findings.add(&A1, *name, "it is missing");
-    }
-    for name in files
-        .keys()
-        .filter(|name| !expected.contains(name.as_str()))
-    {
-        findings.add(&A1, name, format!("{FILE_NAME} does not list it"));
-    }
-    let mut archived: Vec<_> = artifacts
-        .iter()
-        .filter_map(|artifact| artifact.content.target())
-        .collect();
-    archived.sort_unstable();
-    let mut targets: Vec<_> = dist_manifest.targets.iter().map(String::as_str).collect();
-    targets.sort_unstable();
-    if archived != targets || targets.is_empty() {
-        let (archived, targets) = (archived.join(", "), targets.join(", "));
-        findings.add(
-            &A1,
-            FILE_NAME,
-            format!("archives for [{archived}], targets [{targets}]"),
-        );
-    }
-    for (artifact, blob) in present(files, dist_manifest) {
-        let size = blob.length();
-        let Some(sha256) = findings.require(&A2, &artifact.name, blob.sha256()) else {
-            continue;
-        };
-        if (sha256, size) != (artifact.sha256, artifact.size) {
-            findings.add(
-                &A2,
-                &artifact.name,
-                format!("it is {size} bytes, {sha256}; {FILE_NAME} says otherwise"),
-            );
-        }
-    }
-}
-
-/// `SHA256SUMS` must be what [`checksums::write`] writes for the files that are there, byte for byte.
-fn check_sums(files: &Files, findings: &mut Findings) {
-    let Some(found) = files.get(SUMS_NAME) else {
-        return;
-    };
-    let Some(found) = findings.require(&A2, SUMS_NAME, found.read()) else {
-        return;
-    };
-    let others = files.iter().filter(|(name, _)| *name != SUMS_NAME);
-    let expected = others.filter_map(|(name, blob)| {
-        let sha256 = findings.require(&A2, name, blob.sha256())?;
-        Some((name.clone(), sha256))
-    });
-    let expected: BTreeMap<_, _> = expected.collect();
-    if found == checksums::write(&expected).into_bytes() {
-        return;
-    }
-    let parsed = std::str::from_utf8(&found)
-        .map_err(Into::into)
-        .and_then(checksums::parse);
-    let Some(listed) = findings.require(&A2, SUMS_NAME, parsed) else {
-        return;
-    };
-    for (name, sha256) in &expected {
-        match listed.get(name) {
-            Some(listed) if listed == sha256 => {}
-            Some(_) => findings.add(&A2, name, format!("{SUMS_NAME} has another hash")),
-            None => findings.add(&A2, name, format!("{SUMS_NAME} does not list it")),
-        }
-    }
-    for name in listed.keys().filter(|name| !expected.contains_key(*name)) {
-        findings.add(
-            &A2,
-            name,
-            format!("{SUMS_NAME} lists it, and it is missing"),
-        );
-    }
-    if listed == expected {
-        findings.add(&A2, SUMS_NAME, "its lines are not in name order");
-    }
-}
-
-/// What an archive holds.
-struct Unpacked {
-    target: &'static Target,
-    binary: Vec<u8>,
-    /// LICENSE and README.
-    documents: Vec<Vec<u8>>,
-}
-
-fn check_archive(
-    dist_manifest: &DistManifest,
-    artifact: &Artifact,
-    content: &Archive,
-    blob: &Blob,
-    findings: &mut Findings,
-) -> Option<Unpacked> {
-    let (release, name) = (&dist_manifest.release, artifact.name.as_str());
-    let target =
-        Target::find(&content.target).with_context(|| format!("unknown target {}", content.target));
-    let target = findings.require(&A3, name, target)?;
-    let expected = archives::file_name(release, target);
-    if name != expected {
-        findings.add(&A3, name, format!("it should be called {expected}"));
-    }
-    let bytes = findings.require(&A4, name, blob.read())?;
-    let entries = findings.require(&A4, name, archives::unpack(target, &bytes))?;
-    let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
-    let [folder, license, readme, binary] = <[Entry; 4]>::try_from(entries)
-        .map_err(|_| findings.add(&A4, name, format!("it holds {}", paths.join(", "))))
-        .ok()?;
-    let [license, readme] = [license, readme].map(|entry| entry.content.read());
-    let (license, readme) = (license.ok()?, readme.ok()?);
-    let packed = archives::entries(release, target, binary.content.clone(), &license, &readme);
-    let expected = packed.iter().map(|entry| entry.path.clone());
-    if paths != expected.collect::<Vec<_>>() {
-        findings.add(&A4, name, format!("it holds {}", paths.join(", ")));
-    } else if folder.content.length() == 0
-        && !archives::is_packed_from(target, &packed, release.commit_time, &bytes).ok()?
-    {
-        findings.add(&A5, name, REPACKED);
-    }
-    let binary = binary.content.read().ok()?;
-    let described = findings.require(&B1, name, Archive::describe(release, target, &binary));
-    if described.is_some_and(|described| described != *content) {
-        let message = format!("{FILE_NAME} describes another binary than the one inside");
-        findings.add(&A2, name, message);
-    }
-    Some(Unpacked {
-        target,
-        binary,
-        documents: vec![license, readme],
-    })
-}
-
-/// Whatever the difference is, a mode, an owner, a time or a header: two builds would not agree.
+/// The finding of an archive or image in which a mode, an owner, a time or a header differs.
 const REPACKED: &str = "the same content packed again gives other bytes";
 
-/// `linux` are the binaries of the archives, by platform.
-fn check_image(
-    dist_manifest: &DistManifest,
-    (name, content, blob): (&str, &Image, &Blob),
-    linux: &BTreeMap<String, Sha256>,
-    image: ImageRules<'_>,
-    findings: &mut Findings,
-) {
-    let expected = dist_manifest::image_name(&dist_manifest.release);
-    if name != expected {
-        findings.add(&A3, name, format!("it should be called {expected}"));
+/// The state of a check of dist/.
+struct Check<'a> {
+    files: &'a Files,
+    manifest: &'a DistManifest,
+    own_folders: &'a [String],
+    findings: Findings,
+    /// The hashes of the Linux binaries in the archives, by platform.
+    binaries: BTreeMap<String, Sha256>,
+    /// LICENSE and README of each archive, by its name.
+    documents: BTreeMap<String, [Vec<u8>; 2]>,
+}
+
+impl<'a> Check<'a> {
+    /// Returns the artifacts in the manifest whose files exist.
+    fn present(&self) -> impl Iterator<Item = (&'a Artifact, &'a Blob)> + use<'a> {
+        let (files, artifacts) = (self.files, self.manifest.artifacts.iter());
+        artifacts.filter_map(|artifact| Some((artifact, files.get(&artifact.name)?)))
     }
-    let Some(layout) = findings.require(&A4, name, Layout::of_tar(blob)) else {
-        return;
-    };
-    let known = KnownLayers::default();
-    let checked = findings.require(&A4, name, image.check(&layout, &known));
-    findings
-        .0
-        .extend(checked.into_iter().flat_map(|checked| checked.0));
-    if let Some(described) = findings.require(&A4, name, Image::describe(&layout)) {
-        if described != *content {
-            let message = format!("{FILE_NAME} describes another image than the one inside");
+
+    /// Compares the files with the manifest.
+    fn listing(&mut self) {
+        let findings = &mut self.findings;
+        let artifacts = &self.manifest.artifacts;
+        let listed = artifacts.iter().map(|artifact| artifact.name.as_str());
+        let listed: BTreeSet<_> = listed.chain([FILE_NAME, SUMS_NAME]).collect();
+        let found: BTreeSet<_> = self.files.keys().map(String::as_str).collect();
+        for name in listed.difference(&found) {
+            findings.add(&A1, *name, "it is missing");
+        }
+        for name in found.difference(&listed) {
+            findings.add(&A1, *name, format!("{FILE_NAME} does not list it"));
+        }
+        let archived = artifacts.iter().filter_map(|it| it.content.target());
+        let mut archived: Vec<_> = archived.collect();
+        archived.sort_unstable();
+        let mut targets: Vec<_> = self.manifest.targets.iter().map(String::as_str).collect();
+        targets.sort_unstable();
+        if archived != targets || targets.is_empty() {
+            let (archived, targets) = (archived.join(", "), targets.join(", "));
+            let message = format!("archives for [{archived}], targets [{targets}]");
+            findings.add(&A1, FILE_NAME, message);
+        }
+        for (artifact, blob) in self.present() {
+            let (name, size) = (&artifact.name, blob.length());
+            let sha256 = self.findings.require(&A2, name, blob.sha256());
+            if let Some(sha256) =
+                sha256.filter(|it| (*it, size) != (artifact.sha256, artifact.size))
+            {
+                let message = format!("it is {size} bytes, {sha256}; {FILE_NAME} differs");
+                self.findings.add(&A2, name, message);
+            }
+        }
+    }
+
+    /// Compares `SHA256SUMS` with what [`checksums::write()`] writes for the files, byte for byte.
+    fn sums(&mut self) -> Option<()> {
+        let findings = &mut self.findings;
+        let found = findings.require(&A2, SUMS_NAME, self.files.get(SUMS_NAME)?.read())?;
+        let mut expected = BTreeMap::new();
+        for (name, blob) in self.files.iter().filter(|(name, _)| *name != SUMS_NAME) {
+            let sha256 = findings.require(&A2, name, blob.sha256());
+            expected.extend(sha256.map(|sha256| (name.clone(), sha256)));
+        }
+        if found == checksums::write(&expected).into_bytes() {
+            return None;
+        }
+        let text = std::str::from_utf8(&found).map_err(Into::into);
+        let listed = findings.require(&A2, SUMS_NAME, text.and_then(checksums::parse))?;
+        for (name, sha256) in &expected {
+            match listed.get(name) {
+                Some(listed) if listed == sha256 => {}
+                Some(_) => findings.add(&A2, name, format!("{SUMS_NAME} has another hash")),
+                None => findings.add(&A2, name, format!("{SUMS_NAME} does not list it")),
+            }
+        }
+        for name in listed.keys().filter(|name| !expected.contains_key(*name)) {
+            let message = format!("{SUMS_NAME} lists it, and it is missing");
             findings.add(&A2, name, message);
         }
-        let time = dist_manifest.release.commit_time;
-        let packed = tar::write::stream(&layout.tar_entries(), time)
-            .and_then(|tar| Ok(Sha256::of_reader(tar)?.0));
-        if let (Ok(packed), Ok(found)) = (packed, blob.sha256())
-            && packed != found
-        {
-            findings.add(&A5, name, REPACKED);
+        if listed == expected {
+            findings.add(&A2, SUMS_NAME, "its lines are not in name order");
+        }
+        Some(())
+    }
+
+    fn name(&mut self, name: &str, expected: &str) {
+        if name != expected {
+            let message = format!("it should be called {expected}");
+            self.findings.add(&A3, name, message);
         }
     }
-    let programs = OciImage::read(&layout).and_then(|image| image.programs(&layout, &known));
-    let programs = findings.require(&A4, name, programs).unwrap_or_default();
-    for platform in platforms() {
-        let mut programs = programs.iter();
-        let started = programs.find(|(name, _)| *name == platform.without_variant());
-        let started = started.map(|(_, program)| Sha256::of(program));
-        if started.is_none() || started != linux.get(&platform.to_string()).copied() {
-            let message = format!("what starts on {platform} is not the binary of an archive");
-            findings.add(&B8, name, message);
+
+    /// Checks an archive and its binary; `None` when it cannot be read to the end.
+    fn archive(&mut self, name: &str, content: &Archive, blob: &Blob) -> Option<()> {
+        let release = &self.manifest.release;
+        let triple = &content.target;
+        let target = Target::find(triple).with_context(|| format!("unknown target {triple}"));
+        let target = self.findings.require(&A3, name, target)?;
+        self.name(name, &archives::file_name(release, target));
+        let bytes = self.findings.require(&A4, name, blob.read())?;
+        let entries = archives::unpack(target, &bytes);
+        let entries = self.findings.require(&A4, name, entries)?;
+        let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
+        let contains = format!("it contains {}", paths.join(", "));
+        let Ok([folder, license, readme, binary]) = <[Entry; 4]>::try_from(entries) else {
+            self.findings.add(&A4, name, contains);
+            return None;
+        };
+        let documents = [license.content.read().ok()?, readme.content.read().ok()?];
+        let [license, readme] = &documents;
+        let packed = archives::entries(release, target, binary.content.clone(), license, readme);
+        if !packed.iter().map(|entry| &entry.path).eq(&paths) {
+            self.findings.add(&A4, name, contains);
+        } else if folder.content.length() == 0
+            && !archives::is_packed_from(target, &packed, release.commit_time, &bytes).ok()?
+        {
+            self.findings.add(&A5, name, REPACKED);
         }
+        let binary = binary.content.read().ok()?;
+        let described = Archive::describe(release, target, &binary);
+        let described = self.findings.require(&B1, name, described);
+        if described.is_some_and(|described| described != *content) {
+            let message = format!("{FILE_NAME} describes another binary");
+            self.findings.add(&A2, name, message);
+        }
+        let (manifest, folders) = (self.manifest, self.own_folders);
+        programs::check(manifest, target, name, &binary, folders, &mut self.findings);
+        if let Some(platform) = target.platform() {
+            let sha256 = Sha256::of(&binary);
+            self.binaries.insert(platform.to_string(), sha256);
+        }
+        self.documents.insert(name.to_owned(), documents);
+        Some(())
+    }
+
+    /// Checks the image; `None` when it cannot be read.
+    fn image(
+        &mut self,
+        name: &str,
+        content: &Image,
+        blob: &Blob,
+        rules: ImageRules<'_>,
+    ) -> Option<()> {
+        let release = &self.manifest.release;
+        self.name(name, &dist_manifest::image_name(release));
+        let findings = &mut self.findings;
+        let layout = findings.require(&A4, name, Layout::of_tar(blob))?;
+        let known = KnownLayers::default();
+        let checked = findings.require(&A4, name, rules.check(&layout, &known));
+        findings.0.extend(checked.unwrap_or_default().0);
+        if let Some(described) = findings.require(&A4, name, Image::describe(&layout)) {
+            if described != *content {
+                let message = format!("{FILE_NAME} describes another image");
+                findings.add(&A2, name, message);
+            }
+            let packed = tar::write::stream(&layout.tar_entries(), release.commit_time);
+            let packed = packed.and_then(|tar| Ok(Sha256::of_reader(tar)?.0));
+            if let (Ok(packed), Ok(found)) = (packed, blob.sha256())
+                && packed != found
+            {
+                findings.add(&A5, name, REPACKED);
+            }
+        }
+        let programs = OciImage::read(&layout).and_then(|image| image.programs(&layout, &known));
+        let programs = findings.require(&A4, name, programs).unwrap_or_default();
+        for platform in platforms() {
+            let mut programs = programs.iter();
+            let program = programs.find(|(name, _)| *name == platform.without_variant());
+            let sha256 = program.map(|(_, program)| Sha256::of(program));
+            if sha256.is_none() || sha256.as_ref() != self.binaries.get(&platform.to_string()) {
+                let message = format!("its program for {platform} is not the binary of an archive");
+                findings.add(&B8, name, message);
+            }
+        }
+        Some(())
     }
 }
 

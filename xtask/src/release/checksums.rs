@@ -1,4 +1,4 @@
-//! Hashes of files and folders, as `sha256sum` writes them.
+//! Hashes of files and folders in the format of `sha256sum`.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,32 @@ use noetl_oci::Sha256;
 
 use crate::host::files;
 
-/// Writes `SHA256SUMS`: hash, two spaces, file name, in name order, as `sha256sum -c` reads it.
+/// Returns the content of `SHA256SUMS`, which `sha256sum -c` reads: hash, two spaces and file name, in name order.
 pub(crate) fn write(sums: &BTreeMap<String, Sha256>) -> String {
-    sums.iter()
-        .map(|(name, sha256)| format!("{sha256}  {name}\n"))
-        .collect()
+    let line = |(name, sha256): (&String, &Sha256)| format!("{sha256}  {name}\n");
+    sums.iter().map(line).collect()
 }
 
-/// Reads what [`write`] wrote.
+/// Parses the output of [`write()`].
 ///
 /// # Errors
-/// At the first line of another form, or a name that is listed twice.
+/// When a line has another format, or a name is listed twice.
 pub(crate) fn parse(text: &str) -> anyhow::Result<BTreeMap<String, Sha256>> {
     let mut sums = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in (1..).zip(text.lines()) {
         let Some((sha256, name)) = line.split_once("  ") else {
-            bail!("line {}: expected `<sha256>  <file name>`", number + 1);
+            bail!("line {number}: expected `<sha256>  <file name>`");
         };
-        let sha256 = sha256
-            .parse()
-            .with_context(|| format!("line {}", number + 1))?;
-        ensure!(
-            sums.insert(name.to_owned(), sha256).is_none(),
-            "line {}: `{name}` is listed twice",
-            number + 1
-        );
+        let sha256 = sha256.parse();
+        let sha256 = sha256.with_context(|| format!("line {number}"))?;
+        let is_new = sums.insert(name.to_owned(), sha256).is_none();
+        ensure!(is_new, "line {number}: `{name}` is listed twice");
     }
     Ok(sums)
 }
 
-/// Returns the hash of a folder: of the sums of all files in it. The build script of `noetl-server` computes the same of
-/// the web page, so that the two can be compared.
+/// Returns the hash of a folder: the hash of the `SHA256SUMS` of its files. The build script of `noetl-server` computes the
+/// same hash of the web page.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -56,20 +51,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_read_back_as_they_were_written() {
+    fn parsed_sums_are_those_that_were_written() {
         let sums = BTreeMap::from([
             ("a.zip".to_owned(), Sha256::of(b"a")),
             ("b".to_owned(), Sha256::of(b"b")),
         ]);
         assert_eq!(parse(&write(&sums)).unwrap(), sums);
         let hash = Sha256::of(b"a");
-        for broken in [
-            "zz  a\n".to_owned(),
-            format!("{hash} a\n"),
-            format!("{hash}  a\n{hash}  a\n"),
-            "\n".to_owned(),
-        ] {
-            assert!(parse(&broken).is_err(), "{broken:?}");
+        for broken in ["zz  a", "HASH a", "HASH  a\nHASH  a", ""] {
+            let text = format!("{broken}\n").replace("HASH", &hash.to_string());
+            assert!(parse(&text).is_err(), "{text:?}");
         }
     }
 }

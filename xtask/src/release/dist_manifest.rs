@@ -1,4 +1,4 @@
-//! `dist-manifest.json`: what is in dist/, for machines. Written by `dist`, proved by `verify`.
+//! `dist-manifest.json`: the machine-readable list of the files in dist/. `dist` writes it, and `verify` checks it.
 
 use anyhow::Context as _;
 use noetl_oci::{Image as OciImage, Layout, Sha256};
@@ -14,19 +14,19 @@ pub(crate) const FILE_NAME: &str = "dist-manifest.json";
 /// The checksum file's name in dist/.
 pub(crate) const SUMS_NAME: &str = "SHA256SUMS";
 
-/// Everything in dist/ but this file and the checksums.
+/// The content of `dist-manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DistManifest {
-    /// Layout of this object; 1.
+    /// The version of this format; 1.
     pub schema: u32,
     /// Version, tag, commit and time.
     pub release: Release,
-    /// rustc's target triples, one archive each.
+    /// The target triples; each has an archive.
     pub targets: Vec<String>,
-    /// Hash of the web page's tree that every binary embeds.
+    /// The hash of the web page in every binary.
     pub ui_sha256: Sha256,
-    /// The files, in name order.
+    /// The files besides this one and the checksums, in name order.
     pub artifacts: Vec<Artifact>,
 }
 
@@ -34,23 +34,23 @@ pub(crate) struct DistManifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Artifact {
-    /// File name.
+    /// The file name.
     pub name: String,
-    /// Length in bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// SHA-256 of the file.
+    /// The SHA-256 of the file.
     pub sha256: Sha256,
-    /// What it is.
+    /// What the file is.
     pub content: Content,
 }
 
-/// What a file in dist/ is.
+/// What a file in dist/ is, with its properties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Content {
     /// A tar.gz or zip with one binary.
     Archive(Archive),
-    /// An OCI image for several platforms as one tar.
+    /// A tar of an OCI image for several platforms.
     Image(Image),
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn image_name(release: &Release) -> String {
 }
 
 impl Content {
-    /// Returns the target of an archive.
+    /// Returns the target triple of an archive.
     pub(crate) fn target(&self) -> Option<&str> {
         match self {
             Self::Archive(archive) => Some(&archive.target),
@@ -70,19 +70,16 @@ impl Content {
 }
 
 impl Archive {
-    /// Describes the archive of `target` around a binary.
+    /// Describes the archive of `target` with this binary.
     pub(crate) fn describe(
         release: &Release,
         target: &Target,
         binary: &[u8],
     ) -> anyhow::Result<Self> {
+        let folder = archives::stem(release, target);
         Ok(Self {
             target: target.triple.to_owned(),
-            binary: format!(
-                "{}/{}",
-                archives::stem(release, target),
-                target.binary_name()
-            ),
+            binary: format!("{folder}/{}", target.binary_name()),
             binary_size: binary.len() as u64,
             binary_sha256: Sha256::of(binary),
             facts: binary::facts(binary)?,
@@ -91,7 +88,7 @@ impl Archive {
 }
 
 impl Image {
-    /// Describes an image by what its own documents say.
+    /// Describes an image by its documents.
     pub(crate) fn describe(layout: &Layout) -> anyhow::Result<Self> {
         let image = OciImage::read(layout)?;
         let root = image.root()?;
@@ -111,40 +108,40 @@ impl Image {
     }
 }
 
-/// What is in an archive.
+/// The properties of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Archive {
-    /// rustc's target triple.
+    /// The target triple.
     pub target: String,
-    /// Path of the binary in the archive.
+    /// The path of the binary in the archive.
     pub binary: String,
-    /// Length of the binary in bytes.
+    /// The length of the binary in bytes.
     pub binary_size: u64,
-    /// SHA-256 of the binary.
+    /// The SHA-256 of the binary.
     pub binary_sha256: Sha256,
-    /// What the binary's headers say.
+    /// The facts in the binary's headers.
     pub facts: Facts,
 }
 
-/// What is in an image tar.
+/// The properties of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Image {
-    /// `sha256:…` of the image index: what to pin.
+    /// The digest (`sha256:…`) of the image index, to pin the image with.
     pub index_digest: String,
-    /// The names it carries.
+    /// Its references.
     pub references: Vec<String>,
-    /// One image per platform.
+    /// The image of each platform.
     pub platforms: Vec<PlatformImage>,
 }
 
-/// One platform's image.
+/// The image of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlatformImage {
-    /// Such as `linux/arm64/v8`.
+    /// The platform, such as `linux/arm64/v8`.
     pub platform: String,
-    /// `sha256:…` of its manifest.
+    /// The digest (`sha256:…`) of its manifest.
     pub digest: String,
 }

@@ -1,8 +1,8 @@
-//! Under which licences others may give NoETL what it ships: SPDX expressions against one list.
+//! The licences that dependencies may have, and SPDX expressions of licences.
 
 use spdx::{Expression, LicenseItem, LicenseReq, ParseMode};
 
-/// Licences that ask for no more than a notice; a choice needs one of them, a sum needs all.
+/// The licences that dependencies may have: they require only a notice.
 pub(crate) const ALLOWED: &[&str] = &[
     "0BSD",
     "Apache-2.0",
@@ -19,16 +19,16 @@ pub(crate) const ALLOWED: &[&str] = &[
     "Zlib",
 ];
 
-/// Besides, for tools that build and test the page and are not part of it.
+/// The licences that only tools may have, which build and test the web page and are not part of it.
 pub(crate) const ALLOWED_IN_TOOLS: &[&str] = &["BlueOak-1.0.0", "CC-BY-4.0", "MPL-2.0"];
 
-/// Returns whether a text is an SPDX expression over known licences: `MIT OR Apache-2.0 WITH LLVM-exception`.
+/// Whether a text is an SPDX expression of known licences, such as `MIT OR Apache-2.0 WITH LLVM-exception`.
 pub(crate) fn is_expression(text: &str) -> bool {
     Expression::parse(text).is_ok()
 }
 
-/// Returns whether an expression can be met with licences of which `allowed` is true; `None` when it is not an
-/// expression. The slash that old crates write for OR is read as one.
+/// Whether licences for which `allowed` is true satisfy an expression; `None` when the text is not an expression. A slash
+/// means OR, as in old crates.
 pub(crate) fn is_met(expression: &str, allowed: impl Fn(&str) -> bool) -> Option<bool> {
     let mode = ParseMode {
         allow_slash_as_or_operator: true,
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_names_licences_that_are_known() {
+    fn expressions_consist_of_known_licences() {
         for text in [
             "MIT",
             "(MIT AND (BSD-3-Clause OR Zlib)) OR GPL-2.0-only",
@@ -56,19 +56,14 @@ mod tests {
         ] {
             assert!(is_expression(text), "{text}");
         }
-        for text in [
-            "",
-            "MIT License",
-            "MIT/Apache-2.0",
-            "mit",
-            "MIT AND Unheard-Of-1.0",
-        ] {
+        let unknown = "MIT AND Unheard-Of-1.0";
+        for text in ["", "MIT License", "MIT/Apache-2.0", "mit", unknown] {
             assert!(!is_expression(text), "{text}");
         }
     }
 
     #[test]
-    fn an_expression_is_met_as_its_words_say() {
+    fn expressions_are_evaluated() {
         let met = |text: &str| is_met(text, |license| ALLOWED.contains(&license));
         for text in [
             "MIT",

@@ -1,4 +1,4 @@
-//! What is shipped besides the image: version and targets, the build, archives, checksums, and their proof.
+//! Releases without the image: version and targets, the build, archives, checksums, and their verification.
 
 pub(crate) mod archives;
 pub(crate) mod binary;

@@ -1,4 +1,4 @@
-//! From binaries to dist/: archives, the image's tar, the manifest and the checksums, as the plan says.
+//! Makes dist/ from binaries: archives, the tar of the image, the manifest and the checksums.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::release::dist_manifest::{
 use crate::release::plan::Plan;
 use crate::release::{archives, checksums};
 
-/// Fills an empty folder with everything that dist/ holds.
+/// Writes all files of dist/ to an empty folder.
 ///
 /// # Errors
 /// When a binary cannot be read, or a file cannot be written.
@@ -34,8 +34,8 @@ pub(crate) fn write_dist(
     for (archive, built) in plan.archives.iter().zip(binaries) {
         let target = built.target;
         let bytes = files::read(&built.path)?;
-        let content = Archive::describe(release, target, &bytes)
-            .with_context(|| format!("cannot read {}", built.path))?;
+        let content = Archive::describe(release, target, &bytes);
+        let content = content.with_context(|| format!("cannot read {}", built.path))?;
         let entries = archives::entries(release, target, bytes, &license, &readme);
         let packed = archives::pack(target, &entries, release.commit_time)?;
         files::write(&folder.join(&archive.name), packed)?;
@@ -44,25 +44,17 @@ pub(crate) fn write_dist(
     if let Some(layout) = image {
         let name = dist_manifest::image_name(release);
         layout.write_tar(&folder.join(&name), release.commit_time)?;
-        artifacts.push(artifact(
-            folder,
-            &name,
-            Content::Image(Image::describe(layout)?),
-        )?);
+        let content = Content::Image(Image::describe(layout)?);
+        artifacts.push(artifact(folder, &name, content)?);
     }
     artifacts.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut sums: BTreeMap<_, _> = artifacts
-        .iter()
-        .map(|artifact| (artifact.name.clone(), artifact.sha256))
-        .collect();
-    let targets = binaries
-        .iter()
-        .map(|built| built.target.triple.to_owned())
-        .collect();
+    let sums = artifacts.iter().map(|it| (it.name.clone(), it.sha256));
+    let mut sums: BTreeMap<_, _> = sums.collect();
+    let targets = binaries.iter().map(|it| it.target.triple.to_owned());
     let dist_manifest = DistManifest {
         schema: 1,
         release: release.clone(),
-        targets,
+        targets: targets.collect(),
         ui_sha256,
         artifacts,
     };
@@ -72,7 +64,7 @@ pub(crate) fn write_dist(
     files::write(&folder.join(SUMS_NAME), checksums::write(&sums))
 }
 
-/// Describes a file of dist/ by its bytes on disk.
+/// Describes a file of dist/.
 fn artifact(folder: &Utf8Path, name: &str, content: Content) -> anyhow::Result<Artifact> {
     let blob = Blob::of_file(&folder.join(name))?;
     Ok(Artifact {

@@ -1,7 +1,7 @@
-//! The plan of a build: every decision, made before anything happens. An image has a plan of its own around it.
+//! The plan of a build: every decision that is made before the build starts.
 //!
-//! Pure: it reads no file, environment or clock, and runs nothing. `--plan` prints it as JSON,
-//! `--dry-run` its commands.
+//! Planning reads no file, environment variable or clock and runs nothing. `--plan` prints the plan as JSON, `--dry-run` its
+//! commands.
 
 use serde::Serialize;
 
@@ -13,103 +13,81 @@ use crate::release::cargo::{self, Host};
 use crate::release::target::Target;
 use crate::release::version::Release;
 
-/// What is asked for.
+/// What to build.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// Targets to compile.
+    /// The targets to compile.
     pub targets: Vec<&'static Target>,
-    /// What is made of the binaries.
+    /// What to make from the binaries.
     pub products: Products,
-    /// Whether the web page is built first.
+    /// Whether to build the web page.
     pub ui: Wanted,
 }
 
-/// What is made of the binaries.
+/// What to make from the binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Products {
-    /// Nothing more.
+    /// Nothing.
     Binaries,
-    /// An archive each.
+    /// An archive of each.
     Archives,
 }
 
-/// Every decision.
+/// The decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Plan {
     /// Version, tag, commit and time.
     pub release: Release,
-    /// Commands in order, each of which can be pasted into a shell.
+    /// The commands in order; each one can be pasted into a shell.
     pub commands: Vec<CommandLine>,
-    /// The command among them that compiles.
+    /// The one of these commands that compiles.
     #[serde(skip)]
     pub compile: CommandLine,
-    /// What is compiled.
+    /// The targets to compile.
     pub targets: Vec<&'static Target>,
     /// The archives, in target order.
     pub archives: Vec<ArchivePlan>,
 }
 
-/// One archive.
+/// An archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ArchivePlan {
-    /// What it is for.
+    /// The target triple.
     pub target: &'static str,
-    /// Its file name.
+    /// The file name.
     pub name: String,
 }
 
-/// Makes all decisions.
+/// Plans a build.
 pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
     let targets = request.targets.clone();
-    let compile = cargo::plan_build(host, release, &targets);
-    let archived: &[&Target] = match request.products {
-        Products::Archives => &targets,
-        Products::Binaries => &[],
+    let archive = |target: &&'static Target| ArchivePlan {
+        target: target.triple,
+        name: archives::file_name(release, target),
     };
-    let archives = archived
-        .iter()
-        .map(|target| ArchivePlan {
-            target: target.triple,
-            name: archives::file_name(release, target),
-        })
-        .collect();
+    let archives = match request.products {
+        Products::Archives => targets.iter().map(archive).collect(),
+        Products::Binaries => Vec::new(),
+    };
+    let compile = cargo::plan_build(host, release, &targets);
+    let install =
+        |pinned: &Pinned| pinned.install("python3", host.state.join(pinned.folder()).as_str());
+    let add = CommandLine::new("rustup").args(["target", "add"]);
+    let add = add.args(targets.iter().map(|target| target.triple));
+    let mut commands = vec![install(&ZIG), install(&ZIGBUILD), add];
+    if request.ui == Wanted::Yes {
+        let npm = CommandLine::new("npm").cwd("ui-src".into());
+        commands.push(npm.clone().args(["ci", "--no-audit", "--no-fund"]));
+        commands.push(npm.args(["run", "build"]));
+    }
+    commands.push(compile.clone());
     Plan {
         release: release.clone(),
-        commands: commands(host, &targets, request.ui, &compile),
+        commands,
         compile,
         archives,
         targets,
     }
-}
-
-/// Lists the commands: fetching, the page, then compiling.
-fn commands(
-    host: &Host,
-    targets: &[&Target],
-    ui: Wanted,
-    compile: &CommandLine,
-) -> Vec<CommandLine> {
-    let fetch =
-        |pinned: &Pinned| pinned.install("python3", host.state.join(pinned.folder()).as_str());
-    let npm = |words: &[&str]| {
-        CommandLine::new("npm")
-            .args(words.iter().copied())
-            .cwd("ui-src".into())
-    };
-    let add = CommandLine::new("rustup").args(["target", "add"]);
-    let mut commands = vec![
-        fetch(&ZIG),
-        fetch(&ZIGBUILD),
-        add.args(targets.iter().map(|target| target.triple)),
-    ];
-    if ui == Wanted::Yes {
-        commands.extend([
-            npm(&["ci", "--no-audit", "--no-fund"]),
-            npm(&["run", "build"]),
-        ]);
-    }
-    commands.push(compile.clone());
-    commands
 }
 
 #[cfg(test)]
@@ -118,11 +96,10 @@ mod tests {
     use crate::fixtures;
     use crate::release::target;
 
-    fn planned(words: &[&str], products: Products) -> Plan {
-        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
-        let targets = target::select(&words, &fixtures::host().triple).unwrap();
+    fn planned(words: &str, products: Products) -> Plan {
+        let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
         let request = Request {
-            targets,
+            targets: target::select(&words, &fixtures::host().triple).unwrap(),
             products,
             ui: Wanted::Yes,
         };
@@ -131,31 +108,29 @@ mod tests {
 
     #[test]
     fn each_target_has_an_archive() {
-        let plan = planned(&["linux", "x86_64-pc-windows-gnu"], Products::Archives);
+        let plan = planned("linux x86_64-pc-windows-gnu", Products::Archives);
         let names: Vec<_> = plan.archives.iter().map(|it| it.name.as_str()).collect();
         insta::assert_snapshot!(names.join("\n"), @r"
         noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz
         noetl-v1.2.3-aarch64-unknown-linux-musl.tar.gz
         noetl-v1.2.3-x86_64-pc-windows-gnu.zip
         ");
-        assert!(planned(&["linux"], Products::Binaries).archives.is_empty());
+        assert!(planned("linux", Products::Binaries).archives.is_empty());
     }
 
     #[test]
-    fn what_is_printed_before_compiling_is_one_line() {
-        let compile = planned(&["default"], Products::Binaries).compile;
+    fn short_form_of_the_compile_command_is_one_line() {
+        let compile = planned("default", Products::Binaries).compile;
         insta::assert_snapshot!(compile.short(), @"cargo zigbuild --profile dist --package noetlctl  x86_64-unknown-linux-musl + 5 targets");
-        let compile = planned(&["linux"], Products::Binaries).compile;
+        let compile = planned("linux", Products::Binaries).compile;
         insta::assert_snapshot!(compile.short(), @"cargo zigbuild --profile dist --package noetlctl  x86_64-unknown-linux-musl + 1 target");
     }
 
     #[test]
     fn every_target_is_compiled_by_one_command_with_its_own_flags() {
-        let plan = planned(
-            &["x86_64-pc-windows-gnu", "x86_64-unknown-linux-gnu"],
-            Products::Binaries,
-        );
-        insta::assert_snapshot!(plan.compile.args.join("\n"), @r#"
+        let words = "x86_64-pc-windows-gnu x86_64-unknown-linux-gnu";
+        let CommandLine { args, env, .. } = planned(words, Products::Binaries).compile;
+        insta::assert_snapshot!(args.join("\n"), @r#"
         zigbuild
         --locked
         --profile
@@ -175,9 +150,8 @@ mod tests {
         --config
         target.x86_64-unknown-linux-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates"]
         "#);
-        insta::assert_snapshot!(
-            plan.compile.env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("\n"),
-            @r#"
+        let env = env.iter().map(|(name, value)| format!("{name}={value}\n"));
+        insta::assert_snapshot!(env.collect::<String>(), @r#"
         CARGO_INCREMENTAL=0
         CARGO_ZIGBUILD_CACHE_DIR=/src/noetl/target/xtask/zigbuild
         CARGO_ZIGBUILD_ZIG_PATH=/src/noetl/target/xtask/tools/ziglang-0.17.1/ziglang/zig
@@ -189,7 +163,6 @@ mod tests {
         SOURCE_DATE_EPOCH=1767225600
         ZIG_GLOBAL_CACHE_DIR=/src/noetl/target/xtask/zig-cache
         ZIG_LOCAL_CACHE_DIR=/src/noetl/target/xtask/zig-cache
-        "#
-        );
+        "#);
     }
 }

@@ -1,4 +1,4 @@
-//! A and B: the rules on archives and binaries that people download.
+//! The rules A and B on the archives and binaries of a release.
 
 use noetl_oci::rules::Rule;
 
@@ -9,78 +9,66 @@ pub(crate) const RULES: &[&Rule] = &[
 
 pub(crate) static A1: Rule = Rule::error(
     "A1",
-    "dist/ holds what its manifest lists, and nothing else",
-    "a stale or missing download",
+    "dist/ contains the files in its manifest and no others",
+    "an old or missing download",
 );
-
 pub(crate) static A2: Rule = Rule::error(
     "A2",
     "sizes and hashes are those of SHA256SUMS and dist-manifest.json",
     "`sha256sum: FAILED`",
 );
-
 pub(crate) static A3: Rule = Rule::error(
     "A3",
-    "files are named for their version and target",
+    "file names contain version and target",
     "installers do not find the download",
 );
-
 pub(crate) static A4: Rule = Rule::error(
     "A4",
-    "an archive holds one folder with the binary, LICENSE and README",
+    "an archive contains one folder with the binary, LICENSE and README",
     "an installer unpacks nothing",
 );
-
 pub(crate) static A5: Rule = Rule::error(
     "A5",
     "modes, owners and times in an archive are fixed",
     "two builds differ",
 );
-
 pub(crate) static B1: Rule = Rule::error(
     "B1",
     "a binary has the format and instruction set of its target",
     "`exec format error`, `bad CPU type`",
 );
-
 pub(crate) static B2: Rule = Rule::error(
     "B2",
-    "a binary loads only what every such system has",
+    "a binary loads only libraries that every such system has",
     "`not found` for a library or for glibc",
 );
-
 pub(crate) static B3: Rule = Rule::error(
     "B3",
     "Mac binaries run on macOS 11 and newer",
     "`you can't open it on this version of macOS`",
 );
-
 pub(crate) static B4: Rule = Rule::error(
     "B4",
     "arm64 Mac binaries have a valid ad-hoc signature",
     "`zsh: killed`",
 );
-
 pub(crate) static B5: Rule = Rule::error(
     "B5",
     "no path of the machine it was built on",
-    "private names in public, and two builds differ",
+    "private names are published, and two builds differ",
 );
-
 pub(crate) static B6: Rule = Rule::error(
     "B6",
     "the build stamp names this version, commit and target",
-    "nobody knows what a binary is",
+    "it is unknown what a binary was built from",
 );
-
 pub(crate) static B7: Rule = Rule::error(
     "B7",
     "every binary embeds the same web page",
-    "one platform shows last week's page",
+    "one platform shows an old page",
 );
-
 pub(crate) static B8: Rule = Rule::error(
     "B8",
-    "archive and image hold the same Linux binary",
+    "archive and image contain the same Linux binary",
     "a bug report that cannot be reproduced",
 );

@@ -1,13 +1,13 @@
-//! A dist that several machines build: which targets are whose, and what each hands over.
+//! Shards: the parts of a dist that several machines build.
 //!
-//! A shard is a folder with one binary per target and `shard.json`. Packing is a pure function of
-//! release, page and binaries, so the joined parts make the very bytes that one machine makes.
+//! A shard is a folder with the binaries of some targets and `shard.json`. Packing depends only on release, web page and
+//! binaries, so that the joined shards give the same bytes as a build on one machine.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use noetl_help::Help as _;
 use noetl_oci::Sha256;
@@ -19,10 +19,10 @@ use crate::release::plan::Plan;
 use crate::release::target::Target;
 use crate::release::version::Release;
 
-/// The file that says what a shard's folder holds.
+/// The name of the file that describes a shard's folder.
 pub(crate) const FILE_NAME: &str = "shard.json";
 
-/// One part of several: `2/3` is the second of three.
+/// The number of a shard and how many there are: `2/3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shard {
     /// From 1.
@@ -31,23 +31,23 @@ pub(crate) struct Shard {
     count: usize,
 }
 
-/// `shard.json`.
+/// The content of `shard.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
-    /// Layout of this object; 1.
+    /// The version of this format; 1.
     schema: u32,
-    /// Which part it is, such as `2/3`.
+    /// The number of the shard, such as `2/3`.
     shard: String,
-    /// Version, tag, commit and time of the checkout it was built from.
+    /// Version, tag, commit and time of the sources.
     pub(crate) release: Release,
-    /// Every target of the whole, in the order of the one target list.
+    /// The targets of all shards, in the order of the list of targets.
     pub(crate) targets: Vec<String>,
-    /// Hash of the web page that its binaries embed.
+    /// The hash of the web page in its binaries.
     ui_sha256: Sha256,
-    /// What it built, by target.
+    /// Its binaries by target.
     binaries: BTreeMap<String, File>,
-    /// How long its steps took, in seconds; for the summary alone.
+    /// The duration of its steps in seconds, only for the summary.
     pub(crate) seconds: Vec<(String, f64)>,
 }
 
@@ -55,20 +55,20 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Its name in the folder.
+    /// The name in the folder.
     name: String,
-    /// SHA-256 of its content.
+    /// The SHA-256 of the content.
     sha256: Sha256,
 }
 
-/// What all shards together built.
+/// The binaries of all shards.
 #[derive(Debug)]
 pub(crate) struct Joined {
-    /// The binaries, in the plan's order, where the shards' folders hold them.
+    /// The binaries in the shards' folders, in the order of the plan.
     pub(crate) binaries: Vec<Binary>,
-    /// The page that all of them embed.
+    /// The hash of the web page in all of them.
     pub(crate) ui_sha256: Sha256,
-    /// What each shard says of itself, in order.
+    /// The `shard.json` of each shard, in order.
     pub(crate) records: Vec<Record>,
 }
 
@@ -76,10 +76,9 @@ impl FromStr for Shard {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let numbers = text
-            .split_once('/')
-            .and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-        let shard = numbers.map(|(index, count)| Self { index, count });
+        let parse = |(index, count): (&str, &str)| Some((index.parse().ok()?, count.parse().ok()?));
+        let shard = text.split_once('/').and_then(parse);
+        let shard = shard.map(|(index, count)| Self { index, count });
         shard
             .filter(|shard| (1..=shard.count).contains(&shard.index))
             .with_context(|| format!("`{text}` is not a shard; write 1/3, 2/3 or 3/3"))
@@ -93,29 +92,28 @@ impl fmt::Display for Shard {
 }
 
 impl Shard {
-    /// Makes the `index`-th of `count`, from 1.
+    /// Makes the shard with this number, from 1, of `count`.
     pub(crate) fn new(index: usize, count: usize) -> Self {
         Self { index, count }
     }
 
-    /// Returns every `count`-th target: neighbours in the list are alike, so that the parts take the same time.
+    /// Returns its targets, which are every `count`-th one. Neighbours in the list are similar, so that all shards take the
+    /// same time.
     ///
     /// # Errors
     /// When there are more shards than targets.
     pub(crate) fn of<T: Copy>(self, targets: &[T]) -> anyhow::Result<Vec<T>> {
         let (shards, all) = (self.count, targets.len());
         if shards > all {
-            return Err(anyhow!(
-                "{shards} shards for {all} targets: some would build nothing"
-            ))
-            .help("take at most one shard per target");
+            let error = anyhow!("{shards} shards for {all} targets: some build nothing");
+            return Err(error).help("use at most one shard per target");
         }
         let own = targets.iter().skip(self.index - 1).step_by(self.count);
         Ok(own.copied().collect())
     }
 }
 
-/// Writes what a shard built into a folder, whole or not at all.
+/// Writes the folder of a shard, completely or not at all.
 pub(crate) fn write(
     shard: Shard,
     whole: &Plan,
@@ -148,31 +146,23 @@ pub(crate) fn write(
     files::swap_folder(&unfinished, folder)
 }
 
-/// Reads the shards in `folders`, each a shard's own folder or one that holds several.
+/// Reads the shards in `folders`. Each folder is that of a shard, or contains the folders of shards.
 ///
 /// # Errors
-/// When a file is not what its shard recorded.
+/// When a file differs from its hash in `shard.json`.
 pub(crate) fn read(folders: &[Utf8PathBuf]) -> anyhow::Result<Vec<(Utf8PathBuf, Record)>> {
     let mut shards = Vec::new();
     for folder in folders {
-        let mut found = Vec::new();
-        if folder.join(FILE_NAME).is_file() {
-            found.push(folder.clone());
-        } else {
-            let entries = folder
-                .read_dir_utf8()
-                .with_context(|| format!("cannot list {folder}"))?;
-            for entry in entries {
-                found.push(
-                    entry
-                        .with_context(|| format!("cannot list {folder}"))?
-                        .into_path(),
-                );
-            }
+        let mut found = vec![folder.clone()];
+        if !folder.join(FILE_NAME).is_file() {
+            let cannot = || format!("cannot list {folder}");
+            let entries = folder.read_dir_utf8().with_context(cannot)?;
+            let paths = entries.map(|entry| entry.map(|entry| entry.into_path()));
+            found = paths.collect::<Result<_, _>>().with_context(cannot)?;
             found.retain(|folder| folder.join(FILE_NAME).is_file());
             found.sort();
         }
-        ensure!(!found.is_empty(), "{folder} holds no {FILE_NAME}");
+        ensure!(!found.is_empty(), "{folder} contains no {FILE_NAME}");
         for folder in found {
             let record = read_one(&folder).with_context(|| format!("{folder} is not a shard"))?;
             shards.push((folder, record));
@@ -186,28 +176,23 @@ fn read_one(folder: &Utf8Path) -> anyhow::Result<Record> {
         .with_context(|| format!("cannot read its {FILE_NAME}"))?;
     ensure!(record.schema == 1, "schema {} is not 1", record.schema);
     for (target, file) in &record.binaries {
+        let (name, expected) = (&file.name, file.sha256);
+        ensure!(!name.contains(['/', '\\']), "`{name}` is not in the folder");
+        let sha256 = Sha256::of(&files::read(&folder.join(name))?);
         ensure!(
-            !file.name.contains(['/', '\\']),
-            "`{}` leaves the folder",
-            file.name
-        );
-        let sha256 = Sha256::of(&files::read(&folder.join(&file.name))?);
-        ensure!(
-            sha256 == file.sha256,
-            "{} ({target}) is not what was built: {sha256}, not {}",
-            file.name,
-            file.sha256
+            sha256 == expected,
+            "{name} ({target}) is not what was built: {sha256}, not {expected}"
         );
     }
     Ok(record)
 }
 
-/// Joins all shards of one run.
+/// Joins all shards of a run.
 ///
 /// # Errors
-/// When they are of different releases, pages or runs, or when one is missing or there twice.
+/// When they have different releases, web pages or targets, or when one is missing or given twice.
 pub(crate) fn join(plan: &Plan, mut shards: Vec<(Utf8PathBuf, Record)>) -> anyhow::Result<Joined> {
-    let help = "take every shard of one run, each once, built from this very commit";
+    let help = "give each shard of one run once, built from this commit";
     shards.sort_by(|(_, one), (_, other)| one.shard.cmp(&other.shard));
     let mut binaries = BTreeMap::new();
     let (_, first) = shards.first().context("no shard to merge")?;
@@ -223,32 +208,30 @@ pub(crate) fn join(plan: &Plan, mut shards: Vec<(Utf8PathBuf, Record)>) -> anyho
             }
         }
         for (triple, file) in &record.binaries {
-            let target = Target::find(triple)
-                .with_context(|| format!("{folder}: unknown target {triple}"))?;
+            let target = Target::find(triple);
+            let target = target.with_context(|| format!("{folder}: unknown target {triple}"))?;
             let path = folder.join(&file.name);
             let known = binaries.insert(target.triple, Binary { target, path });
             if known.is_some() {
-                let twice = anyhow!("{folder}: {triple} was built by another shard too");
-                return Err(twice).help(help);
+                let error = anyhow!("{folder}: another shard has built {triple}, too");
+                return Err(error).help(help);
             }
         }
     }
-    let mut ordered = Vec::new();
-    for target in &plan.targets {
+    let ordered = plan.targets.iter().map(|target| {
         let built = binaries.remove(target.triple);
-        let built = built.with_context(|| format!("no shard built {}", target.triple));
-        ordered.push(built.help(help)?);
+        let built = built.with_context(|| format!("no shard has built {}", target.triple));
+        built.help(help)
+    });
+    let ordered = ordered.collect::<anyhow::Result<_>>()?;
+    if let Some(triple) = binaries.into_keys().next() {
+        bail!("{triple} is not a target of the run");
     }
-    let stray = binaries.into_keys().next();
-    ensure!(
-        stray.is_none(),
-        "{} is not a target of the run",
-        stray.unwrap_or_default()
-    );
+    let records = shards.into_iter().map(|(_, record)| record);
     Ok(Joined {
         binaries: ordered,
         ui_sha256,
-        records: shards.into_iter().map(|(_, record)| record).collect(),
+        records: records.collect(),
     })
 }
 
@@ -262,29 +245,22 @@ mod tests {
     use super::*;
     use crate::fixtures;
 
-    fn folder(guard: &tempfile::TempDir) -> Utf8PathBuf {
-        Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap()
-    }
-
-    /// Both halves of the Linux dist below `root`.
-    fn halves(root: &Utf8Path) -> Plan {
+    /// Writes the two shards of a Linux dist; returns the plan and a folder with both shards.
+    fn shards(guard: &tempfile::TempDir) -> (Plan, Utf8PathBuf) {
+        let root = Utf8Path::from_path(guard.path()).unwrap();
         let plan = fixtures::linux_plan();
-        for half in ["1/2", "2/2"] {
-            let shard: Shard = half.parse().unwrap();
-            let built: Vec<_> = shard
-                .of(&plan.targets)
-                .unwrap()
-                .into_iter()
-                .map(|target| {
-                    let path = root.join(format!("build-{}", target.triple));
-                    files::write(&path, target.triple).unwrap();
-                    Binary { target, path }
-                })
-                .collect();
-            let out = root.join("shards").join(half.replace('/', "-"));
+        for index in [1, 2] {
+            let shard = Shard::new(index, 2);
+            let built = shard.of(&plan.targets).unwrap().into_iter().map(|target| {
+                let path = root.join(format!("build-{}", target.triple));
+                files::write(&path, target.triple).unwrap();
+                Binary { target, path }
+            });
+            let built: Vec<_> = built.collect();
+            let out = root.join(format!("shards/{index}-2"));
             write(shard, &plan, &built, Sha256::of(b"page"), Vec::new(), &out).unwrap();
         }
-        plan
+        (plan, root.join("shards"))
     }
 
     #[test]
@@ -303,43 +279,38 @@ mod tests {
     }
 
     #[test]
-    fn shards_of_one_run_join_in_the_plans_order() {
+    fn joined_shards_are_in_the_order_of_the_plan() {
         let guard = tempfile::tempdir().unwrap();
-        let root = folder(&guard);
-        let plan = halves(&root);
-        let joined = join(&plan, read(&[root.join("shards")]).unwrap()).unwrap();
+        let (plan, folder) = shards(&guard);
+        let by_name = [folder.join("2-2"), folder.join("1-2")];
+        let joined = join(&plan, read(&[folder]).unwrap()).unwrap();
         let order: Vec<_> = joined.binaries.iter().map(|built| built.target).collect();
         assert_eq!(order, plan.targets);
-        let by_name = [root.join("shards/2-2"), root.join("shards/1-2")];
-        assert_eq!(
-            join(&plan, read(&by_name).unwrap()).unwrap().binaries,
-            joined.binaries
-        );
+        let named = join(&plan, read(&by_name).unwrap()).unwrap();
+        assert_eq!(named.binaries, joined.binaries);
     }
 
     #[test]
-    fn what_does_not_fit_together_is_refused() {
+    fn shards_of_different_builds_are_refused() {
         let guard = tempfile::tempdir().unwrap();
-        let root = folder(&guard);
-        let plan = halves(&root);
-        let refused = |plan: &Plan, folders: &[Utf8PathBuf]| {
-            let joined = read(folders).and_then(|shards| join(plan, shards));
-            format!("{:#}", joined.unwrap_err())
+        let (plan, all) = shards(&guard);
+        let refused = |plan: &Plan, folders: &[&Utf8PathBuf], message: &str| {
+            let folders: Vec<_> = folders.iter().copied().cloned().collect();
+            let joined = read(&folders).and_then(|shards| join(plan, shards));
+            let error = format!("{:#}", joined.unwrap_err());
+            assert!(error.contains(message), "{error}");
         };
-        let (one, two) = (root.join("shards/1-2"), root.join("shards/2-2"));
-        assert!(refused(&plan, std::slice::from_ref(&one)).contains("no shard built"));
-        assert!(refused(&plan, &[one.clone(), one.clone(), two.clone()]).contains("another shard"));
+        let (one, two) = (&all.join("1-2"), &all.join("2-2"));
+        refused(&plan, &[one], "no shard has built");
+        refused(&plan, &[one, one, two], "another shard has built");
         let mut later = plan.clone();
         later.release.commit = "f".repeat(40);
-        assert!(refused(&later, &[root.join("shards")]).contains("its release differs"));
+        refused(&later, &[&all], "its release differs");
         let record = files::read_to_string(&two.join(FILE_NAME)).unwrap();
-        let other = record.replace(
-            &Sha256::of(b"page").to_string(),
-            &Sha256::of(b"x").to_string(),
-        );
-        files::write(&two.join(FILE_NAME), other).unwrap();
-        assert!(refused(&plan, &[root.join("shards")]).contains("its web page differs"));
+        let [page, other] = [b"page".as_slice(), b"x"].map(|it| Sha256::of(it).to_string());
+        files::write(&two.join(FILE_NAME), record.replace(&page, &other)).unwrap();
+        refused(&plan, &[&all], "its web page differs");
         files::write(&one.join(format!("{}-noetl", plan.targets[0].triple)), "x").unwrap();
-        assert!(refused(&plan, &[root.join("shards")]).contains("not what was built"));
+        refused(&plan, &[&all], "not what was built");
     }
 }

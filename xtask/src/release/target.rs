@@ -1,22 +1,25 @@
-//! The one list of targets: what each is called by rustc, by OCI and by people who download it.
+//! The list of targets: the names that rustc, OCI and users have for each.
 //!
-//! Everything that depends on a platform is derived from here: builds, archives, image
-//! platforms, and what `verify` expects to find in a file.
+//! Builds, archives, image platforms and the checks of `verify` are derived from this list.
 
 use anyhow::{Context as _, bail, ensure};
 use noetl_oci::Platform;
 use serde::{Deserialize, Serialize};
 
-/// A platform NoETL is built for.
+use self::Arch::{Aarch64, X86_64};
+use self::Libc::{Glibc, Static, System};
+use self::Os::{Linux, Mac, Windows};
+
+/// A platform that NoETL is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Target {
     /// The rustc target triple.
     pub triple: &'static str,
-    /// The operating system, which also decides the binary's format.
+    /// The operating system, which also decides the format of the binary.
     pub os: Os,
     /// The instruction set.
     pub arch: Arch,
-    /// What the binary is linked against.
+    /// The libraries that the binary is linked with.
     pub libc: Libc,
     /// Whether `--targets default` includes it.
     pub tier: Tier,
@@ -24,71 +27,23 @@ pub(crate) struct Target {
 
 /// Every target, in the order of files and tables.
 pub(crate) const TARGETS: &[Target] = &[
-    Target::new(
-        "x86_64-unknown-linux-musl",
-        Os::Linux,
-        Arch::X86_64,
-        Libc::Static,
-        Tier::Default,
-    ),
-    Target::new(
-        "aarch64-unknown-linux-musl",
-        Os::Linux,
-        Arch::Aarch64,
-        Libc::Static,
-        Tier::Default,
-    ),
-    Target::new(
-        "x86_64-apple-darwin",
-        Os::Mac,
-        Arch::X86_64,
-        Libc::System,
-        Tier::Default,
-    ),
-    Target::new(
-        "aarch64-apple-darwin",
-        Os::Mac,
-        Arch::Aarch64,
-        Libc::System,
-        Tier::Default,
-    ),
-    Target::new(
-        "x86_64-pc-windows-gnu",
-        Os::Windows,
-        Arch::X86_64,
-        Libc::System,
-        Tier::Default,
-    ),
-    Target::new(
-        "aarch64-pc-windows-gnullvm",
-        Os::Windows,
-        Arch::Aarch64,
-        Libc::System,
-        Tier::Default,
-    ),
-    Target::new(
-        "x86_64-unknown-linux-gnu",
-        Os::Linux,
-        Arch::X86_64,
-        Libc::Glibc,
-        Tier::OnRequest,
-    ),
-    Target::new(
-        "aarch64-unknown-linux-gnu",
-        Os::Linux,
-        Arch::Aarch64,
-        Libc::Glibc,
-        Tier::OnRequest,
-    ),
+    Target::new("x86_64-unknown-linux-musl", Linux, X86_64, Static),
+    Target::new("aarch64-unknown-linux-musl", Linux, Aarch64, Static),
+    Target::new("x86_64-apple-darwin", Mac, X86_64, System),
+    Target::new("aarch64-apple-darwin", Mac, Aarch64, System),
+    Target::new("x86_64-pc-windows-gnu", Windows, X86_64, System),
+    Target::new("aarch64-pc-windows-gnullvm", Windows, Aarch64, System),
+    Target::new("x86_64-unknown-linux-gnu", Linux, X86_64, Glibc),
+    Target::new("aarch64-unknown-linux-gnu", Linux, Aarch64, Glibc),
 ];
 
-/// The oldest glibc that a `-gnu` binary may ask for: that of manylinux2014.
+/// The newest glibc version that a `-gnu` binary may need: that of manylinux2014.
 pub(crate) const GLIBC_FLOOR: (u32, u32) = (2, 17);
 
-/// The oldest macOS both Mac binaries run on; zig's own default is far newer.
+/// The minimum version of macOS for both Mac binaries; zig's default is much newer.
 pub(crate) const MACOS_MINIMUM: (u32, u32) = (11, 0);
 
-/// Operating systems, in the words of OCI and Go.
+/// Operating systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Os {
@@ -101,30 +56,30 @@ pub(crate) enum Os {
     Windows,
 }
 
-/// Instruction sets, in rustc's words.
+/// Instruction sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Arch {
-    /// amd64 in OCI's words.
+    /// `amd64` in OCI.
     #[serde(rename = "x86_64")]
     X86_64,
-    /// arm64 in OCI's words.
+    /// `arm64` in OCI.
     Aarch64,
 }
 
-/// What a binary is linked against.
+/// The libraries that a binary is linked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Libc {
-    /// Nothing: musl is inside.
+    /// None: musl is part of the binary.
     Static,
-    /// The machine's glibc, from [`GLIBC_FLOOR`] on.
+    /// The system's glibc, [`GLIBC_FLOOR`] or newer.
     Glibc,
-    /// The libraries every installation of the system has.
+    /// The libraries of every installation of the system.
     System,
 }
 
-/// Whether a target ships with every release.
+/// Whether a target is part of every release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Tier {
@@ -135,13 +90,16 @@ pub(crate) enum Tier {
 }
 
 impl Target {
-    const fn new(triple: &'static str, os: Os, arch: Arch, libc: Libc, tier: Tier) -> Self {
+    const fn new(triple: &'static str, os: Os, arch: Arch, libc: Libc) -> Self {
         Self {
             triple,
             os,
             arch,
             libc,
-            tier,
+            tier: match libc {
+                Glibc => Tier::OnRequest,
+                Static | System => Tier::Default,
+            },
         }
     }
 
@@ -150,207 +108,188 @@ impl Target {
         TARGETS.iter().find(|target| target.triple == triple)
     }
 
-    /// Returns the image platform that this target's binary serves: the static Linux ones have one.
+    /// Returns the image platform of this target; only static Linux targets have one.
     pub(crate) fn platform(&self) -> Option<Platform> {
         match (self.libc, self.arch) {
-            (Libc::Static, Arch::X86_64) => Some(Platform::new("linux", "amd64", None)),
-            (Libc::Static, Arch::Aarch64) => Some(Platform::new("linux", "arm64", Some("v8"))),
+            (Static, X86_64) => Some(Platform::new("linux", "amd64", None)),
+            (Static, Aarch64) => Some(Platform::new("linux", "arm64", Some("v8"))),
             _ => None,
         }
     }
 
-    /// Finds the target whose binary goes into a platform's image.
+    /// Returns the target of an image platform.
     pub(crate) fn of_platform(platform: &Platform) -> anyhow::Result<&'static Self> {
         let mut targets = TARGETS.iter();
         let found = targets.find(|target| target.platform().as_ref() == Some(platform));
         found.with_context(|| format!("no image is made for {platform}"))
     }
 
-    /// Returns the label of GitHub's own machine of this kind.
+    /// Returns the label of the GitHub runner for this operating system and instruction set.
     pub(crate) fn runner(&self) -> Option<&'static str> {
-        match (self.os, self.arch) {
-            (Os::Linux, Arch::X86_64) => Some("ubuntu-24.04"),
-            (Os::Linux, Arch::Aarch64) => Some("ubuntu-24.04-arm"),
-            (Os::Mac, Arch::X86_64) => Some("macos-15-intel"),
-            (Os::Mac, Arch::Aarch64) => Some("macos-15"),
-            (Os::Windows, Arch::X86_64) => Some("windows-2025"),
-            (Os::Windows, Arch::Aarch64) => Some("windows-11-arm"),
-        }
+        Some(match (self.os, self.arch) {
+            (Linux, X86_64) => "ubuntu-24.04",
+            (Linux, Aarch64) => "ubuntu-24.04-arm",
+            (Mac, X86_64) => "macos-15-intel",
+            (Mac, Aarch64) => "macos-15",
+            (Windows, X86_64) => "windows-2025",
+            (Windows, Aarch64) => "windows-11-arm",
+        })
     }
 
-    /// Returns the kind of machine in few letters, such as `linux-arm64`.
+    /// Returns a short name, such as `linux-arm64`.
     pub(crate) fn short_name(&self) -> String {
-        let os = match self.os {
-            Os::Linux => "linux",
-            Os::Mac => "macos",
-            Os::Windows => "windows",
+        let name = match (self.os, self.arch) {
+            (Linux, X86_64) => "linux-x64",
+            (Linux, Aarch64) => "linux-arm64",
+            (Mac, X86_64) => "macos-x64",
+            (Mac, Aarch64) => "macos-arm64",
+            (Windows, X86_64) => "windows-x64",
+            (Windows, Aarch64) => "windows-arm64",
         };
-        let arch = match self.arch {
-            Arch::X86_64 => "x64",
-            Arch::Aarch64 => "arm64",
-        };
-        format!("{os}-{arch}")
+        name.to_owned()
     }
 
-    /// Returns the triple in cargo-zigbuild's spelling, which appends the glibc floor.
+    /// Returns the triple for cargo-zigbuild, which includes the glibc version.
     pub(crate) fn zig_triple(&self) -> String {
         match self.libc {
-            Libc::Glibc => format!("{}.{}.{}", self.triple, GLIBC_FLOOR.0, GLIBC_FLOOR.1),
-            Libc::Static | Libc::System => self.triple.to_owned(),
+            Glibc => format!("{}.{}.{}", self.triple, GLIBC_FLOOR.0, GLIBC_FLOOR.1),
+            Static | System => self.triple.to_owned(),
         }
     }
 
     /// Returns the executable's file name.
     pub(crate) fn binary_name(&self) -> &'static str {
         match self.os {
-            Os::Windows => "noetl.exe",
-            Os::Linux | Os::Mac => "noetl",
+            Windows => "noetl.exe",
+            Linux | Mac => "noetl",
         }
     }
 
     /// Returns the archive's extension: zip on Windows.
     pub(crate) fn archive_extension(&self) -> &'static str {
         match self.os {
-            Os::Windows => "zip",
-            Os::Linux | Os::Mac => "tar.gz",
+            Windows => "zip",
+            Linux | Mac => "tar.gz",
         }
     }
 }
 
-/// Returns the platforms that an image is made for, amd64 first, since old clients take the first.
+/// Returns the platforms of an image: amd64 first, since old clients take the first one.
 pub(crate) fn platforms() -> Vec<Platform> {
     TARGETS.iter().filter_map(Target::platform).collect()
 }
 
-/// Reads a platform that an image is made for: `linux/amd64` or `linux/arm64[/v8]`.
+/// Parses a platform of an image: `linux/amd64` or `linux/arm64[/v8]`.
 pub(crate) fn parse_platform(text: &str) -> anyhow::Result<Platform> {
     let known = platforms();
-    let found = known
-        .iter()
-        .find(|platform| text == platform.to_string() || text == platform.without_variant());
-    let Some(platform) = found else {
+    let mut platforms = known.iter();
+    let found = platforms.find(|it| text == it.to_string() || text == it.without_variant());
+    found.cloned().with_context(|| {
         let known: Vec<_> = known.iter().map(Platform::without_variant).collect();
-        bail!(
-            "unknown platform `{text}`; an image can be made for {}",
-            known.join(", ")
-        );
-    };
-    Ok(platform.clone())
+        let known = known.join(", ");
+        format!("unknown platform `{text}`; an image can be made for {known}")
+    })
 }
 
-/// Checks one word of `--targets`, so that a mistake is wrong usage.
+/// Checks one word of `--targets` while the command line is parsed.
 pub(crate) fn word(text: &str) -> anyhow::Result<String> {
     let known = ["host", "linux", "default", "all"].contains(&text) || Target::find(text).is_some();
-    ensure!(known, "known are host, linux, default, all, {}", triples());
+    ensure!(known, "{}", known_words());
     Ok(text.to_owned())
 }
 
-fn triples() -> String {
-    TARGETS
-        .iter()
-        .map(|target| target.triple)
-        .collect::<Vec<_>>()
-        .join(", ")
+fn known_words() -> String {
+    let triples: Vec<_> = TARGETS.iter().map(|target| target.triple).collect();
+    let triples = triples.join(", ");
+    format!("known are host, linux, default, all, {triples}")
 }
 
-/// Resolves `--targets` words against the list, in its order and without repeats.
+/// Returns the targets that the words of `--targets` name, in the order of the list and without duplicates.
 ///
-/// A word is a triple, `host` (the target this machine runs), `linux` (the image's two), `default` or `all`.
+/// A word is a triple, `host` (the target for this machine), `linux` (the targets of the image), `default` or `all`.
 pub(crate) fn select(words: &[String], host: &str) -> anyhow::Result<Vec<&'static Target>> {
     let mut wanted = Vec::new();
     for word in words {
-        match word.as_str() {
-            "default" => {
-                wanted.extend(TARGETS.iter().filter(|target| target.tier == Tier::Default))
-            }
-            "all" => wanted.extend(TARGETS),
-            "linux" => wanted.extend(TARGETS.iter().filter(|target| target.platform().is_some())),
-            "host" => wanted.push(for_host(host)?),
-            triple => match Target::find(triple) {
-                Some(target) => wanted.push(target),
-                None => bail!(
-                    "unknown target `{triple}`; known are host, linux, default, all, {}",
-                    triples()
-                ),
-            },
+        let triple = match word.as_str() {
+            "host" => for_host(host)?.triple,
+            word => word,
+        };
+        let is_wanted = |target: &&Target| match triple {
+            "default" => target.tier == Tier::Default,
+            "all" => true,
+            "linux" => target.platform().is_some(),
+            triple => target.triple == triple,
+        };
+        let count = wanted.len();
+        wanted.extend(TARGETS.iter().filter(is_wanted));
+        if wanted.len() == count {
+            bail!("unknown target `{word}`; {}", known_words());
         }
     }
-    Ok(TARGETS
-        .iter()
-        .filter(|target| wanted.contains(target))
-        .collect())
+    let targets = TARGETS.iter().filter(|target| wanted.contains(target));
+    Ok(targets.collect())
 }
 
-/// Returns the default-tier target whose binaries run on the machine with rustc's host triple `host`.
+/// Returns the target of the default tier that runs on a machine with this host triple.
 fn for_host(host: &str) -> anyhow::Result<&'static Target> {
-    let arch = match host.split('-').next() {
-        Some("x86_64") => Arch::X86_64,
-        Some("aarch64") => Arch::Aarch64,
-        _ => bail!("NoETL is not built for this machine ({host})"),
+    let is_same = |target: &&Target| {
+        let system = match target.os {
+            Linux => "-linux-",
+            Mac => "-apple-darwin",
+            Windows => "-windows-",
+        };
+        let is_same_arch = target.triple.split('-').next() == host.split('-').next();
+        target.tier == Tier::Default && is_same_arch && host.contains(system)
     };
-    let os = match host {
-        _ if host.contains("-linux-") => Os::Linux,
-        _ if host.contains("-apple-darwin") => Os::Mac,
-        _ if host.contains("-windows-") => Os::Windows,
-        _ => bail!("NoETL is not built for this machine ({host})"),
-    };
-    let mut targets = TARGETS.iter();
-    let found = targets
-        .find(|target| target.os == os && target.arch == arch && target.tier == Tier::Default);
-    Ok(found.expect("every pair of system and architecture has a default target"))
+    let target = TARGETS.iter().find(is_same);
+    target.with_context(|| format!("NoETL is not built for this machine ({host})"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn triples(words: &[&str], host: &str) -> String {
-        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    /// Returns the triples that words separated by spaces select, or the error.
+    fn triples(words: &str, host: &str) -> String {
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         match select(&words, host) {
-            Ok(targets) => targets
-                .iter()
-                .map(|target| target.triple)
-                .collect::<Vec<_>>()
-                .join(" "),
+            Ok(targets) => {
+                let triples = targets.iter().map(|target| target.triple);
+                triples.collect::<Vec<_>>().join(" ")
+            }
             Err(error) => format!("error: {error}"),
         }
     }
 
     #[test]
-    fn words_select_targets_in_list_order_without_repeats() {
+    fn words_select_targets_in_list_order_without_duplicates() {
         let host = "aarch64-apple-darwin";
-        insta::assert_snapshot!(triples(&["linux"], host), @"x86_64-unknown-linux-musl aarch64-unknown-linux-musl");
-        insta::assert_snapshot!(triples(&["host", "linux", "host"], host), @"x86_64-unknown-linux-musl aarch64-unknown-linux-musl aarch64-apple-darwin");
+        insta::assert_snapshot!(triples("linux", host), @"x86_64-unknown-linux-musl aarch64-unknown-linux-musl");
+        insta::assert_snapshot!(triples("host linux host", host), @"x86_64-unknown-linux-musl aarch64-unknown-linux-musl aarch64-apple-darwin");
         assert_eq!(select(&["default".into()], host).unwrap().len(), 6);
         assert_eq!(select(&["all".into()], host).unwrap().len(), TARGETS.len());
-        insta::assert_snapshot!(triples(&["host"], "x86_64-unknown-linux-gnu"), @"x86_64-unknown-linux-musl");
-        insta::assert_snapshot!(triples(&["host"], "x86_64-pc-windows-msvc"), @"x86_64-pc-windows-gnu");
-        insta::assert_snapshot!(triples(&["host"], "riscv64gc-unknown-linux-gnu"), @"error: NoETL is not built for this machine (riscv64gc-unknown-linux-gnu)");
+        insta::assert_snapshot!(triples("host", "x86_64-unknown-linux-gnu"), @"x86_64-unknown-linux-musl");
+        insta::assert_snapshot!(triples("host", "x86_64-pc-windows-msvc"), @"x86_64-pc-windows-gnu");
+        insta::assert_snapshot!(triples("host", "riscv64gc-unknown-linux-gnu"), @"error: NoETL is not built for this machine (riscv64gc-unknown-linux-gnu)");
     }
 
     #[test]
-    fn an_unknown_target_is_answered_with_the_known_ones() {
-        let answer = triples(&["sparc-sun-solaris"], "x86_64-unknown-linux-gnu");
-        assert!(
-            answer.starts_with("error: unknown target `sparc-sun-solaris`; known are host, linux"),
-            "{answer}"
-        );
+    fn unknown_target_is_refused_with_the_known_ones() {
+        let error = triples("sparc-sun-solaris", "x86_64-unknown-linux-gnu");
+        let expected = "error: unknown target `sparc-sun-solaris`; known are host, linux";
+        assert!(error.starts_with(expected), "{error}");
     }
 
     #[test]
-    fn platforms_parse_with_and_without_variant() {
-        for text in ["linux/arm64", "linux/arm64/v8"] {
-            assert_eq!(
-                Target::of_platform(&parse_platform(text).unwrap())
-                    .unwrap()
-                    .triple,
-                "aarch64-unknown-linux-musl"
-            );
+    fn platforms_are_parsed_with_and_without_variant() {
+        for (text, triple) in [
+            ("linux/arm64", "aarch64-unknown-linux-musl"),
+            ("linux/arm64/v8", "aarch64-unknown-linux-musl"),
+            ("linux/amd64", "x86_64-unknown-linux-musl"),
+        ] {
+            let target = Target::of_platform(&parse_platform(text).unwrap());
+            assert_eq!(target.unwrap().triple, triple);
         }
-        assert_eq!(
-            parse_platform("linux/amd64").unwrap().to_string(),
-            "linux/amd64"
-        );
         for text in ["linux/x86_64", "windows/amd64", "linux/arm64/v7", ""] {
             assert!(parse_platform(text).is_err(), "{text}");
         }

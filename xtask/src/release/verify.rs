@@ -1,4 +1,4 @@
-//! Proof: the only maker of [`Verified`], which publishing demands. Reads bytes back from disk.
+//! Verification: reads files back from disk and returns them as [`Verified`], the only type that can be published.
 
 use anyhow::{Context as _, anyhow};
 use camino::Utf8Path;
@@ -12,7 +12,7 @@ use crate::release::check::{self, Files, ImageRules};
 use crate::release::dist_manifest::DistManifest;
 use crate::release::rules::A1;
 
-/// A value whose bytes were read back and found right.
+/// A value whose files were read back and break no rule.
 #[derive(Debug)]
 pub(crate) struct Verified<T>(T);
 
@@ -24,13 +24,13 @@ impl<T> Verified<T> {
 }
 
 impl Verified<Layout> {
-    /// Returns the same after its file was renamed.
+    /// Returns the layout after its file was renamed.
     pub(crate) fn renamed(self, from: &Utf8Path, to: &Utf8Path) -> Self {
         Self(self.0.renamed(from, to))
     }
 }
 
-/// Checks every file in a dist folder; returns its manifest as well when that could be read.
+/// Checks every file in a dist folder; returns the findings with its manifest, which is `None` when it cannot be read.
 ///
 /// # Errors
 /// When the folder cannot be listed.
@@ -40,35 +40,34 @@ pub(crate) fn check_dist(
     image: ImageRules<'_>,
 ) -> anyhow::Result<(Findings, Option<DistManifest>)> {
     let mut files = Files::new();
-    let mut strange = Vec::new();
+    let mut irregular = Vec::new();
     let cannot = || format!("cannot list {folder}");
     for entry in folder.read_dir_utf8().with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
         let name = entry.file_name().to_owned();
-        // Links are not followed: a link is not what is uploaded. A pipe would be waited for.
+        // Links are not uploaded, and reading a pipe would block.
         if entry.file_type().with_context(cannot)?.is_file() {
             files.insert(name, Blob::of_file(entry.path())?);
         } else {
-            strange.push(name);
+            irregular.push(name);
         }
     }
     let (mut findings, dist_manifest) = check::check(&files, &own_folders(ctx), image);
-    for name in strange {
+    for name in irregular {
         findings.add(&A1, name, "it is not a regular file");
     }
     Ok((findings, dist_manifest))
 }
 
-/// Returns the folders of this machine that must not stand in a binary, but for those that paths are mapped to.
+/// Returns the folders of this machine that must not be in a binary. Short paths such as `/noetl` are left out, since
+/// remapped paths contain them.
 fn own_folders(ctx: &Ctx) -> Vec<String> {
-    let folders = [&ctx.root, &ctx.cargo_home, &ctx.target_dir];
-    let own = folders
-        .into_iter()
-        .filter(|folder| folder.components().count() > 2);
+    let folders = [&ctx.root, &ctx.cargo_home, &ctx.target_dir].into_iter();
+    let own = folders.filter(|folder| folder.components().count() > 2);
     own.map(ToString::to_string).collect()
 }
 
-/// Proves a dist folder.
+/// Verifies a dist folder.
 ///
 /// # Errors
 /// When a rule is broken.
@@ -83,7 +82,7 @@ pub(crate) fn dist(
     Ok(Verified(dist_manifest))
 }
 
-/// Proves an image layout on disk, in either form. `known` are layers that were read before.
+/// Verifies an image layout, which is a folder or a tar. `known` contains layers that have been read before.
 ///
 /// # Errors
 /// When a rule is broken, or the file cannot be read.
@@ -97,19 +96,18 @@ pub(crate) fn image(
     Ok(Verified(layout))
 }
 
-/// Prints all findings, then fails once when any of them is an error.
+/// Prints all findings and fails when one of them is an error.
 ///
 /// # Errors
 /// When a rule is broken.
 pub(crate) fn conclude(findings: &Findings, object: &str) -> anyhow::Result<()> {
-    findings
-        .lines()
-        .iter()
-        .for_each(|line| output::finding(line));
+    for line in findings.lines() {
+        output::finding(&line);
+    }
     refuse(findings, object)
 }
 
-/// Prints all findings as JSON on standard output, then fails in the same way.
+/// Prints all findings as JSON on standard output and fails when one of them is an error.
 ///
 /// # Errors
 /// When a rule is broken.
@@ -122,7 +120,7 @@ fn refuse(findings: &Findings, object: &str) -> anyhow::Result<()> {
     if findings.errors() == 0 {
         return Ok(());
     }
-    Err(anyhow!("{object} breaks the rules: {}", findings.counts())).help(
-        "`cargo xtask image check --explain ID` says what a rule is for; make it again after correcting the cause",
-    )
+    let help =
+        "`cargo xtask image check --explain ID` explains a rule; correct the cause and build again";
+    Err(anyhow!("{object} breaks the rules: {}", findings.counts())).help(help)
 }

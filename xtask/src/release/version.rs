@@ -1,4 +1,4 @@
-//! What is being built: version, tag, commit and the one point in time that every file gets.
+//! Version, tag and commit of a build, and the time that all its files have.
 
 use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
@@ -12,21 +12,21 @@ use crate::host::{git, output};
 use crate::release::stamp::Stamp;
 use crate::release::workspace;
 
-/// Computed once per run and passed down.
+/// The release that is built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Release {
     /// `[workspace.package] version`.
     pub version: String,
     /// The git tag of this version, `v{version}`.
     pub tag: String,
-    /// Forty hex digits, with `-dirty` when the tree differs from it.
+    /// The commit in hex, with `-dirty` when the working tree differs from it.
     pub commit: String,
-    /// Seconds since 1970: the commit's time, or SOURCE_DATE_EPOCH. Every mtime and every `created`.
+    /// The time of every file and of every `created`: that of the commit, or SOURCE_DATE_EPOCH, in seconds since 1970.
     pub commit_time: u64,
 }
 
 impl Release {
-    /// Reads version, commit and time of the sources: of a git checkout, or of a source archive.
+    /// Reads version, commit and time of the sources, which are a git checkout or a source archive.
     ///
     /// # Errors
     /// When the sources are neither, or cargo or git fails.
@@ -47,10 +47,10 @@ impl Release {
         })
     }
 
-    /// Returns the release that a binary says it is of; its time is that of its commit here.
+    /// Returns the release in a binary's build stamp, with the time of its commit.
     ///
     /// # Errors
-    /// When the commit is not known here and SOURCE_DATE_EPOCH is not set.
+    /// When the commit is not in this checkout and SOURCE_DATE_EPOCH is not set.
     pub(crate) fn of(ctx: &Ctx, stamp: &Stamp) -> anyhow::Result<Self> {
         let commit = stamp.commit.trim_end_matches("-dirty");
         Ok(Self {
@@ -61,12 +61,12 @@ impl Release {
         })
     }
 
-    /// Returns whether the tree differs from the commit.
+    /// Whether the working tree differs from the commit.
     pub(crate) fn is_dirty(&self) -> bool {
         self.commit.ends_with("-dirty")
     }
 
-    /// Returns the commit time as RFC 3339 in UTC, whole seconds.
+    /// Returns the commit time as RFC 3339 in UTC.
     pub(crate) fn created(&self) -> String {
         rfc3339(self.commit_time)
     }
@@ -86,37 +86,36 @@ fn commit_time(ctx: &Ctx, commit: &str) -> anyhow::Result<u64> {
     let time = log
         .with_context(|| format!("commit {commit} of the binary is not in this checkout"))
         .help(help)?;
-    time.trim()
-        .parse()
-        .context("git named no time of the commit")
+    let time = time.trim().parse();
+    time.context("git printed no time of the commit")
 }
 
-/// Returns SOURCE_DATE_EPOCH, when it is set.
+/// Returns SOURCE_DATE_EPOCH if it is set.
 fn override_time(ctx: &Ctx) -> anyhow::Result<Option<u64>> {
     let text = ctx.source_date_epoch.as_deref();
     let help = "unset it, or give seconds since 1970, such as 1767225600";
     text.map(|text| epoch(text).help(help)).transpose()
 }
 
-/// Parses SOURCE_DATE_EPOCH. A zip can hold the years 1980 to 2107.
+/// Parses SOURCE_DATE_EPOCH. A zip can contain the years 1980 to 2107.
 fn epoch(text: &str) -> anyhow::Result<u64> {
-    let seconds: i64 = text
-        .parse()
-        .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))?;
-    let year =
-        Timestamp::from_second(seconds).map(|time| time.to_zoned_datetime(TimeZone::UTC).year());
+    let seconds = text.parse();
+    let seconds =
+        seconds.with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))?;
+    let time = Timestamp::from_second(seconds);
+    let year = time.map(|time| time.to_zoned_datetime(TimeZone::UTC).year());
+    let is_valid = year.is_ok_and(|year| (1980..=2107).contains(&year));
     ensure!(
-        year.is_ok_and(|year| (1980..=2107).contains(&year)),
+        is_valid,
         "SOURCE_DATE_EPOCH={text} is not between 1980 and 2107"
     );
     Ok(u64::try_from(seconds)?)
 }
 
-/// Returns a time as RFC 3339 in UTC; one that no calendar has, as its number.
+/// Returns a time as RFC 3339 in UTC, or as its number when it is out of range.
 pub(crate) fn rfc3339(unix: u64) -> String {
-    let time = i64::try_from(unix)
-        .ok()
-        .and_then(|unix| Timestamp::from_second(unix).ok());
+    let seconds = i64::try_from(unix).ok();
+    let time = seconds.and_then(|it| Timestamp::from_second(it).ok());
     time.map_or_else(|| unix.to_string(), |time| time.to_string())
 }
 
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_whole_seconds_in_utc() {
+    fn times_are_written_in_utc() {
         for (unix, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_826_554, "2000-02-29T12:15:54Z"),
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_that_an_archive_cannot_hold_is_refused() {
+    fn invalid_source_date_epoch_is_refused() {
         assert_eq!(epoch("1767225600").unwrap(), 1_767_225_600);
         for text in ["0", "yesterday", "-1", "99999999999999"] {
             assert!(epoch(text).is_err(), "{text}");

@@ -1,4 +1,4 @@
-//! What Cargo.toml says of the workspace.
+//! The workspace's Cargo.toml.
 
 use anyhow::Context as _;
 use cargo_metadata::MetadataCommand;
@@ -7,31 +7,26 @@ use xshell::cmd;
 use crate::host::ctx::Ctx;
 use crate::host::run;
 
-/// What every crate of the workspace takes from `[workspace.package]`.
+/// The fields of `[workspace.package]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Workspace {
     /// The version.
     pub version: String,
-    /// An SPDX expression.
+    /// The licence as an SPDX expression.
     pub license: String,
     /// The repository's URL.
     pub repository: String,
 }
 
-/// Asks cargo, without looking at dependencies.
+/// Reads the workspace with cargo, without its dependencies.
 ///
 /// # Errors
-/// When cargo is missing, or Cargo.toml says none of it.
+/// When cargo is missing, or a field is not set.
 pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Workspace> {
     let shell = &ctx.shell;
-    let json = run::read(
-        ctx,
-        cmd!(
-            shell,
-            "cargo metadata --format-version 1 --no-deps --offline"
-        ),
-    )
-    .context("cannot read the workspace's Cargo.toml")?;
+    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps");
+    let json = run::read(ctx, metadata.arg("--offline"));
+    let json = json.context("cannot read the workspace's Cargo.toml")?;
     let metadata = MetadataCommand::parse(json).context("cargo metadata printed something else")?;
     let mut packages = metadata.packages.iter();
     let package = packages.find(|package| package.name.as_str() == "noetlctl");

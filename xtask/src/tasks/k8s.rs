@@ -18,7 +18,7 @@ use crate::kube::finding::Finding;
 use crate::kube::nodes::{self, ClusterNode};
 use crate::kube::root::{self, Root};
 use crate::kube::workload::{Workload, workloads};
-use crate::kube::{config, schedulable, validator, wiring};
+use crate::kube::{schedulable, validator, wiring};
 use crate::tasks::image::open;
 
 /// Check Kubernetes manifests before a cluster sees them
@@ -297,9 +297,9 @@ fn judge(
         .iter()
         .any(|document| document.get("kind").is_some());
     ensure!(has_object, "{path}: there is no Kubernetes object in it");
-    let workloads = config::inline(&workloads(path.as_str(), &documents), &documents);
+    let workloads = workloads(path.as_str(), &documents);
     let images = images.by_name(&workloads);
-    let mut findings = schedulable::check(&workloads, &images);
+    let mut findings = schedulable::check(&workloads, &images, &documents);
     findings.extend(root::check(&workloads, &images, Root::Refused));
     findings.extend(wiring::check_probes(&workloads, answered));
     findings.extend(wiring::check_services(

@@ -212,7 +212,7 @@ fn an_image_that_lacks_a_nodes_architecture_never_reaches_the_cluster() {
         ])
     };
     let text = deploy(&single);
-    let said = "containers[0].image: may land on node-0, which is amd64, and localhost/noetl:t is for arm64 alone";
+    let said = "containers[0].image: can be scheduled on node-0, which is amd64, and localhost/noetl:t is only for arm64";
     assert!(
         text.contains(said) && text.contains("help: nothing was applied"),
         "{text}"

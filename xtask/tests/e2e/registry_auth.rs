@@ -136,7 +136,7 @@ fn a_registry_with_passwords_is_signed_in_to() {
     assert!(text.ends_with("[exit 0]"), "{text}");
 }
 
-/// A credential helper on PATH: answers for one host, knows none for others.
+/// A credential helper on PATH that has credentials for one host.
 pub(crate) fn helper(
     folder: &Path,
     host: &str,
@@ -172,7 +172,7 @@ fn a_credential_helper_is_asked() {
     let path = helper(config.path(), "another.example", USER, PASSWORD);
     let text = push_as(&tar, host, config.path(), &[path]);
     assert!(
-        text.contains("docker-credential-test (knows none)") && text.ends_with("[exit 1]"),
+        text.contains("docker-credential-test (has none)") && text.ends_with("[exit 1]"),
         "{text}"
     );
     let missing = docker_config(&json!({"credsStore": "nowhere-to-be-found"}));
@@ -190,7 +190,7 @@ fn a_credential_helper_is_asked() {
     );
     let text = push_as(&tar, host, config.path(), &[path]);
     assert!(
-        text.contains("docker-credential-test did not answer with a user name and a secret"),
+        text.contains("docker-credential-test did not print a user name and a secret"),
         "{text}"
     );
 }

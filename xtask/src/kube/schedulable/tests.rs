@@ -1,158 +1,129 @@
-//! Each refusal with a manifest that trips it and one, a word away, that does not.
+//! For each finding, a manifest with it and a similar one without it.
 
 use super::*;
-use crate::kube::workload::workloads;
-use noetl_yaml::parse;
+use crate::kube::fixtures::{images, lines, pod};
 
-fn facts(architectures: &[&str], user: &str, is_noetl: bool) -> ImageFacts {
-    let platform = |architecture: &&str| PlatformFacts {
-        architecture: (*architecture).to_owned(),
-        user: user.to_owned(),
-        ports: vec![8082],
-        env: BTreeMap::from([("HOME".to_owned(), "/home/nonroot".to_owned())]),
-        is_noetl,
-    };
-    ImageFacts {
-        digest: format!("sha256:{}", "0".repeat(64)),
-        platforms: architectures.iter().map(platform).collect(),
+/// Returns the findings on a pod with one container, as `field: message`.
+fn findings(fields: &str, container: &str, images: &BTreeMap<String, ImageFacts>) -> Vec<String> {
+    let workloads = pod(&format!(
+        "{fields} containers: [{{image: i:1, {container}}}]"
+    ));
+    let found = check(&workloads, images, &[]);
+    for finding in &found {
+        let (file, object) = (&*finding.file, &*finding.object);
+        assert_eq!((file, finding.line, object), ("f.yaml", 3, "Pod p"));
     }
+    lines(&found)
 }
 
-/// Findings on a pod whose one container is `container`, as `field: message`.
-fn judged(pod: &str, container: &str, image: &ImageFacts) -> Vec<String> {
-    let text = format!(
-        "kind: Pod\nmetadata: {{name: p}}\nspec: {{{pod} containers: [{{image: i:1, {container}}}]}}\n"
-    );
-    let images = BTreeMap::from([("i:1".to_owned(), image.clone())]);
-    let found = check(&workloads("f.yaml", &parse(&text).unwrap()), &images);
-    assert!(
-        found.iter().all(|finding| finding.object == "Pod p"
-            && finding.file == "f.yaml"
-            && finding.line == 3)
-    );
-    found
-        .into_iter()
-        .map(|finding| format!("{}: {}", finding.field, finding.message))
-        .collect()
-}
-
-fn affinity(kind: &str, operator: &str, values: &str) -> String {
-    let expressions = format!(
-        "{{matchExpressions: [{{key: kubernetes.io/arch, operator: {operator}, values: [{values}]}}]}}"
-    );
-    let terms = match kind {
-        "required" => format!(
-            "requiredDuringSchedulingIgnoredDuringExecution: {{nodeSelectorTerms: [{expressions}]}}"
-        ),
-        _ => format!(
-            "preferredDuringSchedulingIgnoredDuringExecution: [{{weight: 1, preference: {expressions}}}]"
-        ),
-    };
-    format!("affinity: {{nodeAffinity: {{{terms}}}}},")
+/// Returns an image for amd64 that is not NoETL's.
+fn foreign() -> BTreeMap<String, ImageFacts> {
+    let mut images = images(&["amd64"], "65532");
+    images.get_mut("i:1").unwrap().platforms[0].is_noetl = false;
+    images
 }
 
 #[test]
-fn an_architecture_that_the_image_lacks_is_refused() {
-    let (both, one) = (
-        facts(&["amd64", "arm64"], "65532", true),
-        facts(&["amd64"], "65532", true),
-    );
+fn architecture_that_the_image_is_not_for_is_refused() {
+    let both = images(&["amd64", "arm64"], "65532");
+    let one = images(&["amd64"], "65532");
     for label in ARCH_LABELS {
-        let pod = format!("nodeSelector: {{{label}: arm64}},");
-        assert!(judged(&pod, "", &both).is_empty());
-        assert_eq!(
-            judged(&pod, "", &one),
-            [format!(
-                "spec.nodeSelector.{label}: asks for nodes of arm64, and i:1 is for amd64 alone"
-            )]
-        );
+        let selector = format!("nodeSelector: {{{label}: arm64}},");
+        assert_eq!(findings(&selector, "", &both), [""; 0]);
+        let message = "asks for nodes of arm64, and i:1 is only for amd64";
+        let finding = format!("spec.nodeSelector.{label}: {message}");
+        assert_eq!(findings(&selector, "", &one), [finding]);
     }
-    for kind in ["required", "preferred"] {
-        let named = affinity(kind, "In", "amd64, arm64");
-        assert!(judged(&named, "", &both).is_empty());
-        assert_eq!(judged(&named, "", &one).len(), 1, "{kind}");
+    const IN: &str = "operator: In, values: [amd64, arm64]";
+    const NOT_IN: &str = "operator: NotIn, values: [amd64, s390x]";
+    let required = "required*: {nodeSelectorTerms: [TERM]}";
+    let preferred = "preferred*: [{weight: 1, preference: TERM}]";
+    for (affinity, expression) in [(required, IN), (preferred, IN), (required, NOT_IN)] {
+        let term = format!("{{matchExpressions: [{{key: kubernetes.io/arch, {expression}}}]}}");
+        let affinity = affinity.replace("TERM", &term);
+        let affinity = affinity.replace('*', "DuringSchedulingIgnoredDuringExecution");
+        let affinity = format!("affinity: {{nodeAffinity: {{{affinity}}}}},");
+        assert_eq!(findings(&affinity, "", &both), [""; 0], "{affinity}");
+        assert_eq!(findings(&affinity, "", &one).len(), 1, "{affinity}");
     }
-    let excluded = affinity("required", "NotIn", "amd64, s390x");
-    assert!(judged(&excluded, "", &both).is_empty());
-    assert_eq!(judged(&excluded, "", &one).len(), 1);
     let other = "nodeSelector: {disk: ssd, kubernetes.io/os: linux},";
-    assert!(judged(other, "", &one).is_empty());
+    assert_eq!(findings(other, "", &one), [""; 0]);
 }
 
 #[test]
-fn a_port_on_which_the_image_does_not_listen_is_refused() {
-    let image = facts(&["amd64"], "65532", true);
+fn port_on_which_the_image_does_not_listen_is_refused() {
+    let image = images(&["amd64"], "65532");
     let port = |number: u16, more: &str| {
-        judged(
-            "",
-            &format!("ports: [{{containerPort: {number}}}], {more}"),
-            &image,
-        )
+        let container = format!("ports: [{{containerPort: {number}}}], {more}");
+        findings("", &container, &image)
     };
-    assert!(port(8082, "").is_empty());
-    assert_eq!(
-        port(8080, ""),
-        ["spec.containers[0].ports[0].containerPort: is 8080, and i:1 listens on 8082"]
-    );
-    let variable = "env: [{name: NOETL_PORT, value: \"9000\"}]";
-    assert!(port(9000, variable).is_empty());
-    assert_eq!(port(8082, variable).len(), 1);
-    assert!(port(9000, "args: [server, start, --port, \"9000\"]").is_empty());
-    assert!(port(9000, "args: [server, start, --port=9000]").is_empty());
-    assert_eq!(port(8082, "args: [server, start, --port=9000]").len(), 1);
-    // What cannot be known is not judged.
+    assert_eq!(port(8082, ""), [""; 0]);
+    let finding = "spec.containers[0].ports[0].containerPort: is 8080, and i:1 listens on 8082";
+    assert_eq!(port(8080, ""), [finding]);
+    for setting in [
+        "env: [{name: NOETL_PORT, value: \"9000\"}]",
+        "args: [server, start, --port, \"9000\"]",
+        "args: [server, start, --port=9000]",
+    ] {
+        assert_eq!(port(9000, setting), [""; 0], "{setting}");
+        assert_eq!(port(8082, setting).len(), 1, "{setting}");
+    }
     for unknown in [
         "env: [{name: NOETL_PORT, valueFrom: {configMapKeyRef: {name: a, key: b}}}]",
         "envFrom: [{configMapRef: {name: a}}]",
         "command: [/bin/sh, -c, x]",
     ] {
-        assert!(port(8080, unknown).is_empty(), "{unknown}");
+        assert_eq!(port(8080, unknown), [""; 0], "{unknown}");
     }
     let udp = "ports: [{containerPort: 8125, protocol: UDP}]";
-    assert!(judged("", udp, &image).is_empty());
-    let foreign = facts(&["amd64"], "65532", false);
-    assert!(judged("", "ports: [{containerPort: 1}]", &foreign).is_empty());
+    assert_eq!(findings("", udp, &image), [""; 0]);
+    let any = "ports: [{containerPort: 1}]";
+    assert_eq!(findings("", any, &foreign()), [""; 0]);
 }
 
 #[test]
-fn a_read_only_container_needs_places_to_write() {
-    let image = facts(&["amd64"], "65532", true);
-    let with = |mounts: &str, more: &str| {
-        let container = format!(
-            "securityContext: {{readOnlyRootFilesystem: true}}, volumeMounts: [{mounts}], {more}"
-        );
-        judged("", &container, &image).len()
-    };
-    let tmp = "{name: t, mountPath: /tmp}";
-    assert_eq!(with("", ""), 2);
-    assert_eq!(with(tmp, ""), 1);
-    assert_eq!(
-        with(
-            &format!("{tmp}, {{name: h, mountPath: /home/nonroot/}}"),
-            ""
-        ),
-        0
-    );
-    assert_eq!(
-        with(&format!("{tmp}, {{name: h, mountPath: /home}}"), ""),
-        0
-    );
-    assert_eq!(
-        with(&format!("{tmp}, {{name: h, mountPath: /home/non}}"), ""),
-        1
-    );
-    let read_only = "{name: h, mountPath: /home, readOnly: true}";
-    assert_eq!(with(&format!("{tmp}, {read_only}"), ""), 1);
-    let data = "env: [{name: NOETL_DATA_DIR, value: /data}]";
-    assert_eq!(
-        with(&format!("{tmp}, {{name: d, mountPath: /data}}"), data),
-        0
-    );
-    assert_eq!(
-        with(&format!("{tmp}, {{name: h, mountPath: /home}}"), data),
-        1
-    );
-    let foreign = facts(&["amd64"], "65532", false);
+fn variables_of_config_maps_in_the_same_files_are_known() {
+    let map = "kind: ConfigMap\nmetadata: {name: here}\ndata: {NOETL_PORT: '9000'}\n";
+    let documents = noetl_yaml::parse(map).unwrap();
+    let image = images(&["amd64"], "65532");
+    let here = "{configMapRef: {name: here}}";
+    let elsewhere = "{configMapRef: {name: elsewhere}}";
+    let own = "env: [{name: NOETL_PORT, value: '8082'}]";
+    for (from, env, port, count) in [
+        (here, "", 9000, 0),
+        (here, "", 8082, 1),
+        (here, own, 8082, 0),
+        (elsewhere, "", 8082, 0),
+        (&format!("{elsewhere}, {here}"), "", 8082, 1),
+        ("{prefix: X_, configMapRef: {name: here}}", "", 8082, 0),
+    ] {
+        let container = format!("ports: [{{containerPort: {port}}}], envFrom: [{from}], {env}");
+        let workloads = pod(&format!("containers: [{{image: i:1, {container}}}]"));
+        let found = check(&workloads, &image, &documents);
+        assert_eq!(found.len(), count, "{container}");
+    }
+}
+
+#[test]
+fn read_only_container_needs_volumes_to_write_to() {
+    let image = images(&["amd64"], "65532");
     let read_only = "securityContext: {readOnlyRootFilesystem: true}";
-    assert!(judged("", read_only, &foreign).is_empty());
+    let data = "env: [{name: NOETL_DATA_DIR, value: /data}]";
+    let mounts: [(&[&str], _, _); 8] = [
+        (&[], "", 2),
+        (&["/tmp"], "", 1),
+        (&["/tmp", "/home/nonroot/"], "", 0),
+        (&["/tmp", "/home"], "", 0),
+        (&["/tmp", "/home/non"], "", 1),
+        (&["/tmp", "/home, readOnly: true"], "", 1),
+        (&["/tmp", "/data"], data, 0),
+        (&["/tmp", "/home"], data, 1),
+    ];
+    for (paths, env, count) in mounts {
+        let mount = |path: &&str| format!("{{name: v, mountPath: {path}}}, ");
+        let mounts: String = paths.iter().map(mount).collect();
+        let container = format!("{read_only}, volumeMounts: [{mounts}], {env}");
+        assert_eq!(findings("", &container, &image).len(), count, "{container}");
+    }
+    assert_eq!(findings("", read_only, &foreign()), [""; 0]);
 }

@@ -64,7 +64,7 @@ pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
         .flat_map(|file| file.workloads.clone())
         .collect();
     let (images, mut findings) = look_up(ctx, args, &workloads)?;
-    findings.extend(schedulable::check(&workloads, &images));
+    findings.extend(schedulable::check(&workloads, &images, &[]));
     findings.extend(root::check(&workloads, &images, Root::Allowed));
     let mut pinned = Vec::new();
     for file in &files {
@@ -129,9 +129,8 @@ fn look_up(
                 }
             }
             if let Some(error) = failed.get(name) {
-                let field = container.field(workload, "image");
                 let message = format!("cannot look at {name}: {error:#}");
-                let finding = Finding::of(workload, node, field, message);
+                let finding = container.finding(node, "image", message);
                 if args.skip_unreachable && is_no_answer(error) {
                     output::warn(&finding.to_string());
                 } else {
