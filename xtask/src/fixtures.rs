@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use noetl_oci::mutants::elf::small_program;
-use noetl_oci::{Blob, LayerCache, Layout, Machine, Sha256};
+use noetl_oci::{LayerCache, Layout, Machine, Sha256};
 
 use crate::host::ctx::{Ctx, Verbosity, Wanted};
 use crate::host::files;
@@ -98,12 +98,26 @@ pub(crate) fn image_plan() -> ImagePlan {
 
 /// Returns the image of a Linux dist.
 pub(crate) fn image() -> Layout {
-    image_of(TARGETS[..2].iter().map(program).collect())
+    image_with(|_| {})
+}
+
+/// The same with changed build stamps.
+pub(crate) fn image_with(change: impl Fn(&mut Stamp)) -> Layout {
+    image_of(programs(change))
+}
+
+/// The programs of the image, with changed build stamps.
+pub(crate) fn programs(change: impl Fn(&mut Stamp)) -> Vec<Vec<u8>> {
+    let program = |target: &Target| {
+        let mut stamp = stamp(target);
+        change(&mut stamp);
+        elf(target.arch, &stamp)
+    };
+    TARGETS[..2].iter().map(program).collect()
 }
 
 /// Returns an image of these programs, one for each platform.
 pub(crate) fn image_of(programs: Vec<Vec<u8>>) -> Layout {
-    let programs = programs.into_iter().map(Blob::from).collect();
     let layers = LayerCache::none();
     assemble_programs(&image_plan(), programs, Foundation::default(), &layers).unwrap()
 }

@@ -81,6 +81,41 @@ impl Summary {
             total_size: blobs.values().sum(),
         })
     }
+
+    /// Returns the columns that `docker buildx imagetools inspect` prints, and for each image its sizes, its layers and
+    /// the lines that `more` adds.
+    pub fn columns(&self, name: &str, more: impl Fn(&PlatformSummary) -> String) -> String {
+        let (digest, media_type) = (&self.digest, &self.media_type);
+        let mut text = format!("Name:      {name}\nMediaType: {media_type}\nDigest:    {digest}\n");
+        if self.has_index {
+            text.push_str("\nManifests:\n");
+        }
+        for image in &self.manifests {
+            let (digest, media_type) = (&image.digest, &image.media_type);
+            if self.has_index {
+                let lines = format!("  Name:      {name}@{digest}\n  MediaType: {media_type}\n");
+                text.push_str(&lines);
+            }
+            let (platform, size) = (&image.platform, bytes(image.size));
+            text.push_str(&format!("  Platform:  {platform}\n  Size:      {size}\n"));
+            for LayerSummary { digest, size, .. } in &image.layers {
+                text.push_str(&format!("  Layer:     {digest} {}\n", bytes(*size)));
+            }
+            text.push_str(&more(image));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Returns a size such as `1572864 bytes (1.5 MiB)`.
+pub fn bytes(size: u64) -> String {
+    let unit = |shift: u32| size as f64 / f64::from(1_u32 << shift);
+    match size {
+        0..1024 => format!("{size} bytes"),
+        1024..1_048_576 => format!("{size} bytes ({:.1} KiB)", unit(10)),
+        _ => format!("{size} bytes ({:.1} MiB)", unit(20)),
+    }
 }
 
 impl PlatformSummary {

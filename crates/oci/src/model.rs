@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::assemble::BASE_LAYER;
 use crate::digest::Sha256;
 use crate::media_type;
 use crate::platform::Platform;
@@ -196,6 +197,14 @@ impl ImageConfig {
         let lines = self.history.iter();
         lines.filter(|line| line.empty_layer != Some(true))
     }
+
+    /// Returns the lines of history of a base image: those before the first line that `maker` wrote. There are none
+    /// when no line is by `maker`.
+    pub fn base_history(&self, maker: &str) -> &[History] {
+        let mut lines = self.history.iter();
+        let first = lines.position(|line| line.own_layer(maker).is_some());
+        &self.history[..first.unwrap_or_default()]
+    }
 }
 
 /// How a container starts.
@@ -300,6 +309,21 @@ impl History {
             empty_layer: None,
             other: Unknown::new(),
         }
+    }
+
+    /// Returns the name of the layer when [`assemble()`](crate::assemble()) wrote it for `maker`; `None` for layers of
+    /// a base image.
+    ///
+    /// ```
+    /// use noetl_oci::History;
+    /// let line = History::new(None, "my tool: app".to_owned());
+    /// assert_eq!(line.own_layer("my tool"), Some("app"));
+    /// assert_eq!(line.own_layer("another tool"), None);
+    /// ```
+    pub fn own_layer(&self, maker: &str) -> Option<&str> {
+        let by = self.created_by.as_deref()?;
+        let name = by.strip_prefix(maker)?.strip_prefix(": ")?;
+        (!name.starts_with(BASE_LAYER)).then_some(name)
     }
 }
 

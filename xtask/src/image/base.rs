@@ -4,20 +4,20 @@ use noetl_oci::{BaseImage, Kind};
 
 use crate::image::contents;
 
-/// What is known of a base's file system.
+/// Facts about the file system of a base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Content of /etc/passwd.
     pub passwd: Option<String>,
     /// Content of /etc/group.
     pub group: Option<String>,
-    /// Whether there is a bundle of TLS roots at its usual place.
+    /// Whether it has TLS root certificates at the usual path.
     pub has_ca_bundle: bool,
     /// Version of its `python3`, such as `3.12`.
     pub python: Option<String>,
 }
 
-/// Where Python is in the official images, then where Debian has it.
+/// Paths of Python: in the official images, then on Debian.
 const PYTHONS: [&str; 2] = ["usr/local/bin/python3", "usr/bin/python3"];
 
 impl Facts {

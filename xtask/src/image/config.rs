@@ -1,6 +1,4 @@
-//! How a container of the image starts (image-spec, config.md), alone or on top of a base.
-
-use std::collections::BTreeMap;
+//! The run config of the image (image-spec, config.md), with or without a base.
 
 use noetl_oci::{BaseImage, RunConfig};
 use serde_json::json;
@@ -8,17 +6,19 @@ use serde_json::json;
 use crate::image::contents;
 use crate::image::plan::ImagePlan;
 
-/// Where programs are looked for without a base.
+/// Folders of programs without a base.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Returns the run config. Of a base the variables stay; its labels, health checks and volumes are about another program.
+/// Returns the run config. It keeps the variables of a base; labels, health checks and volumes of a base are about
+/// another program.
 pub(super) fn run_config(plan: &ImagePlan, base: Option<&BaseImage>, packages: bool) -> RunConfig {
+    let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
     RunConfig {
         user: Some(format!("{0}:{0}", contents::USER)),
-        exposed_ports: Some(BTreeMap::from([(format!("{}/tcp", plan.port), json!({}))])),
+        exposed_ports: Some([(format!("{}/tcp", plan.port), json!({}))].into()),
         env: Some(env(base, packages)),
-        entrypoint: Some(vec![contents::ENTRYPOINT.to_owned()]),
-        cmd: Some(vec!["server".to_owned(), "start".to_owned()]),
+        entrypoint: words(&[contents::ENTRYPOINT]),
+        cmd: words(&["server", "start"]),
         working_dir: Some(contents::HOME.to_owned()),
         labels: Some(plan.labels.clone()),
         stop_signal: Some("SIGTERM".to_owned()),
@@ -26,53 +26,46 @@ pub(super) fn run_config(plan: &ImagePlan, base: Option<&BaseImage>, packages: b
     }
 }
 
-/// Returns the base's variables in its order, with the image's own in place of those of the same name. Of lists of
-/// folders the base's come first, and all stay.
+/// Returns the base's variables in their order, with the image's own in place of those of the same name. Lists of
+/// folders keep the base's folders, which come first.
 fn env(base: Option<&BaseImage>, packages: bool) -> Vec<String> {
     let of_base = base.and_then(|base| base.config.config.as_ref()?.env.clone());
-    let mut variables: Vec<(String, String)> = Vec::new();
+    let mut variables = Vec::new();
     for variable in of_base.unwrap_or_default() {
         let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
-        set(&mut variables, name, value);
+        *value_of(&mut variables, name) = value.to_owned();
     }
-    set(&mut variables, "HOME", contents::HOME);
-    // A container is reached from outside.
-    set(&mut variables, "NOETL_HOST", "0.0.0.0");
-    append(&mut variables, "PATH", PATH);
+    *value_of(&mut variables, "HOME") = contents::HOME.to_owned();
+    // The server in a container is reached from outside of it.
+    *value_of(&mut variables, "NOETL_HOST") = "0.0.0.0".to_owned();
+    append(value_of(&mut variables, "PATH"), PATH);
     if packages {
-        append(&mut variables, "PYTHONPATH", contents::PACKAGES);
+        append(value_of(&mut variables, "PYTHONPATH"), contents::PACKAGES);
     }
     if !variables.iter().any(|(name, _)| name == "SSL_CERT_FILE") {
-        set(&mut variables, "SSL_CERT_FILE", contents::CA_BUNDLE);
+        *value_of(&mut variables, "SSL_CERT_FILE") = contents::CA_BUNDLE.to_owned();
     }
-    let joined = variables
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"));
-    joined.collect()
+    let pairs = variables.into_iter();
+    pairs.map(|(name, value)| name + "=" + &value).collect()
 }
 
-fn set(variables: &mut Vec<(String, String)>, name: &str, value: &str) {
-    match variables.iter_mut().find(|(known, _)| known == name) {
-        Some((_, known)) => value.clone_into(known),
-        None => variables.push((name.to_owned(), value.to_owned())),
+/// Returns the value of a variable, which is added when it is not there.
+fn value_of<'a>(variables: &'a mut Vec<(String, String)>, name: &str) -> &'a mut String {
+    let known = variables.iter().position(|(known, _)| known == name);
+    let position = known.unwrap_or(variables.len());
+    if known.is_none() {
+        variables.push((name.to_owned(), String::new()));
     }
+    &mut variables[position].1
 }
 
-fn append(variables: &mut Vec<(String, String)>, name: &str, folders: &str) {
-    let known = variables.iter().find(|(known, _)| known == name);
-    let mut all: Vec<String> = known
-        .map(|(_, value)| {
-            value
-                .split(':')
-                .filter(|folder| !folder.is_empty())
-                .map(ToOwned::to_owned)
-                .collect()
-        })
-        .unwrap_or_default();
+/// Appends the folders that a colon-separated list does not have.
+fn append(list: &mut String, folders: &str) {
+    let mut all: Vec<_> = list.split(':').filter(|it| !it.is_empty()).collect();
     for folder in folders.split(':') {
-        if !all.iter().any(|known| known == folder) {
-            all.push(folder.to_owned());
+        if !all.contains(&folder) {
+            all.push(folder);
         }
     }
-    set(variables, name, &all.join(":"));
+    *list = all.join(":");
 }

@@ -1,5 +1,5 @@
-//! What is in the image: a system layer that every platform shares, Python packages where a flavour has them, and the
-//! binary.
+//! The contents of the image: a system layer that every platform shares, Python packages where a flavour has them, and
+//! the binary.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,26 +9,25 @@ use noetl_oci::tar::Entry;
 
 use crate::image::base::Facts;
 
-/// Numeric user and group the server runs as; the name `nonroot` is distroless's.
+/// Numeric user and group that the server runs as; distroless images call it `nonroot`.
 pub(crate) const USER: u32 = 65532;
 /// Home and working folder of that user.
 pub(crate) const HOME: &str = "/home/nonroot";
-/// Where TLS roots are, as on Debian.
+/// Path of the TLS root certificates, as on Debian.
 pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Where the binary is.
+/// Path of the binary.
 pub(crate) const ENTRYPOINT: &str = "/usr/bin/noetl";
-
-/// Where the Python packages of a flavour are.
+/// Folder of the Python packages of a flavour.
 pub(crate) const PACKAGES: &str = "/opt/noetl/python";
 
-/// What history says of the layer with what a system needs.
+/// Name in history of the layer with the system's files.
 pub(crate) const SYSTEM_LAYER: &str = "base";
-/// What history says of the layer with Python packages.
+/// Name in history of the layer with Python packages.
 pub(crate) const PACKAGES_LAYER: &str = "python packages";
-/// What history says of the layer with the binary.
+/// Name in history of the layer with the binary.
 pub(crate) const APP_LAYER: &str = "app";
 
-/// Returns the files that a static program expects of a system: users, name lookup order, TLS roots, home, /tmp.
+/// Returns the files that a static program needs: users, name lookup order, TLS roots, home, /tmp.
 pub(crate) fn system() -> Vec<Entry> {
     let passwd = "root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n\
                   nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n";
@@ -48,26 +47,21 @@ pub(crate) fn system() -> Vec<Entry> {
     ]
 }
 
-/// Returns what a base lacks of that: the user and its home, and TLS roots where there are none. The roots of a base
-/// stay as they are.
+/// Returns those of the files that a base does not have: the user, its home, and TLS roots. A base keeps its own roots.
 pub(crate) fn on_base(facts: &Facts) -> Vec<Entry> {
-    let text = |file: &Option<String>| file.clone().unwrap_or_default();
-    let (passwd, group) = (text(&facts.passwd), text(&facts.group));
-    let with = |text: &str, fields: &str| {
-        let end = if text.is_empty() || text.ends_with('\n') {
-            ""
-        } else {
-            "\n"
-        };
-        format!("{text}{end}{}:x:{USER}:{fields}\n", free_name(text))
-    };
     let mut entries = vec![Entry::folder("etc", 0o755)];
-    if !has_number(&group) {
-        entries.push(Entry::file("etc/group", 0o644, with(&group, "")));
-    }
-    if !has_number(&passwd) {
-        let fields = format!("{USER}:nonroot:{HOME}:/sbin/nologin");
-        entries.push(Entry::file("etc/passwd", 0o644, with(&passwd, &fields)));
+    let fields = format!("{USER}:nonroot:{HOME}:/sbin/nologin");
+    for (path, known, fields) in [
+        ("etc/group", &facts.group, ""),
+        ("etc/passwd", &facts.passwd, &fields),
+    ] {
+        let known = known.as_deref().unwrap_or_default();
+        if !has_number(known) {
+            let is_open = !known.is_empty() && !known.ends_with('\n');
+            let end = if is_open { "\n" } else { "" };
+            let text = format!("{known}{end}{}:x:{USER}:{fields}\n", free_name(known));
+            entries.push(Entry::file(path, 0o644, text));
+        }
     }
     if !facts.has_ca_bundle {
         entries.extend([
@@ -83,14 +77,14 @@ pub(crate) fn on_base(facts: &Facts) -> Vec<Entry> {
     entries
 }
 
-/// Returns whether a line of passwd or group has the user's number.
+/// Returns whether a line of passwd or group has the number of the user.
 fn has_number(text: &str) -> bool {
     let number = USER.to_string();
-    text.lines()
-        .any(|line| line.split(':').nth(2) == Some(&number))
+    let mut numbers = text.lines().map(|line| line.split(':').nth(2));
+    numbers.any(|found| found == Some(&number))
 }
 
-/// Returns a name that the base has not given to another number.
+/// Returns a name that passwd or group does not give to another number.
 fn free_name(text: &str) -> &'static str {
     let taken = text.lines().any(|line| line.starts_with("nonroot:"));
     if taken { "noetl" } else { "nonroot" }
@@ -110,13 +104,9 @@ pub(crate) fn ca_bundle() -> String {
     let mut pem = String::new();
     for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
         pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        let text = STANDARD.encode(certificate);
-        let mut rest = text.as_str();
-        while !rest.is_empty() {
-            let (line, after) = rest.split_at(rest.len().min(64));
-            pem.push_str(line);
+        for line in STANDARD.encode(certificate).as_bytes().chunks(64) {
+            pem.push_str(&String::from_utf8_lossy(line));
             pem.push('\n');
-            rest = after;
         }
         pem.push_str("-----END CERTIFICATE-----\n");
     }
@@ -130,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_keeps_its_users_and_gets_one_more() {
+    fn a_base_keeps_its_users_and_gets_another() {
         let facts = Facts {
             passwd: Some("root:x:0:0:root:/root:/bin/bash\nnonroot:x:7:7::/:/bin/sh".to_owned()),
             group: Some("root:x:0:\nnonroot:x:65532:\n".to_owned()),
@@ -150,9 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn the_ca_bundle_is_pinned() {
+    fn the_ca_bundle_has_a_known_hash() {
         let pem = ca_bundle();
-        // Changes with `webpki-root-certs`, and then on purpose.
+        // Changes with the version of `webpki-root-certs`.
         insta::assert_snapshot!(Sha256::of(pem.as_bytes()), @"448ea15f2d597b3b3124dcb16064c8f31acf1371ef71696b8ed98a5df4800048");
         assert!(pem.matches("BEGIN CERTIFICATE").count() >= 100);
         assert!(pem.lines().all(|line| line.len() <= 64));

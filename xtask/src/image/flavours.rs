@@ -1,17 +1,17 @@
-//! The one table of image flavours: what their tags end in, their base, what they add.
+//! The table of image flavours: suffix of their tags, base, Python packages.
 
 use anyhow::Context as _;
 use noetl_help::Help as _;
 use serde::Serialize;
 
-/// One kind of image.
+/// A variant of the image.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Flavour {
-    /// What `--flavour` takes.
+    /// The value of `--flavour`.
     pub name: &'static str,
-    /// What its tags end in.
+    /// The suffix of its tags.
     pub suffix: &'static str,
-    /// Its base image, pinned by digest; none for an image of NoETL's own files alone.
+    /// Its base image, pinned by digest; `None` for an image of NoETL's own files only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<&'static str>,
     /// The Python packages that are added to it.
@@ -50,7 +50,7 @@ pub(crate) const FLAVOURS: &[Flavour] = &[
     },
 ];
 
-/// Returns the flavour of plain tags.
+/// Returns the flavour whose tags have no suffix.
 pub(crate) fn plain() -> &'static Flavour {
     &FLAVOURS[0]
 }
@@ -58,8 +58,8 @@ pub(crate) fn plain() -> &'static Flavour {
 /// Finds a flavour by its name.
 pub(crate) fn find(name: &str) -> anyhow::Result<&'static Flavour> {
     let names: Vec<_> = FLAVOURS.iter().map(|flavour| flavour.name).collect();
-    FLAVOURS
-        .iter()
+    let mut flavours = FLAVOURS.iter();
+    flavours
         .find(|flavour| flavour.name == name)
         .with_context(|| format!("there is no flavour `{name}`"))
         .help(format!("take one of {}", names.join(", ")))
@@ -67,42 +67,29 @@ pub(crate) fn find(name: &str) -> anyhow::Result<&'static Flavour> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use noetl_oci::{Reference, Sha256};
 
     use super::*;
 
     #[test]
-    fn every_base_is_pinned_and_every_package_locked() {
-        assert_eq!(plain().suffix, "", "plain tags are the plain image");
-        for flavour in FLAVOURS {
-            if let Some(base) = flavour.base {
-                assert!(
-                    base.parse::<Reference>().unwrap().digest.is_some(),
-                    "{base}"
-                );
-            }
-            let Some(packages) = &flavour.packages else {
-                continue;
-            };
-            let lines = packages
-                .requirements
-                .lines()
-                .filter(|line| !line.trim_start().starts_with('#'));
-            let text = lines.collect::<Vec<_>>().join("\n");
-            let hashes: Vec<_> = text.split("--hash=sha256:").skip(1).collect();
-            assert!(hashes.iter().all(|rest| {
-                rest.split_whitespace()
-                    .next()
-                    .unwrap()
-                    .parse::<Sha256>()
-                    .is_ok()
-            }));
-            let names: Vec<_> = FLAVOURS
-                .iter()
-                .filter(|other| other.suffix == flavour.suffix)
-                .collect();
-            assert_eq!(names.len(), 1, "two flavours would fight for one tag");
-            assert!(text.matches("==").count() >= 1 && !hashes.is_empty());
+    fn bases_are_pinned_and_packages_locked() {
+        assert_eq!(plain().suffix, "");
+        let suffixes: BTreeSet<_> = FLAVOURS.iter().map(|flavour| flavour.suffix).collect();
+        assert_eq!(suffixes.len(), FLAVOURS.len());
+        for base in FLAVOURS.iter().filter_map(|flavour| flavour.base) {
+            let digest = base.parse::<Reference>().unwrap().digest;
+            assert!(digest.is_some(), "{base}");
+        }
+        for packages in FLAVOURS.iter().filter_map(|it| it.packages.as_ref()) {
+            let text = packages.requirements.replace("\\\n", " ");
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            let mut words = lines.flat_map(str::split_whitespace).peekable();
+            assert!(words.peek().is_some_and(|word| word.contains("==")));
+            let hashes = words.filter_map(|word| word.strip_prefix("--hash=sha256:"));
+            let hashes: Vec<_> = hashes.map(str::parse::<Sha256>).collect();
+            assert!(!hashes.is_empty() && hashes.iter().all(Result::is_ok));
         }
         assert!(find("python").is_ok() && find("alpine").is_err());
     }

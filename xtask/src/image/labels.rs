@@ -1,13 +1,12 @@
-//! What the image says of itself, and which labels it must have.
+//! The labels of the image, and those that every image of NoETL must have.
 
 use noetl_oci::Annotations;
-use noetl_oci::annotation::{
-    CREATED, DESCRIPTION, LICENSES, PREFIX, REVISION, SOURCE, TITLE, VENDOR, VERSION,
-};
+use noetl_oci::annotation::PREFIX;
 
 use crate::release::version::Release;
 
-/// The labels that every image of NoETL has, without [`PREFIX`]; `base.name` and `base.digest` come with a base.
+/// The labels that every image of NoETL has, without [`PREFIX`]. An image on a base has `base.name` and `base.digest`
+/// too.
 pub(crate) const REQUIRED: &[&str] = &[
     "authors",
     "created",
@@ -22,25 +21,23 @@ pub(crate) const REQUIRED: &[&str] = &[
     "version",
 ];
 
-/// Returns the labels of the config, which are the annotations of index and manifests as well.
+/// Returns the labels of the config, which are the annotations of index and manifests too.
 pub(crate) fn labels(release: &Release) -> Annotations {
-    let other = |name: &str| format!("{PREFIX}{name}");
+    let description =
+        "Workflow automation from YAML playbooks: server, web page and command line in one binary";
     let labels = [
-        (other("authors"), "NoETL"),
-        (CREATED.to_owned(), &release.created()),
-        (
-            DESCRIPTION.to_owned(),
-            "Workflow automation from YAML playbooks: server, web page and command line in one binary",
-        ),
-        (other("documentation"), "https://noetl.io"),
-        (LICENSES.to_owned(), "MIT"),
-        (REVISION.to_owned(), &release.commit),
-        (SOURCE.to_owned(), "https://github.com/noetl/noetl"),
-        (TITLE.to_owned(), "noetl"),
-        (other("url"), "https://noetl.io"),
-        (VENDOR.to_owned(), "NoETL"),
-        (VERSION.to_owned(), &release.version),
+        ("authors", "NoETL"),
+        ("created", &release.created()),
+        ("description", description),
+        ("documentation", "https://noetl.io"),
+        ("licenses", "MIT"),
+        ("revision", &release.commit),
+        ("source", "https://github.com/noetl/noetl"),
+        ("title", "noetl"),
+        ("url", "https://noetl.io"),
+        ("vendor", "NoETL"),
+        ("version", &release.version),
     ];
-    let pairs = labels.into_iter();
-    pairs.map(|(key, value)| (key, value.to_owned())).collect()
+    let pair = |(key, value): (&str, &str)| (format!("{PREFIX}{key}"), value.to_owned());
+    labels.map(pair).into()
 }

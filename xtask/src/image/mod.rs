@@ -1,4 +1,4 @@
-//! NoETL's own image: what it is planned to be, what is in it, and the rules that it alone is held to.
+//! NoETL's own image: its plan, its contents, its evidence, and the rules on it that other images need not follow.
 
 pub(crate) mod assemble;
 pub(crate) mod base;

@@ -1,13 +1,12 @@
-//! The plan of an image: everything that decides it besides the bytes of its binaries, and where those come from.
+//! The plan of an image: everything that decides its bytes except the binaries, and where those come from.
 
 use camino::Utf8PathBuf;
 use noetl_oci::{Annotations, Platform, Reference};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::host::command::CommandLine;
 use crate::image::flavours::{self, Flavour};
 use crate::image::labels::labels;
-use crate::release::cargo::Binary;
 use crate::release::plan::Plan as BuildPlan;
 use crate::release::target::platforms;
 use crate::release::version::Release;
@@ -15,20 +14,20 @@ use crate::release::version::Release;
 /// The port that the server listens on, and that the config exposes.
 pub(crate) const PORT: u16 = 8082;
 
-/// What `--base` takes for no base at all.
+/// The value of `--base` for no base.
 pub(crate) const SCRATCH: &str = "scratch";
 
 /// What lines of history begin with.
 pub(crate) const MAKER: &str = "cargo xtask image";
 
-/// Everything that decides an image besides its binaries.
+/// Everything that decides the bytes of an image except its binaries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ImagePlan {
     /// Platforms in index order.
     pub platforms: Vec<Platform>,
     /// Full names of the image, the first in the list that `docker load` reads.
     pub references: Vec<Reference>,
-    /// Labels of the config and annotations of every manifest: one set.
+    /// Labels of the config, which are the annotations of every manifest too.
     pub labels: Annotations,
     /// Every mtime and every `created`.
     pub commit_time: u64,
@@ -38,62 +37,28 @@ pub(crate) struct ImagePlan {
     pub port: u16,
     /// The platform that the classic Docker engine loads from the tar.
     pub docker_platform: Platform,
-    /// Which of the flavours it is.
+    /// Its flavour.
     pub flavour: &'static Flavour,
-    /// The base image as it was named; without one, NoETL's own files are all there is.
+    /// The name of the base image; `None` for an image of NoETL's own files only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
 }
 
-/// What is made by `image`: the binaries, and the image around them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What `cargo xtask image` makes: the binaries, and the image around them.
+#[derive(Debug, Serialize)]
 pub(crate) struct Plan {
     /// Version, tag, commit and time.
     pub release: Release,
-    /// Where the binaries come from.
-    #[serde(flatten)]
-    pub binaries: Binaries,
+    /// The commands that compile the binaries; none when the binaries are given.
+    pub commands: Vec<CommandLine>,
+    /// The given binaries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub binaries: Vec<Utf8PathBuf>,
+    /// The build that `commands` are of; `None` when the binaries are given.
+    #[serde(skip)]
+    pub build: Option<BuildPlan>,
     /// The image.
     pub image: ImagePlan,
-}
-
-/// Where the binaries of an image come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Binaries {
-    /// They are given: nothing is compiled.
-    Given(Vec<Binary>),
-    /// This build makes them.
-    Compiled(Box<BuildPlan>),
-}
-
-impl Binaries {
-    /// Returns the commands that make them; none when they are given.
-    pub(crate) fn commands(&self) -> &[CommandLine] {
-        match self {
-            Self::Given(_) => &[],
-            Self::Compiled(build) => &build.commands,
-        }
-    }
-}
-
-impl Serialize for Binaries {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            commands: &'a [CommandLine],
-            #[serde(skip_serializing_if = "Vec::is_empty")]
-            binaries: Vec<&'a Utf8PathBuf>,
-        }
-        let given = match self {
-            Self::Given(binaries) => binaries.iter().map(|binary| &binary.path).collect(),
-            Self::Compiled(_) => Vec::new(),
-        };
-        let fields = Fields {
-            commands: self.commands(),
-            binaries: given,
-        };
-        fields.serialize(serializer)
-    }
 }
 
 /// Plans the image around binaries: labels from the release, names from registry and tags.
@@ -116,14 +81,14 @@ pub(crate) fn image(
     }
 }
 
-/// Plans the image of a dist: `docker load` takes amd64 from it, whatever machine builds it.
+/// Plans the image of a dist, whose tar lists amd64 for `docker load` on every machine.
 pub(crate) fn of_dist(release: &Release, references: &[Reference]) -> ImagePlan {
     let platforms = platforms();
     image(release, &platforms, references, &platforms[0])
 }
 
 impl ImagePlan {
-    /// Returns the same image in another flavour, on the base named, or on the flavour's own.
+    /// Returns the image in another flavour, on `base` or else on the flavour's own base.
     pub(crate) fn flavoured(self, flavour: &'static Flavour, base: Option<String>) -> Self {
         let base = base.or_else(|| flavour.base.map(ToOwned::to_owned));
         Self {
@@ -140,11 +105,10 @@ mod tests {
     use crate::fixtures;
 
     #[test]
-    fn the_image_says_where_it_comes_from() {
+    fn labels_of_a_release() {
         let image = of_dist(&fixtures::release(), &[]);
-        let labels: Vec<_> = image
-            .labels
-            .iter()
+        let labels = image.labels.iter();
+        let labels: Vec<_> = labels
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         insta::assert_snapshot!(labels.join("\n"), @r"

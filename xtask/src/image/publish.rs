@@ -1,4 +1,4 @@
-//! Publishing an image: only what was verified, and what is served afterwards is checked as well.
+//! Publishing a verified image, and checking what the registry then serves.
 
 use anyhow::anyhow;
 use indicatif::ProgressBar;
@@ -16,63 +16,55 @@ use crate::image::rules::ImageStandard;
 use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
 
-/// Refuses what must not be published, before anything is built for it.
+/// Fails when an image of `release` must not be published under `references`.
 ///
 /// # Errors
-/// When the tree differs from its commit and the registry is not on this machine.
+/// When the tree differs from its commit and a registry is not on this machine.
 pub(crate) fn preflight(release: &Release, references: &[Reference]) -> anyhow::Result<()> {
-    let elsewhere = references.iter().find(|reference| !reference.is_loopback());
-    if let (true, Some(elsewhere)) = (release.is_dirty(), elsewhere) {
-        let registry = &elsewhere.registry;
-        return Err(anyhow!(
+    match references.iter().find(|name| !name.is_loopback()) {
+        Some(Reference { registry, .. }) if release.is_dirty() => Err(anyhow!(
             "the tree differs from its commit, and {registry} is not on this machine"
         ))
-        .help("commit first; a registry on this machine takes dirty trees as well");
+        .help("commit first; a registry on this machine takes dirty trees as well"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Pushes a verified image to the repository that all `references` name, and moves the tags last.
 ///
 /// # Errors
 /// When the image is of a dirty tree, or the registry refuses anything; the tags are then where they were, or the error
-/// says which are not.
+/// names those that are not.
 pub(crate) fn publish(
     ctx: &Ctx,
     image: &Verified<Layout>,
     references: &[Reference],
     options: PushOptions,
 ) -> anyhow::Result<Published> {
+    let layout = image.value();
     if let Some(first) = references.first() {
-        refuse_dirty(&Image::read(image.value())?, first)?;
+        refuse_dirty(&Image::read(layout)?, first)?;
     }
     let bar = Bar {
         bar: output::progress(ctx, 0, "push"),
         is_verbose: ctx.verbosity == Verbosity::Verbose,
     };
-    push(
-        &sign_ins::client(ctx),
-        image.value(),
-        references,
-        options,
-        &bar,
-    )
+    push(&sign_ins::client(ctx), layout, references, options, &bar)
 }
 
-/// An image of a tree that differs from its commit, of which the revision tells, stays on this machine.
+/// Fails when the image is of a tree that differs from its commit and the registry is not on this machine.
 fn refuse_dirty(image: &Image, target: &Reference) -> anyhow::Result<()> {
-    let manifests = image
-        .platforms
-        .iter()
-        .filter_map(|image| image.manifest.as_ref());
-    let mut revisions = manifests.filter_map(|it| it.value.annotations.get(REVISION));
-    let is_dirty = revisions.any(|revision| revision.ends_with("-dirty"));
+    let mut manifests = image.platforms.iter().filter_map(|it| it.manifest.as_ref());
+    let is_dirty = manifests.any(|manifest| {
+        let revision = manifest.value.annotations.get(REVISION);
+        revision.is_some_and(|revision| revision.ends_with("-dirty"))
+    });
     if !is_dirty || target.is_loopback() {
         return Ok(());
     }
-    let registry = &target.registry;
     Err(anyhow!(
-        "the image is of a tree that differs from its commit, and {registry} is not on this machine"
+        "the image is of a tree that differs from its commit, and {} is not on this machine",
+        target.registry
     ))
     .help("commit, make the image again, and push that")
 }
@@ -101,7 +93,7 @@ impl Progress for Bar {
     }
 }
 
-/// Reads back what was pushed, and fails unless it is that, by every rule on images and registries.
+/// Reads back what was pushed, and fails unless it is the same and breaks no rule on images and registries.
 ///
 /// # Errors
 /// When the registry does not answer, or a rule is broken.
@@ -128,7 +120,7 @@ pub(crate) fn prove(
     verify::conclude(&findings, &reference.to_string())
 }
 
-/// Checks an image of a registry by every rule on images and registries.
+/// Checks an image in a registry by every rule on images and registries.
 ///
 /// # Errors
 /// When the registry does not answer.
@@ -151,35 +143,21 @@ mod tests {
     use super::*;
     use crate::fixtures;
 
-    fn name(text: &str) -> Reference {
-        text.parse().unwrap()
-    }
-
     #[test]
-    fn a_dirty_tree_is_published_on_this_machine_only() {
-        let clean = fixtures::release();
-        let dirty = Release {
-            commit: format!("{}-dirty", clean.commit),
-            ..clean.clone()
-        };
-        let github = [name("ghcr.io/noetl/noetl:1")];
-        assert!(preflight(&clean, &github).is_ok());
-        assert!(preflight(&dirty, &[name("127.0.0.1:5000/noetl:1")]).is_ok());
-        assert!(preflight(&dirty, &github).is_err());
-    }
-
-    #[test]
-    fn an_image_of_a_dirty_tree_stays_on_this_machine() {
+    fn images_of_dirty_trees_are_published_on_this_machine_only() {
+        let github = &["ghcr.io/noetl/noetl:1".parse().unwrap()];
+        let local = &["127.0.0.1:5000/noetl:1".parse().unwrap()];
+        let mut release = fixtures::release();
         let mut image = Image::read(&fixtures::image()).unwrap();
-        let (github, local) = (
-            name("ghcr.io/noetl/noetl:1"),
-            name("127.0.0.1:5000/noetl:1"),
-        );
-        assert!(refuse_dirty(&image, &github).is_ok());
-        let manifest = image.platforms[0].manifest.as_mut().unwrap();
-        let annotations = &mut manifest.value.annotations;
-        annotations.insert(REVISION.to_owned(), "0123-dirty".to_owned());
-        assert!(refuse_dirty(&image, &github).is_err());
-        assert!(refuse_dirty(&image, &local).is_ok());
+        assert!(preflight(&release, github).is_ok());
+        assert!(refuse_dirty(&image, &github[0]).is_ok());
+        release.commit.push_str("-dirty");
+        let manifest = &mut image.platforms[0].manifest.as_mut().unwrap().value;
+        let annotations = &mut manifest.annotations;
+        annotations.insert(REVISION.to_owned(), release.commit.clone());
+        assert!(preflight(&release, github).is_err());
+        assert!(refuse_dirty(&image, &github[0]).is_err());
+        assert!(preflight(&release, local).is_ok());
+        assert!(refuse_dirty(&image, &local[0]).is_ok());
     }
 }

@@ -1,5 +1,5 @@
-//! The rules that NoETL's own images are held to besides those of [`noetl_oci::rules`]: the build stamps of the
-//! programs, the labels, and building the same image again.
+//! The rules on NoETL's own images besides those of [`noetl_oci::rules`]: build stamps of the programs, labels, and
+//! building the same image again.
 
 use std::time::SystemTime;
 
@@ -21,7 +21,7 @@ use crate::release::workspace::Workspace;
 
 pub(crate) static P10: Rule = Rule::error(
     "P10",
-    "the program asks for no more than every such processor has",
+    "the program needs no more than every processor of its architecture has",
     "`Illegal instruction` on an older machine, `exit code 132`",
 )
 .example("amd64's program uses AVX2", &["P10"], Accepted::Yes);
@@ -29,7 +29,7 @@ pub(crate) static P10: Rule = Rule::error(
 pub(crate) static P13: Rule = Rule::warning(
     "P13",
     "the program is stripped, of reasonable size, and carries its build stamp",
-    "an image ten times as large, of which nobody knows what it is",
+    "an image that is ten times as large and whose source is not known",
 )
 .example(
     "the stamp's section has another name",
@@ -50,39 +50,35 @@ pub(crate) static P14: Rule = Rule::error(
 
 pub(crate) static C6: Rule = Rule::error(
     "C6",
-    "the labels are there and true: source, licence, version, revision",
-    "a scanner blames the wrong version; a licence that is not one",
+    "the labels are present and correct: source, licence, version, revision",
+    "a scanner reports the wrong version; a licence that does not exist",
 )
 .example("the licence is `MIT License`", &["C6"], Accepted::Yes);
 
 pub(crate) static X1: Rule = Rule::error(
     "X1",
     "built again in another folder, umask, time zone, locale and number of threads, the image has the same digest",
-    "nobody can tell whether an image was made from the source it names",
+    "it cannot be checked that an image was made from the source it names",
 );
 
 pub(crate) static X2: Rule = Rule::error(
     "X2",
     "another machine builds the same digest",
-    "an image depends on who builds it, and a mended one cannot be compared",
+    "an image depends on the machine that builds it, and cannot be compared with that of another",
 );
 
 pub(crate) static X3: Rule = Rule::warning(
     "X3",
-    "since the last release only the program has changed, and what is said of it",
-    "a base or a certificate changes, and nobody can tell why",
+    "since the last release only the program and its description have changed",
+    "a base or a certificate changes for an unknown reason",
 );
 
-/// Instruction set extensions that every processor of an architecture has.
-const BASELINE: &[(Machine, &[&str])] = &[
-    (
-        Machine::Amd64,
-        &["crt-static", "fxsr", "sse", "sse2", "x87"],
-    ),
-    (Machine::Arm64, &["crt-static", "neon"]),
-];
+/// Target features that every amd64 processor has.
+const AMD64: &[&str] = &["crt-static", "fxsr", "sse", "sse2", "x87"];
+/// Target features that every arm64 processor has.
+const ARM64: &[&str] = &["crt-static", "neon"];
 
-/// The largest program that is not warned of, in bytes: a third more than the largest that was shipped.
+/// The largest program without a warning, in bytes: a third more than the largest that was shipped.
 const LARGEST_PROGRAM: usize = 64 * 1024 * 1024;
 
 /// Returns every rule: on images of any maker, on NoETL's own, on registries and on building again.
@@ -91,37 +87,24 @@ pub(crate) fn all() -> Vec<&'static Rule> {
     noetl_oci::rules::rule::sorted(noetl_oci::rules::catalogue::all().chain(own))
 }
 
-/// What the repository says of an image that was made from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Project {
-    /// `[workspace.package] version`.
-    pub version: String,
-    /// Forty hex digits, with `-dirty` when the tree differs from it.
-    pub revision: String,
-    /// An SPDX expression.
-    pub licenses: String,
-    /// The repository's https URL.
-    pub source: String,
-}
-
 /// The rules on NoETL's images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OwnRules {
-    /// What the image is compared with; without it, only the form of what it says is judged.
-    pub project: Option<Project>,
+    /// Release and workspace that the image must be of; without them, only the form of its labels is checked.
+    pub project: Option<(Release, Workspace)>,
 }
 
-/// What an image is held to: the expectations of all rules, and NoETL's own rules.
+/// The rules on an image: the expectations of all of them, and NoETL's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageStandard {
-    /// What is expected of it.
+    /// What the image is compared with.
     pub expected: Expectations,
     /// NoETL's own rules.
     pub own: OwnRules,
 }
 
 impl ImageStandard {
-    /// What any image of NoETL for these platforms is held to, whatever commit it is of.
+    /// Returns the rules on an image of NoETL for these platforms and of any commit.
     pub(crate) fn without_project(platforms: &[Platform]) -> Self {
         Self {
             expected: Expectations {
@@ -134,49 +117,37 @@ impl ImageStandard {
         }
     }
 
-    /// What the image of a dist is held to: the same on every machine, whatever its clock says.
+    /// Returns the rules on the image of a dist, which do not depend on the clock.
     pub(crate) fn of_dist() -> Self {
-        let any = Self::without_project(&platforms());
-        Self {
-            expected: Expectations {
-                now: None,
-                ..any.expected
-            },
-            ..any
-        }
+        let mut standard = Self::without_project(&platforms());
+        standard.expected.now = None;
+        standard
     }
 
-    /// Returns it as checks take it.
-    pub(crate) fn rules(&self) -> ImageRules<'_> {
-        ImageRules {
-            expected: &self.expected,
-            own: &self.own,
-        }
-    }
-
-    /// What an image made from this checkout is held to.
+    /// Returns the rules on an image that is made from this checkout.
     pub(crate) fn of_project(
         workspace: &Workspace,
         release: &Release,
         platforms: &[Platform],
     ) -> Self {
-        let any = Self::without_project(platforms);
-        Self {
-            expected: Expectations {
-                now: Some(now().max(release.commit_time)),
-                created: Some(release.commit_time),
-                port: Some(PORT),
-                ca_sha256: Some(Sha256::of(contents::ca_bundle().as_bytes())),
-                ..any.expected
-            },
-            own: OwnRules {
-                project: Some(Project {
-                    version: release.version.clone(),
-                    revision: release.commit.clone(),
-                    licenses: workspace.license.clone(),
-                    source: workspace.repository.clone(),
-                }),
-            },
+        let Self { expected, .. } = Self::without_project(platforms);
+        let expected = Expectations {
+            now: Some(now().max(release.commit_time)),
+            created: Some(release.commit_time),
+            port: Some(PORT),
+            ca_sha256: Some(Sha256::of(contents::ca_bundle().as_bytes())),
+            ..expected
+        };
+        let project = Some((release.clone(), workspace.clone()));
+        let own = OwnRules { project };
+        Self { expected, own }
+    }
+
+    /// Returns them as checks take them.
+    pub(crate) fn rules(&self) -> ImageRules<'_> {
+        ImageRules {
+            expected: &self.expected,
+            own: &self.own,
         }
     }
 }
@@ -200,7 +171,7 @@ impl Family for OwnRules {
                 check_port(&view, stamp.default_port, findings);
                 stamped.push((view.name(), stamp));
             }
-            check_labels(&view, self.project.as_ref(), findings);
+            check_labels(&view, self, findings);
         }
         check_stamps_agree(&stamped, findings);
     }
@@ -208,8 +179,8 @@ impl Family for OwnRules {
 
 /// P10 and P13; returns the program's build stamp.
 ///
-/// The stamp says which instructions the compiler may use: compilers leave no note of it in the file, and searching for
-/// opcodes finds those that a library picks at run time.
+/// The stamp has the instructions that the compiler may use: the file itself does not, and a search for opcodes finds
+/// those that a library picks at run time.
 fn check_program(view: &View<'_>, findings: &mut Findings) -> Option<Stamp> {
     let program = view.program()?;
     let object = format!("{} /{}", view.name(), program.path);
@@ -226,20 +197,22 @@ fn check_program(view: &View<'_>, findings: &mut Findings) -> Option<Stamp> {
         findings.add(&P13, &object, message);
     }
     let stamp = stamp?;
-    let machine = Machine::of(&program.bytes);
-    if let Some((machine, baseline)) = BASELINE.iter().find(|(it, _)| Some(*it) == machine) {
-        let used = stamp.target_features.split(',').filter(|it| !it.is_empty());
-        let more: Vec<_> = used.filter(|it| !baseline.contains(it)).collect();
-        if !more.is_empty() {
-            let (more, machine) = (more.join(", "), machine.name());
-            let message = format!("it was compiled for {more}, which not every {machine} has");
-            findings.add(&P10, object, message);
-        }
+    let (machine, baseline) = match Machine::of(&program.bytes) {
+        Some(machine @ Machine::Amd64) => (machine, AMD64),
+        Some(machine @ Machine::Arm64) => (machine, ARM64),
+        _ => return Some(stamp),
+    };
+    let used = stamp.target_features.split(',').filter(|it| !it.is_empty());
+    let more: Vec<_> = used.filter(|it| !baseline.contains(it)).collect();
+    if !more.is_empty() {
+        let (more, machine) = (more.join(", "), machine.name());
+        let message = format!("it was compiled for {more}, which not every {machine} has");
+        findings.add(&P10, object, message);
     }
     Some(stamp)
 }
 
-/// P14 within one image: what the program says, and what the labels say.
+/// P14 within one image: build stamp and labels.
 fn check_labels_agree(view: &View<'_>, stamp: &Stamp, findings: &mut Findings) {
     let Some(program) = view.program() else {
         return;
@@ -249,13 +222,13 @@ fn check_labels_agree(view: &View<'_>, stamp: &Stamp, findings: &mut Findings) {
         if let Some(label) = labels.get(key).filter(|label| *label != stamped) {
             let object = format!("{} /{}", view.name(), program.path);
             let key = key.trim_start_matches(PREFIX);
-            let message = format!("its stamp says {stamped}, the label {key} {label}");
+            let message = format!("its stamp has {stamped}, its label {key} has {label}");
             findings.add(&P14, object, message);
         }
     }
 }
 
-/// P14 between platforms.
+/// P14 between platforms: their build stamps.
 fn check_stamps_agree(stamped: &[(String, Stamp)], findings: &mut Findings) {
     let Some(((first, expected), others)) = stamped.split_first() else {
         return;
@@ -274,14 +247,12 @@ fn check_stamps_agree(stamped: &[(String, Stamp)], findings: &mut Findings) {
     }
 }
 
-/// C3 by what the program says of its port.
+/// C3 by the port in the build stamp.
 fn check_port(view: &View<'_>, port: u16, findings: &mut Findings) {
     let ports = view.run().and_then(|run| run.exposed_ports.as_ref());
-    let numbers: Vec<_> = ports
-        .into_iter()
-        .flat_map(|ports| ports.keys())
-        .filter_map(|port| port.split('/').next()?.parse::<u16>().ok())
-        .collect();
+    let ports = ports.into_iter().flat_map(|ports| ports.keys());
+    let numbers = ports.filter_map(|port| port.split('/').next()?.parse::<u16>().ok());
+    let numbers: Vec<_> = numbers.collect();
     if numbers != [port] {
         let message = format!("it exposes {numbers:?}, and the program listens on {port}");
         findings.add(&C3, view.name(), message);
@@ -294,17 +265,14 @@ fn labels_of(view: &View<'_>) -> Annotations {
 }
 
 /// C6.
-fn check_labels(view: &View<'_>, project: Option<&Project>, findings: &mut Findings) {
+fn check_labels(view: &View<'_>, own: &OwnRules, findings: &mut Findings) {
     if view.config().is_none() {
         return;
     }
     let labels = labels_of(view);
     let get = |key: &str| labels.get(key).map_or("", String::as_str);
-    let missing: Vec<_> = labels::REQUIRED
-        .iter()
-        .filter(|key| get(&format!("{PREFIX}{key}")).is_empty())
-        .copied()
-        .collect();
+    let mut missing = labels::REQUIRED.to_vec();
+    missing.retain(|key| get(&format!("{PREFIX}{key}")).is_empty());
     let name = view.name();
     let mut add = |message: String| findings.add(&C6, &name, message);
     if !missing.is_empty() {
@@ -320,28 +288,27 @@ fn check_labels(view: &View<'_>, project: Option<&Project>, findings: &mut Findi
     let commit = revision.strip_suffix("-dirty").unwrap_or(revision);
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if !revision.is_empty() && (commit.len() != 40 || !commit.bytes().all(is_hex)) {
-        add(format!(
-            "revision `{revision}` is not a commit's 40 hex digits"
-        ));
+        let message = "is not the 40 hex digits of a commit";
+        add(format!("revision `{revision}` {message}"));
     }
-    let Some(project) = project else {
+    let Some((release, workspace)) = &own.project else {
         if revision.ends_with("-dirty") {
             let message = "it was made from a tree that differs from its commit";
             findings.add_as(Severity::Warning, &C6, &name, message);
         }
         return;
     };
-    // A tree that differs from its commit is pushed to this machine's registries alone, and its image says so.
-    let commit = project.revision.trim_end_matches("-dirty");
+    // A tree that differs from its commit accepts both: images with `-dirty`, and images of the commit itself.
+    let commit = release.commit.trim_end_matches("-dirty");
+    let is_exact = revision == release.commit;
     for (key, expected) in [
-        (VERSION, project.version.as_str()),
-        (REVISION, commit),
-        (LICENSES, &project.licenses),
-        (SOURCE, &project.source),
+        (VERSION, release.version.as_str()),
+        (REVISION, if is_exact { revision } else { commit }),
+        (LICENSES, &workspace.license),
+        (SOURCE, &workspace.repository),
     ] {
         let found = get(key);
-        let is_dirty_tree = key == REVISION && found == project.revision;
-        if !found.is_empty() && found != expected && !is_dirty_tree {
+        if !found.is_empty() && found != expected {
             let key = key.trim_start_matches(PREFIX);
             add(format!("{key} is {found}, not {expected}"));
         }

@@ -185,10 +185,7 @@ fn binaries_of_the_wrong_kind_are_refused() {
         "is built for aarch64-unknown-linux-musl",
     );
     let (own, not_ours) = (format!("linux/amd64={amd64}"), "linux/amd64=/bin/sh");
-    refused(
-        &["--binary", not_ours],
-        "is no noetl that can be in an image",
-    );
+    refused(&["--binary", not_ours], "is not a noetl binary");
     refused(
         &["--binary", &own, "--platforms", "linux/arm64"],
         "there are 0 binaries for linux/arm64",

@@ -71,12 +71,12 @@ fn inspect_prints_every_line_that_imagetools_prints() {
 }
 
 #[test]
-fn platforms_of_the_dist_differ_in_architecture_and_program_alone() {
+fn platforms_of_the_dist_differ_in_architecture_and_program_only() {
     let Some((tar, _)) = Dist::find().and_then(|dist| dist.image()) else {
         return;
     };
     let text = show(xtask(&["image", "diff", "--arches"]).arg(tar));
-    let end = "platforms differ in architecture and program alone\n[exit 0]";
+    let end = "platforms differ in architecture and program only\n[exit 0]";
     assert!(text.ends_with(end), "{text}");
     for place in [
         "config architecture: ",

@@ -130,7 +130,7 @@ fn a_registry_is_asked_and_digests_are_checked() {
     let file = write(work.path(), "server.yaml", &server(&gone));
     let text = show(xtask(&["image", "resolve"]).arg(&file));
     let expected = format!(
-        "server.yaml:12: Deployment noetl/server: spec.template.spec.containers[0].image: cannot look at {gone}"
+        "server.yaml:12: Deployment noetl/server: spec.template.spec.containers[0].image: cannot read {gone}"
     );
     assert!(
         text.contains(&expected) && text.ends_with("[exit 1]"),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::model::History;
+
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
@@ -24,6 +26,21 @@ pub struct Change {
     /// What it is in the second image; absent when it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+}
+
+impl Change {
+    /// Returns whether it is in a layer or a line of history of the base image, whose history is `base`
+    /// ([`ImageConfig::base_history`](crate::ImageConfig::base_history)).
+    pub fn is_of_base(&self, base: &[History]) -> bool {
+        let below = |number: &str, count: usize| number.parse().is_ok_and(|it: usize| it < count);
+        if let Some(layer) = self.part.strip_prefix("layer ") {
+            let layers = base.iter().filter(|line| line.empty_layer != Some(true));
+            return below(layer, layers.count());
+        }
+        let line = self.field.strip_prefix("history[");
+        let line = line.and_then(|rest| rest.split(']').next());
+        self.part == "config" && line.is_some_and(|line| below(line, base.len()))
+    }
 }
 
 impl fmt::Display for Change {
@@ -78,5 +95,38 @@ impl Found {
         after: impl Into<String>,
     ) {
         self.add(field, Some(before.into()), Some(after.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_in_layers_and_history_of_a_base_are_known() {
+        let change = |part: &str, field: &str| Change {
+            platform: "linux/arm64/v8".to_owned(),
+            part: part.to_owned(),
+            path: String::new(),
+            field: field.to_owned(),
+            before: None,
+            after: None,
+        };
+        let line = |empty_layer| History {
+            empty_layer,
+            ..History::new(None, "RUN".to_owned())
+        };
+        let base = [line(None), line(Some(true)), line(None)];
+        for (part, field, expected) in [
+            ("layer 0", "", true),
+            ("layer 1", "mode", true),
+            ("layer 2", "", false),
+            ("config", "history[2].created", true),
+            ("config", "history[3].created", false),
+            ("config", "config.User", false),
+        ] {
+            assert_eq!(change(part, field).is_of_base(&base), expected);
+            assert!(!change(part, field).is_of_base(&[]));
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::digest::Sha256;
 use crate::filesystem::FileSystem;
 use crate::image::{self, Image, PlatformImage};
 use crate::media_type::Compression;
-use crate::model::{Descriptor, History, ImageConfig, RunConfig};
+use crate::model::{Descriptor, ImageConfig, RunConfig};
 use crate::parallel::each;
 use crate::rules::Expectations;
 use crate::source::ImageSource;
@@ -196,7 +196,7 @@ impl<'a> View<'a> {
     /// Returns whether the caller's assembly wrote its documents: the last line of its history says so.
     pub fn is_own(&self) -> bool {
         let last = self.config().and_then(|config| config.history.last());
-        last.is_some_and(|line| is_own_line(line, self.maker))
+        last.is_some_and(|line| line.own_layer(self.maker).is_some())
     }
 
     /// Reads a small file of it as text.
@@ -355,12 +355,6 @@ fn read_blob(
     }))
 }
 
-fn is_own_line(line: &History, maker: &str) -> bool {
-    let by = line.created_by.as_deref();
-    let rest = by.and_then(|by| by.strip_prefix(maker)?.strip_prefix(": "));
-    rest.is_some_and(|rest| !rest.starts_with(crate::assemble::BASE_LAYER))
-}
-
 /// Who wrote each layer, by the lines of history that have one. Where they do not match in number, an image
 /// with any own line is judged as own throughout.
 fn origins(image: &Image, platform: &PlatformImage, maker: &str) -> Vec<Origin> {
@@ -377,7 +371,7 @@ fn origins(image: &Image, platform: &PlatformImage, maker: &str) -> Vec<Origin> 
         .unwrap_or_else(|| "unknown".to_owned());
     let config = platform.config.as_ref().map(|document| &document.value);
     let lines = config.into_iter().flat_map(ImageConfig::layer_lines);
-    let own: Vec<bool> = lines.map(|line| is_own_line(line, maker)).collect();
+    let own: Vec<bool> = lines.map(|line| line.own_layer(maker).is_some()).collect();
     let any = own.contains(&true);
     let count = platform.layers().len();
     let origin = |position| match own.get(position) {

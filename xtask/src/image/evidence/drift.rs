@@ -1,5 +1,5 @@
-//! Whether an SBOM is of the program that it is attached to: by the program's own hash, by what cargo
-//! resolves for its target, and by the names of crates that panic messages leave in the stripped file.
+//! Comparing an SBOM with its program: by the program's hash, by the crates that cargo resolves for its target, and by
+//! the names of crates in panic messages, which a stripped file has too.
 
 use std::collections::BTreeSet;
 
@@ -10,84 +10,66 @@ use serde_json::Value;
 use crate::image::evidence::crates::purl;
 use crate::image::evidence::graph::Graph;
 
-/// Where sources of dependencies lie once their paths are remapped: `/crates/NAME-VERSION/`.
+/// The folder of dependencies after their paths are remapped: `/crates/NAME-VERSION/`.
 const MARK: &[u8] = b"/crates/";
 
-/// Compares; each line names a crate and what is wrong with it.
-pub(crate) fn check(sbom: &[u8], resolved: &Graph, program: &[u8]) -> Vec<String> {
-    let Ok(sbom) = serde_json::from_slice::<Value>(sbom) else {
-        return vec!["the SBOM is not JSON".to_owned()];
-    };
+/// Compares an SBOM with the crates that cargo resolves and with the program; each line is a difference.
+pub(crate) fn check(sbom: &Value, resolved: &Graph, program: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
-    let hash = &sbom["metadata"]["component"]["hashes"][0]["content"];
+    let root = &sbom["metadata"]["component"];
+    let hash = &root["hashes"][0]["content"];
     if *hash != Sha256::of(program).to_string() {
-        lines.push(format!(
-            "the SBOM is of another program: its hash is {hash}"
-        ));
+        lines.push(format!("the SBOM is of another program, {hash}"));
     }
     let components = sbom["components"].as_array().into_iter().flatten();
-    let listed: BTreeSet<&str> = components
-        .chain([&sbom["metadata"]["component"]])
-        .filter_map(|component| component["purl"].as_str())
-        .filter(|purl| purl.starts_with("pkg:cargo/"))
-        .collect();
-    let resolved: BTreeSet<&str> = resolved.packages.keys().map(String::as_str).collect();
-    for purl in resolved.difference(&listed) {
-        lines.push(format!(
-            "{purl} is compiled into the program, and the SBOM lacks it"
-        ));
-    }
-    for purl in listed.difference(&resolved) {
-        lines.push(format!(
-            "{purl} is in the SBOM, and cargo does not compile it for this target"
-        ));
-    }
+    let components = components.chain([root]);
+    let mut listed: BTreeSet<_> = components.filter_map(|it| it["purl"].as_str()).collect();
+    listed.retain(|purl| purl.starts_with("pkg:cargo/"));
+    let resolved: BTreeSet<_> = resolved.packages.keys().map(String::as_str).collect();
     let found = crates_in(program);
-    // A program alone may have nothing to name: panics carry the names of the crates that they are in.
-    if found.is_empty() && listed.len() > 1 {
-        lines.push(
-            "the program names no crate at all: it was not built by `cargo xtask build`".to_owned(),
-        );
+    let found: BTreeSet<_> = found.iter().map(String::as_str).collect();
+    let missing = "is compiled into the program, and is not in the SBOM";
+    let unused = "is in the SBOM, and cargo does not compile it for this target";
+    let named = "is named in the program, and is not in the SBOM";
+    for (purls, message) in [
+        (&resolved - &listed, missing),
+        (&listed - &resolved, unused),
+        (&found - &listed, named),
+    ] {
+        lines.extend(purls.iter().map(|purl| format!("{purl} {message}")));
     }
-    for (name, version) in found {
-        let purl = purl(&name, &version);
-        if !listed.contains(purl.as_str()) {
-            lines.push(format!(
-                "{purl} left its name in the program, and the SBOM lacks it"
-            ));
-        }
+    // A program without dependencies may name no crate: the names are in panic messages.
+    if found.is_empty() && listed.len() > 1 {
+        let message = "the program names no crate at all: it was not built by `cargo xtask build`";
+        lines.push(message.to_owned());
     }
     lines
 }
 
-/// Names and versions of the crates whose sources a program mentions.
-fn crates_in(program: &[u8]) -> BTreeSet<(String, String)> {
+/// Returns the package URLs of the crates whose sources a program names.
+fn crates_in(program: &[u8]) -> BTreeSet<String> {
     let named = |at: usize| {
         let rest = &program[at + MARK.len()..];
         let end = rest.iter().take(100).position(|byte| *byte == b'/')?;
-        let folder = std::str::from_utf8(&rest[..end]).ok()?;
-        split(folder)
+        let (name, version) = split(std::str::from_utf8(&rest[..end]).ok()?)?;
+        Some(purl(name, version))
     };
     memmem::find_iter(program, MARK).filter_map(named).collect()
 }
 
-/// `ring-0.17.14` at the hyphen before its version.
-fn split(folder: &str) -> Option<(String, String)> {
-    let version_at = |at: &usize| {
-        let mut numbers = folder[at + 1..].splitn(3, '.');
-        let digits =
-            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        numbers.next().is_some_and(digits)
-            && numbers.next().is_some_and(digits)
-            && numbers
-                .next()
-                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+/// Splits a folder such as `ring-0.17.14` at the hyphen before the version.
+fn split(folder: &str) -> Option<(&str, &str)> {
+    let is_number = |it: &&str| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version = |text: &str| match text.splitn(3, '.').collect::<Vec<_>>()[..] {
+        [major, minor, patch] => {
+            let digit = patch.get(..1).unwrap_or_default();
+            [major, minor, digit].iter().all(is_number)
+        }
+        _ => false,
     };
-    let at = folder
-        .match_indices('-')
-        .map(|(at, _)| at)
-        .find(version_at)?;
-    Some((folder[..at].to_owned(), folder[at + 1..].to_owned()))
+    let mut hyphens = folder.match_indices('-').map(|(at, _)| at);
+    let at = hyphens.find(|at| is_version(&folder[at + 1..]))?;
+    Some((&folder[..at], &folder[at + 1..]))
 }
 
 #[cfg(test)]
@@ -100,57 +82,38 @@ mod tests {
     const PROGRAM: &[u8] =
         b"\0/crates/serde_json-1.0.0/src/de.rs\0/crates/a-b-2.0.0-rc.1+x/src/lib.rs\0/crates/..";
 
-    /// What is said of an SBOM that lists `listed` when cargo resolves `resolved`.
-    fn said(listed: &[&str], resolved: &[&str], program: &[u8]) -> Vec<String> {
+    /// Returns the differences of an SBOM that lists `listed` when cargo resolves `resolved`.
+    fn drift(listed: &[&str], resolved: &[&str], program: &[u8]) -> Vec<String> {
         let graph = |names| sbom::tests::graph("cargo", "noetlctl@1.2.3", names);
         let stamp = fixtures::stamp(&TARGETS[0]);
-        let written = sbom::write(&fixtures::release(), &stamp, PROGRAM, &graph(listed), &[]);
-        check(&written, &graph(resolved), program)
+        let sbom = sbom::write(&fixtures::release(), &stamp, PROGRAM, &graph(listed), &[]);
+        check(&sbom, &graph(resolved), program)
     }
 
     #[test]
-    fn an_sbom_of_what_is_in_the_program_has_no_drift() {
-        let all = ["serde_json@1.0.0", "a-b@2.0.0-rc.1%2Bx", "silent@1.0.0"];
-        assert!(said(&all, &all, PROGRAM).is_empty());
-    }
-
-    #[test]
-    fn drift_is_named_by_crate() {
+    fn differences_are_found_by_crate() {
         let all = ["serde_json@1.0.0", "a-b@2.0.0-rc.1%2Bx"];
-        let lacking = said(&all[1..], &all, PROGRAM);
-        assert_eq!(lacking.len(), 2, "{lacking:?}");
-        assert!(
-            lacking
-                .iter()
-                .all(|line| line.starts_with("pkg:cargo/serde_json@1.0.0 "))
-        );
-        let gated = said(&[all[0], all[1], "windows-sys@0.61.2"], &all, PROGRAM);
-        assert_eq!(
-            gated,
-            [
-                "pkg:cargo/windows-sys@0.61.2 is in the SBOM, and cargo does not compile it for this target"
-            ]
-        );
-        let other_version = ["serde_json@1.0.1", all[1]];
-        let old = said(&other_version, &other_version, PROGRAM);
-        assert_eq!(
-            old,
-            ["pkg:cargo/serde_json@1.0.0 left its name in the program, and the SBOM lacks it"]
-        );
-        let other = said(&all, &all, &[PROGRAM, b"x"].concat());
-        assert!(other[0].starts_with("the SBOM is of another program"));
-        let nameless = said(&all, &all, b"program");
-        assert!(
-            nameless[1].contains("names no crate at all"),
-            "{nameless:?}"
-        );
+        let more = [all[0], all[1], "windows-sys@0.61.2"];
+        assert_eq!(drift(&more, &more, PROGRAM), [""; 0]);
+        let missing = drift(&all[1..], &all, PROGRAM);
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        let is_named = |line: &String| line.starts_with("pkg:cargo/serde_json@1.0.0 ");
+        assert!(missing.iter().all(is_named), "{missing:?}");
+        let gated = "pkg:cargo/windows-sys@0.61.2 is in the SBOM, and cargo does not compile it for this target";
+        assert_eq!(drift(&more, &all, PROGRAM), [gated]);
+        let other = ["serde_json@1.0.1", all[1]];
+        let old = "pkg:cargo/serde_json@1.0.0 is named in the program, and is not in the SBOM";
+        assert_eq!(drift(&other, &other, PROGRAM), [old]);
+        let nameless = drift(&all, &all, b"program");
+        assert!(nameless[0].starts_with("the SBOM is of another program"));
+        let message = &nameless[1];
+        assert!(message.contains("names no crate at all"), "{message}");
     }
 
     #[test]
     fn a_folder_is_split_before_its_version() {
-        let pair = |name: &str, version: &str| Some((name.to_owned(), version.to_owned()));
-        assert_eq!(split("md-5-0.11.0"), pair("md-5", "0.11.0"));
-        assert_eq!(split("x-1.0.0-beta.2+3"), pair("x", "1.0.0-beta.2+3"));
+        assert_eq!(split("md-5-0.11.0"), Some(("md-5", "0.11.0")));
+        assert_eq!(split("x-1.0.0-beta.2+3"), Some(("x", "1.0.0-beta.2+3")));
         assert_eq!(split("src"), None);
     }
 }

@@ -1,33 +1,33 @@
-//! Packages and what each of them needs, whatever registry they are from.
+//! Packages of any registry and the dependencies between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Packages by their package URL (purl-spec), and the edges between them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Graph {
-    /// The package that everything else is there for; empty when they are there for themselves.
+    /// The package that depends on all others; empty when there is none.
     pub root: String,
     /// Every package, the root among them.
     pub packages: BTreeMap<String, Package>,
-    /// What each package needs; those that need nothing may be missing.
+    /// The direct dependencies of each package; packages without any may be missing.
     pub edges: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Package {
-    /// Its name; an npm scope stands before a slash.
+    /// Its name, with an npm scope before a slash.
     pub name: String,
     /// Its version.
     pub version: String,
     /// An SPDX expression.
     pub license: Option<String>,
-    /// CycloneDX's name of the algorithm, and the hash of what was downloaded, in hex.
+    /// CycloneDX's name of the algorithm, and the hash of the downloaded file in hex.
     pub hash: Option<(&'static str, String)>,
 }
 
 impl Graph {
-    /// The packages that nothing else here is there for.
+    /// Returns the root, or every package when there is no root.
     pub(crate) fn roots(&self) -> Vec<&str> {
         if self.root.is_empty() {
             return self.packages.keys().map(String::as_str).collect();
@@ -35,11 +35,9 @@ impl Graph {
         vec![&self.root]
     }
 
-    /// Adds an edge.
+    /// Adds a dependency.
     pub(crate) fn needs(&mut self, package: &str, needed: &str) {
-        self.edges
-            .entry(package.to_owned())
-            .or_default()
-            .insert(needed.to_owned());
+        let edges = self.edges.entry(package.to_owned()).or_default();
+        edges.insert(needed.to_owned());
     }
 }

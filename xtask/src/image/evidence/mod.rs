@@ -1,5 +1,5 @@
-//! Evidence on an image: what it is made of (CycloneDX) and how it was made (SLSA provenance), as documents that follow
-//! from the sources and the image alone, without a clock.
+//! Evidence of an image: what it is made of (CycloneDX) and how it was made (SLSA provenance). The documents depend on
+//! the sources and the image only, not on the clock.
 
 pub(crate) mod collect;
 mod crates;
@@ -10,36 +10,13 @@ mod provenance;
 mod pypi;
 mod sbom;
 
-use noetl_oci::{Annotations, Artifact, Descriptor};
+use noetl_oci::Artifact;
 
 /// One document about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Evidence {
-    /// What its file is called behind the image's: `sbom.linux-amd64.cdx.json`.
+    /// The end of its file's name, after that of the image: `sbom.linux-amd64.cdx.json`.
     pub name: String,
-    /// What it is.
-    pub media_type: &'static str,
-    /// The images and indexes that it is about: media type, digest and size alone.
-    pub subjects: Vec<Descriptor>,
-    /// The document.
-    pub document: Vec<u8>,
-    /// Notes on it for lists of attachments: its creation time.
-    pub annotations: Annotations,
-}
-
-impl Evidence {
-    /// Returns it as artifacts, one for each subject, since an artifact has one.
-    pub(crate) fn artifacts(&self) -> Vec<Artifact> {
-        let artifact = |subject: &Descriptor| Artifact {
-            media_type: self.media_type.to_owned(),
-            subject: Descriptor {
-                platform: None,
-                annotations: Annotations::new(),
-                ..subject.clone()
-            },
-            document: self.document.clone(),
-            annotations: self.annotations.clone(),
-        };
-        self.subjects.iter().map(artifact).collect()
-    }
+    /// The document as artifacts, one for each image or index that it is about: there is at least one.
+    pub artifacts: Vec<Artifact>,
 }

@@ -2,8 +2,8 @@
 
 use crate::image::evidence::graph::{Graph, Package};
 
-/// Reads `name==version` of each requirement, and the hash where the file has one alone: of several,
-/// one for each platform's wheel, nobody can tell which is meant.
+/// Reads `name==version` of each requirement, and its hash when it has exactly one: several are of the wheels of
+/// several platforms.
 pub(crate) fn parse(requirements: &str) -> Graph {
     let mut graph = Graph::default();
     let joined = requirements.replace("\\\n", " ");
@@ -13,9 +13,8 @@ pub(crate) fn parse(requirements: &str) -> Graph {
         let Some((name, version)) = words.next().and_then(|word| word.split_once("==")) else {
             continue;
         };
-        let hashes: Vec<&str> = words
-            .filter_map(|word| word.strip_prefix("--hash=sha256:"))
-            .collect();
+        let hashes = words.filter_map(|word| word.strip_prefix("--hash=sha256:"));
+        let hashes: Vec<&str> = hashes.collect();
         let package = Package {
             name: name.to_owned(),
             version: version.to_owned(),
@@ -25,10 +24,8 @@ pub(crate) fn parse(requirements: &str) -> Graph {
                 _ => None,
             },
         };
-        graph.packages.insert(
-            format!("pkg:pypi/{}@{version}", name.to_lowercase()),
-            package,
-        );
+        let purl = format!("pkg:pypi/{}@{version}", name.to_lowercase());
+        graph.packages.insert(purl, package);
     }
     graph
 }
@@ -38,16 +35,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requirements_are_packages() {
+    fn requirements_are_read() {
         let graph = parse(
             "# why\nduckdb==2.0.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\nSix==1.0 --hash=sha256:cc\n",
         );
         let names: Vec<_> = graph.packages.keys().map(String::as_str).collect();
         assert_eq!(names, ["pkg:pypi/duckdb@2.0.0", "pkg:pypi/six@1.0"]);
-        assert_eq!(graph.packages[names[0]].hash, None);
-        assert_eq!(
-            graph.packages[names[1]].hash,
-            Some(("SHA-256", "cc".into()))
-        );
+        let hashes = [0, 1].map(|name| graph.packages[names[name]].hash.clone());
+        assert_eq!(hashes, [None, Some(("SHA-256", "cc".into()))]);
     }
 }

@@ -1,6 +1,6 @@
-//! For each of NoETL's own rules on images the change that breaks it.
+//! The changes to an image that break NoETL's own rules, one for each rule.
 //!
-//! The end-to-end tests include this file to measure what a registry takes, so it uses no other module of xtask.
+//! The end-to-end tests include this file to find out what a registry accepts, so it uses no other module of xtask.
 
 use anyhow::Context as _;
 use noetl_oci::mutants::elf::{rename_section, rewrite_section};

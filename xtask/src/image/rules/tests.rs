@@ -1,21 +1,18 @@
-//! Rules times mutants on NoETL's own image: those of any image, and its own.
+//! Every rule on images times every mutant, on NoETL's own image.
 
 use std::io::Read as _;
 
 use noetl_oci::mutants::{self, AMD64, ARM64, Edit, Parts};
-use noetl_oci::rules::rule::Example;
 use noetl_oci::tar::{self, Entry};
 use noetl_oci::{Blob, KnownLayers, Layout};
 
 use super::mutants::EDITS;
 use super::*;
 use crate::fixtures;
-use crate::host::files;
-use crate::release::target::{TARGETS, Target};
 
 const TIME: u64 = 1_767_225_600;
 
-/// The image as engines load it, with Docker's part.
+/// The image as engines load it, with the list for Docker.
 fn clean_tar() -> Layout {
     let mut bytes = Vec::new();
     let mut tar = tar::write::stream(&fixtures::image().tar_entries(), TIME).unwrap();
@@ -24,14 +21,9 @@ fn clean_tar() -> Layout {
 }
 
 fn unknown() -> ImageStandard {
-    let any = ImageStandard::without_project(&platforms());
-    ImageStandard {
-        expected: Expectations {
-            now: Some(TIME),
-            ..any.expected
-        },
-        ..any
-    }
+    let mut standard = ImageStandard::without_project(&platforms());
+    standard.expected.now = Some(TIME);
+    standard
 }
 
 fn project() -> ImageStandard {
@@ -48,19 +40,11 @@ fn check(layout: &Layout, standard: &ImageStandard) -> Findings {
     standard.rules().check(layout, &known).unwrap()
 }
 
-/// Every rule that has an example, with the change that makes it.
-fn examples() -> Vec<(&'static Rule, Example, Edit)> {
-    let edit = |rule: &'static Rule| {
-        let own = EDITS.iter().find(|(id, _)| *id == rule.id);
-        let own = own.map(|(_, edit)| *edit);
-        let general = mutants::all().find(|mutant| mutant.rule.id == rule.id);
-        own.or(general.map(|mutant| mutant.edit)).unwrap()
-    };
-    let rules = all().into_iter();
-    let examples = rules.filter_map(|rule| Some((rule, rule.example?)));
-    examples
-        .map(|(rule, example)| (rule, example, edit(rule)))
-        .collect()
+/// Breaks an image in parts, with digests that fit.
+fn parts(layout: &Layout, change: impl Fn(&mut Parts)) -> Layout {
+    let mut parts = Parts::of(layout).unwrap();
+    change(&mut parts);
+    parts.seal().unwrap()
 }
 
 #[test]
@@ -73,14 +57,18 @@ fn a_clean_image_breaks_no_rule() {
 }
 
 #[test]
-fn rules_times_mutants_is_the_declared_matrix() {
-    let examples = examples();
-    assert_eq!(examples.len(), 51, "every rule on layouts has one");
+fn each_mutant_breaks_the_rules_of_the_table() {
+    let general = mutants::all().map(|mutant| (mutant.rule.id, mutant.edit));
+    let edits: Vec<(&str, Edit)> = general.chain(EDITS.iter().copied()).collect();
+    let rules = all();
+    let rules: Vec<_> = rules.iter().filter(|rule| rule.example.is_some()).collect();
+    assert_eq!((rules.len(), edits.len()), (51, 51));
     let mut wrong = Vec::new();
     for (clean, standard) in [(fixtures::image(), unknown()), (clean_tar(), project())] {
-        for (rule, example, edit) in &examples {
+        for rule in &rules {
+            let (_, edit) = edits.iter().find(|(id, _)| *id == rule.id).unwrap();
             let findings = check(&edit.of(&clean).unwrap(), &standard);
-            let mut trips = example.trips.to_vec();
+            let mut trips = rule.example.unwrap().trips.to_vec();
             trips.sort_unstable();
             if findings.ids() != trips || !trips.contains(&rule.id) {
                 let lines = findings.lines();
@@ -96,31 +84,25 @@ fn rules_times_mutants_is_the_declared_matrix() {
 #[cfg(target_os = "linux")]
 fn a_program_with_symbols_and_without_a_stamp_trips_p13() {
     let path = std::env::current_exe().unwrap();
-    let program = files::read(path.as_path().try_into().unwrap()).unwrap();
+    let program = crate::host::files::read(path.as_path().try_into().unwrap()).unwrap();
     let image = usize::from(cfg!(target_arch = "aarch64"));
-    let mut programs: Vec<_> = TARGETS[..2].iter().map(program_of).collect();
+    let mut programs = fixtures::programs(|_| {});
     programs[image] = program;
     let findings = check(&fixtures::image_of(programs), &unknown());
-    let mut messages = findings
-        .lines()
-        .into_iter()
-        .filter(|line| line.contains("P13"));
-    assert!(messages.clone().any(|line| line.contains("not stripped")));
-    assert!(messages.any(|line| line.contains("no build stamp")));
-    assert!(findings.ids().contains(&"P8"), "{:#?}", findings.lines());
+    let lines = findings.lines();
+    for message in ["not stripped", "no build stamp"] {
+        let is_found = |line: &String| line.contains("P13") && line.contains(message);
+        assert!(lines.iter().any(is_found), "{lines:#?}");
+    }
+    assert!(findings.ids().contains(&"P8"), "{lines:#?}");
 }
 
-fn program_of(target: &Target) -> Vec<u8> {
-    fixtures::elf(target.arch, &fixtures::stamp(target))
-}
-
-/// What the repository says is compared only with what is made from it.
 #[test]
-fn an_image_of_another_commit_is_recognised_by_its_labels() {
+fn an_image_of_another_commit_differs_in_labels_port_certificates_and_times() {
     let mut other = project();
-    let project = other.own.project.as_mut().unwrap();
-    project.revision = "f".repeat(40);
-    project.version = "9.9.9".to_owned();
+    let (release, _) = other.own.project.as_mut().unwrap();
+    release.commit = "f".repeat(40);
+    release.version = "9.9.9".to_owned();
     other.expected.port = Some(80);
     other.expected.ca_sha256 = Some(Sha256::of(b"another bundle"));
     other.expected.created = Some(TIME + 1);
@@ -128,44 +110,38 @@ fn an_image_of_another_commit_is_recognised_by_its_labels() {
     assert_eq!(findings.ids(), ["C3", "C6", "C8", "F3", "F7"]);
 }
 
-/// A tree that differs from its commit is fine for a registry on this machine.
 #[test]
 fn an_image_of_a_dirty_tree_is_a_warning_unless_the_tree_is_dirty() {
     let revision = format!("{}-dirty", fixtures::release().commit);
-    let program = |target: &Target| {
-        let mut stamp = fixtures::stamp(target);
-        stamp.commit.clone_from(&revision);
-        fixtures::elf(target.arch, &stamp)
-    };
-    let image = fixtures::image_of(TARGETS[..2].iter().map(program).collect());
-    let mut parts = Parts::of(&image).unwrap();
-    parts.relabel("revision", &revision);
-    let dirty = parts.seal().unwrap();
+    let image = fixtures::image_with(|stamp| stamp.commit.clone_from(&revision));
+    let dirty = parts(&image, |it| it.relabel("revision", &revision));
     let findings = check(&dirty, &unknown());
     assert_eq!((findings.ids(), findings.errors()), (vec!["C6"], 0));
-    assert_eq!(check(&dirty, &project()).ids(), ["C6"]);
     let mut tree = project();
-    tree.own.project.as_mut().unwrap().revision = revision;
+    assert_eq!(check(&dirty, &tree).ids(), ["C6"]);
+    tree.own.project.as_mut().unwrap().0.commit = revision;
     assert_eq!(check(&dirty, &tree).ids(), [""; 0]);
 }
 
-/// The stamp is the only one that knows the port where nobody says what to expect.
+/// The port of the stamp is checked where the expectations have none.
 #[test]
-fn a_port_that_the_program_does_not_listen_on_trips_c3() {
-    let mut parts = Parts::of(&fixtures::image()).unwrap();
-    for image in [AMD64, ARM64] {
-        let port = ("80/tcp".to_owned(), serde_json::json!({}));
-        parts.run(image).unwrap().exposed_ports = Some([port].into());
-    }
-    assert_eq!(check(&parts.seal().unwrap(), &unknown()).ids(), ["C3"]);
+fn another_port_than_that_of_the_stamp_trips_c3() {
+    let broken = parts(&fixtures::image(), |it| {
+        for image in [AMD64, ARM64] {
+            let port = ("80/tcp".to_owned(), serde_json::json!({}));
+            it.run(image).unwrap().exposed_ports = Some([port].into());
+        }
+    });
+    assert_eq!(check(&broken, &unknown()).ids(), ["C3"]);
 }
 
 #[test]
-fn a_file_of_another_owner_than_root_and_the_images_user_trips_f7() {
-    let mut parts = Parts::of(&fixtures::image()).unwrap();
-    let strange = Entry::file("opt", 0o644, "").owned_by(1000);
-    let layer = tar::write::to_bytes(&[strange], TIME).unwrap();
-    parts.add_layer(AMD64, layer).unwrap();
-    let findings = check(&parts.seal().unwrap(), &unknown());
+fn a_file_of_another_user_trips_f7() {
+    let entry = Entry::file("opt", 0o644, "").owned_by(1000);
+    let layer = tar::write::to_bytes(&[entry], TIME).unwrap();
+    let broken = parts(&fixtures::image(), |it| {
+        it.add_layer(AMD64, layer.clone()).unwrap()
+    });
+    let findings = check(&broken, &unknown());
     assert_eq!(findings.ids(), ["F10", "F7"], "{:#?}", findings.lines());
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask image audit`: what is missing in a repository, and what may be deleted from it.
+//! `cargo xtask image audit`: lists what is missing in a repository, and what may be deleted from it.
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -12,9 +12,9 @@ use crate::host::{output, sign_ins};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Follows every tag to its images, blobs and attachments. Whatever a tag leads to and the registry \
-    lacks is\nlisted as dangling, and the command fails. Deletes nothing. A registry lists tags alone, so that untagged \
-    images are\nknown when a tag leads there, or when you name them.\n\nExamples:\n  \
+    after_help = "Follows every tag to its images, blobs and attachments. What a tag leads to and the registry does \
+    not have is\nlisted as dangling, and the command fails. Deletes nothing. A registry lists only its tags, so an untagged \
+    image is\nfound when a tag leads to it, or when --candidate names it.\n\nExamples:\n  \
     cargo xtask image audit ghcr.io/noetl/noetl\n  \
     cargo xtask image audit 127.0.0.1:5000/noetl --candidate sha256:…    may it be deleted?"
 )]
@@ -24,7 +24,7 @@ pub(super) struct AuditArgs {
     /// Digest of an untagged image or index that may be unused, repeatable
     #[arg(long = "candidate", value_name = "DIGEST", value_parser = digest)]
     candidates: Vec<String>,
-    /// Print JSON: what dangles, what must stay, what may go, each with why
+    /// Print JSON: dangling, needed and deletable digests, each with the reason
     #[arg(long)]
     json: bool,
 }
@@ -49,29 +49,20 @@ pub(super) fn run(ctx: &Ctx, args: &AuditArgs) -> anyhow::Result<()> {
 }
 
 fn lines(audit: &Audit) -> Vec<String> {
-    let Audit {
-        repository,
-        tags,
-        documents,
-        blobs,
-        ..
-    } = audit;
-    let first = format!(
-        "{repository}: {tags} tags, {documents} images, indexes and attachments, {blobs} blobs"
-    );
-    let listed = |word: &'static str, remarks: &[Remark]| {
-        let line = |remark: &Remark| format!("{word:<9} {} {}", remark.digest, remark.because);
-        remarks.iter().map(line).collect::<Vec<_>>()
-    };
-    let all = [
+    let (tags, documents, blobs) = (audit.tags, audit.documents, audit.blobs);
+    let mut lines = vec![format!(
+        "{}: {tags} tags, {documents} images, indexes and attachments, {blobs} blobs",
+        audit.repository
+    )];
+    for (word, remarks) in [
         ("dangling", &audit.dangling),
         ("keep", &audit.keep),
         ("deletable", &audit.deletable),
-    ];
-    let rest = all
-        .into_iter()
-        .flat_map(|(word, remarks)| listed(word, remarks));
-    std::iter::once(first).chain(rest).collect()
+    ] {
+        let line = |Remark { digest, because }: &Remark| format!("{word:<9} {digest} {because}");
+        lines.extend(remarks.iter().map(line));
+    }
+    lines
 }
 
 fn digest(text: &str) -> anyhow::Result<String> {

@@ -1,42 +1,33 @@
-//! `--use-buildx`: the image by Docker's own builder, from docker/noetl/dev/Dockerfile.
+//! `--use-buildx`: makes the image with docker buildx, from docker/noetl/dev/Dockerfile.
 
 use camino::Utf8Path;
 use noetl_help::Help as _;
 use noetl_oci::{Platform, Reference};
-use serde::Serialize;
 
 use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
 use crate::host::{output, run};
-use crate::image::plan::{self as image_plan, ImagePlan};
+use crate::image::plan::{self as image_plan, ImagePlan, Plan};
 use crate::image::{flavours, publish};
 use crate::release::target::Target;
 use crate::release::version::Release;
 use crate::tasks::image::ImageArgs;
 
-/// The image's name, which is not that of the image without a Dockerfile: the two differ in bytes.
+/// The image's name. It differs from the name of the image without a Dockerfile, since their bytes differ.
 const NAME: &str = "noetl-local-dev";
-/// Its tag unless told otherwise.
+/// The default tag.
 const TAG: &str = "latest";
 /// The Dockerfile, relative to the repository's root.
 const DOCKERFILE: &str = "docker/noetl/dev/Dockerfile";
 
-/// What is done: one command makes it all.
-#[derive(Debug, Serialize)]
-struct BuildxPlan {
-    release: Release,
-    commands: [CommandLine; 1],
-    image: ImagePlan,
-}
-
 /// Where the result goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Destination {
-    /// The engine here has it under its name: one platform.
+    /// The engine of this machine: one platform.
     Load,
-    /// A registry has it.
+    /// A registry.
     Push,
-    /// One tar with an OCI layout, since the classic engine cannot load several platforms.
+    /// One tar with an OCI layout, since an engine may not load several platforms.
     Tar,
 }
 
@@ -47,16 +38,18 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let references = references(args)?;
     let image = image_plan::image(&release, &platforms, &references, &platforms[0])
         .flavoured(flavours::find("python")?, args.recipe.base.clone());
-    let result = match platforms.len() {
+    let destination = match platforms.len() {
         _ if args.push => Destination::Push,
         1 => Destination::Load,
         _ => Destination::Tar,
     };
-    let command = command(args, &image, result, &tar)?;
+    let command = command(args, &image, destination, &tar)?;
     if args.preview.wanted() {
-        let plan = BuildxPlan {
+        let plan = Plan {
             release,
-            commands: [command],
+            commands: vec![command],
+            binaries: Vec::new(),
+            build: None,
             image,
         };
         return args.preview.show(&plan, &plan.commands, &[]);
@@ -64,89 +57,71 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     if args.push {
         publish::preflight(&release, &references)?;
     }
-    let names = platforms
-        .iter()
-        .map(Platform::without_variant)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let names = comma_separated(&platforms);
     output::step(ctx, &format!("build the image for {names} with docker buildx"), || {
         run::run(ctx, &command)
     })
     .help("`docker buildx ls` lists builders and their platforms; a new one: docker buildx create --use")?;
-    match result {
+    match destination {
         Destination::Tar => output::line(tar),
-        Destination::Load | Destination::Push => names_of(args).iter().try_for_each(output::line),
+        Destination::Load | Destination::Push => names_of(args).try_for_each(output::line),
     }
 }
 
-/// Returns the names as Docker writes them: without a registry it is the machine's own image.
-fn names_of(args: &ImageArgs) -> Vec<String> {
-    let default = [TAG.to_owned()];
-    let tags = if args.tags.is_empty() {
-        &default[..]
-    } else {
-        &args.tags
-    };
-    let registry = args
-        .registry
-        .as_deref()
-        .map(|registry| registry.trim_end_matches('/'));
-    let prefix = registry.map_or_else(String::new, |registry| format!("{registry}/"));
-    tags.iter()
-        .map(|tag| format!("{prefix}{NAME}:{tag}"))
-        .collect()
+fn comma_separated(platforms: &[Platform]) -> String {
+    let names: Vec<_> = platforms.iter().map(Platform::without_variant).collect();
+    names.join(",")
 }
 
-/// Returns the same names in full.
+fn tags(args: &ImageArgs) -> Vec<&str> {
+    let tags: Vec<_> = args.tags.iter().map(String::as_str).collect();
+    if tags.is_empty() { vec![TAG] } else { tags }
+}
+
+/// Returns the names as Docker writes them: without a registry those of a local image.
+fn names_of(args: &ImageArgs) -> impl Iterator<Item = String> {
+    let registry = args.registry.as_deref();
+    let registry = registry.map(|registry| registry.trim_end_matches('/'));
+    let prefix = registry.map_or_else(String::new, |registry| format!("{registry}/"));
+    let tags = tags(args).into_iter();
+    tags.map(move |tag| format!("{prefix}{NAME}:{tag}"))
+}
+
+/// Returns the full names.
 fn references(args: &ImageArgs) -> anyhow::Result<Vec<Reference>> {
     anyhow::ensure!(
         args.registry.is_some() || !args.push,
         "--push needs --registry, such as --registry ghcr.io/noetl"
     );
     let registry = args.registry.as_deref().unwrap_or("docker.io/library");
-    let default = [TAG.to_owned()];
-    let tags = if args.tags.is_empty() {
-        &default[..]
-    } else {
-        &args.tags
-    };
-    tags.iter()
-        .map(|tag| Reference::join(registry, NAME, tag))
-        .collect()
+    let tags = tags(args).into_iter();
+    let names = tags.map(|tag| Reference::join(registry, NAME, tag));
+    names.collect()
 }
 
-/// Returns the one command: labels and annotations of the plan, no attestations among the index's children.
+/// Returns the command, with labels and annotations of the plan, and without attestations, which would be children of
+/// the index.
 fn command(
     args: &ImageArgs,
     image: &ImagePlan,
     destination: Destination,
     tar: &Utf8Path,
 ) -> anyhow::Result<CommandLine> {
-    let list = |words: Vec<String>| words.join(",");
-    let platforms = image.platforms.iter().map(Platform::without_variant);
     let targets = image.platforms.iter().map(Target::of_platform);
-    let targets = targets.map(|target| Ok(target?.triple.to_owned()));
-    let targets: Vec<_> = targets.collect::<anyhow::Result<_>>()?;
+    let targets = targets.map(|target| Ok(target?.triple));
+    let targets = targets.collect::<anyhow::Result<Vec<_>>>()?.join(",");
     let python = image.base.as_deref().unwrap_or("scratch");
     let mut command = CommandLine::new("docker")
-        .args([
-            "buildx",
-            "build",
-            "--file",
-            DOCKERFILE,
-            "--provenance=false",
-            "--sbom=false",
-        ])
-        .args(["--platform".to_owned(), list(platforms.collect())])
-        .args([
-            "--build-arg".to_owned(),
-            format!("TARGETS={}", list(targets)),
-        ])
-        .args(["--build-arg".to_owned(), format!("PYTHON_IMAGE={python}")])
-        .args([
-            "--build-arg".to_owned(),
-            format!("SOURCE_DATE_EPOCH={}", image.commit_time),
-        ]);
+        .args(["buildx", "build", "--file", DOCKERFILE])
+        .args(["--provenance=false", "--sbom=false", "--platform"])
+        .arg(comma_separated(&image.platforms));
+    for value in [
+        format!("TARGETS={targets}"),
+        format!("PYTHON_IMAGE={python}"),
+        format!("SOURCE_DATE_EPOCH={}", image.commit_time),
+    ] {
+        command = command.args(["--build-arg", &value]);
+    }
     if let Some(builder) = &args.builder {
         command = command.args(["--builder", builder]);
     }
@@ -156,33 +131,29 @@ fn command(
     if args.recipe.no_cache {
         command = command.arg("--no-cache");
     }
-    // A single image has no index to annotate, and what the engine loads has no annotations.
+    // A single image has no index to annotate, and an image in an engine has no annotations.
     let levels: &[&str] = match (destination, image.platforms.len()) {
         (Destination::Load, _) => &[],
         (_, 1) => &["manifest"],
         _ => &["index", "manifest"],
     };
     for (key, value) in &image.labels {
-        command = command.args(["--label".to_owned(), format!("{key}={value}")]);
+        command = command.args(["--label", &format!("{key}={value}")]);
         for level in levels {
-            command = command.args(["--annotation".to_owned(), format!("{level}:{key}={value}")]);
+            command = command.args(["--annotation", &format!("{level}:{key}={value}")]);
         }
     }
-    command = command.args(
-        names_of(args)
-            .into_iter()
-            .flat_map(|name| ["--tag".to_owned(), name]),
-    );
-    // Docker's built-in builder unpacks what it pushes, and then takes no rewritten times.
+    for name in names_of(args) {
+        command = command.args(["--tag", &name]);
+    }
+    // Docker's built-in builder unpacks what it pushes, and then refuses to rewrite times.
     let output = match destination {
         Destination::Load => "type=docker".to_owned(),
         Destination::Push => "type=image,push=true,oci-mediatypes=true".to_owned(),
         Destination::Tar => format!("type=oci,dest={tar},rewrite-timestamp=true"),
     };
-    Ok(command
-        .args(["--output".to_owned(), output])
-        .args(args.docker.clone())
-        .arg("."))
+    let command = command.args(["--output", &output]);
+    Ok(command.args(args.docker.clone()).arg("."))
 }
 
 #[cfg(test)]
@@ -194,33 +165,20 @@ mod tests {
         let dockerfile = include_str!("../../../../docker/noetl/dev/Dockerfile");
         let python = FLAVOURS.iter().find_map(|flavour| flavour.base).unwrap();
         assert!(dockerfile.contains(&format!("\nARG PYTHON_IMAGE={python}\n")));
-        let toolchain = include_str!("../../../../rust-toolchain.toml");
-        let channel = toolchain
-            .lines()
-            .find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"'));
-        let rust = format!(
-            "\nARG RUST_IMAGE=docker.io/library/rust:{}-slim\n",
-            channel.unwrap()
-        );
-        assert!(dockerfile.contains(&rust));
+        let mut toolchain = include_str!("../../../../rust-toolchain.toml").lines();
+        let channel =
+            toolchain.find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"'));
+        let rust = format!("docker.io/library/rust:{}-slim", channel.unwrap());
+        assert!(dockerfile.contains(&format!("\nARG RUST_IMAGE={rust}\n")));
         // Every stage starts from one of those, or from a stage of the file.
-        let froms = dockerfile
-            .lines()
-            .filter_map(|line| line.strip_prefix("FROM "));
+        let lines = dockerfile.lines();
+        let froms = lines.filter_map(|line| line.strip_prefix("FROM "));
         let sources = froms.map(|from| {
-            from.trim_start_matches("--platform=$BUILDPLATFORM ")
-                .split(' ')
-                .next()
-                .unwrap()
+            let source = from.trim_start_matches("--platform=$BUILDPLATFORM ");
+            source.split(' ').next().unwrap()
         });
-        let stages = [
-            "${NODE_IMAGE}",
-            "${RUST_IMAGE}",
-            "tools",
-            "${PYTHON_IMAGE}",
-            "tools",
-            "base",
-        ];
-        assert_eq!(sources.collect::<Vec<_>>(), stages);
+        let sources: Vec<_> = sources.collect();
+        let expected = "${NODE_IMAGE} ${RUST_IMAGE} tools ${PYTHON_IMAGE} tools base";
+        assert_eq!(sources.join(" "), expected);
     }
 }

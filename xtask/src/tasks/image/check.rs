@@ -1,11 +1,12 @@
-//! `cargo xtask image check`: the rules over a layout, a tar or an image in a registry.
+//! `cargo xtask image check`: checks a layout, a tar or an image in a registry by every rule.
 
+use anyhow::Context as _;
 use clap::Args;
 use noetl_help::Help as _;
 use noetl_oci::diff::{self, Side};
 use noetl_oci::rules::rule::{self, Accepted};
 use noetl_oci::rules::{Findings, Rule};
-use noetl_oci::{Image, ImageSource, KnownLayers, Platform};
+use noetl_oci::{KnownLayers, Platform};
 
 use crate::host::ctx::Ctx;
 use crate::host::{output, sign_ins};
@@ -13,47 +14,47 @@ use crate::image::rules::{self, ImageStandard, X3};
 use crate::image::{contents, publish};
 use crate::release::version::Release;
 use crate::release::{rules as dist_rules, target, verify, workspace};
-use crate::tasks::image::open::Opened;
+use crate::tasks::image::in_order;
+use crate::tasks::image::open::{Opened, Place};
 use crate::tasks::image::rebuild::RebuildArgs;
-use crate::tasks::image::{in_order, outputs};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without a name, and with --this-commit, the image is compared with this checkout as well: version,\n\
+    after_help = "Without a name, and with --this-commit, the image is compared with this checkout too: version,\n\
     revision, licence, source, port, times and root certificates. Errors decide the exit code; warnings and\n\
     infos do not.\n\nExamples:\n  \
     cargo xtask image check                                   what `image` made\n  \
     cargo xtask image check dist/noetl-v0.1.0-image.tar --this-commit\n  \
     cargo xtask image check 127.0.0.1:5000/noetl:0.1.0 --rule P1 --rule F5\n  \
-    cargo xtask image check --against ghcr.io/noetl/noetl:0.1.0     what else than the program is new\n  \
-    cargo xtask image check --rebuild                         is it the image of this commit, wherever it is built\n  \
+    cargo xtask image check --against ghcr.io/noetl/noetl:0.1.0     what has changed besides the program\n  \
+    cargo xtask image check --rebuild                         whether this commit gives the same digest again\n  \
     cargo xtask image check --explain P6"
 )]
 pub(super) struct CheckArgs {
     /// Folder, tar or full image name [default: what `image` made]
     image: Option<String>,
-    /// Platforms it should be for, separated by commas
+    /// Platforms that the image must be for, separated by commas
     #[arg(long, value_delimiter = ',', default_value = "linux/amd64,linux/arm64", value_parser = target::parse_platform)]
     platforms: Vec<Platform>,
-    /// Print only what this rule finds, repeatable
-    #[arg(long = "rule", value_name = "ID", value_parser = known)]
+    /// Print only the findings of this rule, repeatable
+    #[arg(long = "rule", value_name = "ID", value_parser = parse_id)]
     rules: Vec<&'static str>,
-    /// Compare with this checkout too, as an image made from it
+    /// Compare with this checkout too, as the image of its commit
     #[arg(long)]
     this_commit: bool,
     /// Print JSON: every finding with rule, severity, object and message
     #[arg(long)]
     json: bool,
-    /// Print every rule and stop
+    /// Print every rule, and stop
     #[arg(long, conflicts_with = "explain")]
     list: bool,
     /// With --list: print the table of docker/multi-arch-builds.md
     #[arg(long, requires = "list")]
     markdown: bool,
-    /// Print what a rule is for and stop
+    /// Print what a rule is for, and stop
     #[arg(long, value_name = "ID")]
     explain: Option<String>,
-    /// Compare with this image, such as the last release's: only the program and what is said of it may differ (X3)
+    /// Compare with this image, such as the last release's: only the program and its description may differ (X3)
     #[arg(long, value_name = "IMAGE")]
     against: Option<String>,
     #[command(flatten)]
@@ -67,8 +68,6 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     if let Some(id) = &args.explain {
         return explain(id);
     }
-    let own = outputs(ctx).0.into_string();
-    let name = args.image.as_ref().unwrap_or(&own);
     let platforms = in_order(&args.platforms);
     let standard = if args.this_commit || args.image.is_none() {
         ImageStandard::of_project(&workspace::read(ctx)?, &Release::read(ctx)?, &platforms)
@@ -76,40 +75,39 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
         ImageStandard::without_project(&platforms)
     };
     let known = KnownLayers::default();
-    let opened = Opened::new(ctx, name)?;
-    let mut findings = match &opened {
-        Opened::Layout(layout) => standard.rules().check(layout, &known)?,
-        Opened::Registry(image) => {
+    let opened = Opened::new(ctx, args.image.as_deref())?;
+    let name = &opened.name;
+    let mut findings = match &opened.place {
+        Place::Layout(layout) => standard.rules().check(layout, &known)?,
+        Place::Registry(image) => {
             publish::check(&sign_ins::client(ctx), image, &standard, None, &known)?
         }
     };
-    let image = opened.image()?;
-    if let Ok(root) = image.root() {
+    if let Ok(root) = opened.image.root() {
         args.rebuild.check(ctx, name, &root.digest, &mut findings)?;
     }
-    if let Some(against) = &args.against {
-        let before = Opened::new(ctx, against)?;
-        let (one, other) = (before.source(), opened.source());
-        check_only_program_changed([one, other], name, &mut findings)?;
+    if args.against.is_some() {
+        let before = Opened::new(ctx, args.against.as_deref())?;
+        check_only_program_changed([before.side(), opened.side()], name, &mut findings)?;
     }
     let findings = findings.only(&args.rules);
     if args.json {
         return verify::conclude_json(&findings, name);
     }
     let concluded = verify::conclude(&findings, name);
-    output::line(format!("{name}: {}", summary(&findings)))?;
+    let is_clean = findings.ids().is_empty();
+    let verdict = if is_clean { ": no rule is broken" } else { "" };
+    output::line(format!("{name}: {}{verdict}", findings.counts()))?;
     concluded
 }
 
-/// X3: finds files besides the program that are not what they were. Times follow the commit and do not count.
+/// X3: finds files besides the program that have changed. Modification times follow the commit and are ignored.
 fn check_only_program_changed(
-    [before, after]: [&dyn ImageSource; 2],
+    [before, after]: [Side<'_>; 2],
     name: &str,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let (one, other) = (Image::read(before)?, Image::read(after)?);
-    let side = |image, source| Side { image, source };
-    let changes = diff::images(side(&one, before), side(&other, after), None)?;
+    let changes = diff::images(before, after, None)?;
     let program = contents::ENTRYPOINT.trim_start_matches('/');
     for change in &changes {
         let is_file = change.part.starts_with("layer ") && change.field != "mtime";
@@ -120,16 +118,7 @@ fn check_only_program_changed(
     Ok(())
 }
 
-fn summary(findings: &Findings) -> String {
-    let verdict = if findings.ids().is_empty() {
-        ": no rule is broken"
-    } else {
-        ""
-    };
-    format!("{}{verdict}", findings.counts())
-}
-
-/// Returns every rule, those on downloads included.
+/// Returns every rule on images and on downloads.
 fn all_rules() -> Vec<&'static Rule> {
     let on_images = rules::all().into_iter();
     rule::sorted(on_images.chain(dist_rules::RULES.iter().copied()))
@@ -148,13 +137,7 @@ fn list(markdown: bool) -> anyhow::Result<()> {
 
 fn explain(id: &str) -> anyhow::Result<()> {
     let rule = find(id).help("cargo xtask image check --list")?;
-    let Rule {
-        id,
-        severity,
-        title,
-        symptom,
-        ..
-    } = rule;
+    let (severity, title, symptom) = (rule.severity, rule.title, rule.symptom);
     output::line(format!("{id} ({severity}): {title}\nwithout it: {symptom}"))?;
     let Some(example) = rule.example else {
         return Ok(());
@@ -172,55 +155,47 @@ fn explain(id: &str) -> anyhow::Result<()> {
 fn find(id: &str) -> anyhow::Result<&'static Rule> {
     let mut rules = all_rules().into_iter();
     let found = rules.find(|rule| rule.id == id);
-    found.ok_or_else(|| anyhow::anyhow!("there is no rule `{id}`"))
+    found.with_context(|| format!("there is no rule `{id}`"))
 }
 
-/// Checks a rule's id, so that a mistake is wrong usage.
-fn known(id: &str) -> anyhow::Result<&'static str> {
-    let rule = find(id)
-        .map_err(|_| anyhow::anyhow!("there is none; `cargo xtask image check --list` lists them"));
-    Ok(rule?.id)
+/// Parses a rule's id, so that an unknown one is wrong usage.
+fn parse_id(id: &str) -> anyhow::Result<&'static str> {
+    let rule = find(id).ok().map(|rule| rule.id);
+    rule.context("there is none; `cargo xtask image check --list` lists them")
 }
 
 #[cfg(test)]
 mod tests {
-    use noetl_oci::tar::Entry;
-    use noetl_oci::{Blob, LayerCache, Layout};
+    use noetl_oci::mutants::{AMD64, ARM64, Parts};
+    use noetl_oci::tar::{Entry, write};
+    use noetl_oci::{Image, LayerCache, Layout};
 
     use super::*;
     use crate::fixtures;
     use crate::image::assemble::{Foundation, assemble_programs};
-    use crate::release::target::TARGETS;
 
     #[test]
-    fn a_new_program_of_a_later_commit_is_expected_and_a_new_file_is_not() {
-        let image = |version: &str, time: u64, packages: &[Entry]| {
-            let programs = TARGETS[..2].iter().map(|target| {
-                let mut stamp = fixtures::stamp(target);
-                stamp.version = version.to_owned();
-                Blob::from(fixtures::elf(target.arch, &stamp))
-            });
-            let mut plan = fixtures::image_plan();
-            plan.commit_time = time;
-            let foundation = Foundation {
-                base: None,
-                packages: vec![packages.to_vec(), packages.to_vec()],
-            };
-            let programs = programs.collect();
-            assemble_programs(&plan, programs, foundation, &LayerCache::none()).unwrap()
-        };
+    fn a_changed_program_is_expected_and_an_added_file_is_not() {
         let found = |after: &Layout| {
-            let mut findings = Findings::default();
-            let before = image("1.2.3", 1_767_225_600, &[]);
-            check_only_program_changed([&before, after], "image", &mut findings).unwrap();
+            let (before, mut findings) = (fixtures::image(), Findings::default());
+            let images = [&before, after].map(|layout| Image::read(layout).unwrap());
+            let sides = [(&images[0], &before), (&images[1], after)];
+            let sides = sides.map(|(image, source)| Side { image, source });
+            check_only_program_changed(sides, "image", &mut findings).unwrap();
             findings.ids()
         };
-        assert_eq!(found(&image("1.3.0", 1_767_300_000, &[])), [""; 0]);
-        let strange = [
-            Entry::folder("opt", 0o755),
-            Entry::file("opt/x", 0o644, "x"),
-        ];
-        assert_eq!(found(&image("1.2.3", 1_767_225_600, &strange)), ["X3"]);
+        let mut plan = fixtures::image_plan();
+        plan.commit_time += 60;
+        let programs = fixtures::programs(|stamp| stamp.version = "1.3.0".to_owned());
+        let (base, cache) = (Foundation::default(), LayerCache::none());
+        let later = assemble_programs(&plan, programs, base, &cache).unwrap();
+        assert_eq!(found(&later), [""; 0]);
+        let mut parts = Parts::of(&fixtures::image()).unwrap();
+        for image in [AMD64, ARM64] {
+            let layer = write::to_bytes(&[Entry::file("opt", 0o644, "x")], 0).unwrap();
+            parts.add_layer(image, layer).unwrap();
+        }
+        assert_eq!(found(&parts.seal().unwrap()), ["X3"]);
     }
 
     #[test]

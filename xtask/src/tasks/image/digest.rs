@@ -1,14 +1,14 @@
-//! `cargo xtask image digest`: what `image` would make, before it is made.
+//! `cargo xtask image digest`: prints the digest of the image that `image` would make.
 
 use clap::Args;
-use noetl_oci::{Image, KnownLayers, Reference};
+use noetl_oci::{Image, KnownLayers};
 
 use crate::host::ctx::Ctx;
 use crate::host::{output, run};
 use crate::image::assemble::assemble;
-use crate::tasks::image::{NAME, REGISTRY, Recipe, foundation, inputs};
+use crate::tasks::image::{Recipe, default_references, foundation, inputs};
 
-/// Names are not part of what is hashed, so they are not asked for.
+/// Names are not hashed, so there are no flags for them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Binaries are built unless --binary gives them, and a base is fetched; no image is written.\n\nExamples:\n  \
@@ -21,16 +21,10 @@ pub(super) struct DigestArgs {
 
 pub(super) fn run(ctx: &Ctx, args: &DigestArgs) -> anyhow::Result<()> {
     let recipe = &args.recipe;
-    let platforms = recipe.platforms(false);
-    let lock = recipe
-        .binaries
-        .is_empty()
-        .then(|| run::lock(ctx))
-        .transpose()?;
-    let plan = inputs::plan_image(ctx, recipe, &platforms, |release| {
-        Ok(vec![Reference::join(REGISTRY, NAME, &release.version)?])
-    })?;
-    let binaries = inputs::binaries(ctx, &plan)?;
+    let compiles = recipe.binaries.is_empty();
+    let lock = compiles.then(|| run::lock(ctx)).transpose()?;
+    let plan = inputs::plan_image(ctx, recipe, &recipe.platforms(false), default_references)?;
+    let binaries = inputs::binaries(ctx, recipe, &plan)?;
     let floating = recipe.allow_floating_base;
     let foundation = foundation::fetch(ctx, &plan.image, floating, &KnownLayers::default())?;
     let layers = recipe.layers(ctx).read_only();

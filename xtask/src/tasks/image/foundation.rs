@@ -1,4 +1,4 @@
-//! What an image stands on: the base that `--base` or the flavour names, and the flavour's Python packages.
+//! What an image is built on: the base that `--base` or the flavour names, and the flavour's Python packages.
 
 use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
@@ -10,7 +10,7 @@ use crate::host::{output, sign_ins};
 use crate::image::assemble::Foundation;
 use crate::image::base::Facts;
 use crate::image::plan::ImagePlan;
-use crate::image::{contents, wheels};
+use crate::image::wheels;
 
 /// Fetches the base and the flavour's Python packages. Layers that were read are added to `known`.
 pub(super) fn fetch(
@@ -31,22 +31,19 @@ pub(super) fn fetch(
     let mut packages = Vec::new();
     if let Some(locked) = &image.flavour.packages {
         for (platform, of_base) in image.platforms.iter().zip(&base.images) {
-            let version = Facts::of(of_base).python;
-            let version = version
-                .context("it has no python3, which the flavour's packages are for")
+            let version = Facts::of(of_base)
+                .python
+                .context("it has no python3, which the flavour's packages need")
                 .with_context(|| format!("{named} cannot be the base of the flavour {flavour}"))
                 .help("take a base with Python, or --flavour plain")?;
-            let into = contents::PACKAGES;
-            packages.push(wheels::entries(ctx, locked, platform, &version, into)?);
+            packages.push(wheels::entries(ctx, locked, platform, &version)?);
         }
     }
-    Ok(Foundation {
-        base: Some(base),
-        packages,
-    })
+    let base = Some(base);
+    Ok(Foundation { base, packages })
 }
 
-/// Reads the base for `platforms`; what comes from a registry is kept by digest and fetched once.
+/// Reads the base for `platforms`; blobs of a registry are fetched once and kept by digest.
 fn fetch_base(
     ctx: &Ctx,
     named: &str,
@@ -64,45 +61,40 @@ fn fetch_base(
             let client = sign_ins::client(ctx);
             output::step(ctx, &format!("fetch the base {named}"), || {
                 let source = RegistryImage::open_cached(&client, &reference, &cache)?;
-                let base = Base::read(&source, platforms, known)?;
-                let name = Some(name(named, &reference).to_owned());
-                Ok(Base { name, ..base })
+                let mut base = Base::read(&source, platforms, known)?;
+                base.name = Some(annotated_name(named, &reference).to_owned());
+                Ok(base)
             })
         }
     };
-    let base = base.with_context(|| format!("cannot build upon {named}"))?;
+    let base = base.with_context(|| format!("cannot use the base {named}"))?;
     if !named.contains('@') {
         output::note(ctx, &format!("base: {named}@{}", base.digest));
     }
     Ok(base)
 }
 
-/// What `--base` takes.
+/// The values of `--base`.
 const NAMES: &str = "a base is `scratch`, a full name such as docker.io/library/python@sha256:…, or the path of a layout or tar";
 
-/// Refuses a name without a digest, which may be another image tomorrow.
+/// Refuses a name without a digest, whose image may change.
 fn refuse_floating(named: &str, reference: &Reference, allowed: bool) -> anyhow::Result<()> {
     if reference.digest.is_some() || allowed {
         return Ok(());
     }
-    Err(anyhow!(
-        "the base {named} is named by a tag, and may be another image tomorrow"
-    ))
-    .help(format!(
+    let error = anyhow!("the base {named} has no digest, so its image may change");
+    Err(error.help(format!(
         "pin it as {named}@sha256:…, which `crane digest {named}` prints, or give --allow-floating-base"
-    ))
+    )))
 }
 
-/// Returns the name that stands in annotations: as it was typed, without a digest that follows a tag.
-fn name<'a>(named: &'a str, reference: &Reference) -> &'a str {
+/// Returns the base's name for annotations: as it was typed, without a digest that follows a tag.
+fn annotated_name<'a>(named: &'a str, reference: &Reference) -> &'a str {
     let (before, _) = named.split_once('@').unwrap_or((named, ""));
     let last = before.rsplit('/').next();
     let is_tagged = last.is_some_and(|last| last.contains(':'));
-    if is_tagged || reference.digest.is_none() {
-        before
-    } else {
-        named
-    }
+    let is_short = is_tagged || reference.digest.is_none();
+    if is_short { before } else { named }
 }
 
 #[cfg(test)]
@@ -110,20 +102,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_keeps_the_name_that_was_typed() {
-        let digest = format!("sha256:{}", "0".repeat(64));
-        let name = |text: &str| {
-            let reference: Reference = text.parse().unwrap();
-            name(text, &reference).to_owned()
-        };
-        assert_eq!(name(&format!("ghcr.io/a/b:1@{digest}")), "ghcr.io/a/b:1");
-        let untagged = format!("ghcr.io:80/b@{digest}");
-        assert_eq!(name(&untagged), untagged);
-        assert_eq!(name("ghcr.io/a/b:1"), "ghcr.io/a/b:1");
+    fn the_annotated_name_has_a_tag_or_a_digest() {
+        let pin = |name: &str| format!("{name}@sha256:{}", "0".repeat(64));
+        let (tagged, untagged) = ("ghcr.io/a/b:1", pin("ghcr.io:80/b"));
+        for (name, expected) in [
+            (tagged, tagged),
+            (&pin(tagged), tagged),
+            (&untagged, &untagged),
+        ] {
+            assert_eq!(annotated_name(name, &name.parse().unwrap()), expected);
+        }
     }
 
     #[test]
-    fn a_base_that_is_named_by_a_tag_alone_is_refused() {
+    fn a_base_without_a_digest_is_refused() {
         let floating: Reference = "ghcr.io/a/b:1".parse().unwrap();
         assert!(refuse_floating("ghcr.io/a/b:1", &floating, false).is_err());
         assert!(refuse_floating("ghcr.io/a/b:1", &floating, true).is_ok());

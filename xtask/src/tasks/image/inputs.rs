@@ -1,4 +1,4 @@
-//! What an image is made of: the plan, and the binaries.
+//! The inputs of an image: its platforms, its plan and its binaries.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use noetl_oci::{LayerCache, Platform, Reference};
 
 use crate::host::ctx::{Ctx, Wanted};
 use crate::host::files;
-use crate::image::plan::{self as image_plan, Binaries, Plan};
+use crate::image::plan::{self as image_plan, Plan};
 use crate::release::cargo::{Binary, Host};
 use crate::release::plan::{Products, Request, plan};
 use crate::release::stamp::{self, Stamp};
-use crate::release::target::{Arch, Target, parse_platform, platforms};
+use crate::release::target::{Target, parse_platform, platforms};
 use crate::release::version::Release;
 use crate::tasks::build;
 use crate::tasks::image::{Recipe, in_order};
@@ -30,26 +30,22 @@ pub(super) fn given_binary(text: &str) -> anyhow::Result<Binary> {
 }
 
 impl Recipe {
-    /// Returns the platforms in index order; `single` is whether only this machine's is wanted unless others are named.
+    /// Returns the platforms of the image in the order of its index; `single` limits the default to this machine's.
     pub(super) fn platforms(&self, single: bool) -> Vec<Platform> {
+        let mut all = platforms();
         if !self.platforms.is_empty() {
             return in_order(&self.platforms);
+        } else if single {
+            all.retain(is_native);
+        } else if !self.binaries.is_empty() {
+            let binaries = self.binaries.iter();
+            let given: Vec<_> = binaries.map(|binary| binary.target.platform()).collect();
+            all.retain(|platform| given.iter().flatten().any(|it| it == platform));
         }
-        if single {
-            return vec![native()];
-        }
-        let given = self.binaries.iter();
-        let given: Vec<_> = given
-            .filter_map(|binary| binary.target.platform())
-            .collect();
-        if given.is_empty() {
-            platforms()
-        } else {
-            in_order(&given)
-        }
+        all
     }
 
-    /// Returns where compressed layers are kept.
+    /// Returns the cache of compressed layers.
     pub(super) fn layers(&self, ctx: &Ctx) -> LayerCache {
         let cache = if self.no_cache {
             LayerCache::none()
@@ -60,28 +56,20 @@ impl Recipe {
     }
 }
 
-/// Returns the platform that containers on this machine have.
-pub(super) fn native() -> Platform {
-    let arch = if cfg!(target_arch = "aarch64") {
-        Arch::Aarch64
-    } else {
-        Arch::X86_64
-    };
-    let all = platforms();
-    let is_native = |platform: &&Platform| {
-        Target::of_platform(platform).is_ok_and(|target| target.arch == arch)
-    };
-    all.iter().find(is_native).unwrap_or(&all[0]).clone()
+/// Returns whether containers on this machine have the platform.
+fn is_native(platform: &Platform) -> bool {
+    let is_arm64 = cfg!(target_arch = "aarch64");
+    platform.architecture == if is_arm64 { "arm64" } else { "amd64" }
 }
 
-/// Plans the image: from binaries that are given, or from what a build makes.
+/// Plans the image: from given binaries, or from those that a build makes.
 pub(super) fn plan_image(
     ctx: &Ctx,
     recipe: &Recipe,
     platforms: &[Platform],
     names: impl Fn(&Release) -> anyhow::Result<Vec<Reference>>,
 ) -> anyhow::Result<Plan> {
-    let (release, binaries) = if recipe.binaries.is_empty() {
+    let (release, build) = if recipe.binaries.is_empty() {
         let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
         let targets = platforms.iter().map(Target::of_platform);
         let request = Request {
@@ -90,149 +78,97 @@ pub(super) fn plan_image(
             ui: Wanted::Yes,
         };
         let build = plan(&host, &release, &request);
-        (release, Binaries::Compiled(Box::new(build)))
+        (release, Some(build))
     } else {
         let stamp = common_stamp(&recipe.binaries, platforms)?;
-        let given = Binaries::Given(recipe.binaries.clone());
-        (Release::of(ctx, &stamp)?, given)
+        (Release::of(ctx, &stamp)?, None)
     };
-    // It is made to be loaded here.
-    let native = native();
-    let docker = platforms.iter().find(|platform| **platform == native);
-    let docker = docker
-        .or(platforms.first())
-        .context("no platform is named")?;
+    // `docker load` on this machine takes the platform that runs here.
+    let native = platforms.iter().find(|platform| is_native(platform));
+    let docker = native.unwrap_or(&platforms[0]);
     let image = image_plan::image(&release, platforms, &names(&release)?, docker);
+    let commands = build.as_ref().map(|build| build.commands.clone());
+    let binaries = recipe.binaries.iter().map(|binary| binary.path.clone());
     Ok(Plan {
+        commands: commands.unwrap_or_default(),
+        binaries: binaries.collect(),
         image: image.flavoured(recipe.flavour, recipe.base.clone()),
-        binaries,
+        build,
         release,
     })
 }
 
-/// Returns the stamp of all binaries, which must agree on what they are and each fit its platform.
+/// Returns the build stamp that the binaries have in common. Fails unless there is one for each platform and all are of
+/// one build.
 fn common_stamp(binaries: &[Binary], platforms: &[Platform]) -> anyhow::Result<Stamp> {
     for platform in platforms {
-        let fitting = binaries
-            .iter()
-            .filter(|binary| binary.target.platform().as_ref() == Some(platform))
-            .count();
-        if fitting != 1 {
-            let wrong =
-                anyhow!("there are {fitting} binaries for {platform}, and the image takes one");
-            return Err(wrong).help(format!(
-                "give --binary {}=PATH once, or name other --platforms",
-                platform.without_variant()
-            ));
+        let fits = |binary: &&Binary| binary.target.platform().as_ref() == Some(platform);
+        let count = binaries.iter().filter(fits).count();
+        if count != 1 {
+            let name = platform.without_variant();
+            let error = anyhow!("there are {count} binaries for {platform}, instead of one");
+            let help = format!("give --binary {name}=PATH once, or name other --platforms");
+            return Err(error.help(help));
         }
     }
     let mut stamps = Vec::new();
     for Binary { target, path } in binaries {
         let stamp = stamp::read(&files::read(path)?)
-            .with_context(|| format!("{path} is not a noetl that can be in an image"))?;
-        ensure!(
-            Target::find(&stamp.target) == Some(*target),
-            "{path} is built for {}, and its platform takes {}",
-            stamp.target,
-            target.triple
-        );
+            .with_context(|| format!("{path} is not a noetl binary"))?;
+        let (built, taken) = (&stamp.target, target.triple);
+        ensure!(built == taken, "{path} is built for {built}, not {taken}");
         stamps.push(stamp);
     }
-    let kinds: BTreeSet<_> = stamps
-        .iter()
-        .map(|stamp| (&stamp.version, &stamp.commit, &stamp.ui_sha256))
-        .collect();
-    ensure!(
-        kinds.len() == 1,
-        "the binaries are of different builds: {kinds:?}"
-    );
-    stamps.into_iter().next().context("no binary was given")
+    let builds = stamps.iter();
+    let builds = builds.map(|stamp| (&stamp.version, &stamp.commit, &stamp.ui_sha256));
+    let builds: BTreeSet<_> = builds.collect();
+    let is_one = builds.len() == 1;
+    ensure!(is_one, "the binaries are of different builds: {builds:?}");
+    Ok(stamps.remove(0))
 }
 
-/// Returns the binaries of a plan, compiled when they are not given.
-pub(super) fn binaries(ctx: &Ctx, plan: &Plan) -> anyhow::Result<Vec<Binary>> {
-    match &plan.binaries {
-        Binaries::Given(binaries) => Ok(binaries.clone()),
-        Binaries::Compiled(build) => build::binaries(ctx, build, Wanted::Yes),
+/// Returns the binaries of a plan: the given ones, or else those that it compiles.
+pub(super) fn binaries(ctx: &Ctx, recipe: &Recipe, plan: &Plan) -> anyhow::Result<Vec<Binary>> {
+    match &plan.build {
+        Some(build) => build::binaries(ctx, build, Wanted::Yes),
+        None => Ok(recipe.binaries.clone()),
     }
-}
-
-/// Returns the full names of a flavour under `registry`; the version is the tag when none is given.
-pub(super) fn references(
-    recipe: &Recipe,
-    registry: &str,
-    name: &str,
-    tags: &[String],
-    release: &Release,
-) -> anyhow::Result<Vec<Reference>> {
-    let version = std::slice::from_ref(&release.version);
-    let mut references = Vec::new();
-    for tag in if tags.is_empty() { version } else { tags } {
-        let reference =
-            Reference::join(registry, name, &format!("{tag}{}", recipe.flavour.suffix))?;
-        if !references.contains(&reference) {
-            references.push(reference);
-        }
-    }
-    Ok(references)
 }
 
 #[cfg(test)]
 mod tests {
-    use camino::Utf8PathBuf;
+    use camino::Utf8Path;
 
     use super::*;
     use crate::fixtures;
-
-    fn write(folder: &tempfile::TempDir, name: &str, bytes: Vec<u8>) -> Utf8PathBuf {
-        let path = Utf8PathBuf::from_path_buf(folder.path().join(name)).unwrap();
-        files::write(&path, bytes).unwrap();
-        path
-    }
+    use crate::release::target::TARGETS;
 
     #[test]
     fn binaries_must_fit_and_agree() {
         let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
         let all = platforms();
-        let given = |platform: &Platform, stamp: &Stamp, name: &str| {
-            let target = Target::of_platform(platform).unwrap();
-            let elf = fixtures::elf(target.arch, stamp);
-            let path = write(&folder, name, elf);
-            given_binary(&format!("{}={path}", platform.without_variant())).unwrap()
+        let given = |target: usize, stamp: &Stamp, name: &str| {
+            let path = folder.join(name);
+            files::write(&path, fixtures::elf(TARGETS[target].arch, stamp)).unwrap();
+            given_binary(&format!("{}={path}", all[target].without_variant())).unwrap()
         };
-        let stamps: Vec<_> = all
-            .iter()
-            .map(|platform| fixtures::stamp(Target::of_platform(platform).unwrap()))
-            .collect();
-        let amd = given(&all[0], &stamps[0], "amd");
-        let arm = given(&all[1], &stamps[1], "arm");
-        let both = [amd.clone(), arm.clone()];
-        assert_eq!(
-            common_stamp(&both, &all).unwrap().version,
-            stamps[0].version
-        );
-        let missing = common_stamp(&both[..1], &all).unwrap_err();
-        assert!(
-            format!("{missing:#}").contains("0 binaries for linux/arm64"),
-            "{missing:#}"
-        );
-        let swapped = given(&all[1], &stamps[0], "swapped");
-        let refused = common_stamp(&[amd.clone(), swapped], &all).unwrap_err();
-        assert!(
-            refused.to_string().contains("is built for x86_64"),
-            "{refused}"
-        );
-        let other = Stamp {
-            commit: "f".repeat(40),
-            ..stamps[1].clone()
-        };
-        let other = given(&all[1], &other, "other");
-        assert!(
-            common_stamp(&[amd, other], &all)
-                .unwrap_err()
-                .to_string()
-                .contains("different builds")
-        );
+        let stamps = [0, 1].map(|target| fixtures::stamp(&TARGETS[target]));
+        let (amd, arm) = (given(0, &stamps[0], "amd"), given(1, &stamps[1], "arm"));
+        let both = [amd.clone(), arm];
+        assert_eq!(common_stamp(&both, &all).unwrap().version, "1.2.3");
+        let swapped = given(1, &stamps[0], "swapped");
+        let mut other = stamps[1].clone();
+        other.commit = "f".repeat(40);
+        let other = given(1, &other, "other");
+        for (binaries, message) in [
+            (&both[..1], "0 binaries for linux/arm64"),
+            (&[amd.clone(), swapped], "is built for x86_64"),
+            (&[amd, other], "different builds"),
+        ] {
+            let error = common_stamp(binaries, &all).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
         assert!(given_binary("linux/amd64").is_err() && given_binary("plan9/amd64=x").is_err());
     }
 }

@@ -1,23 +1,22 @@
-//! `cargo xtask image inspect`: what an image is, in the columns that `docker buildx imagetools
-//! inspect` prints, and what that does not know: layers, sizes, and who built the programs inside.
+//! `cargo xtask image inspect`: prints the columns of `docker buildx imagetools inspect`, and besides them layers,
+//! sizes and build stamps.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
-use noetl_oci::inspect::{PlatformSummary, Summary};
-use noetl_oci::{Image, ImageSource, KnownLayers};
+use noetl_oci::inspect::{PlatformSummary, Summary, bytes};
+use noetl_oci::{KnownLayers, PlatformImage};
 use serde_json::{Value, json};
 
 use crate::host::ctx::Ctx;
 use crate::host::output;
 use crate::release::stamp;
 use crate::tasks::image::open::Opened;
-use crate::tasks::image::outputs;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Sizes are bytes as they are sent over the network. A build stamp is read from the program's file, so\n\
-    that of another processor's program is known as well.\n\nExamples:\n  \
+    after_help = "Sizes are bytes as they are sent over the network. Build stamps are read from the programs' files,\n\
+    for every architecture.\n\nExamples:\n  \
     cargo xtask image inspect                              what `image` made\n  \
     cargo xtask image inspect dist/noetl-v0.1.0-image.tar\n  \
     cargo xtask image inspect ghcr.io/noetl/noetl:latest --json"
@@ -37,69 +36,40 @@ const OF_THE_PLATFORM: &[&str] = &["target", "target_features"];
 type Stamps = BTreeMap<String, Value>;
 
 pub(super) fn run(ctx: &Ctx, args: &InspectArgs) -> anyhow::Result<()> {
-    let name = args
-        .image
-        .clone()
-        .unwrap_or_else(|| outputs(ctx).0.into_string());
-    let opened = Opened::new(ctx, &name)?;
-    let image = opened.image()?;
-    let (summary, stamps) = (Summary::of(&image)?, stamps(&image, opened.source())?);
+    let opened = Opened::new(ctx, args.image.as_deref())?;
+    let (summary, stamps) = (Summary::of(&opened.image)?, stamps(&opened)?);
     if args.json {
-        return output::json(&report(&name, &summary, &stamps)?);
+        return output::json(&report(&opened.name, &summary, &stamps)?);
     }
-    output::print(&text(&name, &summary, &stamps))
+    output::print(&text(&opened.name, &summary, &stamps))
 }
 
-fn stamps(image: &Image, source: &dyn ImageSource) -> anyhow::Result<Stamps> {
+fn stamps(opened: &Opened) -> anyhow::Result<Stamps> {
+    let (image, source) = (&opened.image, opened.place.source());
     let programs = image.programs(source, &KnownLayers::default())?;
-    let mut stamps = Stamps::new();
-    for platform in image.runnable() {
-        let mut programs = programs.iter();
-        let program = programs.find(|(name, _)| *name == platform.name());
-        if let Some(stamp) = program.and_then(|(_, program)| stamp::read(program).ok()) {
-            let digest = platform.descriptor.digest.clone();
-            stamps.insert(digest, serde_json::to_value(stamp)?);
-        }
-    }
-    Ok(stamps)
+    let stamp = |platform: &PlatformImage| {
+        let name = platform.name();
+        let (_, program) = programs.iter().find(|(known, _)| *known == name)?;
+        let stamp = serde_json::to_value(stamp::read(program).ok()?).ok()?;
+        Some((platform.descriptor.digest.clone(), stamp))
+    };
+    Ok(image.runnable().filter_map(stamp).collect())
 }
 
 fn text(name: &str, summary: &Summary, stamps: &Stamps) -> String {
-    let Summary {
-        digest, media_type, ..
-    } = summary;
-    let mut text = format!("Name:      {name}\nMediaType: {media_type}\nDigest:    {digest}\n");
-    if summary.has_index {
-        text.push_str("\nManifests:\n");
-    }
-    for manifest in &summary.manifests {
-        let PlatformSummary {
-            digest, media_type, ..
-        } = manifest;
-        if summary.has_index {
-            text.push_str(&format!(
-                "  Name:      {name}@{digest}\n  MediaType: {media_type}\n"
-            ));
-        }
-        text.push_str(&format!("  Platform:  {}\n", manifest.platform));
-        text.push_str(&format!("  Size:      {}\n", bytes(manifest.size)));
-        for layer in &manifest.layers {
-            let size = bytes(layer.size);
-            text.push_str(&format!("  Layer:     {} {size}\n", layer.digest));
-        }
-        if let Some(stamp) = stamps.get(digest) {
-            let field = |field: &str| stamp[field].as_str().unwrap_or_default();
-            let (commit, ui) = (field("commit"), field("ui_sha256"));
-            text.push_str(&format!(
-                "  Build:     {} {}, revision {commit}\n  Page:      {}\n  Features:  {}\n",
-                field("name"),
-                field("version"),
-                if ui.is_empty() { "none" } else { ui },
-                field("target_features")
-            ));
-        }
-        text.push('\n');
-    }
+    let mut text = summary.columns(name, |image: &PlatformSummary| {
+        let Some(stamp) = stamps.get(&image.digest) else {
+            return String::new();
+        };
+        let field = |field: &str| stamp[field].as_str().unwrap_or_default();
+        let (name, version, commit) = (field("name"), field("version"), field("commit"));
+        let page = Some(field("ui_sha256")).filter(|page| !page.is_empty());
+        format!(
+            "  Build:     {name} {version}, revision {commit}\n  Page:      {}\n  Features:  {}\n",
+            page.unwrap_or("none"),
+            field("target_features")
+        )
+    });
     match differing(stamps).as_slice() {
         _ if stamps.len() < 2 => {}
         [] => text.push_str("Builds:    equal\n"),
@@ -113,9 +83,8 @@ fn text(name: &str, summary: &Summary, stamps: &Stamps) -> String {
 fn report(name: &str, summary: &Summary, stamps: &Stamps) -> anyhow::Result<Value> {
     let mut report = serde_json::to_value(summary)?;
     report["name"] = json!(name);
-    for (manifest, entry) in summary.manifests.iter().zip(0..) {
-        let entry: usize = entry;
-        let value = &mut report["manifests"][entry];
+    for (position, manifest) in summary.manifests.iter().enumerate() {
+        let value = &mut report["manifests"][position];
         value["name"] = json!(format!("{name}@{}", manifest.digest));
         value["stamp"] = json!(stamps.get(&manifest.digest));
     }
@@ -124,86 +93,51 @@ fn report(name: &str, summary: &Summary, stamps: &Stamps) -> anyhow::Result<Valu
     Ok(report)
 }
 
-/// Returns the stamps' fields that are not the same on every platform, and should be.
+/// Returns the fields of the stamps that differ between platforms and should not.
 fn differing(stamps: &Stamps) -> Vec<String> {
     let mut stamps = stamps.values().filter_map(Value::as_object);
-    let Some(first) = stamps.next() else {
-        return Vec::new();
-    };
+    let first = stamps.next().into_iter().flatten();
     let rest: Vec<_> = stamps.collect();
+    let differs = |field: &str, value| rest.iter().any(|stamp| stamp.get(field) != Some(value));
     first
-        .iter()
-        .filter(|(field, _)| !OF_THE_PLATFORM.contains(&field.as_str()))
-        .filter(|(field, value)| rest.iter().any(|stamp| stamp.get(*field) != Some(*value)))
+        .filter(|(field, value)| {
+            !OF_THE_PLATFORM.contains(&field.as_str()) && differs(field, value)
+        })
         .map(|(field, _)| field.clone())
         .collect()
 }
 
-/// Returns a size such as `1572864 bytes (1.5 MiB)`: exact first, since it is compared.
-fn bytes(size: u64) -> String {
-    let unit = |shift: u32| size as f64 / f64::from(1_u32 << shift);
-    match size {
-        0..1024 => format!("{size} bytes"),
-        1024..1_048_576 => format!("{size} bytes ({:.1} KiB)", unit(10)),
-        _ => format!("{size} bytes ({:.1} MiB)", unit(20)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use noetl_oci::Layout;
+    use noetl_oci::{Image, Layout};
 
     use super::*;
     use crate::fixtures;
-    use crate::release::stamp::Stamp;
-    use crate::release::target::TARGETS;
+    use crate::tasks::image::open::Place;
 
-    fn image(change: impl Fn(usize, &mut Stamp)) -> Layout {
-        let programs = TARGETS[..2].iter().enumerate().map(|(position, target)| {
-            let mut stamp = fixtures::stamp(target);
-            change(position, &mut stamp);
-            fixtures::elf(target.arch, &stamp)
-        });
-        fixtures::image_of(programs.collect())
-    }
-
-    fn inspected(layout: &Layout) -> (Summary, Stamps) {
-        let image = Image::read(layout).unwrap();
-        (
-            Summary::of(&image).unwrap(),
-            stamps(&image, layout).unwrap(),
-        )
-    }
-
-    #[test]
-    fn the_columns_are_those_people_know() {
-        let (summary, stamps) = inspected(&image(|_, _| {}));
-        let found = text("x:1", &summary, &stamps);
-        let head = format!(
-            "Name:      x:1\nMediaType: application/vnd.oci.image.index.v1+json\nDigest:    {}\n\nManifests:\n  Name:      x:1@sha256:",
-            summary.digest
-        );
-        assert!(found.starts_with(&head), "{found}");
-        assert!(found.contains("\n  Platform:  linux/arm64/v8\n"), "{found}");
-        assert!(found.contains("Builds:    equal\n"), "{found}");
-        assert_eq!(found.matches("  Layer:     ").count(), 4);
-    }
-
-    #[test]
-    fn builds_that_differ_are_named() {
-        let layout = image(|position, stamp| stamp.ui_sha256 = format!("{position}"));
-        let (summary, stamps) = inspected(&layout);
-        let found = text("x:1", &summary, &stamps);
-        assert!(
-            found.contains("Builds:    differ in ui_sha256\n"),
-            "{found}"
-        );
+    fn inspect(layout: Layout) -> (String, Value) {
+        let image = Image::read(&layout).unwrap();
+        let (name, place) = ("x:1".to_owned(), Place::Layout(layout));
+        let opened = Opened { name, place, image };
+        let summary = Summary::of(&opened.image).unwrap();
+        let stamps = stamps(&opened).unwrap();
         let report = report("x:1", &summary, &stamps).unwrap();
+        (text("x:1", &summary, &stamps), report)
+    }
+
+    #[test]
+    fn differing_builds_are_named() {
+        let (equal, _) = inspect(fixtures::image());
+        assert!(equal.contains("Builds:    equal\nTotal:     "), "{equal}");
+        let commit = fixtures::release().commit;
+        let build = format!("  Build:     noetl 1.2.3, revision {commit}\n  Page:      ");
+        assert_eq!(equal.matches(&build).count(), 2, "{equal}");
+        let other = fixtures::image_with(|stamp| stamp.ui_sha256.clone_from(&stamp.target));
+        let (found, report) = inspect(other);
+        let differing = "Builds:    differ in ui_sha256\n";
+        assert!(found.contains(differing), "{found}");
         assert_eq!(report["builds"]["equal"], false);
-        assert_eq!(report["manifests"][1]["stamp"]["ui_sha256"], "1");
-        let files = layout.files.iter();
-        let blobs = files.filter(|(name, _)| name.starts_with("blobs/"));
-        let stored: u64 = blobs.map(|(_, blob)| blob.length()).sum();
-        assert_eq!(report["total_size"], stored);
+        let page = &report["manifests"][1]["stamp"]["ui_sha256"];
+        assert_eq!(page, "aarch64-unknown-linux-musl");
     }
 }

@@ -1,4 +1,4 @@
-//! Assembling the image, checking it, and publishing it when asked.
+//! `cargo xtask image` without a subcommand: assembles the image, checks it, and publishes or loads it when asked.
 
 use anyhow::ensure;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,77 +16,57 @@ use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
 use crate::release::workspace;
 use crate::tasks::image::attest::attest;
-use crate::tasks::image::push::narrate;
-use crate::tasks::image::{ImageArgs, NAME, REGISTRY, foundation, inputs, load, outputs_of};
+use crate::tasks::image::{ImageArgs, REGISTRY, foundation, inputs, load, outputs, references};
 
 pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let ctx = &if args.plain { ctx.plain() } else { ctx.clone() };
     let recipe = &args.recipe;
     let registry = args.registry.as_deref().unwrap_or(REGISTRY);
     let platforms = recipe.platforms(args.load.is_some());
-    let (folder, tar) = outputs_of(ctx, recipe.flavour);
-    let names = |release: &Release| inputs::references(recipe, registry, NAME, &args.tags, release);
+    let (folder, tar) = outputs(ctx, recipe.flavour);
+    let names = |release: &Release| references(registry, &args.tags, recipe.flavour, release);
     if args.preview.wanted() {
         let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
         let outputs = [folder.to_string(), tar.to_string()];
-        return args.preview.show(&plan, plan.binaries.commands(), &outputs);
+        return args.preview.show(&plan, &plan.commands, &outputs);
     }
     args.attest.preflight(args.push)?;
     let _lock = run::lock(ctx)?;
-    let engine = args
-        .load
-        .map(|wanted| load::find(ctx, wanted))
-        .transpose()?;
+    let find = |wanted| load::find(ctx, wanted);
+    let engine = args.load.map(find).transpose()?;
     let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
-    let image = &plan.image;
+    let (image, release) = (&plan.image, &plan.release);
     if args.push {
-        publish::preflight(&plan.release, &image.references)?;
+        publish::preflight(release, &image.references)?;
     }
-    if plan.release.is_dirty() {
+    if release.is_dirty() {
         output::warn(&format!(
             "the tree differs from its commit; the image's revision is {}",
-            plan.release.commit
+            release.commit
         ));
     }
-    let standard = ImageStandard::of_project(&workspace::read(ctx)?, &plan.release, &platforms);
+    let standard = ImageStandard::of_project(&workspace::read(ctx)?, release, &platforms);
     let known = KnownLayers::default();
     let foundation = foundation::fetch(ctx, image, recipe.allow_floating_base, &known)?;
-    let binaries = inputs::binaries(ctx, &plan)?;
+    let binaries = inputs::binaries(ctx, recipe, &plan)?;
     let verified = output::step(ctx, "assemble the image and check it", || {
         let layout = assemble(image, &binaries, foundation, &recipe.layers(ctx))?;
-        replace(
-            &layout,
-            image.commit_time,
-            [&folder, &tar],
-            &standard,
-            &known,
-        )
+        let (paths, time) = ([&*folder, &*tar], image.commit_time);
+        replace(&layout, time, paths, &standard, &known)
     })?;
+    let (layout, names) = (verified.value(), &image.references);
     if args.push {
-        let published = output::step(ctx, &format!("push to {registry}"), || {
-            publish::publish(ctx, &verified, &image.references, args.how.options())
-        })?;
-        narrate(ctx, &published);
-        let layout = verified.value();
-        let names = &image.references;
-        args.how
-            .prove(ctx, &published, layout, names, &standard, &known)?;
+        let how = &args.how;
+        how.publish(ctx, registry, &verified, names, &standard, &known)?;
     }
     if let Some(engine) = engine {
         load::load(ctx, engine, &tar)?;
     }
-    attest(
-        ctx,
-        &args.attest,
-        args.push,
-        verified.value(),
-        &image.references,
-        &folder,
-    )?;
-    report(args, image, verified.value(), [&folder, &tar])
+    attest(ctx, &args.attest, args.push, layout, names, &folder)?;
+    report(args, image, layout, [&folder, &tar])
 }
 
-/// Writes both forms under other names, checks both from disk, and only then puts them in place.
+/// Writes folder and tar under temporary names, checks both on disk, and only then gives them their names.
 fn replace(
     layout: &Layout,
     mtime: u64,
@@ -98,29 +78,24 @@ fn replace(
     files::remove(&new_folder)?;
     layout.write_folder(&new_folder)?;
     layout.write_tar(&new_tar, mtime)?;
-    let verified = verify::image(&new_tar, standard.rules(), known).and_then(|verified| {
-        ensure!(
-            holds_the_same(&Layout::open(&new_folder)?, verified.value())?,
-            "{new_folder} is not what {new_tar} holds"
-        );
+    let check = || {
+        let verified = verify::image(&new_tar, standard.rules(), known)?;
+        let is_same = holds_the_same(&Layout::open(&new_folder)?, verified.value())?;
+        ensure!(is_same, "{new_folder} does not hold what {new_tar} holds");
         Ok(verified)
-    });
-    match verified {
-        Ok(verified) => {
-            files::swap_folder(&new_folder, folder)?;
-            files::swap_folder(&new_tar, tar)?;
-            Ok(verified.renamed(&new_tar, tar))
-        }
-        Err(error) => {
-            files::remove(&new_folder)?;
-            files::remove(&new_tar)?;
-            Err(error)
-        }
-    }
+    };
+    let verified = check().or_else(|error| {
+        files::remove(&new_folder)?;
+        files::remove(&new_tar)?;
+        Err(error)
+    })?;
+    files::swap_folder(&new_folder, folder)?;
+    files::swap_folder(&new_tar, tar)?;
+    Ok(verified.renamed(&new_tar, tar))
 }
 
-/// Returns whether a folder holds what was found right in a tar: the same files, each blob with the content that its
-/// name says. The list for Docker is in the tar alone.
+/// Returns whether a folder holds the files of a tar, each blob with the digest in its name. Only the tar has the list
+/// for Docker.
 fn holds_the_same(folder: &Layout, tar: &Layout) -> anyhow::Result<bool> {
     let in_tar = tar.files.keys().filter(|name| *name != DOCKER_NAME);
     if !in_tar.eq(folder.files.keys()) {
@@ -153,6 +128,7 @@ fn report(
         }));
     }
     files.into_iter().try_for_each(output::line)?;
-    let mut references = image.references.iter();
-    references.try_for_each(|reference| output::line(format!("{reference}@{digest}")))
+    let names = image.references.iter();
+    let mut lines = names.map(|name| format!("{name}@{digest}"));
+    lines.try_for_each(output::line)
 }

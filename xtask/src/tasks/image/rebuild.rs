@@ -1,4 +1,4 @@
-//! `image check --rebuild`: the image again, from a clone of its commit, with everything else different.
+//! `image check --rebuild`: makes the image again from a clone of its commit in another environment.
 
 use anyhow::{Context as _, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -14,19 +14,20 @@ use crate::release::version::Release;
 
 #[derive(Debug, Args)]
 pub(super) struct RebuildArgs {
-    /// Build it again from a clone of HEAD, in another folder, umask, time zone, locale and number of threads (X1)
+    /// Build the image again from a clone of HEAD, with another folder, umask, time zone, locale and number of threads
+    /// (X1)
     #[arg(long)]
     rebuild: bool,
-    /// Compare with the digest that another machine built (X2), as `image digest` prints it
+    /// Compare with the digest that `image digest` printed on another machine (X2)
     #[arg(long, value_name = "DIGEST")]
     expect_digest: Option<String>,
-    /// With --rebuild, the flags that `image` was given, such as --flavour python
+    /// With --rebuild, the flags of `image`, such as --flavour python
     #[arg(last = true, requires = "rebuild")]
     recipe: Vec<String>,
 }
 
 impl RebuildArgs {
-    /// X1 and X2: whether the same digest is made here again, and elsewhere.
+    /// X1 and X2: checks that the same digest is made here again, and on another machine.
     pub(super) fn check(
         &self,
         ctx: &Ctx,
@@ -43,14 +44,12 @@ impl RebuildArgs {
         }
         match &self.expect_digest {
             Some(expected) if expected != digest => {
-                let message = format!("it is {digest}, and elsewhere {expected}");
+                let message = format!("it is {digest}, and on another machine {expected}");
                 findings.add(&X2, image, message);
             }
             None if self.rebuild => {
-                output::note(
-                    ctx,
-                    "X2 was not run: --expect-digest takes what another machine built",
-                );
+                let note = "X2 was not run: --expect-digest takes the digest of another machine";
+                output::note(ctx, note);
             }
             _ => {}
         }
@@ -60,44 +59,33 @@ impl RebuildArgs {
     fn digest_again(&self, ctx: &Ctx) -> anyhow::Result<String> {
         let given = self.recipe.iter().any(|word| word.starts_with("--binary"));
         if !given && Release::read(ctx)?.is_dirty() {
-            return Err(anyhow!(
-                "the tree differs from its commit, and a clone would not"
-            ))
-            .help("commit first");
+            let error = anyhow!("the tree differs from its commit, and a clone would not");
+            return Err(error.help("commit first"));
         }
         let work = ctx.state().join("rebuild");
         files::remove(&work)?;
         files::create_folder(&work)?;
         // Paths with a space and an umlaut occur.
         let clone = work.join("a clöne");
-        let words = [
-            "clone",
-            "--quiet",
-            "--local",
-            ctx.root.as_str(),
-            clone.as_str(),
-        ];
-        git::read(ctx, &words).context("cannot clone the checkout")?;
+        let (from, to) = (ctx.root.as_str(), clone.as_str());
+        git::read(ctx, &["clone", "--quiet", "--local", from, to])
+            .context("cannot clone the checkout")?;
         let program = std::env::current_exe().context("cannot find xtask's own file")?;
-        let program = Utf8PathBuf::from_path_buf(program)
-            .map_err(|path| anyhow!("{} is not UTF-8", path.display()))?;
+        let program = Utf8PathBuf::try_from(program).context("xtask's own path is not UTF-8")?;
         let command = self.plan_digest(ctx, &program, &clone);
         let mut printed = None;
-        output::step(
-            ctx,
-            "build the image again in another folder and environment",
-            || {
-                run::lines(ctx, &command, |line| {
-                    printed = Some(line.to_owned());
-                    Ok(())
-                })
-            },
-        )?;
+        let title = "build the image again in another folder and environment";
+        output::step(ctx, title, || {
+            run::lines(ctx, &command, |line| {
+                printed = Some(line.to_owned());
+                Ok(())
+            })
+        })?;
         files::remove(&work)?;
         printed.context("`image digest` printed nothing")
     }
 
-    /// Returns the command in the clone; a shell changes the umask where there is one.
+    /// Returns the command that prints the digest in the clone; a shell changes the umask where there is one.
     fn plan_digest(&self, ctx: &Ctx, program: &Utf8Path, clone: &Utf8Path) -> CommandLine {
         let command = if ctx::find_program("sh").is_some() {
             let script = "umask 077; exec \"$@\"";
@@ -124,40 +112,35 @@ mod tests {
     use super::*;
     use crate::fixtures;
 
-    #[test]
-    fn everything_that_must_not_matter_is_different() {
-        let args = RebuildArgs {
-            rebuild: true,
-            expect_digest: None,
+    fn args(expect_digest: Option<&str>) -> RebuildArgs {
+        RebuildArgs {
+            rebuild: expect_digest.is_none(),
+            expect_digest: expect_digest.map(ToOwned::to_owned),
             recipe: vec!["--flavour".to_owned(), "python".to_owned()],
-        };
-        let command = args.plan_digest(&fixtures::ctx(), "/x/xtask".into(), "/y".into());
-        let names: Vec<_> = command.env.keys().map(String::as_str).collect();
-        assert_eq!(names, ["CARGO_TARGET_DIR", "LC_ALL", "TZ"]);
-        assert!(
-            command
-                .to_string()
-                .contains("--no-cache --threads 1 --flavour python"),
-            "{command}"
-        );
-        assert_eq!(command.cwd.as_deref(), Some(Utf8Path::new("/y")));
+        }
     }
 
     #[test]
-    fn another_machines_digest_counts() {
-        let expecting = |digest: &str| RebuildArgs {
-            rebuild: false,
-            expect_digest: Some(digest.to_owned()),
-            recipe: Vec::new(),
-        };
-        let mut findings = Findings::default();
-        expecting("sha256:a")
-            .check(&fixtures::ctx(), "image", "sha256:a", &mut findings)
-            .unwrap();
-        assert_eq!(findings.errors(), 0);
-        expecting("sha256:b")
-            .check(&fixtures::ctx(), "image", "sha256:a", &mut findings)
-            .unwrap();
-        assert_eq!(findings.ids(), ["X2"]);
+    fn the_image_is_built_in_another_environment() {
+        let clone = Utf8Path::new("/y");
+        let command = args(None).plan_digest(&fixtures::ctx(), "/x/xtask".into(), clone);
+        let names: Vec<_> = command.env.keys().map(String::as_str).collect();
+        assert_eq!(names, ["CARGO_TARGET_DIR", "LC_ALL", "TZ"]);
+        let (text, flags) = (
+            command.to_string(),
+            "--no-cache --threads 1 --flavour python",
+        );
+        assert!(text.contains(flags), "{text}");
+        assert_eq!(command.cwd.as_deref(), Some(clone));
+    }
+
+    #[test]
+    fn the_digest_of_another_machine_must_be_the_same() {
+        for (expected, ids) in [("sha256:a", &[][..]), ("sha256:b", &["X2"])] {
+            let (args, mut findings) = (args(Some(expected)), Findings::default());
+            let checked = args.check(&fixtures::ctx(), "image", "sha256:a", &mut findings);
+            assert!(checked.is_ok());
+            assert_eq!(findings.ids(), ids);
+        }
     }
 }

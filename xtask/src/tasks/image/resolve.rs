@@ -1,4 +1,4 @@
-//! `cargo xtask image resolve`: names in Kubernetes manifests become digests, unless no node could run them.
+//! `cargo xtask image resolve`: adds digests to the image names in Kubernetes manifests, unless no node could run them.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ use crate::tasks::image::open;
 #[command(
     after_help = "Each name keeps its tag and gets the digest that the tag has now; comments and layout stay as they are.\n\
     Refused, all at once and with file, line, object and field: an architecture that nodes are asked for and the image\n\
-    lacks, a user that may be root under runAsNonRoot, and for images of NoETL a containerPort that it does not listen on and\n\
-    readOnlyRootFilesystem without a volume where it writes. Then nothing is written and the exit code is 1.\n\nExamples:\n  \
+    does not have, a user that may be root under runAsNonRoot, and for images of NoETL a containerPort that it does not listen on\n\
+    and readOnlyRootFilesystem without a volume where it writes. Then nothing is written and the exit code is 1.\n\nExamples:\n  \
     cargo xtask image resolve deploy/*.yaml | kubectl apply --filename -\n  \
     cargo xtask image resolve --in-place deploy/server.yaml\n  \
     cargo xtask image resolve --image ghcr.io/noetl/noetl:0.1.0=target/xtask/image deploy/server.yaml"
@@ -32,13 +32,13 @@ pub(super) struct ResolveArgs {
     /// Kubernetes manifests
     #[arg(required = true)]
     files: Vec<Utf8PathBuf>,
-    /// Take NAME's digest from IMAGE, which is a folder, a tar or another name; repeatable
+    /// Take the digest of NAME from IMAGE, which is a folder, a tar or another name; repeatable
     #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = pair)]
     images: Vec<(String, String)>,
     /// Write the files instead of printing them
     #[arg(long)]
     in_place: bool,
-    /// Leave names as they are whose registry does not answer, with a warning
+    /// Leave a name as it is, with a warning, when its registry does not answer
     #[arg(long)]
     skip_unreachable: bool,
     /// Print JSON instead: images with their digests, and every finding
@@ -46,7 +46,7 @@ pub(super) struct ResolveArgs {
     json: bool,
 }
 
-/// A file, and what runs in it.
+/// A file of manifests and its workloads.
 struct Manifests {
     path: Utf8PathBuf,
     text: String,
@@ -54,15 +54,10 @@ struct Manifests {
 }
 
 pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
-    let files = args
-        .files
-        .iter()
-        .map(|path| read(path))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let workloads: Vec<Workload> = files
-        .iter()
-        .flat_map(|file| file.workloads.clone())
-        .collect();
+    let files = args.files.iter().map(|path| read(path));
+    let files: Vec<_> = files.collect::<anyhow::Result<_>>()?;
+    let workloads = files.iter().flat_map(|file| file.workloads.clone());
+    let workloads: Vec<Workload> = workloads.collect();
     let (images, mut findings) = look_up(ctx, args, &workloads)?;
     findings.extend(schedulable::check(&workloads, &images, &[]));
     findings.extend(root::check(&workloads, &images, Root::Allowed));
@@ -75,15 +70,15 @@ pub(super) fn run(ctx: &Ctx, args: &ResolveArgs) -> anyhow::Result<()> {
     if args.json {
         output::json(&report(&images, &findings))?;
     } else {
-        findings
-            .iter()
-            .for_each(|finding| output::finding(&finding.to_string()));
+        let lines = findings.iter().map(ToString::to_string);
+        lines.for_each(|line| output::finding(&line));
     }
     if !findings.is_empty() {
         let count = findings.len();
-        return Err(anyhow!("{count} things that no node could run; nothing was written")).help(
-            "correct the fields named above; `cargo xtask image inspect IMAGE` prints what an image is for",
-        );
+        let error = anyhow!("{count} things that no node could run; nothing was written");
+        return Err(error.help(
+            "correct the fields named above; `cargo xtask image inspect IMAGE` prints the platforms of an image",
+        ));
     }
     write(args, &pinned)
 }
@@ -93,28 +88,20 @@ fn read(path: &Utf8Path) -> anyhow::Result<Manifests> {
     let documents = noetl_yaml::parse(&text)
         .with_context(|| format!("cannot read {path}"))
         .help("it must be plain YAML: render templates before")?;
-    let path = path.to_owned();
     Ok(Manifests {
         workloads: workloads(path.as_str(), &documents),
         text,
-        path,
+        path: path.to_owned(),
     })
 }
 
-/// Returns the facts of every image by the name it is written with, and a finding for each that cannot be read.
+/// Returns the facts of every image by its name in the manifests, and a finding for each image that cannot be read.
 fn look_up(
     ctx: &Ctx,
     args: &ResolveArgs,
     workloads: &[Workload],
 ) -> anyhow::Result<(BTreeMap<String, ImageFacts>, Vec<Finding>)> {
-    let named = |name: &str| {
-        let sources = args.images.iter();
-        sources
-            .filter(|(known, _)| known == name)
-            .map(|(_, source)| source.clone())
-            .next()
-    };
-    let (mut images, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    let mut known: BTreeMap<String, anyhow::Result<ImageFacts>> = BTreeMap::new();
     let mut findings = Vec::new();
     for workload in workloads {
         for container in workload.containers() {
@@ -122,52 +109,45 @@ fn look_up(
                 continue;
             };
             let name = node.text().unwrap_or_default();
-            if !images.contains_key(name) && !failed.contains_key(name) {
-                match facts(ctx, name, named(name).as_deref()) {
-                    Ok(facts) => drop(images.insert(name.to_owned(), facts)),
-                    Err(error) => drop(failed.insert(name.to_owned(), error)),
-                }
-            }
-            if let Some(error) = failed.get(name) {
-                let message = format!("cannot look at {name}: {error:#}");
-                let finding = container.finding(node, "image", message);
-                if args.skip_unreachable && is_no_answer(error) {
-                    output::warn(&finding.to_string());
-                } else {
-                    findings.push(finding);
-                }
+            let result = known.entry(name.to_owned());
+            let result = result.or_insert_with(|| facts(ctx, name, &args.images));
+            let Err(error) = result else {
+                continue;
+            };
+            let message = format!("cannot read {name}: {error:#}");
+            let finding = container.finding(node, "image", message);
+            if args.skip_unreachable && is_no_answer(error) {
+                output::warn(&finding.to_string());
+            } else {
+                findings.push(finding);
             }
         }
     }
     for (name, _) in &args.images {
-        let used = images.contains_key(name) || failed.contains_key(name);
-        ensure!(used, "--image {name}=…: no manifest names {name}");
+        let is_used = known.contains_key(name);
+        ensure!(is_used, "--image {name}=…: no manifest names {name}");
     }
-    Ok((images, findings))
+    let read = known.into_iter();
+    let images = read.filter_map(|(name, facts)| Some((name, facts.ok()?)));
+    Ok((images.collect(), findings))
 }
 
-fn facts(ctx: &Ctx, name: &str, source: Option<&str>) -> anyhow::Result<ImageFacts> {
-    let source = source.unwrap_or(name);
+/// Reads the facts of an image from the source that `--image` gives it, or else under its own name.
+fn facts(ctx: &Ctx, name: &str, sources: &[(String, String)]) -> anyhow::Result<ImageFacts> {
+    let given = sources.iter().find(|(known, _)| known == name);
+    let source = given.map_or(name, |(_, source)| source);
     let is_path = source != name && Utf8Path::new(source).exists();
-    let facts = open::facts(
-        ctx,
-        &if is_path {
-            source.to_owned()
-        } else {
-            full_name(source)
-        },
-    )?;
-    if let Some((_, digest)) = name.split_once('@') {
-        ensure!(
-            digest == facts.digest,
-            "{source} is {}, not the digest that is written",
-            facts.digest
-        );
-    }
+    let full_name = full_name(source);
+    let facts = open::facts(ctx, if is_path { source } else { &full_name })?;
+    let (found, written) = (&facts.digest, name.split_once('@'));
+    ensure!(
+        written.is_none_or(|(_, written)| written == found),
+        "{source} is {found}, not the digest that is written"
+    );
     Ok(facts)
 }
 
-/// Returns a name as nodes understand it: without a registry it is Docker Hub's.
+/// Returns the full form of a name: without a registry it is one of Docker Hub.
 fn full_name(name: &str) -> String {
     match name.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => name.to_owned(),
@@ -178,14 +158,10 @@ fn full_name(name: &str) -> String {
 
 fn report(images: &BTreeMap<String, ImageFacts>, findings: &[Finding]) -> Value {
     let image = |(name, facts): (&String, &ImageFacts)| {
-        let resolved = match name.split_once('@') {
-            Some(_) => name.clone(),
-            None => format!("{name}@{}", facts.digest),
-        };
-        json!({
-            "name": name, "digest": facts.digest, "resolved": resolved,
-            "architectures": facts.architectures(),
-        })
+        let (digest, architectures) = (&facts.digest, facts.architectures());
+        let pinned = format!("{name}@{digest}");
+        let resolved = if name.contains('@') { name } else { &pinned };
+        json!({ "name": name, "digest": digest, "resolved": resolved, "architectures": architectures })
     };
     json!({ "images": images.iter().map(image).collect::<Vec<_>>(), "findings": findings })
 }
@@ -193,7 +169,7 @@ fn report(images: &BTreeMap<String, ImageFacts>, findings: &[Finding]) -> Value 
 fn write(args: &ResolveArgs, pinned: &[(&Manifests, String)]) -> anyhow::Result<()> {
     if args.in_place {
         for (file, text) in pinned.iter().filter(|(file, text)| file.text != *text) {
-            // What a link leads to is what is meant, and the link stays one.
+            // The target of a symbolic link is written, and the link stays one.
             let path = file.path.canonicalize_utf8();
             files::write(&path.unwrap_or_else(|_| file.path.clone()), text)?;
         }
@@ -221,7 +197,7 @@ mod tests {
     use super::full_name;
 
     #[test]
-    fn names_without_a_registry_are_docker_hubs() {
+    fn names_without_a_registry_are_of_docker_hub() {
         for (name, full) in [
             ("postgres:16", "docker.io/library/postgres:16"),
             ("noetl/noetl:1", "docker.io/noetl/noetl:1"),
