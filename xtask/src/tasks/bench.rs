@@ -22,8 +22,8 @@ use crate::tasks::sandbox::Sandbox;
 /// Measure how much noetl does per second, and how much memory it takes
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Builds the release profile. Seconds of two machines cannot be compared, so each figure has one of the same\n\
-    run next to it: a shell loop for steps that start processes, SQLite for executions that are stored.\n\n\
+    after_help = "Builds the release profile. Times of different machines cannot be compared, so the same run measures\n\
+    other programs as well: a shell loop for steps that start processes, SQLite for executions that are stored.\n\n\
     Examples:\n  cargo xtask bench noetl\n  cargo xtask bench noetl --executions 1000 --json"
 )]
 pub(crate) struct BenchArgs {
@@ -203,11 +203,7 @@ impl Figures {
             ("executions, on the server", &self.executions.rate),
             ("  the same rows with SQLite", &self.peer_sqlite),
         ] {
-            let Rate {
-                count,
-                seconds,
-                per_second,
-            } = rate;
+            let (count, seconds, per_second) = (rate.count, rate.seconds, rate.per_second);
             output::line(format!(
                 "{what:<38}{count:>8} in {seconds:>8.3} s{per_second:>12.0} per second"
             ))?;

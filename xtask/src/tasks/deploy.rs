@@ -1,5 +1,5 @@
-//! `cargo xtask deploy`: images for a cluster's nodes are built, brought there, checked and applied, and the server is
-//! asked whether it works.
+//! `cargo xtask deploy`: builds images for the nodes of a cluster, loads or pushes them, applies manifests, and checks
+//! the server.
 
 mod smoke;
 
@@ -127,10 +127,8 @@ pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
             smoke::check(ctx, context, &noetl, &documents, namespace)
         })?;
     }
-    let pods = cmd!(
-        ctx.shell,
-        "kubectl --context {context} get pods --output wide"
-    );
+    let sh = &ctx.shell;
+    let pods = cmd!(sh, "kubectl --context {context} get pods --output wide");
     output::print(&run::read(ctx, pods.args(["--namespace", namespace]))?)
 }
 
@@ -206,7 +204,7 @@ fn image_commands(
     } else {
         let context = &args.context;
         return Err(anyhow!(
-            "{context} is not a kind cluster; images cannot be loaded into it"
+            "{context} is not a kind cluster to load images into"
         ))
         .help("give --registry, one that its nodes can pull from");
     };
@@ -263,12 +261,11 @@ fn flags(args: &DeployArgs, images: &[Image]) -> Vec<String> {
 
 fn deploy_command(args: &DeployArgs, noetl: &str, flags: &[String]) -> CommandLine {
     let timeout = args.timeout.to_string();
-    let command = CommandLine::new(noetl)
+    CommandLine::new(noetl)
         .args(["k8s", "deploy", "--context", &args.context])
         .args(["--timeout", &timeout])
-        .args(flags);
-    let any_context = args.any_context.then_some("--any-context");
-    command.args(any_context)
+        .args(flags)
+        .args(args.any_context.then_some("--any-context"))
 }
 
 #[cfg(test)]

@@ -108,12 +108,9 @@ pub(crate) fn ensure(
     let ui_sha256 = page::build(ctx)?;
     let binaries = cargo::build(ctx, &plan.build.compile, &plan.build.targets)?;
     let verified = place(ctx, &plan, &binaries, ui_sha256, out, || {
-        let is_same = self::key(ctx, &plan)? == key;
         // A file that was saved meanwhile may or may not be in what was compiled.
-        ensure!(
-            is_same,
-            "the tree was edited while it was built; run it again"
-        );
+        let same = self::key(ctx, &plan)? == key;
+        ensure!(same, "the tree was edited during the build; run it again");
         Ok(())
     })?;
     files::write(&key_file, key)?;
@@ -132,7 +129,7 @@ pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPla
     } else {
         None
     };
-    // What is shipped has its page; NOETL_ENABLE_UI is for servers.
+    // Shipped binaries always have the web page; NOETL_ENABLE_UI only concerns servers.
     let request = Request {
         targets,
         products: Products::Archives,

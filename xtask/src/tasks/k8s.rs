@@ -105,17 +105,13 @@ pub(crate) fn check(
     ];
     let mut lines = validate(ctx, files)?;
     let answered = answered_paths(ctx, noetl)?;
-    let nodes = context
-        .map(|context| read_nodes(ctx, context))
-        .transpose()?;
+    let nodes = context.map(|context| read_nodes(ctx, context));
+    let nodes = nodes.transpose()?;
     for path in files {
         let documents = noetl_yaml::parse(&files::read_to_string(path)?)
             .with_context(|| format!("cannot read {path}"))?;
-        let is_object = |document: &Node| document.get("kind").is_some();
-        ensure!(
-            documents.iter().any(is_object),
-            "{path} has no Kubernetes object"
-        );
+        let has_object = documents.iter().any(|it| it.get("kind").is_some());
+        ensure!(has_object, "{path} has no Kubernetes object");
         let workloads = config::inline(&workloads(path.as_str(), &documents), &documents);
         let images = by_name(&workloads, &facts);
         let mut findings = schedulable::check(&workloads, &images);
@@ -127,7 +123,7 @@ pub(crate) fn check(
             findings.extend(nodes::check(&workloads, &images, nodes));
         }
         lines.extend(findings.iter().map(Finding::to_string));
-        lines.extend(context.and_then(|context| ask_cluster(ctx, context, path, &documents)));
+        lines.extend(context.and_then(|context| dry_run(ctx, context, path, &documents)));
     }
     lines.iter().for_each(|line| output::finding(line));
     let (count, s) = (lines.len(), if lines.len() == 1 { "" } else { "s" });
@@ -146,13 +142,8 @@ pub(crate) fn find_noetl(ctx: &Ctx, given: Option<&Utf8Path>) -> anyhow::Result<
 }
 
 /// What is rendered without --values: a name and flags of `noetl k8s render`.
-const RENDERINGS: [(&str, &str); 2] = [
-    ("sqlite", ""),
-    (
-        "postgresql",
-        "--replicas 3 --workers 8 --database-secret noetl-postgres",
-    ),
-];
+const RENDERINGS: [(&str, &str); 2] = [("sqlite", ""), ("postgresql", POSTGRESQL)];
+const POSTGRESQL: &str = "--replicas 3 --workers 8 --database-secret noetl-postgres";
 
 fn renderings(
     ctx: &Ctx,
@@ -191,7 +182,7 @@ fn validate(ctx: &Ctx, paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<String>> {
         findings.extend(validator::finding(line).map(str::to_owned));
         Ok(())
     });
-    // It fails when it has findings; a failure without a finding is an error of its own.
+    // It fails when there are findings; a failure without one is another error.
     match done {
         Err(error) if findings.is_empty() => Err(error),
         _ => {
@@ -234,10 +225,8 @@ fn by_name(
 
 /// Reads the nodes of a cluster.
 pub(crate) fn read_nodes(ctx: &Ctx, context: &str) -> anyhow::Result<Vec<ClusterNode>> {
-    let get = cmd!(
-        ctx.shell,
-        "kubectl --context {context} get nodes --output json"
-    );
+    let sh = &ctx.shell;
+    let get = cmd!(sh, "kubectl --context {context} get nodes --output json");
     let printed = run::read(ctx, get)
         .with_context(|| format!("cannot list the nodes of {context}"))
         .help("`kubectl config get-contexts` lists clusters; `kubectl cluster-info` says whether one answers")?;
@@ -253,7 +242,7 @@ pub(crate) fn namespace(documents: &[Node]) -> Option<&str> {
 }
 
 /// Has the API server of a cluster check a file in a dry run, and returns its error.
-fn ask_cluster(ctx: &Ctx, context: &str, path: &Utf8Path, documents: &[Node]) -> Option<String> {
+fn dry_run(ctx: &Ctx, context: &str, path: &Utf8Path, documents: &[Node]) -> Option<String> {
     let sh = &ctx.shell;
     if let Some(namespace) = namespace(documents) {
         let get = cmd!(sh, "kubectl --context {context} get namespace {namespace}");

@@ -40,7 +40,7 @@ pub(crate) struct SmokeArgs {
 
 /// A file of the dist, how it was installed, and the result.
 #[derive(Serialize)]
-struct Proof {
+struct Outcome {
     artifact: String,
     way: &'static str,
     passed: bool,
@@ -56,7 +56,7 @@ pub(crate) fn run(ctx: &Ctx, args: &SmokeArgs) -> anyhow::Result<()> {
         .help(help)?;
     let sums = read_sums(&args.dist)?;
     let release = &dist_manifest.release;
-    let mut proofs = Vec::new();
+    let mut outcomes = Vec::new();
     for artifact in &dist_manifest.artifacts {
         let name = &artifact.name;
         let read = || read_artifact(&args.dist, artifact, &sums);
@@ -75,23 +75,23 @@ pub(crate) fn run(ctx: &Ctx, args: &SmokeArgs) -> anyhow::Result<()> {
             Content::Image(_) => continue,
         };
         let not_run = result.with_context(|| format!("{name} does not work here"))?;
-        proofs.push(Proof {
+        outcomes.push(Outcome {
             artifact: name.clone(),
             way,
             passed: not_run.is_none(),
             not_run,
         });
     }
-    if !proofs.iter().any(|proof| proof.passed) {
+    if !outcomes.iter().any(|outcome| outcome.passed) {
         return Err(anyhow!("{} has nothing for {OS} on {ARCH}", args.dist))
             .help("cargo xtask dist --targets host");
     }
     if args.json {
-        return output::json(&proofs);
+        return output::json(&outcomes);
     }
-    proofs.iter().try_for_each(|proof| {
-        let (artifact, way) = (&proof.artifact, proof.way);
-        output::line(match &proof.not_run {
+    outcomes.iter().try_for_each(|outcome| {
+        let (artifact, way) = (&outcome.artifact, outcome.way);
+        output::line(match &outcome.not_run {
             None => format!("passed   {artifact} ({way})"),
             Some(reason) => format!("not run  {artifact} ({way}): {reason}"),
         })
@@ -153,10 +153,8 @@ fn run_archive(
     files::write(playbook, PLAYBOOK)?;
     let result = read_json(ctx, cmd!(sh, "{noetl} run {playbook} --json"))?;
     let printed = result["steps"]["say"]["stdout"].as_str().map(str::trim);
-    ensure!(
-        printed == Some("hello shell"),
-        "wrong shell output: {result}"
-    );
+    let right = printed == Some("hello shell");
+    ensure!(right, "the shell step printed something else: {result}");
     sandbox.with_server(ctx, noetl, |url| {
         let check = read_json(ctx, cmd!(sh, "{noetl} server check --json"))?;
         let paths = check["answers"].as_array().map_or(0, Vec::len);
@@ -168,10 +166,8 @@ fn run_archive(
         let id = started["execution_id"].as_str();
         let id = id.context("the execution has no ID")?;
         let ended = read_json(ctx, cmd!(sh, "{noetl} status {id} --watch --json"))?;
-        ensure!(
-            ended["status"] == "COMPLETED",
-            "the playbook failed: {ended}"
-        );
+        let completed = ended["status"] == "COMPLETED";
+        ensure!(completed, "the playbook did not complete: {ended}");
         Ok(None)
     })
 }

@@ -47,10 +47,8 @@ pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
 
 /// Returns the crates that cargo would compile, with their features.
 fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<BTreeSet<String>> {
-    let tree = cmd!(
-        ctx.shell,
-        "cargo tree --locked --edges normal,build --prefix none"
-    );
+    let sh = &ctx.shell;
+    let tree = cmd!(sh, "cargo tree --locked --edges normal,build --prefix none");
     let listing = run::read(ctx, tree.args(["--format", "{p} {f}"]).args(args))?;
     let crates = listing.lines().map(|line| line.trim_end_matches(" (*)"));
     Ok(crates.map(ToOwned::to_owned).collect())

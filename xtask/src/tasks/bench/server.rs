@@ -13,10 +13,10 @@ use super::{Bench, Rate};
 use crate::host::files;
 use crate::tasks::sandbox::read_json;
 
-/// Open requests to start an execution.
-const AT_ONCE: usize = 32;
+/// How many requests to start an execution are open at the same time.
+const OPEN_REQUESTS: usize = 32;
 /// How long executions may take before the bench gives up.
-const PATIENCE: Duration = Duration::from_secs(1800);
+const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Many executions of one playbook.
 #[derive(Debug, Serialize)]
@@ -80,7 +80,7 @@ impl<'b> Server<'b> {
                     let seconds = state["duration_seconds"].as_f64();
                     return Ok(Rate::new(steps, seconds.context("no duration_seconds")?));
                 }
-                Some("RUNNING") if began.elapsed() < PATIENCE => sleep(Duration::from_millis(100)),
+                Some("RUNNING") if began.elapsed() < TIMEOUT => sleep(Duration::from_millis(100)),
                 _ => bail!("the execution did not complete: {state}"),
             }
         }
@@ -96,7 +96,7 @@ impl<'b> Server<'b> {
         let caller = format!(
             "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {{name: caller, path: bench/caller}}\nworkflow:\n\
              - step: start\n  loop: {{in: '{{{{ range({count}) | list }}}}', iterator: number, mode: parallel, \
-             max_in_flight: {AT_ONCE}}}\n  tool:\n    kind: http\n    method: POST\n    url: {}/api/execute\n    \
+             max_in_flight: {OPEN_REQUESTS}}}\n  tool:\n    kind: http\n    method: POST\n    url: {}/api/execute\n    \
              payload: {{path: {path}}}\n",
             self.url
         );
@@ -137,11 +137,8 @@ impl<'b> Server<'b> {
                 let milliseconds = row[2].as_f64();
                 return Ok(milliseconds.context("the executions have no times")? / 1000.0);
             }
-            let waited = began.elapsed();
-            ensure!(
-                waited < PATIENCE,
-                "only {ended} of {count} executions ended"
-            );
+            let in_time = began.elapsed() < TIMEOUT;
+            ensure!(in_time, "only {ended} of {count} executions ended");
             sleep(Duration::from_millis(250));
         }
     }

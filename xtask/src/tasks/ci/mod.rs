@@ -48,19 +48,15 @@ type Job = (&'static str, fn(&Ctx) -> anyhow::Result<()>, &'static str);
 
 const JOBS: &[Job] = &[
     ("fmt", fmt, "the format of Rust sources"),
-    (
-        "clippy",
-        clippy,
-        "the lints of Cargo.toml, in tests as well",
-    ),
+    ("clippy", clippy, "the lints of Cargo.toml, also in tests"),
     ("doc", doc, "the documentation builds and its links resolve"),
     (
         "tidy",
         tidy::run,
         "headers, sizes, versions, features, number of crates, generated workflows",
     ),
-    ("licenses", licenses::run, "of crates and npm packages"),
-    ("advisories", advisories, "on crates, by cargo-deny"),
+    ("licenses", licenses::run, "licences of all packages"),
+    ("advisories", advisories, "vulnerabilities, by cargo-deny"),
     ("ui", ui, "lint and types of the web page"),
     ("test", test, "every test, as `cargo xtask test` runs them"),
 ];
@@ -76,12 +72,8 @@ pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
         let mut jobs = JOBS.iter();
         return jobs.try_for_each(|(name, _, checks)| output::line(format!("{name:<12}{checks}")));
     }
-    let names = job_names();
-    if let Some(name) = args
-        .jobs
-        .iter()
-        .find(|name| !names.contains(&name.as_str()))
-    {
+    let is_unknown = |name: &&String| !job_names().contains(&name.as_str());
+    if let Some(name) = args.jobs.iter().find(is_unknown) {
         return Err(anyhow!("there is no job `{name}`")).help("cargo xtask ci --list");
     }
     let mut failed = Vec::new();
@@ -128,9 +120,7 @@ fn advisories(ctx: &Ctx) -> anyhow::Result<()> {
     if let Err(error) = run::read(ctx, cmd!(ctx.shell, "cargo-deny fetch db")) {
         let reason = format!("{error:#}");
         let last = reason.lines().last().unwrap_or_default();
-        output::warn(&format!(
-            "not run: cannot fetch the advisory database: {last}"
-        ));
+        output::warn(&format!("not run: no advisory database: {last}"));
         return Ok(());
     }
     let check = cmd!(ctx.shell, "cargo-deny check --disable-fetch advisories");

@@ -8,7 +8,7 @@ use clap::Args;
 use noetl_checkout::Origin;
 use noetl_help::Help as _;
 use noetl_oci::registry::PushOptions;
-use noetl_oci::{Image, KnownLayers, Layout, Platform, Reference};
+use noetl_oci::{Image, KnownLayers, Layout, Reference};
 use serde_json::json;
 
 use crate::host::ctx::Ctx;
@@ -78,13 +78,8 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     let references = references(ctx, release, &args.registry)?;
     if args.push {
         if plan.image.is_none() {
-            let platforms: Vec<_> = target::platforms()
-                .iter()
-                .map(Platform::to_string)
-                .collect();
             return Err(anyhow!(
-                "no image without both of {}",
-                platforms.join(" and ")
+                "no image: it needs the targets of all its platforms"
             ))
             .help("take --targets linux, default or all");
         }
@@ -110,7 +105,8 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
         }
         None => None,
     };
-    summary.write(ctx, made.value(), digest.as_deref())?;
+    let digest = digest.as_deref();
+    summary.write(ctx, made.value(), digest)?;
     let pushed: &[Reference] = if args.push { &references } else { &[] };
     if args.json {
         return output::json(&json!({
@@ -120,10 +116,7 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     }
     dist::print_artifacts(out, made.value())?;
     for reference in pushed {
-        output::line(format!(
-            "{reference}@{}",
-            digest.as_deref().unwrap_or_default()
-        ))?;
+        output::line(format!("{reference}@{}", digest.unwrap_or_default()))?;
     }
     let summary = summary::folder(ctx).join("summary.md");
     output::note(ctx, &format!("summary: {summary}"));
@@ -139,11 +132,8 @@ fn build_shard(ctx: &Ctx, whole: &DistPlan, shard: Shard) -> anyhow::Result<()> 
     let ui_sha256 = page::build(ctx)?;
     let binaries = cargo::build(ctx, &part.build.compile, &part.build.targets)?;
     // A file that was saved meanwhile may or may not be in what was compiled.
-    let is_same = Release::read(ctx)? == whole.build.release;
-    ensure!(
-        is_same,
-        "the tree was edited while it was built; run it again"
-    );
+    let same = Release::read(ctx)? == whole.build.release;
+    ensure!(same, "the tree was edited during the build; run it again");
     let name = shard.to_string().replace('/', "-of-");
     let folder = ctx.state().join("shards").join(name);
     let seconds = summary::steps(ctx);
@@ -187,13 +177,11 @@ fn publish(
         published.keep_if(proof)
     })?;
     summary.published = Some((references.to_vec(), published.sent_bytes));
-    let Some(output) = &ctx.github.output else {
-        return Ok(());
-    };
-    files::append(
-        output,
-        &format!("image={name}\ndigest={}\n", published.digest),
-    )
+    let outputs = format!("image={name}\ndigest={}\n", published.digest);
+    match &ctx.github.output {
+        Some(output) => files::append(output, &outputs),
+        None => Ok(()),
+    }
 }
 
 /// Returns the names to push, `latest` last: the commit's SHA, and the versions when the release's tag is on the commit.
