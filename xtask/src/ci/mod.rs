@@ -1,3 +1,3 @@
-//! What CI runs, as files of the forge.
+//! The configuration of CI, as generated files.
 
 pub(crate) mod workflows;

@@ -1,19 +1,19 @@
-//! The workflows of GitHub Actions, as text. Pure: the same tables give the same files, and a check in `ci tidy` holds
-//! the files against them. They hold no logic: that is in xtask.
+//! The workflows of GitHub Actions as text, generated from the lists of targets and jobs. The job `tidy` compares the
+//! files with it. They only run commands of xtask.
 
 use crate::release::shards::Shard;
-use crate::release::target::{TARGETS, Target, Tier};
+use crate::release::target::{TARGETS, Tier};
 
-/// The folder that they are in.
+/// The folder of the workflows.
 pub(crate) const FOLDER: &str = ".github/workflows";
 
-/// How many machines share the build of all targets.
+/// How many machines the build of all targets is split among.
 const SHARDS: usize = 3;
 
-/// The machine that builds and packs.
+/// The runner that builds and packs.
 const LINUX: &str = "ubuntu-24.04";
 
-// Each action by the commit of the version behind it.
+// Each action is pinned to the commit of a version.
 const CHECKOUT: &str = "actions/checkout@8e8c483db84b4bee98b60c0593521ed34d9990e8  # v6.0.1";
 const UPLOAD: &str = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f  # v6.0.0";
 const DOWNLOAD: &str =
@@ -21,7 +21,7 @@ const DOWNLOAD: &str =
 const ATTEST: &str =
     "actions/attest-build-provenance@977bb373ede98d70efdf65b84cb5f73e068dcc2a  # v3.0.0";
 
-/// Returns every workflow: file name and text. `ci_jobs` are the names of `cargo xtask ci`'s jobs.
+/// Returns the file name and the text of every workflow. `ci_jobs` are the names of `cargo xtask ci`'s jobs.
 pub(crate) fn all(ci_jobs: &[&str]) -> Vec<(&'static str, String)> {
     vec![("ci.yml", ci(ci_jobs)), ("multi-arch.yml", multi_arch())]
 }
@@ -35,73 +35,56 @@ fn head(name: &str, what: &str, on: &str, cancel: bool) -> String {
     )
 }
 
-/// One GitHub job per job of `cargo xtask ci`, so that each is red or green by itself.
+/// A GitHub job for each job of `cargo xtask ci`, so that each succeeds or fails separately.
 fn ci(jobs: &[&str]) -> String {
     let on = "  push:\n    branches: [main]\n  pull_request:\n";
-    let what = "The jobs of `cargo xtask ci`, which any laptop runs too.";
-    let mut text = head("ci", what, on, true);
-    let jobs: Vec<_> = jobs
-        .iter()
-        .map(|job| {
-            let steps = [toolchain(), run(&format!("ci --job {job}"))].concat();
-            Job::new(job, LINUX, 90).steps(&steps)
-        })
-        .collect();
-    text.push_str(&jobs.join("\n"));
-    text
+    let what = "The jobs of `cargo xtask ci`, which run on any machine as well.";
+    let job = |job: &&str| Job::new(job, LINUX, 90).steps(&[run(&format!("ci --job {job}"))]);
+    let jobs: Vec<_> = jobs.iter().map(job).collect();
+    head("ci", what, on, true) + &jobs.join("\n")
 }
 
-/// Build in shards, join, try on every kind of machine, publish.
+/// Builds in shards, joins them, runs the result on each kind of machine, and publishes.
 fn multi_arch() -> String {
     let on = "  push:\n    branches: [main]\n    tags: [\"v*\"]\n  workflow_dispatch:\n";
     let what =
-        "Every platform on every push: built from Linux, tried where it will run, then published.";
-    let mut text = head("multi-arch", what, on, false);
+        "Builds every platform on Linux, runs each on a machine of its kind, then publishes.";
     let mut jobs = Vec::new();
     let mut shards = Vec::new();
     for index in 1..=SHARDS {
         let shard = Shard::new(index, SHARDS).to_string();
-        let folder = shard.replace('/', "-of-");
-        let name = format!("build-{index}");
-        let steps = [
-            toolchain(),
+        let (name, folder) = (format!("build-{index}"), shard.replace('/', "-of-"));
+        let path = format!("target/xtask/shards/{folder}");
+        jobs.push(Job::new(&name, LINUX, 90).steps(&[
             run(&format!("ci-multiarch --shard {shard}")),
-            upload(
-                &format!("shard-{folder}"),
-                &format!("target/xtask/shards/{folder}"),
-            ),
-        ];
-        jobs.push(Job::new(&name, LINUX, 90).steps(&steps.concat()));
+            upload(&format!("shard-{folder}"), &path),
+        ]));
         shards.push(name);
     }
     let merge = "ci-multiarch --merge target/xtask/shards";
-    let steps = [
-        toolchain(),
+    jobs.push(Job::new("dist", LINUX, 30).needs(&shards).steps(&[
         download_shards(),
         run(merge),
         upload("dist", "dist"),
         upload("summary", "target/xtask/summary"),
-    ];
-    jobs.push(
-        Job::new("dist", LINUX, 30)
-            .needs(&shards)
-            .steps(&steps.concat()),
-    );
-    let packed = ["dist".to_owned()];
-    let mut before = packed.to_vec();
-    for (name, runner) in TARGETS.iter().filter_map(smoke_machine) {
-        let name = format!("smoke-{name}");
-        let steps = [toolchain(), download("dist", "dist"), run("smoke dist")];
-        let job = Job::new(&name, runner, 30).needs(&packed);
-        jobs.push(job.steps(&steps.concat()));
+    ]));
+    let dist = ["dist".to_owned()];
+    let mut before = dist.to_vec();
+    for target in TARGETS.iter().filter(|target| target.tier == Tier::Default) {
+        // GitHub has no runner for some kinds of machines.
+        let Some(runner) = target.runner() else {
+            continue;
+        };
+        let name = format!("smoke-{}", target.short_name());
+        let steps = [download("name: dist", "dist"), run("smoke dist")];
+        jobs.push(Job::new(&name, runner, 30).needs(&dist).steps(&steps));
         before.push(name);
     }
     jobs.push(publish(&before, merge));
-    text.push_str(&jobs.join("\n"));
-    text
+    head("multi-arch", what, on, false) + &jobs.join("\n")
 }
 
-/// Packs once more, to the same bytes, since a job can trust only what it made itself; then pushes.
+/// Packs again, to the same bytes, since a job can only attest what it has made itself; then pushes.
 fn publish(before: &[String], merge: &str) -> String {
     let job = Job {
         condition: Some("github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/v')"),
@@ -113,8 +96,7 @@ fn publish(before: &[String], merge: &str) -> String {
         ],
         ..Job::new("publish", LINUX, 30)
     };
-    let steps = [
-        toolchain(),
+    job.needs(before).steps(&[
         download_shards(),
         format!(
             "      - id: push\n        run: cargo xtask {merge} --push\n        env:\n          \
@@ -127,18 +109,10 @@ fn publish(before: &[String], merge: &str) -> String {
             "      - uses: {ATTEST}\n        with:\n          subject-name: ${{{{ steps.push.outputs.image }}}}\n          \
              subject-digest: ${{{{ steps.push.outputs.digest }}}}\n"
         ),
-    ];
-    job.needs(before).steps(&steps.concat())
+    ])
 }
 
-/// Returns a short name and the runner's label where GitHub has a machine of a target's kind.
-fn smoke_machine(target: &Target) -> Option<(String, &'static str)> {
-    let runner = target.runner().filter(|_| target.tier == Tier::Default)?;
-    Some((target.short_name(), runner))
-}
-
-/// A job's head; its steps make it text.
-#[derive(Debug, Clone)]
+/// A job without its steps.
 struct Job<'a> {
     name: &'a str,
     runner: &'a str,
@@ -164,36 +138,31 @@ impl<'a> Job<'a> {
         Self { needs, ..self }
     }
 
-    fn steps(&self, steps: &str) -> String {
-        let needs = match self.needs {
-            [] => String::new(),
-            needs => {
-                let names = needs.iter().map(|name| format!("      - {name}\n"));
-                format!("    needs:\n{}", names.collect::<String>())
-            }
+    /// Returns the text of the job; its first steps check out the sources and install the toolchain.
+    fn steps(&self, steps: &[String]) -> String {
+        let Self {
+            name,
+            runner,
+            minutes,
+            ..
+        } = self;
+        let needs = self.needs.iter().map(|name| format!("      - {name}\n"));
+        let needs: String = needs.collect();
+        let needs = match needs.as_str() {
+            "" => String::new(),
+            names => format!("    needs:\n{names}"),
         };
         let condition = self.condition.map(|it| format!("    if: {it}\n"));
+        let condition = condition.unwrap_or_default();
         let permissions = self.permissions.iter();
-        let permissions: String = permissions
-            .map(|(scope, access)| format!("      {scope}: {access}\n"))
-            .collect();
+        let permissions = permissions.map(|(scope, access)| format!("      {scope}: {access}\n"));
+        let (permissions, steps): (String, _) = (permissions.collect(), steps.concat());
         format!(
-            "  {}:\n{needs}{}    runs-on: {}\n    timeout-minutes: {}\n    permissions:\n{permissions}    steps:\n{}{steps}",
-            self.name,
-            condition.unwrap_or_default(),
-            self.runner,
-            self.minutes,
-            checkout(),
+            "  {name}:\n{needs}{condition}    runs-on: {runner}\n    timeout-minutes: {minutes}\n    \
+             permissions:\n{permissions}    steps:\n      - uses: {CHECKOUT}\n        with:\n          \
+             persist-credentials: false\n      - run: rustup toolchain install\n{steps}"
         )
     }
-}
-
-fn checkout() -> String {
-    format!("      - uses: {CHECKOUT}\n        with:\n          persist-credentials: false\n")
-}
-
-fn toolchain() -> String {
-    "      - run: rustup toolchain install\n".to_owned()
 }
 
 fn run(task: &str) -> String {
@@ -207,16 +176,12 @@ fn upload(name: &str, path: &str) -> String {
     )
 }
 
-fn download(name: &str, path: &str) -> String {
-    format!(
-        "      - uses: {DOWNLOAD}\n        with:\n          name: {name}\n          path: {path}\n"
-    )
+fn download(which: &str, path: &str) -> String {
+    format!("      - uses: {DOWNLOAD}\n        with:\n          {which}\n          path: {path}\n")
 }
 
 fn download_shards() -> String {
-    format!(
-        "      - uses: {DOWNLOAD}\n        with:\n          pattern: shard-*\n          path: target/xtask/shards\n"
-    )
+    download("pattern: shard-*", "target/xtask/shards")
 }
 
 #[cfg(test)]
@@ -224,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_generated_is_yaml_and_knows_every_default_target() {
+    fn workflows_are_yaml_and_have_every_default_target_and_shard() {
         let workflows = all(&["fmt", "test"]);
         for (name, text) in &workflows {
             assert!(noetl_yaml::parse(text).is_ok(), "{name}");

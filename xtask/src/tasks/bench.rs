@@ -1,5 +1,5 @@
-//! `cargo xtask bench noetl`: how much `noetl` does in a second and what memory it takes, beside what a peer
-//! needs for the same on this machine and in this run.
+//! `cargo xtask bench noetl`: how much `noetl` does per second and how much memory it takes, next to what a shell and
+//! SQLite need for the same work on this machine in the same run.
 
 mod peer;
 mod server;
@@ -10,20 +10,21 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use xshell::{Cmd, cmd};
 
-use self::server::Executions;
-use crate::host::command::CommandLine;
+use self::server::{Executions, Server};
 use crate::host::ctx::Ctx;
 use crate::host::{files, output, run};
 use crate::release::cargo;
 use crate::release::version::Release;
+use crate::tasks::sandbox::Sandbox;
 
-/// Measure how much noetl does in a second, and what memory it takes
+/// Measure how much noetl does per second, and how much memory it takes
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Builds the release profile. Every figure stands beside that of a peer in the same run, since a second \
-    of one machine\nis not that of another: a shell's loop for steps that start processes, SQLite alone for executions \
-    that are kept.\n\nExamples:\n  cargo xtask bench noetl\n  cargo xtask bench noetl --executions 1000 --json"
+    after_help = "Builds the release profile. Times of different machines cannot be compared, so the same run measures\n\
+    other programs as well: a shell loop for steps that start processes, SQLite for executions that are stored.\n\n\
+    Examples:\n  cargo xtask bench noetl\n  cargo xtask bench noetl --executions 1000 --json"
 )]
 pub(crate) struct BenchArgs {
     /// What to measure
@@ -49,7 +50,7 @@ enum What {
     Noetl,
 }
 
-/// So many things in so long.
+/// A count, and how long it took.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Rate {
     count: usize,
@@ -59,28 +60,29 @@ struct Rate {
 
 impl Rate {
     fn new(count: usize, seconds: f64) -> Self {
+        let per_second = count as f64 / seconds.max(1e-9);
         Self {
             count,
             seconds,
-            per_second: count as f64 / seconds.max(1e-9),
+            per_second,
         }
     }
 }
 
-/// Everything that a run measured.
+/// Everything that was measured.
 #[derive(Debug, Serialize)]
 struct Figures {
-    /// One playbook of noop steps, `noetl run`, with the start of the process.
+    /// One playbook of noop steps by `noetl run`, including the start of the process.
     local_steps: Rate,
-    /// The same on the server, from its start to its end.
+    /// The same on the server.
     server_steps: Rate,
-    /// Steps that start a process each, `noetl run`.
+    /// Steps that start a process each, by `noetl run`.
     local_shell: Rate,
-    /// As many processes from a shell's loop.
+    /// As many processes from a shell loop.
     peer_shell: Rate,
     /// Many executions of a small playbook on the server.
     executions: Executions,
-    /// As many rows in as many transactions, SQLite alone.
+    /// As many rows in as many transactions, with SQLite.
     peer_sqlite: Rate,
     ratios: Ratios,
 }
@@ -92,11 +94,11 @@ struct Ratios {
     executions_to_sqlite: f64,
 }
 
-/// The folder and the binary of a run.
+/// The binary that is measured, and where it runs.
 struct Bench<'c> {
     ctx: &'c Ctx,
     noetl: Utf8PathBuf,
-    folder: Utf8PathBuf,
+    sandbox: Sandbox,
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
@@ -107,45 +109,40 @@ pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
             .with_context(|| format!("cannot find {binary}"))?,
         None => cargo::build_native(ctx, &Release::read(ctx)?)?,
     };
-    let bench = Bench::new(ctx, noetl)?;
-    let figures = bench.measure(args)?;
+    let sandbox = Sandbox::new(ctx, "bench")?;
+    sandbox.shell.set_var("NOETL_ENABLE_UI", "false");
+    let bench = Bench {
+        ctx,
+        noetl,
+        sandbox,
+    };
+    let figures = bench.measure(args.steps, args.executions)?;
     if args.json {
-        output::json(&figures)?;
+        output::json(&figures)
     } else {
-        figures.print()?;
+        figures.print()
     }
-    files::remove(&bench.folder)
 }
 
-impl<'c> Bench<'c> {
-    fn new(ctx: &'c Ctx, noetl: Utf8PathBuf) -> anyhow::Result<Self> {
-        let folder = ctx.state().join("bench");
-        files::remove(&folder)?;
-        files::create_folder(&folder)?;
-        Ok(Self { ctx, noetl, folder })
-    }
-
-    fn measure(&self, args: &BenchArgs) -> anyhow::Result<Figures> {
-        let noop = self.playbook("steps", args.steps, "{kind: noop}")?;
-        let shell = self.playbook("shell", args.steps, "{kind: shell, cmds: ':'}")?;
-        let small = self.playbook("small", 2, "{kind: noop}")?;
-        let local_steps = self.local("run noop steps here", &noop, args.steps)?;
-        let local_shell = self.local("run shell steps here", &shell, args.steps)?;
-        let peer_shell = output::step(self.ctx, "the same in a shell's loop", || {
-            peer::shell(self, args.steps)
+impl Bench<'_> {
+    fn measure(&self, steps: usize, count: usize) -> anyhow::Result<Figures> {
+        let ctx = self.ctx;
+        let noop = &self.playbook("steps", steps, "{kind: noop}")?;
+        let shell = &self.playbook("shell", steps, "{kind: shell, cmds: ':'}")?;
+        let small = &self.playbook("small", 2, "{kind: noop}")?;
+        let local_steps = output::step(ctx, "noop steps, noetl run", || self.local(noop, steps))?;
+        let local_shell = output::step(ctx, "shell steps, noetl run", || self.local(shell, steps))?;
+        let peer_shell = output::step(ctx, "shell loop", || peer::shell(self, steps))?;
+        let (server_steps, executions) = self.sandbox.with_server(ctx, &self.noetl, |url| {
+            let server = Server::new(self, url)?;
+            let steps = || server.steps(noop, steps);
+            let server_steps = output::step(ctx, "noop steps, on the server", steps)?;
+            let title = format!("{count} executions, on the server");
+            let executions = output::step(ctx, &title, || server.executions(small, count))?;
+            Ok((server_steps, executions))
         })?;
-        let server = server::Server::start(self)?;
-        let server_steps = output::step(self.ctx, "run noop steps on the server", || {
-            server.steps(&noop, args.steps)
-        })?;
-        let title = format!("run {} executions on the server", args.executions);
-        let executions = output::step(self.ctx, &title, || {
-            server.executions(&small, args.executions)
-        })?;
-        drop(server);
-        let peer_sqlite = output::step(self.ctx, "the same rows with SQLite alone", || {
-            peer::sqlite(self, args.executions, executions.events)
-        })?;
+        let sqlite = || peer::sqlite(self, count, executions.events);
+        let peer_sqlite = output::step(ctx, "the same rows, with SQLite", sqlite)?;
         let ratios = Ratios {
             local_shell_to_shell: local_shell.seconds / peer_shell.seconds,
             executions_to_sqlite: executions.rate.seconds / peer_sqlite.seconds,
@@ -161,85 +158,64 @@ impl<'c> Bench<'c> {
         })
     }
 
-    /// `noetl` with this run's folder as its home, and no store but its own.
-    fn noetl(&self, args: &[&str]) -> CommandLine {
-        CommandLine::new(self.noetl.as_str())
-            .args(args.iter().copied())
-            .env("HOME", self.folder.as_str())
-            .env("DATABASE_URL", "")
-            .env("POSTGRES_HOST", "")
-            .env("NOETL_DATA_DIR", "")
-            .env("NOETL_ENABLE_UI", "false")
-            .cwd(&self.folder)
-    }
-
-    /// A playbook of steps one after another.
+    /// Writes a playbook of steps that run one after another.
     fn playbook(&self, name: &str, steps: usize, tool: &str) -> anyhow::Result<Utf8PathBuf> {
         let mut text = format!(
             "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {{name: {name}, path: bench/{name}}}\nworkflow:\n"
         );
+        let step_name = |step| match step {
+            0 => "start".to_owned(),
+            step => format!("s{step}"),
+        };
         for step in 0..steps {
-            let this = step_name(step);
-            let next = match step + 1 {
-                last if last == steps => String::new(),
-                next => format!("  next: [{{step: {}}}]\n", step_name(next)),
-            };
-            text += &format!("- step: {this}\n  tool: {tool}\n{next}");
+            text += &format!("- step: {}\n  tool: {tool}\n", step_name(step));
+            if step + 1 < steps {
+                text += &format!("  next: [{{step: {}}}]\n", step_name(step + 1));
+            }
         }
-        let path = self.folder.join(format!("{name}.yaml"));
+        let path = self.sandbox.folder.join(format!("{name}.yaml"));
         files::write(&path, text)?;
         Ok(path)
     }
 
-    fn local(&self, title: &str, playbook: &Utf8Path, steps: usize) -> anyhow::Result<Rate> {
-        let command = self.noetl(&["run", playbook.as_str(), "--json"]);
-        let seconds = output::step(self.ctx, title, || self.timed(&command))?;
+    /// Measures `noetl run`.
+    fn local(&self, playbook: &Utf8Path, steps: usize) -> anyhow::Result<Rate> {
+        let (sh, noetl) = (&self.sandbox.shell, &self.noetl);
+        let seconds = self.seconds(cmd!(sh, "{noetl} run {playbook} --json"))?;
         Ok(Rate::new(steps, seconds))
     }
 
-    /// Seconds that a command takes.
-    fn timed(&self, command: &CommandLine) -> anyhow::Result<f64> {
+    /// Runs a command and returns how long it took.
+    fn seconds(&self, command: Cmd<'_>) -> anyhow::Result<f64> {
         let began = Instant::now();
         run::read(self.ctx, command)?;
         Ok(began.elapsed().as_secs_f64())
     }
 }
 
-fn step_name(step: usize) -> String {
-    match step {
-        0 => "start".to_owned(),
-        step => format!("s{step}"),
-    }
-}
-
-fn field(value: &serde_json::Value, name: &str) -> anyhow::Result<f64> {
-    value[name]
-        .as_f64()
-        .with_context(|| format!("noetl's answer has no number `{name}`: {value}"))
-}
-
 impl Figures {
     fn print(&self) -> anyhow::Result<()> {
-        let line = |what: &str, rate: &Rate| {
+        for (what, rate) in [
+            ("noop steps, noetl run", &self.local_steps),
+            ("noop steps, on the server", &self.server_steps),
+            ("shell steps, noetl run", &self.local_shell),
+            ("  the same in a shell loop", &self.peer_shell),
+            ("executions, on the server", &self.executions.rate),
+            ("  the same rows with SQLite", &self.peer_sqlite),
+        ] {
+            let (count, seconds, per_second) = (rate.count, rate.seconds, rate.per_second);
             output::line(format!(
-                "{what:<38}{:>8} in {:>8.3} s{:>12.0} per second",
-                rate.count, rate.seconds, rate.per_second
-            ))
-        };
-        line("noop steps, noetl run", &self.local_steps)?;
-        line("noop steps, on the server", &self.server_steps)?;
-        line("shell steps, noetl run", &self.local_shell)?;
-        line("  the same in a shell's loop", &self.peer_shell)?;
-        line("executions, on the server", &self.executions.rate)?;
-        line("  the same rows with SQLite alone", &self.peer_sqlite)?;
+                "{what:<38}{count:>8} in {seconds:>8.3} s{per_second:>12.0} per second"
+            ))?;
+        }
         let memory = &self.executions.memory;
         output::line(format!(
-            "{:<38}{:>8} KiB before, {} after, {} at the most",
+            "{:<38}{:>8} KiB before, {} after, {} at most",
             "memory of the server", memory.before_kib, memory.after_kib, memory.peak_kib
         ))?;
         output::line(format!(
-            "a step that starts a process takes {:.2} times as long as in a shell's loop; an execution {:.2} times\n\
-             as long as its rows take SQLite alone",
+            "a step that starts a process takes {:.2} times as long as in a shell loop; an execution takes {:.2} times\n\
+             as long as its rows take with SQLite",
             self.ratios.local_shell_to_shell, self.ratios.executions_to_sqlite
         ))
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: binaries for chosen targets.
+//! `cargo xtask build`: binaries for the given targets.
 
 use clap::Args;
 use noetl_oci::Sha256;
@@ -18,7 +18,7 @@ use crate::tasks::Preview;
     after_help = "Examples:\n  cargo xtask build                                    the binary for this machine\n  \
     cargo xtask build --targets linux                    both Linux binaries\n  \
     cargo xtask build --targets aarch64-apple-darwin     one Mac binary, from anywhere\n  \
-    cargo xtask build --targets all --dry-run            what would be run\n\n\
+    cargo xtask build --targets all --dry-run            the commands that would run\n\n\
     All targets are compiled by one cargo invocation with zig as C compiler and linker; zig is fetched with pip, \
     pinned by hash."
 )]
@@ -40,20 +40,22 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(&args.targets, &host.triple)?;
     let ui = if args.no_ui { Wanted::No } else { ctx.ui };
-    let plan = plan(
-        &host,
-        &release,
-        &Request {
-            targets,
-            products: Products::Binaries,
-            ui,
-        },
-    );
+    let products = Products::Binaries;
+    let request = Request {
+        targets,
+        products,
+        ui,
+    };
+    let plan = plan(&host, &release, &request);
     if args.preview.wanted() {
         return args.preview.show(&plan, &plan.commands, &[]);
     }
     let _lock = run::lock(ctx)?;
     let binaries = binaries(ctx, &plan, ui)?;
+    if !args.json {
+        let mut paths = binaries.iter().map(|binary| &binary.path);
+        return paths.try_for_each(output::line);
+    }
     let mut list = Vec::new();
     for Binary { target, path } in &binaries {
         let bytes = files::read(path)?;
@@ -61,14 +63,10 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
             "target": target.triple, "path": path, "size": bytes.len(), "sha256": Sha256::of(&bytes),
         }));
     }
-    if args.json {
-        return output::json(&list);
-    }
-    let mut paths = binaries.iter().map(|binary| &binary.path);
-    paths.try_for_each(output::line)
+    output::json(&list)
 }
 
-/// Builds the page, unless it is not wanted, and then the planned binaries around it.
+/// Builds the web page, if it is wanted, and then the planned binaries, which embed it.
 pub(crate) fn binaries(ctx: &Ctx, plan: &Plan, ui: Wanted) -> anyhow::Result<Vec<Binary>> {
     match ui {
         Wanted::Yes => drop(page::build(ctx)?),

@@ -1,4 +1,4 @@
-//! `cargo xtask clean`: removes what was generated, and nothing else.
+//! `cargo xtask clean`: removes generated files.
 
 use clap::Args;
 
@@ -8,7 +8,7 @@ use crate::host::{files, output, run};
 /// Remove what was generated
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Removes bin/, noetl/, dist/, ui-src/dist and xtask's own state. --all removes ui-src/node_modules \
+    after_help = "Removes bin/, noetl/, dist/, ui-src/dist and target/xtask. --all removes ui-src/node_modules \
     and target/ as well."
 )]
 pub(crate) struct CleanArgs {
@@ -33,8 +33,9 @@ pub(crate) fn run(ctx: &Ctx, args: &CleanArgs) -> anyhow::Result<()> {
     paths.push(ctx.state());
     if args.all {
         paths.push(ctx.root.join("ui-src/node_modules"));
-        // One outside of the checkout may be shared with other projects.
-        paths.extend(Some(ctx.target_dir.clone()).filter(|folder| folder.starts_with(&ctx.root)));
+        // A target folder outside the checkout may be shared with other projects.
+        let target = Some(ctx.target_dir.clone());
+        paths.extend(target.filter(|folder| folder.starts_with(&ctx.root)));
     }
     for path in paths.iter().filter(|path| path.exists()) {
         files::remove(path)?;

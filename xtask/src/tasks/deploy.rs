@@ -1,13 +1,15 @@
-//! `cargo xtask deploy`: an image for the cluster's nodes, brought there, checked, applied, and asked.
+//! `cargo xtask deploy`: builds images for the nodes of a cluster, loads or pushes them, applies manifests, and checks
+//! the server.
 
 mod smoke;
 
 use anyhow::{Context as _, anyhow};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use noetl_help::Help as _;
 use noetl_oci::Platform;
 use serde_json::Value;
+use xshell::cmd;
 
 use crate::host::command::CommandLine;
 use crate::host::ctx::{self, Ctx};
@@ -16,278 +18,205 @@ use crate::host::{files, git, output, run};
 use crate::kube::nodes::{self, ClusterNode};
 use crate::release::target;
 use crate::release::version::Release;
-use crate::tasks::k8s::{self, Check, Images, kubectl};
+use crate::tasks::k8s;
 
-/// Build for a cluster's nodes, load or push, apply, wait, and ask the server that came up
+/// Build images for the nodes of a cluster, load or push them, apply manifests, and check the server
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Asks the cluster for its nodes' architectures first. Nothing is applied that would end in `exec format\n\
-    error` or `no match for platform`. Applying is `noetl k8s deploy`'s work, which shows the difference before.\n\nExamples:\n  \
-    cargo xtask deploy --cluster kind                               makes the kind cluster `noetl` when there is none\n  \
+    after_help = "Builds for the architectures of the nodes. Nothing is applied that would end in `exec format error` or\n\
+    `no match for platform`. `noetl k8s deploy` applies, and shows the difference before.\n\nExamples:\n  \
+    cargo xtask deploy --cluster kind                               creates the kind cluster `noetl` if needed\n  \
     cargo xtask deploy --context production --registry ghcr.io/noetl\n  \
     cargo xtask deploy --context production --image ghcr.io/noetl/noetl:0.1.0\n  \
     cargo xtask deploy --context production --registry ghcr.io/noetl --dry-run"
 )]
 pub(crate) struct DeployArgs {
-    /// Make the cluster when it is not there
+    /// Create the cluster if it does not exist
     #[arg(long, value_enum, conflicts_with = "context")]
     cluster: Option<ClusterKind>,
     /// Context of kubectl; must be the current one
     #[arg(long, value_name = "NAME", default_value = CONTEXT)]
     context: String,
-    /// Go to that context even though another is the current one
+    /// Use that context even when another one is current
     #[arg(long)]
     any_context: bool,
-    /// Push the images there; without it they are loaded into kind
+    /// Push the images to this registry instead of loading them into kind
     #[arg(long)]
     registry: Option<String>,
-    /// Tag of what is built [default: the version and the tree's hash, so that other code is another image]
+    /// Tag of the images [default: the version and the hash of the tree, so that each change has its own]
     #[arg(long)]
     tag: Option<String>,
-    /// Python image that the workers' image stands on [default: that of `image --flavour python`]
+    /// Base image of the workers' image [default: that of `image --flavour python`]
     #[arg(long, value_name = "IMAGE")]
     python_base: Option<String>,
-    /// Deploy this image and build none; behind `=` a folder or tar that holds it
+    /// Deploy this image and build none; after `=` a folder or tar that holds it
     #[arg(long, value_name = "NAME[=IMAGE]", conflicts_with_all = ["registry", "tag", "python_base"])]
     image: Option<String>,
-    /// The workers' image beside --image [default: its name with -python]
+    /// Image of the workers, with --image [default: its name with -python]
     #[arg(long, value_name = "NAME[=IMAGE]", requires = "image")]
     python_image: Option<String>,
     /// Values for `noetl k8s`
     #[arg(long, value_name = "FILE")]
     values: Option<Utf8PathBuf>,
-    /// Seconds that the pods may take to come up
+    /// Seconds to wait for the pods
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     timeout: u32,
-    /// Do not ask the server that came up
+    /// Do not check the server
     #[arg(long)]
     no_smoke: bool,
-    /// The `noetl` that renders and applies [default: bin/noetl]
+    /// The `noetl` that renders and applies the manifests [default: bin/noetl]
     #[arg(long, value_name = "PATH")]
     noetl: Option<Utf8PathBuf>,
-    /// Print the commands and stop; the cluster is asked for its nodes alone
+    /// Print the commands and stop; only the nodes of the cluster are read
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Clusters that can be made here.
+/// Clusters that can be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ClusterKind {
-    /// kind's, in containers of this machine
+    /// A kind cluster, in containers on this machine
     Kind,
 }
 
-/// The context of kind's cluster `noetl`.
+/// The context of the kind cluster `noetl`.
 const CONTEXT: &str = "kind-noetl";
-/// kind's cluster: a node that leads NoETL's port to http://localhost:8082.
+/// The kind cluster: one node, whose port for NoETL is http://localhost:8082.
 const KIND_CONFIG: &str = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nname: noetl\nnodes:\n- role: control-plane\n  \
     extraPortMappings:\n  - {containerPort: 30082, hostPort: 8082, listenAddress: 127.0.0.1}\n";
 
-/// How images get to the nodes.
-#[derive(Debug, PartialEq, Eq)]
-enum Delivery<'a> {
-    /// They are there.
-    Given(&'a str),
-    /// Into the nodes of the kind cluster of this name.
-    Kind(&'a str),
-    /// By a registry.
-    Registry(&'a str),
-}
-
-/// An image as the manifests name it, and where it can be looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Named {
+/// An image: its name in the manifests, and the folder, tar or name that it is read from.
+struct Image {
     name: String,
     source: String,
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<()> {
     preflight(args)?;
-    let noetl = k8s::find_noetl(ctx, args.noetl.as_deref())?;
-    let delivery = delivery(args)?;
+    let (context, noetl) = (&args.context, k8s::find_noetl(ctx, args.noetl.as_deref())?);
     if args.cluster == Some(ClusterKind::Kind) && !args.dry_run {
         ensure_kind(ctx)?;
     }
-    let platforms = platforms(&k8s::read_nodes(ctx, &args.context)?)?;
-    let commands = match delivery {
-        Delivery::Given(_) => Vec::new(),
-        Delivery::Kind(_) | Delivery::Registry(_) => {
-            image_commands(&delivery, &platforms, &tag(ctx, args)?, args)
-        }
-    };
+    let platforms = platforms(&k8s::read_nodes(ctx, context)?)?;
+    let commands = image_commands(args, &platforms, &tag(ctx, args)?)?;
     if args.dry_run {
         commands.iter().try_for_each(output::line)?;
-        let flags = ["--image".to_owned(), "IMAGE".to_owned()];
+        let flags = flags(args, &[Image::given("IMAGE")]);
         return output::line(deploy_command(args, "noetl", &flags));
     }
-    let (plain, python) = match delivery {
-        Delivery::Given(image) => (named(image), args.python_image.as_deref().map(named)),
-        Delivery::Kind(_) | Delivery::Registry(_) => {
-            let mut made = Vec::new();
-            for command in &commands {
-                made.push(make(ctx, command, &delivery)?);
-            }
-            let python = made.pop();
-            (made.pop().context("two images are made")?, python)
-        }
-    };
-    let flags = flags(args, &plain, python.as_ref());
+    let given = [&args.image, &args.python_image].into_iter().flatten();
+    let mut images: Vec<_> = given.map(|text| Image::given(text)).collect();
+    for command in &commands {
+        images.push(make(ctx, command, args)?);
+    }
+    let flags = flags(args, &images);
     let manifests = k8s::render(ctx, &noetl, "deploy", &flags)?;
     output::step(ctx, "check the manifests, the images and the nodes", || {
-        let source = python.as_ref().map(|python| python.source.as_str());
-        let check = Check {
-            noetl: &noetl,
-            files: std::slice::from_ref(&manifests),
-            images: Images::look_up(ctx, Some(&plain.source), source)?,
-            context: Some(&args.context),
-        };
-        check
-            .run(ctx)
-            .help("nothing was applied; mend what is named above")
+        let source = |index: usize| images.get(index).map(|image| image.source.as_str());
+        let files = std::slice::from_ref(&manifests);
+        k8s::check(ctx, &noetl, files, [source(0), source(1)], Some(context))
+            .help("nothing was applied; correct what is listed above")
     })?;
-    output::step(ctx, &format!("deploy to {}", args.context), || {
-        run::run(ctx, &deploy_command(args, &noetl, &flags))
+    output::step(ctx, &format!("deploy to {context}"), || {
+        run::run(ctx, &deploy_command(args, noetl.as_str(), &flags))
     })?;
-    let namespace = namespace(&manifests)?;
+    let documents = noetl_yaml::parse(&files::read_to_string(&manifests)?)?;
+    let namespace = k8s::namespace(&documents).context("the manifests name no namespace")?;
     if !args.no_smoke {
-        output::step(ctx, "ask the server", || {
-            smoke::ask(ctx, &args.context, &noetl, &manifests, &namespace)
+        output::step(ctx, "check the server", || {
+            smoke::check(ctx, context, &noetl, &documents, namespace)
         })?;
     }
-    let pods = ["get", "pods", "--namespace", &namespace, "--output", "wide"];
-    output::print(&run::read(ctx, &kubectl(&args.context, &pods))?)
+    let sh = &ctx.shell;
+    let pods = cmd!(sh, "kubectl --context {context} get pods --output wide");
+    output::print(&run::read(ctx, pods.args(["--namespace", namespace]))?)
 }
 
-/// Every missing program before anything is built.
+/// Fails when a program is missing, before anything is built.
 fn preflight(args: &DeployArgs) -> anyhow::Result<()> {
-    let kind = args.image.is_none() && args.registry.is_none();
-    let wanted = [
-        (
-            "kubectl",
-            true,
-            "install kubectl as kubernetes.io/docs/tasks/tools says, or apt-get install kubernetes-client",
-        ),
-        (
-            "kind",
-            kind || args.cluster.is_some(),
-            "install kind as kind.sigs.k8s.io says, or give --registry and --context of another cluster",
-        ),
-    ];
-    for (program, _, remedy) in wanted.into_iter().filter(|(_, needed, _)| *needed) {
-        if ctx::find_program(program).is_none() {
-            return Err(
-                anyhow!(MissingTool(program.to_owned())).context("not run: nothing was deployed")
-            )
-            .help(remedy);
+    let loads = args.image.is_none() && args.registry.is_none();
+    let kubectl = "install kubectl as kubernetes.io/docs/tasks/tools says, or apt-get install kubernetes-client";
+    let kind = "install kind as kind.sigs.k8s.io says, or give --registry and --context of another cluster";
+    for (program, is_needed, remedy) in [
+        ("kubectl", true, kubectl),
+        ("kind", loads || args.cluster.is_some(), kind),
+    ] {
+        if is_needed && ctx::find_program(program).is_none() {
+            let missing = anyhow!(MissingTool(program.to_owned()));
+            return Err(missing.context("not run: nothing was deployed")).help(remedy);
         }
     }
     Ok(())
 }
 
-fn delivery(args: &DeployArgs) -> anyhow::Result<Delivery<'_>> {
-    if let Some(image) = &args.image {
-        return Ok(Delivery::Given(image));
-    }
-    if let Some(registry) = &args.registry {
-        return Ok(Delivery::Registry(registry));
-    }
-    let cluster = args.context.strip_prefix("kind-");
-    cluster
-        .map(Delivery::Kind)
-        .ok_or_else(|| {
-            anyhow!(
-                "{} is no cluster of kind's, so that images cannot be loaded into it",
-                args.context
-            )
-        })
-        .help("give --registry, one that its nodes can pull from")
-}
-
+/// Creates the kind cluster unless it exists.
 fn ensure_kind(ctx: &Ctx) -> anyhow::Result<()> {
-    let kind = |args: &[&str]| CommandLine::new("kind").args(args.iter().copied());
-    let clusters = run::read(ctx, &kind(&["get", "clusters"]))?;
+    let sh = &ctx.shell;
+    let clusters = run::read(ctx, cmd!(sh, "kind get clusters"))?;
     if clusters.lines().any(|cluster| cluster == "noetl") {
         return Ok(());
     }
-    output::step(ctx, "make the kind cluster noetl", || {
+    output::step(ctx, "create the kind cluster noetl", || {
         let config = ctx.state().join("k8s/kind.yaml");
         files::write(&config, KIND_CONFIG)?;
-        run::run(
-            ctx,
-            &kind(&[
-                "create",
-                "cluster",
-                "--wait",
-                "5m",
-                "--config",
-                config.as_str(),
-            ]),
-        )
+        let create = cmd!(sh, "kind create cluster --wait 5m --config {config}");
+        run::run(ctx, create)
     })
 }
 
-/// The platforms of the nodes that pods may land on.
+/// Returns the platforms of the nodes that pods may be scheduled on.
 fn platforms(nodes: &[ClusterNode]) -> anyhow::Result<Vec<Platform>> {
-    let known = target::platforms();
-    let names: Vec<_> = known
-        .iter()
-        .map(|platform| platform.architecture.as_str())
-        .collect();
-    let of = |architecture: String| {
-        let platform = known
-            .iter()
-            .find(|known| known.architecture == architecture);
-        platform
-            .cloned()
-            .ok_or_else(|| {
-                anyhow!(
-                    "the cluster has nodes of {architecture}, and NoETL is built for {}",
-                    names.join(", ")
-                )
-            })
+    let platform = |architecture: String| {
+        target::parse_platform(&format!("linux/{architecture}"))
+            .with_context(|| format!("the cluster has {architecture} nodes"))
             .help("keep pods off them: kubectl taint nodes NODE noetl=no:NoSchedule")
     };
-    nodes::architectures(nodes).into_iter().map(of).collect()
+    let architectures = nodes::architectures(nodes).into_iter();
+    architectures.map(platform).collect()
 }
 
 fn tag(ctx: &Ctx, args: &DeployArgs) -> anyhow::Result<String> {
-    match &args.tag {
-        Some(tag) => Ok(tag.clone()),
-        None => {
-            let hash = git::hash(ctx, ".")?.to_string();
-            Ok(format!("{}-{}", Release::read(ctx)?.version, &hash[..12]))
-        }
+    if let Some(tag) = &args.tag {
+        return Ok(tag.clone());
     }
+    let hash = git::hash(ctx, ".")?.to_string();
+    Ok(format!("{}-{}", Release::read(ctx)?.version, &hash[..12]))
 }
 
-/// The commands that make both images for these platforms and bring them to the nodes.
+/// Returns the commands that make both images and load or push them; none with --image.
 fn image_commands(
-    delivery: &Delivery<'_>,
+    args: &DeployArgs,
     platforms: &[Platform],
     tag: &str,
-    args: &DeployArgs,
-) -> Vec<CommandLine> {
+) -> anyhow::Result<Vec<CommandLine>> {
+    if args.image.is_some() {
+        return Ok(Vec::new());
+    }
     let platforms: Vec<_> = platforms.iter().map(Platform::without_variant).collect();
     let image = CommandLine::new("cargo")
         .args(["xtask", "image", "--json", "--tag", tag, "--platforms"])
         .arg(platforms.join(","));
-    let image = match delivery {
-        Delivery::Given(_) => return Vec::new(),
-        Delivery::Kind(cluster) => image
-            .args(["--registry", "localhost", "--load=kind"])
-            .env("KIND_CLUSTER_NAME", *cluster),
-        Delivery::Registry(registry) => image.args(["--registry", registry, "--push"]),
+    let image = if let Some(registry) = &args.registry {
+        image.args(["--registry", registry, "--push"])
+    } else if let Some(cluster) = args.context.strip_prefix("kind-") {
+        let image = image.args(["--registry", "localhost", "--load=kind"]);
+        image.env("KIND_CLUSTER_NAME", cluster)
+    } else {
+        let context = &args.context;
+        return Err(anyhow!(
+            "{context} is not a kind cluster to load images into"
+        ))
+        .help("give --registry, one that its nodes can pull from");
     };
-    let python = image.clone().args(["--flavour", "python"]);
-    let python = match &args.python_base {
-        Some(base) => python.args(["--base", base]),
-        None => python,
-    };
-    vec![image, python]
+    let mut python = image.clone().args(["--flavour", "python"]);
+    if let Some(base) = &args.python_base {
+        python = python.args(["--base", base]);
+    }
+    Ok(vec![image, python])
 }
 
-/// Runs one of these commands: what it made, under the most exact name that nodes can take it by.
-fn make(ctx: &Ctx, command: &CommandLine, delivery: &Delivery<'_>) -> anyhow::Result<Named> {
+/// Runs one of these commands and returns the image that it made.
+fn make(ctx: &Ctx, command: &CommandLine, args: &DeployArgs) -> anyhow::Result<Image> {
     let mut printed = String::new();
     run::lines(ctx, command, |line| {
         printed.push_str(line);
@@ -295,37 +224,34 @@ fn make(ctx: &Ctx, command: &CommandLine, delivery: &Delivery<'_>) -> anyhow::Re
     })?;
     let made: Value =
         serde_json::from_str(&printed).context("`cargo xtask image --json` printed no JSON")?;
-    let word = |value: &Value| {
-        value
-            .as_str()
-            .map(str::to_owned)
-            .context("`cargo xtask image` does not say what it made")
+    let text = |value: &Value| {
+        let text = value.as_str().map(str::to_owned);
+        text.context("`cargo xtask image --json` does not name the image")
     };
-    let name = word(&made["references"][0])?;
-    let name = match delivery {
-        // What is loaded has no digest that a kubelet could ask for.
-        Delivery::Given(_) | Delivery::Kind(_) => name,
-        Delivery::Registry(_) => format!("{name}@{}", word(&made["index_digest"])?),
-    };
-    Ok(Named {
-        name,
-        source: word(&made["layout"])?,
-    })
+    let mut name = text(&made["references"][0])?;
+    // An image that was loaded has no digest that a kubelet could ask for.
+    if args.registry.is_some() {
+        name = format!("{name}@{}", text(&made["index_digest"])?);
+    }
+    let source = text(&made["layout"])?;
+    Ok(Image { name, source })
 }
 
-fn named(text: &str) -> Named {
-    let (name, source) = text.split_once('=').unwrap_or((text, text));
-    Named {
-        name: name.to_owned(),
-        source: source.to_owned(),
+impl Image {
+    /// Reads `NAME[=IMAGE]`.
+    fn given(text: &str) -> Self {
+        let (name, source) = text.split_once('=').unwrap_or((text, text));
+        let (name, source) = (name.to_owned(), source.to_owned());
+        Self { name, source }
     }
 }
 
-/// The flags that `noetl k8s render` and `deploy` share.
-fn flags(args: &DeployArgs, plain: &Named, python: Option<&Named>) -> Vec<String> {
-    let mut flags = vec!["--image".to_owned(), plain.name.clone()];
-    if let Some(python) = python {
-        flags.extend(["--python-image".to_owned(), python.name.clone()]);
+/// Returns the flags that `noetl k8s render` and `deploy` share. The images are that of the servers and that of the workers.
+fn flags(args: &DeployArgs, images: &[Image]) -> Vec<String> {
+    let images = images.iter().map(|image| image.name.clone());
+    let mut flags = Vec::new();
+    for (flag, name) in ["--image", "--python-image"].into_iter().zip(images) {
+        flags.extend([flag.to_owned(), name]);
     }
     if let Some(values) = &args.values {
         flags.extend(["--values".to_owned(), values.to_string()]);
@@ -334,26 +260,12 @@ fn flags(args: &DeployArgs, plain: &Named, python: Option<&Named>) -> Vec<String
 }
 
 fn deploy_command(args: &DeployArgs, noetl: &str, flags: &[String]) -> CommandLine {
-    let command = CommandLine::new(noetl)
+    let timeout = args.timeout.to_string();
+    CommandLine::new(noetl)
         .args(["k8s", "deploy", "--context", &args.context])
-        .args(["--timeout".to_owned(), args.timeout.to_string()])
-        .args(flags.iter().cloned());
-    if args.any_context {
-        command.arg("--any-context")
-    } else {
-        command
-    }
-}
-
-/// Where the manifests put it, which the values may have decided.
-fn namespace(manifests: &Utf8Path) -> anyhow::Result<String> {
-    let documents = noetl_yaml::parse(&files::read_to_string(manifests)?)?;
-    let found = documents
-        .iter()
-        .find_map(|document| document.at("metadata.namespace")?.text());
-    found
-        .map(str::to_owned)
-        .context("the manifests name no namespace")
+        .args(["--timeout", &timeout])
+        .args(flags)
+        .args(args.any_context.then_some("--any-context"))
 }
 
 #[cfg(test)]

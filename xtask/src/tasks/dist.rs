@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: everything that is shipped, proved before it takes its place.
+//! `cargo xtask dist`: everything that is shipped, checked before it replaces what was there.
 
 use anyhow::{anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -22,12 +22,12 @@ use crate::release::{package, page, target, verify};
 use crate::tasks::Preview;
 use crate::tasks::image::default_references;
 
-/// Build, package and prove NoETL for every platform
+/// Build, package and check NoETL for every platform
 #[derive(Debug, Args)]
 #[command(
     after_help = "Writes dist/: an archive per target, the image for both Linux platforms, SHA256SUMS and \
-    dist-manifest.json.\nNothing takes its place there before `verify` has read it back; when nothing has changed, \
-    dist/ is checked, not made again.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
+    dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
+    dist/ is only checked.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
     cargo xtask dist --targets linux     the two Linux targets and the image\n  \
     cargo xtask dist --plan              every decision, as JSON"
 )]
@@ -52,10 +52,29 @@ pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
         let outputs = outputs(&plan, &out);
         return args.preview.show(&plan, &plan.build.commands, &outputs);
     }
-    report(args, &out, ensure(ctx, &args.targets, &out)?.value())
+    let verified = ensure(ctx, &args.targets, &out)?;
+    if args.json {
+        return output::print(&files::read_to_string(&out.join(FILE_NAME))?);
+    }
+    print_artifacts(&out, verified.value())?;
+    for name in [FILE_NAME, SUMS_NAME] {
+        let bytes = files::read(&out.join(name))?;
+        print_file(Sha256::of(&bytes), bytes.len() as u64, &out.join(name))?;
+    }
+    Ok(())
 }
 
-/// Everything that is decided of a dist.
+/// Prints the hash, the size and the path of each artifact.
+pub(super) fn print_artifacts(out: &Utf8Path, dist_manifest: &DistManifest) -> anyhow::Result<()> {
+    let mut artifacts = dist_manifest.artifacts.iter();
+    artifacts.try_for_each(|file| print_file(file.sha256, file.size, &out.join(&file.name)))
+}
+
+fn print_file(sha256: Sha256, size: u64, path: &Utf8Path) -> anyhow::Result<()> {
+    output::line(format!("{sha256} {size:>10} {path}"))
+}
+
+/// The plan of a dist.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct DistPlan {
     /// The binaries and their archives.
@@ -76,17 +95,24 @@ pub(crate) fn ensure(
     let plan = plan_dist(ctx, targets)?;
     check_out(out)?;
     if plan.build.release.is_dirty() {
-        output::warn("the tree differs from its commit; binaries and image say so");
+        output::warn("the tree differs from its commit; binaries and image record that");
     }
     let key = key(ctx, &plan)?;
-    let key_file = ctx
-        .state()
-        .join(format!("dist-{}.key", Sha256::of(out.as_str().as_bytes())));
-    if let Some(verified) = up_to_date(ctx, &plan, out, &key_file, &key)? {
+    let name = Sha256::of(out.as_str().as_bytes());
+    let key_file = ctx.state().join(format!("dist-{name}.key"));
+    let is_made = files::read_to_string(&key_file).is_ok_and(|recorded| recorded == key);
+    if is_made && let Some(verified) = check_existing(ctx, &plan, out) {
         return Ok(verified);
     }
     files::remove(&key_file)?;
-    let verified = make(ctx, &plan, out, &key)?;
+    let ui_sha256 = page::build(ctx)?;
+    let binaries = cargo::build(ctx, &plan.build.compile, &plan.build.targets)?;
+    let verified = place(ctx, &plan, &binaries, ui_sha256, out, || {
+        // A file that was saved meanwhile may or may not be in what was compiled.
+        let same = self::key(ctx, &plan)? == key;
+        ensure!(same, "the tree was edited during the build; run it again");
+        Ok(())
+    })?;
     files::write(&key_file, key)?;
     Ok(verified)
 }
@@ -103,19 +129,17 @@ pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPla
     } else {
         None
     };
-    // What is shipped has its page, whatever NOETL_ENABLE_UI says of servers.
+    // Shipped binaries always have the web page; NOETL_ENABLE_UI only concerns servers.
     let request = Request {
         targets,
         products: Products::Archives,
         ui: Wanted::Yes,
     };
-    Ok(DistPlan {
-        build: plan(&host, &release, &request),
-        image,
-    })
+    let build = plan(&host, &release, &request);
+    Ok(DistPlan { build, image })
 }
 
-/// Refuses to replace a folder that is not a dist, such as a home that --out names by mistake.
+/// Refuses to replace a folder that is not a dist, such as a home folder that --out names by mistake.
 pub(crate) fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
     let replaceable = match out.read_dir_utf8() {
         Err(_) => !out.exists(),
@@ -125,36 +149,15 @@ pub(crate) fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(anyhow!(
-        "{out} is there and is not a dist, and `dist` would replace it"
+        "{out} exists and is not a dist, and `dist` would replace it"
     ))
-    .help("give --out a folder that is not there yet")
+    .help("give --out a folder that does not exist")
 }
 
-/// Returns plan and inputs in one line: what a dist was made from.
+/// Returns the hashes of the plan and of its inputs as one line.
 fn key(ctx: &Ctx, plan: &DistPlan) -> anyhow::Result<String> {
-    Ok(format!(
-        "{} {}\n",
-        Sha256::of(&serde_json::to_vec(plan)?),
-        git::hash(ctx, ".")?
-    ))
-}
-
-fn make(
-    ctx: &Ctx,
-    plan: &DistPlan,
-    out: &Utf8Path,
-    key_before: &str,
-) -> anyhow::Result<Verified<DistManifest>> {
-    let ui_sha256 = page::build(ctx)?;
-    let binaries = cargo::build(ctx, &plan.build.compile, &plan.build.targets)?;
-    place(ctx, plan, &binaries, ui_sha256, out, || {
-        let unchanged = key(ctx, plan)? == key_before;
-        ensure!(
-            unchanged,
-            "the tree was edited while it was built, and may be in it or not; run it again"
-        );
-        Ok(())
-    })
+    let plan = Sha256::of(&serde_json::to_vec(plan)?);
+    Ok(format!("{plan} {}\n", git::hash(ctx, ".")?))
 }
 
 /// Packs binaries, reads everything back, asks `approve`, and only then replaces what `out` held.
@@ -166,106 +169,64 @@ pub(crate) fn place(
     out: &Utf8Path,
     approve: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<Verified<DistManifest>> {
-    let unfinished = out.with_file_name(format!(".{}.part", out.file_name().unwrap_or("dist")));
-    files::remove(&unfinished)?;
+    let unfinished = &out.with_file_name(format!(".{}.part", out.file_name().unwrap_or("dist")));
+    files::remove(unfinished)?;
     if plan.image.is_none() {
-        output::note(
-            ctx,
-            "no image: it takes the targets of all its platforms, such as --targets linux",
-        );
+        let note = "no image: it needs the targets of all its platforms, such as --targets linux";
+        output::note(ctx, note);
     }
     let layers = LayerCache::at(&ctx.state().join("layers"));
-    let standard = ImageStandard::of_dist();
-    let made = output::step(ctx, "pack archives and image", || {
-        let image = plan.image.as_ref();
-        let image = image.map(|image| assemble(image, binaries, Foundation::default(), &layers));
-        let layout = image.transpose()?;
+    let pack = || {
+        let assemble = |image| assemble(image, binaries, Foundation::default(), &layers);
+        let image = plan.image.as_ref().map(assemble).transpose()?;
         package::write_dist(
             ctx,
             &plan.build,
             binaries,
             ui_sha256,
-            layout.as_ref(),
-            &unfinished,
+            image.as_ref(),
+            unfinished,
         )
-    })
-    .and_then(|()| {
-        output::step(ctx, "read everything back and check it", || {
-            verify::dist(ctx, &unfinished, standard.rules())
-        })
-    })
-    .and_then(|verified| approve().map(|()| verified));
-    match made {
-        Ok(verified) => files::swap_folder(&unfinished, out).map(|()| verified),
-        Err(error) => files::remove(&unfinished).and(Err(error)),
+    };
+    let checked = output::step(ctx, "pack archives and image", pack)
+        .and_then(|()| check(ctx, "read everything back and check it", unfinished))
+        .and_then(|verified| approve().map(|()| verified));
+    match checked {
+        Ok(verified) => files::swap_folder(unfinished, out).map(|()| verified),
+        Err(error) => files::remove(unfinished).and(Err(error)),
     }
 }
 
-/// Proves what is there when it was made from the same plan and inputs.
-fn up_to_date(
-    ctx: &Ctx,
-    plan: &DistPlan,
-    out: &Utf8Path,
-    key_file: &Utf8Path,
-    key: &str,
-) -> anyhow::Result<Option<Verified<DistManifest>>> {
-    if !out.is_dir() || !files::read_to_string(key_file).is_ok_and(|recorded| recorded == key) {
-        return Ok(None);
-    }
+fn check(ctx: &Ctx, title: &str, folder: &Utf8Path) -> anyhow::Result<Verified<DistManifest>> {
     let standard = ImageStandard::of_dist();
-    let found = output::step(ctx, &format!("{out} is up to date: check it"), || {
-        verify::dist(ctx, out, standard.rules())
-    });
-    match found {
-        Ok(verified) if is_of(plan, verified.value()) => Ok(Some(verified)),
-        Ok(_) => {
-            output::warn(&format!(
-                "{out} is a dist of something else; it is made again"
-            ));
-            Ok(None)
-        }
-        Err(error) => {
-            output::warn(&format!("{error:#}; it is made again"));
-            Ok(None)
-        }
-    }
+    output::step(ctx, title, || verify::dist(ctx, folder, standard.rules()))
 }
 
-/// Returns whether a dist is of the planned release and targets; it may have been replaced by another one.
+/// Checks the dist that exists. Returns none when it is broken, or is of another plan that replaced it.
+fn check_existing(ctx: &Ctx, plan: &DistPlan, out: &Utf8Path) -> Option<Verified<DistManifest>> {
+    if !out.is_dir() {
+        return None;
+    }
+    let reason = match check(ctx, &format!("{out} is up to date: check it"), out) {
+        Ok(verified) if is_of(plan, verified.value()) => return Some(verified),
+        Ok(_) => format!("{out} is a dist of another release or other targets"),
+        Err(error) => format!("{error:#}"),
+    };
+    output::warn(&format!("{reason}; it is made again"));
+    None
+}
+
+/// Whether a dist is of the planned release and targets.
 fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
-    dist_manifest.release == plan.build.release
-        && dist_manifest
-            .targets
-            .iter()
-            .eq(plan.build.targets.iter().map(|target| target.triple))
+    let planned = plan.build.targets.iter().map(|target| target.triple);
+    dist_manifest.release == plan.build.release && dist_manifest.targets.iter().eq(planned)
 }
 
 fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
-    let archives = plan
-        .build
-        .archives
-        .iter()
-        .map(|archive| archive.name.as_str());
+    let archives = plan.build.archives.iter();
+    let archives = archives.map(|archive| archive.name.as_str());
     let image_name = dist_manifest::image_name(&plan.build.release);
     let image = plan.image.as_ref().map(|_| image_name.as_str());
     let names = archives.chain(image).chain([SUMS_NAME, FILE_NAME]);
     names.map(|name| out.join(name).into_string()).collect()
-}
-
-/// Prints each file, its size and its hash.
-fn report(args: &DistArgs, out: &Utf8Path, dist_manifest: &DistManifest) -> anyhow::Result<()> {
-    if args.json {
-        return output::print(&files::read_to_string(&out.join(FILE_NAME))?);
-    }
-    let line = |sha256: Sha256, size: u64, name: &str| {
-        output::line(format!("{sha256} {size:>10} {}", out.join(name)))
-    };
-    for artifact in &dist_manifest.artifacts {
-        line(artifact.sha256, artifact.size, &artifact.name)?;
-    }
-    for name in [FILE_NAME, SUMS_NAME] {
-        let bytes = files::read(&out.join(name))?;
-        line(Sha256::of(&bytes), bytes.len() as u64, name)?;
-    }
-    Ok(())
 }

@@ -1,4 +1,6 @@
-//! `cargo xtask doctor`: what is there, what is missing, and the command that installs it.
+//! `cargo xtask doctor`: which tools are installed, which are missing, and the commands that install them.
+
+use std::collections::BTreeSet;
 
 use clap::Args;
 use noetl_help::Help as _;
@@ -10,11 +12,11 @@ use crate::host::error::MissingTool;
 use crate::host::tools::{self, Need, Source, TOOLS, Tool};
 use crate::host::{output, run};
 
-/// List what is there and what is missing, with the command that installs it
+/// List the tools that are installed and those that are missing, with the commands that install them
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Fails when something is missing that a build needs. Tests that need something else are skipped, \
-    and say so."
+    after_help = "Fails when a tool is missing that a build needs. Tests that need another missing tool are skipped \
+    and reported."
 )]
 pub(crate) struct DoctorArgs {
     /// Print JSON: program, need, source, state, detail and remedy of each tool
@@ -46,14 +48,18 @@ enum State {
 
 pub(crate) fn run(ctx: &Ctx, args: &DoctorArgs) -> anyhow::Result<()> {
     let diagnoses: Vec<_> = TOOLS.iter().map(|tool| diagnose(ctx, tool)).collect();
-    if args.apt {
-        let mut packages: Vec<_> = TOOLS
+    let missing = || {
+        TOOLS
             .iter()
             .zip(&diagnoses)
-            .filter_map(missing_package)
-            .collect();
-        packages.sort_unstable();
-        packages.dedup();
+            .filter(|(_, it)| it.state == State::Missing)
+    };
+    if args.apt {
+        let packages = missing().filter_map(|(tool, _)| match tool.source {
+            Source::Apt(package) => Some(package),
+            _ => None,
+        });
+        let packages: BTreeSet<_> = packages.collect();
         return packages.iter().try_for_each(output::line);
     }
     if args.json {
@@ -61,12 +67,10 @@ pub(crate) fn run(ctx: &Ctx, args: &DoctorArgs) -> anyhow::Result<()> {
     } else {
         diagnoses.iter().try_for_each(print)?;
     }
-    let missing =
-        |one: &&Diagnosis| one.state == State::Missing && one.needed_for == needed_for(Need::Build);
-    match diagnoses.iter().find(missing) {
+    match missing().find(|(tool, _)| tool.need == Need::Build) {
         None => Ok(()),
-        Some(one) => {
-            Err(MissingTool(one.program.to_owned())).help(one.remedy.clone().unwrap_or_default())
+        Some((tool, it)) => {
+            Err(MissingTool(tool.program.to_owned())).help(it.remedy.clone().unwrap_or_default())
         }
     }
 }
@@ -75,19 +79,20 @@ fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
     let found = tools::locate(ctx, tool.program);
     let missing = |remedy: String| (State::Missing, "not found".to_owned(), Some(remedy));
     let (state, detail, remedy) = match (found, tool.source) {
-        // zig decides bytes, so only the pinned one counts; any Node that Vite accepts is used.
+        // Any Node that Vite accepts is used. Of other pinned tools only the pinned version is, since it decides bytes.
         (Some(found), Source::Pinned(_)) if tool.program == "node" => {
             (State::Found, version(ctx, &found), None)
         }
         (_, Source::Pinned(pinned)) => {
             let name = format!("{} {}", pinned.package, pinned.version());
-            match ctx.state().join(pinned.folder()).is_dir() {
-                true => (State::Found, format!("{name}, pinned"), None),
-                false => (
+            if ctx.state().join(pinned.folder()).is_dir() {
+                (State::Found, format!("{name}, pinned"), None)
+            } else {
+                (
                     State::Fetched,
-                    format!("{name} is fetched when it is needed"),
+                    format!("{name} is fetched when needed"),
                     None,
-                ),
+                )
             }
         }
         (Some(found), _) => (State::Found, version(ctx, &found), None),
@@ -96,60 +101,42 @@ fn diagnose(ctx: &Ctx, tool: &Tool) -> Diagnosis {
     };
     Diagnosis {
         program: tool.program,
-        needed_for: needed_for(tool.need),
-        source: source(tool.source),
+        needed_for: match tool.need {
+            Need::Build => "builds",
+            Need::Test => "tests",
+            Need::Engine => "engine tests",
+        },
+        source: match tool.source {
+            Source::Host(_) => "host",
+            Source::Apt(_) => "apt",
+            Source::Pinned(_) => "pip",
+        },
         state,
         detail,
         remedy,
     }
 }
 
-fn needed_for(need: Need) -> &'static str {
-    match need {
-        Need::Build => "builds",
-        Need::Test => "tests",
-        Need::Engine => "engine tests",
-    }
-}
-
-fn source(source: Source) -> &'static str {
-    match source {
-        Source::Host(_) => "host",
-        Source::Apt(_) => "apt",
-        Source::Pinned(_) => "pip",
-    }
-}
-
 /// Returns the first line that `--version` prints; `found` for tools without that flag.
 fn version(ctx: &Ctx, tool: &CommandLine) -> String {
-    let flag = if ["crane", "oras"].contains(&tool.program.as_str()) {
-        "version"
-    } else {
-        "--version"
+    let flag = match tool.program.as_str() {
+        "crane" | "oras" => "version",
+        _ => "--version",
     };
     let printed = run::read(ctx, &tool.clone().arg(flag)).unwrap_or_default();
     printed.lines().next().unwrap_or("found").trim().to_owned()
 }
 
-fn missing_package((tool, diagnosis): (&Tool, &Diagnosis)) -> Option<&'static str> {
-    match tool.source {
-        Source::Apt(package) if diagnosis.state == State::Missing => Some(package),
-        _ => None,
-    }
-}
-
-fn print(one: &Diagnosis) -> anyhow::Result<()> {
-    let state = match one.state {
+fn print(it: &Diagnosis) -> anyhow::Result<()> {
+    let state = match it.state {
         State::Found => "ok",
         State::Fetched => "later",
         State::Missing => "missing",
     };
-    let remedy = one
-        .remedy
-        .as_ref()
-        .map_or_else(String::new, |remedy| format!("  help: {remedy}"));
+    let (program, needed_for, detail) = (it.program, it.needed_for, &it.detail);
+    let remedy = it.remedy.as_ref().map(|it| format!("  help: {it}"));
+    let remedy = remedy.unwrap_or_default();
     output::line(format!(
-        "{state:<8}{:<20}{:<13}{}{remedy}",
-        one.program, one.needed_for, one.detail
+        "{state:<8}{program:<20}{needed_for:<13}{detail}{remedy}"
     ))
 }

@@ -1,4 +1,4 @@
-//! One module per task: its arguments, which are its help, and its orchestration.
+//! One module per task: its arguments with their help, and the steps that it runs.
 
 pub(crate) mod bench;
 pub(crate) mod build;
@@ -10,6 +10,7 @@ pub(crate) mod dist;
 pub(crate) mod doctor;
 pub(crate) mod image;
 pub(crate) mod k8s;
+mod sandbox;
 pub(crate) mod setup;
 pub(crate) mod smoke;
 pub(crate) mod test;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use crate::host::command::CommandLine;
 use crate::host::output;
 
-/// Looking at a plan instead of carrying it out.
+/// Flags that print a plan instead of running it.
 #[derive(Debug, Args)]
 pub(crate) struct Preview {
     /// Print the plan as JSON and stop
@@ -35,12 +36,12 @@ pub(crate) struct Preview {
 }
 
 impl Preview {
-    /// Returns whether the plan is all that was asked for.
+    /// Returns whether the plan is to be printed.
     fn wanted(&self) -> bool {
         self.plan || self.dry_run
     }
 
-    /// Prints the plan, or its commands and what is written after them.
+    /// Prints the plan, or its commands and the paths that are written after them.
     fn show(
         &self,
         plan: &impl Serialize,

@@ -1,11 +1,15 @@
-//! `cargo xtask test`: the README's test command. Prepares what the tests look at, runs them all, counts.
+//! `cargo xtask test`: builds what the tests read, runs all tests, and counts them.
 
 mod page;
 
+use std::collections::BTreeSet;
+use std::ops::AddAssign;
+
+use anyhow::ensure;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use xshell::cmd;
 
-use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
 use crate::host::{files, output, run, tools};
 use crate::release::target;
@@ -14,27 +18,27 @@ use crate::tasks;
 /// Run every test
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Builds dist for the chosen targets first, since tests read what is shipped with tools that others \
-    wrote.\nA missing tool is a skip, which the report names; with NOETL_REQUIRE_TOOLS=1 it is a failure.\n\
+    after_help = "Builds dist for the given targets first, since tests read the shipped files with common tools.\n\
+    A test whose tool is missing is skipped and reported; with NOETL_REQUIRE_TOOLS=1 it fails.\n\
     With DOCKER_HOST and NOETL_TEST_REGISTRY set, the group `engine` runs as well.\n\nExamples:\n  cargo xtask test\n  \
     cargo xtask test --targets default    all six targets\n  cargo xtask test --quick              no dist, no tools\n  \
-    cargo xtask test --ui                 the page in Chromium, and nothing else"
+    cargo xtask test --ui                 only the web page in Chromium"
 )]
 pub(crate) struct TestArgs {
     /// Targets whose dist is tested: triples, or host, linux, default, all; separated by commas
     #[arg(long, value_delimiter = ',', default_value = "linux", value_parser = target::word)]
     targets: Vec<String>,
-    /// Run only what needs no dist: unit tests and the product's own
+    /// Run only tests that need no dist: unit tests and those of the product
     #[arg(long)]
     quick: bool,
-    /// Run only the page's walk through Chromium, against the real `noetl`
+    /// Run only the tests of the web page in Chromium, against the real `noetl`
     #[arg(long, conflicts_with = "quick")]
     ui: bool,
 }
 
 impl TestArgs {
-    /// What CI runs: one target of the host and one cross target, which together make the image.
-    pub(crate) fn for_ci() -> Self {
+    /// Returns what CI runs: the target of the host and a cross target, which the image needs.
+    pub(super) fn for_ci() -> Self {
         Self {
             targets: vec!["linux".to_owned()],
             quick: false,
@@ -43,104 +47,97 @@ impl TestArgs {
     }
 }
 
-/// What a run came to.
+/// How many tests passed and failed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Count {
     passed: u64,
     failed: u64,
 }
 
-pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
-    let report = ctx.state().join("test-report.txt");
-    if args.ui {
-        files::write(&report, "")?;
-        let count = page::in_chromium(ctx, &report)?;
-        return conclude(count, &report);
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
     }
-    let dist = if args.quick {
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
+    let report = &ctx.state().join("test-report.txt");
+    let dist = if args.quick || args.ui {
         None
     } else {
         Some(prepare(ctx, &args.targets)?)
     };
-    files::write(&report, "")?;
-    let mut count = page::units(ctx)?;
-    if !args.quick {
-        count.add(page::in_chromium(ctx, &report)?);
+    files::write(report, "")?;
+    let mut count = Count::default();
+    if !args.ui {
+        count += page::test_units(ctx)?;
     }
-    count.add(output::step(ctx, "test xtask and noetl", || {
-        test_rust(ctx, dist.as_deref(), &report)
-    })?);
-    conclude(count, &report)
+    if !args.quick {
+        count += page::test_in_chromium(ctx, report)?;
+    }
+    if !args.ui {
+        let test = || test_rust(ctx, dist.as_deref(), report);
+        count += output::step(ctx, "test xtask and noetl", test)?;
+    }
+    print(count, &files::read_to_string(report)?)
 }
 
-/// Prints what was left out and the numbers; a failed test is an error.
-fn conclude(count: Count, report: &Utf8Path) -> anyhow::Result<()> {
-    let mut left_out: Vec<_> = files::read_to_string(report)?
-        .lines()
-        .map(ToOwned::to_owned)
-        .collect();
-    left_out.sort();
-    left_out.dedup();
-    left_out.iter().try_for_each(output::line)?;
-    // libtest knows no skip and counts such a test as passed; a line is `skipped NAME: why` or `not run NAME: why`.
-    let mut skipped: Vec<_> = left_out
-        .iter()
-        .filter_map(|line| line.split(": ").next())
-        .collect();
-    skipped.dedup();
-    let passed = count.passed.saturating_sub(skipped.len() as u64);
+/// Prints the lines of the report and the counts, and fails when a test failed.
+fn print(count: Count, report: &str) -> anyhow::Result<()> {
+    let lines: BTreeSet<_> = report.lines().collect();
+    lines.iter().try_for_each(output::line)?;
+    // A line is `skipped NAME: why` or `not run NAME: why`. libtest has counted these tests as passed.
+    let skipped: BTreeSet<_> = lines.iter().map(|line| line.split(": ").next()).collect();
+    let (failed, skipped) = (count.failed, skipped.len());
+    let passed = count.passed.saturating_sub(skipped as u64);
     output::line(format!(
-        "{passed} passed, {} failed, {} skipped",
-        count.failed,
-        skipped.len()
+        "{passed} passed, {failed} failed, {skipped} skipped"
     ))?;
-    anyhow::ensure!(count.failed == 0, "{} tests failed", count.failed);
+    ensure!(failed == 0, "{failed} tests failed");
     Ok(())
 }
 
-/// Builds the dist that tests read, beside the one that a person may be working with.
+/// Builds the dist that tests read, in a folder other than dist/, and fetches the tools of tests.
 fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
     tasks::dist::ensure(ctx, targets, &out)?;
     for pinned in tools::for_tests() {
         if let Err(error) = tools::ensure(ctx, pinned) {
-            anyhow::ensure!(!ctx.require_tools, "{error:#}");
-            output::note(ctx, &format!("{error:#}; its tests are left out"));
+            ensure!(!ctx.require_tools, "{error:#}");
+            output::note(ctx, &format!("{error:#}; its tests are skipped"));
         }
     }
     Ok(out)
 }
 
 fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::Result<Count> {
-    let mut command = CommandLine::new("cargo")
-        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
-        .env("NOETL_TEST_REPORT", report.as_str())
-        // A snapshot that differs is a failure, not a file to review.
+    let mut test = cmd!(ctx.shell, "cargo test --workspace --locked --no-fail-fast")
+        .env("NOETL_TEST_REPORT", report)
+        // A snapshot that differs fails the test and writes no file.
         .env("INSTA_UPDATE", "no");
     if let Some(dist) = dist {
-        command = command.env("NOETL_TEST_DIST", dist.as_str());
+        test = test.env("NOETL_TEST_DIST", dist);
     }
     let mut count = Count::default();
-    let result = run::lines(ctx, &command, |line| {
+    let result = run::lines(ctx, test, |line| {
         output::finding(line);
-        count.add(count_line(line).unwrap_or_default());
+        count += count_line(line).unwrap_or_default();
         Ok(())
     });
-    if result.is_err() && count.failed == 0 {
-        // It did not compile, or a test program died before it could count.
+    if count.failed == 0 {
+        // Without a failed test, an error means that a program did not compile or did not end.
         result?;
     }
     Ok(count)
 }
 
-/// Reads libtest's closing line: `test result: ok. 3 passed; 0 failed; …`.
+/// Reads the last line of libtest: `test result: ok. 3 passed; 0 failed; …`.
 fn count_line(line: &str) -> Option<Count> {
     let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let number = |what: &str| {
-        let part = numbers
-            .split("; ")
-            .find_map(|part| part.strip_suffix(what))?;
-        part.trim().parse().ok()
+        let mut parts = numbers.split("; ");
+        parts.find_map(|part| part.strip_suffix(what)?.trim().parse().ok())
     };
     Some(Count {
         passed: number(" passed")?,
@@ -148,27 +145,15 @@ fn count_line(line: &str) -> Option<Count> {
     })
 }
 
-impl Count {
-    fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Count, count_line};
+    use super::count_line;
 
     #[test]
-    fn libtest_is_counted() {
+    fn the_result_of_libtest_is_counted() {
         let line = "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.1s";
-        assert_eq!(
-            count_line(line),
-            Some(Count {
-                passed: 3,
-                failed: 1
-            })
-        );
+        let count = count_line(line).unwrap();
+        assert_eq!((count.passed, count.failed), (3, 1));
         assert_eq!(count_line("test server::x ... ok"), None);
     }
 }

@@ -1,128 +1,89 @@
-//! Repository checks, as the job `tidy` of `cargo xtask ci`: pure functions from files to findings.
+//! The job `tidy` of `cargo xtask ci`: checks of the repository, as functions from files to findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use xshell::cmd;
 
-use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
 use crate::host::{files, git, output, run};
 use crate::release::target::{Os, TARGETS};
 use crate::release::workspace;
 use crate::tasks;
 
-/// The text files that git knows, by path.
+/// The text files of the repository, by path.
 type Tree = BTreeMap<String, String>;
 
-/// How many crates xtask may be made of: everybody compiles it before anything else.
+/// How many crates xtask may consist of: every contributor compiles them first.
 const XTASK_CRATES: usize = 95;
 
-/// A workspace of its own, for tests.
+/// A separate workspace, for tests.
 const FIXTURE: &str = "xtask/tests/fixture/";
 
-/// The longest a source file may be.
+/// How many lines a source file may have.
 const LINES: usize = 400;
 
-/// Reads the tree, prints every finding as `path:line: message`, and fails once.
-pub(crate) fn run(ctx: &Ctx) -> anyhow::Result<()> {
+/// Prints every finding as `path:line: message`, and fails when there is one.
+pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
     let mut tree = Tree::new();
     for path in git::list(ctx, ".")? {
         if let Ok(text) = files::read_to_string(&ctx.root.join(&path)) {
             tree.insert(path, text);
         }
     }
-    let checks = [check_headers, check_sizes, check_leftovers];
-    let mut findings: Vec<String> = checks.iter().flat_map(|check| check(&tree)).collect();
-    let version = workspace::read(ctx)?.version;
-    findings.extend(check_versions(&tree, &version));
-    findings.extend(check_features(ctx)?);
-    findings.extend(check_budget(&crates(ctx, &["--package", "xtask"])?));
-    for triple in mac_triples() {
-        findings.extend(check_frameworks(&crates(
-            ctx,
-            &["--package", "noetlctl", "--target", triple],
-        )?));
+    let mut findings = Vec::new();
+    for (path, text) in &tree {
+        findings.extend(check_source(path, text));
     }
-    findings.extend(tasks::ci::drift(ctx)?);
+    findings.extend(check_versions(&tree, &workspace::read(ctx)?.version));
+    findings.extend(check_budget(crates(ctx, &["--package", "xtask"])?.len()));
+    findings.extend(check_crates(ctx)?);
+    findings.extend(tasks::ci::check_workflows(ctx)?);
     findings.iter().for_each(|finding| output::finding(finding));
-    anyhow::ensure!(
-        findings.is_empty(),
-        "{} findings in the repository",
-        findings.len()
-    );
+    let count = findings.len();
+    anyhow::ensure!(count == 0, "{count} findings in the repository");
     Ok(())
 }
 
-/// The crates that cargo would compile, with their features, once each.
-fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<Vec<String>> {
-    let tree = [
-        "tree",
-        "--locked",
-        "--edges",
-        "normal,build",
-        "--prefix",
-        "none",
-        "--format",
-        "{p} {f}",
-    ];
-    let listing = run::read(
-        ctx,
-        &CommandLine::new("cargo")
-            .args(tree)
-            .args(args.iter().copied()),
-    )?;
-    let mut crates: Vec<_> = listing
-        .lines()
-        .map(|line| line.trim_end_matches(" (*)").to_owned())
-        .collect();
-    crates.sort();
-    crates.dedup();
-    Ok(crates)
+/// Returns the crates that cargo would compile, with their features.
+fn crates(ctx: &Ctx, args: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let sh = &ctx.shell;
+    let tree = cmd!(sh, "cargo tree --locked --edges normal,build --prefix none");
+    let listing = run::read(ctx, tree.args(["--format", "{p} {f}"]).args(args))?;
+    let crates = listing.lines().map(|line| line.trim_end_matches(" (*)"));
+    Ok(crates.map(ToOwned::to_owned).collect())
 }
 
-/// A target's binary is the same whatever is built beside it, so its crates must have the same features.
-fn check_features(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
-    let mut together = vec!["--package", "noetlctl"];
-    together.extend(
-        TARGETS
-            .iter()
-            .flat_map(|target| ["--target", target.triple]),
-    );
-    let together = crates(ctx, &together)?;
+/// Checks that the crates of each target have the same features whatever is built with them, since they would give
+/// another binary, and that those of the Mac targets link without an SDK.
+fn check_crates(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+    let mut all = vec!["--package", "noetlctl"];
+    for target in TARGETS {
+        all.extend(["--target", target.triple]);
+    }
+    let together = crates(ctx, &all)?;
     let mut findings = Vec::new();
     for target in TARGETS {
-        let alone = crates(ctx, &["--package", "noetlctl", "--target", target.triple])?;
-        let differs = alone.iter().filter(|one| !together.contains(one));
-        findings.extend(differs.map(|one| {
-            format!(
-                "Cargo.toml:1: {} alone has other features than beside other targets: {one}",
-                target.triple
-            )
+        let triple = target.triple;
+        let single = crates(ctx, &["--package", "noetlctl", "--target", triple])?;
+        let differences = single.difference(&together);
+        findings.extend(differences.map(|name| {
+            format!("Cargo.toml:1: {triple} built with other targets has other features: {name}")
         }));
+        if target.os == Os::Mac {
+            findings.extend(check_frameworks(&single));
+        }
     }
     Ok(findings)
 }
 
-fn mac_triples() -> impl Iterator<Item = &'static str> {
-    TARGETS
-        .iter()
-        .filter(|target| target.os == Os::Mac)
-        .map(|target| target.triple)
+fn check_budget(count: usize) -> Option<String> {
+    let finding = || format!("xtask/Cargo.toml:1: {count} crates; {XTASK_CRATES} is the limit");
+    (count > XTASK_CRATES).then(finding)
 }
 
-fn check_budget(crates: &[String]) -> Vec<String> {
-    let over = crates.len() > XTASK_CRATES;
-    let finding = || {
-        format!(
-            "xtask/Cargo.toml:1: {} crates; {XTASK_CRATES} is the budget",
-            crates.len()
-        )
-    };
-    over.then(finding).into_iter().collect()
-}
-
-/// A crate that links a macOS framework cannot be linked without Apple's SDK.
-fn check_frameworks(crates: &[String]) -> Vec<String> {
+/// Finds crates that link a macOS framework, which needs Apple's SDK.
+fn check_frameworks(crates: &BTreeSet<String>) -> Vec<String> {
     const MARKS: &[&str] = &[
         "apple-",
         "block2",
@@ -137,48 +98,43 @@ fn check_frameworks(crates: &[String]) -> Vec<String> {
         "objc",
         "security-framework",
         "system-configuration",
-        // Its second version asks the system only with a feature that nobody here wants.
+        // Version 2 links one only with a feature that is not enabled here.
         "whoami v1",
     ];
     let links = |name: &&String| MARKS.iter().any(|mark| name.starts_with(mark));
-    let found = crates.iter().filter(links);
-    found
-        .map(|name| {
-            format!("Cargo.lock:1: {name} links a macOS framework, and there is no SDK to link it")
-        })
-        .collect()
+    let finding =
+        |name| format!("Cargo.lock:1: {name} links a macOS framework, which needs Apple's SDK");
+    crates.iter().filter(links).map(finding).collect()
 }
 
-fn sources(tree: &Tree) -> impl Iterator<Item = (&String, &String)> {
-    tree.iter()
-        .filter(|(path, _)| [".rs", ".ts", ".tsx"].iter().any(|end| path.ends_with(end)))
-}
-
-/// Every source file opens with what it owns.
-fn check_headers(tree: &Tree) -> Vec<String> {
-    let opens = |path: &str, text: &str| {
-        let marks: &[&str] = if path.ends_with(".rs") {
-            &["//!"]
-        } else {
-            &["//", "/*"]
-        };
-        marks.iter().any(|mark| text.starts_with(mark))
+/// Checks that a source file starts with a comment on what it contains, is not too long, and is finished.
+fn check_source(path: &str, text: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    let comments: &[&str] = match path.rsplit('.').next() {
+        Some("rs") => &["//!"],
+        Some("ts" | "tsx") => &["//", "/*"],
+        _ => return findings,
     };
-    let without = sources(tree).filter(|(path, text)| !opens(path, text));
-    without
-        .map(|(path, _)| format!("{path}:1: it does not open with a comment on what it owns"))
-        .collect()
+    if !comments.iter().any(|comment| text.starts_with(comment)) {
+        findings.push(format!("{path}:1: it does not start with a comment"));
+    }
+    let count = text.lines().count();
+    if count > LINES {
+        findings.push(format!(
+            "{path}:{LINES}: {count} lines; {LINES} is the limit"
+        ));
+    }
+    // The names are put together here, so that this file is not a finding itself.
+    let marks = ["todo", "unimplemented"].map(|name| format!("{name}!("));
+    for (number, line) in (1..).zip(text.lines()) {
+        if marks.iter().any(|mark| line.contains(mark)) {
+            findings.push(format!("{path}:{number}: unfinished"));
+        }
+    }
+    findings
 }
 
-fn check_sizes(tree: &Tree) -> Vec<String> {
-    let long = sources(tree)
-        .map(|(path, text)| (path, text.lines().count()))
-        .filter(|(_, lines)| *lines > LINES);
-    long.map(|(path, lines)| format!("{path}:{LINES}: {lines} lines; {LINES} is the limit"))
-        .collect()
-}
-
-/// The workspace's version is the only one: the page's package and every crate have it.
+/// Checks that the web page's package and every crate have the version of the workspace.
 fn check_versions(tree: &Tree, version: &str) -> Vec<String> {
     let mut findings = Vec::new();
     for path in ["ui-src/package.json", "ui-src/package-lock.json"] {
@@ -186,31 +142,14 @@ fn check_versions(tree: &Tree, version: &str) -> Vec<String> {
         let package: Value = serde_json::from_str(text).unwrap_or_default();
         if package["version"] != version {
             findings.push(format!(
-                "{path}:1: its version is not {version}, the workspace's"
+                "{path}:1: its version is not the workspace's, {version}"
             ));
         }
     }
-    let own = |path: &&String| {
-        path.ends_with("Cargo.toml") && path.contains('/') && !path.starts_with(FIXTURE)
-    };
-    for path in tree.keys().filter(own) {
-        if !tree[path].contains("\nversion.workspace = true") {
+    for (path, text) in tree {
+        let is_crate = path.ends_with("/Cargo.toml") && !path.starts_with(FIXTURE);
+        if is_crate && !text.contains("\nversion.workspace = true") {
             findings.push(format!("{path}:1: its version is not the workspace's"));
-        }
-    }
-    findings
-}
-
-/// Work that was left unfinished.
-fn check_leftovers(tree: &Tree) -> Vec<String> {
-    // Put together here, so that this file is not a finding of its own.
-    let marks = ["todo", "unimplemented"].map(|name| format!("{name}!("));
-    let mut findings = Vec::new();
-    for (path, text) in sources(tree) {
-        for (number, line) in (1..).zip(text.lines()) {
-            if marks.iter().any(|mark| line.contains(mark.as_str())) {
-                findings.push(format!("{path}:{number}: unfinished"));
-            }
         }
     }
     findings
@@ -220,58 +159,47 @@ fn check_leftovers(tree: &Tree) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn tree(path: &str, text: &str) -> Tree {
-        Tree::from([(path.to_owned(), text.to_owned())])
-    }
-
     #[test]
-    fn each_check_has_a_tree_that_trips_it_and_one_that_does_not() {
-        assert!(check_headers(&tree("a.rs", "//! Owns a.\n")).is_empty());
-        assert_eq!(check_headers(&tree("a.rs", "fn main() {}\n")).len(), 1);
-        assert_eq!(check_headers(&tree("a.tsx", "import a\n")).len(), 1);
-        assert!(check_sizes(&tree("a.rs", &"\n".repeat(LINES))).is_empty());
-        assert_eq!(check_sizes(&tree("a.rs", &"\n".repeat(LINES + 1))).len(), 1);
-        assert_eq!(
-            check_leftovers(&tree("a.rs", &format!("{}!()", "todo"))).len(),
-            1
-        );
-        assert!(check_leftovers(&tree("a.rs", "fn todo() {}")).is_empty());
-    }
-
-    #[test]
-    fn dependencies_are_counted_and_looked_at() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert!(check_frameworks(&names(&["tokio v1.0.0", "libc v0.2.0"])).is_empty());
-        assert_eq!(
-            check_frameworks(&names(&["core-foundation-sys v0.8.0", "whoami v1.0.0"])).len(),
-            2
-        );
-        assert!(check_budget(&vec![String::new(); XTASK_CRATES]).is_empty());
-        assert_eq!(
-            check_budget(&vec![String::new(); XTASK_CRATES + 1]).len(),
-            1
-        );
-    }
-
-    #[test]
-    fn versions_are_equal_everywhere() {
-        let mut tree = Tree::new();
-        for path in ["ui-src/package.json", "ui-src/package-lock.json"] {
-            tree.insert(path.to_owned(), "{\"version\": \"1.2.3\"}".to_owned());
+    fn sources_without_header_too_long_or_unfinished_are_found() {
+        let lines = |count| format!("//!{}", "\n".repeat(count));
+        for (path, text, count) in [
+            ("a.rs", "//! Owns a.\n", 0),
+            ("a.rs", "fn main() {}\n", 1),
+            ("a.tsx", "// Owns a.\n", 0),
+            ("a.tsx", "import a\n", 1),
+            ("a.rs", &lines(LINES), 0),
+            ("a.rs", &lines(LINES + 1), 1),
+            ("a.rs", &format!("//!\n{}!()", "todo"), 1),
+            ("a.rs", "//!\nfn todo() {}", 0),
+        ] {
+            assert_eq!(check_source(path, text).len(), count, "{path}: {text}");
         }
-        tree.insert(
-            "xtask/Cargo.toml".to_owned(),
-            "[package]\nversion.workspace = true\n".to_owned(),
-        );
-        assert!(check_versions(&tree, "1.2.3").is_empty());
-        tree.insert(
-            "xtask/Cargo.toml".to_owned(),
-            "[package]\nversion = \"1.2.3\"\n".to_owned(),
-        );
-        tree.insert(
-            "ui-src/package.json".to_owned(),
-            "{\"version\": \"1.2.4\"}".to_owned(),
-        );
-        assert_eq!(check_versions(&tree, "1.2.3").len(), 2);
+    }
+
+    #[test]
+    fn too_many_crates_and_macos_frameworks_are_found() {
+        let found = |names: [&str; 2]| check_frameworks(&names.map(str::to_owned).into()).len();
+        assert_eq!(found(["tokio v1.0.0", "libc v0.2.0"]), 0);
+        assert_eq!(found(["core-foundation-sys v0.8.0", "whoami v1.0.0"]), 2);
+        assert!(check_budget(XTASK_CRATES).is_none());
+        assert!(check_budget(XTASK_CRATES + 1).is_some());
+    }
+
+    #[test]
+    fn versions_that_differ_are_found() {
+        let findings = |page: &str, version: &str| {
+            let json = format!("{{\"version\": \"{page}\"}}");
+            let tree = Tree::from([
+                ("ui-src/package.json".to_owned(), json.clone()),
+                ("ui-src/package-lock.json".to_owned(), json),
+                (
+                    "xtask/Cargo.toml".to_owned(),
+                    format!("[package]\n{version}\n"),
+                ),
+            ]);
+            check_versions(&tree, "1.2.3").len()
+        };
+        assert_eq!(findings("1.2.3", "version.workspace = true"), 0);
+        assert_eq!(findings("1.2.4", "version = \"1.2.3\""), 3);
     }
 }

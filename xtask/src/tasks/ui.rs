@@ -1,4 +1,4 @@
-//! `cargo xtask ui`: the web page alone.
+//! `cargo xtask ui`: builds only the web page.
 
 use clap::Args;
 
@@ -9,8 +9,8 @@ use crate::release::page;
 /// Build the web page into ui-src/dist
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Skips what is up to date. Node comes from this machine when Vite accepts it, \
-    else from a pinned package.\nThe next `cargo build` embeds the page; NOETL_UI_DIR=ui-src/dist serves it without one."
+    after_help = "Skips what is up to date. Uses the Node of this machine if Vite accepts it, \
+    else a pinned package.\nThe next `cargo build` embeds the page; NOETL_UI_DIR=ui-src/dist serves it without one."
 )]
 pub(crate) struct UiArgs {
     /// Run the linter, the type checker and the unit tests first, and check the page's size afterwards

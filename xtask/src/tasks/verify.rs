@@ -1,4 +1,4 @@
-//! `cargo xtask verify`: opens every file in dist/ and checks it.
+//! `cargo xtask verify`: checks every file in dist/.
 
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -9,11 +9,11 @@ use crate::host::output;
 use crate::image::rules::ImageStandard;
 use crate::release::verify;
 
-/// Open every file in dist/ and check it
+/// Check every file in dist/
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Names, hashes and contents of every archive; format, instruction set, linking, signature and \
-    stamp of every binary;\nthe image against every rule. All findings at once. `cargo xtask image check --list` \
+    after_help = "Checks names, hashes and contents of archives; format, instruction set, linking, signature and \
+    build stamp of binaries;\nand the image against every rule. Prints all findings. `cargo xtask image check --list` \
     prints the rules."
 )]
 pub(crate) struct VerifyArgs {

@@ -39,7 +39,7 @@ fn exit_codes_tell_wrong_usage_from_failure() {
     std::fs::write(precious.path().join("thesis.txt"), "years of work").unwrap();
     let refused = show(xtask(&["dist", "--out"]).arg(precious.path()));
     assert!(
-        refused.contains("is no dist, and `dist` would replace it"),
+        refused.contains("is not a dist, and `dist` would replace it"),
         "{refused}"
     );
     assert!(precious.path().join("thesis.txt").exists());

@@ -1,26 +1,25 @@
-//! What others need for the same: a shell for processes, SQLite for rows.
+//! The same work by other programs: processes by a shell, rows by SQLite.
+
+use xshell::cmd;
 
 use super::{Bench, Rate};
-use crate::host::command::CommandLine;
-use crate::host::files;
-use crate::host::tools;
+use crate::host::{ctx, files, run, tools};
+
+/// Starts as many processes as there are steps, in a loop of the shell that the `shell` tool uses.
+pub(super) fn shell(bench: &Bench<'_>, steps: usize) -> anyhow::Result<Rate> {
+    let mut shells = ["bash", "sh"].into_iter();
+    let shell = shells.find(|name| ctx::find_program(name).is_some());
+    let shell = shell.unwrap_or("sh");
+    let script =
+        format!("i=0; while [ $i -lt {steps} ]; do {shell} -c : || exit 1; i=$((i+1)); done");
+    let seconds = bench.seconds(cmd!(bench.ctx.shell, "{shell} -c {script}"))?;
+    Ok(Rate::new(steps, seconds))
+}
 
 /// Transactions of an execution of two steps: its start, and the outcome of each step.
 const TRANSACTIONS: usize = 3;
 
-/// As many processes as there are steps, from a loop of the shell that the `shell` tool uses.
-pub(super) fn shell(bench: &Bench<'_>, steps: usize) -> anyhow::Result<Rate> {
-    let shell = ["bash", "sh"]
-        .into_iter()
-        .find(|name| crate::host::ctx::find_program(name).is_some())
-        .unwrap_or("sh");
-    let script =
-        format!("i=0; while [ $i -lt {steps} ]; do {shell} -c : || exit 1; i=$((i+1)); done");
-    let command = CommandLine::new(shell).args(["-c", &script]);
-    Ok(Rate::new(steps, bench.timed(&command)?))
-}
-
-/// The server's event rows in as many transactions, by the `sqlite3` module of Python, which adds little.
+/// Writes the server's event rows in as many transactions, with Python's `sqlite3` module, which adds little.
 const SCRIPT: &str = r#"
 import sqlite3, sys, time
 path, executions, rows, transactions = sys.argv[1], *map(int, sys.argv[2:])
@@ -43,15 +42,14 @@ for execution in range(executions):
 print(time.monotonic() - began)
 "#;
 
-/// `events` rows of the server's log, written again.
+/// Writes as many rows as the server's event log has.
 pub(super) fn sqlite(bench: &Bench<'_>, executions: usize, events: usize) -> anyhow::Result<Rate> {
-    let script = bench.folder.join("peer.py");
+    let folder = &bench.sandbox.folder;
+    let (script, database) = (folder.join("peer.py"), folder.join("peer.db"));
     files::write(&script, SCRIPT)?;
-    let rows = (events / executions.max(1)).to_string();
-    let command = CommandLine::new(tools::python()?)
-        .arg(script.as_str())
-        .arg(bench.folder.join("peer.db").as_str())
-        .args([executions.to_string(), rows, TRANSACTIONS.to_string()]);
-    let printed = crate::host::run::read(bench.ctx, &command)?;
+    let numbers = [executions, events / executions.max(1), TRANSACTIONS];
+    let (python, numbers) = (tools::python()?, numbers.map(|number| number.to_string()));
+    let write = cmd!(bench.ctx.shell, "{python} {script} {database} {numbers...}");
+    let printed = run::read(bench.ctx, write)?;
     Ok(Rate::new(executions, printed.trim().parse()?))
 }

@@ -1,142 +1,129 @@
-//! A server of the bench's own: driven by `noetl`, watched through /proc.
+//! The server that is measured: `noetl` commands drive it, and /proc shows its memory.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
-use camino::Utf8Path;
+use anyhow::{Context as _, bail, ensure};
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde_json::Value;
+use xshell::cmd;
 
-use super::{Bench, Rate, field};
+use super::{Bench, Rate};
 use crate::host::files;
-use crate::host::{output, run};
+use crate::tasks::sandbox::read_json;
 
-/// Requests to start an execution that are open at once.
-const AT_ONCE: usize = 32;
+/// How many requests to start an execution are open at the same time.
+const OPEN_REQUESTS: usize = 32;
 /// How long executions may take before the bench gives up.
-const PATIENCE: Duration = Duration::from_secs(1800);
+const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Many executions of one playbook.
 #[derive(Debug, Serialize)]
 pub(super) struct Executions {
     /// From the first start to the last end.
     pub(super) rate: Rate,
-    /// Seconds until all had been asked for.
+    /// Seconds until all were requested.
     asking_seconds: f64,
     /// Rows of the event log.
     pub(super) events: usize,
     pub(super) memory: Memory,
 }
 
-/// What the system says of the server's memory; 0 where it has no /proc.
-#[derive(Debug, Default, Serialize)]
+/// Memory of the server; 0 on systems without /proc.
+#[derive(Debug, Serialize)]
 pub(super) struct Memory {
     pub(super) before_kib: u64,
     pub(super) after_kib: u64,
     pub(super) peak_kib: u64,
 }
 
-/// In the background, stopped when dropped.
+/// A server that runs in the sandbox.
 pub(super) struct Server<'b> {
     bench: &'b Bench<'b>,
-    url: String,
-    process: String,
+    url: &'b str,
+    /// Its file in /proc with its memory.
+    status: Utf8PathBuf,
 }
 
 impl<'b> Server<'b> {
-    pub(super) fn start(bench: &'b Bench<'b>) -> anyhow::Result<Self> {
-        run::read(
-            bench.ctx,
-            &bench.noetl(&["server", "start", "--detach", "--port", "0"]),
-        )?;
-        let read = |name: &str| files::read_to_string(&bench.folder.join(".noetl").join(name));
-        Ok(Self {
-            bench,
-            url: read("noetl_server.url")?.trim().to_owned(),
-            process: read("noetl_server.pid")?.trim().to_owned(),
-        })
+    pub(super) fn new(bench: &'b Bench<'b>, url: &'b str) -> anyhow::Result<Self> {
+        let pid = files::read_to_string(&bench.sandbox.folder.join(".noetl/noetl_server.pid"))?;
+        let status = format!("/proc/{}/status", pid.trim()).into();
+        Ok(Self { bench, url, status })
     }
 
+    /// Runs a command of `noetl` and returns the JSON that it prints.
     fn noetl(&self, args: &[&str]) -> anyhow::Result<Value> {
-        let command = self.bench.noetl(args).env("NOETL_SERVER_URL", &self.url);
-        let printed = run::read(self.bench.ctx, &command)?;
-        serde_json::from_str(&printed).with_context(|| format!("`{command}` printed no JSON"))
+        let (sh, noetl) = (&self.bench.sandbox.shell, &self.bench.noetl);
+        read_json(self.bench.ctx, cmd!(sh, "{noetl} {args...} --json"))
     }
 
-    fn register(&self, playbook: &Utf8Path) -> anyhow::Result<()> {
-        let words = [
-            "register",
-            "playbook",
-            "--file",
-            playbook.as_str(),
-            "--json",
-        ];
-        self.noetl(&words).map(drop)
+    /// Registers a playbook and returns its path in the catalog.
+    fn register(&self, playbook: &Utf8Path) -> anyhow::Result<String> {
+        self.noetl(&["register", "playbook", "--file", playbook.as_str()])?;
+        let name = playbook.file_stem().unwrap_or_default();
+        Ok(format!("bench/{name}"))
     }
 
-    /// One execution, as the server itself times it.
+    /// Measures one execution by the server's own times.
     pub(super) fn steps(&self, playbook: &Utf8Path, steps: usize) -> anyhow::Result<Rate> {
-        self.register(playbook)?;
-        let path = format!("bench/{}", playbook.file_stem().unwrap_or_default());
-        let started = self.noetl(&["execute", "playbook", &path, "--json"])?;
-        let id = started["execution_id"]
-            .as_str()
-            .context("an execution has an id")?;
+        let path = self.register(playbook)?;
+        let started = self.noetl(&["execute", "playbook", &path])?;
+        let id = started["execution_id"].as_str();
+        let id = id.context("the execution has no ID")?;
         let began = Instant::now();
         loop {
-            let state = self.noetl(&["status", id, "--json"])?;
+            let state = self.noetl(&["status", id])?;
             match state["status"].as_str() {
                 Some("COMPLETED") => {
-                    return Ok(Rate::new(steps, field(&state, "duration_seconds")?));
+                    let seconds = state["duration_seconds"].as_f64();
+                    return Ok(Rate::new(steps, seconds.context("no duration_seconds")?));
                 }
-                Some("RUNNING") if began.elapsed() < PATIENCE => sleep(Duration::from_millis(100)),
-                _ => anyhow::bail!("the execution did not complete: {state}"),
+                Some("RUNNING") if began.elapsed() < TIMEOUT => sleep(Duration::from_millis(100)),
+                _ => bail!("the execution did not complete: {state}"),
             }
         }
     }
 
-    /// Asked for by a playbook of ours, whose `http` steps come from another process, as callers do.
+    /// Measures many executions. The `http` steps of a playbook request them, from another process, as clients do.
     pub(super) fn executions(
         &self,
         playbook: &Utf8Path,
         count: usize,
     ) -> anyhow::Result<Executions> {
-        self.register(playbook)?;
-        let path = format!("bench/{}", playbook.file_stem().unwrap_or_default());
+        let path = self.register(playbook)?;
         let caller = format!(
             "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {{name: caller, path: bench/caller}}\nworkflow:\n\
              - step: start\n  loop: {{in: '{{{{ range({count}) | list }}}}', iterator: number, mode: parallel, \
-             max_in_flight: {AT_ONCE}}}\n  tool:\n    kind: http\n    method: POST\n    url: {}/api/execute\n    \
+             max_in_flight: {OPEN_REQUESTS}}}\n  tool:\n    kind: http\n    method: POST\n    url: {}/api/execute\n    \
              payload: {{path: {path}}}\n",
             self.url
         );
-        let file = self.bench.folder.join("caller.yaml");
+        let file = self.bench.sandbox.folder.join("caller.yaml");
         files::write(&file, caller)?;
-        let before_kib = self.memory("VmRSS")?;
-        let asked = self
-            .bench
-            .noetl(&["run", file.as_str(), "--json", "--max-workers", "32"]);
-        let asking_seconds = self.bench.timed(&asked)?;
-        let seconds = self.all_ended(&path, count)?;
-        let rows = format!(
+        let before_kib = self.memory("VmRSS:")?;
+        let (sh, noetl) = (&self.bench.sandbox.shell, &self.bench.noetl);
+        let ask = cmd!(sh, "{noetl} run {file} --json --max-workers 32");
+        let asking_seconds = self.bench.seconds(ask)?;
+        let seconds = self.wait(&path, count)?;
+        let rows = self.query(&format!(
             "SELECT COUNT(*) FROM event e JOIN execution x ON x.execution_id = e.execution_id WHERE x.path = '{path}'"
-        );
-        let events = self.query(&rows)?[0].as_u64().unwrap_or(0);
+        ))?;
         Ok(Executions {
             rate: Rate::new(count, seconds),
             asking_seconds,
-            events: usize::try_from(events)?,
+            events: usize::try_from(rows[0].as_u64().unwrap_or(0))?,
             memory: Memory {
                 before_kib,
-                after_kib: self.memory("VmRSS")?,
-                peak_kib: self.memory("VmHWM")?,
+                after_kib: self.memory("VmRSS:")?,
+                peak_kib: self.memory("VmHWM:")?,
             },
         })
     }
 
-    /// Seconds from the first start to the last end.
-    fn all_ended(&self, path: &str, count: usize) -> anyhow::Result<f64> {
+    /// Waits for the end of the executions of a playbook, and returns the seconds from the first start to the last end.
+    fn wait(&self, path: &str, count: usize) -> anyhow::Result<f64> {
         let began = Instant::now();
         let sums = format!(
             "SELECT COUNT(*), SUM(CASE WHEN status = 'COMPLETED' THEN 1 ELSE 0 END), MAX(end_time) - MIN(start_time) \
@@ -144,61 +131,37 @@ impl<'b> Server<'b> {
         );
         loop {
             let row = self.query(&sums)?;
-            if row[0].as_u64() == Some(count as u64) {
-                ensure!(
-                    row[0] == row[1],
-                    "of {} executions {} completed",
-                    row[0],
-                    row[1]
-                );
-                let milliseconds = row[2].as_f64().context("executions have times")?;
-                return Ok(milliseconds / 1000.0);
+            let (ended, completed) = (&row[0], &row[1]);
+            if *ended == count {
+                ensure!(ended == completed, "{completed} of {ended} completed");
+                let milliseconds = row[2].as_f64();
+                return Ok(milliseconds.context("the executions have no times")? / 1000.0);
             }
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "only {} of {count} executions ended",
-                row[0]
-            );
+            let in_time = began.elapsed() < TIMEOUT;
+            ensure!(in_time, "only {ended} of {count} executions ended");
             sleep(Duration::from_millis(250));
         }
     }
 
-    /// The first row of an answer.
-    fn query(&self, sql: &str) -> anyhow::Result<Vec<Value>> {
-        let answer = self.noetl(&["query", sql, "--format", "json"])?;
-        let rows = answer.get("result").unwrap_or(&answer);
-        let first = rows.get(0).with_context(|| format!("no rows: {answer}"))?;
-        Ok(match first {
-            Value::Array(values) => values.clone(),
-            Value::Object(entries) => entries.values().cloned().collect(),
-            other => vec![other.clone()],
-        })
+    /// Returns the first row of the result of a query.
+    fn query(&self, sql: &str) -> anyhow::Result<Value> {
+        let (sh, noetl) = (&self.bench.sandbox.shell, &self.bench.noetl);
+        let query = cmd!(sh, "{noetl} query {sql} --format json");
+        let mut answer = read_json(self.bench.ctx, query)?;
+        let row = answer["result"][0].take();
+        ensure!(row.is_array(), "the query gave no row: {answer}");
+        Ok(row)
     }
 
+    /// Returns a field of the server's status in /proc.
     fn memory(&self, field: &str) -> anyhow::Result<u64> {
-        let path = format!("/proc/{}/status", self.process);
         if !Utf8Path::new("/proc/self/status").exists() {
             return Ok(0);
         }
-        let text = files::read_to_string(Utf8Path::new(&path))?;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let status = files::read_to_string(&self.status)?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number
-            .context("the system says how much memory it has")?
-            .parse()?)
-    }
-}
-
-impl Drop for Server<'_> {
-    fn drop(&mut self) {
-        let stopped = run::read(
-            self.bench.ctx,
-            &self.bench.noetl(&["server", "stop", "--force"]),
-        );
-        if let Err(error) = stopped {
-            output::warn(&format!("the bench's server goes on: {error:#}"));
-        }
+        let number = number.with_context(|| format!("{} has no {field}", self.status))?;
+        Ok(number.parse()?)
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask ci generate`: the workflows, from the target table and the list of jobs.
+//! `cargo xtask ci generate`: writes the workflows, from the list of targets and the list of jobs.
 
 use anyhow::anyhow;
 use clap::Args;
@@ -7,27 +7,26 @@ use noetl_help::Help as _;
 use crate::ci::workflows::{self, FOLDER};
 use crate::host::ctx::Ctx;
 use crate::host::{files, output};
-use crate::tasks;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  cargo xtask ci generate\n  cargo xtask ci generate --check")]
 pub(super) struct GenerateArgs {
-    /// Write nothing; fail when a file is not what would be written, and print the first line that differs
+    /// Write nothing; fail when a file differs from what would be written, and print the first line that does
     #[arg(long)]
     check: bool,
 }
 
 pub(super) fn run(ctx: &Ctx, args: &GenerateArgs) -> anyhow::Result<()> {
     if args.check {
-        let drifted = drift(ctx)?;
-        drifted.iter().try_for_each(output::line)?;
-        return match drifted.len() {
+        let differences = check(ctx)?;
+        differences.iter().try_for_each(output::line)?;
+        return match differences.len() {
             0 => Ok(()),
-            count => Err(anyhow!("{count} workflows are not what is generated"))
+            count => Err(anyhow!("{count} workflows differ from what is generated"))
                 .help("cargo xtask ci generate"),
         };
     }
-    for (name, text) in workflows::all(&tasks::ci::job_names()) {
+    for (name, text) in workflows::all(&super::job_names()) {
         let path = ctx.root.join(FOLDER).join(name);
         files::write(&path, text)?;
         output::line(path)?;
@@ -35,41 +34,35 @@ pub(super) fn run(ctx: &Ctx, args: &GenerateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns where each workflow first differs from what is generated; nothing when none does.
-pub(crate) fn drift(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+/// Returns the first difference of each workflow from what is generated.
+pub(crate) fn check(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut differences = Vec::new();
-    for (name, text) in workflows::all(&tasks::ci::job_names()) {
+    for (name, generated) in workflows::all(&super::job_names()) {
         let path = ctx.root.join(FOLDER).join(name);
         if !path.is_file() {
             differences.push(format!("{FOLDER}/{name} is missing"));
             continue;
         }
         let found = files::read_to_string(&path)?;
-        if found != text {
-            let line = first_difference(&found, &text);
+        if found != generated {
+            let line = first_difference(&found, &generated);
             differences.push(format!("{FOLDER}/{name}:{line}"));
         }
     }
     Ok(differences)
 }
 
-/// Returns the number of the first line that differs, and both lines.
+/// Returns the number of the first line that differs, and both lines with their ends.
 fn first_difference(found: &str, generated: &str) -> String {
-    let (mut one, mut other) = (found.lines(), generated.lines());
-    let mut number = 0;
-    loop {
-        number += 1;
-        match (one.next(), other.next()) {
-            (None, None) => return format!("{number}: the line ends differ"),
-            (found, generated) if found != generated => {
-                let shown =
-                    |line: Option<&str>| line.map_or("nothing".to_owned(), |it| format!("`{it}`"));
-                let (found, generated) = (shown(found), shown(generated));
-                return format!("{number}: it is {found}, and {generated} is generated");
-            }
-            _ => {}
-        }
-    }
+    let lines = found.split_inclusive('\n');
+    let pairs = lines.zip(generated.split_inclusive('\n'));
+    let equal = pairs.take_while(|(one, other)| one == other).count();
+    let [found, generated] = [found, generated].map(|text| {
+        let mut lines = text.split_inclusive('\n');
+        lines.nth(equal).unwrap_or_default()
+    });
+    let number = equal + 1;
+    format!("{number}: is {found:?}, should be {generated:?}")
 }
 
 #[cfg(test)]
@@ -77,15 +70,13 @@ mod tests {
     use super::first_difference;
 
     #[test]
-    fn the_first_line_that_differs_is_named() {
-        assert_eq!(
-            first_difference("a\nb\n", "a\nc\n"),
-            "2: it is `b`, and `c` is generated"
-        );
-        assert_eq!(
-            first_difference("a\n", "a\nb\n"),
-            "2: it is nothing, and `b` is generated"
-        );
-        assert_eq!(first_difference("a\r\n", "a\n"), "2: the line ends differ");
+    fn the_first_line_that_differs_is_printed() {
+        for (found, expected) in [
+            ("a\nb\n", r#"2: is "b\n", should be "c\n""#),
+            ("a\n", r#"2: is "", should be "c\n""#),
+            ("a\r\nc\n", r#"1: is "a\r\n", should be "a\n""#),
+        ] {
+            assert_eq!(first_difference(found, "a\nc\n"), expected);
+        }
     }
 }

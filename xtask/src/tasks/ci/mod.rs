@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what CI runs, runnable by hand. One list of jobs; workflows only name them.
+//! `cargo xtask ci`: the jobs of CI, which can be run by hand as well. Workflows only name them.
 
 mod generate;
 mod licenses;
@@ -10,15 +10,16 @@ use xshell::cmd;
 
 use crate::host::ctx::{self, Ctx};
 use crate::host::{error, output, run};
-use crate::tasks;
+use crate::tasks::test::TestArgs;
+use crate::tasks::{self, tidy};
 
-pub(crate) use self::generate::drift;
+pub(crate) use self::generate::check as check_workflows;
 
 /// Run what CI runs
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Every job runs even when an earlier one has failed; the summary names those that did.\n\nExamples:\n  \
+    after_help = "Every job runs, also after one has failed; the last line lists those that failed.\n\nExamples:\n  \
     cargo xtask ci                 before a push\n  cargo xtask ci --quick         in under a minute\n  \
     cargo xtask ci --job clippy    one job\n  cargo xtask ci --list          each job and what it checks"
 )]
@@ -28,7 +29,7 @@ pub(crate) struct CiArgs {
     /// Print the jobs and stop
     #[arg(long)]
     list: bool,
-    /// Leave out the jobs that take longer than a minute when nothing is new
+    /// Skip the jobs that take longer than a minute when everything is up to date
     #[arg(long, conflicts_with = "jobs")]
     quick: bool,
     /// Run one job, repeatable
@@ -42,65 +43,26 @@ enum CiCommand {
     Generate(generate::GenerateArgs),
 }
 
-/// A job of CI.
-struct Job {
-    name: &'static str,
-    checks: &'static str,
-    /// Whether it takes seconds when nothing is new.
-    quick: bool,
-    run: fn(&Ctx) -> anyhow::Result<()>,
-}
+/// A job: its name, its function, and what it checks.
+type Job = (&'static str, fn(&Ctx) -> anyhow::Result<()>, &'static str);
 
 const JOBS: &[Job] = &[
-    Job {
-        name: "fmt",
-        checks: "Rust is formatted as rustfmt does it",
-        quick: true,
-        run: fmt,
-    },
-    Job {
-        name: "clippy",
-        checks: "no lint of Cargo.toml's list fires, in tests either",
-        quick: true,
-        run: clippy,
-    },
-    Job {
-        name: "doc",
-        checks: "the documentation builds and its links resolve",
-        quick: false,
-        run: doc,
-    },
-    Job {
-        name: "tidy",
-        checks: "headers, sizes, versions, features, budget; workflows are as generated",
-        quick: true,
-        run: tasks::tidy::run,
-    },
-    Job {
-        name: "licenses",
-        checks: "crates and npm packages ask for no more than a notice",
-        quick: true,
-        run: licenses::run,
-    },
-    Job {
-        name: "advisories",
-        checks: "no crate with a known vulnerability, by cargo-deny where its database can be reached",
-        quick: false,
-        run: advisories,
-    },
-    Job {
-        name: "ui",
-        checks: "the page's lint and types",
-        quick: true,
-        run: ui,
-    },
-    Job {
-        name: "test",
-        checks: "every test, as `cargo xtask test` runs them",
-        quick: false,
-        run: test,
-    },
+    ("fmt", fmt, "the format of Rust sources"),
+    ("clippy", clippy, "the lints of Cargo.toml, also in tests"),
+    ("doc", doc, "the documentation builds and its links resolve"),
+    (
+        "tidy",
+        tidy::run,
+        "headers, sizes, versions, features, number of crates, generated workflows",
+    ),
+    ("licenses", licenses::run, "licences of all packages"),
+    ("advisories", advisories, "vulnerabilities, by cargo-deny"),
+    ("ui", ui, "lint and types of the web page"),
+    ("test", test, "every test, as `cargo xtask test` runs them"),
 ];
+
+/// The jobs that take longer than a minute when everything is up to date.
+const SLOW: &[&str] = &["doc", "advisories", "test"];
 
 pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
     if let Some(CiCommand::Generate(args)) = &args.command {
@@ -108,21 +70,21 @@ pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
     }
     if args.list {
         let mut jobs = JOBS.iter();
-        return jobs.try_for_each(|job| output::line(format!("{:<12}{}", job.name, job.checks)));
+        return jobs.try_for_each(|(name, _, checks)| output::line(format!("{name:<12}{checks}")));
     }
-    let is_known = |name: &&String| JOBS.iter().any(|job| job.name == **name);
-    if let Some(name) = args.jobs.iter().find(|name| !is_known(name)) {
+    let is_unknown = |name: &&String| !job_names().contains(&name.as_str());
+    if let Some(name) = args.jobs.iter().find(is_unknown) {
         return Err(anyhow!("there is no job `{name}`")).help("cargo xtask ci --list");
     }
-    let wanted = |job: &&Job| {
-        let named = args.jobs.iter().any(|name| job.name == name);
-        (args.jobs.is_empty() || named) && (job.quick || !args.quick)
-    };
     let mut failed = Vec::new();
-    for job in JOBS.iter().filter(wanted) {
-        if let Err(error) = output::step(ctx, &format!("ci {}", job.name), || (job.run)(ctx)) {
+    for (name, run, _) in JOBS {
+        let is_wanted = args.jobs.is_empty() || args.jobs.iter().any(|job| job == name);
+        if !is_wanted || args.quick && SLOW.contains(name) {
+            continue;
+        }
+        if let Err(error) = output::step(ctx, &format!("ci {name}"), || run(ctx)) {
             error::report(&error);
-            failed.push(job.name);
+            failed.push(*name);
         }
     }
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
@@ -130,53 +92,39 @@ pub(crate) fn run(ctx: &Ctx, args: &CiArgs) -> anyhow::Result<()> {
 }
 
 fn fmt(ctx: &Ctx) -> anyhow::Result<()> {
-    let shell = &ctx.shell;
-    run::run(ctx, cmd!(shell, "cargo fmt --all --check")).help("cargo fmt --all")
+    run::run(ctx, cmd!(ctx.shell, "cargo fmt --all --check")).help("cargo fmt --all")
 }
 
 fn clippy(ctx: &Ctx) -> anyhow::Result<()> {
-    let shell = &ctx.shell;
-    let lint = cmd!(
-        shell,
-        "cargo clippy --workspace --all-targets --locked -- --deny warnings"
-    );
-    run::run(ctx, lint)
+    let clippy = cmd!(ctx.shell, "cargo clippy --workspace --all-targets --locked");
+    run::run(ctx, clippy.args(["--", "--deny", "warnings"]))
 }
 
 fn doc(ctx: &Ctx) -> anyhow::Result<()> {
-    let shell = &ctx.shell;
-    let doc = cmd!(
-        shell,
-        "cargo doc --workspace --no-deps --locked --document-private-items"
-    );
-    run::run(ctx, doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
-    // The library's own documentation, as its users see it.
-    let doc = cmd!(shell, "cargo doc --package noetl-oci --no-deps --locked");
-    run::run(ctx, doc.env("RUSTDOCFLAGS", "--deny warnings"))
+    let workspace = cmd!(ctx.shell, "cargo doc --workspace --document-private-items");
+    // The documentation of the library as its users see it.
+    let library = cmd!(ctx.shell, "cargo doc --package noetl-oci");
+    for doc in [workspace, library] {
+        let doc = doc.args(["--no-deps", "--locked"]);
+        run::run(ctx, doc.env("RUSTDOCFLAGS", "--deny warnings"))?;
+    }
+    Ok(())
 }
 
-/// Asks the advisory database about Cargo.lock. Without cargo-deny, or without a network, the job only warns.
+/// Compares Cargo.lock with the advisory database. Without cargo-deny or a network, the job only warns.
 fn advisories(ctx: &Ctx) -> anyhow::Result<()> {
     if ctx::find_program("cargo-deny").is_none() {
-        output::warn(
-            "not run: cargo-deny is not installed; `cargo install --locked cargo-deny` does that",
-        );
+        output::warn("not run: cargo-deny is not installed: `cargo install --locked cargo-deny`");
         return Ok(());
     }
-    let shell = &ctx.shell;
-    if let Err(error) = run::read(ctx, cmd!(shell, "cargo-deny fetch db")) {
+    if let Err(error) = run::read(ctx, cmd!(ctx.shell, "cargo-deny fetch db")) {
         let reason = format!("{error:#}");
         let last = reason.lines().last().unwrap_or_default();
-        output::warn(&format!(
-            "not run: the advisory database cannot be reached: {last}"
-        ));
+        output::warn(&format!("not run: no advisory database: {last}"));
         return Ok(());
     }
-    run::run(
-        ctx,
-        cmd!(shell, "cargo-deny check --disable-fetch advisories"),
-    )
-    .help("update the crate: cargo update --package NAME")
+    let check = cmd!(ctx.shell, "cargo-deny check --disable-fetch advisories");
+    run::run(ctx, check).help("update the crate: cargo update --package NAME")
 }
 
 fn ui(ctx: &Ctx) -> anyhow::Result<()> {
@@ -185,10 +133,10 @@ fn ui(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 fn test(ctx: &Ctx) -> anyhow::Result<()> {
-    tasks::test::run(ctx, &tasks::test::TestArgs::for_ci())
+    tasks::test::run(ctx, &TestArgs::for_ci())
 }
 
-/// Returns the names of all jobs, which the workflow runs one by one.
-pub(crate) fn job_names() -> Vec<&'static str> {
-    JOBS.iter().map(|job| job.name).collect()
+/// Returns the names of all jobs; the workflow runs each by its name.
+fn job_names() -> Vec<&'static str> {
+    JOBS.iter().map(|(name, ..)| *name).collect()
 }

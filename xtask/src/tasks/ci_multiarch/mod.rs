@@ -1,4 +1,4 @@
-//! `cargo xtask ci-multiarch`: every platform on every push, whole or in shards, up to the registry.
+//! `cargo xtask ci-multiarch`: builds, checks and publishes every platform, on one machine or in shards.
 
 mod summary;
 
@@ -27,13 +27,13 @@ use crate::tasks::dist::DistPlan;
 use crate::tasks::image::{NAME, REGISTRY};
 use crate::tasks::{Preview, dist};
 
-/// Build, package, prove and publish every platform, as CI does on every push
+/// Build, package, check and publish every platform, as CI does on every push
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Plans once, builds all targets, writes dist/ and checks it. With --push the image goes to the \
-    registry as the commit's SHA and as latest, and on a release's tag as its version too; it is then fetched and \
-    checked again.\n\nSeveral machines share the work with --shard; --merge joins what they made, to the very same \
-    bytes. A summary for people lies in target/xtask/summary.\n\nExamples:\n  cargo xtask ci-multiarch\n  \
+    after_help = "Builds all targets, writes dist/ and checks it. With --push the image is pushed with the commit's SHA \
+    and latest as tags, and at a release's tag also with its version; it is then fetched and checked \
+    again.\n\nSeveral machines share the work with --shard; --merge joins what they built to the same bytes as one \
+    machine. A summary is written to target/xtask/summary.\n\nExamples:\n  cargo xtask ci-multiarch\n  \
     cargo xtask ci-multiarch --push --registry 127.0.0.1:5000\n  \
     cargo xtask ci-multiarch --shard 1/3       on each of three machines, to target/xtask/shards\n  \
     cargo xtask ci-multiarch --merge target/xtask/shards --push"
@@ -45,13 +45,13 @@ pub(crate) struct CiMultiarchArgs {
     /// Build only the I-th of N parts, to target/xtask/shards/I-of-N
     #[arg(long, value_name = "I/N", conflicts_with_all = ["merge", "push"])]
     shard: Option<Shard>,
-    /// Build nothing: join the shards in these folders
+    /// Join the shards in these folders instead of building
     #[arg(long, value_name = "DIR", num_args = 1..)]
     merge: Vec<Utf8PathBuf>,
     /// Folder to write [default: dist at the repository's root]
     #[arg(long)]
     out: Option<Utf8PathBuf>,
-    /// Publish the image: the commit's SHA and latest, on a release's tag its version too
+    /// Publish the image under the commit's SHA and latest, and at a release's tag also its version
     #[arg(long)]
     push: bool,
     /// Registry and path above the image's name `noetl`; a final slash does not matter
@@ -65,36 +65,37 @@ pub(crate) struct CiMultiarchArgs {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
-    let out = args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
+    let out = &args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     let plan = dist::plan_dist(ctx, &args.targets)?;
+    let release = &plan.build.release;
     if args.preview.wanted() {
-        return args
-            .preview
-            .show(&plan, &plan.build.commands, &[out.to_string()]);
+        let commands = &plan.build.commands;
+        return args.preview.show(&plan, commands, &[out.to_string()]);
     }
     if let Some(shard) = args.shard {
         return build_shard(ctx, &plan, shard);
     }
-    let references = references(ctx, &plan.build.release, &args.registry)?;
+    let references = references(ctx, release, &args.registry)?;
     if args.push {
         if plan.image.is_none() {
-            return Err(anyhow!("no image without both of {}", platforms()))
-                .help("take --targets linux, default or all");
+            return Err(anyhow!(
+                "no image: it needs the targets of all its platforms"
+            ))
+            .help("take --targets linux, default or all");
         }
-        publish::preflight(&plan.build.release, &references)?;
+        publish::preflight(release, &references)?;
     }
     let mut summary = Summary::default();
     let made = if args.merge.is_empty() {
-        dist::ensure(ctx, &args.targets, &out)?
+        dist::ensure(ctx, &args.targets, out)?
     } else {
-        merge(ctx, &plan, &args.merge, &out, &mut summary)?
+        merge(ctx, &plan, &args.merge, out, &mut summary)?
     };
     let digest = match &plan.image {
         Some(image) => {
-            let tar = out.join(dist_manifest::image_name(&plan.build.release));
             let workspace = workspace::read(ctx)?;
-            let standard =
-                ImageStandard::of_project(&workspace, &plan.build.release, &image.platforms);
+            let standard = ImageStandard::of_project(&workspace, release, &image.platforms);
+            let tar = out.join(dist_manifest::image_name(release));
             let known = KnownLayers::default();
             let verified = verify::image(&tar, standard.rules(), &known)?;
             if args.push {
@@ -104,18 +105,25 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
         }
         None => None,
     };
-    summary.write(ctx, made.value(), digest.as_deref())?;
-    report(
-        ctx,
-        args,
-        &out,
-        made.value(),
-        digest.as_deref(),
-        &references,
-    )
+    let digest = digest.as_deref();
+    summary.write(ctx, made.value(), digest)?;
+    let pushed: &[Reference] = if args.push { &references } else { &[] };
+    if args.json {
+        return output::json(&json!({
+            "dist": out, "dist_manifest": made.value(), "index_digest": digest,
+            "references": pushed, "pushed": args.push,
+        }));
+    }
+    dist::print_artifacts(out, made.value())?;
+    for reference in pushed {
+        output::line(format!("{reference}@{}", digest.unwrap_or_default()))?;
+    }
+    let summary = summary::folder(ctx).join("summary.md");
+    output::note(ctx, &format!("summary: {summary}"));
+    Ok(())
 }
 
-/// Builds one part and leaves it where `--merge` finds it.
+/// Builds one part and writes it to where `--merge` looks for it.
 fn build_shard(ctx: &Ctx, whole: &DistPlan, shard: Shard) -> anyhow::Result<()> {
     let _lock = run::lock(ctx)?;
     let own = shard.of(&whole.build.targets)?;
@@ -124,24 +132,16 @@ fn build_shard(ctx: &Ctx, whole: &DistPlan, shard: Shard) -> anyhow::Result<()> 
     let ui_sha256 = page::build(ctx)?;
     let binaries = cargo::build(ctx, &part.build.compile, &part.build.targets)?;
     // A file that was saved meanwhile may or may not be in what was compiled.
-    ensure!(
-        Release::read(ctx)? == whole.build.release,
-        "the tree was edited while it was built; run it again"
-    );
-    let folder = ctx
-        .state()
-        .join("shards")
-        .join(shard.to_string().replace('/', "-of-"));
-    let seconds = ctx
-        .steps
-        .lock()
-        .map(|steps| steps.clone())
-        .unwrap_or_default();
+    let same = Release::read(ctx)? == whole.build.release;
+    ensure!(same, "the tree was edited during the build; run it again");
+    let name = shard.to_string().replace('/', "-of-");
+    let folder = ctx.state().join("shards").join(name);
+    let seconds = summary::steps(ctx);
     shards::write(shard, &whole.build, &binaries, ui_sha256, seconds, &folder)?;
     output::line(folder)
 }
 
-/// Packs what the shards built, as if this machine had built it all.
+/// Packs what the shards built, to the same bytes as if this machine had built it.
 fn merge(
     ctx: &Ctx,
     plan: &DistPlan,
@@ -154,15 +154,9 @@ fn merge(
     let shards = shards::read(folders)
         .help("each DIR is a shard's folder, or one that holds several: cargo xtask ci-multiarch --shard 1/3")?;
     let joined = shards::join(&plan.build, shards)?;
-    summary.shards(&joined.records);
-    dist::place(
-        ctx,
-        plan,
-        &joined.binaries,
-        joined.ui_sha256,
-        out,
-        || Ok(()),
-    )
+    summary.add_shards(&joined.records);
+    let (binaries, ui_sha256) = (&joined.binaries, joined.ui_sha256);
+    dist::place(ctx, plan, binaries, ui_sha256, out, || Ok(()))
 }
 
 /// Pushes, then fetches what the registry now serves and checks it against the same rules.
@@ -175,87 +169,32 @@ fn publish(
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     let first = references.first().context("no name to push to")?;
-    let title = format!("push to {}/{}", first.registry, first.repository);
-    let published = output::step(ctx, &title, || {
-        publish::publish(ctx, image, references, PushOptions::default())
-    })?;
-    output::step(ctx, "fetch what was published and check it", || {
-        published.keep_if(publish::prove(
-            ctx,
-            image.value(),
-            references,
-            standard,
-            known,
-        ))
-    })?;
-    summary.published(references, published.sent_bytes);
-    let Some(output) = &ctx.github.output else {
-        return Ok(());
-    };
     let name = format!("{}/{}", first.registry, first.repository);
-    files::append(
-        output,
-        &format!("image={name}\ndigest={}\n", published.digest),
-    )
+    let push = || publish::publish(ctx, image, references, PushOptions::default());
+    let published = output::step(ctx, &format!("push to {name}"), push)?;
+    output::step(ctx, "fetch what was published and check it", || {
+        let proof = publish::prove(ctx, image.value(), references, standard, known);
+        published.keep_if(proof)
+    })?;
+    summary.published = Some((references.to_vec(), published.sent_bytes));
+    let outputs = format!("image={name}\ndigest={}\n", published.digest);
+    match &ctx.github.output {
+        Some(output) => files::append(output, &outputs),
+        None => Ok(()),
+    }
 }
 
-/// The commit's SHA, then a release's versions where its tag is on the commit, and `latest` last.
+/// Returns the names to push, `latest` last: the commit's SHA, and the versions when the release's tag is on the commit.
 fn references(ctx: &Ctx, release: &Release, registry: &str) -> anyhow::Result<Vec<Reference>> {
-    let mut tags = vec![release.commit.clone()];
-    if is_tagged(ctx, release)? {
-        tags.extend([release.tag.clone(), release.version.clone()]);
+    let mut tags = vec![&*release.commit];
+    // A source archive has no tags.
+    if git::source(ctx)?.origin != Origin::Archive {
+        let here = git::read(ctx, &["tag", "--points-at", "HEAD"])?;
+        if here.lines().any(|tag| tag == release.tag) {
+            tags.extend([&*release.tag, &*release.version]);
+        }
     }
-    tags.push("latest".to_owned());
-    let reference = |tag: &String| Reference::join(registry, NAME, tag);
-    tags.iter().map(reference).collect()
-}
-
-/// Returns whether the release's tag is on the commit. A source archive has no tags.
-fn is_tagged(ctx: &Ctx, release: &Release) -> anyhow::Result<bool> {
-    if git::source(ctx)?.origin == Origin::Archive {
-        return Ok(false);
-    }
-    let tags = git::read(ctx, &["tag", "--points-at", "HEAD"])?;
-    Ok(tags.lines().any(|tag| tag == release.tag))
-}
-
-fn platforms() -> String {
-    let platforms = target::platforms();
-    let names: Vec<_> = platforms.iter().map(ToString::to_string).collect();
-    names.join(" and ")
-}
-
-/// The last lines: files, then what nodes pull.
-fn report(
-    ctx: &Ctx,
-    args: &CiMultiarchArgs,
-    out: &Utf8Path,
-    dist_manifest: &DistManifest,
-    digest: Option<&str>,
-    references: &[Reference],
-) -> anyhow::Result<()> {
-    let references = if args.push { references } else { &[] };
-    if args.json {
-        let object = json!({
-            "dist": out, "dist_manifest": dist_manifest, "index_digest": digest,
-            "references": references, "pushed": args.push,
-        });
-        return output::json(&object);
-    }
-    for artifact in &dist_manifest.artifacts {
-        output::line(format!(
-            "{} {:>10} {}",
-            artifact.sha256,
-            artifact.size,
-            out.join(&artifact.name)
-        ))?;
-    }
-    for reference in references {
-        output::line(format!("{reference}@{}", digest.unwrap_or_default()))?;
-    }
-    output::note(
-        ctx,
-        &format!("summary: {}", summary::folder(ctx).join("summary.md")),
-    );
-    Ok(())
+    tags.push("latest");
+    let reference = |tag: &str| Reference::join(registry, NAME, tag);
+    tags.into_iter().map(reference).collect()
 }

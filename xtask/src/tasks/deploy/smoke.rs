@@ -1,97 +1,72 @@
-//! Whether the server that was deployed answers: `noetl` asks it, through a port that kubectl forwards.
+//! Checks the deployed server with `noetl`, through a port that kubectl forwards.
 
 use std::fs;
 use std::io::Write as _;
 
 use anyhow::{Context as _, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
+use noetl_yaml::Node;
+use xshell::cmd;
 
-use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
 use crate::host::{files, run};
-use crate::tasks::k8s::kubectl;
 
-/// Forwards a port to the Service and has `noetl` ask what a browser would.
-pub(super) fn ask(
+/// Forwards a port to the Service and runs `noetl server check` on it. `documents` are the manifests.
+pub(super) fn check(
     ctx: &Ctx,
     context: &str,
-    noetl: &str,
-    manifests: &Utf8Path,
+    noetl: &Utf8Path,
+    documents: &[Node],
     namespace: &str,
 ) -> anyhow::Result<()> {
-    let documents = noetl_yaml::parse(&files::read_to_string(manifests)?)?;
+    let sh = &ctx.shell;
     let secret = documents.iter().find_map(|document| {
-        let pod = document.at("spec.template.spec")?;
-        let env = pod.get("containers")?.items().first()?.get("env")?;
-        env.items()
-            .first()?
-            .at("valueFrom.secretKeyRef.name")?
-            .text()
+        let containers = document.at("spec.template.spec.containers")?.items();
+        let variable = containers.first()?.get("env")?.items().first()?;
+        variable.at("valueFrom.secretKeyRef.name")?.text()
     });
     let secret = secret.context("the manifests name no Secret")?;
+    let kubectl = || cmd!(sh, "kubectl --context {context} --namespace {namespace}");
     let template = "go-template={{.data.NOETL_API_TOKEN | base64decode}}";
-    let get = [
-        "get",
-        "secret",
-        secret,
-        "--namespace",
-        namespace,
-        "--output",
-        template,
-    ];
-    let token = TokenFile::write(ctx, &run::read(ctx, &kubectl(context, &get))?)?;
-    let forward = [
-        "port-forward",
-        "--namespace",
-        namespace,
-        "service/noetl",
-        ":8082",
-    ];
-    let address = |line: &str| {
+    let get = kubectl().args(["get", "secret", secret, "--output", template]);
+    let token = TokenFile::write(ctx, &run::read(ctx, get)?)?;
+    let forward = kubectl().args(["port-forward", "service/noetl", ":8082"]);
+    let port = |line: &str| {
         let address = line.strip_prefix("Forwarding from 127.0.0.1:")?;
         Some(address.split(' ').next()?.to_owned())
     };
-    run::beside(ctx, &kubectl(context, &forward), address, |port| {
-        let url = format!("http://127.0.0.1:{port}");
-        let check = [
-            "server",
-            "check",
-            "--server-url",
-            &url,
-            "--token-file",
-            token.0.as_str(),
-        ];
-        run::run(ctx, &CommandLine::new(noetl).args(check))
+    run::beside(ctx, forward, port, |port| {
+        let check = cmd!(
+            sh,
+            "{noetl} server check --server-url http://127.0.0.1:{port}"
+        );
+        run::run(ctx, check.args(["--token-file", token.0.as_str()]))
     })
 }
 
-/// The token in a file for the length of a check: a command line is for everyone to read.
+/// A file with the token, removed when dropped: other users can read the command line of a process.
 struct TokenFile(Utf8PathBuf);
 
 impl TokenFile {
     fn write(ctx: &Ctx, token: &str) -> anyhow::Result<Self> {
+        ensure!(!token.is_empty(), "the Secret has no NOETL_API_TOKEN");
         let path = ctx.state().join("k8s/token");
         files::create_folder(&ctx.state().join("k8s"))?;
         files::remove(&path)?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let written = options
-            .open(&path)
-            .and_then(|mut file| file.write_all(token.as_bytes()));
-        written.with_context(|| format!("cannot write {path}"))?;
-        ensure!(!token.is_empty(), "the Secret has no NOETL_API_TOKEN");
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path);
+        file.and_then(|mut file| file.write_all(token.as_bytes()))
+            .with_context(|| format!("cannot write {path}"))?;
         Ok(Self(path))
     }
 }
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        // It is removed before the next one is written, too.
+        // One that is left is removed before the next one is written.
         drop(fs::remove_file(&self.0));
     }
 }

@@ -1,5 +1,6 @@
-//! The page's tests: units in Node, and a walk through Chromium against the real `noetl`.
+//! The tests of the web page: unit tests in Node, and tests in Chromium against the real `noetl`.
 
+use anyhow::ensure;
 use camino::Utf8Path;
 use serde::Deserialize;
 
@@ -9,7 +10,7 @@ use crate::host::ctx::{self, Ctx};
 use crate::host::{files, output, run};
 use crate::release::{cargo, page};
 
-/// Vitest's own report, of which the numbers are enough.
+/// The counts of Vitest's JSON report.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct VitestReport {
@@ -18,44 +19,39 @@ struct VitestReport {
 }
 
 /// Runs the unit tests.
-pub(super) fn units(ctx: &Ctx) -> anyhow::Result<Count> {
+pub(super) fn test_units(ctx: &Ctx) -> anyhow::Result<Count> {
     let lock = run::lock(ctx)?;
     let npm = page::Npm::ready(ctx)?;
     drop(lock);
-    output::step(ctx, "test the page", || {
-        vitest(ctx, npm.run("test"), "vitest.json")
-    })
+    let test = || vitest(ctx, npm.run("test"), "vitest.json");
+    output::step(ctx, "test the page", test)
 }
 
-/// Walks through the page in Chromium. Without one it is a skip, or a failure where tools are required.
-pub(super) fn in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count> {
+/// Runs the tests in Chromium. Without Chromium they are skipped, or fail where tools are required.
+pub(super) fn test_in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count> {
     let Some(chromium) = ctx::find_program("chromium") else {
-        anyhow::ensure!(
-            !ctx.require_tools,
+        let is_required = ctx.require_tools;
+        ensure!(
+            !is_required,
             "chromium is missing, and NOETL_REQUIRE_TOOLS=1"
         );
-        files::write(
-            report,
-            "skipped the page in Chromium: chromium is not installed\n",
-        )?;
-        return Ok(Count {
-            passed: 1,
-            failed: 0,
-        });
+        let skipped = "skipped the page in Chromium: chromium is not installed\n";
+        files::write(report, skipped)?;
+        // A skipped test counts as passed, as with libtest.
+        let (passed, failed) = (1, 0);
+        return Ok(Count { passed, failed });
     };
     let lock = run::lock(ctx)?;
     page::build(ctx)?;
     let npm = page::Npm::ready(ctx)?;
     drop(lock);
-    let binary = output::step(ctx, "build noetl for the page's tests", || {
-        cargo::build_for_tests(ctx)
-    })?;
-    let screenshots = ctx.target_dir.join("ui-screenshots");
+    let build = || cargo::build_for_tests(ctx);
+    let noetl = output::step(ctx, "build noetl for the page's tests", build)?;
     let command = npm
         .run("e2e")
-        .env("NOETL_BIN", binary.as_str())
-        .env("NOETL_CHROMIUM", chromium.as_str())
-        .env("NOETL_SCREENSHOTS", screenshots.as_str());
+        .env("NOETL_BIN", noetl)
+        .env("NOETL_CHROMIUM", chromium)
+        .env("NOETL_SCREENSHOTS", ctx.target_dir.join("ui-screenshots"));
     output::step(ctx, "test the page in Chromium", || {
         vitest(ctx, command, "vitest-chromium.json")
     })
@@ -64,12 +60,11 @@ pub(super) fn in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<Count>
 fn vitest(ctx: &Ctx, command: CommandLine, report: &str) -> anyhow::Result<Count> {
     let json = ctx.state().join(report);
     files::remove(&json)?;
-    let reporters = ["--", "--reporter=default", "--reporter=json"];
     let command = command
-        .args(reporters)
+        .args(["--", "--reporter=default", "--reporter=json"])
         .arg(format!("--outputFile.json={json}"));
     let result = run::run(ctx, &command);
-    // A run that could not even start has no report, and then its own error counts.
+    // A run that could not start has no report.
     let Ok(report) = files::read_to_string(&json) else {
         return result.map(|()| Count::default());
     };
