@@ -80,6 +80,8 @@ mod layer;
 #[cfg(feature = "image")]
 mod leaks;
 #[cfg(feature = "image")]
+mod member;
+#[cfg(feature = "image")]
 mod model;
 #[cfg(feature = "image")]
 mod parallel;
@@ -112,7 +114,7 @@ pub use {
     base::{Base, BaseImage},
     blob::{Blob, BlobReader},
     cache::BlobCache,
-    contents::{Contents, Member, Problem},
+    contents::{Contents, Problem},
     document::Document,
     elf::{Elf, Machine, machine_path},
     filesystem::{Content, FileSystem, Kind, Node},
@@ -121,6 +123,7 @@ pub use {
     layer::{Layer, LayerCache},
     layout::{DockerImage, Layout},
     leaks::Leaks,
+    member::Member,
     model::*,
     platform_image::PlatformImage,
     source::{ImageSource, Location},
