@@ -7,12 +7,14 @@ use noetl_help::Help as _;
 
 use crate::annotation;
 use crate::blob::Blob;
-use crate::contents::{Contents, KnownLayers};
+use crate::contents::Contents;
 use crate::filesystem::FileSystem;
-use crate::image::{Image, PlatformImage};
+use crate::image::Image;
+use crate::known_layers::KnownLayers;
 use crate::media_type;
 use crate::model::{Descriptor, ImageConfig};
 use crate::platform::Platform;
+use crate::platform_image::PlatformImage;
 use crate::source::ImageSource;
 
 /// A base image for every platform that was asked for.

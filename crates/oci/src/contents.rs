@@ -1,9 +1,7 @@
 //! What a layer holds, gathered in one pass over its bytes: digests, how it is packed, and every record
 //! of its tar without its content.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use memchr::memmem;
@@ -11,8 +9,9 @@ use memchr::memmem;
 use crate::digest::{Hashing, Sha256};
 use crate::elf::{self, Machine};
 use crate::gzip::{GzipReader, Packing};
-use crate::leaks::{Leaks, Patterns, Search};
+use crate::leaks::{Patterns, Search};
 use crate::media_type::Compression;
+use crate::member::Member;
 use crate::tar::record::{self, Record};
 
 /// How much of a stream is read at once, in bytes.
@@ -55,72 +54,6 @@ pub enum Problem {
     Tar(String),
     /// This crate does not read this kind of compression.
     NotRead,
-}
-
-/// A record of a layer's tar without its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The path in its own header; folders end in a slash.
-    pub header_path: String,
-    /// The path that a runtime unpacks it to, where an extension record says another one.
-    pub long_path: Option<String>,
-    /// `0` a file, `5` a folder, `2` a symbolic link, `1` a hard link, `x` and the like extensions, …
-    pub kind: char,
-    /// Permission bits.
-    pub mode: u32,
-    /// Numeric owner and group.
-    pub owners: [u64; 2],
-    /// The name of its owner or group, where there is one.
-    pub owner_name: Option<String>,
-    /// Seconds since 1970.
-    pub mtime: u64,
-    /// Length of its content in bytes.
-    pub size: u64,
-    /// Where a link points.
-    pub link: Option<String>,
-    /// Whether magic and version are POSIX's.
-    pub is_ustar: bool,
-    /// Whether it is an extension record with extended attributes.
-    pub has_xattrs: bool,
-    /// The processor of an ELF file.
-    pub machine: Option<Machine>,
-    /// Credentials in its content.
-    pub leaks: Option<Box<Leaks>>,
-    /// Its content, of small files below `/etc`.
-    pub kept: Option<Arc<[u8]>>,
-}
-
-impl Member {
-    fn of(record: &Record) -> Self {
-        let header_path = record.header_path().into_owned();
-        let path = record.path();
-        Self {
-            long_path: (path != header_path).then(|| path.into_owned()),
-            header_path,
-            kind: record.kind(),
-            mode: record.mode(),
-            owners: record.owners(),
-            owner_name: record.owner_name().map(|name| name.into_owned()),
-            mtime: record.mtime(),
-            size: record.size(),
-            link: record.link().map(|link| link.into_owned()),
-            is_ustar: record.is_ustar(),
-            has_xattrs: false,
-            machine: None,
-            leaks: None,
-            kept: None,
-        }
-    }
-
-    /// Returns the path that a runtime unpacks it to.
-    pub fn path(&self) -> &str {
-        self.long_path.as_deref().unwrap_or(&self.header_path)
-    }
-
-    /// Returns whether it describes other records instead of a file.
-    pub fn is_extension(&self) -> bool {
-        matches!(self.kind, 'x' | 'g' | 'L' | 'K')
-    }
 }
 
 impl Contents {
@@ -321,58 +254,6 @@ fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// The contents of layers by digest, so that each layer is unpacked once however many images have it.
-///
-/// A blob is taken for a layer that is known only after its own bytes have been hashed.
-#[derive(Debug, Default)]
-pub struct KnownLayers {
-    known: Mutex<HashMap<Sha256, Known>>,
-}
-
-/// One layer, read under each compression that its media type claimed.
-type Known = Vec<(Compression, Arc<Contents>)>;
-
-impl KnownLayers {
-    /// Reads a layer that is said to have the digest `expected`. Bytes with a digest that is known are hashed
-    /// and not unpacked again; other bytes are unpacked and remembered under their own digest.
-    ///
-    /// # Errors
-    /// When the blob cannot be read.
-    pub fn read(
-        &self,
-        expected: &str,
-        compression: Compression,
-        open: impl Fn() -> anyhow::Result<Box<dyn Read + Send>>,
-    ) -> anyhow::Result<Arc<Contents>> {
-        if let Some(known) = Sha256::from_digest(expected).and_then(|it| self.get(it, compression))
-        {
-            let (sha256, _) = Sha256::of_reader(open()?).context("cannot read the layer")?;
-            if sha256 == known.sha256 {
-                return Ok(known);
-            }
-        }
-        let contents = Arc::new(Contents::read(open()?, compression)?);
-        self.add(compression, &contents);
-        Ok(contents)
-    }
-
-    /// Remembers a layer that was read elsewhere.
-    pub fn add(&self, compression: Compression, contents: &Arc<Contents>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = known.entry(contents.sha256).or_default();
-        if entries.iter().all(|(known, _)| *known != compression) {
-            entries.push((compression, Arc::clone(contents)));
-        }
-    }
-
-    fn get(&self, sha256: Sha256, compression: Compression) -> Option<Arc<Contents>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = known.get(&sha256)?.iter();
-        let mut found = entries.filter(|(known, _)| *known == compression);
-        found.next().map(|(_, contents)| Arc::clone(contents))
-    }
-}
-
 /// Reads the content of the member at `position` of a layer into memory.
 ///
 /// # Errors
@@ -474,20 +355,5 @@ mod tests {
         }
         let error = Contents::read(Failing(0), Compression::Gzip).unwrap_err();
         assert!(format!("{error:#}").contains("the connection broke"));
-    }
-
-    #[test]
-    fn a_known_layer_is_hashed_and_not_unpacked_again() {
-        let packed = gzip(&layer()).unwrap();
-        let (known, digest) = (KnownLayers::default(), Sha256::of(&packed).digest());
-        let open = |bytes: Vec<u8>| {
-            move || Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>)
-        };
-        let first = known.read(&digest, Compression::Gzip, open(packed.clone()));
-        let again = known.read(&digest, Compression::Gzip, open(packed));
-        assert!(Arc::ptr_eq(&first.unwrap(), &again.unwrap()));
-        let other = gzip(b"other").unwrap();
-        let found = known.read(&digest, Compression::Gzip, open(other.clone()));
-        assert_eq!(found.unwrap().sha256, Sha256::of(&other));
     }
 }

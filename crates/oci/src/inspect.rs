@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::image::{Image, PlatformImage};
+use crate::image::Image;
 use crate::model::{Annotations, Descriptor, RunConfig};
+use crate::platform_image::PlatformImage;
 
 /// An image and its platforms. Sizes are in bytes, as they are sent over a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -64,6 +64,8 @@ mod cache;
 #[cfg(feature = "image")]
 mod contents;
 #[cfg(feature = "image")]
+mod document;
+#[cfg(feature = "image")]
 mod elf;
 #[cfg(feature = "image")]
 mod files;
@@ -72,13 +74,19 @@ mod filesystem;
 #[cfg(feature = "image")]
 mod image;
 #[cfg(feature = "image")]
+mod known_layers;
+#[cfg(feature = "image")]
 mod layer;
 #[cfg(feature = "image")]
 mod leaks;
 #[cfg(feature = "image")]
+mod member;
+#[cfg(feature = "image")]
 mod model;
 #[cfg(feature = "image")]
 mod parallel;
+#[cfg(feature = "image")]
+mod platform_image;
 #[cfg(feature = "image")]
 mod source;
 
@@ -106,14 +114,18 @@ pub use {
     base::{Base, BaseImage},
     blob::{Blob, BlobReader},
     cache::BlobCache,
-    contents::{Contents, KnownLayers, Member, Problem},
+    contents::{Contents, Problem},
+    document::Document,
     elf::{Elf, Machine, machine_path},
     filesystem::{Content, FileSystem, Kind, Node},
-    image::{Document, Image, Index, Link, PlatformImage, Unreadable},
+    image::{Image, Index, Link, Unreadable},
+    known_layers::KnownLayers,
     layer::{Layer, LayerCache},
     layout::{DockerImage, Layout},
     leaks::Leaks,
+    member::Member,
     model::*,
+    platform_image::PlatformImage,
     source::{ImageSource, Location},
 };
 

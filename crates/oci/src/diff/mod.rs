@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::diff::change::Found;
-use crate::image::{Image, PlatformImage};
+use crate::image::Image;
+use crate::platform_image::PlatformImage;
 use crate::source::ImageSource;
 
 pub use change::Change;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::contents::Member;
+use crate::member::Member;
 use crate::rules::catalogue::{F1, F6, F7, F8, F10};
 use crate::rules::subject::{Layer, Origin, Subject, View};
 use crate::rules::{Expectations, Findings, Rule, Severity};

@@ -1,7 +1,7 @@
 //! F9: files and texts that should not be published. Every layer is looked at: a file that a later one removes
 //! can still be pulled.
 
-use crate::contents::Member;
+use crate::member::Member;
 use crate::rules::Findings;
 use crate::rules::catalogue::F9;
 use crate::rules::subject::{Origin, View};

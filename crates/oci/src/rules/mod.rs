@@ -29,7 +29,7 @@ pub use findings::{Finding, Findings};
 pub use rule::{Rule, Severity};
 pub use subject::Subject;
 
-use crate::contents::KnownLayers;
+use crate::known_layers::KnownLayers;
 use crate::source::ImageSource;
 
 /// Rules that a caller adds to those of this crate.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::annotation::{CONTAINERD_NAME, REF_NAME};
-use crate::image::PlatformImage;
 use crate::layout::{DOCKER_NAME, DockerImage, INDEX_NAME};
+use crate::platform_image::PlatformImage;
 use crate::reference::Reference;
 use crate::rules::Findings;
 use crate::rules::catalogue::{C9, C10};

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 
 use crate::annotation;
-use crate::contents::{Contents, KnownLayers, Problem};
+use crate::contents::{Contents, Problem};
 use crate::digest::Sha256;
 use crate::filesystem::FileSystem;
-use crate::image::{self, Image, PlatformImage};
+use crate::image::Image;
+use crate::known_layers::KnownLayers;
 use crate::media_type::Compression;
 use crate::model::{Descriptor, ImageConfig, RunConfig};
 use crate::parallel::each;
+use crate::platform_image::{self, PlatformImage};
 use crate::rules::Expectations;
 use crate::source::ImageSource;
 
@@ -335,7 +337,7 @@ fn read_blob(
             contents: None,
         }));
     }
-    if is_layer && let Some(contents) = image::contents(source, known, descriptor)? {
+    if is_layer && let Some(contents) = platform_image::contents(source, known, descriptor)? {
         return Ok(Some(Blob {
             sha256: contents.sha256,
             size: contents.size,

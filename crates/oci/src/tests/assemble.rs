@@ -8,10 +8,10 @@ use super::rules::{check, unknown};
 use crate::annotation::{BASE_DIGEST, BASE_NAME};
 use crate::assemble::{ImageSpec, assemble};
 use crate::base::Base;
-use crate::contents::KnownLayers;
 use crate::digest::Sha256;
 use crate::gzip::gzip;
 use crate::image::Image;
+use crate::known_layers::KnownLayers;
 use crate::layer::LayerCache;
 use crate::layout::Layout;
 use crate::media_type::{

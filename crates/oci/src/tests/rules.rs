@@ -6,10 +6,10 @@ use flate2::Compression;
 
 use super::fixture::{self, TIME, clean, clean_tar, platforms, program};
 use crate::blob::Blob;
-use crate::contents::KnownLayers;
 use crate::digest::Sha256;
 use crate::elf::Machine;
 use crate::gzip::gzip;
+use crate::known_layers::KnownLayers;
 use crate::layout::{INDEX_NAME, Layout, blob_path};
 use crate::media_type::MANIFEST;
 use crate::model::{ImageIndex, encode};

@@ -9,7 +9,7 @@ pub const CONFIG: &[&Rule] = &[&C1, &C2, &C3, &C4, &C5, &C7, &C8, &C9, &C10];
 
 pub static C1: Rule = Rule::error(
     "C1",
-    "the entry point is a program by absolute path; the command holds its arguments alone",
+    "the entry point is the absolute path of a program, and the command contains only its arguments",
     "`docker run IMAGE --version` tries to start a program called --version",
 )
 .example(
@@ -28,7 +28,7 @@ pub static C2: Rule = Rule::error(
 pub static C3: Rule = Rule::warning(
     "C3",
     "the exposed port is the one that the program listens on",
-    "`docker run -P` publishes a port where nobody answers",
+    "`docker run -P` publishes a port on which the program does not listen",
 )
 .example("port 8081 is exposed", &["C3"], Accepted::Yes);
 
@@ -37,7 +37,7 @@ pub static C4: Rule = Rule::warning(
     "the stop signal is a signal",
     "`docker stop` fails, or kills after ten seconds",
 )
-.example("the stop signal is none", &["C4"], Accepted::Yes);
+.example("the stop signal is no signal", &["C4"], Accepted::Yes);
 
 pub static C5: Rule = Rule::warning(
     "C5",
@@ -66,7 +66,7 @@ pub static C9: Rule = Rule::error(
     "`ctr import` calls it import-2026-01-01, podman localhost/0.1.0",
 )
 .example(
-    "index.json has a tag that the name has not",
+    "the tag in index.json is not that of the name",
     &["C9"],
     Accepted::Yes,
 );

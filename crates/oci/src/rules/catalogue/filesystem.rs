@@ -11,22 +11,22 @@ pub const FILESYSTEM: &[&Rule] = &[
 
 pub static F1: Rule = Rule::error(
     "F1",
-    "nothing is setuid, setgid or writable for everyone but /tmp",
+    "nothing is setuid or setgid, and only /tmp is writable for everyone",
     "a flaw in the server becomes root",
 )
 .example("the program is setuid", &["F1"], Accepted::Yes);
 
 pub static F2: Rule = Rule::error(
     "F2",
-    "/tmp is there, and everyone may use it (01777)",
+    "there is a /tmp that everyone may use (01777)",
     "`mkdtemp: no such file or directory` in the first step that needs one",
 )
-.example("/tmp is for root alone", &["F2"], Accepted::Yes);
+.example("/tmp is for root only", &["F2"], Accepted::Yes);
 
 pub static F3: Rule = Rule::error(
     "F3",
-    "SSL_CERT_FILE names a bundle of at least 100 whole certificates, ours being the pinned one",
-    "`invalid peer certificate: UnknownIssuer`, from inside containers alone",
+    "SSL_CERT_FILE names a bundle of at least 100 complete certificates, the pinned one in own images",
+    "`invalid peer certificate: UnknownIssuer`, only inside containers",
 )
 .example(
     "half of the certificates are missing",
@@ -36,10 +36,10 @@ pub static F3: Rule = Rule::error(
 
 pub static F4: Rule = Rule::error(
     "F4",
-    "passwd and group know the user, whose home and working folder are there",
-    "HOME is unset, and what writes there fails",
+    "passwd and group list the user, and its home and working folder exist",
+    "HOME is unset, and writing there fails",
 )
-.example("passwd knows root alone", &["F4"], Accepted::Yes);
+.example("passwd lists only root", &["F4"], Accepted::Yes);
 
 pub static F5: Rule = Rule::error(
     "F5",
@@ -50,7 +50,7 @@ pub static F5: Rule = Rule::error(
 
 pub static F6: Rule = Rule::error(
     "F6",
-    "layers are ustar, sorted, folders before what is in them, each path once and inside",
+    "layers are ustar and sorted; folders come before their files; each path is there once and stays inside",
     "runtimes unpack the same layer differently",
 )
 .example("/tmp comes before /etc", &["F6"], Accepted::Yes);
@@ -58,13 +58,13 @@ pub static F6: Rule = Rule::error(
 pub static F7: Rule = Rule::error(
     "F7",
     "every time is the commit's; owners are 0 or 65532, without names",
-    "two builds differ, and the builder's name is in public",
+    "two builds differ, and the builder's name is published",
 )
 .example("the program's time is another", &["F7"], Accepted::Yes);
 
 pub static F8: Rule = Rule::error(
     "F8",
-    "files, folders and symbolic links alone: no devices, hard links or extended attributes",
+    "only files, folders and symbolic links: no devices, hard links or extended attributes",
     "`operation not permitted` where images are unpacked without root",
 )
 .example("there is a device", &["F8"], Accepted::Yes);
@@ -72,7 +72,7 @@ pub static F8: Rule = Rule::error(
 pub static F9: Rule = Rule::error(
     "F9",
     "no keys, tokens, credentials, repositories or source maps",
-    "a secret that anybody can pull, and that no later layer removes",
+    "everyone who pulls the image can read a secret, which no later layer removes",
 )
 .example("npm's credentials are in the home", &["F9"], Accepted::Yes);
 
@@ -85,10 +85,10 @@ pub static F10: Rule = Rule::error(
 
 pub static F11: Rule = Rule::error(
     "F11",
-    "symbolic links lead to something",
+    "symbolic links have a target",
     "`no such file or directory` for a file that `ls` shows",
 )
-.example("a link leads nowhere", &["F11"], Accepted::Yes);
+.example("the target of a link is missing", &["F11"], Accepted::Yes);
 
 pub static F12: Rule = Rule::error(
     "F12",

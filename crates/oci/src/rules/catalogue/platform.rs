@@ -11,27 +11,31 @@ pub const PLATFORM: &[&Rule] = &[
 
 pub static P1: Rule = Rule::error(
     "P1",
-    "exactly the declared platforms",
+    "the image is for exactly the declared platforms",
     "`no match for platform in manifest` on half of the nodes",
 )
 .example("arm64 is missing", &["P1"], Accepted::Yes);
 
 pub static P2: Rule = Rule::error(
     "P2",
-    "every child says its architecture and system",
+    "every child names its architecture and system",
     "ECR's pull-through cache fails",
 )
 .example("a child has no platform", &["P2", "P1"], Accepted::Yes);
 
-pub static P3: Rule = Rule::error("P3", "no platform twice", "the second one is never used")
-    .example("amd64 is listed twice", &["P3"], Accepted::Yes);
+pub static P3: Rule = Rule::error(
+    "P3",
+    "no platform is listed twice",
+    "the second one is never used",
+)
+.example("amd64 is listed twice", &["P3"], Accepted::Yes);
 
 pub static P4: Rule = Rule::error(
     "P4",
     "index and config agree on the platform",
     "containerd silently does not unpack the image",
 )
-.example("a config says another system", &["P4"], Accepted::Yes);
+.example("a config names another system", &["P4"], Accepted::Yes);
 
 pub static P5: Rule = Rule::error(
     "P5",
@@ -57,7 +61,7 @@ pub static P7: Rule = Rule::error(
 pub static P8: Rule = Rule::error(
     "P8",
     "the entry point needs no loader and no libraries",
-    "`exec /usr/bin/noetl: no such file or directory`",
+    "`exec /usr/bin/program: no such file or directory`",
 )
 .example("the program asks for a loader", &["P8"], Accepted::Yes);
 
@@ -71,7 +75,7 @@ pub static P9: Rule = Rule::error(
 pub static P11: Rule = Rule::warning(
     "P11",
     "an arm64 program is aligned for pages of 64 KiB",
-    "`exec format error` on kernels with large pages alone",
+    "`exec format error` on kernels with large pages",
 )
 .example(
     "arm64's program is aligned to 4 KiB",
@@ -82,17 +86,17 @@ pub static P11: Rule = Rule::warning(
 pub static P12: Rule = Rule::warning(
     "P12",
     "no executable stack, relocations read-only, and the same on every platform",
-    "one platform is easier to break into, and nobody notices",
+    "one platform is easier to attack than the others",
 )
 .example("amd64's stack is executable", &["P12"], Accepted::Yes);
 
 pub static P15: Rule = Rule::warning(
     "P15",
-    "no path of the machine it was built on",
-    "private names in public, and two builds differ",
+    "the program contains no path of the machine that built it",
+    "private names are published, and two builds differ",
 )
 .example(
-    "the program names its builder's home",
+    "the program contains its builder's home folder",
     &["P15"],
     Accepted::Yes,
 );

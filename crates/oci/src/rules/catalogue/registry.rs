@@ -12,7 +12,7 @@ pub const REGISTRY: &[&Rule] = &[
 pub static R1: Rule = Rule::error(
     "R1",
     "a tag is the index that was pushed, by HEAD, by GET and by its bytes",
-    "two pushes at once, and a release runs the other one's image",
+    "of two concurrent pushes, one release runs the other's image",
 );
 
 pub static R2: Rule = Rule::error(
@@ -23,14 +23,14 @@ pub static R2: Rule = Rule::error(
 
 pub static R3: Rule = Rule::error(
     "R3",
-    "every image, config and layer below an index is there, in its full length",
+    "every image, config and layer below an index exists with its full length",
     "half of the nodes report `manifest unknown`, while the tag looks fine",
 );
 
 pub static R4: Rule = Rule::error(
     "R4",
     "a version or commit tag never moves",
-    "two machines run two programs under one version",
+    "two machines run different programs under one version",
 );
 
 pub static R5: Rule = Rule::error(
@@ -41,42 +41,42 @@ pub static R5: Rule = Rule::error(
 
 pub static R6: Rule = Rule::error(
     "R6",
-    "what is attached to an image is there, and speaks of that image",
-    "an auditor verifies another build's SBOM",
+    "every artifact attached to an image exists, and its subject is that image",
+    "an auditor verifies the SBOM of another build",
 );
 
 pub static R7: Rule = Rule::warning(
     "R7",
-    "a stranger can pull it",
-    "`unauthorized` in every cluster but one's own: packages on GHCR begin private",
+    "the image can be pulled without credentials",
+    "`unauthorized` in clusters without credentials: new packages on GHCR are private",
 );
 
 pub static R8: Rule = Rule::warning(
     "R8",
-    "every client is served this index or nothing, whatever types it takes",
-    "an old client runs one platform's image on all",
+    "every client gets this index or an error, whatever media types it accepts",
+    "an old client runs one platform's image on all platforms",
 );
 
 pub static R9: Rule = Rule::error(
     "R9",
-    "each platform's clients find its image, and others find none",
+    "clients of each platform find its image, and those of other platforms find none",
     "the first match is for another machine",
 );
 
 pub static R10: Rule = Rule::warning(
     "R10",
-    "no tags of single platforms are left over",
-    "somebody deletes `1.2.3-arm64`, and the index breaks",
+    "there are no tags of single platforms",
+    "deleting `1.2.3-arm64` breaks the index",
 );
 
 pub static R11: Rule = Rule::error(
     "R11",
     "what is pulled is byte for byte what was pushed",
-    "anything that all other rules have missed",
+    "any difference that no other rule finds",
 );
 
 pub static R12: Rule = Rule::warning(
     "R12",
     "earlier releases can still be pulled",
-    "a clean-up job has deleted what a cluster still runs",
+    "a clean-up job has deleted an image that a cluster still runs",
 );

@@ -50,7 +50,7 @@ pub static S5: Rule = Rule::error(
 
 pub static S6: Rule = Rule::error(
     "S6",
-    "only OCI's media types, each where it belongs",
+    "only OCI's media types, each in its place",
     "Quay answers `manifest invalid`",
 )
 .example("a config has Docker's media type", &["S6"], Accepted::Yes);
@@ -60,15 +60,19 @@ pub static S7: Rule = Rule::error(
     "indexes and manifests are well-formed, schema 2, without unknown fields",
     "clients disagree on what it says",
 )
-.example("the index says schema 1", &["S7"], Accepted::No);
+.example(
+    "the schema version of the index is 1",
+    &["S7"],
+    Accepted::No,
+);
 
 pub static S8: Rule = Rule::error(
     "S8",
-    "a layer is what its media type says",
+    "a layer has the format of its media type",
     "`archive/tar: invalid tar header`",
 )
 .example(
-    "a layer is tar, and said to be gzip",
+    "a layer with the media type of gzip is plain tar",
     &["S8"],
     Accepted::Yes,
 );
@@ -82,7 +86,7 @@ pub static S9: Rule = Rule::error(
 
 pub static S10: Rule = Rule::error(
     "S10",
-    "gzip has one member, no name, time 0, system 255, nothing behind it",
+    "gzip has one member, no name, time 0, system 255, and nothing after it",
     "two builds differ",
 )
 .example("gzip's header has a time", &["S10"], Accepted::Yes);
@@ -92,11 +96,11 @@ pub static S11: Rule = Rule::error(
     "JSON is canonical, without duplicate keys",
     "two parsers read two different images",
 )
-.example("the index has a space more", &["S11"], Accepted::Yes);
+.example("the index has an extra space", &["S11"], Accepted::Yes);
 
 pub static S12: Rule = Rule::error(
     "S12",
-    "every referenced blob is there, and no other",
+    "every referenced blob exists, and no other",
     "MANIFEST_BLOB_UNKNOWN in the middle of a push",
 )
 .example("a layer is missing", &["S12"], Accepted::No);
@@ -106,11 +110,11 @@ pub static S13: Rule = Rule::warning(
     "manifests are smaller than 4 MiB",
     "a registry answers 413",
 )
-.example("an annotation of 4 MiB", &["S13"], Accepted::No);
+.example("an annotation has 4 MiB", &["S13"], Accepted::No);
 
 pub static S14: Rule = Rule::error(
     "S14",
-    "no foreign URLs and no embedded data that differs",
-    "somebody else decides what runs",
+    "no foreign URLs, and embedded data equals the blob",
+    "another server decides what runs",
 )
-.example("a layer may come from elsewhere", &["S14"], Accepted::No);
+.example("a layer has a foreign URL", &["S14"], Accepted::No);
