@@ -70,7 +70,7 @@ impl Base {
             let found = image.serving(platform);
             let found = found
                 .ok_or_else(|| lacks(platform, &image))
-                .help("take a base that has it, or leave it out with --platforms")?;
+                .help("take a base that has it, or leave the platform out")?;
             let read = BaseImage::read(source, found, known);
             images.push(read.with_context(|| format!("its image for {platform} cannot be used"))?);
         }

@@ -5,7 +5,8 @@ use indicatif::ProgressBar;
 use noetl_help::Help as _;
 use noetl_oci::annotation::REVISION;
 use noetl_oci::registry::{
-    Client, Progress, Published, PushOptions, Pushed, RegistryImage, Stored, observe, push,
+    Client, Progress, Published, PushOptions, Pushed, RegistryImage, Stored, TagRefused, observe,
+    push,
 };
 use noetl_oci::rules::{self, Findings, Subject, served};
 use noetl_oci::{Descriptor, Image, KnownLayers, Layout, Reference};
@@ -49,7 +50,25 @@ pub(crate) fn publish(
         bar: output::progress(ctx, 0, "push"),
         is_verbose: ctx.verbosity == Verbosity::Verbose,
     };
-    push(&sign_ins::client(ctx), layout, references, options, &bar)
+    let pushed = push(&sign_ins::client(ctx), layout, references, options, &bar);
+    pushed.map_err(|error| match flags_for(&error) {
+        Some(help) => error.help(help),
+        None => error,
+    })
+}
+
+/// Returns the flags that avoid a refusal of a tag.
+fn flags_for(error: &anyhow::Error) -> Option<String> {
+    Some(match noetl_help::find::<TagRefused>(error)? {
+        TagRefused::Moves { .. } => {
+            "push under another --tag; --force-retag moves a version or commit tag \
+            that is not used yet"
+                .to_owned()
+        }
+        TagRefused::Misnamed { version, .. } => {
+            format!("push it under its own tag: --tag {version}")
+        }
+    })
 }
 
 /// Fails when the image is of a tree that differs from its commit and the registry is not on this machine.

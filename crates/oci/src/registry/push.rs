@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use std::fmt;
+
 use anyhow::{Context as _, anyhow, ensure};
 use noetl_help::Help as _;
 
@@ -140,11 +142,38 @@ fn refuse_overwriting(
         ..
     } = image;
     let id = R4.id;
-    Err(anyhow!(
+    let message = format!(
         "error {id} {registry}/{repository}:{tag}: it is {before} and would become {digest}{rest}"
-    ))
-    .help("push under another --tag; --force-retag moves a version or commit tag that nobody uses yet")
+    );
+    Err(TagRefused::Moves { message })
+        .help("push under another tag; only a forced push moves a version or commit tag")
 }
+
+/// A tag that rule R4 protects, found before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagRefused {
+    /// A version or commit tag is another image already, and [`Moved::Forced`] was not given.
+    Moves {
+        /// The finding.
+        message: String,
+    },
+    /// A version or commit tag is not that of the image's labels.
+    Misnamed {
+        /// The finding.
+        message: String,
+        /// The version in the image's labels.
+        version: String,
+    },
+}
+
+impl fmt::Display for TagRefused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Moves { message } | Self::Misnamed { message, .. }) = self;
+        formatter.write_str(message)
+    }
+}
+
+impl std::error::Error for TagRefused {}
 
 /// What is to be in the repository, by digest.
 struct Content<'a> {
@@ -199,10 +228,11 @@ impl<'a> Content<'a> {
             None => Ok(()),
             Some((name, says)) => {
                 let id = R4.id;
-                Err(anyhow!(
-                    "error {id} {name}: the image says that it is {says}"
-                ))
-                .help(format!("push it under its own name: --tag {version}"))
+                Err(TagRefused::Misnamed {
+                    message: format!("error {id} {name}: the image says that it is {says}"),
+                    version: version.clone(),
+                })
+                .help(format!("push it under its own tag {version}"))
             }
         }
     }

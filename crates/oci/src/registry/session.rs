@@ -193,7 +193,7 @@ fn remedy(status: u16) -> &'static str {
             "check the registry's and the repository's names: some registries want a repository made first"
         }
         405 => {
-            "the registry is read-only, for its maintenance perhaps: push again after it, or to another --registry"
+            "the registry is read-only, perhaps for maintenance: push again later, or to another registry"
         }
         413 => "something before the registry takes no requests of this size: raise its limit",
         429 | 500.. => "again once the registry is well: what is there already is not sent twice",

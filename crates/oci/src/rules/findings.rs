@@ -108,7 +108,7 @@ impl Findings {
             if found.len() > SHOWN {
                 let more = found.len() - SHOWN;
                 lines.push(format!(
-                    "{severity} {id} and {more} more, which --json lists"
+                    "{severity} {id} and {more} more; the JSON output has all of them"
                 ));
             }
         }
@@ -152,7 +152,10 @@ mod tests {
         let lines = findings.lines();
         assert_eq!(lines.first().unwrap(), "error S1 blob: changed");
         assert_eq!(lines[1], "error P1 index 0: missing");
-        assert_eq!(lines[9], "error P1 and 2 more, which --json lists");
+        assert_eq!(
+            lines[9],
+            "error P1 and 2 more; the JSON output has all of them"
+        );
         let rest = ["warning C3 config: port 1", "info F7 layer: old"];
         assert_eq!(lines[10..], rest);
         assert_eq!(findings.counts(), "11 errors, 1 warning, 1 info");
