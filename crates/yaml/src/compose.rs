@@ -128,7 +128,7 @@ impl<'input> Composer<'input> {
             Some(Err(failure)) => Err(Error {
                 line: failure.marker().line().max(1),
                 column: failure.marker().col() + 1,
-                message: format!("not YAML: {}", failure.info()),
+                message: format!("this is not YAML: {}", failure.info()),
             }),
         }
     }

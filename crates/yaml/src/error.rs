@@ -7,7 +7,7 @@ use std::fmt;
 /// ```
 /// let error = noetl_yaml::parse("a: 1\nb: [\n").unwrap_err();
 /// assert_eq!(error.line, 3);
-/// assert!(error.to_string().starts_with("line 3, column 1: not YAML: "));
+/// assert!(error.to_string().starts_with("line 3, column 1: this is not YAML: "));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
