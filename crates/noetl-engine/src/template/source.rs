@@ -98,13 +98,13 @@ pub(super) fn ends_as_json(expression: &str) -> bool {
 /// Whether a use of `path` is one that needs no value: `path is defined`, `path | default(…)`.
 pub(super) fn is_optional(tokens: &[Token<'_>], path: &str) -> bool {
     after_path(tokens, path).any(|rest| {
-        let mut words = rest.iter().map(|token| token.text);
-        match (words.next(), words.next(), words.next()) {
-            (Some("is"), Some("defined" | "undefined"), _)
-            | (Some("is"), Some("not"), Some("defined" | "undefined"))
-            | (Some("|"), Some("default"), _)
-            | (Some("|"), Some("d"), Some("(")) => true,
-            _ => false,
-        }
+        let words: Vec<&str> = rest.iter().take(3).map(|token| token.text).collect();
+        matches!(
+            words[..],
+            ["is", "defined" | "undefined", ..]
+                | ["is", "not", "defined" | "undefined"]
+                | ["|", "default", ..]
+                | ["|", "d", "("]
+        )
     })
 }

@@ -125,52 +125,85 @@ fn templates_with_very_large_values_fail() {
 }
 
 #[test]
-fn values_that_nest_very_deep_do_not_take_the_stack() {
-    for template in [
-        "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}done",
-        "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
-        "{% set ns = namespace(x={}) %}{% for i in range(90000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}{{ ns.x | tojson }}",
-        "{{ ('[' * 100000 ~ ']' * 100000) | fromjson }}",
+fn values_and_code_that_nest_very_deep_are_refused() {
+    for (template, expected) in [
+        (
+            "{% set ns = namespace(x=[]) %}{% for i in range(90000) %}{% set ns.x = [ns.x] %}{% endfor %}done".to_owned(),
+            "namespace is unknown",
+        ),
+        (
+            "{{ ('[' * 100000 ~ ']' * 100000) | fromjson }}".to_owned(),
+            "the text is not JSON",
+        ),
+        (
+            format!("{{{{ {}1{} }}}}", "(".repeat(20_000), ")".repeat(20_000)),
+            "the expression is too long",
+        ),
+        (
+            format!("{{{{ {}word }}}}", "not ".repeat(20_000)),
+            "the expression is too long",
+        ),
+        (
+            format!("{{{{ 1{} }}}}", " + 1".repeat(20_000)),
+            "the expression is too long",
+        ),
+        (
+            format!("{{{{ word{} }}}}", ".a".repeat(20_000)),
+            "the expression is too long",
+        ),
+        (
+            format!("x {{{{ word{} }}}}", " | upper".repeat(20_000)),
+            "the expression is too long",
+        ),
+        (
+            format!(
+                "{}x{}",
+                "{% if word %}".repeat(5_000),
+                "{% endif %}".repeat(5_000)
+            ),
+            "the template has too many blocks",
+        ),
     ] {
-        drop(rendered_length(template));
+        let failure = rendered_length(&template).unwrap_err();
+        assert!(failure.contains(expected), "{expected}: {failure}");
     }
-    let deep = format!("{{{{ {}1{} }}}}", "(".repeat(20_000), ")".repeat(20_000));
-    assert!(rendered_length(&deep).is_err());
-    let nots = format!("{{{{ {}word }}}}", "not ".repeat(20_000));
-    drop(rendered_length(&nots));
-    let adds = format!("{{{{ 1{} }}}}", " + 1".repeat(20_000));
-    drop(rendered_length(&adds));
-    let dots = format!("{{{{ word{} }}}}", ".a".repeat(20_000));
-    drop(rendered_length(&dots));
-    let filters = format!("{{{{ word{} }}}}", " | upper".repeat(20_000));
-    drop(rendered_length(&filters));
-    let ifs = format!(
-        "{}x{}",
-        "{% if word %}".repeat(5_000),
-        "{% endif %}".repeat(5_000)
-    );
-    drop(rendered_length(&ifs));
 }
 
 #[test]
 fn templates_of_many_braces_are_read_in_time() {
-    for template in [
-        "{{".repeat(20_000),
-        "{#".repeat(20_000),
-        "{{.a}}".repeat(20_000),
-        "a.result ".repeat(20_000),
-        "{{ a.result ".repeat(5_000),
-        "{{ '".repeat(20_000),
-        "{%".repeat(20_000),
-        "${#".repeat(20_000),
+    for (template, length) in [
+        ("{{".repeat(20_000), None),
+        ("{#".repeat(20_000), Some(40_002)),
+        ("{{.a}}".repeat(400), Some(2_402)),
+        ("{{.a}}".repeat(20_000), None),
+        ("a.result ".repeat(20_000), Some(180_002)),
+        ("{{ a.result ".repeat(5_000), None),
+        ("{{ '".repeat(20_000), None),
+        ("{%".repeat(20_000), None),
+        ("{% raw %}{%".repeat(400), None),
+        ("${#".repeat(20_000), Some(60_002)),
+        (
+            format!(
+                "{{{{ word == '{}' and word is defined }}}}",
+                "word ".repeat(100_000)
+            ),
+            Some("false".len()),
+        ),
     ] {
-        drop(rendered_length(&template));
+        let rendered = rendered_length(&template);
+        let begin: String = template.chars().take(12).collect();
+        assert_eq!(rendered.clone().ok(), length, "{begin}…: {rendered:?}");
     }
-    let long = format!(
-        "{{{{ word == '{}' and word is defined }}}}",
-        "word ".repeat(100_000)
+}
+
+#[test]
+fn text_repeated_by_aliases_is_limited() {
+    let bomb = format!(
+        "workload:\n  a: &a {}\n  b: [{}]\n",
+        "x".repeat(1 << 20),
+        vec!["*a"; 12_000].join(",")
     );
-    drop(rendered_length(&long));
+    assert!(validation_text(bomb).contains("bytes of text"));
 }
 
 #[test]
