@@ -10,6 +10,7 @@ use crate::bytes::Text;
 use crate::error::Error;
 use crate::node::{Entry, Kind, Node, Scalar, Style, Value};
 use crate::options::{Document, DuplicateKey, DuplicateKeys, Keys, Options};
+use crate::size::Size;
 
 /// Reads all documents of a text that are not empty.
 pub(crate) fn documents(text: &str, options: Options) -> Result<Vec<Document>, Error> {
@@ -56,43 +57,6 @@ pub(crate) fn single_document(text: &str, options: Options) -> Result<Document, 
 struct Anchored {
     node: Node,
     size: Size,
-}
-
-/// What a value holds, itself included.
-#[derive(Clone, Copy)]
-struct Size {
-    nodes: usize,
-    text_bytes: usize,
-    /// Levels below the value.
-    depth: usize,
-}
-
-impl Size {
-    fn of(node: &Node) -> Self {
-        let mut size = Self {
-            nodes: 1,
-            text_bytes: 0,
-            depth: 0,
-        };
-        match &node.kind {
-            Kind::Scalar(scalar) => size.text_bytes = scalar.text.len(),
-            Kind::Sequence(items) => items.iter().for_each(|item| size.add(item)),
-            Kind::Mapping(entries) => {
-                for entry in entries {
-                    size.text_bytes += entry.key.len();
-                    size.add(&entry.value);
-                }
-            }
-        }
-        size
-    }
-
-    fn add(&mut self, child: &Node) {
-        let child = Self::of(child);
-        self.nodes += child.nodes;
-        self.text_bytes += child.text_bytes;
-        self.depth = self.depth.max(child.depth + 1);
-    }
 }
 
 struct Composer<'input> {

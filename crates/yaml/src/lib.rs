@@ -40,6 +40,7 @@ mod error;
 mod node;
 mod options;
 mod scalar;
+mod size;
 #[cfg(test)]
 mod tests;
 

@@ -135,7 +135,7 @@ impl Machine {
             if repeat.unbounded {
                 let message = format!("after {made} pages there are still more");
                 let failure = Failure::new("limit", message)
-                    .help("give `max_attempts` with the number of pages to take at the most");
+                    .help("set `max_attempts` to the most pages to request");
                 frame.fail(failure);
             }
             return Some(frame);

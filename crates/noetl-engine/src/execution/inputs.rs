@@ -105,7 +105,7 @@ impl Machine {
     fn finish_turn(&mut self) -> Turn {
         loop {
             while let Some(work) = self.queue.pop_front() {
-                self.work(work);
+                self.do_work(work);
             }
             if self.status != Status::Running || !self.runs.is_empty() {
                 break;
@@ -130,7 +130,7 @@ impl Machine {
         self.take_turn()
     }
 
-    fn work(&mut self, work: Work) {
+    fn do_work(&mut self, work: Work) {
         match work {
             Work::Enter { step, args } => self.enter_step(&step, args),
             Work::Returned { frame, outcome } => self.call_returned(*frame, *outcome),

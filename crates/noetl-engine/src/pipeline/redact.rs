@@ -170,7 +170,7 @@ impl Secrets {
     }
 
     /// Whether a value has a secret.
-    pub(super) fn are_in(&self, value: &Json) -> bool {
+    pub(super) fn found_in(&self, value: &Json) -> bool {
         let mut clean = value.clone();
         self.redact_value(&mut clean);
         clean != *value

@@ -69,7 +69,7 @@ impl Host for RedactingHost<'_> {
 
     fn playbook<'a>(&'a self, call: SubPlaybook) -> BoxFuture<'a, Result<Json, Failure>> {
         // A payload is stored with the execution and can be read there.
-        if self.secrets().are_in(&Json::Object(call.payload.clone())) {
+        if self.secrets().found_in(&Json::Object(call.payload.clone())) {
             let failure = Failure::new(
                 "auth",
                 format!("the payload for `{}` holds a secret, and payloads are stored with the execution", call.path),

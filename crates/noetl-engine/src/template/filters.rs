@@ -191,7 +191,7 @@ pub(super) fn refuse_reference_in_text(value: &Value) -> Result<(), Error> {
 
 fn reference_in_text() -> Error {
     invalid(
-        "a secret is known only to the fields of a tool; hand it on as it is, and build the text there",
+        "a secret cannot be part of a text outside a tool's own fields; pass it on as it is, and build the text there",
     )
 }
 

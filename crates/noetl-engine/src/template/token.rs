@@ -241,16 +241,16 @@ pub(super) fn after_path<'s, 't>(
         let mut rest = &tokens[start..];
         for (position, name) in path.split('.').enumerate() {
             if position > 0 {
-                rest = expect(rest, ".")?;
+                rest = strip_token(rest, ".")?;
             }
-            rest = expect(rest, name)?;
+            rest = strip_token(rest, name)?;
         }
         (!is_attribute).then_some(rest)
     })
 }
 
-/// Takes the first token off, if it is the one that is expected.
-fn expect<'s, 't>(tokens: &'s [Token<'t>], text: &str) -> Option<&'s [Token<'t>]> {
+/// Returns the tokens after the first one, if that is `text`.
+fn strip_token<'s, 't>(tokens: &'s [Token<'t>], text: &str) -> Option<&'s [Token<'t>]> {
     let (first, rest) = tokens.split_first()?;
     (first.text == text).then_some(rest)
 }

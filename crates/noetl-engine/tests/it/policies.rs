@@ -162,12 +162,9 @@ fn invalid_rules_are_found_by_validation() {
     for (rules, expected) in [
         (
             "{when: 'true', then: {do: jump, to: nowhere}}",
-            "a rule jumps to `nowhere`, which is no task of this pipeline",
+            "a rule jumps to `nowhere`, which is not a task of this pipeline",
         ),
-        (
-            "{when: 'true', then: {do: jump}}",
-            "does not say where `to`",
-        ),
+        ("{when: 'true', then: {do: jump}}", "`do: jump` has no `to`"),
         (
             "{when: 'true', then: {do: explode}}",
             "`do: explode` is none of",

@@ -83,10 +83,7 @@ async fn a_secret_cannot_be_part_of_a_text_or_a_payload() {
         ))
         .await;
     let text = text.failed();
-    assert!(
-        text.contains("known only to the fields of a tool"),
-        "{text}"
-    );
+    assert!(text.contains("outside a tool's own fields"), "{text}");
     let child = host
         .run(&format!("{steps}  tool: {{kind: playbook, path: child.yaml, args: {{t: '{{{{ start.value }}}}'}}}}\n"))
         .await;
@@ -165,7 +162,7 @@ async fn references_can_be_assigned_in_their_pipeline_and_not_joined_to_text() {
             ))
             .await;
         assert!(
-            ran.failed().contains("known only to the fields"),
+            ran.failed().contains("outside a tool's own fields"),
             "{text}: {}",
             ran.failed()
         );

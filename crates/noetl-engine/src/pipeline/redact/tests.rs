@@ -77,8 +77,8 @@ fn keys_numbers_and_short_secrets_are_redacted() {
         value.to_string().contains("***, abcd, xabc and (***)"),
         "{value}"
     );
-    assert!(secrets.are_in(&json!({"a": ["0123456789"]})));
-    assert!(!secrets.are_in(&json!({"a": [47110, "abcd"]})));
+    assert!(secrets.found_in(&json!({"a": ["0123456789"]})));
+    assert!(!secrets.found_in(&json!({"a": [47110, "abcd"]})));
 }
 
 #[test]

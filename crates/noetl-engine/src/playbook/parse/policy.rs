@@ -32,7 +32,7 @@ impl Reader<'_> {
                     Some(to) => RuleAction::Jump { to },
                     None => {
                         let place = self.place(then, &path);
-                        self.fail(place, "`do: jump` does not say where `to`", None);
+                        self.fail(place, "`do: jump` has no `to`", None);
                         RuleAction::Fail
                     }
                 },

@@ -84,7 +84,9 @@ impl Reader<'_> {
                 self.problems.push(Problem {
                     severity: Severity::Error,
                     place,
-                    message: format!("a rule jumps to `{to}`, which is no task of this pipeline"),
+                    message: format!(
+                        "a rule jumps to `{to}`, which is not a task of this pipeline"
+                    ),
                     help: None,
                 });
             }

@@ -43,7 +43,7 @@ fn braces_in_strings_do_not_close_a_segment() {
 }
 
 #[test]
-fn comments_that_are_none_are_text() {
+fn unclosed_comments_and_shell_lengths_are_text() {
     assert_eq!(texts("${#name} {# a #}"), ["${#name} ", "{# a #}"]);
     assert_eq!(texts("{# a #}{# open"), ["{# a #}", "{# open"]);
     assert_eq!(texts("{#}"), ["{#}"]);

@@ -44,7 +44,7 @@ async fn a_script_is_run_statement_by_statement() {
 }
 
 #[tokio::test]
-async fn errors_are_duckdbs_own() {
+async fn failures_have_the_messages_of_duckdb() {
     let host = TestHost::new();
     if !is_installed(&host).await {
         return;

@@ -32,7 +32,7 @@ pub(super) async fn save(
     let table = call.text("table").ok_or_else(|| call.missing("table"))?;
     let mode = mode(call, Mode::Append)?;
     let keys = keys(call, mode)?;
-    let rows = last_of_each(rows(data)?, &keys)?;
+    let rows = last_row_of_each_key(rows(data)?, &keys)?;
     let names = columns(&rows);
     if let Some(key) = keys.iter().find(|key| !names.contains(&key.as_str()))
         && !rows.is_empty()
@@ -84,7 +84,7 @@ fn keys(call: &Call<'_>, mode: Mode) -> Result<Vec<String>, Failure> {
 }
 
 /// Returns the last row of each key: databases refuse to update a row twice in one statement.
-fn last_of_each<'a>(
+fn last_row_of_each_key<'a>(
     rows: Vec<&'a Map<String, Json>>,
     keys: &[String],
 ) -> Result<Vec<&'a Map<String, Json>>, Failure> {
