@@ -34,7 +34,7 @@ pub struct Report {
 pub struct Job<'a> {
     /// The playbook.
     pub playbook: Arc<Playbook>,
-    /// Names the execution in events.
+    /// The id of the execution, which is part of the ids of its commands.
     pub execution_id: &'a str,
     /// Overrides of the workload.
     pub payload: &'a Map<String, Json>,
@@ -138,7 +138,7 @@ impl Driver {
             let host = Arc::clone(&self.host);
             let id = command.id.clone();
             let handle = self.running.spawn(async move {
-                // The clock's tick makes even a sleep of 0 ms take one.
+                // tokio rounds a sleep of 0 ms up to a tick of its clock.
                 if command.delay_ms > 0 {
                     tokio::time::sleep(Duration::from_millis(command.delay_ms)).await;
                 }

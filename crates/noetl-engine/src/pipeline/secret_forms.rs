@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// Returns how many bytes at the begin of `text` stand for `byte`: as it is, encoded as in a URL or form, or
+/// Returns how many bytes at the beginning of `text` stand for `byte`: as it is, encoded as in a URL or form, or
 /// escaped as in JSON. Returns none when they stand for something else.
 pub(super) fn matched_length(text: &[u8], byte: u8) -> Option<usize> {
     let (first, rest) = text.split_first()?;

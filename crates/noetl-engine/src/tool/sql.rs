@@ -255,7 +255,7 @@ fn token_length(rest: &str) -> usize {
         _ if first.is_alphabetic() || first == '_' => rest
             .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
             .unwrap_or(rest.len()),
-        // A doubled quote inside a string counts as the end of one string and the begin of another.
+        // A doubled quote inside a string counts as the end of one string and the beginning of another.
         _ => first.len_utf8(),
     }
 }
