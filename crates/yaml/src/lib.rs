@@ -44,7 +44,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use node::{Entry, Kind, Node, Scalar, Style, Value};
 pub use options::{Document, DuplicateKey, DuplicateKeys, Keys, Limits, Options};
 

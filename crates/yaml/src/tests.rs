@@ -189,3 +189,15 @@ fn nesting_is_limited_also_through_aliases() {
         .collect();
     assert!(refusal(&format!("- &a0 1\n{chain}")).contains("deeper than 100 levels"));
 }
+
+#[test]
+fn errors_have_a_kind() {
+    let kind = |text: &str| parse(text).expect_err(text).kind;
+    assert_eq!(kind("a: [1"), ErrorKind::Syntax);
+    assert_eq!(kind("a: 1\na: 2\n"), ErrorKind::Content);
+    assert_eq!(kind("? [a]\n: b\n"), ErrorKind::Content);
+    assert_eq!(
+        kind(&format!("{}1{}", "[".repeat(101), "]".repeat(101))),
+        ErrorKind::Limit
+    );
+}

@@ -12,7 +12,7 @@ mod step;
 mod targets;
 mod task;
 
-use noetl_yaml::{Kind, Node};
+use noetl_yaml::{ErrorKind, Kind, Node};
 use serde_json::{Map, Value as Json};
 
 use self::reader::Reader;
@@ -27,11 +27,17 @@ pub(super) fn playbook(file: &str, text: &str) -> (Option<Playbook>, Problems) {
     let document = match document::read(text) {
         Ok(document) => document,
         Err(error) => {
+            let help = match error.kind {
+                ErrorKind::Syntax | ErrorKind::Content => {
+                    Some("strings with `:` or `{` in them need quotes".to_owned())
+                }
+                ErrorKind::Limit => None,
+            };
             let problem = Problem {
                 severity: Severity::Error,
                 place: reader.place_at(error.line, error.column, None),
                 message: error.message,
-                help: Some("strings with `:` or `{` in them need quotes".to_owned()),
+                help,
             };
             return (None, Problems(vec![problem]));
         }
