@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use noetl_engine::HostMachine;
+use noetl_engine::ToolEnvironment;
 
 use crate::clock;
 use crate::runs::Runs;
@@ -37,7 +37,7 @@ pub struct Keeping {
     /// Commands that run at once in this process; 0 leaves all of them to workers elsewhere.
     pub max_workers: usize,
     /// What tools may know of this machine.
-    pub machine: HostMachine,
+    pub machine: ToolEnvironment,
 }
 
 /// Why a server could not get ready.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use noetl_engine::{Action, Arc, Playbook, Step};
+use noetl_engine::{Action, Playbook, Step};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -80,28 +80,30 @@ impl Graph {
         let mut edges = Vec::new();
         let mut ends = false;
         for step in &playbook.steps {
-            let mut add = |arc: &Arc, kind: &'static str, condition: Option<String>| {
-                ends |= arc.step == "end";
-                edges.push(Edge {
-                    id: format!("e{}", edges.len()),
-                    source: step.name.clone(),
-                    target: arc.step.clone(),
-                    kind,
-                    condition: condition.or_else(|| arc.when.as_ref().map(text)),
-                    line: arc.place.line,
-                });
-            };
-            for arc in &step.next.arcs {
-                add(arc, if arc.when.is_some() { "arc" } else { "next" }, None);
+            let mut add =
+                |edge: &noetl_engine::Edge, kind: &'static str, condition: Option<String>| {
+                    ends |= edge.step == "end";
+                    edges.push(Edge {
+                        id: format!("e{}", edges.len()),
+                        source: step.name.clone(),
+                        target: edge.step.clone(),
+                        kind,
+                        condition: condition.or_else(|| edge.when.as_ref().map(text)),
+                        line: edge.place.line,
+                    });
+                };
+            for edge in &step.next.edges {
+                let kind = if edge.when.is_some() { "arc" } else { "next" };
+                add(edge, kind, None);
             }
             for case in &step.cases {
                 let condition = case.when.as_ref().map(text);
                 for action in &case.then {
                     match action {
-                        Action::Next(arcs) => arcs
+                        Action::Next(edges) => edges
                             .iter()
-                            .for_each(|arc| add(arc, "case", condition.clone())),
-                        Action::Call(arc) => add(arc, "call", condition.clone()),
+                            .for_each(|edge| add(edge, "case", condition.clone())),
+                        Action::Call(edge) => add(edge, "call", condition.clone()),
                         _ => {}
                     }
                 }
@@ -134,7 +136,7 @@ fn text(field: &noetl_engine::Field) -> String {
 
 fn node(step: &Step, entry: bool) -> Node {
     let end = step.name.eq_ignore_ascii_case("end");
-    let repeat = step.repeat.as_ref().map(|repeat| LoopInfo {
+    let repeat = step.for_each.as_ref().map(|repeat| LoopInfo {
         iterator: repeat.iterator.clone(),
         mode: if repeat.max_in_flight.value.as_u64() == Some(1) {
             "sequential"

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use noetl_engine::execution::Command;
-use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
+use noetl_engine::{
+    BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
+};
 use serde_json::Value as Json;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, broadcast::error::RecvError};
 
@@ -48,7 +50,7 @@ impl Host for ServerHost {
     ) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
         Box::pin(async move {
             self.runs.credential(name).await.map_err(|error| {
-                Failure::passing(
+                Failure::retryable(
                     "auth",
                     format!("credential `{name}` cannot be read: {error}"),
                 )
@@ -74,12 +76,12 @@ impl Host for ServerHost {
         })
     }
 
-    fn environment(&self, _name: &str) -> Option<String> {
+    fn environment_variable(&self, _name: &str) -> Option<String> {
         // The server's environment holds its own secrets; playbooks of other people run here.
         None
     }
 
-    fn line(&self, place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
         tracing::debug!(
             execution_id = self.execution_id,
             step = place.step,
@@ -88,7 +90,7 @@ impl Host for ServerHost {
         );
     }
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.runs.machine
     }
 }
@@ -119,7 +121,7 @@ impl Runs {
         call: SubPlaybook,
     ) -> Result<i64, Failure> {
         let failed = |error: RunError| match error {
-            RunError::Store(error) => Failure::passing("store", error.to_string()),
+            RunError::Store(error) => Failure::retryable("store", error.to_string()),
             RunError::Invalid(problems) => Failure::new(
                 "playbook",
                 format!("`{}` cannot run: {problems}", call.path),
@@ -202,7 +204,7 @@ impl Runs {
                 .store
                 .execution(execution_id)
                 .await
-                .map_err(|error| Failure::passing("store", error.to_string()))?;
+                .map_err(|error| Failure::retryable("store", error.to_string()))?;
             match row {
                 Some(row) if row.status == "RUNNING" => {}
                 Some(row) => return Ok(row.status),
@@ -223,7 +225,7 @@ impl Runs {
                         Ok(change) if change.execution_id == execution_id && change.turned => break,
                         Ok(_) => {}
                         Err(RecvError::Lagged(_)) => break,
-                        Err(RecvError::Closed) => return Err(Failure::passing("store", "the server stops")),
+                        Err(RecvError::Closed) => return Err(Failure::retryable("store", "the server stops")),
                     },
                 }
             }
@@ -239,7 +241,7 @@ impl Runs {
     ) -> Result<Json, Failure> {
         let status = status?;
         let row = self.store.execution(execution_id).await;
-        let row = row.map_err(|error| Failure::passing("store", error.to_string()))?;
+        let row = row.map_err(|error| Failure::retryable("store", error.to_string()))?;
         if status != "COMPLETED" {
             let why = row
                 .and_then(|row| row.error)
@@ -253,7 +255,7 @@ impl Runs {
             });
         }
         let result = self.store.final_result(execution_id, return_step).await;
-        result.map_err(|error| Failure::passing("store", error.to_string()))
+        result.map_err(|error| Failure::retryable("store", error.to_string()))
     }
 
     /// Whether a database lets a credential in.

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use noetl_engine::execution::{Command, Machine, Outcome};
-use noetl_engine::{HostMachine, Playbook, Problems};
+use noetl_engine::{Playbook, Problems, ToolEnvironment};
 use serde_json::{Map, Value as Json};
 use tokio::sync::{Notify, Semaphore, broadcast};
 
@@ -96,7 +96,7 @@ pub(crate) struct Runs {
     pub(crate) vault: Vault,
     /// Names this server's own worker in leases.
     pub(crate) worker_id: String,
-    machine: HostMachine,
+    machine: ToolEnvironment,
     cache: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Option<Loaded>>>>>,
     playbooks: Mutex<HashMap<i64, Arc<Playbook>>>,
     changes: broadcast::Sender<Change>,
@@ -123,7 +123,7 @@ impl Runs {
         vault: Vault,
         worker_id: String,
         capacity: usize,
-        machine: HostMachine,
+        machine: ToolEnvironment,
     ) -> Self {
         Self {
             store,

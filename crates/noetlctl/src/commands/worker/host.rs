@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
+use noetl_engine::{
+    BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
+};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
@@ -14,7 +16,7 @@ use crate::config;
 pub(super) struct WorkerHost {
     pub(super) client: Arc<Client>,
     pub(super) execution_id: String,
-    pub(super) machine: HostMachine,
+    pub(super) machine: ToolEnvironment,
     pub(super) slots: Arc<Semaphore>,
     /// Given back while a sub-playbook runs, so that callers never starve those whom they call.
     pub(super) slot: Mutex<Option<OwnedSemaphorePermit>>,
@@ -77,7 +79,7 @@ impl Host for WorkerHost {
                     .map(Some)
                     .map_err(|error| Failure::new("auth", error.to_string())),
                 Err(error) if error.status == Some(404) => Ok(None),
-                Err(error) => Err(Failure::passing(
+                Err(error) => Err(Failure::retryable(
                     "auth",
                     format!("credential `{name}` cannot be read: {error}"),
                 )),
@@ -98,11 +100,11 @@ impl Host for WorkerHost {
         })
     }
 
-    fn environment(&self, name: &str) -> Option<String> {
+    fn environment_variable(&self, name: &str) -> Option<String> {
         config::for_playbooks(name)
     }
 
-    fn line(&self, place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
         tracing::debug!(
             execution_id = self.execution_id,
             step = place.step,
@@ -111,7 +113,7 @@ impl Host for WorkerHost {
         );
     }
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.machine
     }
 }
