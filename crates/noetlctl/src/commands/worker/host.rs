@@ -99,7 +99,7 @@ impl Host for WorkerHost {
     }
 
     fn environment(&self, name: &str) -> Option<String> {
-        config::for_playbooks(name)
+        config::variable_for_playbooks(name)
     }
 
     fn line(&self, place: &Place, stream: Stream, line: &str) {
