@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Start, stop and check the server on this machine
     #[command(subcommand)]
     Server(server::ServerCommand),
-    /// Run steps for a server on this machine
+    /// Run the steps of a server's playbooks on this machine
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
     /// Register playbooks and credentials with the server

@@ -20,7 +20,7 @@ pub(crate) enum Runtime {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "REF is a file, a file without its extension, a path in the server's catalog, \
+    after_help = "REF is a file, a file without its extension, a path in the server's catalog,\n\
     catalog://PATH[@VERSION], or a target of ./noetl.yaml.\n\nExamples:\n  \
     noetl run hello.yaml --set name=World -v\n  \
     noetl run hello.yaml --dry-run\n  \
@@ -48,7 +48,7 @@ pub(crate) struct RunArgs {
     /// Validate the playbook and show its steps without running it
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Show the input and the result of steps
+    /// Show the results of steps, and which step prints each line
     #[arg(long, short)]
     pub(crate) verbose: bool,
     /// File or folder with credentials for the steps, repeatable

@@ -64,7 +64,7 @@ pub(crate) struct StartArgs {
     /// Folder of the SQLite store, the keys and the token [env: NOETL_DATA_DIR] [default: ~/.noetl/data]
     #[arg(long, value_name = "PATH")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Commands that this process runs at once; 0 leaves them to workers [env: NOETL_MAX_WORKERS] [default: 8]
+    /// Number of commands that this process runs at once; 0 leaves them to workers [env: NOETL_MAX_WORKERS] [default: 8]
     #[arg(long, short, value_name = "N")]
     pub(crate) max_workers: Option<usize>,
     /// Run in the background and return once the server answers

@@ -6,7 +6,7 @@ use super::client::RemoteArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkerCommand {
-    /// Run steps for a server until stopped
+    /// Run the steps of a server's playbooks until stopped
     #[command(
         after_help = "Several workers share the steps of one server. Stop a worker with Ctrl-C, SIGTERM or\n\
         `noetl worker stop`; the other workers take over the steps that it was running.\n\n\
@@ -19,7 +19,7 @@ pub(crate) enum WorkerCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerStartArgs {
-    /// Commands that run at once [env: NOETL_MAX_WORKERS] [default: 8]
+    /// Number of commands that run at once [env: NOETL_MAX_WORKERS] [default: 8]
     #[arg(long, short, value_name = "N")]
     pub(crate) max_workers: Option<usize>,
     /// Name in the list of workers [env: NOETL_WORKER_POOL_NAME] [default: name of this machine and a number]
