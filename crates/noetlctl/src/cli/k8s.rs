@@ -10,7 +10,7 @@ pub(crate) enum K8sCommand {
     Render(RenderArgs),
     /// Install NoETL in a cluster, or update it
     Deploy(DeployArgs),
-    /// Update NoETL in a cluster; restart what the update does not change
+    /// Update NoETL in a cluster and restart its pods
     Redeploy(RedeployArgs),
     /// Show NoETL's pods in a cluster and their nodes
     Status(StatusArgs),

@@ -74,6 +74,15 @@ impl Home {
     }
 }
 
+impl Drop for Home {
+    /// Stops the background server that a failed test has left running.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            drop(self.noetl(&["server", "stop", "--force"]).output());
+        }
+    }
+}
+
 /// Notes that a test is skipped because a tool is missing. With NOETL_REQUIRE_TOOLS=1 it fails instead.
 pub(crate) fn tool_is_missing(tool: &str) {
     let required = variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
