@@ -17,7 +17,7 @@ pub(crate) fn version(url: &str) -> Option<Value> {
         .into();
     let mut answer = agent.get(format!("{url}/api/version")).call().ok()?;
     if answer.status() == 401 {
-        // The server asks for a token before it says what it is. It is taken for a NoETL server.
+        // The server asks for a token before it tells its version. It counts as a NoETL server.
         return Some(serde_json::json!({ "name": "noetl" }));
     }
     let answer = answer.body_mut().read_to_string().ok()?;

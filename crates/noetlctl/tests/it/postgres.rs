@@ -111,8 +111,8 @@ fn is_root() -> bool {
 
 fn succeed(command: &mut Command) {
     let output = command.stdout(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
 }
 
 /// Returns the newest of Debian's folders with the programs of PostgreSQL, or the folder of `initdb` on PATH.

@@ -82,11 +82,11 @@ fn older_workers_claim_by_an_event_and_only_one_succeeds() {
     live.post("/api/events", &outcome(command, "a", &json!(1)));
     live.post("/api/events", &report("command.completed", "a"));
     assert_eq!(live.ended(&execution)["result"], 1);
-    let mut gone = report("command.claimed", "b");
-    live.expect(409, "POST", "/api/events", &gone);
-    gone["execution_id"] = "1".into();
-    live.expect(404, "POST", "/api/events", &gone);
-    gone["execution_id"] = execution.into();
-    gone["meta"] = json!({});
-    live.expect(422, "POST", "/api/events", &gone);
+    let mut late = report("command.claimed", "b");
+    live.expect(409, "POST", "/api/events", &late);
+    late["execution_id"] = "1".into();
+    live.expect(404, "POST", "/api/events", &late);
+    late["execution_id"] = execution.into();
+    late["meta"] = json!({});
+    live.expect(422, "POST", "/api/events", &late);
 }

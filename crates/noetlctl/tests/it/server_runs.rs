@@ -170,7 +170,7 @@ fn cancel_ends_the_process_and_the_called_playbook() {
     );
     assert_eq!(answer["status"], "cancelled");
     assert_eq!(answer["cancelled_executions"], json!([parent, child]));
-    until("the process is gone", || {
+    until("the process has ended", || {
         (!is_alive(&process)).then_some(())
     });
     for execution in [parent.as_str(), child] {
@@ -215,7 +215,7 @@ fn finalize_ends_the_process_and_the_execution() {
         live.events(&execution).last().unwrap()["event_type"],
         "playbook.failed"
     );
-    until("the process is gone", || {
+    until("the process has ended", || {
         (!is_alive(&process)).then_some(())
     });
     assert_eq!(live.post(&path, &json!({}))["status"], "already_completed");

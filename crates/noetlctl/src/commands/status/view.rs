@@ -101,14 +101,14 @@ mod tests {
         };
         let answer = json!({"execution_id": "7", "path": "p", "version": 2, "status": "FAILED", "current_step": "b",
             "completed_steps": ["start", "a"], "error": "boom", "duration_seconds": 1.25, "duration_human": null});
-        let failure = json!({"kind": "template", "message": "boom", "help": "mend it",
+        let failure = json!({"kind": "template", "message": "boom", "help": "correct it",
             "place": {"file": "p", "line": 3, "column": 5, "step": "b", "field": "tool.url"}});
         let rule = "=".repeat(60);
         assert_eq!(
             status(&answer, Some(&failure), screen),
             format!(
                 "{rule}\nExecution: 7\nPlaybook:  p (version 2)\nStatus:    FAILED\nSteps:     2 done\nDuration:  1.2s\n\
-                 Current:   b\nError:     p:3:5: step `b`, field `tool.url`: boom\nHelp:      mend it\n{rule}\n\
+                 Current:   b\nError:     p:3:5: step `b`, field `tool.url`: boom\nHelp:      correct it\n{rule}\n\
                  Completed steps:\n  - start\n  - a\n"
             )
         );
