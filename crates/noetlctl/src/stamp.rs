@@ -1,5 +1,5 @@
-//! The build stamp: one JSON object in a named section of the binary, so that the version,
-//! commit and target of a file can be read on any machine without running it.
+//! The build stamp: one JSON object in a named section of the binary. The version, commit and target of a
+//! binary can be read from its file on any machine, without running it.
 //!
 //! `noetl version --json` and `/api/version` show it; `cargo xtask verify` reads it from the file.
 
@@ -44,14 +44,14 @@ static STAMP: [u8; stamp!().len()] = {
     bytes
 };
 
-/// The stamp as `noetl version --json` and `/api/version` show it: an empty hash becomes null,
-/// and `ui_embedded` says in a word whether a page is in the binary.
+/// Returns the stamp as `noetl version --json` and `/api/version` show it: an empty hash becomes null, and
+/// `ui_embedded` tells whether the web page is in the binary.
 pub(crate) fn build() -> Value {
     // Read through a volatile pointer, so that the optimiser cannot replace the section by a copy.
     // SAFETY: STAMP is a static of exactly this type.
     let bytes = unsafe { std::ptr::read_volatile(&raw const STAMP) };
     let mut stamp: Value =
-        serde_json::from_slice(&bytes).expect("the build script writes plain words");
+        serde_json::from_slice(&bytes).expect("the build script writes valid JSON");
     let embedded = stamp["ui_sha256"]
         .as_str()
         .is_some_and(|hash| !hash.is_empty());
@@ -62,23 +62,23 @@ pub(crate) fn build() -> Value {
     stamp
 }
 
-/// The stamp as lines for people.
+/// Formats the stamp as lines for people.
 pub(crate) fn text() -> String {
     let stamp = build();
-    let word = |key: &str| {
+    let field = |key: &str| {
         stamp[key]
             .as_str()
-            .filter(|word| !word.is_empty())
+            .filter(|text| !text.is_empty())
             .unwrap_or("none")
             .to_owned()
     };
-    let mut text = format!("noetl {}\n", word("version"));
+    let mut text = format!("noetl {}\n", field("version"));
     for key in ["commit", "target", "rustc", "ui_sha256"] {
         writeln!(
             text,
             "{:<10} {}",
             key.trim_end_matches("_sha256"),
-            word(key)
+            field(key)
         )
         .expect("writing to a String cannot fail");
     }

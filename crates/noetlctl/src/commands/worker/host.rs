@@ -101,7 +101,7 @@ impl Host for WorkerHost {
     }
 
     fn environment_variable(&self, name: &str) -> Option<String> {
-        config::for_playbooks(name)
+        config::variable_for_playbooks(name)
     }
 
     fn output_line(&self, place: &Place, stream: Stream, line: &str) {

@@ -9,21 +9,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use noetl_engine::Failure;
 use noetl_engine::execution::{Command, Outcome};
+use noetl_help::Help as _;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::host::WorkerHost;
 use crate::cli::client::RootArgs;
-use crate::cli::run::WorkerStartArgs;
+use crate::cli::worker::WorkerStartArgs;
+use crate::client::remote::Remote;
 use crate::client::{Client, error::Error};
-use crate::commands::run::machine;
-use crate::commands::server::pid_file::{self, PidFile};
-use crate::commands::server::start::stop_signal;
 use crate::config;
-use crate::error::WithHelp as _;
 use crate::output;
-use crate::remote::Remote;
+use crate::process::pid_file::{self, PidFile};
+use crate::process::{log, signals};
 
 /// How long one question for work stays open, in seconds.
 const WAIT: u32 = 20;
@@ -44,13 +43,9 @@ struct Worker {
 }
 
 pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
-    crate::commands::server::start::log();
+    log::to_stderr();
     let client = Arc::new(Client::new(Remote::find(&args.remote.or(root))?)?);
-    let capacity = args
-        .max_workers
-        .or_else(|| config::number("NOETL_MAX_WORKERS"))
-        .unwrap_or(8)
-        .max(1);
+    let capacity = config::max_workers(args.max_workers).max(1);
     let name = args
         .name
         .clone()
@@ -65,7 +60,7 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
     });
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(async {
-        let stop = stop_signal()?;
+        let stop = signals::stop()?;
         worker
             .register()
             .await
@@ -216,7 +211,7 @@ impl Worker {
         let host = WorkerHost {
             client: Arc::clone(&self.client),
             execution_id: command.execution_id.clone(),
-            machine: machine(None),
+            machine: config::tool_environment(),
             slots: Arc::clone(&self.slots),
             slot: tokio::sync::Mutex::new(Some(slot)),
         };
