@@ -153,7 +153,7 @@ mod tests {
         let foundation = Foundation { base, packages };
         let (plan, programs) = (fixtures::image_plan(), fixtures::programs(|_| {}));
         let layout = assemble_programs(&plan, programs, foundation, &LayerCache::none()).unwrap();
-        let standard = ImageStandard::without_project(&platforms());
+        let standard = ImageStandard::any_release(&platforms());
         let findings = standard.rules().check(&layout, &KnownLayers::default());
         let findings = findings.unwrap();
         assert_eq!(findings.errors(), 0, "{:?}", findings.lines());

@@ -4,6 +4,7 @@ use noetl_oci::Annotations;
 use noetl_oci::annotation::PREFIX;
 
 use crate::release::version::Release;
+use crate::release::workspace::{LICENSE, REPOSITORY};
 
 /// The labels that every image of NoETL has, without [`PREFIX`]. An image on a base has `base.name` and `base.digest`
 /// too.
@@ -30,9 +31,9 @@ pub(crate) fn labels(release: &Release) -> Annotations {
         ("created", &release.created()),
         ("description", description),
         ("documentation", "https://noetl.io"),
-        ("licenses", "MIT"),
+        ("licenses", LICENSE),
         ("revision", &release.commit),
-        ("source", "https://github.com/noetl/noetl"),
+        ("source", REPOSITORY),
         ("title", "noetl"),
         ("url", "https://noetl.io"),
         ("vendor", "NoETL"),

@@ -17,7 +17,7 @@ use crate::release::licenses;
 use crate::release::stamp::{self, Stamp};
 use crate::release::target::platforms;
 use crate::release::version::Release;
-use crate::release::workspace::Workspace;
+use crate::release::workspace::{LICENSE, REPOSITORY};
 
 pub(crate) static P10: Rule = Rule::error(
     "P10",
@@ -90,8 +90,8 @@ pub(crate) fn all() -> Vec<&'static Rule> {
 /// The rules on NoETL's images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OwnRules {
-    /// Release and workspace that the image must be of; without them, only the form of its labels is checked.
-    pub project: Option<(Release, Workspace)>,
+    /// The release that the image must be of; without it, only the form of its labels is checked.
+    pub release: Option<Release>,
 }
 
 /// The rules on an image: the expectations of all of them, and NoETL's own.
@@ -105,7 +105,7 @@ pub(crate) struct ImageStandard {
 
 impl ImageStandard {
     /// Returns the rules on an image of NoETL for these platforms and of any commit.
-    pub(crate) fn without_project(platforms: &[Platform]) -> Self {
+    pub(crate) fn any_release(platforms: &[Platform]) -> Self {
         Self {
             expected: Expectations {
                 maker: MAKER.to_owned(),
@@ -119,18 +119,14 @@ impl ImageStandard {
 
     /// Returns the rules on the image of a dist, which do not depend on the clock.
     pub(crate) fn of_dist() -> Self {
-        let mut standard = Self::without_project(&platforms());
+        let mut standard = Self::any_release(&platforms());
         standard.expected.now = None;
         standard
     }
 
     /// Returns the rules on an image that is made from this checkout.
-    pub(crate) fn of_project(
-        workspace: &Workspace,
-        release: &Release,
-        platforms: &[Platform],
-    ) -> Self {
-        let Self { expected, .. } = Self::without_project(platforms);
+    pub(crate) fn of_release(release: &Release, platforms: &[Platform]) -> Self {
+        let Self { expected, .. } = Self::any_release(platforms);
         let expected = Expectations {
             now: Some(now().max(release.commit_time)),
             created: Some(release.commit_time),
@@ -138,8 +134,8 @@ impl ImageStandard {
             ca_sha256: Some(Sha256::of(contents::ca_bundle().as_bytes())),
             ..expected
         };
-        let project = Some((release.clone(), workspace.clone()));
-        let own = OwnRules { project };
+        let release = Some(release.clone());
+        let own = OwnRules { release };
         Self { expected, own }
     }
 
@@ -291,7 +287,7 @@ fn check_labels(view: &View<'_>, own: &OwnRules, findings: &mut Findings) {
         let message = "is not the 40 hex digits of a commit";
         add(format!("revision `{revision}` {message}"));
     }
-    let Some((release, workspace)) = &own.project else {
+    let Some(release) = &own.release else {
         if revision.ends_with("-dirty") {
             let message = "it was made from a tree that differs from its commit";
             findings.add_as(Severity::Warning, &C6, &name, message);
@@ -304,8 +300,8 @@ fn check_labels(view: &View<'_>, own: &OwnRules, findings: &mut Findings) {
     for (key, expected) in [
         (VERSION, release.version.as_str()),
         (REVISION, if is_exact { revision } else { commit }),
-        (LICENSES, &workspace.license),
-        (SOURCE, &workspace.repository),
+        (LICENSES, LICENSE),
+        (SOURCE, REPOSITORY),
     ] {
         let found = get(key);
         if !found.is_empty() && found != expected {

@@ -31,7 +31,7 @@ impl Release {
     /// # Errors
     /// When the sources are neither, or cargo or git fails.
     pub(crate) fn read(ctx: &Ctx) -> anyhow::Result<Self> {
-        let version = workspace::read(ctx)?.version;
+        let version = workspace::version(ctx)?;
         let source = git::source(ctx)?;
         if source.origin == Origin::Archive {
             let commit = &source.commit;

@@ -35,7 +35,7 @@ pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
     for (path, text) in &tree {
         findings.extend(check_source(path, text));
     }
-    findings.extend(check_versions(&tree, &workspace::read(ctx)?.version));
+    findings.extend(check_versions(&tree, &workspace::version(ctx)?));
     findings.extend(check_budget(crates(ctx, &["--package", "xtask"])?.len()));
     findings.extend(check_crates(ctx)?);
     findings.extend(tasks::ci::check_workflows(ctx)?);

@@ -151,7 +151,7 @@ fn a_missing_or_unwanted_platform_is_refused_by_name() {
     );
     let nothing = show(&mut xtask(&["image", "check", "no-such-image"]));
     assert!(
-        nothing.contains("error: there is no file no-such-image, and it is no image name"),
+        nothing.contains("error: there is no file no-such-image, and it is not an image name"),
         "{nothing}"
     );
 }

@@ -125,12 +125,12 @@ fn a_registry_with_passwords_is_signed_in_to() {
         "nothing is guessed"
     );
 
-    // It is no stranger's.
+    // It cannot be pulled without credentials.
     let mut check = xtask(&["image", "check", &format!("{host}/noetl:latest")]);
     let text = show(check.env("DOCKER_CONFIG", right.path()));
     assert!(
         text.contains(&format!("warning R7 {host}/noetl: "))
-            && text.contains("does not serve strangers"),
+            && text.contains("does not serve clients without credentials"),
         "{text}"
     );
     assert!(text.ends_with("[exit 0]"), "{text}");

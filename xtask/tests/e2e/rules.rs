@@ -65,10 +65,12 @@ fn break_rule(rule: &str, image: &Path, folder: &Path) {
     let general = mutants::all().map(|mutant| (mutant.rule.id, mutant.edit));
     let mut edits = own::EDITS.iter().copied().chain(general);
     let (_, edit) = edits.find(|(id, _)| *id == rule).unwrap();
-    let broken = edit.of(&clean).unwrap();
-    broken
-        .write_folder(Utf8Path::from_path(folder).unwrap())
-        .unwrap();
+    // Docker's list of images too, which the folder of a layout does not have.
+    for (name, blob) in edit.of(&clean).unwrap().files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, blob.read().unwrap()).unwrap();
+    }
 }
 
 /// The rules that an image breaks; infos break none.

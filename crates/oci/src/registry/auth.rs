@@ -134,7 +134,9 @@ impl Auth {
             Some(Credentials::Identity(_)) => {
                 format!("{host} refuses the identity token from {place}")
             }
-            None if lookup.is_anonymous => format!("{host} wants a sign-in"),
+            None if lookup.is_anonymous => {
+                format!("{host} does not serve clients without credentials")
+            }
             None if place.is_empty() => format!("{host} wants credentials, and there are none"),
             None => {
                 let places = lookup.places.join(", ");

@@ -21,18 +21,13 @@ fn clean_tar() -> Layout {
 }
 
 fn unknown() -> ImageStandard {
-    let mut standard = ImageStandard::without_project(&platforms());
+    let mut standard = ImageStandard::any_release(&platforms());
     standard.expected.now = Some(TIME);
     standard
 }
 
-fn project() -> ImageStandard {
-    let workspace = Workspace {
-        version: fixtures::release().version,
-        license: "MIT".to_owned(),
-        repository: "https://github.com/noetl/noetl".to_owned(),
-    };
-    ImageStandard::of_project(&workspace, &fixtures::release(), &platforms())
+fn release() -> ImageStandard {
+    ImageStandard::of_release(&fixtures::release(), &platforms())
 }
 
 fn check(layout: &Layout, standard: &ImageStandard) -> Findings {
@@ -50,7 +45,7 @@ fn parts(layout: &Layout, change: impl Fn(&mut Parts)) -> Layout {
 #[test]
 fn a_clean_image_breaks_no_rule() {
     for layout in [fixtures::image(), clean_tar()] {
-        for standard in [unknown(), project(), ImageStandard::of_dist()] {
+        for standard in [unknown(), release(), ImageStandard::of_dist()] {
             assert_eq!(check(&layout, &standard).lines(), [""; 0]);
         }
     }
@@ -64,7 +59,7 @@ fn each_mutant_breaks_the_rules_of_the_table() {
     let rules: Vec<_> = rules.iter().filter(|rule| rule.example.is_some()).collect();
     assert_eq!((rules.len(), edits.len()), (51, 51));
     let mut wrong = Vec::new();
-    for (clean, standard) in [(fixtures::image(), unknown()), (clean_tar(), project())] {
+    for (clean, standard) in [(fixtures::image(), unknown()), (clean_tar(), release())] {
         for rule in &rules {
             let (_, edit) = edits.iter().find(|(id, _)| *id == rule.id).unwrap();
             let findings = check(&edit.of(&clean).unwrap(), &standard);
@@ -99,8 +94,8 @@ fn a_program_with_symbols_and_without_a_stamp_trips_p13() {
 
 #[test]
 fn an_image_of_another_commit_differs_in_labels_port_certificates_and_times() {
-    let mut other = project();
-    let (release, _) = other.own.project.as_mut().unwrap();
+    let mut other = release();
+    let release = other.own.release.as_mut().unwrap();
     release.commit = "f".repeat(40);
     release.version = "9.9.9".to_owned();
     other.expected.port = Some(80);
@@ -117,9 +112,9 @@ fn an_image_of_a_dirty_tree_is_a_warning_unless_the_tree_is_dirty() {
     let dirty = parts(&image, |it| it.relabel("revision", &revision));
     let findings = check(&dirty, &unknown());
     assert_eq!((findings.ids(), findings.errors()), (vec!["C6"], 0));
-    let mut tree = project();
+    let mut tree = release();
     assert_eq!(check(&dirty, &tree).ids(), ["C6"]);
-    tree.own.project.as_mut().unwrap().0.commit = revision;
+    tree.own.release.as_mut().unwrap().commit = revision;
     assert_eq!(check(&dirty, &tree).ids(), [""; 0]);
 }
 

@@ -70,9 +70,9 @@ pub(super) fn run(ctx: &Ctx, args: &CheckArgs) -> anyhow::Result<()> {
     }
     let platforms = in_order(&args.platforms);
     let standard = if args.this_commit || args.image.is_none() {
-        ImageStandard::of_project(&workspace::read(ctx)?, &Release::read(ctx)?, &platforms)
+        ImageStandard::of_release(&Release::read(ctx)?, &platforms)
     } else {
-        ImageStandard::without_project(&platforms)
+        ImageStandard::any_release(&platforms)
     };
     let known = KnownLayers::default();
     let opened = Opened::new(ctx, args.image.as_deref())?;

@@ -45,7 +45,7 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
             release.commit
         ));
     }
-    let standard = ImageStandard::of_project(&workspace::read(ctx)?, release, &platforms);
+    let standard = ImageStandard::of_release(release, &platforms);
     let known = KnownLayers::default();
     let foundation = foundation::fetch(ctx, image, recipe.allow_floating_base, &known)?;
     let binaries = inputs::binaries(ctx, recipe, &plan)?;

@@ -98,7 +98,7 @@ pub(super) fn run(ctx: &Ctx, args: &PushArgs) -> anyhow::Result<()> {
     let (registry, flavour) = (&args.registry, flavours::plain());
     let (made, _) = outputs(ctx, flavour);
     let path = args.image.as_ref().unwrap_or(&made);
-    let standard = ImageStandard::without_project(&in_order(&args.platforms));
+    let standard = ImageStandard::any_release(&in_order(&args.platforms));
     let known = KnownLayers::default();
     let names = references(registry, &args.tags, flavour, &Release::read(ctx)?)?;
     let verified = output::step(ctx, &format!("check {path}"), || {
