@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use noetl_api::ExecutionStatus;
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::execution::{Command, Event, Machine, Outcome, Status, Turn};
+use crate::execution::{Command, Event, Machine, Outcome, Turn};
 use crate::playbook::Playbook;
 use crate::tool::{Failure, Host};
 
@@ -14,7 +15,7 @@ use crate::tool::{Failure, Host};
 #[derive(Debug, Clone)]
 pub struct Report {
     /// COMPLETED or FAILED; CANCELLED is a run that was dropped.
-    pub status: Status,
+    pub status: ExecutionStatus,
     /// What the last step with a result gave.
     pub result: Json,
     /// Why it failed.

@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use noetl_api::server::BuildStamp;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 
@@ -38,7 +39,7 @@ pub struct Config {
     /// Where the web page comes from.
     pub ui: UiSource,
     /// The build stamp, answered as it is at `/api/version`.
-    pub build: serde_json::Value,
+    pub build: BuildStamp,
     /// The store, the keys and the work.
     pub keeping: Keeping,
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use noetl_api::server::StorageKind;
 use noetl_engine::HostMachine;
 
 use crate::clock;
@@ -60,8 +61,8 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("cannot open the {kind} store")]
     Store {
-        /// `sqlite` or `postgresql`.
-        kind: &'static str,
+        /// Which of the two.
+        kind: StorageKind,
         /// What it said.
         source: StoreError,
     },
@@ -99,7 +100,7 @@ impl Ready {
             Storage::Postgres { .. } => None,
         };
         let failed = |source| StartError::Store {
-            kind: keeping.storage.name(),
+            kind: keeping.storage.kind(),
             source,
         };
         let store = Store::open(&keeping.storage).await.map_err(failed)?;

@@ -12,8 +12,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
+use noetl_api::server::Notice;
 use percent_encoding::percent_decode_str;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/embedded_ui.rs"));
@@ -106,8 +106,10 @@ fn read_inside(root: &Path, path: &str) -> Option<Vec<u8>> {
 /// Every path that the API does not own: assets, and `index.html` for the page's own routes.
 pub(crate) fn router(source: UiSource) -> Router {
     if source.index().is_none() {
-        let message = json!({"message": "NoETL API is running, but UI is not available"});
-        return Router::new().route("/", get(async move || Json(message)));
+        let message = Notice {
+            message: "NoETL API is running, but UI is not available".to_owned(),
+        };
+        return Router::new().route("/", get(async move || Json(message.clone())));
     }
     // Fallbacks answer any method; a route with a wildcard refuses what is not GET or HEAD.
     Router::new()

@@ -8,6 +8,7 @@ mod table;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use noetl_api::{StepStatus, WorkerStatus};
 use serde_json::Value;
 
 use crate::config;
@@ -68,11 +69,11 @@ impl Screen {
 
     /// Text in the colour of a status: green when all is well, red when not, yellow meanwhile.
     pub(crate) fn paint(self, status: &str, text: &str) -> String {
-        let code = match status {
-            "COMPLETED" | "ready" => "32",
-            "FAILED" | "offline" => "31",
-            "RUNNING" | "PENDING" => "33",
-            "CANCELLED" => "35",
+        let code = match (status.parse(), status.parse()) {
+            (Ok(StepStatus::Completed), _) | (_, Ok(WorkerStatus::Ready)) => "32",
+            (Ok(StepStatus::Failed), _) | (_, Ok(WorkerStatus::Offline)) => "31",
+            (Ok(StepStatus::Running | StepStatus::Pending), _) => "33",
+            (Ok(StepStatus::Cancelled), _) => "35",
             _ => return text.to_owned(),
         };
         match self.colour {

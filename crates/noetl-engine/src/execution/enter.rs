@@ -1,5 +1,6 @@
 //! Entering a step: admission, arguments, loops, and the commands that come of it.
 
+use noetl_api::EventStatus;
 use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{COMMAND_ISSUED, STEP_ENTER, STEP_SKIPPED};
@@ -61,7 +62,9 @@ impl Machine {
             Ok(false) => {
                 self.runs.remove(&id);
                 let name = name.to_owned();
-                self.emit(STEP_SKIPPED, "COMPLETED", |event| event.step = Some(name));
+                self.emit(STEP_SKIPPED, EventStatus::Completed, |event| {
+                    event.step = Some(name)
+                });
             }
             Err(failure) => self.call_failed(id, None, failure),
         }
@@ -161,7 +164,9 @@ impl Machine {
             Err(failure) => return self.call_failed(run, iteration, failure),
         };
         if tasks.is_empty() {
-            self.emit(STEP_ENTER, "RUNNING", |event| event.step = Some(name));
+            self.emit(STEP_ENTER, EventStatus::Running, |event| {
+                event.step = Some(name)
+            });
             let outcome = Outcome {
                 result: Json::Object(args),
                 ..Outcome::default()
@@ -218,7 +223,7 @@ impl Machine {
             secrets: self.secrets.clone(),
         };
         let event = command.clone();
-        self.emit(COMMAND_ISSUED, "PENDING", |issued| {
+        self.emit(COMMAND_ISSUED, EventStatus::Pending, |issued| {
             issued.context = json!({
                 "tool": event.tasks.first().map(|task| task.kind.name()),
                 "args": event.args,

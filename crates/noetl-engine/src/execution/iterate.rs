@@ -1,5 +1,6 @@
 //! Loops: as many iterations at once as may run, and what becomes of their results.
 
+use noetl_api::EventStatus;
 use serde_json::{Value as Json, json};
 
 use super::Outcome;
@@ -35,7 +36,7 @@ impl Machine {
             repeat.next += 1;
             repeat.in_flight += 1;
             let (name, item) = (step.name.clone(), to_json(&repeat.items[index]));
-            self.emit(LOOP_ITEM, "RUNNING", |event| {
+            self.emit(LOOP_ITEM, EventStatus::Running, |event| {
                 event.step = Some(name);
                 event.context = json!({ "index": index, "item": item });
             });
@@ -105,9 +106,9 @@ impl Machine {
         self.emit(
             LOOP_DONE,
             if failure.is_some() {
-                "FAILED"
+                EventStatus::Failed
             } else {
-                "COMPLETED"
+                EventStatus::Completed
             },
             |event| {
                 event.step = Some(step);

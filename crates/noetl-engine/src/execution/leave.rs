@@ -1,5 +1,6 @@
 //! Leaving a step: its variables, its exit, and the ways on from it.
 
+use noetl_api::EventStatus;
 use serde_json::{Map, Value as Json, json};
 
 use super::Outcome;
@@ -54,9 +55,9 @@ impl Machine {
         let (name, status) = (
             step.name.clone(),
             if failure.is_some() {
-                "FAILED"
+                EventStatus::Failed
             } else {
-                "COMPLETED"
+                EventStatus::Completed
             },
         );
         let targets: Vec<_> = ways.iter().map(|routed| routed.way.step.clone()).collect();

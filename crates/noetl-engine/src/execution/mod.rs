@@ -15,6 +15,7 @@ mod settle;
 mod state;
 mod workload;
 
+use noetl_api::EventStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -71,37 +72,6 @@ pub mod event_name {
     pub const EXECUTION_CANCELLED: &str = "execution.cancelled";
 }
 
-/// The state of an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Status {
-    /// It goes on.
-    Running,
-    /// It ended well.
-    Completed,
-    /// It failed.
-    Failed,
-    /// It was cancelled.
-    Cancelled,
-}
-
-impl Status {
-    /// The name in logs and answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Running => "RUNNING",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
-
-    /// Whether nothing more will happen.
-    pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Running)
-    }
-}
-
 /// A line of the event log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
@@ -111,8 +81,8 @@ pub struct Event {
     pub step: Option<String>,
     /// The command, for events of one.
     pub command_id: Option<String>,
-    /// Upper-case status: STARTED, RUNNING, COMPLETED, FAILED, …
-    pub status: &'static str,
+    /// What it says of its execution, step or command.
+    pub status: EventStatus,
     /// What went in: arguments, the loop's item, the payload.
     pub context: Json,
     /// What came out.

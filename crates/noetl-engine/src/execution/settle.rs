@@ -1,6 +1,7 @@
 //! From an outcome to the end of the step: rules over its events, results, and the way on.
 
 use minijinja::Value;
+use noetl_api::EventStatus;
 use serde_json::{Value as Json, json};
 
 use super::Outcome;
@@ -43,9 +44,9 @@ impl Machine {
         self.emit(
             name,
             if error.is_some() {
-                "FAILED"
+                EventStatus::Failed
             } else {
-                "COMPLETED"
+                EventStatus::Completed
             },
             |event| {
                 event.step = step;
@@ -218,8 +219,8 @@ impl Machine {
         };
         let step = self.step_of(frame.run).map(|step| step.name.clone());
         let (name, status) = match error {
-            None => (COMMAND_COMPLETED, "COMPLETED"),
-            Some(_) => (COMMAND_FAILED, "FAILED"),
+            None => (COMMAND_COMPLETED, EventStatus::Completed),
+            Some(_) => (COMMAND_FAILED, EventStatus::Failed),
         };
         self.emit(name, status, |event| {
             event.step = step;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use minijinja::Value;
+use noetl_api::{EventStatus, ExecutionStatus};
 use serde_json::{Map, Value as Json};
 
 use super::event_name::{
@@ -12,7 +13,7 @@ use super::event_name::{
 };
 use super::frame::{Pending, Run, StepRecord, Work};
 use super::workload::{filled, merge};
-use super::{Command, Event, Outcome, Status, Turn};
+use super::{Command, Event, Outcome, Turn};
 use crate::playbook::Playbook;
 use crate::template::{from_json, to_json};
 use crate::tool::Failure;
@@ -44,7 +45,7 @@ pub struct Machine {
     pub(super) turn: Turn,
     pub(super) run_count: u64,
     pub(super) command_count: u64,
-    pub(super) status: Status,
+    pub(super) status: ExecutionStatus,
     pub(super) failure: Option<Failure>,
     pub(super) last_result: Json,
     /// The references that `secrets` tasks gave.
@@ -76,7 +77,7 @@ impl Machine {
             turn: Turn::default(),
             run_count: 0,
             command_count: 0,
-            status: Status::Running,
+            status: ExecutionStatus::Running,
             failure: None,
             last_result: Json::Null,
             secrets: Vec::new(),
@@ -88,10 +89,10 @@ impl Machine {
     /// Begins at `target`, or where the playbook says.
     pub fn start(&mut self, target: Option<&str>) -> Turn {
         let workload = Json::Object(self.workload.clone());
-        self.emit(PLAYBOOK_INITIALIZED, "STARTED", |event| {
+        self.emit(PLAYBOOK_INITIALIZED, EventStatus::Started, |event| {
             event.context = serde_json::json!({ "workload": workload, "target": target });
         });
-        self.emit(WORKFLOW_INITIALIZED, "STARTED", |_| {});
+        self.emit(WORKFLOW_INITIALIZED, EventStatus::Started, |_| {});
         let entry = target.map_or_else(|| self.playbook.entry().name.clone(), str::to_owned);
         if self.playbook.step(&entry).is_none() && entry != "end" {
             self.fail(Failure::new(
@@ -130,8 +131,8 @@ impl Machine {
     pub fn cancel(&mut self, reason: &str) -> Turn {
         if !self.status.is_final() {
             self.drop_all();
-            self.status = Status::Cancelled;
-            self.emit(EXECUTION_CANCELLED, "CANCELLED", |event| {
+            self.status = ExecutionStatus::Cancelled;
+            self.emit(EXECUTION_CANCELLED, EventStatus::Cancelled, |event| {
                 event.context = serde_json::json!({ "reason": reason });
             });
         }
@@ -156,13 +157,13 @@ impl Machine {
             duration_ms: None,
         };
         let mut events = vec![
-            event(COMMAND_CLAIMED, "RUNNING"),
-            event(COMMAND_STARTED, "RUNNING"),
+            event(COMMAND_CLAIMED, EventStatus::Running),
+            event(COMMAND_STARTED, EventStatus::Running),
         ];
         if let Some(run) = self.runs.get_mut(&run)
             && !std::mem::replace(&mut run.entered, true)
         {
-            events.push(event(STEP_ENTER, "RUNNING"));
+            events.push(event(STEP_ENTER, EventStatus::Running));
         }
         events
     }
@@ -186,7 +187,7 @@ impl Machine {
     }
 
     /// Where the execution stands.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ExecutionStatus {
         self.status
     }
 
@@ -238,7 +239,7 @@ impl Machine {
     pub(super) fn emit(
         &mut self,
         name: &'static str,
-        status: &'static str,
+        status: EventStatus,
         fill: impl FnOnce(&mut Event),
     ) {
         let mut event = Event {
@@ -332,7 +333,7 @@ impl Machine {
             while let Some(work) = self.ready.pop_front() {
                 self.work(work);
             }
-            if self.status != Status::Running || !self.runs.is_empty() {
+            if self.status != ExecutionStatus::Running || !self.runs.is_empty() {
                 break;
             }
             if self.failure.is_none()
@@ -365,14 +366,13 @@ impl Machine {
 
     fn finish(&mut self) {
         let error = self.failure.clone();
-        let (status, name, workflow, playbook) = match &error {
+        let (status, workflow, playbook) = match &error {
             None => (
-                Status::Completed,
-                "COMPLETED",
+                ExecutionStatus::Completed,
                 WORKFLOW_COMPLETED,
                 PLAYBOOK_COMPLETED,
             ),
-            Some(_) => (Status::Failed, "FAILED", WORKFLOW_FAILED, PLAYBOOK_FAILED),
+            Some(_) => (ExecutionStatus::Failed, WORKFLOW_FAILED, PLAYBOOK_FAILED),
         };
         self.status = status;
         let result = if error.is_none() {
@@ -380,8 +380,10 @@ impl Machine {
         } else {
             Json::Null
         };
-        self.emit(workflow, name, |event| event.error.clone_from(&error));
-        self.emit(playbook, name, |event| {
+        self.emit(workflow, status.into(), |event| {
+            event.error.clone_from(&error)
+        });
+        self.emit(playbook, status.into(), |event| {
             event.result = result;
             event.error = error;
         });

@@ -29,6 +29,8 @@ use serde_json::{Map, Value as Json};
 
 pub(crate) use credential::text as credential_text;
 
+pub use noetl_api::Failure;
+
 use crate::playbook::ToolKind;
 use crate::problem::Place;
 
@@ -75,81 +77,6 @@ impl Call<'_> {
         )
     }
 }
-
-/// Why a task did not succeed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The class of failure, such as `exit`, `timeout`, `connection`, `http`, `rate_limit`, `server_error`,
-    /// `client_error`, `auth`, `sql`, `python`, `template`, `config`.
-    pub kind: String,
-    /// What went wrong.
-    pub message: String,
-    /// Whether the same call may succeed later.
-    #[serde(default)]
-    pub retryable: bool,
-    /// Exit code, SQLSTATE or exception type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<Json>,
-    /// HTTP status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// What the tool gave all the same: output, response body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Json>,
-    /// Seconds after which a server asked to be tried again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<f64>,
-    /// Where in the playbook.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
-    /// What mends it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
-}
-
-impl Failure {
-    /// A failure that the same call would meet again.
-    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            kind: kind.into(),
-            message: message.into(),
-            ..Self::default()
-        }
-    }
-
-    /// A failure that may be over soon.
-    pub fn passing(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            retryable: true,
-            ..Self::new(kind, message)
-        }
-    }
-
-    /// Adds what mends it.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// Adds where it happened, unless that is known better already.
-    #[must_use]
-    pub fn at(mut self, place: &Place) -> Self {
-        self.place.get_or_insert_with(|| place.clone());
-        self
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(formatter, "{place}: ")?;
-        }
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// A secret of the credential store.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use noetl_api::ExecutionStatus;
 use noetl_engine::Failure;
-use noetl_engine::execution::{Event, Machine, Outcome, Status};
+use noetl_engine::execution::{Event, Machine, Outcome};
 use noetl_engine::local::{self, Job};
 use serde_json::{Map, json};
 
@@ -45,7 +46,7 @@ fn an_execution_goes_on_while_one_branch_does() {
             .commands
             .is_empty()
     );
-    assert_eq!(machine.status(), Status::Running);
+    assert_eq!(machine.status(), ExecutionStatus::Running);
     let longer = machine
         .complete(&long.id, gave(json!(1)))
         .unwrap()
@@ -57,9 +58,9 @@ fn an_execution_goes_on_while_one_branch_does() {
         .commands
         .remove(0);
     assert_eq!(end.step, "end");
-    assert_eq!(machine.status(), Status::Running);
+    assert_eq!(machine.status(), ExecutionStatus::Running);
     machine.complete(&end.id, gave(json!(1))).unwrap();
-    assert_eq!(machine.status(), Status::Completed);
+    assert_eq!(machine.status(), ExecutionStatus::Completed);
 }
 
 #[tokio::test]
@@ -132,7 +133,7 @@ fn commands_of_a_failed_execution_are_dropped() {
     });
     assert_eq!(fed.dropped.len(), 1);
     assert!(fed.dropped[0].starts_with("1:b:"), "{:?}", fed.dropped);
-    assert_eq!(fed.machine.status(), Status::Failed);
+    assert_eq!(fed.machine.status(), ExecutionStatus::Failed);
 }
 
 #[tokio::test]
@@ -221,10 +222,10 @@ fn cancelling_ends_everything_once() {
     assert_eq!(turn.events.last().unwrap().name, "execution.cancelled");
     assert_eq!(turn.events.last().unwrap().context["reason"], "enough");
     assert!(turn.commands.is_empty());
-    assert_eq!(machine.status(), Status::Cancelled);
+    assert_eq!(machine.status(), ExecutionStatus::Cancelled);
     assert!(machine.cancel("again").events.is_empty());
     assert!(machine.complete(&id, gave(json!(1))).is_err());
-    assert_eq!(machine.status(), Status::Cancelled);
+    assert_eq!(machine.status(), ExecutionStatus::Cancelled);
 }
 
 #[cfg(unix)]

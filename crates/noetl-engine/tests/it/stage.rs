@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use noetl_engine::execution::{Command, Event, Machine, Outcome, Status};
+use noetl_api::ExecutionStatus;
+use noetl_engine::execution::{Command, Event, Machine, Outcome};
 use noetl_engine::local::{self, Job, Report};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Problem, Stream,
@@ -194,14 +195,19 @@ impl Ran {
         if let Some(failure) = &self.report.failure {
             panic!("{failure}");
         }
-        assert_eq!(self.report.status, Status::Completed);
+        assert_eq!(self.report.status, ExecutionStatus::Completed);
         self
     }
 
     /// Why it failed, as a person would read it.
     #[track_caller]
     pub(crate) fn failed(&self) -> String {
-        assert_eq!(self.report.status, Status::Failed, "{:?}", self.report);
+        assert_eq!(
+            self.report.status,
+            ExecutionStatus::Failed,
+            "{:?}",
+            self.report
+        );
         self.report.failure.as_ref().unwrap().to_string()
     }
 

@@ -5,120 +5,39 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use noetl_api::catalog::{
+    CatalogDeleted, CatalogEntries, CatalogEntry, CatalogEntryQuery, CatalogListRequest,
+    CatalogResourceRequest, DeleteStatus, RegisterStatus, Registered, Registration,
+};
+use noetl_api::graph::Graph;
+use noetl_api::{ErrorBody, Id, Version};
 use noetl_engine::Playbook;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
 
-use super::error::{ApiError, Body, ErrorBody, OptionalBody, Path, ProblemBody, Query};
-use super::graph::Graph;
-use super::names::{Id, Version, VersionSchema};
+use super::error::{ApiError, Body, OptionalBody, Path, Query, number};
+use super::graph::graph_of;
 use super::{Server, credentials};
 use crate::clock;
 use crate::runs::RunError;
-use crate::store::{CatalogEntry, CatalogFilter};
+use crate::store::{self, CatalogFilter};
 
-/// A document for the catalog.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Registration {
-    /// YAML text, or base64 of it.
-    content: String,
-    /// `Playbook` or `Credential`; found from the document when it is missing.
-    resource_type: Option<String>,
-}
-
-/// What was registered.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Registered {
-    status: &'static str,
-    message: String,
-    path: String,
-    version: i64,
-    catalog_id: String,
-    kind: String,
-    warnings: Vec<ProblemBody>,
-}
-
-/// An entry of the catalog.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Entry {
-    catalog_id: String,
-    path: String,
-    name: String,
-    version: i64,
-    kind: String,
-    description: Option<String>,
-    /// The YAML text.
-    content: Option<String>,
-    layout: Option<Map<String, Value>>,
-    /// The document as JSON.
-    payload: Option<Map<String, Value>>,
-    meta: Map<String, Value>,
-    created_at: String,
-}
-
-/// Entries, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Entries {
-    entries: Vec<Entry>,
-}
-
-/// Which entries.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub(crate) struct ListRequest {
-    resource_type: Option<String>,
-    path: Option<String>,
-    /// Part of a path, name or description.
-    q: Option<String>,
-    /// Only the latest version of each path.
-    latest: Option<bool>,
-    /// False leaves the texts out.
-    content: Option<bool>,
-}
-
-/// Which entry.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ResourceRequest {
-    #[schema(value_type = Option<String>)]
-    catalog_id: Option<Id>,
-    path: Option<String>,
-    #[schema(value_type = Option<VersionSchema>)]
-    version: Option<Version>,
-}
-
-/// An entry by its path.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct EntryQuery {
-    path: String,
-    version: Option<i64>,
-}
-
-/// How many entries are gone.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Deleted {
-    status: &'static str,
-    deleted: u64,
-}
-
-impl Entry {
-    fn new(entry: CatalogEntry, content: bool) -> Self {
-        let payload = content
-            .then(|| Playbook::document(&entry.content))
-            .flatten();
-        Self {
-            catalog_id: entry.catalog_id.to_string(),
-            path: entry.path,
-            name: entry.name,
-            version: entry.version,
-            kind: entry.kind,
-            description: entry.description,
-            content: content.then_some(entry.content),
-            layout: None,
-            payload,
-            meta: Map::new(),
-            created_at: clock::rfc3339(entry.created_at),
-        }
+/// An entry as answers show it, with its text when `content` asks for that.
+fn item(entry: store::CatalogEntry, content: bool) -> CatalogEntry {
+    let payload = content
+        .then(|| Playbook::document(&entry.content))
+        .flatten();
+    CatalogEntry {
+        catalog_id: entry.catalog_id.to_string(),
+        path: entry.path,
+        name: entry.name,
+        version: entry.version,
+        kind: entry.kind,
+        description: entry.description,
+        content: content.then_some(entry.content),
+        layout: None,
+        payload,
+        meta: Map::new(),
+        created_at: clock::rfc3339(entry.created_at),
     }
 }
 
@@ -159,7 +78,7 @@ pub(crate) async fn register(
             document.ok_or_else(|| ApiError::invalid("the credential is neither JSON nor YAML"))?;
         let stored = credentials::store(&server, document).await?;
         return Ok(Json(Registered {
-            status: "success",
+            status: RegisterStatus::Success,
             message: format!("Credential '{}' registered.", stored.name),
             path: stored.name,
             version: 1,
@@ -188,7 +107,7 @@ pub(crate) async fn register(
     let entry = server
         .runs
         .store
-        .register(CatalogEntry {
+        .register(store::CatalogEntry {
             catalog_id: server.runs.ids.next(),
             path: playbook.path.clone(),
             version: 0,
@@ -200,7 +119,7 @@ pub(crate) async fn register(
         })
         .await?;
     Ok(Json(Registered {
-        status: "success",
+        status: RegisterStatus::Success,
         message: format!(
             "Resource '{}' version '{}' registered.",
             entry.path, entry.version
@@ -209,35 +128,38 @@ pub(crate) async fn register(
         version: entry.version,
         catalog_id: entry.catalog_id.to_string(),
         kind: entry.kind,
-        warnings: problems.0.iter().map(ProblemBody::from).collect(),
+        warnings: problems.0,
     }))
 }
 
 /// List entries, newest first
-#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<ListRequest>,
-    responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<CatalogListRequest>,
+    responses((status = 200, body = CatalogEntries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn list(
     State(server): State<Server>,
-    OptionalBody(request): OptionalBody<ListRequest>,
-) -> Result<Json<Entries>, ApiError> {
+    OptionalBody(request): OptionalBody<CatalogListRequest>,
+) -> Result<Json<CatalogEntries>, ApiError> {
     entries(&server, request).await
 }
 
 /// List entries of a kind, newest first
 #[utoipa::path(get, path = "/api/catalog/list/{kind}", tag = "catalog", params(("kind" = String, Path)),
-    responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn list_kind(
     State(server): State<Server>,
     Path(kind): Path<String>,
-) -> Result<Json<Entries>, ApiError> {
-    let request = ListRequest {
+) -> Result<Json<CatalogEntries>, ApiError> {
+    let request = CatalogListRequest {
         resource_type: Some(kind),
-        ..ListRequest::default()
+        ..CatalogListRequest::default()
     };
     entries(&server, request).await
 }
 
-async fn entries(server: &Server, request: ListRequest) -> Result<Json<Entries>, ApiError> {
+async fn entries(
+    server: &Server,
+    request: CatalogListRequest,
+) -> Result<Json<CatalogEntries>, ApiError> {
     let filter = CatalogFilter {
         kind: request.resource_type,
         path: request.path,
@@ -246,10 +168,10 @@ async fn entries(server: &Server, request: ListRequest) -> Result<Json<Entries>,
     };
     let content = request.content.unwrap_or(true);
     let entries = server.runs.store.catalog(&filter).await?;
-    Ok(Json(Entries {
+    Ok(Json(CatalogEntries {
         entries: entries
             .into_iter()
-            .map(|entry| Entry::new(entry, content))
+            .map(|entry| item(entry, content))
             .collect(),
     }))
 }
@@ -260,12 +182,12 @@ pub(crate) fn missing() -> ApiError {
 }
 
 /// Get an entry by id, or by path and version
-#[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = ResourceRequest,
-    responses((status = 200, body = Entry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = CatalogResourceRequest,
+    responses((status = 200, body = CatalogEntry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn resource(
     State(server): State<Server>,
-    Body(request): Body<ResourceRequest>,
-) -> Result<Json<Entry>, ApiError> {
+    Body(request): Body<CatalogResourceRequest>,
+) -> Result<Json<CatalogEntry>, ApiError> {
     let entry = find(
         &server,
         request.catalog_id.as_ref(),
@@ -273,7 +195,7 @@ pub(crate) async fn resource(
         request.version.as_ref(),
     )
     .await?;
-    Ok(Json(Entry::new(entry, true)))
+    Ok(Json(item(entry, true)))
 }
 
 /// The entry that a request names.
@@ -282,17 +204,21 @@ pub(crate) async fn find(
     catalog_id: Option<&Id>,
     path: Option<&str>,
     version: Option<&Version>,
-) -> Result<CatalogEntry, ApiError> {
+) -> Result<store::CatalogEntry, ApiError> {
     let found = match (catalog_id, path) {
         (Some(catalog_id), _) => {
             server
                 .runs
                 .store
-                .entry_by_id(catalog_id.parse("catalog entry")?)
+                .entry_by_id(number(catalog_id, "catalog entry")?)
                 .await?
         }
         (None, Some(path)) => {
-            let version = version.map(Version::number).transpose()?.flatten();
+            let version = version
+                .map(Version::number)
+                .transpose()
+                .map_err(|error| ApiError::invalid(error.to_string()))?
+                .flatten();
             server.runs.store.entry(path, version).await?
         }
         (None, None) => {
@@ -306,26 +232,26 @@ pub(crate) async fn find(
 
 /// Get the latest version of a path
 #[utoipa::path(get, path = "/api/catalog/get/{path}", tag = "catalog", params(("path" = String, Path)),
-    responses((status = 200, body = Entry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn get_path(
     State(server): State<Server>,
     Path(path): Path<String>,
-) -> Result<Json<Entry>, ApiError> {
+) -> Result<Json<CatalogEntry>, ApiError> {
     let entry = server
         .runs
         .store
         .entry(&path, None)
         .await?
         .ok_or_else(missing)?;
-    Ok(Json(Entry::new(entry, true)))
+    Ok(Json(item(entry, true)))
 }
 
 /// Get the flow of a playbook as nodes and edges
-#[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(EntryQuery),
+#[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(CatalogEntryQuery),
     responses((status = 200, body = Graph), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn graph(
     State(server): State<Server>,
-    Query(query): Query<EntryQuery>,
+    Query(query): Query<CatalogEntryQuery>,
 ) -> Result<Json<Graph>, ApiError> {
     let entry = server
         .runs
@@ -333,16 +259,16 @@ pub(crate) async fn graph(
         .entry(&query.path, query.version)
         .await?
         .ok_or_else(missing)?;
-    Ok(Json(Graph::of(&*server.runs.playbook(&entry)?)))
+    Ok(Json(graph_of(&*server.runs.playbook(&entry)?)))
 }
 
 /// Delete a version of a path, or all of them
-#[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(EntryQuery),
-    responses((status = 200, body = Deleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+#[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(CatalogEntryQuery),
+    responses((status = 200, body = CatalogDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn delete(
     State(server): State<Server>,
-    Query(query): Query<EntryQuery>,
-) -> Result<Json<Deleted>, ApiError> {
+    Query(query): Query<CatalogEntryQuery>,
+) -> Result<Json<CatalogDeleted>, ApiError> {
     match server
         .runs
         .store
@@ -350,8 +276,8 @@ pub(crate) async fn delete(
         .await?
     {
         Some(0) => Err(missing()),
-        Some(deleted) => Ok(Json(Deleted {
-            status: "deleted",
+        Some(deleted) => Ok(Json(CatalogDeleted {
+            status: DeleteStatus::Deleted,
             deleted,
         })),
         None => Err(ApiError::new(

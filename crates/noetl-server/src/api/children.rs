@@ -4,49 +4,21 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
+use noetl_api::{ErrorBody, ExecutionStatus};
+use serde_json::Value;
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody};
-use super::names::Id;
-
-/// A sub-playbook that a worker's command calls.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ChildRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    path: String,
-    version: Option<i64>,
-    #[serde(default)]
-    payload: Map<String, Value>,
-    return_step: Option<String>,
-    /// The playbook that calls, for paths beside it.
-    caller: String,
-    /// Names the call for ever.
-    #[schema(min_length = 1)]
-    key: String,
-}
-
-/// How a sub-playbook ended.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ChildAnswer {
-    /// RUNNING: ask again.
-    status: String,
-    result: Value,
-    /// The failure of the call.
-    error: Option<Map<String, Value>>,
-}
+use super::error::{ApiError, Body, number};
 
 /// Run a sub-playbook for a worker, and wait a while for its end
-#[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = ChildRequest,
-    responses((status = 200, body = ChildAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = SubPlaybookRequest,
+    responses((status = 200, body = SubPlaybookAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn playbook(
     State(server): State<Server>,
-    Body(request): Body<ChildRequest>,
-) -> Result<Json<ChildAnswer>, ApiError> {
-    let parent = request.execution_id.parse("execution")?;
+    Body(request): Body<SubPlaybookRequest>,
+) -> Result<Json<SubPlaybookAnswer>, ApiError> {
+    let parent = number(&request.execution_id, "execution")?;
     if request.key.is_empty() {
         return Err(ApiError::invalid("key is missing"));
     }
@@ -70,22 +42,20 @@ pub(crate) async fn playbook(
         }
     };
     Ok(Json(match ended.await {
-        Ok(None) => ChildAnswer {
-            status: "RUNNING".to_owned(),
+        Ok(None) => SubPlaybookAnswer {
+            status: ExecutionStatus::Running,
             result: Value::Null,
             error: None,
         },
-        Ok(Some(result)) => ChildAnswer {
-            status: "COMPLETED".to_owned(),
+        Ok(Some(result)) => SubPlaybookAnswer {
+            status: ExecutionStatus::Completed,
             result,
             error: None,
         },
-        Err(failure) => ChildAnswer {
-            status: "FAILED".to_owned(),
+        Err(failure) => SubPlaybookAnswer {
+            status: ExecutionStatus::Failed,
             result: Value::Null,
-            error: serde_json::to_value(failure)
-                .ok()
-                .and_then(|value| value.as_object().cloned()),
+            error: Some(failure),
         },
     }))
 }

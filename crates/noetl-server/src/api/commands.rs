@@ -4,51 +4,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::worker::{ClaimRequest, Claims, CommandClaim, CommandItem};
+use noetl_api::{CommandStatus, ErrorBody};
 use noetl_engine::execution::Command;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path, id};
+use super::error::{ApiError, Body, Path, id};
 use super::workers::named;
 use crate::runs::LEASE_MS;
-
-/// Who asks for work.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ClaimRequest {
-    #[schema(min_length = 1, max_length = 200)]
-    worker_id: String,
-    /// At the most 100; 1 when missing.
-    #[schema(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// How long to wait for work, at the most 30.
-    #[schema(minimum = 0, maximum = 30)]
-    wait_seconds: Option<u32>,
-}
-
-/// Commands that a worker now holds.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Claims {
-    commands: Vec<Map<String, Value>>,
-    /// How long they are held without a sign of life.
-    lease_seconds: i64,
-}
-
-/// A command, as older workers know it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CommandItem {
-    status: &'static str,
-    event_id: String,
-    execution_id: String,
-    node_id: String,
-    node_name: String,
-    /// The kind of its first tool.
-    action: String,
-    /// What a worker runs.
-    context: Map<String, Value>,
-    meta: Map<String, Value>,
-}
 
 fn as_map(command: &Command) -> Map<String, Value> {
     match serde_json::to_value(command) {
@@ -83,14 +47,7 @@ pub(crate) async fn claim(
     }))
 }
 
-/// Who claims a command.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Claimant {
-    #[schema(min_length = 1, max_length = 200)]
-    worker_id: String,
-}
-
-fn item(event_id: String, status: &'static str, command: &Command) -> CommandItem {
+fn item(event_id: String, status: CommandStatus, command: &Command) -> CommandItem {
     let mut meta = Map::new();
     meta.insert("command_id".to_owned(), command.id.clone().into());
     meta.insert("attempt".to_owned(), command.attempt.into());
@@ -131,9 +88,9 @@ pub(crate) async fn command(
         })
         .await?;
     let status = if row.worker_id.is_some() {
-        "claimed"
+        CommandStatus::Claimed
     } else {
-        "pending"
+        CommandStatus::Pending
     };
     Ok(Json(item(
         event_id.clone(),
@@ -143,13 +100,13 @@ pub(crate) async fn command(
 }
 
 /// Claim one command
-#[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = Claimant,
+#[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = CommandClaim,
     params(("event_id" = String, Path)),
     responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn claim_one(
     State(server): State<Server>,
     Path(event_id): Path<String>,
-    Body(request): Body<Claimant>,
+    Body(request): Body<CommandClaim>,
 ) -> Result<Json<CommandItem>, ApiError> {
     named(&request.worker_id)?;
     let row = server
@@ -163,5 +120,5 @@ pub(crate) async fn claim_one(
         .runs
         .claim(row.execution_id, &row.command_id, &request.worker_id)
         .await?;
-    Ok(Json(item(event_id, "claimed", &command)))
+    Ok(Json(item(event_id, CommandStatus::Claimed, &command)))
 }

@@ -3,87 +3,19 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use noetl_api::ErrorBody;
+use noetl_api::catalog::DeleteStatus;
+use noetl_api::credential::{
+    CredentialDeleted, CredentialFilter, CredentialItem, CredentialList, CredentialQuery,
+    CredentialRequest, CredentialTest,
+};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path, Query};
+use super::error::{ApiError, Body, Path, Query};
 use crate::clock;
 use crate::runs::CredentialError;
 use crate::store::CredentialRow;
-
-/// A credential to keep.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct CredentialRequest {
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-    /// Such as `postgres`, `bearer`, `basic`, `api_key`.
-    #[serde(rename = "type", alias = "credential_type", alias = "kind")]
-    kind: String,
-    data: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-    #[serde(default)]
-    tags: Option<Vec<String>>,
-    #[serde(default)]
-    description: Option<String>,
-}
-
-/// A credential without its data.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialItem {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    meta: Map<String, Value>,
-    tags: Vec<String>,
-    description: Option<String>,
-    created_at: String,
-    updated_at: String,
-    /// Only when `include_data` asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    data: Option<Map<String, Value>>,
-}
-
-/// Credentials by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialList {
-    items: Vec<CredentialItem>,
-    filter: CredentialFilter,
-}
-
-/// Which credentials.
-#[derive(Debug, Serialize, Deserialize, ToSchema, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct CredentialFilter {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    q: Option<String>,
-}
-
-/// Whether the data is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct DataQuery {
-    include_data: Option<bool>,
-}
-
-/// A credential that is gone.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialDeleted {
-    pub(super) status: &'static str,
-    pub(super) name: String,
-}
-
-/// Whether a credential works.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialTest {
-    ok: bool,
-    message: String,
-}
 
 impl From<CredentialRow> for CredentialItem {
     fn from(row: CredentialRow) -> Self {
@@ -195,12 +127,12 @@ pub(crate) async fn list(
 }
 
 /// Get a credential by name or id
-#[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), DataQuery),
+#[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), CredentialQuery),
     responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn get(
     State(server): State<Server>,
     Path(name): Path<String>,
-    Query(query): Query<DataQuery>,
+    Query(query): Query<CredentialQuery>,
 ) -> Result<Json<CredentialItem>, ApiError> {
     let row = find(&server, &name).await?;
     let mut item = CredentialItem::from(row.clone());
@@ -225,7 +157,7 @@ pub(crate) async fn delete(
     let row = find(&server, &name).await?;
     server.runs.store.delete_credential(row.id).await?;
     Ok(Json(CredentialDeleted {
-        status: "deleted",
+        status: DeleteStatus::Deleted,
         name: row.name,
     }))
 }

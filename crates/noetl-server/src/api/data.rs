@@ -7,85 +7,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use noetl_api::data::{
+    DatabaseState, QueryAnswer, QueryRequest, RenderRequest, Rendered, Variable, VariableKind,
+    Variables, VariablesRequest,
+};
+use noetl_api::{AnswerStatus, ErrorBody};
+use serde_json::{Map, Value};
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path};
+use super::error::{ApiError, Body, Path};
 use super::executions::row;
 use crate::store::{Storage, TABLES};
-
-/// SQL to run.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct QueryRequest {
-    query: Option<String>,
-    /// The same in base64.
-    query_base64: Option<String>,
-    parameters: Option<Vec<Value>>,
-    /// The schema to look in, on PostgreSQL.
-    schema: Option<String>,
-    /// A `postgres` credential; without one, the server's own store is read.
-    credential: Option<String>,
-}
-
-/// Rows.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct QueryAnswer {
-    /// `ok` or `error`.
-    status: &'static str,
-    columns: Vec<String>,
-    /// Rows, each a list in the order of the columns.
-    result: Vec<Vec<Value>>,
-    error: Option<String>,
-}
-
-/// The state of the store.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DatabaseState {
-    status: &'static str,
-    message: String,
-    valid: bool,
-    tables: Vec<&'static str>,
-    missing: Vec<&'static str>,
-}
-
-/// A variable.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Variable {
-    value: Value,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    source_step: Option<String>,
-}
-
-/// The variables of an execution.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Variables {
-    execution_id: String,
-    variables: BTreeMap<String, Variable>,
-    count: usize,
-}
-
-/// Variables to set.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct VariablesRequest {
-    variables: Map<String, Value>,
-}
-
-/// A template and its names.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct RenderRequest {
-    template: Value,
-    #[serde(default)]
-    context: Map<String, Value>,
-}
-
-/// A rendered template.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Rendered {
-    result: Value,
-}
 
 /// Run SQL
 #[utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
@@ -113,7 +45,7 @@ pub(crate) async fn query(
     let answer = server.runs.sql(postgres, &config).await;
     Ok(Json(match answer {
         Err(failure) => QueryAnswer {
-            status: "error",
+            status: AnswerStatus::Error,
             columns: Vec::new(),
             result: Vec::new(),
             error: Some(failure.message),
@@ -137,7 +69,7 @@ pub(crate) async fn query(
                     .collect()
             };
             QueryAnswer {
-                status: "ok",
+                status: AnswerStatus::Ok,
                 result: list("rows").iter().map(row).collect(),
                 columns,
                 error: None,
@@ -172,16 +104,12 @@ fn connection(
             true
         }
         (None, Storage::Sqlite(path)) => {
-            config.insert(
-                "database".to_owned(),
-                path.to_string_lossy().into_owned().into(),
-            );
+            let path = Value::from(path.to_string_lossy());
+            config.insert("database".to_owned(), path.clone());
             config.insert("read_only".to_owned(), true.into());
             // `noetl.execution` names the same table as on PostgreSQL.
-            config.insert(
-                "attach".to_owned(),
-                json!({ "noetl": path.to_string_lossy() }),
-            );
+            let attached = Map::from_iter([("noetl".to_owned(), path)]);
+            config.insert("attach".to_owned(), attached.into());
             false
         }
     };
@@ -195,7 +123,11 @@ fn connection(
 async fn state(server: &Server, message: &str) -> DatabaseState {
     let missing = server.runs.store.missing_tables().await;
     DatabaseState {
-        status: if missing.is_empty() { "ok" } else { "error" },
+        status: if missing.is_empty() {
+            AnswerStatus::Ok
+        } else {
+            AnswerStatus::Error
+        },
         message: if missing.is_empty() {
             message.to_owned()
         } else {
@@ -205,8 +137,9 @@ async fn state(server: &Server, message: &str) -> DatabaseState {
         tables: TABLES
             .into_iter()
             .filter(|table| !missing.contains(table))
+            .map(str::to_owned)
             .collect(),
-        missing,
+        missing: missing.into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -237,7 +170,7 @@ async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Vari
                 name,
                 Variable {
                     value,
-                    kind: "user_defined",
+                    kind: VariableKind::UserDefined,
                     source_step: None,
                 },
             )

@@ -7,75 +7,11 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use noetl_engine::{Problem, Severity};
-use serde::Serialize;
+use noetl_api::{ErrorBody, Id};
 use serde::de::DeserializeOwned;
-use utoipa::ToSchema;
 
 use crate::runs::RunError;
 use crate::store::StoreError;
-
-/// What an error says.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ErrorBody {
-    /// What is wrong, in one sentence.
-    pub(crate) detail: String,
-    /// What mends it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub(crate) help: Option<String>,
-    /// The problems of a playbook that was refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) problems: Vec<ProblemBody>,
-}
-
-/// One problem of a playbook.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ProblemBody {
-    /// `error` or `warning`.
-    pub(crate) severity: &'static str,
-    /// What is wrong.
-    pub(crate) message: String,
-    /// What mends it.
-    pub(crate) help: Option<String>,
-    /// Where it is.
-    pub(crate) place: PlaceBody,
-}
-
-/// A place in a playbook.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PlaceBody {
-    /// The catalog path, or the name of the text.
-    pub(crate) file: String,
-    /// Line, from 1; 0 is the whole file.
-    pub(crate) line: usize,
-    /// Column, from 1; 0 is unknown.
-    pub(crate) column: usize,
-    /// The step.
-    pub(crate) step: Option<String>,
-    /// The field.
-    pub(crate) field: Option<String>,
-}
-
-impl From<&Problem> for ProblemBody {
-    fn from(problem: &Problem) -> Self {
-        Self {
-            severity: match problem.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            message: problem.message.clone(),
-            help: problem.help.clone(),
-            place: PlaceBody {
-                file: problem.place.file.clone(),
-                line: problem.place.line,
-                column: problem.place.column,
-                step: problem.place.step.clone(),
-                field: problem.place.field.clone(),
-            },
-        }
-    }
-}
 
 /// An answer that is an error.
 #[derive(Debug)]
@@ -150,7 +86,7 @@ impl From<RunError> for ApiError {
                 body: ErrorBody {
                     detail: "the playbook cannot run".to_owned(),
                     help: Some("correct what `problems` lists and register it again".to_owned()),
-                    problems: problems.0.iter().map(ProblemBody::from).collect(),
+                    problems: problems.0,
                 },
             },
         }
@@ -228,8 +164,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// An id in a path or body: digits, as text.
+/// The number of an id in a path: digits, as text.
 pub(crate) fn id(text: &str, noun: &str) -> Result<i64, ApiError> {
     text.parse()
         .map_err(|_| ApiError::not_found(format!("there is no {noun} {text}")))
+}
+
+/// The number of an id in a body.
+pub(crate) fn number(id: &Id, noun: &str) -> Result<i64, ApiError> {
+    id.number()
+        .ok_or_else(|| ApiError::not_found(format!("there is no {noun} {id}")))
 }

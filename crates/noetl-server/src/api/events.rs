@@ -9,48 +9,18 @@ use axum::response::Sse;
 use axum::response::sse::Event as Message;
 use futures_util::Stream;
 use futures_util::stream::iter;
-use noetl_engine::execution::Outcome;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use noetl_api::event::{
+    BatchAnswer, BatchRequest, BatchState, BatchStatus, EventAnswer, EventRequest,
+};
+use noetl_api::{AnswerStatus, ErrorBody};
+use noetl_engine::execution::{Outcome, event_name};
+use serde_json::Value;
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path};
-use super::names::Id;
+use super::error::{ApiError, Body, Path, number};
 use super::workers::named;
 use crate::clock;
 use crate::runs::RunError;
-
-/// An event is kept, and what comes of it issued, before it is answered.
-const COMPLETED: &str = "completed";
-
-/// What happened to a command.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct EventRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    step: Option<String>,
-    /// `call.done` or `call.error`, or `command.claimed`; other names are taken and change nothing.
-    #[serde(alias = "event_type")]
-    name: String,
-    /// The outcome.
-    #[serde(default)]
-    payload: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-    worker_id: Option<String>,
-}
-
-/// An event that is kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventAnswer {
-    status: &'static str,
-    event_id: Option<String>,
-    /// Commands that came of it.
-    commands_generated: usize,
-    /// Whether it was kept before.
-    duplicate: bool,
-}
 
 /// Report the outcome of a command
 #[utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
@@ -62,44 +32,6 @@ pub(crate) async fn event(
     Ok(Json(take(&server, request).await?))
 }
 
-/// Several events of one execution.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct BatchRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    events: Vec<BatchEvent>,
-    worker_id: Option<String>,
-}
-
-/// One of them.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct BatchEvent {
-    step: Option<String>,
-    #[serde(alias = "event_type")]
-    name: String,
-    #[serde(default)]
-    payload: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-}
-
-/// What became of them.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchAnswer {
-    /// `completed`: nothing of a batch waits once it is answered.
-    status: &'static str,
-    /// What `/api/events/batch/{request_id}/status` asks for.
-    request_id: String,
-    /// The events that they are in the log, in their order.
-    event_ids: Vec<String>,
-    /// Commands that came of them.
-    commands_generated: usize,
-    /// Commands of all executions that wait for a worker.
-    queue_depth: i64,
-    /// Whether all that is kept of them was kept before.
-    duplicate: bool,
-}
-
 /// Report several outcomes at once; each is kept when the answer comes
 #[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
     responses((status = 202, body = BatchAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -107,7 +39,7 @@ pub(crate) async fn batch(
     State(server): State<Server>,
     Body(request): Body<BatchRequest>,
 ) -> Result<(StatusCode, Json<BatchAnswer>), ApiError> {
-    let execution_id = request.execution_id.parse("execution")?;
+    let execution_id = number(&request.execution_id, "execution")?;
     exists(&server, execution_id).await?;
     let mut event_ids = Vec::new();
     let mut commands_generated = 0;
@@ -131,7 +63,7 @@ pub(crate) async fn batch(
     let (queue_depth, _) = server.runs.store.queue_depth(clock::now_ms()).await?;
     let last = event_ids.last().map_or("0", String::as_str);
     let answer = BatchAnswer {
-        status: COMPLETED,
+        status: BatchStatus::Completed,
         request_id: format!("{execution_id}-{last}"),
         duplicate: !event_ids.is_empty() && !fresh,
         event_ids,
@@ -139,15 +71,6 @@ pub(crate) async fn batch(
         queue_depth,
     };
     Ok((StatusCode::ACCEPTED, Json(answer)))
-}
-
-/// Where a batch is.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchState {
-    request_id: String,
-    execution_id: String,
-    /// `completed`.
-    status: &'static str,
 }
 
 /// Say what became of a batch
@@ -185,7 +108,7 @@ async fn batch_state(server: &Server, request_id: String) -> Result<BatchState, 
     Ok(BatchState {
         execution_id: execution_id.to_string(),
         request_id,
-        status: COMPLETED,
+        status: BatchStatus::Completed,
     })
 }
 
@@ -197,8 +120,11 @@ async fn exists(server: &Server, execution_id: i64) -> Result<(), ApiError> {
 
 /// Keeps one event.
 async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, ApiError> {
-    let execution_id = request.execution_id.parse("execution")?;
-    if !matches!(request.name.as_str(), "call.done" | "call.error") {
+    let execution_id = number(&request.execution_id, "execution")?;
+    if !matches!(
+        request.name.as_str(),
+        event_name::CALL_DONE | event_name::CALL_ERROR
+    ) {
         return note(server, execution_id, &request).await;
     }
     let meta = request.meta.unwrap_or_default();
@@ -212,7 +138,7 @@ async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, Api
         .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
     let outcome: Outcome = serde_json::from_value(Value::Object(request.payload))
         .map_err(|error| ApiError::invalid(format!("payload is no outcome: {error}")))?;
-    if (request.name == "call.error") != outcome.error.is_some() {
+    if (request.name == event_name::CALL_ERROR) != outcome.error.is_some() {
         return Err(ApiError::invalid(format!(
             "`{}` and the payload's `error` contradict each other",
             request.name
@@ -223,7 +149,7 @@ async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, Api
         .complete(execution_id, command_id, &worker_id, &outcome)
         .await?;
     Ok(EventAnswer {
-        status: "ok",
+        status: AnswerStatus::Ok,
         event_id: Some(done.event_id.to_string()),
         commands_generated: done.commands,
         duplicate: done.duplicate,
@@ -241,7 +167,7 @@ async fn note(
         let meta = request.meta.as_ref().and_then(|meta| meta.get(key));
         meta.or_else(|| request.payload.get(key))?.as_str()
     };
-    let claims = request.name == "command.claimed";
+    let claims = request.name == event_name::COMMAND_CLAIMED;
     let worker_id = request.worker_id.as_deref().or_else(|| given("worker_id"));
     match given("command_id").zip(worker_id) {
         Some((command_id, worker_id)) => {
@@ -258,7 +184,7 @@ async fn note(
         None => {}
     }
     Ok(EventAnswer {
-        status: "ok",
+        status: AnswerStatus::Ok,
         event_id: None,
         commands_generated: 0,
         duplicate: false,

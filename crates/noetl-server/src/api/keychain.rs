@@ -4,52 +4,22 @@
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::ErrorBody;
+use noetl_api::catalog::DeleteStatus;
+use noetl_api::credential::{
+    CredentialDeleted, KeychainItem, KeychainList, KeychainRequest, KeychainStatus,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::Value;
 
 use super::Server;
-use super::credentials::{CredentialDeleted, unreadable};
-use super::error::{ApiError, Body, ErrorBody, Path, id};
+use super::credentials::unreadable;
+use super::error::{ApiError, Body, Path, id};
 use crate::clock;
 use crate::store::CredentialRow;
 
 /// The type under which keychain entries are kept.
 pub(crate) const KIND: &str = "keychain";
-
-/// A secret to keep.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct KeychainRequest {
-    /// The secret's fields.
-    #[serde(alias = "token_data")]
-    data: Map<String, Value>,
-    /// Seconds until it is forgotten; none keeps it.
-    #[schema(minimum = 1, maximum = 315360000)]
-    ttl_seconds: Option<u32>,
-    /// `secret` or `token`.
-    cache_type: Option<String>,
-}
-
-/// A secret, with its data when it was asked for by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeychainItem {
-    status: &'static str,
-    catalog_id: String,
-    keychain_name: String,
-    cache_type: String,
-    expires_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    data: Option<Map<String, Value>>,
-}
-
-/// The secrets of a playbook, never their data.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeychainList {
-    catalog_id: String,
-    entries: Vec<KeychainItem>,
-    count: usize,
-}
 
 /// What is kept beside the secret itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,7 +43,7 @@ fn item(row: &CredentialRow) -> Option<KeychainItem> {
     }
     let mut parts = row.name.splitn(3, '/').skip(1);
     Some(KeychainItem {
-        status: "success",
+        status: KeychainStatus::Success,
         catalog_id: parts.next()?.to_owned(),
         keychain_name: parts.next()?.to_owned(),
         cache_type: meta.cache_type,
@@ -156,7 +126,7 @@ pub(crate) async fn delete(
         .ok_or_else(|| missing(&name))?;
     server.runs.store.delete_credential(row.id).await?;
     Ok(Json(CredentialDeleted {
-        status: "deleted",
+        status: DeleteStatus::Deleted,
         name,
     }))
 }

@@ -5,62 +5,28 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use noetl_api::server::{AuthKind, BuildStamp, Health, ServerState, SessionRequest, SessionState};
+use noetl_api::{AnswerStatus, ErrorBody};
+use serde_json::{Map, Value};
 
 use super::Server;
-use super::error::{ApiError, Body, ErrorBody};
+use super::error::{ApiError, Body};
 use crate::access;
 use crate::clock;
 use crate::vault::{same_secret, session_of};
 
-/// Whether the server lives.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Health {
-    status: &'static str,
-}
-
-/// What the server is and does.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ServerState {
-    status: &'static str,
-    version: String,
-    server_name: String,
-    /// `sqlite` or `postgresql`.
-    storage: &'static str,
-    data_dir: String,
-    started_at: String,
-    uptime_seconds: f64,
-    running_executions: i64,
-    pending_commands: i64,
-    /// `none` or `token`.
-    auth: &'static str,
-}
-
-/// A token to be exchanged for a cookie.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct SessionRequest {
-    token: String,
-}
-
-/// Whether a session is needed and there.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SessionState {
-    required: bool,
-    authenticated: bool,
-}
-
 /// Say that the server lives
 #[utoipa::path(get, path = "/api/health", tag = "server", responses((status = 200, body = Health)))]
 pub(crate) async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health {
+        status: AnswerStatus::Ok,
+    })
 }
 
 /// Get what the binary was built from
 #[utoipa::path(get, path = "/api/version", tag = "server",
-    responses((status = 200, body = Object), (status = "4XX", body = ErrorBody)))]
-pub(crate) async fn version(State(server): State<Server>) -> Json<Value> {
+    responses((status = 200, body = BuildStamp), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn version(State(server): State<Server>) -> Json<BuildStamp> {
     Json((*server.build).clone())
 }
 
@@ -72,24 +38,19 @@ pub(crate) async fn state(State(server): State<Server>) -> Result<Json<ServerSta
     let now = clock::now_ms();
     let (waiting, running) = store.queue_depth(now).await?;
     Ok(Json(ServerState {
-        status: "ok",
-        version: server
-            .build
-            .get("version")
-            .and_then(Value::as_str)
-            .unwrap_or("unknown")
-            .to_owned(),
+        status: AnswerStatus::Ok,
+        version: server.build.version.clone(),
         server_name: server.name.clone(),
-        storage: store.storage().name(),
+        storage: store.storage().kind(),
         data_dir: server.data_dir.to_string_lossy().into_owned(),
         started_at: clock::rfc3339(server.started_at),
         uptime_seconds: (now - server.started_at) as f64 / 1000.0,
         running_executions: store.totals(0).await?.running,
         pending_commands: waiting + running,
         auth: if server.token.is_some() {
-            "token"
+            AuthKind::Token
         } else {
-            "none"
+            AuthKind::None
         },
     }))
 }
@@ -117,7 +78,10 @@ pub(crate) async fn sign_in(
     Body(request): Body<SessionRequest>,
 ) -> Result<Response, ApiError> {
     let Some(token) = &server.token else {
-        return Ok(Json(Health { status: "ok" }).into_response());
+        return Ok(Json(Health {
+            status: AnswerStatus::Ok,
+        })
+        .into_response());
     };
     if !same_secret(request.token.trim(), token) {
         return Err(
@@ -130,7 +94,13 @@ pub(crate) async fn sign_in(
         access::COOKIE,
         session_of(token)
     );
-    Ok(([(SET_COOKIE, cookie)], Json(Health { status: "ok" })).into_response())
+    Ok((
+        [(SET_COOKIE, cookie)],
+        Json(Health {
+            status: AnswerStatus::Ok,
+        }),
+    )
+        .into_response())
 }
 
 /// Forget the cookie
@@ -140,7 +110,13 @@ pub(crate) async fn sign_out() -> Response {
         "{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0",
         access::COOKIE
     );
-    ([(SET_COOKIE, cookie)], Json(Health { status: "ok" })).into_response()
+    (
+        [(SET_COOKIE, cookie)],
+        Json(Health {
+            status: AnswerStatus::Ok,
+        }),
+    )
+        .into_response()
 }
 
 /// The page that lists the API's operations.
@@ -184,8 +160,4 @@ fn escape(text: &str) -> String {
 /// The description of the API.
 pub(crate) async fn description() -> Json<Value> {
     Json(super::openapi())
-}
-
-pub(super) fn not_found_body() -> Value {
-    json!({ "detail": "API endpoint not found" })
 }

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
 use super::Server;
 use crate::clock;
@@ -58,11 +57,7 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
 
 /// What the server knows without its store.
 fn process(server: &Server) -> String {
-    let version = server
-        .build
-        .get("version")
-        .and_then(Value::as_str)
-        .unwrap_or("unknown");
+    let version = &server.build.version;
     let name = server.name.replace(['"', '\\', '\n'], "_");
     let info = format!("{{version=\"{version}\",name=\"{name}\"}}");
     let started = server.started_at as f64 / 1000.0;

@@ -1,9 +1,9 @@
 //! The HTTP API: routes, and what they share.
 
+mod cancel;
 mod catalog;
 mod children;
 mod commands;
-mod control;
 mod credentials;
 mod dashboard;
 mod data;
@@ -15,8 +15,8 @@ mod items;
 mod keychain;
 mod meta;
 mod metrics;
-mod names;
 mod stream;
+mod timeline;
 mod validate;
 mod workers;
 
@@ -24,10 +24,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{any, delete, get, post};
-use axum::{Json, Router};
+use noetl_api::server::BuildStamp;
 use serde_json::Value;
 use utoipa::OpenApi;
 
@@ -45,7 +46,7 @@ const MAX_TOKEN: usize = 4 << 10;
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     pub(crate) runs: Arc<Runs>,
-    pub(crate) build: Arc<Value>,
+    pub(crate) build: Arc<BuildStamp>,
     pub(crate) name: String,
     pub(crate) data_dir: PathBuf,
     pub(crate) started_at: i64,
@@ -81,12 +82,12 @@ pub(crate) struct Server {
         executions::detail,
         executions::events,
         executions::status,
-        control::cancel,
-        control::cancellation_check,
-        control::finalize,
-        control::cleanup,
-        control::timeline,
-        control::graph,
+        cancel::cancel,
+        cancel::cancellation_check,
+        cancel::finalize,
+        cancel::cleanup,
+        timeline::timeline,
+        timeline::graph,
         credentials::create,
         credentials::list,
         credentials::get,
@@ -198,7 +199,7 @@ fn execution_routes() -> Router<Server> {
         .route("/api/run/playbook", post(executions::execute))
         .route("/api/executions", get(executions::list))
         .route("/api/executions/stream", get(stream::executions))
-        .route("/api/executions/cleanup", post(control::cleanup))
+        .route("/api/executions/cleanup", post(cancel::cleanup))
         .route("/api/executions/{execution_id}", get(executions::detail))
         .route(
             "/api/executions/{execution_id}/status",
@@ -218,20 +219,20 @@ fn execution_routes() -> Router<Server> {
         )
         .route(
             "/api/executions/{execution_id}/timeline",
-            get(control::timeline),
+            get(timeline::timeline),
         )
-        .route("/api/executions/{execution_id}/graph", get(control::graph))
+        .route("/api/executions/{execution_id}/graph", get(timeline::graph))
         .route(
             "/api/executions/{execution_id}/cancel",
-            post(control::cancel),
+            post(cancel::cancel),
         )
         .route(
             "/api/executions/{execution_id}/cancellation-check",
-            get(control::cancellation_check),
+            get(cancel::cancellation_check),
         )
         .route(
             "/api/executions/{execution_id}/finalize",
-            post(control::finalize),
+            post(cancel::finalize),
         )
         .route(
             "/api/executions/{execution_id}/rerun",
@@ -287,8 +288,8 @@ fn data_routes() -> Router<Server> {
         .route("/api/context/render", post(data::render))
 }
 
-async fn not_found() -> (StatusCode, Json<Value>) {
-    (StatusCode::NOT_FOUND, Json(meta::not_found_body()))
+async fn not_found() -> ApiError {
+    ApiError::not_found("API endpoint not found")
 }
 
 async fn method_not_allowed() -> error::ApiError {

@@ -9,12 +9,14 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use noetl_api::event::EventsAfterQuery;
+use noetl_api::execution::ExecutionEnd;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::Server;
 use super::error::{ApiError, Path, Query, id};
-use super::executions::{AfterQuery, row};
-use super::items::{EventItem, Item};
+use super::executions::row;
+use super::items;
 use crate::runs::Change;
 
 /// How long to wait before looking at the store without having heard of a change: another server may have
@@ -38,7 +40,7 @@ struct Following {
 pub(crate) async fn execution(
     State(server): State<Server>,
     Path(execution_id): Path<String>,
-    Query(query): Query<AfterQuery>,
+    Query(query): Query<EventsAfterQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let changes = server.runs.subscribe();
@@ -91,7 +93,7 @@ impl Following {
             .await?;
         for event in &events {
             self.after = event.event_id;
-            let item = EventItem::from(event);
+            let item = items::event(event);
             if let Ok(message) = Event::default()
                 .event("event")
                 .id(&item.event_id)
@@ -100,10 +102,13 @@ impl Following {
                 self.messages.push_back(message);
             }
         }
-        if row.status != "RUNNING" && events.is_empty() {
+        if row.status.is_final() && events.is_empty() {
             self.ended = true;
-            let status = serde_json::json!({ "execution_id": row.execution_id.to_string(), "status": row.status });
-            if let Ok(message) = Event::default().event("status").json_data(status) {
+            let end = ExecutionEnd {
+                execution_id: row.execution_id.to_string(),
+                status: row.status,
+            };
+            if let Ok(message) = Event::default().event("status").json_data(end) {
                 self.messages.push_back(message);
             }
         }
@@ -147,7 +152,7 @@ pub(crate) async fn executions(
             };
             if let Ok(message) = Event::default()
                 .event("execution")
-                .json_data(Item::from(&row))
+                .json_data(items::execution(&row))
             {
                 return Some((Ok(message), (server, changes)));
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use noetl_api::{EventStatus, ExecutionStatus};
 use noetl_engine::Failure;
 use noetl_engine::execution::event_name;
 use serde_json::{Map, Value as Json};
@@ -38,7 +39,7 @@ impl Runs {
             if cascade {
                 let filter = ExecutionFilter {
                     parent: Some(id),
-                    status: Some("RUNNING".to_owned()),
+                    status: Some(ExecutionStatus::Running),
                     ..ExecutionFilter::default()
                 };
                 let (children, _) = self.store.executions(&filter, 10_000, 0).await?;
@@ -61,7 +62,7 @@ impl Runs {
             .lock_execution(&mut transaction, execution_id)
             .await?;
         let row = row.ok_or(RunError::NoExecution(execution_id))?;
-        if row.status != "RUNNING" {
+        if row.status.is_final() {
             return Err(RunError::Ended(execution_id));
         }
         let event = self.end_event(&row, error);
@@ -69,7 +70,7 @@ impl Runs {
         let dropped = Store::commands_of(&mut transaction, execution_id).await?;
         let progress = Progress {
             execution_id,
-            status: "FAILED".to_owned(),
+            status: ExecutionStatus::Failed,
             current_step: row.current_step,
             progress: row.progress,
             result: None,
@@ -102,7 +103,7 @@ impl Runs {
             event_type: event_name::PLAYBOOK_FAILED.to_owned(),
             node_id: None,
             node_name: None,
-            status: "FAILED".to_owned(),
+            status: EventStatus::Failed,
             context: None,
             result: None,
             error: serde_json::to_string(&Failure::new("finalized", error)).ok(),
@@ -138,7 +139,7 @@ impl Runs {
             event_type: "vars.set".to_owned(),
             node_id: None,
             node_name: None,
-            status: "COMPLETED".to_owned(),
+            status: EventStatus::Completed,
             context: None,
             result: None,
             error: None,

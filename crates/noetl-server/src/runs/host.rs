@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use noetl_api::ExecutionStatus;
 use noetl_engine::execution::Command;
 use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
 use serde_json::Value as Json;
@@ -136,7 +137,7 @@ impl Runs {
                 .await
                 .map_err(|error| failed(error.into()))?;
             // A worker elsewhere hears of a cancellation late.
-            if id == parent && row.as_ref().is_some_and(|row| row.status != "RUNNING") {
+            if id == parent && row.as_ref().is_some_and(|row| row.status.is_final()) {
                 return Err(failed(RunError::Ended(id)));
             }
             above = row.and_then(|row| row.parent_execution_id);
@@ -195,7 +196,7 @@ impl Runs {
     }
 
     /// Waits until an execution has ended, on this server or another. Gives its status.
-    pub(crate) async fn wait(&self, execution_id: i64) -> Result<String, Failure> {
+    pub(crate) async fn wait(&self, execution_id: i64) -> Result<ExecutionStatus, Failure> {
         let mut changes = self.subscribe();
         loop {
             let row = self
@@ -204,7 +205,7 @@ impl Runs {
                 .await
                 .map_err(|error| Failure::passing("store", error.to_string()))?;
             match row {
-                Some(row) if row.status == "RUNNING" => {}
+                Some(row) if !row.status.is_final() => {}
                 Some(row) => return Ok(row.status),
                 None => {
                     return Err(Failure::new(
@@ -235,15 +236,15 @@ impl Runs {
         &self,
         execution_id: i64,
         return_step: Option<&str>,
-        status: Result<String, Failure>,
+        status: Result<ExecutionStatus, Failure>,
     ) -> Result<Json, Failure> {
         let status = status?;
         let row = self.store.execution(execution_id).await;
         let row = row.map_err(|error| Failure::passing("store", error.to_string()))?;
-        if status != "COMPLETED" {
+        if status != ExecutionStatus::Completed {
             let why = row
                 .and_then(|row| row.error)
-                .unwrap_or_else(|| status.to_lowercase());
+                .unwrap_or_else(|| status.as_str().to_lowercase());
             return Err(Failure {
                 code: Some(Json::from(execution_id.to_string())),
                 ..Failure::new(

@@ -58,7 +58,7 @@ impl Runs {
             self.forget(execution_id);
             return Err(RunError::NoExecution(execution_id));
         };
-        if row.status != "RUNNING" {
+        if row.status.is_final() {
             self.forget(execution_id);
             return Err(RunError::Ended(execution_id));
         }
@@ -175,7 +175,7 @@ impl Runs {
         {
             return Ok(look(&loaded.machine));
         }
-        let ended = row.status != "RUNNING";
+        let ended = row.status.is_final();
         let mut transaction = self.store.begin().await?;
         let loaded = self.restore(&mut transaction, row).await?;
         drop(transaction);

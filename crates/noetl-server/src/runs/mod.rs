@@ -14,6 +14,7 @@ mod worker;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use noetl_api::ExecutionStatus;
 use noetl_engine::execution::{Command, Machine, Outcome};
 use noetl_engine::{HostMachine, Playbook, Problems};
 use serde_json::{Map, Value as Json};
@@ -184,7 +185,7 @@ impl Runs {
             catalog_id: entry.catalog_id,
             path: entry.path.clone(),
             version: entry.version,
-            status: "RUNNING".to_owned(),
+            status: ExecutionStatus::Running,
             payload: Json::Object(start.payload.clone()).to_string(),
             target: start.target.clone(),
             parent_execution_id: start.parent_execution_id,

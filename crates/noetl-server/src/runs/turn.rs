@@ -1,5 +1,6 @@
 //! Writing a turn: events, commands and the execution's row, in the transaction of the change.
 
+use noetl_api::ExecutionStatus;
 use noetl_engine::execution::{Command, Event, Outcome, Turn, event_name};
 use serde_json::Value as Json;
 use sqlx::{Any, Transaction};
@@ -127,7 +128,7 @@ impl Runs {
             event_type: event.name.to_owned(),
             node_id: event.command_id.clone(),
             node_name: event.step.clone(),
-            status: event.status.to_owned(),
+            status: event.status,
             context: text(&event.context),
             result: text(&event.result),
             error: event
@@ -157,9 +158,9 @@ impl Runs {
         let result = ended.then(|| machine.result().to_string());
         Progress {
             execution_id: loaded.row.execution_id,
-            status: machine.status().name().to_owned(),
+            status: machine.status(),
             current_step: current,
-            progress: if machine.status() == noetl_engine::execution::Status::Completed {
+            progress: if machine.status() == ExecutionStatus::Completed {
                 100
             } else {
                 share

@@ -1,5 +1,6 @@
 //! Playbooks by path and version.
 
+use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
 
 use super::{Store, StoreError};
@@ -148,11 +149,12 @@ impl Store {
     ) -> Result<Option<u64>, StoreError> {
         let mut transaction = self.begin().await?;
         let (running,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = 'RUNNING' \
+            "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = $3 \
              AND (CAST($2 AS BIGINT) IS NULL OR version = $2)",
         )
         .bind(path)
         .bind(version)
+        .bind(ExecutionStatus::Running.as_str())
         .fetch_one(&mut *transaction)
         .await?;
         if running > 0 {

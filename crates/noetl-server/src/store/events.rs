@@ -1,5 +1,6 @@
 //! The event log.
 
+use noetl_api::EventStatus;
 use sqlx::{Any, FromRow, Transaction};
 
 use super::{Store, StoreError};
@@ -13,7 +14,8 @@ pub(crate) struct EventRow {
     pub(crate) event_type: String,
     pub(crate) node_id: Option<String>,
     pub(crate) node_name: Option<String>,
-    pub(crate) status: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) status: EventStatus,
     pub(crate) context: Option<String>,
     pub(crate) result: Option<String>,
     pub(crate) error: Option<String>,
@@ -54,7 +56,7 @@ impl Store {
                     .bind(&event.event_type)
                     .bind(&event.node_id)
                     .bind(&event.node_name)
-                    .bind(&event.status)
+                    .bind(event.status.as_str())
                     .bind(&event.context)
                     .bind(&event.result)
                     .bind(&event.error)

@@ -1,5 +1,6 @@
 //! Executions: one row each, kept in step with their event log.
 
+use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
 
 use super::catalog::like;
@@ -12,7 +13,8 @@ pub(crate) struct ExecutionRow {
     pub(crate) catalog_id: i64,
     pub(crate) path: String,
     pub(crate) version: i64,
-    pub(crate) status: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) status: ExecutionStatus,
     pub(crate) payload: String,
     pub(crate) target: Option<String>,
     pub(crate) parent_execution_id: Option<i64>,
@@ -29,7 +31,7 @@ pub(crate) struct ExecutionRow {
 /// Which executions a list holds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExecutionFilter {
-    pub(crate) status: Option<String>,
+    pub(crate) status: Option<ExecutionStatus>,
     pub(crate) path: Option<String>,
     /// Part of a path, error or id.
     pub(crate) text: Option<String>,
@@ -43,7 +45,7 @@ pub(crate) struct ExecutionFilter {
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(crate) execution_id: i64,
-    pub(crate) status: String,
+    pub(crate) status: ExecutionStatus,
     pub(crate) current_step: Option<String>,
     pub(crate) progress: i64,
     pub(crate) result: Option<String>,
@@ -70,7 +72,7 @@ impl Store {
             .bind(row.catalog_id)
             .bind(&row.path)
             .bind(row.version)
-            .bind(&row.status)
+            .bind(row.status.as_str())
             .bind(&row.payload)
             .bind(&row.target)
             .bind(row.parent_execution_id)
@@ -111,7 +113,7 @@ impl Store {
              last_event_id = $8 WHERE execution_id = $1",
         )
         .bind(progress.execution_id)
-        .bind(&progress.status)
+        .bind(progress.status.as_str())
         .bind(&progress.current_step)
         .bind(progress.progress)
         .bind(&progress.result)
@@ -163,7 +165,7 @@ impl Store {
             "SELECT {COLUMNS} FROM execution WHERE {condition} ORDER BY start_time DESC, execution_id DESC LIMIT $8 OFFSET $9"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(&filter.status)
+            .bind(filter.status.map(ExecutionStatus::as_str))
             .bind(&filter.path)
             .bind(&text)
             .bind(filter.catalog_id)
@@ -176,7 +178,7 @@ impl Store {
             .await?;
         let statement = format!("SELECT COUNT(*) FROM execution WHERE {condition}");
         let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(&filter.status)
+            .bind(filter.status.map(ExecutionStatus::as_str))
             .bind(&filter.path)
             .bind(&text)
             .bind(filter.catalog_id)

@@ -15,6 +15,7 @@ mod statistics;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use noetl_api::server::StorageKind;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 
@@ -56,11 +57,11 @@ pub enum Storage {
 }
 
 impl Storage {
-    /// What the kind of store is called.
-    pub fn name(&self) -> &'static str {
+    /// Which of the two it is.
+    pub fn kind(&self) -> StorageKind {
         match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Postgres { .. } => "postgresql",
+            Self::Sqlite(_) => StorageKind::Sqlite,
+            Self::Postgres { .. } => StorageKind::Postgresql,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sums over the store, for the dashboard and the metrics.
 
+use noetl_api::ExecutionStatus;
 use sqlx::FromRow;
 
 use super::{Store, StoreError};
@@ -35,16 +36,22 @@ pub(crate) struct SlowStep {
     pub(crate) max_ms: i64,
 }
 
-const SUMS: &str = "CAST(COALESCE(SUM(CASE WHEN status = 'COMPLETED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS completed, \
-    CAST(COALESCE(SUM(CASE WHEN status = 'FAILED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS failed, \
-    CAST(COALESCE(SUM(CASE WHEN status = 'CANCELLED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS cancelled, \
-    CAST(COALESCE(SUM(CASE WHEN status = 'RUNNING' THEN 1 ELSE 0 END), 0) AS BIGINT) AS running";
+/// Columns that count the executions of each status.
+fn sums() -> String {
+    let sums = ExecutionStatus::ALL.iter().map(|status| {
+        let column = status.as_str().to_lowercase();
+        format!("CAST(COALESCE(SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END), 0) AS BIGINT) AS {column}")
+    });
+    sums.collect::<Vec<_>>().join(", ")
+}
 
 impl Store {
     /// Executions that began since a time.
     pub(crate) async fn totals(&self, since: i64) -> Result<Totals, StoreError> {
-        let statement =
-            format!("SELECT COUNT(*) AS total, {SUMS} FROM execution WHERE start_time >= $1");
+        let statement = format!(
+            "SELECT COUNT(*) AS total, {} FROM execution WHERE start_time >= $1",
+            sums()
+        );
         let totals = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(since)
             .fetch_one(self.reader())
@@ -55,7 +62,8 @@ impl Store {
     /// Executions since a time, in spans of `width` milliseconds.
     pub(crate) async fn buckets(&self, since: i64, width: i64) -> Result<Vec<Bucket>, StoreError> {
         let statement = format!(
-            "SELECT start_time / $2 AS slot, {SUMS} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1"
+            "SELECT start_time / $2 AS slot, {} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1",
+            sums()
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(since)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use noetl_api::ExecutionStatus;
 use noetl_engine::local::{Job, Report};
 use noetl_engine::{Playbook, Problem, Problems};
 use serde_json::{Map, Value, json};
@@ -102,11 +103,11 @@ fn execute(
     // Dropping a step ends its children; this waits until that is done.
     runtime.shutdown_timeout(Duration::from_secs(2));
     let Some(report) = report? else {
-        progress.end("CANCELLED", begun.elapsed());
+        progress.end(ExecutionStatus::Cancelled, begun.elapsed());
         note!("error: interrupted; what was running is stopped");
         return Ok(ExitCode::from(INTERRUPTED));
     };
-    progress.end(report.status.name(), begun.elapsed());
+    progress.end(report.status, begun.elapsed());
     finish(args, &report, &execution_id, begun.elapsed())
 }
 
@@ -119,7 +120,7 @@ fn finish(
     if args.json {
         output::json(&json!({
             "execution_id": execution_id,
-            "status": report.status.name(),
+            "status": report.status,
             "result": report.result,
             "error": report.failure,
             "steps": report.steps,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use noetl_api::{EventStatus, ExecutionStatus};
 use noetl_engine::Stream;
 use noetl_engine::execution::{Event, event_name};
 use serde_json::Value;
@@ -63,10 +64,10 @@ impl Progress {
         self.say(&format!("{name}: {steps} step{plural}"));
     }
 
-    pub(super) fn end(&self, status: &str, elapsed: Duration) {
+    pub(super) fn end(&self, status: ExecutionStatus, elapsed: Duration) {
         self.say(&format!(
             "{}  {}",
-            self.mark(status, status),
+            self.mark(status.into(), status.as_str()),
             seconds(elapsed)
         ));
     }
@@ -161,10 +162,10 @@ impl Progress {
         };
     }
 
-    fn mark(&self, status: &str, word: &str) -> String {
+    fn mark(&self, status: EventStatus, word: &str) -> String {
         let (sign, code) = match status {
-            "COMPLETED" => ("ok", "32"),
-            "CANCELLED" => ("--", "35"),
+            EventStatus::Completed => ("ok", "32"),
+            EventStatus::Cancelled => ("--", "35"),
             _ => ("FAILED", "31"),
         };
         let text = if word.is_empty() { sign } else { word };

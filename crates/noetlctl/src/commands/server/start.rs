@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use noetl_api::server::StorageKind;
 use noetl_server::{BindError, Config, Server, StartError, VaultError};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -100,7 +101,7 @@ fn start_remedy(error: &StartError) -> String {
     match error {
         StartError::DataFolder { .. } => "name a folder that you may write to with --data-dir".to_owned(),
         StartError::Taken { .. } => "stop it with `noetl server stop`, or name another folder with --data-dir".to_owned(),
-        StartError::Store { kind: "sqlite", .. } => "name another folder with --data-dir".to_owned(),
+        StartError::Store { kind: StorageKind::Sqlite, .. } => "name another folder with --data-dir".to_owned(),
         StartError::Store { .. } => {
             "check DATABASE_URL or POSTGRES_*; several servers on one database need the same NOETL_ENCRYPTION_KEY".to_owned()
         }

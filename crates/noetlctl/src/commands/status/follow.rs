@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
+use noetl_api::ExecutionStatus;
 use serde_json::Value;
 
-use super::{ask, unknown};
+use super::{ask, status, unknown};
 use crate::client::error::Error;
 use crate::client::{Client, encode};
 
@@ -71,8 +72,5 @@ fn stream(
 }
 
 fn has_ended(answer: &Value) -> bool {
-    matches!(
-        answer["status"].as_str(),
-        Some("COMPLETED" | "FAILED" | "CANCELLED")
-    )
+    status(answer).is_some_and(ExecutionStatus::is_final)
 }

@@ -5,6 +5,7 @@ mod view;
 
 use std::process::ExitCode;
 
+use noetl_api::ExecutionStatus;
 use serde_json::Value;
 
 use crate::cli::client::RootArgs;
@@ -32,10 +33,15 @@ pub(super) fn watch(client: &Client, id: &str, json: bool) -> anyhow::Result<Exi
         output::text(&view::event(event, Screen::stdout()))
     })?;
     show(client, &answer, json)?;
-    Ok(match answer["status"].as_str() {
-        Some("COMPLETED") => ExitCode::SUCCESS,
+    Ok(match status(&answer) {
+        Some(ExecutionStatus::Completed) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Where the execution of an answer stands.
+fn status(answer: &Value) -> Option<ExecutionStatus> {
+    answer["status"].as_str()?.parse().ok()
 }
 
 /// An error about an execution, with the way to find the right id.
@@ -58,7 +64,7 @@ fn show(client: &Client, answer: &Value, json: bool) -> anyhow::Result<()> {
         return output::json(answer);
     }
     // The status has the error's text alone; its place is with the event that reported it.
-    let place = (answer["status"] == "FAILED")
+    let place = (status(answer) == Some(ExecutionStatus::Failed))
         .then(|| failure(client, answer))
         .flatten();
     output::text(&view::status(answer, place.as_ref(), Screen::stdout()))
