@@ -95,7 +95,7 @@ impl Server {
             source,
         })?;
         let ready = Ready::new(&config.keeping, address).await?;
-        let state = api::Server {
+        let state = api::AppState {
             runs: Arc::clone(&ready.runs),
             build: Arc::new(config.build),
             name: config.keeping.name,
@@ -178,7 +178,7 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
     Err(failure)
 }
 
-fn router(ui: UiSource, state: api::Server, gate: Arc<Gate>) -> Router {
+fn router(ui: UiSource, state: api::AppState, gate: Arc<Gate>) -> Router {
     let requests = Arc::clone(&state.requests);
     api::router(state)
         .merge(ui::router(ui))

@@ -2,26 +2,37 @@
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::ExecutionStatus;
 use noetl_api::cancel::{
     CancelAnswer, CancelRequest, CancelStatus, CancellationCheck, CleanupAnswer, CleanupRequest,
     FinalizeAnswer, FinalizeRequest, FinalizeStatus,
 };
-use noetl_api::{ErrorBody, ExecutionStatus};
 use noetl_engine::execution::event_name;
 
-use super::Server;
 use super::error::{ApiError, OptionalBody, Path};
 use super::executions::row;
+use super::state::AppState;
 use crate::clock;
 use crate::runs::RunError;
 use crate::store::ExecutionFilter;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Ending executions.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(cancel))
+        .routes(routes!(cancellation_check))
+        .routes(routes!(finalize))
+        .routes(routes!(cleanup))
+}
 
 /// Cancel an execution
 #[utoipa::path(post, path = "/api/executions/{execution_id}/cancel", tag = "executions", request_body = Option<CancelRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = CancelAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CancelAnswer), ApiError))]
 pub(crate) async fn cancel(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<CancelRequest>,
 ) -> Result<Json<CancelAnswer>, ApiError> {
@@ -56,9 +67,9 @@ pub(crate) async fn cancel(
 /// Say whether an execution has ended
 #[utoipa::path(get, path = "/api/executions/{execution_id}/cancellation-check", tag = "executions",
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = CancellationCheck), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CancellationCheck), ApiError))]
 pub(crate) async fn cancellation_check(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<CancellationCheck>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
@@ -81,9 +92,9 @@ pub(crate) async fn cancellation_check(
 /// End an execution that hangs
 #[utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = Option<FinalizeRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = FinalizeAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = FinalizeAnswer), ApiError))]
 pub(crate) async fn finalize(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<FinalizeRequest>,
 ) -> Result<Json<FinalizeAnswer>, ApiError> {
@@ -129,9 +140,9 @@ pub(crate) async fn finalize(
 
 /// Cancel executions that have run for too long
 #[utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = Option<CleanupRequest>,
-    responses((status = 200, body = CleanupAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CleanupAnswer), ApiError))]
 pub(crate) async fn cleanup(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     OptionalBody(request): OptionalBody<CleanupRequest>,
 ) -> Result<Json<CleanupAnswer>, ApiError> {
     let minutes = i64::from(request.older_than_minutes.unwrap_or(5));

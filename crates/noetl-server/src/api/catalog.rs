@@ -10,16 +10,31 @@ use noetl_api::catalog::{
     CatalogResourceRequest, DeleteStatus, RegisterStatus, Registered, Registration,
 };
 use noetl_api::graph::Graph;
-use noetl_api::{ErrorBody, Id, Version};
+use noetl_api::{Id, Version};
 use noetl_engine::Playbook;
 use serde_json::{Map, Value};
 
+use super::credentials;
 use super::error::{ApiError, Body, OptionalBody, Path, Query, number};
 use super::graph::graph_of;
-use super::{Server, credentials};
+use super::state::AppState;
 use crate::clock;
 use crate::runs::RunError;
 use crate::store::{self, CatalogFilter};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Playbooks, and credentials that come as documents.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(list_entries))
+        .routes(routes!(list_kind))
+        .routes(routes!(resource))
+        .routes(routes!(get_path))
+        .routes(routes!(playbook_graph))
+        .routes(routes!(delete_entry))
+}
 
 /// An entry as answers show it, with its text when `content` asks for that.
 fn item(entry: store::CatalogEntry, content: bool) -> CatalogEntry {
@@ -57,9 +72,9 @@ fn text_of(content: &str) -> String {
 
 /// Register a playbook's next version, or a credential
 #[utoipa::path(post, path = "/api/catalog/register", tag = "catalog", request_body = Registration,
-    responses((status = 200, body = Registered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Registered), ApiError))]
 pub(crate) async fn register(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<Registration>,
 ) -> Result<Json<Registered>, ApiError> {
     let text = text_of(&request.content);
@@ -134,9 +149,9 @@ pub(crate) async fn register(
 
 /// List entries, newest first
 #[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<CatalogListRequest>,
-    responses((status = 200, body = CatalogEntries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
+    responses((status = 200, body = CatalogEntries), ApiError))]
+pub(crate) async fn list_entries(
+    State(server): State<AppState>,
     OptionalBody(request): OptionalBody<CatalogListRequest>,
 ) -> Result<Json<CatalogEntries>, ApiError> {
     entries(&server, request).await
@@ -144,9 +159,9 @@ pub(crate) async fn list(
 
 /// List entries of a kind, newest first
 #[utoipa::path(get, path = "/api/catalog/list/{kind}", tag = "catalog", params(("kind" = String, Path)),
-    responses((status = 200, body = CatalogEntries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntries), ApiError))]
 pub(crate) async fn list_kind(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(kind): Path<String>,
 ) -> Result<Json<CatalogEntries>, ApiError> {
     let request = CatalogListRequest {
@@ -157,7 +172,7 @@ pub(crate) async fn list_kind(
 }
 
 async fn entries(
-    server: &Server,
+    server: &AppState,
     request: CatalogListRequest,
 ) -> Result<Json<CatalogEntries>, ApiError> {
     let filter = CatalogFilter {
@@ -183,9 +198,9 @@ pub(crate) fn missing() -> ApiError {
 
 /// Get an entry by id, or by path and version
 #[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = CatalogResourceRequest,
-    responses((status = 200, body = CatalogEntry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntry), ApiError))]
 pub(crate) async fn resource(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<CatalogResourceRequest>,
 ) -> Result<Json<CatalogEntry>, ApiError> {
     let entry = find(
@@ -200,7 +215,7 @@ pub(crate) async fn resource(
 
 /// The entry that a request names.
 pub(crate) async fn find(
-    server: &Server,
+    server: &AppState,
     catalog_id: Option<&Id>,
     path: Option<&str>,
     version: Option<&Version>,
@@ -232,9 +247,9 @@ pub(crate) async fn find(
 
 /// Get the latest version of a path
 #[utoipa::path(get, path = "/api/catalog/get/{path}", tag = "catalog", params(("path" = String, Path)),
-    responses((status = 200, body = CatalogEntry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntry), ApiError))]
 pub(crate) async fn get_path(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(path): Path<String>,
 ) -> Result<Json<CatalogEntry>, ApiError> {
     let entry = server
@@ -248,9 +263,9 @@ pub(crate) async fn get_path(
 
 /// Get the flow of a playbook as nodes and edges
 #[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(CatalogEntryQuery),
-    responses((status = 200, body = Graph), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn graph(
-    State(server): State<Server>,
+    responses((status = 200, body = Graph), ApiError))]
+pub(crate) async fn playbook_graph(
+    State(server): State<AppState>,
     Query(query): Query<CatalogEntryQuery>,
 ) -> Result<Json<Graph>, ApiError> {
     let entry = server
@@ -264,9 +279,9 @@ pub(crate) async fn graph(
 
 /// Delete a version of a path, or all of them
 #[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(CatalogEntryQuery),
-    responses((status = 200, body = CatalogDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(server): State<Server>,
+    responses((status = 200, body = CatalogDeleted), ApiError))]
+pub(crate) async fn delete_entry(
+    State(server): State<AppState>,
     Query(query): Query<CatalogEntryQuery>,
 ) -> Result<Json<CatalogDeleted>, ApiError> {
     match server

@@ -4,18 +4,25 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::ExecutionStatus;
 use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
-use noetl_api::{ErrorBody, ExecutionStatus};
 use serde_json::Value;
 
-use super::Server;
 use super::error::{ApiError, Body, number};
+use super::state::AppState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Sub-playbooks.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(playbook))
+}
 
 /// Run a sub-playbook for a worker, and wait a while for its end
 #[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = SubPlaybookRequest,
-    responses((status = 200, body = SubPlaybookAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = SubPlaybookAnswer), ApiError))]
 pub(crate) async fn playbook(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<SubPlaybookRequest>,
 ) -> Result<Json<SubPlaybookAnswer>, ApiError> {
     let parent = number(&request.execution_id, "execution")?;

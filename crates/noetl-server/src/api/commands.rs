@@ -4,15 +4,25 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::CommandStatus;
 use noetl_api::worker::{ClaimRequest, Claims, CommandClaim, CommandItem};
-use noetl_api::{CommandStatus, ErrorBody};
 use noetl_engine::execution::Command;
 use serde_json::{Map, Value};
 
-use super::Server;
 use super::error::{ApiError, Body, Path, id};
+use super::state::AppState;
 use super::workers::named;
 use crate::runs::LEASE_MS;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Commands.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(claim))
+        .routes(routes!(command))
+        .routes(routes!(claim_one))
+}
 
 fn as_map(command: &Command) -> Map<String, Value> {
     match serde_json::to_value(command) {
@@ -23,9 +33,9 @@ fn as_map(command: &Command) -> Map<String, Value> {
 
 /// Ask for work, and wait a while for it
 #[utoipa::path(post, path = "/api/commands/claim", tag = "workers", request_body = ClaimRequest,
-    responses((status = 200, body = Claims), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Claims), ApiError))]
 pub(crate) async fn claim(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<ClaimRequest>,
 ) -> Result<Json<Claims>, ApiError> {
     named(&request.worker_id)?;
@@ -69,9 +79,9 @@ fn item(event_id: String, status: CommandStatus, command: &Command) -> CommandIt
 
 /// Look at a command
 #[utoipa::path(get, path = "/api/commands/{event_id}", tag = "workers", params(("event_id" = String, Path)),
-    responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CommandItem), ApiError))]
 pub(crate) async fn command(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(event_id): Path<String>,
 ) -> Result<Json<CommandItem>, ApiError> {
     let missing = || ApiError::not_found(format!("there is no command for event {event_id}"));
@@ -102,9 +112,9 @@ pub(crate) async fn command(
 /// Claim one command
 #[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = CommandClaim,
     params(("event_id" = String, Path)),
-    responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CommandItem), ApiError))]
 pub(crate) async fn claim_one(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(event_id): Path<String>,
     Body(request): Body<CommandClaim>,
 ) -> Result<Json<CommandItem>, ApiError> {

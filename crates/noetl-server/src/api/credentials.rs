@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use noetl_api::ErrorBody;
 use noetl_api::catalog::DeleteStatus;
 use noetl_api::credential::{
     CredentialDeleted, CredentialFilter, CredentialItem, CredentialList, CredentialQuery,
@@ -11,11 +10,21 @@ use noetl_api::credential::{
 };
 use serde_json::{Map, Value};
 
-use super::Server;
 use super::error::{ApiError, Body, Path, Query};
+use super::state::AppState;
 use crate::clock;
 use crate::runs::CredentialError;
 use crate::store::CredentialRow;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Credentials.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_credentials, create))
+        .routes(routes!(get_credential, delete_credential))
+        .routes(routes!(test))
+}
 
 impl From<CredentialRow> for CredentialItem {
     fn from(row: CredentialRow) -> Self {
@@ -41,7 +50,7 @@ pub(super) fn unreadable(error: CredentialError) -> ApiError {
     }
 }
 
-async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialItem, ApiError> {
+async fn keep(server: &AppState, request: CredentialRequest) -> Result<CredentialItem, ApiError> {
     if request.name.trim().is_empty() || request.name.len() > 200 {
         return Err(ApiError::invalid(
             "a credential's name has from 1 to 200 characters",
@@ -65,7 +74,7 @@ async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialI
 
 /// Keeps a credential that came through the catalog.
 pub(super) async fn store(
-    server: &Server,
+    server: &AppState,
     document: Map<String, Value>,
 ) -> Result<CredentialItem, ApiError> {
     let mut document = document;
@@ -85,7 +94,7 @@ pub(super) async fn store(
     keep(server, request).await
 }
 
-async fn find(server: &Server, name: &str) -> Result<CredentialRow, ApiError> {
+async fn find(server: &AppState, name: &str) -> Result<CredentialRow, ApiError> {
     let row = server.runs.store.credential(name).await?;
     row.ok_or_else(|| {
         ApiError::not_found(format!("there is no credential `{name}`"))
@@ -95,9 +104,9 @@ async fn find(server: &Server, name: &str) -> Result<CredentialRow, ApiError> {
 
 /// Keep a credential, or replace the one of its name
 #[utoipa::path(post, path = "/api/credentials", tag = "credentials", request_body = CredentialRequest,
-    responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CredentialItem), ApiError))]
 pub(crate) async fn create(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<CredentialRequest>,
 ) -> Result<Json<CredentialItem>, ApiError> {
     Ok(Json(keep(&server, request).await?))
@@ -105,9 +114,9 @@ pub(crate) async fn create(
 
 /// List credentials, never their data
 #[utoipa::path(get, path = "/api/credentials", tag = "credentials", params(CredentialFilter),
-    responses((status = 200, body = CredentialList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialList), ApiError))]
+pub(crate) async fn list_credentials(
+    State(server): State<AppState>,
     Query(filter): Query<CredentialFilter>,
 ) -> Result<Json<CredentialList>, ApiError> {
     let rows = server
@@ -128,9 +137,9 @@ pub(crate) async fn list(
 
 /// Get a credential by name or id
 #[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), CredentialQuery),
-    responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialItem), ApiError))]
+pub(crate) async fn get_credential(
+    State(server): State<AppState>,
     Path(name): Path<String>,
     Query(query): Query<CredentialQuery>,
 ) -> Result<Json<CredentialItem>, ApiError> {
@@ -149,9 +158,9 @@ pub(crate) async fn get(
 
 /// Delete a credential
 #[utoipa::path(delete, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = CredentialDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialDeleted), ApiError))]
+pub(crate) async fn delete_credential(
+    State(server): State<AppState>,
     Path(name): Path<String>,
 ) -> Result<Json<CredentialDeleted>, ApiError> {
     let row = find(&server, &name).await?;
@@ -164,9 +173,9 @@ pub(crate) async fn delete(
 
 /// Say whether a credential can be read and, for databases, whether it lets in
 #[utoipa::path(post, path = "/api/credentials/{name}/test", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = CredentialTest), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CredentialTest), ApiError))]
 pub(crate) async fn test(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(name): Path<String>,
 ) -> Result<Json<CredentialTest>, ApiError> {
     let row = find(&server, &name).await?;

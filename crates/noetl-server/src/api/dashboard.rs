@@ -5,22 +5,32 @@ use axum::extract::State;
 use noetl_api::dashboard::{Dashboard, DashboardBucket, DashboardQuery, DashboardSums, SlowStep};
 use noetl_api::execution::Execution;
 use noetl_api::worker::RuntimeKind;
-use noetl_api::{AnswerStatus, ErrorBody, ExecutionStatus};
+use noetl_api::{AnswerStatus, ExecutionStatus};
 
-use super::Server;
 use super::error::{ApiError, Query};
 use super::items::execution;
+use super::state::AppState;
 use crate::clock;
 use crate::store::ExecutionFilter;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The dashboard, and the address that older pages ask.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(stats))
+        .route("/api/dashboard/widgets", get(stats))
+}
 
 /// Bars of the chart.
 const BARS: i64 = 24;
 
 /// Get what a dashboard shows
 #[utoipa::path(get, path = "/api/dashboard/stats", tag = "dashboard", params(DashboardQuery),
-    responses((status = 200, body = Dashboard), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Dashboard), ApiError))]
 pub(crate) async fn stats(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Query(query): Query<DashboardQuery>,
 ) -> Result<Json<Dashboard>, ApiError> {
     let store = &server.runs.store;

@@ -14,16 +14,29 @@ use noetl_api::data::{
 use noetl_api::{AnswerStatus, ErrorBody};
 use serde_json::{Map, Value};
 
-use super::Server;
 use super::error::{ApiError, Body, Path};
 use super::executions::row;
+use super::state::AppState;
 use crate::store::{Storage, TABLES};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// SQL, variables and templates.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(query))
+        .routes(routes!(init))
+        .routes(routes!(validate_store))
+        .routes(routes!(variables, set_variables))
+        .routes(routes!(variable, delete_variable))
+        .routes(routes!(render))
+}
 
 /// Run SQL
 #[utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
-    responses((status = 200, body = QueryAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = QueryAnswer), ApiError))]
 pub(crate) async fn query(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<QueryRequest>,
 ) -> Result<Json<QueryAnswer>, ApiError> {
     let query = match (request.query, request.query_base64) {
@@ -80,7 +93,7 @@ pub(crate) async fn query(
 
 /// Where a query goes, as the fields of a `postgres` or `sqlite` tool.
 fn connection(
-    server: &Server,
+    server: &AppState,
     query: &str,
     schema: Option<String>,
     credential: Option<String>,
@@ -120,7 +133,7 @@ fn connection(
     (postgres, config)
 }
 
-async fn state(server: &Server, message: &str) -> DatabaseState {
+async fn state(server: &AppState, message: &str) -> DatabaseState {
     let missing = server.runs.store.missing_tables().await;
     DatabaseState {
         status: if missing.is_empty() {
@@ -145,22 +158,25 @@ async fn state(server: &Server, message: &str) -> DatabaseState {
 
 /// Create what the store lacks
 #[utoipa::path(post, path = "/api/db/init", tag = "data",
-    responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn init(State(server): State<Server>) -> Result<Json<DatabaseState>, ApiError> {
+    responses((status = 200, body = DatabaseState), ApiError))]
+pub(crate) async fn init(State(server): State<AppState>) -> Result<Json<DatabaseState>, ApiError> {
     server.runs.store.migrate().await?;
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
 /// Say whether the store is complete
 #[utoipa::path(get, path = "/api/db/validate", tag = "data",
-    responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn validate(
-    State(server): State<Server>,
+    responses((status = 200, body = DatabaseState), ApiError))]
+pub(crate) async fn validate_store(
+    State(server): State<AppState>,
 ) -> Result<Json<DatabaseState>, ApiError> {
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
-async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Variables>, ApiError> {
+async fn variables_of(
+    server: &AppState,
+    execution_id: String,
+) -> Result<Json<Variables>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
     let (variables, _) = server.runs.variables(row.execution_id).await?;
     let variables: BTreeMap<_, _> = variables
@@ -185,9 +201,9 @@ async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Vari
 
 /// Get the variables of an execution
 #[utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn variables(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<Variables>, ApiError> {
     variables_of(&server, execution_id).await
@@ -195,9 +211,9 @@ pub(crate) async fn variables(
 
 /// Get one variable of an execution
 #[utoipa::path(get, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn variable(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
     let Json(mut all) = variables_of(&server, execution_id).await?;
@@ -214,9 +230,9 @@ pub(crate) async fn variable(
 
 /// Set variables of an execution that goes on
 #[utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn set_variables(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     Body(request): Body<VariablesRequest>,
 ) -> Result<Json<Variables>, ApiError> {
@@ -230,9 +246,9 @@ pub(crate) async fn set_variables(
 
 /// Set a variable of an execution that goes on to null
 #[utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn delete_variable(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
@@ -246,7 +262,7 @@ pub(crate) async fn delete_variable(
 
 /// Evaluate a template
 #[utoipa::path(post, path = "/api/context/render", tag = "data", request_body = RenderRequest,
-    responses((status = 200, body = Rendered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Rendered), ApiError))]
 pub(crate) async fn render(Body(request): Body<RenderRequest>) -> Result<Json<Rendered>, ApiError> {
     let rendered = tokio::task::spawn_blocking(move || {
         noetl_engine::render(&request.template, &request.context)

@@ -1,5 +1,7 @@
 //! How the API says no: a status, one sentence, and what mends it.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -9,6 +11,8 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use noetl_api::{ErrorBody, Id};
 use serde::de::DeserializeOwned;
+use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema as _};
 
 use crate::runs::RunError;
 use crate::store::StoreError;
@@ -43,6 +47,21 @@ impl ApiError {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.body.help = Some(help.into());
         self
+    }
+}
+
+/// What an operation may answer beside its own answers: a refusal, or that the store cannot be used.
+impl IntoResponses for ApiError {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let body = ContentBuilder::new()
+            .schema(Some(openapi::Ref::from_schema_name(ErrorBody::name())))
+            .build();
+        let response = ResponseBuilder::new()
+            .content("application/json", body)
+            .build();
+        ["4XX", "503"]
+            .map(|status| (status.to_owned(), response.clone().into()))
+            .into()
     }
 }
 

@@ -9,24 +9,37 @@ use axum::response::Sse;
 use axum::response::sse::Event as Message;
 use futures_util::Stream;
 use futures_util::stream::iter;
+use noetl_api::AnswerStatus;
 use noetl_api::event::{
     BatchAnswer, BatchRequest, BatchState, BatchStatus, EventAnswer, EventRequest,
 };
-use noetl_api::{AnswerStatus, ErrorBody};
 use noetl_engine::execution::{Outcome, event_name};
 use serde_json::Value;
 
-use super::Server;
 use super::error::{ApiError, Body, Path, number};
+use super::state::AppState;
 use super::workers::named;
 use crate::clock;
 use crate::runs::RunError;
+use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What workers report; older ones do so at another address. Streams are not in the OpenAPI document.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(event))
+        .routes(routes!(batch))
+        .routes(routes!(batch_status))
+        .route("/api/events/batch/{request_id}/stream", get(batch_stream))
+        .route("/api/v2/events", post(event))
+}
 
 /// Report the outcome of a command
 #[utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
-    responses((status = 200, body = EventAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = EventAnswer), ApiError))]
 pub(crate) async fn event(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<EventRequest>,
 ) -> Result<Json<EventAnswer>, ApiError> {
     Ok(Json(take(&server, request).await?))
@@ -34,9 +47,9 @@ pub(crate) async fn event(
 
 /// Report several outcomes at once; each is kept when the answer comes
 #[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
-    responses((status = 202, body = BatchAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 202, body = BatchAnswer), ApiError))]
 pub(crate) async fn batch(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<BatchRequest>,
 ) -> Result<(StatusCode, Json<BatchAnswer>), ApiError> {
     let execution_id = number(&request.execution_id, "execution")?;
@@ -75,9 +88,9 @@ pub(crate) async fn batch(
 
 /// Say what became of a batch
 #[utoipa::path(get, path = "/api/events/batch/{request_id}/status", tag = "workers", params(("request_id" = String, Path)),
-    responses((status = 200, body = BatchState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = BatchState), ApiError))]
 pub(crate) async fn batch_status(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(request_id): Path<String>,
 ) -> Result<Json<BatchState>, ApiError> {
     batch_state(&server, request_id).await.map(Json)
@@ -85,7 +98,7 @@ pub(crate) async fn batch_status(
 
 /// Follow a batch: one message, as it is answered when it is kept
 pub(crate) async fn batch_stream(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(request_id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, ApiError> {
     let state = batch_state(&server, request_id).await?;
@@ -95,7 +108,7 @@ pub(crate) async fn batch_stream(
 
 /// A batch's name is its execution and the last event that was kept of it, so that each server that shares
 /// the log knows it, now and after a restart.
-async fn batch_state(server: &Server, request_id: String) -> Result<BatchState, ApiError> {
+async fn batch_state(server: &AppState, request_id: String) -> Result<BatchState, ApiError> {
     let unknown = || ApiError::not_found(format!("there is no batch {request_id}"));
     let (execution, event) = request_id.split_once('-').ok_or_else(unknown)?;
     let execution_id: i64 = execution.parse().map_err(|_| unknown())?;
@@ -112,14 +125,14 @@ async fn batch_state(server: &Server, request_id: String) -> Result<BatchState, 
     })
 }
 
-async fn exists(server: &Server, execution_id: i64) -> Result<(), ApiError> {
+async fn exists(server: &AppState, execution_id: i64) -> Result<(), ApiError> {
     let row = server.runs.store.execution(execution_id).await?;
     row.map(drop)
         .ok_or_else(|| RunError::NoExecution(execution_id).into())
 }
 
 /// Keeps one event.
-async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, ApiError> {
+async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, ApiError> {
     let execution_id = number(&request.execution_id, "execution")?;
     if !matches!(
         request.name.as_str(),
@@ -158,7 +171,7 @@ async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, Api
 
 /// Older workers claim by an event, and report what the server notes itself.
 async fn note(
-    server: &Server,
+    server: &AppState,
     execution_id: i64,
     request: &EventRequest,
 ) -> Result<EventAnswer, ApiError> {

@@ -6,20 +6,37 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
+use noetl_api::ExecutionStatus;
 use noetl_api::event::{EventList, EventsAfterQuery};
 use noetl_api::execution::{
     EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionListQuery, ExecutionState,
     Pagination, RerunRequest, StartStatus, Started,
 };
-use noetl_api::{ErrorBody, ExecutionStatus};
 
-use super::Server;
 use super::catalog::find;
 use super::error::{ApiError, Body, OptionalBody, Path, Query, id, number};
 use super::items;
+use super::state::AppState;
 use crate::clock;
 use crate::runs::{Runs, Start};
 use crate::store::{CatalogEntry, ExecutionFilter, ExecutionRow};
+use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Executions, and the addresses that older clients start and ask them at.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(execute))
+        .route("/api/v2/execute", post(execute))
+        .route("/api/run/playbook", post(execute))
+        .routes(routes!(list_executions))
+        .routes(routes!(detail))
+        .routes(routes!(events))
+        .routes(routes!(status))
+        .route("/api/execute/status/{execution_id}", get(status))
+        .routes(routes!(rerun))
+}
 
 /// The row of an execution that a path names.
 pub(super) async fn row(runs: &Arc<Runs>, execution_id: &str) -> Result<ExecutionRow, ApiError> {
@@ -32,9 +49,9 @@ pub(super) async fn row(runs: &Arc<Runs>, execution_id: &str) -> Result<Executio
 
 /// Start an execution
 #[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
-    responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Started), ApiError))]
 pub(crate) async fn execute(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<ExecuteRequest>,
 ) -> Result<Json<Started>, ApiError> {
     let entry = find(
@@ -66,7 +83,7 @@ pub(crate) async fn execute(
 }
 
 async fn begin(
-    server: &Server,
+    server: &AppState,
     entry: CatalogEntry,
     start: Start,
 ) -> Result<Json<Started>, ApiError> {
@@ -84,9 +101,9 @@ async fn begin(
 /// Run once more what an execution ran
 #[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Started), ApiError))]
 pub(crate) async fn rerun(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<RerunRequest>,
 ) -> Result<Json<Started>, ApiError> {
@@ -119,10 +136,9 @@ fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {
 
 /// List executions, newest first
 #[utoipa::path(get, path = "/api/executions", tag = "executions", params(ExecutionListQuery),
-    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all"))),
-        (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
+    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all"))), ApiError))]
+pub(crate) async fn list_executions(
+    State(server): State<AppState>,
     Query(query): Query<ExecutionListQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let parse =
@@ -157,9 +173,9 @@ pub(crate) async fn list(
 /// Get an execution and a page of its log, newest first
 #[utoipa::path(get, path = "/api/executions/{execution_id}", tag = "executions",
     params(("execution_id" = String, Path), EventPageQuery),
-    responses((status = 200, body = ExecutionDetail), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = ExecutionDetail), ApiError))]
 pub(crate) async fn detail(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     Query(query): Query<EventPageQuery>,
 ) -> Result<Json<ExecutionDetail>, ApiError> {
@@ -200,9 +216,9 @@ pub(crate) async fn detail(
 /// Get events after one, oldest first
 #[utoipa::path(get, path = "/api/executions/{execution_id}/events", tag = "executions",
     params(("execution_id" = String, Path), EventsAfterQuery),
-    responses((status = 200, body = EventList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = EventList), ApiError))]
 pub(crate) async fn events(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     Query(query): Query<EventsAfterQuery>,
 ) -> Result<Json<EventList>, ApiError> {
@@ -231,9 +247,9 @@ pub(crate) async fn events(
 
 /// Say where an execution stands
 #[utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = ExecutionState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = ExecutionState), ApiError))]
 pub(crate) async fn status(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<ExecutionState>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;

@@ -4,7 +4,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use noetl_api::ErrorBody;
 use noetl_api::catalog::DeleteStatus;
 use noetl_api::credential::{
     CredentialDeleted, KeychainItem, KeychainList, KeychainRequest, KeychainStatus,
@@ -12,11 +11,20 @@ use noetl_api::credential::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Server;
 use super::credentials::unreadable;
 use super::error::{ApiError, Body, Path, id};
+use super::state::AppState;
 use crate::clock;
 use crate::store::CredentialRow;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Keychains.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_secrets))
+        .routes(routes!(get_secret, put, delete_secret))
+}
 
 /// The type under which keychain entries are kept.
 pub(crate) const KIND: &str = "keychain";
@@ -55,9 +63,9 @@ fn item(row: &CredentialRow) -> Option<KeychainItem> {
 /// Keep a secret of a playbook
 #[utoipa::path(post, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials", request_body = KeychainRequest,
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = KeychainItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = KeychainItem), ApiError))]
 pub(crate) async fn put(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
     Body(request): Body<KeychainRequest>,
 ) -> Result<Json<KeychainItem>, ApiError> {
@@ -91,9 +99,9 @@ pub(crate) async fn put(
 /// Get a secret of a playbook, with its data
 #[utoipa::path(get, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = KeychainItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(server): State<Server>,
+    responses((status = 200, body = KeychainItem), ApiError))]
+pub(crate) async fn get_secret(
+    State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
 ) -> Result<Json<KeychainItem>, ApiError> {
     let full = key(id(&catalog_id, "catalog entry")?, &name);
@@ -112,9 +120,9 @@ pub(crate) async fn get(
 /// Forget a secret of a playbook
 #[utoipa::path(delete, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = CredentialDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialDeleted), ApiError))]
+pub(crate) async fn delete_secret(
+    State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
 ) -> Result<Json<CredentialDeleted>, ApiError> {
     let full = key(id(&catalog_id, "catalog entry")?, &name);
@@ -133,9 +141,9 @@ pub(crate) async fn delete(
 
 /// List the secrets of a playbook
 #[utoipa::path(get, path = "/api/keychain/catalog/{catalog_id}", tag = "credentials", params(("catalog_id" = String, Path)),
-    responses((status = 200, body = KeychainList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
+    responses((status = 200, body = KeychainList), ApiError))]
+pub(crate) async fn list_secrets(
+    State(server): State<AppState>,
     Path(catalog_id): Path<String>,
 ) -> Result<Json<KeychainList>, ApiError> {
     let prefix = key(id(&catalog_id, "catalog entry")?, "");

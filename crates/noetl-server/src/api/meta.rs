@@ -2,18 +2,42 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use noetl_api::server::{AuthKind, BuildStamp, Health, ServerState, SessionRequest, SessionState};
 use noetl_api::{AnswerStatus, ErrorBody};
 use serde_json::{Map, Value};
 
-use super::Server;
 use super::error::{ApiError, Body};
+use super::state::AppState;
 use crate::access;
 use crate::clock;
 use crate::vault::{same_secret, session_of};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The largest body of a sign-in.
+const MAX_TOKEN_BYTES: usize = 4 << 10;
+
+/// The server itself, and the address at which load balancers ask for its health.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .route("/health", get(health))
+        .routes(routes!(version))
+        .routes(routes!(state))
+        .merge(sessions())
+}
+
+fn sessions() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(session, sign_in, sign_out))
+        // These are open to everyone, so their bodies are kept small.
+        .layer(DefaultBodyLimit::max(MAX_TOKEN_BYTES))
+}
 
 /// Say that the server lives
 #[utoipa::path(get, path = "/api/health", tag = "server", responses((status = 200, body = Health)))]
@@ -26,14 +50,14 @@ pub(crate) async fn health() -> Json<Health> {
 /// Get what the binary was built from
 #[utoipa::path(get, path = "/api/version", tag = "server",
     responses((status = 200, body = BuildStamp), (status = "4XX", body = ErrorBody)))]
-pub(crate) async fn version(State(server): State<Server>) -> Json<BuildStamp> {
+pub(crate) async fn version(State(server): State<AppState>) -> Json<BuildStamp> {
     Json((*server.build).clone())
 }
 
 /// Get what the server is and does
 #[utoipa::path(get, path = "/api/status", tag = "server",
-    responses((status = 200, body = ServerState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn state(State(server): State<Server>) -> Result<Json<ServerState>, ApiError> {
+    responses((status = 200, body = ServerState), ApiError))]
+pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerState>, ApiError> {
     let store = &server.runs.store;
     let now = clock::now_ms();
     let (waiting, running) = store.queue_depth(now).await?;
@@ -58,7 +82,7 @@ pub(crate) async fn state(State(server): State<Server>) -> Result<Json<ServerSta
 /// Say whether a session is needed, and whether this is one
 #[utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState)))]
 pub(crate) async fn session(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     headers: HeaderMap,
 ) -> Json<SessionState> {
     Json(SessionState {
@@ -74,7 +98,7 @@ pub(crate) async fn session(
 #[utoipa::path(post, path = "/api/session", tag = "server", request_body = SessionRequest,
     responses((status = 200, body = Health), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn sign_in(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<SessionRequest>,
 ) -> Result<Response, ApiError> {
     let Some(token) = &server.token else {
@@ -119,45 +143,33 @@ pub(crate) async fn sign_out() -> Response {
         .into_response()
 }
 
-/// The page that lists the API's operations.
-pub(crate) async fn docs() -> Response {
-    let document = super::openapi();
-    let paths = document
-        .get("paths")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
+/// The page that lists the operations of an OpenAPI document.
+pub(super) fn docs(document: &Value) -> String {
+    let nothing = Map::new();
+    let object =
+        |value: Option<&'_ Value>| value.and_then(Value::as_object).unwrap_or(&nothing).clone();
     let mut rows = String::new();
-    for (path, operations) in &paths {
-        for (method, operation) in operations.as_object().unwrap_or(&Map::new()) {
-            let summary = operation
-                .get("summary")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+    for (path, operations) in object(document.get("paths")) {
+        for (method, operation) in object(Some(&operations)) {
+            let summary = operation.get("summary").and_then(Value::as_str);
             rows += &format!(
                 "<tr><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>\n",
                 method.to_uppercase(),
-                escape(path),
-                escape(summary)
+                escape(&path),
+                escape(summary.unwrap_or_default())
             );
         }
     }
-    let page = format!(
+    format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>NoETL API</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"></head><body><h1>NoETL API</h1>\
          <p>The whole description: <a href=\"/api/openapi.json\">/api/openapi.json</a></p>\
          <table><thead><tr><th>Method</th><th>Path</th><th>Does</th></tr></thead><tbody>\n{rows}</tbody></table></body></html>"
-    );
-    ([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+    )
 }
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// The description of the API.
-pub(crate) async fn description() -> Json<Value> {
-    Json(super::openapi())
 }

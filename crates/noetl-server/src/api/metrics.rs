@@ -7,11 +7,18 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use super::Server;
+use super::state::AppState;
 use crate::clock;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+
+/// The metrics; they are not in the OpenAPI document.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().route("/metrics", get(metrics))
+}
 
 /// The counters
-pub(crate) async fn metrics(State(server): State<Server>) -> Response {
+pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
     let mut text = process(&server);
     let store = &server.runs.store;
     let totals = store.totals(0).await;
@@ -56,7 +63,7 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
 }
 
 /// What the server knows without its store.
-fn process(server: &Server) -> String {
+fn process(server: &AppState) -> String {
     let version = &server.build.version;
     let name = server.name.replace(['"', '\\', '\n'], "_");
     let info = format!("{{version=\"{version}\",name=\"{name}\"}}");

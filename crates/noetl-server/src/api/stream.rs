@@ -13,11 +13,20 @@ use noetl_api::event::EventsAfterQuery;
 use noetl_api::execution::ExecutionEnd;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::Server;
 use super::error::{ApiError, Path, Query, id};
 use super::executions::row;
 use super::items;
+use super::state::AppState;
 use crate::runs::Change;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Streams; they are not in the OpenAPI document.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .route("/api/executions/stream", get(executions))
+        .route("/api/executions/{execution_id}/stream", get(execution))
+}
 
 /// How long to wait before looking at the store without having heard of a change: another server may have
 /// made one.
@@ -28,7 +37,7 @@ const PAGE: i64 = 200;
 type Messages = std::collections::VecDeque<Event>;
 
 struct Following {
-    server: Server,
+    server: AppState,
     execution_id: i64,
     after: i64,
     changes: Receiver<Change>,
@@ -38,7 +47,7 @@ struct Following {
 
 /// Follow the events of an execution until it ends
 pub(crate) async fn execution(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     Query(query): Query<EventsAfterQuery>,
     headers: HeaderMap,
@@ -137,7 +146,7 @@ impl Following {
 
 /// Follow the executions that start and end
 pub(crate) async fn executions(
-    State(server): State<Server>,
+    State(server): State<AppState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = server.runs.subscribe();
     let stream = unfold((server, changes), |(server, mut changes)| async move {

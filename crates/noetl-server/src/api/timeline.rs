@@ -4,24 +4,33 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::StepStatus;
 use noetl_api::graph::{ExecutionGraph, Graph};
 use noetl_api::timeline::{Timeline, TimelineStep};
-use noetl_api::{ErrorBody, StepStatus};
 use noetl_engine::execution::event_name;
 use serde_json::Value;
 
-use super::Server;
 use super::error::{ApiError, Path};
 use super::executions::row;
 use super::graph::{graph_of, states};
 use super::items;
+use super::state::AppState;
 use crate::clock;
 use crate::store::EventRow;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// How executions went.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(timeline))
+        .routes(routes!(execution_graph))
+}
 
 /// The most events that a timeline or graph is made from.
 const MAX_EVENTS: i64 = 50_000;
 
-async fn all_events(server: &Server, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
+async fn all_events(server: &AppState, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
     Ok(server
         .runs
         .store
@@ -31,9 +40,9 @@ async fn all_events(server: &Server, execution_id: i64) -> Result<Vec<EventRow>,
 
 /// Get the calls of an execution in time
 #[utoipa::path(get, path = "/api/executions/{execution_id}/timeline", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = Timeline), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Timeline), ApiError))]
 pub(crate) async fn timeline(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<Timeline>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;
@@ -97,9 +106,9 @@ pub(crate) async fn timeline(
 
 /// Get the flow of an execution, and where its steps stand
 #[utoipa::path(get, path = "/api/executions/{execution_id}/graph", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = ExecutionGraph), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn graph(
-    State(server): State<Server>,
+    responses((status = 200, body = ExecutionGraph), ApiError))]
+pub(crate) async fn execution_graph(
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<ExecutionGraph>, ApiError> {
     let row = row(&server.runs, &execution_id).await?;

@@ -7,6 +7,14 @@ use noetl_engine::{Playbook, Problems};
 
 use super::error::Body;
 use super::graph::graph_of;
+use super::state::AppState;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Validation.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(validate))
+}
 
 /// Say everything that is wrong with a playbook
 #[utoipa::path(post, path = "/api/catalog/validate", tag = "catalog", request_body = ValidateRequest,

@@ -6,13 +6,32 @@ use noetl_api::worker::{
     HeartbeatAnswer, ListScope, QueueState, RuntimeKind, Worker, WorkerHeartbeat, WorkerList,
     WorkerRegistered, WorkerRegistration,
 };
-use noetl_api::{AnswerStatus, ErrorBody, WorkerStatus};
+use noetl_api::{AnswerStatus, WorkerStatus};
 
-use super::Server;
 use super::error::{ApiError, Body};
+use super::state::AppState;
 use crate::clock;
 use crate::runs::LEASE_MS;
 use crate::store::RuntimeRow;
+use axum::routing::{delete, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Workers, and the addresses that older ones register at.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register_worker))
+        .routes(routes!(deregister))
+        .route("/api/worker/pool/deregister", delete(deregister))
+        .routes(routes!(heartbeat))
+        .routes(routes!(pools))
+        .routes(routes!(pool_state))
+        .route("/api/runtime/register", post(register_worker))
+        .route(
+            "/api/runtime/deregister",
+            post(deregister).delete(deregister),
+        )
+}
 
 /// What workers are called in the store.
 const POOL: RuntimeKind = RuntimeKind::WorkerPool;
@@ -31,9 +50,9 @@ pub(super) fn named(name: &str) -> Result<(), ApiError> {
 
 /// Take part as a worker
 #[utoipa::path(post, path = "/api/worker/pool/register", tag = "workers", request_body = WorkerRegistration,
-    responses((status = 200, body = WorkerRegistered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn register(
-    State(server): State<Server>,
+    responses((status = 200, body = WorkerRegistered), ApiError))]
+pub(crate) async fn register_worker(
+    State(server): State<AppState>,
     Body(request): Body<WorkerRegistration>,
 ) -> Result<Json<WorkerRegistered>, ApiError> {
     named(&request.name)?;
@@ -63,9 +82,9 @@ pub(crate) async fn register(
 
 /// Take part no longer
 #[utoipa::path(post, path = "/api/worker/pool/deregister", tag = "workers", request_body = WorkerHeartbeat,
-    responses((status = 200, body = HeartbeatAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = HeartbeatAnswer), ApiError))]
 pub(crate) async fn deregister(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<WorkerHeartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
     if !server
@@ -89,9 +108,9 @@ pub(crate) async fn deregister(
 
 /// Give a sign of life, and renew leases
 #[utoipa::path(post, path = "/api/worker/pool/heartbeat", tag = "workers", request_body = WorkerHeartbeat,
-    responses((status = 200, body = HeartbeatAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = HeartbeatAnswer), ApiError))]
 pub(crate) async fn heartbeat(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<WorkerHeartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
     let now = clock::now_ms();
@@ -121,8 +140,8 @@ pub(crate) async fn heartbeat(
 
 /// List workers
 #[utoipa::path(get, path = "/api/worker/pools", tag = "workers",
-    responses((status = 200, body = WorkerList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn pools(State(server): State<Server>) -> Result<Json<WorkerList>, ApiError> {
+    responses((status = 200, body = WorkerList), ApiError))]
+pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerList>, ApiError> {
     let now = clock::now_ms();
     let rows = server.runs.store.runtimes(POOL.as_str(), now).await?;
     let items: Vec<_> = rows
@@ -155,8 +174,10 @@ pub(crate) async fn pools(State(server): State<Server>) -> Result<Json<WorkerLis
 
 /// Say how much work waits
 #[utoipa::path(get, path = "/api/pool/status", tag = "workers",
-    responses((status = 200, body = QueueState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn pool_state(State(server): State<Server>) -> Result<Json<QueueState>, ApiError> {
+    responses((status = 200, body = QueueState), ApiError))]
+pub(crate) async fn pool_state(
+    State(server): State<AppState>,
+) -> Result<Json<QueueState>, ApiError> {
     let (queue_depth, running) = server.runs.store.queue_depth(clock::now_ms()).await?;
     Ok(Json(QueueState {
         status: AnswerStatus::Ok,
