@@ -18,8 +18,9 @@ use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 
 use crate::access::{self, Gate};
-use crate::api;
+use crate::api::{self, About, AppState};
 use crate::clock;
+use crate::sql::Sql;
 use crate::start::{Keeping, Ready, StartError};
 use crate::ui::{self, UiSource};
 
@@ -95,12 +96,19 @@ impl Server {
             source,
         })?;
         let ready = Ready::new(&config.keeping, address).await?;
-        let state = api::AppState {
-            runs: Arc::clone(&ready.runs),
-            build: Arc::new(config.build),
+        let about = About {
+            build: config.build,
             name: config.keeping.name,
             data_dir: config.keeping.data_dir,
             started_at: clock::now_ms(),
+        };
+        let state = AppState {
+            store: ready.store.clone(),
+            ids: Arc::clone(&ready.ids),
+            executions: Arc::clone(&ready.executions),
+            credentials: ready.credentials.clone(),
+            sql: Arc::new(Sql::new(ready.credentials.clone(), config.keeping.machine)),
+            about: Arc::new(about),
             token: ready.token.clone(),
             requests: Arc::default(),
         };
@@ -127,7 +135,7 @@ impl Server {
     ///
     /// # Errors
     /// What the listener reported.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         self.ready.begin();
         let (stopping, stopped) = oneshot::channel::<Infallible>();
         let service = self
@@ -178,7 +186,7 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
     Err(failure)
 }
 
-fn router(ui: UiSource, state: api::AppState, gate: Arc<Gate>) -> Router {
+fn router(ui: UiSource, state: AppState, gate: Arc<Gate>) -> Router {
     let requests = Arc::clone(&state.requests);
     api::router(state)
         .merge(ui::router(ui))

@@ -11,14 +11,17 @@ use noetl_api::server::StorageKind;
 use noetl_engine::HostMachine;
 
 use crate::clock;
-use crate::runs::Runs;
+use crate::credentials::Credentials;
+use crate::executions::{Executions, LocalQueue};
+use crate::local_worker::{LocalSource, LocalWorker};
 use crate::store::{Ids, Storage, Store, StoreError};
 use crate::vault::{Vault, VaultError, secret_file};
+use crate::worker::Slots;
 
-/// A server silent for so long has left its place to another, in milliseconds.
+/// A server that has not kept its shard for so long loses it, in milliseconds.
 const SILENT_MS: i64 = 60_000;
-/// How often a server says that it lives.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How often a server keeps its shard.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A text that only the right key gives back.
 const KEY_CHECK: &str = "noetl";
 
@@ -77,10 +80,14 @@ pub enum StartError {
 /// Everything but the listener.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub(crate) runs: Arc<Runs>,
+    pub(crate) store: Store,
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) executions: Arc<Executions>,
+    pub(crate) credentials: Credentials,
     pub(crate) token: Option<Arc<str>>,
-    /// Where a token lies that nobody gave.
+    /// The file of a token that was made here.
     pub(crate) token_file: Option<PathBuf>,
+    worker: LocalWorker,
     shard: i64,
     _lock: Option<File>,
 }
@@ -92,13 +99,7 @@ impl Ready {
             path: folder.clone(),
             source,
         })?;
-        let lock = match &keeping.storage {
-            // Beside the file, which is not always in the data folder.
-            Storage::Sqlite(path) => Some(lock(path.parent().unwrap_or(folder))?),
-            // A key that lies in the data folder: whoever else used it there is gone.
-            Storage::Postgres { .. } if keeping.encryption_key.is_none() => Some(lock(folder)?),
-            Storage::Postgres { .. } => None,
-        };
+        let lock = lock_for(keeping)?;
         let failed = |source| StartError::Store {
             kind: keeping.storage.kind(),
             source,
@@ -110,60 +111,45 @@ impl Ready {
         };
         let vault = Vault::new(&key)?;
         check_key(&store, &vault, failed).await?;
-        let now = clock::now_ms();
-        let random = secret_suffix()?;
-        let worker_id = format!("server-{}-{random}", keeping.name);
-        // A SQLite file has one server, and its predecessor is gone.
-        let stale = if store.is_postgres() {
-            now - SILENT_MS
-        } else {
-            i64::MAX
-        };
-        let shard = store
-            .take_shard(&worker_id, own_key, now, stale)
+        let worker_id = format!("server-{}-{}", keeping.name, secret_suffix()?);
+        let shard = take_shard(&store, &worker_id, own_key)
             .await
             .map_err(failed)?;
-        if !store.is_postgres() {
-            store.release(None).await.map_err(failed)?;
-        }
-        let runs = Runs::new(
-            store,
-            Ids::new(shard),
-            vault,
+        let ids = Arc::new(Ids::new(shard));
+        let credentials = Credentials::new(store.clone(), Arc::clone(&ids), vault);
+        let slots = Slots::new(keeping.max_workers);
+        let (queue, orders) = LocalQueue::new(worker_id.clone(), slots.clone());
+        let executions = Arc::new(Executions::new(store.clone(), Arc::clone(&ids), queue));
+        let source = LocalSource {
             worker_id,
-            keeping.max_workers,
-            keeping.machine.clone(),
-        );
-        let mut token_file = None;
-        let token = match (&keeping.api_token, address.ip().is_loopback()) {
-            (_, true) => None,
-            (Some(token), false) => Some(token.clone()),
-            (None, false) => {
-                let path = folder.join("api.token");
-                let token = secret_file(&path)?;
-                token_file = Some(path);
-                Some(token)
-            }
+            store: store.clone(),
+            executions: Arc::clone(&executions),
+            credentials: credentials.clone(),
+            tools: keeping.machine.clone(),
         };
+        let (token, token_file) = token(keeping, address)?;
         Ok(Self {
-            runs: Arc::new(runs),
+            store,
+            ids,
+            executions,
+            credentials,
             token: token.map(Arc::from),
             token_file,
+            worker: LocalWorker::new(source, slots, orders),
             shard,
             _lock: lock,
         })
     }
 
-    /// Starts what works beside the requests.
-    pub(crate) fn begin(&self) {
-        tokio::spawn(Arc::clone(&self.runs).dispatch());
-        tokio::spawn(Arc::clone(&self.runs).renew_leases());
-        let (runs, shard) = (Arc::clone(&self.runs), self.shard);
+    /// Starts what runs beside the requests.
+    pub(crate) fn begin(&mut self) {
+        self.worker.begin();
+        let (store, shard) = (self.store.clone(), self.shard);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(SIGN_OF_LIFE).await;
-                if let Err(error) = runs.store.keep_shard(shard, clock::now_ms()).await {
-                    tracing::error!(%error, "cannot say that this server lives");
+                tokio::time::sleep(HEARTBEAT).await;
+                if let Err(error) = store.keep_shard(shard, clock::now_ms()).await {
+                    tracing::error!(%error, "cannot keep the server's shard");
                 }
             }
         });
@@ -171,11 +157,52 @@ impl Ready {
 
     /// Gives back what this server holds.
     pub(crate) async fn end(&self) {
-        self.runs.stop().await;
-        if let Err(error) = self.runs.store.free_shard(self.shard).await {
+        self.worker.stop().await;
+        if let Err(error) = self.store.free_shard(self.shard).await {
             tracing::warn!(%error, "cannot give back the server's shard");
         }
-        self.runs.store.close().await;
+        self.store.close().await;
+    }
+}
+
+/// Takes a shard and, with a store that has one server, what the server before held.
+async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64, StoreError> {
+    let now = clock::now_ms();
+    if store.is_postgres() {
+        return store
+            .take_shard(worker_id, own_key, now, now - SILENT_MS)
+            .await;
+    }
+    // A SQLite file has one server, so every other has ended.
+    let shard = store.take_shard(worker_id, own_key, now, i64::MAX).await?;
+    store.release(None).await?;
+    Ok(shard)
+}
+
+/// The token that callers need, and its file when it was made here. On loopback none is needed.
+fn token(
+    keeping: &Keeping,
+    address: SocketAddr,
+) -> Result<(Option<String>, Option<PathBuf>), VaultError> {
+    if address.ip().is_loopback() {
+        return Ok((None, None));
+    }
+    if let Some(token) = &keeping.api_token {
+        return Ok((Some(token.clone()), None));
+    }
+    let path = keeping.data_dir.join("api.token");
+    Ok((Some(secret_file(&path)?), Some(path)))
+}
+
+/// Locks the folder of what only one server may use.
+fn lock_for(keeping: &Keeping) -> Result<Option<File>, StartError> {
+    let folder = &keeping.data_dir;
+    match &keeping.storage {
+        // The file's folder, which is not always the data folder.
+        Storage::Sqlite(path) => lock(path.parent().unwrap_or(folder)).map(Some),
+        // The key that is made in the data folder: a server that used it before has ended.
+        Storage::Postgres { .. } if keeping.encryption_key.is_none() => lock(folder).map(Some),
+        Storage::Postgres { .. } => Ok(None),
     }
 }
 

@@ -8,15 +8,16 @@ use noetl_api::cancel::{
     FinalizeAnswer, FinalizeRequest, FinalizeStatus,
 };
 use noetl_engine::execution::event_name;
-
-use super::error::{ApiError, OptionalBody, Path};
-use super::executions::row;
-use super::state::AppState;
-use crate::clock;
-use crate::runs::RunError;
-use crate::store::ExecutionFilter;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::{OptionalBody, Path};
+use super::rows::find_execution;
+use super::state::AppState;
+use crate::clock;
+use crate::error::ApiError;
+use crate::executions::RunError;
+use crate::store::ExecutionFilter;
 
 /// Ending executions.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -36,15 +37,15 @@ pub(crate) async fn cancel(
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<CancelRequest>,
 ) -> Result<Json<CancelAnswer>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let reason = request
         .reason
         .unwrap_or_else(|| "cancelled by request".to_owned());
     let cancelled = server
-        .runs
+        .executions
         .cancel(row.execution_id, &reason, request.cascade.unwrap_or(true))
         .await?;
-    let own = cancelled.executions.contains(&row.execution_id);
+    let own = cancelled.contains(&row.execution_id);
     Ok(Json(CancelAnswer {
         status: if own {
             CancelStatus::Cancelled
@@ -54,12 +55,12 @@ pub(crate) async fn cancel(
         message: if own {
             format!(
                 "execution {execution_id} is cancelled, {} in all",
-                cancelled.executions.len()
+                cancelled.len()
             )
         } else {
             format!("execution {execution_id} had ended as {}", row.status)
         },
-        cancelled_executions: cancelled.executions.iter().map(i64::to_string).collect(),
+        cancelled_executions: cancelled.iter().map(i64::to_string).collect(),
         execution_id,
     }))
 }
@@ -72,7 +73,7 @@ pub(crate) async fn cancellation_check(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<CancellationCheck>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let event_type = match row.status {
         ExecutionStatus::Running => None,
         ExecutionStatus::Completed => Some(event_name::PLAYBOOK_COMPLETED),
@@ -98,7 +99,7 @@ pub(crate) async fn finalize(
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<FinalizeRequest>,
 ) -> Result<Json<FinalizeAnswer>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let reason = request
         .error
         .or(request.reason)
@@ -106,10 +107,13 @@ pub(crate) async fn finalize(
     let status = request.status.map(|status| status.to_uppercase());
     let ended = match status.as_deref().map(str::parse) {
         None | Some(Ok(ExecutionStatus::Failed)) => {
-            server.runs.mark_failed(row.execution_id, &reason).await
+            server
+                .executions
+                .mark_failed(row.execution_id, &reason)
+                .await
         }
         Some(Ok(ExecutionStatus::Cancelled)) => server
-            .runs
+            .executions
             .cancel(row.execution_id, &reason, true)
             .await
             .map(drop),
@@ -151,7 +155,7 @@ pub(crate) async fn cleanup(
         until: Some(clock::now_ms() - minutes * 60_000),
         ..ExecutionFilter::default()
     };
-    let (rows, _) = server.runs.store.executions(&filter, 10_000, 0).await?;
+    let (rows, _) = server.store.executions(&filter, 10_000, 0).await?;
     let mut ids: Vec<i64> = rows.iter().map(|row| row.execution_id).collect();
     let dry_run = request.dry_run.unwrap_or(false);
     if !dry_run {
@@ -159,10 +163,10 @@ pub(crate) async fn cleanup(
         for id in ids {
             // One that cannot even be read is marked, and stops nobody else's clean-up.
             let reason = format!("ran for more than {minutes} minutes");
-            match server.runs.cancel(id, &reason, true).await {
-                Ok(cancelled) => ended.extend(cancelled.executions),
+            match server.executions.cancel(id, &reason, true).await {
+                Ok(cancelled) => ended.extend(cancelled),
                 Err(RunError::NoPlaybook(_) | RunError::Invalid(_)) => {
-                    server.runs.mark_failed(id, &reason).await?;
+                    server.executions.mark_failed(id, &reason).await?;
                     ended.push(id);
                 }
                 Err(error) => return Err(error.into()),

@@ -13,16 +13,17 @@ use noetl_api::graph::Graph;
 use noetl_api::{Id, Version};
 use noetl_engine::Playbook;
 use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::credentials;
-use super::error::{ApiError, Body, OptionalBody, Path, Query, number};
+use super::extract::{Body, OptionalBody, Path, Query, parse_id};
 use super::graph::graph_of;
 use super::state::AppState;
 use crate::clock;
-use crate::runs::RunError;
+use crate::error::ApiError;
+use crate::executions::RunError;
 use crate::store::{self, CatalogFilter};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Playbooks, and credentials that come as documents.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -120,10 +121,9 @@ pub(crate) async fn register(
     let playbook = Playbook::parse(file, &text).map_err(all)?;
     let problems = playbook.problems(&Map::new());
     let entry = server
-        .runs
         .store
         .register(store::CatalogEntry {
-            catalog_id: server.runs.ids.next(),
+            catalog_id: server.ids.next(),
             path: playbook.path.clone(),
             version: 0,
             kind: "Playbook".to_owned(),
@@ -182,7 +182,7 @@ async fn entries(
         latest: request.latest.unwrap_or(false),
     };
     let content = request.content.unwrap_or(true);
-    let entries = server.runs.store.catalog(&filter).await?;
+    let entries = server.store.catalog(&filter).await?;
     Ok(Json(CatalogEntries {
         entries: entries
             .into_iter()
@@ -223,9 +223,8 @@ pub(crate) async fn find(
     let found = match (catalog_id, path) {
         (Some(catalog_id), _) => {
             server
-                .runs
                 .store
-                .entry_by_id(number(catalog_id, "catalog entry")?)
+                .entry_by_id(parse_id(&catalog_id, "catalog entry")?)
                 .await?
         }
         (None, Some(path)) => {
@@ -234,7 +233,7 @@ pub(crate) async fn find(
                 .transpose()
                 .map_err(|error| ApiError::invalid(error.to_string()))?
                 .flatten();
-            server.runs.store.entry(path, version).await?
+            server.store.entry(path, version).await?
         }
         (None, None) => {
             return Err(ApiError::invalid(
@@ -252,12 +251,7 @@ pub(crate) async fn get_path(
     State(server): State<AppState>,
     Path(path): Path<String>,
 ) -> Result<Json<CatalogEntry>, ApiError> {
-    let entry = server
-        .runs
-        .store
-        .entry(&path, None)
-        .await?
-        .ok_or_else(missing)?;
+    let entry = server.store.entry(&path, None).await?.ok_or_else(missing)?;
     Ok(Json(item(entry, true)))
 }
 
@@ -269,12 +263,11 @@ pub(crate) async fn playbook_graph(
     Query(query): Query<CatalogEntryQuery>,
 ) -> Result<Json<Graph>, ApiError> {
     let entry = server
-        .runs
         .store
         .entry(&query.path, query.version)
         .await?
         .ok_or_else(missing)?;
-    Ok(Json(graph_of(&*server.runs.playbook(&entry)?)))
+    Ok(Json(graph_of(&*server.executions.playbook(&entry)?)))
 }
 
 /// Delete a version of a path, or all of them
@@ -285,7 +278,6 @@ pub(crate) async fn delete_entry(
     Query(query): Query<CatalogEntryQuery>,
 ) -> Result<Json<CatalogDeleted>, ApiError> {
     match server
-        .runs
         .store
         .delete_entry(&query.path, query.version)
         .await?

@@ -8,13 +8,14 @@ use noetl_api::CommandStatus;
 use noetl_api::worker::{ClaimRequest, Claims, CommandClaim, CommandItem};
 use noetl_engine::execution::Command;
 use serde_json::{Map, Value};
-
-use super::error::{ApiError, Body, Path, id};
-use super::state::AppState;
-use super::workers::named;
-use crate::runs::LEASE_MS;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::{Body, Path, parse_id};
+use super::state::AppState;
+use super::workers::named;
+use crate::error::ApiError;
+use crate::store::LEASE_MS;
 
 /// Commands.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -48,7 +49,7 @@ pub(crate) async fn claim(
     }
     let wait = Duration::from_secs(u64::from(wait));
     let commands = server
-        .runs
+        .executions
         .claim_some(&request.worker_id, limit, wait)
         .await?;
     Ok(Json(Claims {
@@ -86,13 +87,12 @@ pub(crate) async fn command(
 ) -> Result<Json<CommandItem>, ApiError> {
     let missing = || ApiError::not_found(format!("there is no command for event {event_id}"));
     let row = server
-        .runs
         .store
-        .command_by_event(id(&event_id, "command")?)
+        .command_by_event(parse_id(&event_id, "command")?)
         .await?
         .ok_or_else(missing)?;
     let command = server
-        .runs
+        .executions
         .look(row.execution_id, |machine| {
             machine.command(&row.command_id).cloned()
         })
@@ -120,14 +120,13 @@ pub(crate) async fn claim_one(
 ) -> Result<Json<CommandItem>, ApiError> {
     named(&request.worker_id)?;
     let row = server
-        .runs
         .store
-        .command_by_event(id(&event_id, "command")?)
+        .command_by_event(parse_id(&event_id, "command")?)
         .await?;
     let row = row
         .ok_or_else(|| ApiError::not_found(format!("there is no command for event {event_id}")))?;
     let command = server
-        .runs
+        .executions
         .claim(row.execution_id, &row.command_id, &request.worker_id)
         .await?;
     Ok(Json(item(event_id, CommandStatus::Claimed, &command)))

@@ -2,21 +2,21 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use noetl_api::catalog::DeleteStatus;
 use noetl_api::credential::{
     CredentialDeleted, CredentialFilter, CredentialItem, CredentialList, CredentialQuery,
     CredentialRequest, CredentialTest,
 };
 use serde_json::{Map, Value};
-
-use super::error::{ApiError, Body, Path, Query};
-use super::state::AppState;
-use crate::clock;
-use crate::runs::CredentialError;
-use crate::store::CredentialRow;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::{Body, Path, Query};
+use super::state::AppState;
+use crate::clock;
+use crate::credentials::{KEYCHAIN, NewCredential};
+use crate::error::ApiError;
+use crate::store::CredentialRow;
 
 /// Credentials.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -26,27 +26,18 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(test))
 }
 
-impl From<CredentialRow> for CredentialItem {
-    fn from(row: CredentialRow) -> Self {
-        Self {
-            id: row.id.to_string(),
-            name: row.name,
-            kind: row.kind,
-            meta: serde_json::from_str(&row.meta).unwrap_or_default(),
-            tags: serde_json::from_str(&row.tags).unwrap_or_default(),
-            description: row.description,
-            created_at: clock::rfc3339(row.created_at),
-            updated_at: clock::rfc3339(row.updated_at),
-            data: None,
-        }
-    }
-}
-
-pub(super) fn unreadable(error: CredentialError) -> ApiError {
-    match error {
-        CredentialError::Store(error) => error.into(),
-        CredentialError::Vault(error) => ApiError::new(StatusCode::CONFLICT, error.to_string())
-            .help("start the server with the NOETL_ENCRYPTION_KEY that the credential was kept with, or register it again"),
+/// A credential as answers show it, without its data.
+fn item(row: CredentialRow) -> CredentialItem {
+    CredentialItem {
+        id: row.id.to_string(),
+        name: row.name,
+        kind: row.kind,
+        meta: serde_json::from_str(&row.meta).unwrap_or_default(),
+        tags: serde_json::from_str(&row.tags).unwrap_or_default(),
+        description: row.description,
+        created_at: clock::rfc3339(row.created_at),
+        updated_at: clock::rfc3339(row.updated_at),
+        data: None,
     }
 }
 
@@ -56,20 +47,15 @@ async fn keep(server: &AppState, request: CredentialRequest) -> Result<Credentia
             "a credential's name has from 1 to 200 characters",
         ));
     }
-    let data = Value::Object(request.data).to_string();
-    let encrypted = server.runs.vault.encrypt(&data);
-    let row = CredentialRow {
-        id: server.runs.ids.next(),
+    let credential = NewCredential {
         name: request.name,
         kind: request.kind,
-        data_encrypted: encrypted.map_err(|error| unreadable(error.into()))?,
+        data: request.data,
         meta: Value::Object(request.meta.unwrap_or_default()).to_string(),
         tags: Value::from(request.tags.unwrap_or_default()).to_string(),
         description: request.description,
-        created_at: 0,
-        updated_at: 0,
     };
-    Ok(server.runs.store.put_credential(&row).await?.into())
+    Ok(item(server.credentials.put(credential).await?))
 }
 
 /// Keeps a credential that came through the catalog.
@@ -95,7 +81,7 @@ pub(super) async fn store(
 }
 
 async fn find(server: &AppState, name: &str) -> Result<CredentialRow, ApiError> {
-    let row = server.runs.store.credential(name).await?;
+    let row = server.store.credential(name).await?;
     row.ok_or_else(|| {
         ApiError::not_found(format!("there is no credential `{name}`"))
             .help("`noetl list Credential` shows those that are there")
@@ -120,16 +106,15 @@ pub(crate) async fn list_credentials(
     Query(filter): Query<CredentialFilter>,
 ) -> Result<Json<CredentialList>, ApiError> {
     let rows = server
-        .runs
         .store
         .credentials(filter.kind.as_deref(), filter.q.as_deref())
         .await?;
     Ok(Json(CredentialList {
-        // Those of a playbook's keychain are its own.
+        // The secrets of keychains have a list of their own.
         items: rows
             .into_iter()
-            .filter(|row| row.kind != super::keychain::KIND)
-            .map(CredentialItem::from)
+            .filter(|row| row.kind != KEYCHAIN)
+            .map(item)
             .collect(),
         filter,
     }))
@@ -144,13 +129,10 @@ pub(crate) async fn get_credential(
     Query(query): Query<CredentialQuery>,
 ) -> Result<Json<CredentialItem>, ApiError> {
     let row = find(&server, &name).await?;
-    let mut item = CredentialItem::from(row.clone());
+    let name = row.name.clone();
+    let mut item = item(row);
     if query.include_data.unwrap_or(false) {
-        let credential = server
-            .runs
-            .credential(&row.name)
-            .await
-            .map_err(unreadable)?;
+        let credential = server.credentials.get(&name).await?;
         item.data = credential.map(|credential| credential.data);
     }
     Ok(Json(item))
@@ -164,7 +146,7 @@ pub(crate) async fn delete_credential(
     Path(name): Path<String>,
 ) -> Result<Json<CredentialDeleted>, ApiError> {
     let row = find(&server, &name).await?;
-    server.runs.store.delete_credential(row.id).await?;
+    server.store.delete_credential(row.id).await?;
     Ok(Json(CredentialDeleted {
         status: DeleteStatus::Deleted,
         name: row.name,
@@ -179,7 +161,7 @@ pub(crate) async fn test(
     Path(name): Path<String>,
 ) -> Result<Json<CredentialTest>, ApiError> {
     let row = find(&server, &name).await?;
-    if let Err(error) = server.runs.credential(&row.name).await {
+    if let Err(error) = server.credentials.get(&row.name).await {
         let message = error.to_string();
         return Ok(Json(CredentialTest { ok: false, message }));
     }
@@ -190,7 +172,7 @@ pub(crate) async fn test(
         );
         return Ok(Json(CredentialTest { ok: true, message }));
     }
-    let answer = server.runs.probe_postgres(&row.name).await;
+    let answer = server.sql.test_postgres(&row.name).await;
     Ok(Json(match answer {
         Ok(()) => CredentialTest {
             ok: true,

@@ -2,19 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::routing::get;
 use noetl_api::dashboard::{Dashboard, DashboardBucket, DashboardQuery, DashboardSums, SlowStep};
 use noetl_api::execution::Execution;
 use noetl_api::worker::RuntimeKind;
 use noetl_api::{AnswerStatus, ExecutionStatus};
-
-use super::error::{ApiError, Query};
-use super::items::execution;
-use super::state::AppState;
-use crate::clock;
-use crate::store::ExecutionFilter;
-use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::Query;
+use super::rows::execution;
+use super::state::AppState;
+use crate::clock;
+use crate::error::ApiError;
+use crate::store::{ExecutionFilter, Store};
 
 /// The dashboard, and the address that older pages ask.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -33,7 +34,7 @@ pub(crate) async fn stats(
     State(server): State<AppState>,
     Query(query): Query<DashboardQuery>,
 ) -> Result<Json<Dashboard>, ApiError> {
-    let store = &server.runs.store;
+    let store = &server.store;
     let span = query.hours.unwrap_or(24).clamp(1, 8760) * 3_600_000;
     let now = clock::now_ms();
     let width = span / BARS;
@@ -59,19 +60,7 @@ pub(crate) async fn stats(
             .count(),
         success_rate: (ended > 0).then(|| totals.completed as f64 / ended as f64),
     };
-    let buckets = store.buckets(since, width).await?;
-    let series = (since / width..=now / width)
-        .map(|slot| {
-            let bucket = buckets.iter().find(|bucket| bucket.slot == slot);
-            DashboardBucket {
-                start: clock::rfc3339(slot * width),
-                completed: bucket.map_or(0, |bucket| bucket.completed),
-                failed: bucket.map_or(0, |bucket| bucket.failed),
-                cancelled: bucket.map_or(0, |bucket| bucket.cancelled),
-                running: bucket.map_or(0, |bucket| bucket.running),
-            }
-        })
-        .collect();
+    let series = series(store, since, now, width).await?;
     let latest = async |status| -> Result<Vec<Execution>, ApiError> {
         let filter = ExecutionFilter {
             status: Some(status),
@@ -103,4 +92,25 @@ pub(crate) async fn stats(
         recent_failures: latest(ExecutionStatus::Failed).await?,
         stats: sums,
     }))
+}
+
+/// The executions that began in each part of the span.
+async fn series(
+    store: &Store,
+    since: i64,
+    now: i64,
+    width: i64,
+) -> Result<Vec<DashboardBucket>, ApiError> {
+    let buckets = store.buckets(since, width).await?;
+    let bucket = |slot| {
+        let bucket = buckets.iter().find(|bucket| bucket.slot == slot);
+        DashboardBucket {
+            start: clock::rfc3339(slot * width),
+            completed: bucket.map_or(0, |bucket| bucket.completed),
+            failed: bucket.map_or(0, |bucket| bucket.failed),
+            cancelled: bucket.map_or(0, |bucket| bucket.cancelled),
+            running: bucket.map_or(0, |bucket| bucket.running),
+        }
+    };
+    Ok((since / width..=now / width).map(bucket).collect())
 }

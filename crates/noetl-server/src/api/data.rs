@@ -13,13 +13,14 @@ use noetl_api::data::{
 };
 use noetl_api::{AnswerStatus, ErrorBody};
 use serde_json::{Map, Value};
-
-use super::error::{ApiError, Body, Path};
-use super::executions::row;
-use super::state::AppState;
-use crate::store::{Storage, TABLES};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::{Body, Path};
+use super::rows::find_execution;
+use super::state::AppState;
+use crate::error::ApiError;
+use crate::store::{Storage, TABLES};
 
 /// SQL, variables and templates.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -55,7 +56,7 @@ pub(crate) async fn query(
         request.credential,
         request.parameters,
     );
-    let answer = server.runs.sql(postgres, &config).await;
+    let answer = server.sql.run(postgres, &config).await;
     Ok(Json(match answer {
         Err(failure) => QueryAnswer {
             status: AnswerStatus::Error,
@@ -101,7 +102,7 @@ fn connection(
 ) -> (bool, Map<String, Value>) {
     let mut config = Map::new();
     let schema = schema.filter(|schema| !schema.is_empty());
-    let postgres = match (&credential, server.runs.store.storage()) {
+    let postgres = match (&credential, server.store.storage()) {
         (Some(credential), _) => {
             config.insert("auth".to_owned(), credential.clone().into());
             if let Some(schema) = schema {
@@ -134,7 +135,7 @@ fn connection(
 }
 
 async fn state(server: &AppState, message: &str) -> DatabaseState {
-    let missing = server.runs.store.missing_tables().await;
+    let missing = server.store.missing_tables().await;
     DatabaseState {
         status: if missing.is_empty() {
             AnswerStatus::Ok
@@ -160,7 +161,7 @@ async fn state(server: &AppState, message: &str) -> DatabaseState {
 #[utoipa::path(post, path = "/api/db/init", tag = "data",
     responses((status = 200, body = DatabaseState), ApiError))]
 pub(crate) async fn init(State(server): State<AppState>) -> Result<Json<DatabaseState>, ApiError> {
-    server.runs.store.migrate().await?;
+    server.store.complete_schema().await?;
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
@@ -177,8 +178,8 @@ async fn variables_of(
     server: &AppState,
     execution_id: String,
 ) -> Result<Json<Variables>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
-    let (variables, _) = server.runs.variables(row.execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
+    let (variables, _) = server.executions.variables(row.execution_id).await?;
     let variables: BTreeMap<_, _> = variables
         .into_iter()
         .map(|(name, value)| {
@@ -236,9 +237,9 @@ pub(crate) async fn set_variables(
     Path(execution_id): Path<String>,
     Body(request): Body<VariablesRequest>,
 ) -> Result<Json<Variables>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     server
-        .runs
+        .executions
         .set_variables(row.execution_id, &request.variables)
         .await?;
     variables_of(&server, execution_id).await
@@ -251,10 +252,10 @@ pub(crate) async fn delete_variable(
     State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let nothing = Map::from_iter([(name, Value::Null)]);
     server
-        .runs
+        .executions
         .set_variables(row.execution_id, &nothing)
         .await?;
     variables_of(&server, execution_id).await

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Sse;
 use axum::response::sse::Event as Message;
+use axum::routing::{get, post};
 use futures_util::Stream;
 use futures_util::stream::iter;
 use noetl_api::AnswerStatus;
@@ -15,15 +16,15 @@ use noetl_api::event::{
 };
 use noetl_engine::execution::{Outcome, event_name};
 use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{ApiError, Body, Path, number};
+use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
 use super::workers::named;
 use crate::clock;
-use crate::runs::RunError;
-use axum::routing::{get, post};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use crate::error::ApiError;
+use crate::executions::RunError;
 
 /// What workers report; older ones do so at another address. Streams are not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -52,7 +53,7 @@ pub(crate) async fn batch(
     State(server): State<AppState>,
     Body(request): Body<BatchRequest>,
 ) -> Result<(StatusCode, Json<BatchAnswer>), ApiError> {
-    let execution_id = number(&request.execution_id, "execution")?;
+    let execution_id = parse_id(&request.execution_id, "execution")?;
     exists(&server, execution_id).await?;
     let mut event_ids = Vec::new();
     let mut commands_generated = 0;
@@ -73,7 +74,7 @@ pub(crate) async fn batch(
             event_ids.push(event_id);
         }
     }
-    let (queue_depth, _) = server.runs.store.queue_depth(clock::now_ms()).await?;
+    let (queue_depth, _) = server.store.queue_depth(clock::now_ms()).await?;
     let last = event_ids.last().map_or("0", String::as_str);
     let answer = BatchAnswer {
         status: BatchStatus::Completed,
@@ -114,7 +115,7 @@ async fn batch_state(server: &AppState, request_id: String) -> Result<BatchState
     let execution_id: i64 = execution.parse().map_err(|_| unknown())?;
     let event_id: i64 = event.parse().map_err(|_| unknown())?;
     exists(server, execution_id).await.map_err(|_| unknown())?;
-    let store = &server.runs.store;
+    let store = &server.store;
     if event_id != 0 && !store.has_event(execution_id, event_id).await? {
         return Err(unknown());
     }
@@ -126,14 +127,14 @@ async fn batch_state(server: &AppState, request_id: String) -> Result<BatchState
 }
 
 async fn exists(server: &AppState, execution_id: i64) -> Result<(), ApiError> {
-    let row = server.runs.store.execution(execution_id).await?;
+    let row = server.store.execution(execution_id).await?;
     row.map(drop)
         .ok_or_else(|| RunError::NoExecution(execution_id).into())
 }
 
 /// Keeps one event.
 async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, ApiError> {
-    let execution_id = number(&request.execution_id, "execution")?;
+    let execution_id = parse_id(&request.execution_id, "execution")?;
     if !matches!(
         request.name.as_str(),
         event_name::CALL_DONE | event_name::CALL_ERROR
@@ -158,7 +159,7 @@ async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, A
         )));
     }
     let done = server
-        .runs
+        .executions
         .complete(execution_id, command_id, &worker_id, &outcome)
         .await?;
     Ok(EventAnswer {
@@ -185,8 +186,9 @@ async fn note(
     match given("command_id").zip(worker_id) {
         Some((command_id, worker_id)) => {
             named(worker_id)?;
-            let runs = &server.runs;
-            runs.note(execution_id, command_id, worker_id, claims)
+            server
+                .executions
+                .note(execution_id, command_id, worker_id, claims)
                 .await?;
         }
         None if claims => {

@@ -1,28 +1,27 @@
 //! `/api/execute` and `/api/executions`: runs, their state, their log.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
+use axum::routing::{get, post};
 use noetl_api::ExecutionStatus;
 use noetl_api::event::{EventList, EventsAfterQuery};
 use noetl_api::execution::{
     EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionListQuery, ExecutionState,
     Pagination, RerunRequest, StartStatus, Started,
 };
-
-use super::catalog::find;
-use super::error::{ApiError, Body, OptionalBody, Path, Query, id, number};
-use super::items;
-use super::state::AppState;
-use crate::clock;
-use crate::runs::{Runs, Start};
-use crate::store::{CatalogEntry, ExecutionFilter, ExecutionRow};
-use axum::routing::{get, post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::catalog::find;
+use super::extract::{Body, OptionalBody, Path, Query, parse_id};
+use super::rows::{self, find_execution};
+use super::state::AppState;
+use crate::clock;
+use crate::error::ApiError;
+use crate::executions::Start;
+use crate::store::{CatalogEntry, ExecutionFilter};
 
 /// Executions, and the addresses that older clients start and ask them at.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -36,15 +35,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(status))
         .route("/api/execute/status/{execution_id}", get(status))
         .routes(routes!(rerun))
-}
-
-/// The row of an execution that a path names.
-pub(super) async fn row(runs: &Arc<Runs>, execution_id: &str) -> Result<ExecutionRow, ApiError> {
-    let row = runs.store.execution(id(execution_id, "execution")?).await?;
-    row.ok_or_else(|| {
-        ApiError::not_found(format!("there is no execution {execution_id}"))
-            .help("`noetl list Execution` shows those that are there")
-    })
 }
 
 /// Start an execution
@@ -71,7 +61,7 @@ pub(crate) async fn execute(
     let parent = request
         .parent_execution_id
         .as_ref()
-        .map(|id| number(id, "execution"))
+        .map(|id| parse_id(&id, "execution"))
         .transpose()?;
     let start = Start {
         payload: request.payload.unwrap_or_default(),
@@ -87,7 +77,7 @@ async fn begin(
     entry: CatalogEntry,
     start: Start,
 ) -> Result<Json<Started>, ApiError> {
-    let started = server.runs.start(&entry, start).await?;
+    let started = server.executions.start(&entry, start).await?;
     Ok(Json(Started {
         execution_id: started.execution_id.to_string(),
         status: StartStatus::Started,
@@ -107,9 +97,8 @@ pub(crate) async fn rerun(
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<RerunRequest>,
 ) -> Result<Json<Started>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let entry = server
-        .runs
         .store
         .entry_by_id(row.catalog_id)
         .await?
@@ -142,7 +131,7 @@ pub(crate) async fn list_executions(
     Query(query): Query<ExecutionListQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let parse =
-        |text: &Option<String>, noun| text.as_deref().map(|text| id(text, noun)).transpose();
+        |text: &Option<String>, noun| text.as_deref().map(|text| parse_id(text, noun)).transpose();
     let status = query.status.map(|status| status.to_uppercase().parse());
     let filter = ExecutionFilter {
         status: status.clone().and_then(Result::ok),
@@ -158,9 +147,9 @@ pub(crate) async fn list_executions(
     let (rows, total) = match status {
         // No execution has a status that does not exist.
         Some(Err(_)) => (Vec::new(), 0),
-        _ => server.runs.store.executions(&filter, limit, offset).await?,
+        _ => server.store.executions(&filter, limit, offset).await?,
     };
-    let items: Vec<Execution> = rows.iter().map(items::execution).collect();
+    let items: Vec<Execution> = rows.iter().map(rows::execution).collect();
     Ok((
         [(
             HeaderName::from_static("x-total-count"),
@@ -179,16 +168,15 @@ pub(crate) async fn detail(
     Path(execution_id): Path<String>,
     Query(query): Query<EventPageQuery>,
 ) -> Result<Json<ExecutionDetail>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let page_size = query.page_size.unwrap_or(100).clamp(10, 500);
     let page = query.page.unwrap_or(1).clamp(1, i64::MAX / 1000);
     let since = query
         .since_event_id
         .as_deref()
-        .map(|text| id(text, "event"))
+        .map(|text| parse_id(&text, "event"))
         .transpose()?;
     let (events, total) = server
-        .runs
         .store
         .events_page(
             row.execution_id,
@@ -200,8 +188,8 @@ pub(crate) async fn detail(
         .await?;
     let total_pages = (total + page_size - 1) / page_size;
     Ok(Json(ExecutionDetail {
-        execution: items::execution(&row),
-        events: events.iter().map(items::event).collect(),
+        execution: rows::execution(&row),
+        events: events.iter().map(rows::event).collect(),
         pagination: Pagination {
             page,
             page_size,
@@ -222,16 +210,15 @@ pub(crate) async fn events(
     Path(execution_id): Path<String>,
     Query(query): Query<EventsAfterQuery>,
 ) -> Result<Json<EventList>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let after = query
         .after
         .as_deref()
-        .map(|text| id(text, "event"))
+        .map(|text| parse_id(&text, "event"))
         .transpose()?
         .unwrap_or(0);
     let limit = query.limit.unwrap_or(500).clamp(1, 1000);
     let events = server
-        .runs
         .store
         .events_after(row.execution_id, after, limit)
         .await?;
@@ -240,7 +227,7 @@ pub(crate) async fn events(
             .last()
             .map_or(after, |event| event.event_id)
             .to_string(),
-        events: events.iter().map(items::event).collect(),
+        events: events.iter().map(rows::event).collect(),
         status: row.status,
     }))
 }
@@ -252,8 +239,8 @@ pub(crate) async fn status(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<ExecutionState>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
-    let (variables, completed_steps) = server.runs.variables(row.execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
+    let (variables, completed_steps) = server.executions.variables(row.execution_id).await?;
     let elapsed = row.end_time.unwrap_or_else(clock::now_ms) - row.start_time;
     Ok(Json(ExecutionState {
         execution_id: row.execution_id.to_string(),
@@ -266,7 +253,7 @@ pub(crate) async fn status(
         cancelled: row.status == ExecutionStatus::Cancelled,
         variables,
         error: row.error.clone(),
-        result: items::json(row.result.as_deref()),
+        result: rows::json(row.result.as_deref()),
         start_time: clock::rfc3339(row.start_time),
         end_time: row.end_time.map(clock::rfc3339),
         duration_seconds: elapsed as f64 / 1000.0,

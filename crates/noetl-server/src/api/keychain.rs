@@ -9,15 +9,15 @@ use noetl_api::credential::{
     CredentialDeleted, KeychainItem, KeychainList, KeychainRequest, KeychainStatus,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use super::credentials::unreadable;
-use super::error::{ApiError, Body, Path, id};
-use super::state::AppState;
-use crate::clock;
-use crate::store::CredentialRow;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::{Body, Path, parse_id};
+use super::state::AppState;
+use crate::clock;
+use crate::credentials::{KEYCHAIN, NewCredential};
+use crate::error::ApiError;
+use crate::store::CredentialRow;
 
 /// Keychains.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -25,9 +25,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_secrets))
         .routes(routes!(get_secret, put, delete_secret))
 }
-
-/// The type under which keychain entries are kept.
-pub(crate) const KIND: &str = "keychain";
 
 /// What is kept beside the secret itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,7 +34,7 @@ struct Meta {
 }
 
 fn key(catalog_id: i64, name: &str) -> String {
-    format!("{KIND}/{catalog_id}/{name}")
+    format!("{KEYCHAIN}/{catalog_id}/{name}")
 }
 
 fn missing(name: &str) -> ApiError {
@@ -69,30 +66,24 @@ pub(crate) async fn put(
     Path((catalog_id, name)): Path<(String, String)>,
     Body(request): Body<KeychainRequest>,
 ) -> Result<Json<KeychainItem>, ApiError> {
-    let catalog_id = id(&catalog_id, "catalog entry")?;
+    let catalog_id = parse_id(&catalog_id, "catalog entry")?;
     let meta = Meta {
         expires_at: request
             .ttl_seconds
             .map(|seconds| clock::now_ms() + i64::from(seconds) * 1000),
         cache_type: request.cache_type.unwrap_or_else(|| "secret".to_owned()),
     };
-    let data = Value::Object(request.data).to_string();
-    let row = CredentialRow {
-        id: server.runs.ids.next(),
-        name: key(catalog_id, &name),
-        kind: KIND.to_owned(),
-        data_encrypted: server
-            .runs
-            .vault
-            .encrypt(&data)
-            .map_err(|error| unreadable(error.into()))?,
-        meta: serde_json::to_string(&meta).unwrap_or_default(),
-        tags: "[]".to_owned(),
-        description: None,
-        created_at: 0,
-        updated_at: 0,
-    };
-    let row = server.runs.store.put_credential(&row).await?;
+    let row = server
+        .credentials
+        .put(NewCredential {
+            name: key(catalog_id, &name),
+            kind: KEYCHAIN.to_owned(),
+            data: request.data,
+            meta: serde_json::to_string(&meta).unwrap_or_default(),
+            tags: "[]".to_owned(),
+            description: None,
+        })
+        .await?;
     Ok(Json(item(&row).ok_or_else(|| missing(&name))?))
 }
 
@@ -104,15 +95,14 @@ pub(crate) async fn get_secret(
     State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
 ) -> Result<Json<KeychainItem>, ApiError> {
-    let full = key(id(&catalog_id, "catalog entry")?, &name);
+    let full = key(parse_id(&catalog_id, "catalog entry")?, &name);
     let row = server
-        .runs
         .store
         .credential(&full)
         .await?
         .ok_or_else(|| missing(&name))?;
     let mut item = item(&row).ok_or_else(|| missing(&name))?;
-    let credential = server.runs.credential(&full).await.map_err(unreadable)?;
+    let credential = server.credentials.get(&full).await?;
     item.data = credential.map(|credential| credential.data);
     Ok(Json(item))
 }
@@ -125,14 +115,13 @@ pub(crate) async fn delete_secret(
     State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
 ) -> Result<Json<CredentialDeleted>, ApiError> {
-    let full = key(id(&catalog_id, "catalog entry")?, &name);
+    let full = key(parse_id(&catalog_id, "catalog entry")?, &name);
     let row = server
-        .runs
         .store
         .credential(&full)
         .await?
         .ok_or_else(|| missing(&name))?;
-    server.runs.store.delete_credential(row.id).await?;
+    server.store.delete_credential(row.id).await?;
     Ok(Json(CredentialDeleted {
         status: DeleteStatus::Deleted,
         name,
@@ -146,8 +135,8 @@ pub(crate) async fn list_secrets(
     State(server): State<AppState>,
     Path(catalog_id): Path<String>,
 ) -> Result<Json<KeychainList>, ApiError> {
-    let prefix = key(id(&catalog_id, "catalog entry")?, "");
-    let rows = server.runs.store.credentials(Some(KIND), None).await?;
+    let prefix = key(parse_id(&catalog_id, "catalog entry")?, "");
+    let rows = server.store.credentials(Some(KEYCHAIN), None).await?;
     let entries: Vec<_> = rows
         .iter()
         .filter(|row| row.name.starts_with(&prefix))

@@ -1,23 +1,24 @@
 //! Health, version, sessions, and the API's description of itself.
 
 use axum::Json;
+use axum::extract::DefaultBodyLimit;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use noetl_api::server::{AuthKind, BuildStamp, Health, ServerState, SessionRequest, SessionState};
 use noetl_api::{AnswerStatus, ErrorBody};
 use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{ApiError, Body};
+use super::extract::Body;
 use super::state::AppState;
 use crate::access;
 use crate::clock;
+use crate::error::ApiError;
 use crate::vault::{same_secret, session_of};
-use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// The largest body of a sign-in.
 const MAX_TOKEN_BYTES: usize = 4 << 10;
@@ -51,24 +52,24 @@ pub(crate) async fn health() -> Json<Health> {
 #[utoipa::path(get, path = "/api/version", tag = "server",
     responses((status = 200, body = BuildStamp), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn version(State(server): State<AppState>) -> Json<BuildStamp> {
-    Json((*server.build).clone())
+    Json(server.about.build.clone())
 }
 
 /// Get what the server is and does
 #[utoipa::path(get, path = "/api/status", tag = "server",
     responses((status = 200, body = ServerState), ApiError))]
 pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerState>, ApiError> {
-    let store = &server.runs.store;
+    let store = &server.store;
     let now = clock::now_ms();
     let (waiting, running) = store.queue_depth(now).await?;
     Ok(Json(ServerState {
         status: AnswerStatus::Ok,
-        version: server.build.version.clone(),
-        server_name: server.name.clone(),
+        version: server.about.build.version.clone(),
+        server_name: server.about.name.clone(),
         storage: store.storage().kind(),
-        data_dir: server.data_dir.to_string_lossy().into_owned(),
-        started_at: clock::rfc3339(server.started_at),
-        uptime_seconds: (now - server.started_at) as f64 / 1000.0,
+        data_dir: server.about.data_dir.to_string_lossy().into_owned(),
+        started_at: clock::rfc3339(server.about.started_at),
+        uptime_seconds: (now - server.about.started_at) as f64 / 1000.0,
         running_executions: store.totals(0).await?.running,
         pending_commands: waiting + running,
         auth: if server.token.is_some() {

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::state::AppState;
 use crate::clock;
-use axum::routing::get;
-use utoipa_axum::router::OpenApiRouter;
 
 /// The metrics; they are not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// The counters
 pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
     let mut text = process(&server);
-    let store = &server.runs.store;
+    let store = &server.store;
     let totals = store.totals(0).await;
     let up = f64::from(u8::from(totals.is_ok()));
     text += &metric(
@@ -64,10 +64,10 @@ pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
 
 /// What the server knows without its store.
 fn process(server: &AppState) -> String {
-    let version = &server.build.version;
-    let name = server.name.replace(['"', '\\', '\n'], "_");
+    let version = &server.about.build.version;
+    let name = server.about.name.replace(['"', '\\', '\n'], "_");
     let info = format!("{{version=\"{version}\",name=\"{name}\"}}");
-    let started = server.started_at as f64 / 1000.0;
+    let started = server.about.started_at as f64 / 1000.0;
     let requests = server.requests.load(Ordering::Relaxed) as f64;
     metric(
         "noetl_info",

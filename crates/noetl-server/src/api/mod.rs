@@ -2,21 +2,21 @@
 
 mod cancel;
 mod catalog;
-mod children;
 mod commands;
 mod credentials;
 mod dashboard;
 mod data;
-mod error;
 mod events;
 mod executions;
+mod extract;
 mod graph;
-mod items;
 mod keychain;
 mod meta;
 mod metrics;
+mod rows;
 mod state;
 mod stream;
+mod sub_playbooks;
 mod timeline;
 mod validate;
 mod workers;
@@ -34,8 +34,9 @@ use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub(crate) use error::ApiError;
-pub(crate) use state::AppState;
+pub(crate) use state::{About, AppState};
+
+use crate::error::ApiError;
 
 /// The largest body of a request: a playbook's payload, a step's result.
 const MAX_BODY_BYTES: usize = 64 << 20;
@@ -69,7 +70,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(workers::routes())
         .merge(commands::routes())
         .merge(events::routes())
-        .merge(children::routes())
+        .merge(sub_playbooks::routes())
         .merge(data::routes())
 }
 

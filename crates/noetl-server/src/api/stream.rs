@@ -1,5 +1,6 @@
-//! Server-sent events: what happens, while it happens.
+//! Server-sent events: what happens to executions, while it happens.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -7,19 +8,24 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use axum::routing::get;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use noetl_api::event::EventsAfterQuery;
 use noetl_api::execution::ExecutionEnd;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
-
-use super::error::{ApiError, Path, Query, id};
-use super::executions::row;
-use super::items;
-use super::state::AppState;
-use crate::runs::Change;
-use axum::routing::get;
+use tokio::sync::broadcast::error::RecvError;
 use utoipa_axum::router::OpenApiRouter;
+
+use super::extract::{Path, Query, parse_id};
+use super::rows::{self, find_execution};
+use super::state::AppState;
+use crate::changes::{ChangeKind, Watch};
+use crate::error::ApiError;
+
+/// How long to wait for a change before looking at the store: another server may have made one.
+const LOOK: Duration = Duration::from_secs(2);
+/// Events in one look.
+const PAGE: i64 = 200;
 
 /// Streams; they are not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -28,20 +34,14 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .route("/api/executions/{execution_id}/stream", get(execution))
 }
 
-/// How long to wait before looking at the store without having heard of a change: another server may have
-/// made one.
-const LOOK: Duration = Duration::from_secs(2);
-/// Events in one look.
-const PAGE: i64 = 200;
-
-type Messages = std::collections::VecDeque<Event>;
-
-struct Following {
+/// A client that follows an execution.
+struct Follower {
     server: AppState,
     execution_id: i64,
+    /// The last event that it was sent.
     after: i64,
-    changes: Receiver<Change>,
-    messages: Messages,
+    watch: Watch,
+    messages: VecDeque<Event>,
     ended: bool,
 }
 
@@ -52,64 +52,57 @@ pub(crate) async fn execution(
     Query(query): Query<EventsAfterQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let changes = server.runs.subscribe();
-    let row = row(&server.runs, &execution_id).await?;
+    let id = parse_id(&execution_id, "execution")?;
+    // Before the first look, so that no change is missed between the two.
+    let watch = server.executions.changes().watch(id);
+    find_execution(&server.store, &execution_id).await?;
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let after = last
         .or(query.after)
-        .map(|text| id(&text, "event"))
+        .map(|text| parse_id(&text, "event"))
         .transpose()?
         .unwrap_or(0);
-    let following = Following {
+    let follower = Follower {
         server,
-        execution_id: row.execution_id,
+        execution_id: id,
         after,
-        changes,
-        messages: Messages::new(),
+        watch,
+        messages: VecDeque::new(),
         ended: false,
     };
-    let stream = unfold(following, |mut following| async move {
+    let stream = unfold(follower, |mut follower| async move {
         loop {
-            if let Some(message) = following.messages.pop_front() {
-                return Some((Ok(message), following));
+            if let Some(message) = follower.messages.pop_front() {
+                return Some((Ok(message), follower));
             }
-            if following.ended {
+            if follower.ended || follower.look().await.is_err() {
                 return None;
             }
-            if following.look().await.is_err() {
-                return None;
-            }
-            if following.messages.is_empty() && !following.ended {
-                following.wait().await;
+            if follower.messages.is_empty() && !follower.ended {
+                follower.ended = !follower.watch.wait(LOOK).await;
             }
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
-impl Following {
+impl Follower {
+    /// Takes the next events of the log, or the end of the execution once there are none.
     async fn look(&mut self) -> Result<(), ApiError> {
-        // The status first: what it says has its events in the log already.
-        let row = row(&self.server.runs, &self.execution_id.to_string()).await?;
-        let events = self
-            .server
-            .runs
-            .store
+        // The status first: the events that led to it are in the log by then.
+        let store = &self.server.store;
+        let row = find_execution(store, &self.execution_id.to_string()).await?;
+        let events = store
             .events_after(self.execution_id, self.after, PAGE)
             .await?;
-        for event in &events {
-            self.after = event.event_id;
-            let item = items::event(event);
-            if let Ok(message) = Event::default()
-                .event("event")
-                .id(&item.event_id)
-                .json_data(&item)
-            {
-                self.messages.push_back(message);
-            }
+        for row in &events {
+            self.after = row.event_id;
+            let event = rows::event(row);
+            let message = Event::default().event("event").id(&event.event_id);
+            self.messages.extend(message.json_data(&event));
         }
         if row.status.is_final() && events.is_empty() {
             self.ended = true;
@@ -117,30 +110,10 @@ impl Following {
                 execution_id: row.execution_id.to_string(),
                 status: row.status,
             };
-            if let Ok(message) = Event::default().event("status").json_data(end) {
-                self.messages.push_back(message);
-            }
+            let message = Event::default().event("status");
+            self.messages.extend(message.json_data(end));
         }
         Ok(())
-    }
-
-    async fn wait(&mut self) {
-        let deadline = tokio::time::sleep(LOOK);
-        tokio::pin!(deadline);
-        loop {
-            tokio::select! {
-                () = &mut deadline => return,
-                change = self.changes.recv() => match change {
-                    Ok(change) if change.execution_id == self.execution_id => return,
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => {
-                        self.ended = true;
-                        return;
-                    }
-                },
-            }
-        }
     }
 }
 
@@ -148,21 +121,19 @@ impl Following {
 pub(crate) async fn executions(
     State(server): State<AppState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let changes = server.runs.subscribe();
+    let changes = server.executions.changes().subscribe();
     let stream = unfold((server, changes), |(server, mut changes)| async move {
         loop {
             let change = match changes.recv().await {
-                Ok(change) if change.turned => change,
+                Ok(change) if change.kind == ChangeKind::Status => change,
                 Ok(_) | Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return None,
             };
-            let Ok(Some(row)) = server.runs.store.execution(change.execution_id).await else {
+            let Ok(Some(row)) = server.store.execution(change.execution_id).await else {
                 continue;
             };
-            if let Ok(message) = Event::default()
-                .event("execution")
-                .json_data(items::execution(&row))
-            {
+            let message = Event::default().event("execution");
+            if let Ok(message) = message.json_data(rows::execution(&row)) {
                 return Some((Ok(message), (server, changes)));
             }
         }

@@ -9,16 +9,17 @@ use noetl_api::graph::{ExecutionGraph, Graph};
 use noetl_api::timeline::{Timeline, TimelineStep};
 use noetl_engine::execution::event_name;
 use serde_json::Value;
-
-use super::error::{ApiError, Path};
-use super::executions::row;
-use super::graph::{graph_of, states};
-use super::items;
-use super::state::AppState;
-use crate::clock;
-use crate::store::EventRow;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::Path;
+use super::graph::{graph_of, states};
+use super::rows;
+use super::rows::find_execution;
+use super::state::AppState;
+use crate::clock;
+use crate::error::ApiError;
+use crate::store::EventRow;
 
 /// How executions went.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -32,7 +33,6 @@ const MAX_EVENTS: i64 = 50_000;
 
 async fn all_events(server: &AppState, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
     Ok(server
-        .runs
         .store
         .events_after(execution_id, 0, MAX_EVENTS)
         .await?)
@@ -45,13 +45,13 @@ pub(crate) async fn timeline(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<Timeline>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let mut spans: BTreeMap<String, (i64, TimelineStep)> = BTreeMap::new();
     for event in all_events(&server, row.execution_id).await? {
         let (Some(command), Some(step)) = (&event.node_id, &event.node_name) else {
             continue;
         };
-        let context = items::json(event.context.as_deref());
+        let context = rows::json(event.context.as_deref());
         match event.event_type.as_str() {
             event_name::COMMAND_CLAIMED => {
                 spans.entry(command.clone()).or_insert_with(|| {
@@ -82,7 +82,7 @@ pub(crate) async fn timeline(
                     span.duration_seconds = Some((event.created_at - *start) as f64 / 1000.0);
                     span.iteration = context.get("iteration").and_then(Value::as_u64);
                     span.attempt = context.get("attempt").and_then(Value::as_u64).unwrap_or(1);
-                    span.error = items::failure(&event).map(|failure| failure.message);
+                    span.error = rows::failure(&event).map(|failure| failure.message);
                 }
             }
             _ => {}
@@ -111,14 +111,13 @@ pub(crate) async fn execution_graph(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<ExecutionGraph>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let entry = server
-        .runs
         .store
         .entry_by_id(row.catalog_id)
         .await?
         .ok_or_else(super::catalog::missing)?;
-    let Graph { nodes, edges } = graph_of(&*server.runs.playbook(&entry)?);
+    let Graph { nodes, edges } = graph_of(&*server.executions.playbook(&entry)?);
     let events = all_events(&server, row.execution_id).await?;
     let ended = row.status.is_final().then_some(row.status);
     Ok(Json(ExecutionGraph {

@@ -4,12 +4,12 @@ use axum::Json;
 use noetl_api::ErrorBody;
 use noetl_api::catalog::{ValidateRequest, Validation};
 use noetl_engine::{Playbook, Problems};
-
-use super::error::Body;
-use super::graph::graph_of;
-use super::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::Body;
+use super::graph::graph_of;
+use super::state::AppState;
 
 /// Validation.
 pub(super) fn routes() -> OpenApiRouter<AppState> {

@@ -2,20 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::routing::{delete, post};
 use noetl_api::worker::{
     HeartbeatAnswer, ListScope, QueueState, RuntimeKind, Worker, WorkerHeartbeat, WorkerList,
     WorkerRegistered, WorkerRegistration,
 };
 use noetl_api::{AnswerStatus, WorkerStatus};
-
-use super::error::{ApiError, Body};
-use super::state::AppState;
-use crate::clock;
-use crate::runs::LEASE_MS;
-use crate::store::RuntimeRow;
-use axum::routing::{delete, post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::Body;
+use super::state::AppState;
+use crate::clock;
+use crate::error::ApiError;
+use crate::store::{LEASE_MS, RuntimeRow};
 
 /// Workers, and the addresses that older ones register at.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -59,7 +59,7 @@ pub(crate) async fn register_worker(
     let now = clock::now_ms();
     let runtime = request.runtime.unwrap_or_else(|| "rust".to_owned());
     let row = RuntimeRow {
-        runtime_id: server.runs.ids.next(),
+        runtime_id: server.ids.next(),
         name: request.name.clone(),
         kind: POOL.to_string(),
         runtime: runtime.clone(),
@@ -70,7 +70,7 @@ pub(crate) async fn register_worker(
         started_at: now,
         heartbeat: now,
     };
-    let runtime_id = server.runs.store.put_runtime(&row).await?.to_string();
+    let runtime_id = server.store.put_runtime(&row).await?.to_string();
     Ok(Json(WorkerRegistered {
         status: AnswerStatus::Ok,
         name: request.name,
@@ -88,7 +88,6 @@ pub(crate) async fn deregister(
     Body(request): Body<WorkerHeartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
     if !server
-        .runs
         .store
         .delete_runtime(POOL.as_str(), &request.name)
         .await?
@@ -98,7 +97,7 @@ pub(crate) async fn deregister(
             request.name
         )));
     }
-    server.runs.give_back(&request.name).await?;
+    server.executions.release(&request.name).await?;
     Ok(Json(HeartbeatAnswer {
         status: AnswerStatus::Ok,
         name: request.name,
@@ -115,7 +114,6 @@ pub(crate) async fn heartbeat(
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
     let now = clock::now_ms();
     if !server
-        .runs
         .store
         .heartbeat(POOL.as_str(), &request.name, now)
         .await?
@@ -127,7 +125,6 @@ pub(crate) async fn heartbeat(
     }
     let held = request.commands.unwrap_or_default();
     let cancelled = server
-        .runs
         .store
         .renew(&request.name, &held, now + LEASE_MS)
         .await?;
@@ -143,7 +140,7 @@ pub(crate) async fn heartbeat(
     responses((status = 200, body = WorkerList), ApiError))]
 pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerList>, ApiError> {
     let now = clock::now_ms();
-    let rows = server.runs.store.runtimes(POOL.as_str(), now).await?;
+    let rows = server.store.runtimes(POOL.as_str(), now).await?;
     let items: Vec<_> = rows
         .into_iter()
         .map(|(row, running)| Worker {
@@ -178,7 +175,7 @@ pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerL
 pub(crate) async fn pool_state(
     State(server): State<AppState>,
 ) -> Result<Json<QueueState>, ApiError> {
-    let (queue_depth, running) = server.runs.store.queue_depth(clock::now_ms()).await?;
+    let (queue_depth, running) = server.store.queue_depth(clock::now_ms()).await?;
     Ok(Json(QueueState {
         status: AnswerStatus::Ok,
         queue_depth,

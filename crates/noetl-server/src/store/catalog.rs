@@ -3,7 +3,8 @@
 use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use crate::clock;
 
 /// A version of a playbook.

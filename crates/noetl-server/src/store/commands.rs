@@ -2,7 +2,11 @@
 
 use sqlx::{Any, FromRow, Transaction};
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
+
+/// How long a claim holds without a heartbeat, in milliseconds.
+pub(crate) const LEASE_MS: i64 = 30_000;
 
 /// A command without an outcome.
 #[derive(Debug, Clone, FromRow)]

@@ -2,7 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use crate::clock;
 
 /// A credential as it is kept.

@@ -3,7 +3,8 @@
 use noetl_api::EventStatus;
 use sqlx::{Any, FromRow, Transaction};
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 
 /// A line of the log.
 #[derive(Debug, Clone, FromRow)]
@@ -24,9 +25,6 @@ pub(crate) struct EventRow {
     pub(crate) created_at: i64,
 }
 
-/// A line to be written.
-pub(crate) type NewEvent = EventRow;
-
 const COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, context, \
                        result, error, meta, duration_ms, created_at";
 /// Events in one statement: SQLite bounds the number of parameters.
@@ -35,7 +33,7 @@ const BATCH: usize = 64;
 impl Store {
     pub(crate) async fn insert_events(
         transaction: &mut Transaction<'static, Any>,
-        events: &[NewEvent],
+        events: &[EventRow],
     ) -> Result<(), StoreError> {
         for batch in events.chunks(BATCH) {
             let rows: Vec<String> = (0..batch.len())

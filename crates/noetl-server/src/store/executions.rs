@@ -4,7 +4,8 @@ use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
 
 use super::catalog::like;
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 
 /// An execution.
 #[derive(Debug, Clone, FromRow)]

@@ -2,8 +2,9 @@
 
 use sqlx::FromRow;
 
+use super::database::Store;
+use super::error::StoreError;
 use super::ids::SHARDS;
-use super::{Store, StoreError};
 
 /// A worker pool or a server.
 #[derive(Debug, Clone, FromRow)]

@@ -3,7 +3,8 @@
 use noetl_api::ExecutionStatus;
 use sqlx::FromRow;
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 
 /// How many there are of each.
 #[derive(Debug, Clone, Default, FromRow)]

@@ -1,6 +1,8 @@
 //! `noetl worker`: this machine takes up the work of a server elsewhere.
 
+mod ask;
 mod host;
+mod source;
 mod start;
 mod stop;
 

@@ -7,11 +7,15 @@ use axum::extract::State;
 use noetl_api::ExecutionStatus;
 use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
 use serde_json::Value;
-
-use super::error::{ApiError, Body, number};
-use super::state::AppState;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::extract::{Body, parse_id};
+use super::state::AppState;
+use crate::error::ApiError;
+
+/// How long a request waits for the end.
+const WAIT: Duration = Duration::from_secs(25);
 
 /// Sub-playbooks.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -25,7 +29,7 @@ pub(crate) async fn playbook(
     State(server): State<AppState>,
     Body(request): Body<SubPlaybookRequest>,
 ) -> Result<Json<SubPlaybookAnswer>, ApiError> {
-    let parent = number(&request.execution_id, "execution")?;
+    let parent = parse_id(&request.execution_id, "execution")?;
     if request.key.is_empty() {
         return Err(ApiError::invalid("key is missing"));
     }
@@ -38,12 +42,13 @@ pub(crate) async fn playbook(
         key: request.key,
     };
     let ended = async {
-        let child = server.runs.start_child(parent, call.clone()).await?;
-        match tokio::time::timeout(Duration::from_secs(25), server.runs.wait(child)).await {
+        let child = server.executions.start_child(parent, &call).await?;
+        let end = server.executions.wait_for_end(child);
+        match tokio::time::timeout(WAIT, end).await {
             Err(_) => Ok(None),
             Ok(status) => server
-                .runs
-                .child_result(child, call.return_step.as_deref(), status)
+                .executions
+                .child_result(child, call.return_step.as_deref(), status?)
                 .await
                 .map(Some),
         }

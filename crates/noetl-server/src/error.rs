@@ -1,20 +1,16 @@
-//! How the API says no: a status, one sentence, and what mends it.
+//! An answer that is an error: a status, one sentence, and how to correct it.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use noetl_api::{ErrorBody, Id};
-use serde::de::DeserializeOwned;
+use noetl_api::ErrorBody;
 use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema as _};
 
-use crate::runs::RunError;
+use crate::credentials::CredentialError;
+use crate::executions::RunError;
 use crate::store::StoreError;
 
 /// An answer that is an error.
@@ -112,85 +108,12 @@ impl From<RunError> for ApiError {
     }
 }
 
-/// A JSON body; what is none is answered like every other error.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "the body must be application/json",
-            )),
-            Err(error) => Err(ApiError::new(error.status(), error.body_text())),
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Store(error) => error.into(),
+            CredentialError::Vault(error) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .help("start the server with the NOETL_ENCRYPTION_KEY that the credential was kept with, or register it again"),
         }
     }
-}
-
-/// A JSON body of which every field is optional, and so is the body.
-pub(crate) struct OptionalBody<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let length = request
-            .headers()
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok());
-        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-        if !chunked && length.is_none_or(|length| length == "0") {
-            return Ok(Self(T::default()));
-        }
-        Body::from_request(request, state)
-            .await
-            .map(|Body(value)| Self(value))
-    }
-}
-
-/// Query parameters.
-pub(crate) struct Query<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        axum::extract::Query::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|error: QueryRejection| {
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text())
-            })
-    }
-}
-
-/// Parts of the path.
-pub(crate) struct Path<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        axum::extract::Path::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|error: PathRejection| {
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text())
-            })
-    }
-}
-
-/// The number of an id in a path: digits, as text.
-pub(crate) fn id(text: &str, noun: &str) -> Result<i64, ApiError> {
-    text.parse()
-        .map_err(|_| ApiError::not_found(format!("there is no {noun} {text}")))
-}
-
-/// The number of an id in a body.
-pub(crate) fn number(id: &Id, noun: &str) -> Result<i64, ApiError> {
-    id.number()
-        .ok_or_else(|| ApiError::not_found(format!("there is no {noun} {id}")))
 }

@@ -1,12 +1,14 @@
-//! Executions and events as answers show them.
+//! Rows of the store as answers show them.
 
 use noetl_api::Failure;
 use noetl_api::event::ExecutionEvent;
 use noetl_api::execution::Execution;
 use serde_json::{Map, Value};
 
+use super::extract::parse_id;
 use crate::clock;
-use crate::store::{EventRow, ExecutionRow};
+use crate::error::ApiError;
+use crate::store::{EventRow, ExecutionRow, Store};
 
 /// The JSON of a column; null when the column is empty.
 pub(super) fn json(text: Option<&str>) -> Value {
@@ -62,4 +64,18 @@ pub(super) fn event(row: &EventRow) -> ExecutionEvent {
         parent_event_id: None,
         parent_execution_id: None,
     }
+}
+
+/// The row of the execution that a path names.
+pub(super) async fn find_execution(
+    store: &Store,
+    execution_id: &str,
+) -> Result<ExecutionRow, ApiError> {
+    let row = store
+        .execution(parse_id(execution_id, "execution")?)
+        .await?;
+    row.ok_or_else(|| {
+        ApiError::not_found(format!("there is no execution {execution_id}"))
+            .help("`noetl list Execution` shows those that are there")
+    })
 }

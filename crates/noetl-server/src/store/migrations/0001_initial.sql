@@ -1,5 +1,5 @@
--- The one schema: SQLite and PostgreSQL read the same text. Times are milliseconds since 1970 in UTC,
--- JSON is text, and a column that one of the two lacks is not used.
+-- The first schema. SQLite and PostgreSQL read the same text, so a type that one of the two lacks is not
+-- used: times are milliseconds since 1970 in UTC, and JSON is text.
 
 CREATE TABLE IF NOT EXISTS catalog (
   catalog_id BIGINT PRIMARY KEY,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS execution (
   payload TEXT NOT NULL,
   target TEXT,
   parent_execution_id BIGINT,
-  -- The call of the parent that this execution answers: a second call finds it instead of running again.
+  -- The call of the parent that this execution answers: a second call finds it instead of starting another.
   parent_call TEXT UNIQUE,
   current_step TEXT,
   progress BIGINT NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS event (
 );
 CREATE INDEX IF NOT EXISTS event_step ON event (event_type, created_at);
 
--- Commands without an outcome. One that has it is only in the event log.
+-- Commands without an outcome; one that has an outcome is in the event log alone.
 CREATE TABLE IF NOT EXISTS command (
   command_id TEXT PRIMARY KEY,
   execution_id BIGINT NOT NULL,
@@ -98,12 +98,7 @@ CREATE TABLE IF NOT EXISTS runtime (
 CREATE TABLE IF NOT EXISTS shard (
   shard BIGINT PRIMARY KEY,
   server TEXT NOT NULL,
-  -- Whether its encryption key is one that only it knows.
+  -- Whether the server made its encryption key itself, so that no other server knows it.
   own_key BIGINT NOT NULL,
   heartbeat BIGINT NOT NULL
-);
-
-CREATE TABLE IF NOT EXISTS setting (
-  name TEXT PRIMARY KEY,
-  value TEXT NOT NULL
 );
