@@ -4,6 +4,9 @@
 //! changed. Statements end with a semicolon at the end of a line. Those that create something do so `IF NOT
 //! EXISTS`, so that [`repair`] can create what was lost.
 
+#[cfg(test)]
+mod tests;
+
 use noetl_api::server::StorageKind;
 use sqlx::{Any, AnyPool, Transaction};
 

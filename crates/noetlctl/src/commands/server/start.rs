@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use noetl_api::server::StorageKind;
-use noetl_server::{BindError, Config, Server, StartError, VaultError};
+use noetl_server::{BindError, Config, Server, StartError, StoreError, VaultError};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::client_url;
@@ -101,6 +101,9 @@ fn start_remedy(error: &StartError) -> String {
     match error {
         StartError::DataFolder { .. } => "name a folder that you may write to with --data-dir".to_owned(),
         StartError::Taken { .. } => "stop it with `noetl server stop`, or name another folder with --data-dir".to_owned(),
+        StartError::Store { source: StoreError::Newer { .. }, .. } => {
+            "start the NoETL that the store was last used with, or a later one".to_owned()
+        }
         StartError::Store { kind: StorageKind::Sqlite, .. } => "name another folder with --data-dir".to_owned(),
         StartError::Store { .. } => {
             "check DATABASE_URL or POSTGRES_*; several servers on one database need the same NOETL_ENCRYPTION_KEY".to_owned()
