@@ -1,5 +1,8 @@
 //! This server's own worker: it runs commands in the server's process.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use noetl_engine::execution::{Command, Outcome};

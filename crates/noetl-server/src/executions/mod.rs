@@ -13,6 +13,8 @@ mod playbooks;
 mod restore;
 mod service;
 mod sub_playbooks;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub(crate) use error::RunError;

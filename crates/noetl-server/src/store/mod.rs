@@ -15,6 +15,8 @@ mod migrate;
 mod runtimes;
 mod statistics;
 mod storage;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use catalog::{CatalogEntry, CatalogFilter};
 pub(crate) use commands::{CommandRow, Due, LEASE_MS};
