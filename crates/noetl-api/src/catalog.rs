@@ -120,7 +120,6 @@ pub struct CatalogResourceRequest {
     pub path: Option<String>,
     /// The version; the latest when it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::name::VersionSchema>))]
     pub version: Option<Version>,
 }
 

@@ -19,7 +19,6 @@ pub struct ExecuteRequest {
     pub catalog_id: Option<Id>,
     /// The version; the latest when it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::name::VersionSchema>))]
     pub version: Option<Version>,
     /// Values over the playbook's workload.
     #[serde(

@@ -15,16 +15,6 @@ pub enum Id {
     Number(i64),
 }
 
-impl Id {
-    /// The id as a number; none when its text is not one.
-    pub fn number(&self) -> Option<i64> {
-        match self {
-            Self::Text(text) => text.parse().ok(),
-            Self::Number(number) => Some(*number),
-        }
-    }
-}
-
 impl fmt::Display for Id {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -83,16 +73,24 @@ impl fmt::Display for UnknownVersion {
 
 impl std::error::Error for UnknownVersion {}
 
-/// A version's number, or `latest`.
 #[cfg(feature = "openapi")]
-#[derive(utoipa::ToSchema)]
-#[schema(as = Version)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(crate) enum VersionSchema {
-    /// The latest version.
-    #[schema(rename = "latest")]
-    Latest,
+impl utoipa::PartialSchema for Version {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        let latest = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(["latest"]));
+        OneOfBuilder::new()
+            .description(Some("A version's number, or `latest`."))
+            .item(number)
+            .item(latest)
+            .into()
+    }
 }
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Version {}
 
 #[cfg(test)]
 mod tests {
@@ -100,10 +98,9 @@ mod tests {
 
     #[test]
     fn ids_and_versions_are_read_from_numbers_and_text() {
-        let id = |json| serde_json::from_str::<Id>(json).unwrap();
-        assert_eq!(id("7").number(), Some(7));
-        assert_eq!(id("\"7\"").number(), Some(7));
-        assert_eq!(id("\"seven\"").number(), None);
+        let id = |json| serde_json::from_str::<Id>(json).unwrap().to_string();
+        assert_eq!(id("7"), "7");
+        assert_eq!(id("\"7\""), "7");
         let version = |json| serde_json::from_str::<Version>(json).unwrap();
         assert_eq!(version("2").number(), Ok(Some(2)));
         assert_eq!(version("\"2\"").number(), Ok(Some(2)));

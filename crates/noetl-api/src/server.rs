@@ -49,7 +49,7 @@ pub struct BuildStamp {
 /// What the server is and does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ServerState {
+pub struct ServerInfo {
     /// Always `ok`.
     pub status: AnswerStatus,
     /// The version.

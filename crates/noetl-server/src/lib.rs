@@ -35,6 +35,7 @@ mod ui;
 mod vault;
 pub mod worker;
 
+pub use api::openapi;
 pub use serve::{BindError, Config, DEFAULT_PORT, Server};
 pub use start::{Keeping, StartError};
 pub use store::{Storage, StoreError};

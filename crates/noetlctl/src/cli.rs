@@ -79,6 +79,9 @@ pub(crate) enum Command {
     Man(machine::ManArgs),
     /// Print what this binary was built from
     Version(VersionArgs),
+    /// Print the OpenAPI document of the server's API, which ui-src/openapi.json is a copy of
+    #[command(hide = true)]
+    Openapi,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use noetl_api::server::{AuthKind, BuildStamp, Health, ServerState, SessionRequest, SessionState};
+use noetl_api::server::{AuthKind, BuildStamp, Health, ServerInfo, SessionRequest, SessionState};
 use noetl_api::{AnswerStatus, ErrorBody};
 use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
@@ -57,12 +57,12 @@ pub(crate) async fn version(State(server): State<AppState>) -> Json<BuildStamp> 
 
 /// Get what the server is and does
 #[utoipa::path(get, path = "/api/status", tag = "server",
-    responses((status = 200, body = ServerState), ApiError))]
-pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerState>, ApiError> {
+    responses((status = 200, body = ServerInfo), ApiError))]
+pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerInfo>, ApiError> {
     let store = &server.store;
     let now = clock::now_ms();
     let (waiting, running) = store.queue_depth(now).await?;
-    Ok(Json(ServerState {
+    Ok(Json(ServerInfo {
         status: AnswerStatus::Ok,
         version: server.about.build.version.clone(),
         server_name: server.about.name.clone(),

@@ -74,14 +74,18 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(data::routes())
 }
 
-/// The OpenAPI document.
-pub(crate) fn openapi() -> Value {
+/// The OpenAPI document of the API, as JSON that ends with a line break.
+pub fn openapi() -> String {
+    format!("{:#}\n", document())
+}
+
+fn document() -> Value {
     serde_json::to_value(routes().to_openapi()).unwrap_or_default()
 }
 
 /// Everything that the API answers.
 pub(crate) fn router(state: AppState) -> Router {
-    let document = Arc::new(openapi());
+    let document = Arc::new(document());
     let docs = Html(meta::docs(&document));
     Router::from(routes())
         .route("/docs", get(async move || docs))
