@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExecutionStatus;
 
-/// Why to cancel.
+/// How to cancel an execution.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CancelRequest {
-    /// Kept in the log.
+    /// The reason, for the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether executions that it started are cancelled as well; true when missing.
@@ -16,7 +16,7 @@ pub struct CancelRequest {
     pub cascade: Option<bool>,
 }
 
-/// What a cancellation did.
+/// The result of a cancellation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CancelAnswer {
@@ -66,7 +66,7 @@ pub struct FinalizeRequest {
     /// `FAILED` or `CANCELLED`, in upper or lower case; `FAILED` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Why, kept in the log.
+    /// The reason, for the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The same under another name.
@@ -74,7 +74,7 @@ pub struct FinalizeRequest {
     pub reason: Option<String>,
 }
 
-/// What was done.
+/// The result of ending an execution by hand.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FinalizeAnswer {
@@ -104,18 +104,18 @@ pub struct CleanupRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 5256000))]
     pub older_than_minutes: Option<u32>,
-    /// Only say which.
+    /// Only list the executions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
 }
 
-/// What was cleaned up.
+/// The result of a clean-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CleanupAnswer {
     /// How many executions were, or would be, cancelled.
     pub cancelled_count: usize,
-    /// Which.
+    /// Their ids.
     pub execution_ids: Vec<String>,
     /// One sentence for people.
     pub message: String,

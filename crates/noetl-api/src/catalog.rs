@@ -17,7 +17,7 @@ pub struct Registration {
     pub resource_type: Option<String>,
 }
 
-/// What was registered.
+/// The result of a registration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Registered {
@@ -33,7 +33,7 @@ pub struct Registered {
     pub catalog_id: String,
     /// `Playbook` or `Credential`.
     pub kind: String,
-    /// The problems that do not keep the playbook from running.
+    /// Problems that do not prevent the playbook from running.
     #[serde(serialize_with = "crate::problem::with_every_field")]
     pub warnings: Vec<Problem>,
 }
@@ -135,7 +135,7 @@ pub struct CatalogEntryQuery {
     pub version: Option<i64>,
 }
 
-/// What was deleted.
+/// The result of a deletion.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CatalogDeleted {
@@ -153,7 +153,7 @@ word_enum! {
     }
 }
 
-/// A text to validate.
+/// A playbook to validate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ValidateRequest {
@@ -164,16 +164,16 @@ pub struct ValidateRequest {
     pub payload: Map<String, Value>,
 }
 
-/// What is wrong with a text.
+/// The problems of a playbook.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Validation {
-    /// Whether it can run: no problem is an error.
+    /// Whether it can run, since no problem is an error.
     pub valid: bool,
     /// The problems, in the order of their places.
     #[serde(serialize_with = "crate::problem::with_every_field")]
     pub problems: Vec<Problem>,
-    /// The playbook's name, where it can be read.
+    /// Its name, when the playbook can be read.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<String>,
     /// The path at which it would be registered.
@@ -182,7 +182,7 @@ pub struct Validation {
     /// Its workload.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub workload: Option<Map<String, Value>>,
-    /// Its flow.
+    /// Its graph.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub graph: Option<Graph>,
 }

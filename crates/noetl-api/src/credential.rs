@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::DeleteStatus;
 
-/// A credential to keep.
+/// A credential to store.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CredentialRequest {
@@ -17,7 +17,7 @@ pub struct CredentialRequest {
     pub kind: String,
     /// Its fields.
     pub data: Map<String, Value>,
-    /// Whatever the user keeps beside it.
+    /// Further facts of the user's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<Map<String, Value>>,
     /// Tags.
@@ -39,7 +39,7 @@ pub struct CredentialItem {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whatever the user keeps beside it.
+    /// Further facts of the user's own.
     pub meta: Map<String, Value>,
     /// Tags.
     pub tags: Vec<String>,
@@ -114,7 +114,7 @@ pub struct CredentialTest {
     pub message: String,
 }
 
-/// A secret of a playbook's keychain to keep.
+/// A secret of a playbook's keychain to store.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeychainRequest {

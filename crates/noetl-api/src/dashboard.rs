@@ -64,7 +64,7 @@ pub struct DashboardSums {
     pub total_playbooks: i64,
     /// Credentials.
     pub total_credentials: i64,
-    /// Workers that take part.
+    /// Workers that are online.
     pub workers: usize,
     /// Of those that ended by themselves, from 0 to 1.
     #[cfg_attr(feature = "openapi", schema(required))]

@@ -38,7 +38,7 @@ pub struct QueryAnswer {
     pub columns: Vec<String>,
     /// Rows, each a list in the order of the columns.
     pub result: Vec<Vec<Value>>,
-    /// What the database refused it with.
+    /// The database's error.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub error: Option<String>,
 }
@@ -53,9 +53,9 @@ pub struct DatabaseState {
     pub message: String,
     /// Whether no table is missing.
     pub valid: bool,
-    /// The tables that are there.
+    /// The tables that exist.
     pub tables: Vec<String>,
-    /// The tables that are not.
+    /// The tables that are missing.
     pub missing: Vec<String>,
 }
 
@@ -116,6 +116,6 @@ pub struct RenderRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rendered {
-    /// What it gave.
+    /// What it was rendered to.
     pub result: Value,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Problem;
 
-/// What an error says.
+/// The body of an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {

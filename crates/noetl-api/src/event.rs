@@ -1,4 +1,4 @@
-//! The event log, and what workers report to it.
+//! The event log, and the events that workers report.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,15 +23,15 @@ pub struct ExecutionEvent {
     /// The step.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub node_name: Option<String>,
-    /// What it says of its execution, step or command.
+    /// The status of its execution, step or command after the event.
     pub status: EventStatus,
     /// When it was written, in RFC 3339.
     pub created_at: String,
     /// The same under another name.
     pub timestamp: String,
-    /// What went in: arguments, the loop's item, the payload.
+    /// The input: arguments, the loop's item, the payload.
     pub context: Value,
-    /// What came out.
+    /// The output.
     pub result: Value,
     /// Why it failed.
     #[cfg_attr(feature = "openapi", schema(required))]
@@ -74,7 +74,7 @@ pub struct EventList {
     pub status: ExecutionStatus,
 }
 
-/// What a worker reports of a command.
+/// An event of a command that a worker reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventRequest {
@@ -84,7 +84,7 @@ pub struct EventRequest {
     /// The step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// `call.done` or `call.error`, or `command.claimed`; other names are taken and change nothing.
+    /// `call.done`, `call.error` or `command.claimed`; events of other names are accepted and change nothing.
     #[serde(alias = "event_type")]
     pub name: String,
     /// The outcome.
@@ -98,7 +98,7 @@ pub struct EventRequest {
     pub worker_id: Option<String>,
 }
 
-/// An event that is kept.
+/// The result of an event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventAnswer {
@@ -107,9 +107,9 @@ pub struct EventAnswer {
     /// Its id in the log; null for an event that changes nothing.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub event_id: Option<String>,
-    /// Commands that came of it.
+    /// How many commands were issued.
     pub commands_generated: usize,
-    /// Whether it was kept before.
+    /// Whether it was in the log before.
     pub duplicate: bool,
 }
 
@@ -145,21 +145,21 @@ pub struct BatchEvent {
     pub meta: Option<Map<String, Value>>,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchAnswer {
-    /// `completed`: every event of a batch is kept before the batch is answered.
+    /// `completed`: all events of a batch are in the log before it is answered.
     pub status: BatchStatus,
-    /// What `/api/events/batch/{request_id}/status` asks for.
+    /// The id of the batch, for `/api/events/batch/{request_id}/status`.
     pub request_id: String,
-    /// The events that they are in the log, in their order.
+    /// The ids of its events in the log, in their order.
     pub event_ids: Vec<String>,
-    /// Commands that came of them.
+    /// How many commands were issued.
     pub commands_generated: usize,
     /// Commands of all executions that wait for a worker.
     pub queue_depth: i64,
-    /// Whether all that is kept of them was kept before.
+    /// Whether all of its events were in the log before.
     pub duplicate: bool,
 }
 
@@ -178,7 +178,7 @@ pub struct BatchState {
 word_enum! {
     /// Where a batch stands.
     BatchStatus {
-        /// Its events are in the log, and what came of them is issued.
+        /// Its events are in the log, and their commands are issued.
         Completed = "completed",
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::event::ExecutionEvent;
 use crate::{ExecutionStatus, Id, Version};
 
-/// What to run: a playbook by path and version, or by the id of a version.
+/// The playbook to execute, by path and version or by the id of a version.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExecuteRequest {
@@ -20,7 +20,7 @@ pub struct ExecuteRequest {
     /// The version; the latest when it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// Values over the playbook's workload.
+    /// Values that override the playbook's workload.
     #[serde(
         default,
         alias = "workload",
@@ -63,11 +63,11 @@ word_enum! {
     }
 }
 
-/// Values for another run.
+/// The payload of another execution.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RerunRequest {
-    /// Instead of the payload of the first run.
+    /// Replaces the payload of the first execution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Map<String, Value>>,
 }
@@ -99,7 +99,7 @@ pub struct Execution {
     /// The step that was entered last.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub current_step: Option<String>,
-    /// What it gave, when that is small.
+    /// Its result, when that is small.
     pub result: Value,
     /// Why it failed.
     #[cfg_attr(feature = "openapi", schema(required))]
@@ -221,7 +221,7 @@ pub struct ExecutionState {
     /// Why it failed.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub error: Option<String>,
-    /// What it gave, when that is small.
+    /// Its result, when that is small.
     pub result: Value,
     /// When it began, in RFC 3339.
     pub start_time: String,

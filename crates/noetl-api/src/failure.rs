@@ -30,7 +30,7 @@ pub struct Failure {
     /// HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What the tool gave all the same: output, response body.
+    /// What the tool returned in spite of the failure: output, response body.
     #[serde(
         default,
         deserialize_with = "present",
@@ -54,7 +54,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 impl Failure {
-    /// A failure that the same call would meet again.
+    /// A failure that would occur again with the same call.
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -78,7 +78,7 @@ impl Failure {
         self
     }
 
-    /// Adds where it happened, unless that is known already.
+    /// Adds where it happened, unless the failure has a place already.
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
         self.place.get_or_insert_with(|| place.clone());

@@ -1,4 +1,4 @@
-//! The flow of a playbook as nodes and edges: what the page draws.
+//! The graph of a playbook, which the web page draws.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ word_enum! {
         Next = "next",
         /// An arc of `next` with a condition.
         Arc = "arc",
-        /// A rule that goes on with another step.
+        /// A rule that continues with another step.
         Case = "case",
         /// A rule that calls another step.
         Call = "call",

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::AnswerStatus;
 
-/// Whether the server answers.
+/// The health of the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
@@ -46,7 +46,7 @@ pub struct BuildStamp {
     pub ui_embedded: bool,
 }
 
-/// What the server is and does.
+/// The status of the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServerInfo {
@@ -68,7 +68,7 @@ pub struct ServerInfo {
     pub running_executions: i64,
     /// Commands without an outcome.
     pub pending_commands: i64,
-    /// What a caller needs.
+    /// What callers need.
     pub auth: AuthKind,
 }
 

@@ -3,7 +3,7 @@
 word_enum! {
     /// Where an execution stands.
     ExecutionStatus {
-        /// It goes on.
+        /// It runs.
         Running = "RUNNING",
         /// It ended well.
         Completed = "COMPLETED",
@@ -40,7 +40,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// What an event of the log says of its execution, step or command.
+    /// The status of an execution, step or command after an event.
     EventStatus {
         /// The execution or workflow began.
         Started = "STARTED",
@@ -91,7 +91,7 @@ word_enum! {
 }
 
 word_enum! {
-    /// Whether a worker takes part.
+    /// Whether a worker is online.
     WorkerStatus {
         /// It sent a heartbeat within the last minute.
         Ready = "ready",
@@ -103,9 +103,9 @@ word_enum! {
 word_enum! {
     /// Whether a request was carried out.
     AnswerStatus {
-        /// It was.
+        /// It was carried out.
         Ok = "ok",
-        /// It was not; the answer says why.
+        /// It was not, for the reason in the answer.
         Error = "error",
     }
 }

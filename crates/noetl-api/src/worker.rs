@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::{AnswerStatus, CommandStatus, ExecutionStatus, Failure, Id, WorkerStatus};
 
-/// A worker that wants to take part.
+/// A worker that registers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerRegistration {
     /// Its name, unique among workers.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// What it is written in; `rust` when missing.
+    /// The language of the worker; `rust` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// Commands that it runs at once; 1 when missing.
@@ -43,7 +43,7 @@ pub struct WorkerHeartbeat {
     pub commands: Option<Vec<String>>,
 }
 
-/// A worker that takes part.
+/// A registered worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerRegistered {
@@ -55,12 +55,12 @@ pub struct WorkerRegistered {
     pub runtime_id: String,
     /// Always `worker_pool`.
     pub kind: RuntimeKind,
-    /// What it is written in.
+    /// The language of the worker.
     pub runtime: String,
 }
 
 word_enum! {
-    /// What kind of program takes part.
+    /// The kind of program that registers.
     RuntimeKind {
         /// A worker.
         WorkerPool = "worker_pool",
@@ -87,9 +87,9 @@ pub struct Worker {
     pub name: String,
     /// Its id.
     pub runtime_id: String,
-    /// What it is written in.
+    /// The language of the worker.
     pub runtime: String,
-    /// Whether it takes part.
+    /// Whether it is online.
     pub status: WorkerStatus,
     /// Commands that it runs at once.
     pub capacity: i64,
@@ -131,7 +131,7 @@ word_enum! {
     }
 }
 
-/// How much work waits, and how much runs.
+/// How many commands wait and run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueueState {
@@ -143,7 +143,7 @@ pub struct QueueState {
     pub running: i64,
 }
 
-/// A worker that asks for work.
+/// A request for commands.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClaimRequest {
@@ -170,7 +170,7 @@ pub struct Claims {
     pub lease_seconds: i64,
 }
 
-/// A worker that claims one command.
+/// A request for one command.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandClaim {
@@ -208,7 +208,7 @@ pub struct SubPlaybookRequest {
     /// The execution of the command.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub execution_id: Id,
-    /// The path of the sub-playbook, as it is written.
+    /// The path of the sub-playbook, as the playbook has it.
     pub path: String,
     /// Its version; the latest when missing.
     pub version: Option<i64>,
@@ -228,9 +228,9 @@ pub struct SubPlaybookRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubPlaybookAnswer {
-    /// RUNNING: ask again.
+    /// `RUNNING` when it has not ended yet; the request is then sent again.
     pub status: ExecutionStatus,
-    /// What it gave.
+    /// Its result.
     pub result: Value,
     /// The failure of the call.
     #[cfg_attr(feature = "openapi", schema(required))]

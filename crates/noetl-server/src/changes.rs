@@ -1,4 +1,4 @@
-//! What happens to executions, told to those who follow them, and to workers that wait for commands.
+//! Notifications within this server: of changes of executions, and of commands that may be claimed.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use tokio::sync::Notify;
 use tokio::sync::broadcast::{self, Receiver, error::RecvError};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Changes that a slow follower may miss before it has to look at the store again.
+/// How many changes are buffered for a slow receiver. One that falls behind looks at the store instead.
 const BUFFERED: usize = 4096;
 
-/// Something happened to an execution.
+/// A change of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) execution_id: i64,
     pub(crate) kind: ChangeKind,
 }
 
-/// What happened.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     /// It started or ended.
@@ -25,7 +25,7 @@ pub(crate) enum ChangeKind {
     Progress,
 }
 
-/// The changes that this server makes. Those of another server on the same database are not among them.
+/// Distributes notifications. Changes that another server makes on the same database are not among them.
 #[derive(Debug)]
 pub(crate) struct Changes {
     sender: broadcast::Sender<Change>,
@@ -42,18 +42,18 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// Tells everyone who follows.
+    /// Sends a change to all receivers.
     pub(crate) fn publish(&self, change: Change) {
-        // It fails when there are no followers.
+        // Sending fails when there are no receivers.
         drop(self.sender.send(change));
     }
 
-    /// Every change from now on.
+    /// Receives the changes of all executions from now on.
     pub(crate) fn subscribe(&self) -> Receiver<Change> {
         self.sender.subscribe()
     }
 
-    /// The changes of one execution from now on.
+    /// Receives the changes of one execution from now on.
     pub(crate) fn watch(&self, execution_id: i64) -> Watch {
         Watch {
             execution_id,
@@ -61,21 +61,21 @@ impl Changes {
         }
     }
 
-    /// Wakes everyone who waits for commands.
+    /// Wakes all tasks that wait for commands.
     pub(crate) fn announce_due(&self) {
         self.due.notify_waiters();
-        // Kept for the next one who waits, when nobody does now.
+        // Without a waiting task, the next one that waits is woken at once.
         self.due.notify_one();
     }
 
-    /// Waits until commands may have become due, or until the time is over.
+    /// Waits until commands may be due, or until the time is over.
     pub(crate) async fn wait_for_due(&self, longest: Duration) {
-        // Either way the caller looks at the store.
+        // In both cases the caller looks at the store.
         drop(timeout(longest, self.due.notified()).await);
     }
 }
 
-/// Follows one execution.
+/// The changes of one execution.
 #[derive(Debug)]
 pub(crate) struct Watch {
     execution_id: i64,
@@ -83,13 +83,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Waits for a change of the execution, or until the time is over: another server may have made one.
-    /// False when the server stops.
+    /// Waits for a change, or until the time is over, since another server may have changed the execution.
+    /// Returns false when the server stops.
     pub(crate) async fn wait(&mut self, longest: Duration) -> bool {
         self.wait_for(longest, |_| true).await
     }
 
-    /// Waits until the execution starts or ends, or until the time is over. False when the server stops.
+    /// As [`Self::wait`], for changes of the execution's status.
     pub(crate) async fn wait_for_status(&mut self, longest: Duration) -> bool {
         self.wait_for(longest, |kind| kind == ChangeKind::Status)
             .await
@@ -104,7 +104,7 @@ impl Watch {
                         return true;
                     }
                 }
-                // One of those that were missed may be the one that is waited for.
+                // A missed change may be the one that is waited for.
                 Err(_) | Ok(Err(RecvError::Lagged(_))) => return true,
                 Ok(Err(RecvError::Closed)) => return false,
             }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_announcement_is_kept_for_the_next_who_waits() {
+    async fn an_announcement_wakes_the_next_task_that_waits() {
         let changes = Changes::default();
         changes.announce_due();
         assert_eq!(changes.wait_for_due(LONG).now_or_never(), Some(()));

@@ -1,4 +1,4 @@
-//! Credentials: encrypted on the way into the store, decrypted on the way out.
+//! Credentials, which are encrypted in the store.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::vault::{Vault, VaultError};
 /// The type of the credentials that are secrets of a keychain.
 pub(crate) const KEYCHAIN: &str = "keychain";
 
-/// Why a credential could not be read or kept.
+/// Why a credential could not be read or stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CredentialError {
     #[error(transparent)]
@@ -20,7 +20,7 @@ pub(crate) enum CredentialError {
     Vault(#[from] VaultError),
 }
 
-/// A credential to keep; what is beside the data is kept as JSON text.
+/// A credential to store; `meta` and `tags` are JSON text.
 #[derive(Debug)]
 pub(crate) struct NewCredential {
     pub(crate) name: String,
@@ -48,7 +48,7 @@ impl Credentials {
         }
     }
 
-    /// The credential of that name, with its data.
+    /// Returns the credential of that name with its decrypted data.
     pub(crate) async fn get(&self, name: &str) -> Result<Option<Credential>, CredentialError> {
         let Some(row) = self.store.credential(name).await? else {
             return Ok(None);
@@ -63,7 +63,7 @@ impl Credentials {
         }))
     }
 
-    /// The same for a tool, which may try again when it fails.
+    /// As [`Self::get`], with the error that a tool returns.
     pub(crate) async fn for_tool(&self, name: &str) -> Result<Option<Credential>, Failure> {
         self.get(name).await.map_err(|error| {
             Failure::passing(
@@ -73,7 +73,7 @@ impl Credentials {
         })
     }
 
-    /// Keeps a credential, or replaces the one of its name.
+    /// Stores a credential, or replaces the one of its name.
     pub(crate) async fn put(
         &self,
         credential: NewCredential,

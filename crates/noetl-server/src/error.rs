@@ -1,4 +1,4 @@
-//! An answer that is an error: a status, one sentence, and how to correct it.
+//! The answer to a request that fails: a status, one sentence, and how to correct it.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::credentials::CredentialError;
 use crate::executions::RunError;
 use crate::store::StoreError;
 
-/// An answer that is an error.
+/// The answer to a request that fails.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
@@ -46,7 +46,7 @@ impl ApiError {
     }
 }
 
-/// What an operation may answer beside its own answers: a refusal, or that the store cannot be used.
+/// In the OpenAPI document, every operation may answer that it refuses or that the store is not available.
 impl IntoResponses for ApiError {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
         let body = ContentBuilder::new()
@@ -69,17 +69,17 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        // PostgreSQL has no text with zero bytes, and nobody needs a name with one.
+        // PostgreSQL's text has no zero bytes.
         if error.is_unstorable() {
-            return Self::invalid("a text with a zero byte cannot be kept");
+            return Self::invalid("a text with a zero byte cannot be stored");
         }
         tracing::error!(%error, "the store failed");
-        // The database's own words may name what a caller should not see; they are in the log.
+        // The database's message may contain what a caller must not see, so it is only in the log.
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store cannot be used just now",
+            "the store is not available",
         )
-        .help("the server's log says why; try again when it is back")
+        .help("the server's log has the reason; try again later")
     }
 }
 

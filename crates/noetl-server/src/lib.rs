@@ -4,20 +4,20 @@
 //! into a [`Config`] and hands it to [`Server::bind`]. The modules, each built on those above it:
 //!
 //! - `clock`: times in the store and in answers;
-//! - `vault`: the encryption key, the token, and the files that they are kept in;
-//! - `store`: everything the server knows, in SQLite or PostgreSQL;
-//! - `credentials`: credentials, encrypted in the store;
-//! - `sql`: SQL that a request runs;
-//! - [`worker`]: the loop of a worker, here and in `noetl worker start`;
-//! - `changes`: what happens to executions, told to those who follow them;
+//! - `vault`: encryption, the encryption key and the token;
+//! - `store`: playbooks, executions, events, commands and credentials in SQLite or PostgreSQL;
+//! - `credentials`: credentials, which are encrypted in the store;
+//! - `sql`: SQL that requests run;
+//! - [`worker`]: the loop of a worker, for this server and for `noetl worker start`;
+//! - `changes`: notifications of changes of executions;
 //! - `executions`: starting, changing and ending executions;
 //! - `local_worker`: the server's own worker;
-//! - `error`: an answer that is an error;
-//! - `access`: who may use the API;
-//! - `api`: the routes and their handlers;
+//! - `error`: the answer to a request that fails;
+//! - `access`: which requests may use the API;
+//! - `api`: the routes, their handlers and the OpenAPI document;
 //! - `ui`: the web page;
-//! - `start`: from a configuration to a server that is ready;
-//! - `serve`: the listener, and the server's end.
+//! - `start`: preparing a server;
+//! - `serve`: the server, its listener and its stop.
 
 mod access;
 mod api;
@@ -36,8 +36,8 @@ mod vault;
 pub mod worker;
 
 pub use api::openapi;
-pub use serve::{BindError, Config, DEFAULT_PORT, Server};
-pub use start::{Keeping, StartError};
+pub use serve::{BindError, DEFAULT_PORT, Server};
+pub use start::{Config, StartError, StoreConfig};
 pub use store::{Storage, StoreError};
 pub use ui::UiSource;
 pub use vault::{VaultError, new_secret, secret_file};

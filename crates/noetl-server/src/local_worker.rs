@@ -1,4 +1,4 @@
-//! This server's own worker: it runs commands in the server's process.
+//! The server's own worker, which runs commands in the server's process.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use crate::executions::{Executions, Order, RunError};
 use crate::store::{LEASE_MS, Store};
 use crate::worker::{Claim, LentSlot, Report, Slots, Source, Worker};
 
-/// The worker, and the end of the queue at which it takes its orders.
+/// The worker and its orders.
 #[derive(Debug)]
 pub(crate) struct LocalWorker {
     worker: Arc<Worker<LocalSource>>,
@@ -31,7 +31,7 @@ impl LocalWorker {
         }
     }
 
-    /// Begins to work, in tasks of its own.
+    /// Starts the worker's tasks.
     pub(crate) fn begin(&mut self) {
         tokio::spawn(Arc::clone(&self.worker).run());
         let Some(mut orders) = self.orders.take() else {
@@ -50,7 +50,7 @@ impl LocalWorker {
         });
     }
 
-    /// Claims nothing more and gives back what runs, so that the next server goes on at once.
+    /// Stops the worker and gives back its commands, so that another server can claim them at once.
     pub(crate) async fn stop(&self) {
         self.worker.stop_all();
         let source = self.worker.source();
@@ -60,7 +60,7 @@ impl LocalWorker {
     }
 }
 
-/// What the worker asks the store and the executions of its own server.
+/// The server's own store and executions as a source of commands.
 #[derive(Debug)]
 pub(crate) struct LocalSource {
     pub(crate) worker_id: String,
@@ -77,11 +77,11 @@ impl Source for LocalSource {
     async fn claim(&self, slots: &Slots, held: &[String]) -> Result<Vec<Claim>, RunError> {
         let mut claims = Vec::new();
         for due in self.executions.due(slots.free()).await? {
-            // A lease of its own that lapsed while this machine slept is renewed, not run a second time.
+            // Its own lease may have lapsed while the machine was suspended; the next heartbeat renews it.
             if held.contains(&due.command_id) {
                 continue;
             }
-            // A command that this server issued may have taken the slot meanwhile.
+            // A command that was issued meanwhile may have taken the slot.
             let Some(slot) = slots.try_take() else {
                 return Ok(claims);
             };
@@ -139,7 +139,7 @@ impl Source for LocalSource {
     }
 }
 
-/// What the tools of a command may ask for.
+/// Gives credentials and sub-playbooks to the tools of a command.
 #[derive(Debug)]
 pub(crate) struct LocalHost {
     executions: Arc<Executions>,
@@ -171,8 +171,7 @@ impl Host for LocalHost {
     }
 
     fn environment(&self, _name: &str) -> Option<String> {
-        // The server's environment holds its own secrets, and the playbooks that run here are not only its
-        // operator's.
+        // The server's environment contains its own secrets, which playbooks of other users must not read.
         None
     }
 

@@ -1,4 +1,4 @@
-//! SQL that a request runs, outside of any execution.
+//! Runs SQL for requests, outside of executions.
 
 use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
 use serde_json::{Map, Value as Json};
@@ -26,7 +26,7 @@ impl Sql {
         noetl_engine::run_sql(postgres, config, self).await
     }
 
-    /// Opens a connection with a `postgres` credential.
+    /// Opens a connection with a `postgres` credential, and fails when the database refuses it.
     pub(crate) async fn test_postgres(&self, credential: &str) -> Result<(), Failure> {
         let mut config = Map::new();
         config.insert("auth".to_owned(), credential.into());

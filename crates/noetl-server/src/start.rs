@@ -1,4 +1,4 @@
-//! From a configuration to a server that is ready: store, secrets, access.
+//! Prepares a server: opens its store, reads its secrets, and takes its shard of the ids.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use noetl_api::server::StorageKind;
+use noetl_api::server::{BuildStamp, StorageKind};
 use noetl_engine::HostMachine;
 
 use crate::clock;
@@ -15,6 +15,7 @@ use crate::credentials::Credentials;
 use crate::executions::{Executions, LocalQueue};
 use crate::local_worker::{LocalSource, LocalWorker};
 use crate::store::{Ids, Storage, Store, StoreError};
+use crate::ui::UiSource;
 use crate::vault::{Vault, VaultError, secret_file};
 use crate::worker::Slots;
 
@@ -22,29 +23,44 @@ use crate::worker::Slots;
 const SILENT_MS: i64 = 60_000;
 /// How often a server keeps its shard.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// A text that only the right key gives back.
+/// A text that is kept encrypted in the store, to recognize the key that the store is used with.
 const KEY_CHECK: &str = "noetl";
 
-/// What a server keeps, and where.
+/// A server's configuration.
 #[derive(Debug, Clone)]
-pub struct Keeping {
+pub struct Config {
+    /// The name or address to listen on, such as `127.0.0.1`, `::1` or `localhost`.
+    pub host: String,
+    /// The TCP port; 0 takes a free one.
+    pub port: u16,
+    /// Where the web page comes from.
+    pub ui: UiSource,
+    /// The build stamp, which `/api/version` answers.
+    pub build: BuildStamp,
+    /// The server's name in lists and metrics.
+    pub name: String,
+    /// The token that callers need on an address that is not loopback; without one, the server makes it.
+    pub api_token: Option<String>,
+    /// How many commands run at once in this process; 0 leaves all commands to other workers.
+    pub max_workers: usize,
+    /// The environment of tools that run in this process.
+    pub tools: HostMachine,
+    /// The store.
+    pub store: StoreConfig,
+}
+
+/// The configuration of a server's store.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
     /// The folder of the store, the keys and the log.
     pub data_dir: PathBuf,
     /// Where the store is.
     pub storage: Storage,
-    /// 32 bytes in base64; none makes a key in the data folder.
+    /// The key that encrypts credentials, 32 bytes in base64; without one, the server makes it in the data folder.
     pub encryption_key: Option<String>,
-    /// The token for callers from elsewhere; none makes one in the data folder when it is needed.
-    pub api_token: Option<String>,
-    /// The server's name in lists and metrics.
-    pub name: String,
-    /// Commands that run at once in this process; 0 leaves all of them to workers elsewhere.
-    pub max_workers: usize,
-    /// What tools may know of this machine.
-    pub machine: HostMachine,
 }
 
-/// Why a server could not get ready.
+/// Why a server could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data folder cannot be used.
@@ -52,10 +68,10 @@ pub enum StartError {
     DataFolder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another server has the data folder.
+    /// Another server uses the data folder.
     #[error("another server uses the data folder {path}")]
     Taken {
         /// The folder.
@@ -64,12 +80,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("cannot open the {kind} store")]
     Store {
-        /// Which of the two.
+        /// The kind of store.
         kind: StorageKind,
-        /// What it said.
+        /// The store's error.
         source: StoreError,
     },
-    /// A secret cannot be used.
+    /// A secret cannot be read or made.
     #[error(transparent)]
     Secret(#[from] VaultError),
     /// The store's credentials were encrypted by another key.
@@ -77,7 +93,7 @@ pub enum StartError {
     OtherKey,
 }
 
-/// Everything but the listener.
+/// A server without its listener.
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) store: Store,
@@ -85,7 +101,7 @@ pub(crate) struct Ready {
     pub(crate) executions: Arc<Executions>,
     pub(crate) credentials: Credentials,
     pub(crate) token: Option<Arc<str>>,
-    /// The file of a token that was made here.
+    /// The file of the token, when the token was made by the server.
     pub(crate) token_file: Option<PathBuf>,
     worker: LocalWorker,
     shard: i64,
@@ -93,31 +109,31 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    pub(crate) async fn new(keeping: &Keeping, address: SocketAddr) -> Result<Self, StartError> {
-        let folder = &keeping.data_dir;
+    pub(crate) async fn new(config: &Config, address: SocketAddr) -> Result<Self, StartError> {
+        let folder = &config.store.data_dir;
         create_private(folder).map_err(|source| StartError::DataFolder {
             path: folder.clone(),
             source,
         })?;
-        let lock = lock_for(keeping)?;
+        let lock = lock_for(&config.store)?;
         let failed = |source| StartError::Store {
-            kind: keeping.storage.kind(),
+            kind: config.store.storage.kind(),
             source,
         };
-        let store = Store::open(&keeping.storage).await.map_err(failed)?;
-        let (key, own_key) = match &keeping.encryption_key {
+        let store = Store::open(&config.store.storage).await.map_err(failed)?;
+        let (key, own_key) = match &config.store.encryption_key {
             Some(key) => (key.clone(), false),
             None => (secret_file(&folder.join("encryption.key"))?, true),
         };
         let vault = Vault::new(&key)?;
         check_key(&store, &vault, failed).await?;
-        let worker_id = format!("server-{}-{}", keeping.name, secret_suffix()?);
+        let worker_id = format!("server-{}-{}", config.name, random_suffix()?);
         let shard = take_shard(&store, &worker_id, own_key)
             .await
             .map_err(failed)?;
         let ids = Arc::new(Ids::new(shard));
         let credentials = Credentials::new(store.clone(), Arc::clone(&ids), vault);
-        let slots = Slots::new(keeping.max_workers);
+        let slots = Slots::new(config.max_workers);
         let (queue, orders) = LocalQueue::new(worker_id.clone(), slots.clone());
         let executions = Arc::new(Executions::new(store.clone(), Arc::clone(&ids), queue));
         let source = LocalSource {
@@ -125,9 +141,9 @@ impl Ready {
             store: store.clone(),
             executions: Arc::clone(&executions),
             credentials: credentials.clone(),
-            tools: keeping.machine.clone(),
+            tools: config.tools.clone(),
         };
-        let (token, token_file) = token(keeping, address)?;
+        let (token, token_file) = token(config, address)?;
         Ok(Self {
             store,
             ids,
@@ -141,7 +157,7 @@ impl Ready {
         })
     }
 
-    /// Starts what runs beside the requests.
+    /// Starts the tasks that run beside the requests.
     pub(crate) fn begin(&mut self) {
         self.worker.begin();
         let (store, shard) = (self.store.clone(), self.shard);
@@ -155,7 +171,7 @@ impl Ready {
         });
     }
 
-    /// Gives back what this server holds.
+    /// Gives back the commands and the shard that this server holds, and closes the store.
     pub(crate) async fn end(&self) {
         self.worker.stop().await;
         if let Err(error) = self.store.free_shard(self.shard).await {
@@ -165,7 +181,7 @@ impl Ready {
     }
 }
 
-/// Takes a shard and, with a store that has one server, what the server before held.
+/// Takes a shard. On SQLite, the commands of the server before are given back as well.
 async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64, StoreError> {
     let now = clock::now_ms();
     if store.is_postgres() {
@@ -173,35 +189,35 @@ async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64
             .take_shard(worker_id, own_key, now, now - SILENT_MS)
             .await;
     }
-    // A SQLite file has one server, so every other has ended.
+    // A SQLite file has one server at a time, so every other server has ended.
     let shard = store.take_shard(worker_id, own_key, now, i64::MAX).await?;
     store.release(None).await?;
     Ok(shard)
 }
 
-/// The token that callers need, and its file when it was made here. On loopback none is needed.
+/// The token that callers need, and its file when the server made it. On a loopback address none is needed.
 fn token(
-    keeping: &Keeping,
+    config: &Config,
     address: SocketAddr,
 ) -> Result<(Option<String>, Option<PathBuf>), VaultError> {
     if address.ip().is_loopback() {
         return Ok((None, None));
     }
-    if let Some(token) = &keeping.api_token {
+    if let Some(token) = &config.api_token {
         return Ok((Some(token.clone()), None));
     }
-    let path = keeping.data_dir.join("api.token");
+    let path = config.store.data_dir.join("api.token");
     Ok((Some(secret_file(&path)?), Some(path)))
 }
 
-/// Locks the folder of what only one server may use.
-fn lock_for(keeping: &Keeping) -> Result<Option<File>, StartError> {
-    let folder = &keeping.data_dir;
-    match &keeping.storage {
-        // The file's folder, which is not always the data folder.
+/// Locks the folder of files that only one server may use at a time.
+fn lock_for(config: &StoreConfig) -> Result<Option<File>, StartError> {
+    let folder = &config.data_dir;
+    match &config.storage {
+        // The store's file is not always in the data folder.
         Storage::Sqlite(path) => lock(path.parent().unwrap_or(folder)).map(Some),
-        // The key that is made in the data folder: a server that used it before has ended.
-        Storage::Postgres { .. } if keeping.encryption_key.is_none() => lock(folder).map(Some),
+        // The encryption key is made in the data folder.
+        Storage::Postgres { .. } if config.encryption_key.is_none() => lock(folder).map(Some),
         Storage::Postgres { .. } => Ok(None),
     }
 }
@@ -211,7 +227,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // A folder of ours only: one that others share, such as /tmp, is left as it is.
+        // Only an empty folder: one that is shared, such as /tmp, is left as it is.
         if fs::read_dir(folder)?.next().is_none() {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         }
@@ -250,7 +266,7 @@ async fn check_key(
             .await
             .map_err(&failed)?;
     }
-    // Read again: another server may have been first.
+    // Read again: another server may have set it at the same time.
     let check = store
         .setting("key_check")
         .await
@@ -262,7 +278,7 @@ async fn check_key(
     }
 }
 
-fn secret_suffix() -> Result<String, VaultError> {
+fn random_suffix() -> Result<String, VaultError> {
     use ring::rand::SecureRandom as _;
     let mut bytes = [0; 4];
     ring::rand::SystemRandom::new()

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use noetl_server::{DEFAULT_PORT, Keeping, Storage, UiSource};
+use noetl_server::{DEFAULT_PORT, Storage, StoreConfig, UiSource};
 
 use crate::cli::{ListenArgs, StartArgs};
 
@@ -100,8 +100,8 @@ pub(crate) fn host_name() -> Option<String> {
     variable("HOSTNAME").or_else(|| variable("COMPUTERNAME"))
 }
 
-/// What a server keeps, and where.
-pub(crate) fn keeping(args: &StartArgs) -> anyhow::Result<Keeping> {
+/// The store of a server.
+pub(crate) fn store_config(args: &StartArgs) -> anyhow::Result<StoreConfig> {
     let data_dir = match args
         .data_dir
         .clone()
@@ -111,20 +111,18 @@ pub(crate) fn keeping(args: &StartArgs) -> anyhow::Result<Keeping> {
         None => home()?.join("data"),
     };
     let data_dir = std::path::absolute(&data_dir)?;
-    Ok(Keeping {
+    Ok(StoreConfig {
         storage: storage(&data_dir),
         encryption_key: variable("NOETL_ENCRYPTION_KEY"),
-        api_token: api_token(),
-        name: variable("NOETL_SERVER_NAME")
-            .or_else(host_name)
-            .unwrap_or_else(|| "noetl".to_owned()),
-        max_workers: args
-            .max_workers
-            .or_else(|| number("NOETL_MAX_WORKERS"))
-            .unwrap_or(8),
-        machine: crate::commands::run::machine(None),
         data_dir,
     })
+}
+
+/// The name of a server in lists and metrics.
+pub(crate) fn server_name() -> String {
+    variable("NOETL_SERVER_NAME")
+        .or_else(host_name)
+        .unwrap_or_else(|| "noetl".to_owned())
 }
 
 /// `DATABASE_URL`, else the `POSTGRES_*` variables, else a file in the data folder.

@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the flow of a playbook as nodes and edges */
+        /** Get the graph of a playbook */
         get: operations["playbook_graph"];
         put?: never;
         post?: never;
@@ -132,7 +132,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say everything that is wrong with a playbook */
+        /** Get all problems of a playbook */
         post: operations["validate"];
         delete?: never;
         options?: never;
@@ -149,7 +149,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for work, and wait a while for it */
+        /** Claim commands, and wait a while for the first one */
         post: operations["claim"];
         delete?: never;
         options?: never;
@@ -164,7 +164,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Look at a command */
+        /** Get a command */
         get: operations["command"];
         put?: never;
         post?: never;
@@ -215,10 +215,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List credentials, never their data */
+        /** List credentials without their data */
         get: operations["list_credentials"];
         put?: never;
-        /** Keep a credential, or replace the one of its name */
+        /** Store a credential, or replace the one of its name */
         post: operations["create"];
         delete?: never;
         options?: never;
@@ -253,7 +253,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say whether a credential can be read and, for databases, whether it lets in */
+        /** Test whether a credential can be read and, for PostgreSQL, whether the database accepts it */
         post: operations["test"];
         delete?: never;
         options?: never;
@@ -268,7 +268,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get what a dashboard shows */
+        /** Get the numbers of the dashboard */
         get: operations["stats"];
         put?: never;
         post?: never;
@@ -287,7 +287,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create what the store lacks */
+        /** Create missing tables of the store */
         post: operations["init"];
         delete?: never;
         options?: never;
@@ -302,7 +302,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say whether the store is complete */
+        /** Check that the store has all tables */
         get: operations["validate_store"];
         put?: never;
         post?: never;
@@ -338,7 +338,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Report several outcomes at once; each is kept when the answer comes */
+        /** Report several outcomes of one execution; all are in the log when the answer comes */
         post: operations["batch"];
         delete?: never;
         options?: never;
@@ -353,7 +353,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say what became of a batch */
+        /** Get the status of a batch */
         get: operations["batch_status"];
         put?: never;
         post?: never;
@@ -455,7 +455,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say whether an execution has ended */
+        /** Check whether an execution has ended */
         get: operations["cancellation_check"];
         put?: never;
         post?: never;
@@ -491,7 +491,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End an execution that hangs */
+        /** End an execution by hand */
         post: operations["finalize"];
         delete?: never;
         options?: never;
@@ -506,7 +506,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the flow of an execution, and where its steps stand */
+        /** Get the graph of an execution, with the states of its steps */
         get: operations["execution_graph"];
         put?: never;
         post?: never;
@@ -525,7 +525,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run once more what an execution ran */
+        /** Start the playbook of an execution again */
         post: operations["rerun"];
         delete?: never;
         options?: never;
@@ -540,7 +540,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say where an execution stands */
+        /** Get the status of an execution */
         get: operations["status"];
         put?: never;
         post?: never;
@@ -557,7 +557,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the calls of an execution in time */
+        /** Get the timeline of an execution */
         get: operations["timeline"];
         put?: never;
         post?: never;
@@ -574,7 +574,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say that the server lives */
+        /** Check that the server answers */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -611,9 +611,9 @@ export interface paths {
         /** Get a secret of a playbook, with its data */
         get: operations["get_secret"];
         put?: never;
-        /** Keep a secret of a playbook */
+        /** Store a secret of a playbook */
         post: operations["put"];
-        /** Forget a secret of a playbook */
+        /** Delete a secret of a playbook */
         delete: operations["delete_secret"];
         options?: never;
         head?: never;
@@ -627,7 +627,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say how much work waits */
+        /** Get how many commands wait and run */
         get: operations["pool_state"];
         put?: never;
         post?: never;
@@ -661,12 +661,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say whether a session is needed, and whether this is one */
+        /** Check whether a session is needed, and whether the caller has one */
         get: operations["session"];
         put?: never;
-        /** Exchange the token for a cookie, which the page's streams can send */
+        /** Exchange the token for a cookie, which the web page's streams can send */
         post: operations["sign_in"];
-        /** Forget the cookie */
+        /** Delete the cookie */
         delete: operations["sign_out"];
         options?: never;
         head?: never;
@@ -680,7 +680,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get what the server is and does */
+        /** Get the status of the server */
         get: operations["state"];
         put?: never;
         post?: never;
@@ -700,7 +700,7 @@ export interface paths {
         /** Get the variables of an execution */
         get: operations["variables"];
         put?: never;
-        /** Set variables of an execution that goes on */
+        /** Set variables of a running execution */
         post: operations["set_variables"];
         delete?: never;
         options?: never;
@@ -719,7 +719,7 @@ export interface paths {
         get: operations["variable"];
         put?: never;
         post?: never;
-        /** Set a variable of an execution that goes on to null */
+        /** Set a variable of a running execution to null */
         delete: operations["delete_variable"];
         options?: never;
         head?: never;
@@ -733,7 +733,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get what the binary was built from */
+        /** Get the build stamp */
         get: operations["version"];
         put?: never;
         post?: never;
@@ -752,7 +752,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a sub-playbook for a worker, and wait a while for its end */
+        /** Start a sub-playbook, or find it by its key, and wait a while for its end */
         post: operations["playbook"];
         delete?: never;
         options?: never;
@@ -769,7 +769,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take part no longer */
+        /** Remove a worker, and give back its commands */
         post: operations["deregister"];
         delete?: never;
         options?: never;
@@ -786,7 +786,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give a sign of life, and renew leases */
+        /** Send a worker's heartbeat, and renew its leases */
         post: operations["heartbeat"];
         delete?: never;
         options?: never;
@@ -803,7 +803,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take part as a worker */
+        /** Register a worker */
         post: operations["register_worker"];
         delete?: never;
         options?: never;
@@ -842,22 +842,22 @@ export interface components {
          * @enum {string}
          */
         AuthKind: "none" | "token";
-        /** @description What became of a batch. */
+        /** @description The result of a batch. */
         BatchAnswer: {
-            /** @description Commands that came of them. */
+            /** @description How many commands were issued. */
             commands_generated: number;
-            /** @description Whether all that is kept of them was kept before. */
+            /** @description Whether all of its events were in the log before. */
             duplicate: boolean;
-            /** @description The events that they are in the log, in their order. */
+            /** @description The ids of its events in the log, in their order. */
             event_ids: string[];
             /**
              * Format: int64
              * @description Commands of all executions that wait for a worker.
              */
             queue_depth: number;
-            /** @description What `/api/events/batch/{request_id}/status` asks for. */
+            /** @description The id of the batch, for `/api/events/batch/{request_id}/status`. */
             request_id: string;
-            /** @description `completed`: every event of a batch is kept before the batch is answered. */
+            /** @description `completed`: all events of a batch are in the log before it is answered. */
             status: components["schemas"]["BatchStatus"];
         };
         /** @description One event of a batch; its fields are those of a single report. */
@@ -927,7 +927,7 @@ export interface components {
             /** @description The version. */
             version: string;
         };
-        /** @description What a cancellation did. */
+        /** @description The result of a cancellation. */
         CancelAnswer: {
             /** @description Every execution that was cancelled. */
             cancelled_executions: string[];
@@ -938,11 +938,11 @@ export interface components {
             /** @description Whether the execution was cancelled now. */
             status: components["schemas"]["CancelStatus"];
         };
-        /** @description Why to cancel. */
+        /** @description How to cancel an execution. */
         CancelRequest: {
             /** @description Whether executions that it started are cancelled as well; true when missing. */
             cascade?: boolean | null;
-            /** @description Kept in the log. */
+            /** @description The reason, for the log. */
             reason?: string | null;
         };
         /**
@@ -965,7 +965,7 @@ export interface components {
             /** @description Where it stands. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description What was deleted. */
+        /** @description The result of a deletion. */
         CatalogDeleted: {
             /**
              * Format: int64
@@ -1035,7 +1035,7 @@ export interface components {
             path?: string | null;
             version?: components["schemas"]["Version"] | null;
         };
-        /** @description A worker that asks for work. */
+        /** @description A request for commands. */
         ClaimRequest: {
             /**
              * Format: int32
@@ -1062,18 +1062,18 @@ export interface components {
              */
             lease_seconds: number;
         };
-        /** @description What was cleaned up. */
+        /** @description The result of a clean-up. */
         CleanupAnswer: {
             /** @description How many executions were, or would be, cancelled. */
             cancelled_count: number;
-            /** @description Which. */
+            /** @description Their ids. */
             execution_ids: string[];
             /** @description One sentence for people. */
             message: string;
         };
         /** @description Which executions to clean up. */
         CleanupRequest: {
-            /** @description Only say which. */
+            /** @description Only list the executions. */
             dry_run?: boolean | null;
             /**
              * Format: int32
@@ -1081,7 +1081,7 @@ export interface components {
              */
             older_than_minutes?: number | null;
         };
-        /** @description A worker that claims one command. */
+        /** @description A request for one command. */
         CommandClaim: {
             /** @description The worker. */
             worker_id: string;
@@ -1140,7 +1140,7 @@ export interface components {
             description: string | null;
             /** @description Its id. */
             id: string;
-            /** @description Whatever the user keeps beside it. */
+            /** @description Further facts of the user's own. */
             meta: {
                 [key: string]: unknown;
             };
@@ -1160,7 +1160,7 @@ export interface components {
             /** @description The credentials. */
             items: components["schemas"]["CredentialItem"][];
         };
-        /** @description A credential to keep. */
+        /** @description A credential to store. */
         CredentialRequest: {
             /** @description Its fields. */
             data: {
@@ -1168,7 +1168,7 @@ export interface components {
             };
             /** @description What it is for. */
             description?: string | null;
-            /** @description Whatever the user keeps beside it. */
+            /** @description Further facts of the user's own. */
             meta?: {
                 [key: string]: unknown;
             } | null;
@@ -1293,18 +1293,18 @@ export interface components {
              * @description Playbooks in the catalog.
              */
             total_playbooks: number;
-            /** @description Workers that take part. */
+            /** @description Workers that are online. */
             workers: number;
         };
         /** @description The state of the store. */
         DatabaseState: {
             /** @description One sentence for people. */
             message: string;
-            /** @description The tables that are not. */
+            /** @description The tables that are missing. */
             missing: string[];
             /** @description `error` when a table is missing. */
             status: components["schemas"]["AnswerStatus"];
-            /** @description The tables that are there. */
+            /** @description The tables that exist. */
             tables: string[];
             /** @description Whether no table is missing. */
             valid: boolean;
@@ -1319,7 +1319,7 @@ export interface components {
          * @enum {string}
          */
         EdgeKind: "next" | "arc" | "case" | "call";
-        /** @description What an error says. */
+        /** @description The body of an error. */
         ErrorBody: {
             /** @description What is wrong, in one sentence. */
             detail: string;
@@ -1328,11 +1328,11 @@ export interface components {
             /** @description The problems of a playbook that was refused. */
             problems?: components["schemas"]["Problem"][];
         };
-        /** @description An event that is kept. */
+        /** @description The result of an event. */
         EventAnswer: {
-            /** @description Commands that came of it. */
+            /** @description How many commands were issued. */
             commands_generated: number;
-            /** @description Whether it was kept before. */
+            /** @description Whether it was in the log before. */
             duplicate: boolean;
             /** @description Its id in the log; null for an event that changes nothing. */
             event_id: string | null;
@@ -1348,7 +1348,7 @@ export interface components {
             /** @description Where the execution stands. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description What a worker reports of a command. */
+        /** @description An event of a command that a worker reports. */
         EventRequest: {
             /** @description The execution. */
             execution_id: string;
@@ -1356,7 +1356,7 @@ export interface components {
             meta?: {
                 [key: string]: unknown;
             } | null;
-            /** @description `call.done` or `call.error`, or `command.claimed`; other names are taken and change nothing. */
+            /** @description `call.done`, `call.error` or `command.claimed`; events of other names are accepted and change nothing. */
             name: string;
             /** @description The outcome. */
             payload?: {
@@ -1368,11 +1368,11 @@ export interface components {
             worker_id?: string | null;
         };
         /**
-         * @description What an event of the log says of its execution, step or command.
+         * @description The status of an execution, step or command after an event.
          * @enum {string}
          */
         EventStatus: "STARTED" | "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
-        /** @description What to run: a playbook by path and version, or by the id of a version. */
+        /** @description The playbook to execute, by path and version or by the id of a version. */
         ExecuteRequest: {
             /** @description The id of a version. */
             catalog_id?: string | null;
@@ -1380,7 +1380,7 @@ export interface components {
             parent_execution_id?: string | null;
             /** @description The path in the catalog. */
             path?: string | null;
-            /** @description Values over the playbook's workload. */
+            /** @description Values that override the playbook's workload. */
             payload?: {
                 [key: string]: unknown;
             } | null;
@@ -1414,7 +1414,7 @@ export interface components {
              * @description From 0 to 100.
              */
             progress: number;
-            /** @description What it gave, when that is small. */
+            /** @description Its result, when that is small. */
             result: unknown;
             /** @description When it began, in RFC 3339. */
             start_time: string;
@@ -1444,7 +1444,7 @@ export interface components {
         ExecutionEvent: {
             /** @description The id of the playbook's version. */
             catalog_id: string;
-            /** @description What went in: arguments, the loop's item, the payload. */
+            /** @description The input: arguments, the loop's item, the payload. */
             context: unknown;
             /** @description When it was written, in RFC 3339. */
             created_at: string;
@@ -1472,9 +1472,9 @@ export interface components {
             parent_event_id: string | null;
             /** @description Always null: older clients read it. */
             parent_execution_id: string | null;
-            /** @description What came out. */
+            /** @description The output. */
             result: unknown;
-            /** @description What it says of its execution, step or command. */
+            /** @description The status of its execution, step or command after the event. */
             status: components["schemas"]["EventStatus"];
             /** @description The same under another name. */
             timestamp: string;
@@ -1517,7 +1517,7 @@ export interface components {
             failed: boolean;
             /** @description The playbook's path. */
             path: string;
-            /** @description What it gave, when that is small. */
+            /** @description Its result, when that is small. */
             result: unknown;
             /** @description When it began, in RFC 3339. */
             start_time: string;
@@ -1552,7 +1552,7 @@ export interface components {
             /** @description What went wrong. */
             message: string;
             place?: components["schemas"]["Place"] | null;
-            /** @description What the tool gave all the same: output, response body. */
+            /** @description What the tool returned in spite of the failure: output, response body. */
             result?: unknown;
             /**
              * Format: double
@@ -1567,7 +1567,7 @@ export interface components {
              */
             status?: number | null;
         };
-        /** @description What was done. */
+        /** @description The result of ending an execution by hand. */
         FinalizeAnswer: {
             /** @description The execution. */
             execution_id: string;
@@ -1578,7 +1578,7 @@ export interface components {
         };
         /** @description How to end an execution by hand. */
         FinalizeRequest: {
-            /** @description Why, kept in the log. */
+            /** @description The reason, for the log. */
             error?: string | null;
             /** @description The same under another name. */
             reason?: string | null;
@@ -1637,7 +1637,7 @@ export interface components {
             /** @description The kinds of its tools, in order. */
             tools: string[];
         };
-        /** @description Whether the server answers. */
+        /** @description The health of the server. */
         Health: {
             /** @description `ok`. */
             status: components["schemas"]["AnswerStatus"];
@@ -1677,7 +1677,7 @@ export interface components {
             /** @description The secrets. */
             entries: components["schemas"]["KeychainItem"][];
         };
-        /** @description A secret of a playbook's keychain to keep. */
+        /** @description A secret of a playbook's keychain to store. */
         KeychainRequest: {
             /** @description `secret` or `token`. */
             cache_type?: string | null;
@@ -1766,7 +1766,7 @@ export interface components {
         QueryAnswer: {
             /** @description The names of the columns. */
             columns: string[];
-            /** @description What the database refused it with. */
+            /** @description The database's error. */
             error: string | null;
             /** @description Rows, each a list in the order of the columns. */
             result: unknown[][];
@@ -1786,7 +1786,7 @@ export interface components {
             /** @description The schema to look in, on PostgreSQL. */
             schema?: string | null;
         };
-        /** @description How much work waits, and how much runs. */
+        /** @description How many commands wait and run. */
         QueueState: {
             /**
              * Format: int64
@@ -1806,7 +1806,7 @@ export interface components {
          * @enum {string}
          */
         RegisterStatus: "success";
-        /** @description What was registered. */
+        /** @description The result of a registration. */
         Registered: {
             /** @description The id of that version. */
             catalog_id: string;
@@ -1823,7 +1823,7 @@ export interface components {
              * @description The version that it got.
              */
             version: number;
-            /** @description The problems that do not keep the playbook from running. */
+            /** @description Problems that do not prevent the playbook from running. */
             warnings: components["schemas"]["Problem"][];
         };
         /** @description A document for the catalog. */
@@ -1844,24 +1844,24 @@ export interface components {
         };
         /** @description A rendered template. */
         Rendered: {
-            /** @description What it gave. */
+            /** @description What it was rendered to. */
             result: unknown;
         };
-        /** @description Values for another run. */
+        /** @description The payload of another execution. */
         RerunRequest: {
-            /** @description Instead of the payload of the first run. */
+            /** @description Replaces the payload of the first execution. */
             payload?: {
                 [key: string]: unknown;
             } | null;
         };
         /**
-         * @description What kind of program takes part.
+         * @description The kind of program that registers.
          * @enum {string}
          */
         RuntimeKind: "worker_pool";
-        /** @description What the server is and does. */
+        /** @description The status of the server. */
         ServerInfo: {
-            /** @description What a caller needs. */
+            /** @description What callers need. */
             auth: components["schemas"]["AuthKind"];
             /** @description The folder of the store, the keys and the log. */
             data_dir: string;
@@ -1976,9 +1976,9 @@ export interface components {
         /** @description How a sub-playbook ended. */
         SubPlaybookAnswer: {
             error: components["schemas"]["Failure"] | null;
-            /** @description What it gave. */
+            /** @description Its result. */
             result: unknown;
-            /** @description RUNNING: ask again. */
+            /** @description `RUNNING` when it has not ended yet; the request is then sent again. */
             status: components["schemas"]["ExecutionStatus"];
         };
         /** @description A sub-playbook that a worker's command calls. */
@@ -1989,7 +1989,7 @@ export interface components {
             execution_id: string;
             /** @description Identifies the call: a second one with the same key starts nothing. */
             key: string;
-            /** @description The path of the sub-playbook, as it is written. */
+            /** @description The path of the sub-playbook, as the playbook has it. */
             path: string;
             /** @description Its payload. */
             payload?: {
@@ -2040,7 +2040,7 @@ export interface components {
             /** @description The worker that ran it. */
             worker_id: string | null;
         };
-        /** @description A text to validate. */
+        /** @description A playbook to validate. */
         ValidateRequest: {
             /** @description YAML text. */
             content: string;
@@ -2049,16 +2049,16 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description What is wrong with a text. */
+        /** @description The problems of a playbook. */
         Validation: {
             graph: components["schemas"]["Graph"] | null;
-            /** @description The playbook's name, where it can be read. */
+            /** @description Its name, when the playbook can be read. */
             name: string | null;
             /** @description The path at which it would be registered. */
             path: string | null;
             /** @description The problems, in the order of their places. */
             problems: components["schemas"]["Problem"][];
-            /** @description Whether it can run: no problem is an error. */
+            /** @description Whether it can run, since no problem is an error. */
             valid: boolean;
             /** @description Its workload. */
             workload: {
@@ -2126,13 +2126,13 @@ export interface components {
              * @description Commands that it holds.
              */
             running: number;
-            /** @description What it is written in. */
+            /** @description The language of the worker. */
             runtime: string;
             /** @description Its id. */
             runtime_id: string;
             /** @description When it registered, in RFC 3339. */
             started_at: string;
-            /** @description Whether it takes part. */
+            /** @description Whether it is online. */
             status: components["schemas"]["WorkerStatus"];
         };
         /** @description A worker's name, and the commands that it holds. */
@@ -2153,20 +2153,20 @@ export interface components {
             /** @description Always `all`: the list is not narrowed by status. */
             status: components["schemas"]["ListScope"];
         };
-        /** @description A worker that takes part. */
+        /** @description A registered worker. */
         WorkerRegistered: {
             /** @description Always `worker_pool`. */
             kind: components["schemas"]["RuntimeKind"];
             /** @description The worker. */
             name: string;
-            /** @description What it is written in. */
+            /** @description The language of the worker. */
             runtime: string;
             /** @description Its id. */
             runtime_id: string;
             /** @description Always `ok`. */
             status: components["schemas"]["AnswerStatus"];
         };
-        /** @description A worker that wants to take part. */
+        /** @description A worker that registers. */
         WorkerRegistration: {
             /**
              * Format: int32
@@ -2186,11 +2186,11 @@ export interface components {
              * @description Its process.
              */
             pid?: number | null;
-            /** @description What it is written in; `rust` when missing. */
+            /** @description The language of the worker; `rust` when missing. */
             runtime?: string | null;
         };
         /**
-         * @description Whether a worker takes part.
+         * @description Whether a worker is online.
          * @enum {string}
          */
         WorkerStatus: "ready" | "offline";

@@ -1,4 +1,4 @@
-//! Ending executions before their time.
+//! Cancelling executions, one by one or all that have run for too long, and ending them by hand.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +19,7 @@ use crate::error::ApiError;
 use crate::executions::RunError;
 use crate::store::ExecutionFilter;
 
-/// Ending executions.
+/// The routes that end executions.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(cancel))
@@ -65,7 +65,7 @@ pub(crate) async fn cancel(
     }))
 }
 
-/// Say whether an execution has ended
+/// Check whether an execution has ended
 #[utoipa::path(get, path = "/api/executions/{execution_id}/cancellation-check", tag = "executions",
     params(("execution_id" = String, Path)),
     responses((status = 200, body = CancellationCheck), ApiError))]
@@ -90,7 +90,7 @@ pub(crate) async fn cancellation_check(
     }))
 }
 
-/// End an execution that hangs
+/// End an execution by hand
 #[utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = Option<FinalizeRequest>,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = FinalizeAnswer), ApiError))]
@@ -161,7 +161,7 @@ pub(crate) async fn cleanup(
     if !dry_run {
         let mut ended = Vec::new();
         for id in ids {
-            // One that cannot even be read is marked, and stops nobody else's clean-up.
+            // An execution whose playbook cannot be read is marked as failed, and the clean-up goes on.
             let reason = format!("ran for more than {minutes} minutes");
             match server.executions.cancel(id, &reason, true).await {
                 Ok(cancelled) => ended.extend(cancelled),

@@ -1,4 +1,4 @@
-//! `/api/catalog`: playbooks in, playbooks out.
+//! `/api/catalog`: registering, listing, reading and deleting playbooks.
 
 use axum::Json;
 use axum::extract::State;
@@ -25,7 +25,7 @@ use crate::error::ApiError;
 use crate::executions::RunError;
 use crate::store::{self, CatalogFilter};
 
-/// Playbooks, and credentials that come as documents.
+/// The routes of the catalog.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(register))
@@ -37,7 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(delete_entry))
 }
 
-/// An entry as answers show it, with its text when `content` asks for that.
+/// Returns an entry as answers show it; `content` says whether its text is included.
 fn item(entry: store::CatalogEntry, content: bool) -> CatalogEntry {
     let payload = content
         .then(|| Playbook::document(&entry.content))
@@ -57,10 +57,10 @@ fn item(entry: store::CatalogEntry, content: bool) -> CatalogEntry {
     }
 }
 
-/// The text of a registration, which may be base64.
+/// Returns the text of a registration, which may be in base64.
 fn text_of(content: &str) -> String {
     let compact: String = content.split_whitespace().collect();
-    // YAML has a colon, base64 has none.
+    // A playbook in YAML contains a colon, which base64 does not.
     if content.contains(':') {
         return content.to_owned();
     }
@@ -213,7 +213,7 @@ pub(crate) async fn resource(
     Ok(Json(item(entry, true)))
 }
 
-/// The entry that a request names.
+/// Returns the entry that a request names, by id or by path and version.
 pub(crate) async fn find(
     server: &AppState,
     catalog_id: Option<&Id>,
@@ -255,7 +255,7 @@ pub(crate) async fn get_path(
     Ok(Json(item(entry, true)))
 }
 
-/// Get the flow of a playbook as nodes and edges
+/// Get the graph of a playbook
 #[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(CatalogEntryQuery),
     responses((status = 200, body = Graph), ApiError))]
 pub(crate) async fn playbook_graph(
@@ -289,8 +289,8 @@ pub(crate) async fn delete_entry(
         })),
         None => Err(ApiError::new(
             StatusCode::CONFLICT,
-            format!("an execution of `{}` is under way", query.path),
+            format!("an execution of `{}` is running", query.path),
         )
-        .help("cancel it first, or wait until it has ended")),
+        .help("cancel it, or wait until it has ended")),
     }
 }

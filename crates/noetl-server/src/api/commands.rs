@@ -1,4 +1,4 @@
-//! `/api/commands`: the work that workers claim.
+//! `/api/commands`: the commands that workers claim.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use utoipa_axum::routes;
 
 use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
-use super::workers::named;
+use super::workers::check_worker_name;
 use crate::error::ApiError;
 use crate::store::LEASE_MS;
 
-/// Commands.
+/// The routes of commands.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(claim))
@@ -32,14 +32,14 @@ fn as_map(command: &Command) -> Map<String, Value> {
     }
 }
 
-/// Ask for work, and wait a while for it
+/// Claim commands, and wait a while for the first one
 #[utoipa::path(post, path = "/api/commands/claim", tag = "workers", request_body = ClaimRequest,
     responses((status = 200, body = Claims), ApiError))]
 pub(crate) async fn claim(
     State(server): State<AppState>,
     Body(request): Body<ClaimRequest>,
 ) -> Result<Json<Claims>, ApiError> {
-    named(&request.worker_id)?;
+    check_worker_name(&request.worker_id)?;
     let limit = request.limit.unwrap_or(1) as usize;
     let wait = request.wait_seconds.unwrap_or(0);
     if !(1..=100).contains(&limit) || wait > 30 {
@@ -78,7 +78,7 @@ fn item(event_id: String, status: CommandStatus, command: &Command) -> CommandIt
     }
 }
 
-/// Look at a command
+/// Get a command
 #[utoipa::path(get, path = "/api/commands/{event_id}", tag = "workers", params(("event_id" = String, Path)),
     responses((status = 200, body = CommandItem), ApiError))]
 pub(crate) async fn command(
@@ -118,7 +118,7 @@ pub(crate) async fn claim_one(
     Path(event_id): Path<String>,
     Body(request): Body<CommandClaim>,
 ) -> Result<Json<CommandItem>, ApiError> {
-    named(&request.worker_id)?;
+    check_worker_name(&request.worker_id)?;
     let row = server
         .store
         .command_by_event(parse_id(&event_id, "command")?)

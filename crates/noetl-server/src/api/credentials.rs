@@ -1,4 +1,4 @@
-//! `/api/credentials`: in encrypted, out only when asked for by name.
+//! `/api/credentials`: storing, listing, reading, testing and deleting credentials.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +18,7 @@ use crate::credentials::{KEYCHAIN, NewCredential};
 use crate::error::ApiError;
 use crate::store::CredentialRow;
 
-/// Credentials.
+/// The routes of credentials.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_credentials, create))
@@ -26,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(test))
 }
 
-/// A credential as answers show it, without its data.
+/// Returns a credential as answers show it, without its data.
 fn item(row: CredentialRow) -> CredentialItem {
     CredentialItem {
         id: row.id.to_string(),
@@ -58,7 +58,7 @@ async fn keep(server: &AppState, request: CredentialRequest) -> Result<Credentia
     Ok(item(server.credentials.put(credential).await?))
 }
 
-/// Keeps a credential that came through the catalog.
+/// Stores a credential that was registered as a document.
 pub(super) async fn store(
     server: &AppState,
     document: Map<String, Value>,
@@ -88,7 +88,7 @@ async fn find(server: &AppState, name: &str) -> Result<CredentialRow, ApiError> 
     })
 }
 
-/// Keep a credential, or replace the one of its name
+/// Store a credential, or replace the one of its name
 #[utoipa::path(post, path = "/api/credentials", tag = "credentials", request_body = CredentialRequest,
     responses((status = 200, body = CredentialItem), ApiError))]
 pub(crate) async fn create(
@@ -98,7 +98,7 @@ pub(crate) async fn create(
     Ok(Json(keep(&server, request).await?))
 }
 
-/// List credentials, never their data
+/// List credentials without their data
 #[utoipa::path(get, path = "/api/credentials", tag = "credentials", params(CredentialFilter),
     responses((status = 200, body = CredentialList), ApiError))]
 pub(crate) async fn list_credentials(
@@ -110,7 +110,7 @@ pub(crate) async fn list_credentials(
         .credentials(filter.kind.as_deref(), filter.q.as_deref())
         .await?;
     Ok(Json(CredentialList {
-        // The secrets of keychains have a list of their own.
+        // Secrets of keychains have their own list.
         items: rows
             .into_iter()
             .filter(|row| row.kind != KEYCHAIN)
@@ -153,7 +153,7 @@ pub(crate) async fn delete_credential(
     }))
 }
 
-/// Say whether a credential can be read and, for databases, whether it lets in
+/// Test whether a credential can be read and, for PostgreSQL, whether the database accepts it
 #[utoipa::path(post, path = "/api/credentials/{name}/test", tag = "credentials", params(("name" = String, Path)),
     responses((status = 200, body = CredentialTest), ApiError))]
 pub(crate) async fn test(
@@ -167,7 +167,7 @@ pub(crate) async fn test(
     }
     if row.kind != "postgres" {
         let message = format!(
-            "it can be read; what a `{}` credential opens is only known to the service it is for",
+            "it can be read; whether a service accepts a `{}` credential is not tested",
             row.kind
         );
         return Ok(Json(CredentialTest { ok: true, message }));
@@ -176,7 +176,7 @@ pub(crate) async fn test(
     Ok(Json(match answer {
         Ok(()) => CredentialTest {
             ok: true,
-            message: "the database let it in".to_owned(),
+            message: "the database accepted it".to_owned(),
         },
         Err(failure) => CredentialTest {
             ok: false,

@@ -1,4 +1,4 @@
-//! `/api/dashboard`: sums for people.
+//! `/api/dashboard`: what the dashboard of the web page shows.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,21 +13,22 @@ use utoipa_axum::routes;
 use super::extract::Query;
 use super::rows::execution;
 use super::state::AppState;
+use super::workers::OFFLINE_MS;
 use crate::clock;
 use crate::error::ApiError;
 use crate::store::{ExecutionFilter, Store};
 
-/// The dashboard, and the address that older pages ask.
+/// The routes of the dashboard, with one of older pages.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(stats))
         .route("/api/dashboard/widgets", get(stats))
 }
 
-/// Bars of the chart.
-const BARS: i64 = 24;
+/// The number of parts that the span of time is divided into.
+const PARTS: i64 = 24;
 
-/// Get what a dashboard shows
+/// Get the numbers of the dashboard
 #[utoipa::path(get, path = "/api/dashboard/stats", tag = "dashboard", params(DashboardQuery),
     responses((status = 200, body = Dashboard), ApiError))]
 pub(crate) async fn stats(
@@ -37,8 +38,8 @@ pub(crate) async fn stats(
     let store = &server.store;
     let span = query.hours.unwrap_or(24).clamp(1, 8760) * 3_600_000;
     let now = clock::now_ms();
-    let width = span / BARS;
-    let since = (now / width - BARS + 1) * width;
+    let width = span / PARTS;
+    let since = (now / width - PARTS + 1) * width;
     let totals = store.totals(since).await?;
     let all_running = store.totals(0).await?.running;
     let (playbooks, credentials) = store.inventory().await?;
@@ -56,7 +57,7 @@ pub(crate) async fn stats(
         total_credentials: credentials,
         workers: workers
             .iter()
-            .filter(|(worker, _)| now - worker.heartbeat <= 60_000)
+            .filter(|(worker, _)| now - worker.heartbeat <= OFFLINE_MS)
             .count(),
         success_rate: (ended > 0).then(|| totals.completed as f64 / ended as f64),
     };
@@ -94,7 +95,7 @@ pub(crate) async fn stats(
     }))
 }
 
-/// The executions that began in each part of the span.
+/// Counts the executions that began in each part of the span.
 async fn series(
     store: &Store,
     since: i64,

@@ -1,4 +1,4 @@
-//! SQL, variables, templates: what is behind `noetl query`, `noetl db` and older clients.
+//! SQL, the store's tables, variables and templates.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use super::state::AppState;
 use crate::error::ApiError;
 use crate::store::{Storage, TABLES};
 
-/// SQL, variables and templates.
+/// The routes of SQL, the store's tables, variables and templates.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(query))
@@ -46,7 +46,7 @@ pub(crate) async fn query(
             .decode(text)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or_else(|| ApiError::invalid("query_base64 is not base64 of text"))?,
+            .ok_or_else(|| ApiError::invalid("query_base64 is not text in base64"))?,
         (None, None) => return Err(ApiError::invalid("the request has no query")),
     };
     let (postgres, config) = connection(
@@ -92,7 +92,7 @@ pub(crate) async fn query(
     }))
 }
 
-/// Where a query goes, as the fields of a `postgres` or `sqlite` tool.
+/// Returns whether a query is for PostgreSQL, and the fields of the `postgres` or `sqlite` tool that runs it.
 fn connection(
     server: &AppState,
     query: &str,
@@ -157,7 +157,7 @@ async fn state(server: &AppState, message: &str) -> DatabaseState {
     }
 }
 
-/// Create what the store lacks
+/// Create missing tables of the store
 #[utoipa::path(post, path = "/api/db/init", tag = "data",
     responses((status = 200, body = DatabaseState), ApiError))]
 pub(crate) async fn init(State(server): State<AppState>) -> Result<Json<DatabaseState>, ApiError> {
@@ -165,7 +165,7 @@ pub(crate) async fn init(State(server): State<AppState>) -> Result<Json<Database
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
-/// Say whether the store is complete
+/// Check that the store has all tables
 #[utoipa::path(get, path = "/api/db/validate", tag = "data",
     responses((status = 200, body = DatabaseState), ApiError))]
 pub(crate) async fn validate_store(
@@ -229,7 +229,7 @@ pub(crate) async fn variable(
     Ok(Json(all))
 }
 
-/// Set variables of an execution that goes on
+/// Set variables of a running execution
 #[utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
     responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn set_variables(
@@ -245,7 +245,7 @@ pub(crate) async fn set_variables(
     variables_of(&server, execution_id).await
 }
 
-/// Set a variable of an execution that goes on to null
+/// Set a variable of a running execution to null
 #[utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn delete_variable(

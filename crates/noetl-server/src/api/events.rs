@@ -1,4 +1,4 @@
-//! `/api/events`: what workers report, one by one and in batches.
+//! `/api/events`: the events that workers report, one by one and in batches.
 
 use std::convert::Infallible;
 
@@ -21,12 +21,12 @@ use utoipa_axum::routes;
 
 use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
-use super::workers::named;
+use super::workers::check_worker_name;
 use crate::clock;
 use crate::error::ApiError;
 use crate::executions::RunError;
 
-/// What workers report; older ones do so at another address. Streams are not in the OpenAPI document.
+/// The routes of events, with one of older workers. The stream is not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(event))
@@ -46,7 +46,7 @@ pub(crate) async fn event(
     Ok(Json(take(&server, request).await?))
 }
 
-/// Report several outcomes at once; each is kept when the answer comes
+/// Report several outcomes of one execution; all are in the log when the answer comes
 #[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
     responses((status = 202, body = BatchAnswer), ApiError))]
 pub(crate) async fn batch(
@@ -87,7 +87,7 @@ pub(crate) async fn batch(
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
-/// Say what became of a batch
+/// Get the status of a batch
 #[utoipa::path(get, path = "/api/events/batch/{request_id}/status", tag = "workers", params(("request_id" = String, Path)),
     responses((status = 200, body = BatchState), ApiError))]
 pub(crate) async fn batch_status(
@@ -97,7 +97,7 @@ pub(crate) async fn batch_status(
     batch_state(&server, request_id).await.map(Json)
 }
 
-/// Follow a batch: one message, as it is answered when it is kept
+/// Follow a batch. There is one message, since a batch is completed when it is answered
 pub(crate) async fn batch_stream(
     State(server): State<AppState>,
     Path(request_id): Path<String>,
@@ -107,8 +107,8 @@ pub(crate) async fn batch_stream(
     Ok(Sse::new(iter(message.ok().map(Ok))))
 }
 
-/// A batch's name is its execution and the last event that was kept of it, so that each server that shares
-/// the log knows it, now and after a restart.
+/// Returns the state of a batch. Its id is its execution and its last event in the log, so that every server on
+/// the same store knows it, after a restart as well.
 async fn batch_state(server: &AppState, request_id: String) -> Result<BatchState, ApiError> {
     let unknown = || ApiError::not_found(format!("there is no batch {request_id}"));
     let (execution, event) = request_id.split_once('-').ok_or_else(unknown)?;
@@ -132,7 +132,7 @@ async fn exists(server: &AppState, execution_id: i64) -> Result<(), ApiError> {
         .ok_or_else(|| RunError::NoExecution(execution_id).into())
 }
 
-/// Keeps one event.
+/// Takes one event.
 async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, ApiError> {
     let execution_id = parse_id(&request.execution_id, "execution")?;
     if !matches!(
@@ -144,14 +144,16 @@ async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, A
     let meta = request.meta.unwrap_or_default();
     let command_id = meta.get("command_id").and_then(Value::as_str);
     let command_id = command_id.ok_or_else(|| {
-        let step = request.step.as_deref().unwrap_or("that is not named");
-        ApiError::invalid(format!("meta.command_id is missing for step {step}"))
+        ApiError::invalid(match &request.step {
+            Some(step) => format!("meta.command_id is missing for step {step}"),
+            None => "meta.command_id is missing".to_owned(),
+        })
     })?;
     let worker_id = request
         .worker_id
         .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
     let outcome: Outcome = serde_json::from_value(Value::Object(request.payload))
-        .map_err(|error| ApiError::invalid(format!("payload is no outcome: {error}")))?;
+        .map_err(|error| ApiError::invalid(format!("payload is not an outcome: {error}")))?;
     if (request.name == event_name::CALL_ERROR) != outcome.error.is_some() {
         return Err(ApiError::invalid(format!(
             "`{}` and the payload's `error` contradict each other",
@@ -170,7 +172,7 @@ async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, A
     })
 }
 
-/// Older workers claim by an event, and report what the server notes itself.
+/// Takes an event that is not an outcome. Older workers claim commands by an event.
 async fn note(
     server: &AppState,
     execution_id: i64,
@@ -185,7 +187,7 @@ async fn note(
     let worker_id = request.worker_id.as_deref().or_else(|| given("worker_id"));
     match given("command_id").zip(worker_id) {
         Some((command_id, worker_id)) => {
-            named(worker_id)?;
+            check_worker_name(worker_id)?;
             server
                 .executions
                 .note(execution_id, command_id, worker_id, claims)

@@ -1,4 +1,4 @@
-//! `/api/execute` and `/api/executions`: runs, their state, their log.
+//! `/api/execute` and `/api/executions`: starting executions, and their status and log.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,7 +23,7 @@ use crate::error::ApiError;
 use crate::executions::Start;
 use crate::store::{CatalogEntry, ExecutionFilter};
 
-/// Executions, and the addresses that older clients start and ask them at.
+/// The routes of executions, with those of older clients.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(execute))
@@ -88,7 +88,7 @@ async fn begin(
     }))
 }
 
-/// Run once more what an execution ran
+/// Start the playbook of an execution again
 #[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
     params(("execution_id" = String, Path)),
     responses((status = 200, body = Started), ApiError))]
@@ -145,7 +145,7 @@ pub(crate) async fn list_executions(
     let limit = query.limit.unwrap_or(100).clamp(1, 1000);
     let offset = query.offset.unwrap_or(0).max(0);
     let (rows, total) = match status {
-        // No execution has a status that does not exist.
+        // A status that does not exist is the status of no execution.
         Some(Err(_)) => (Vec::new(), 0),
         _ => server.store.executions(&filter, limit, offset).await?,
     };
@@ -232,7 +232,7 @@ pub(crate) async fn events(
     }))
 }
 
-/// Say where an execution stands
+/// Get the status of an execution
 #[utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = ExecutionState), ApiError))]
 pub(crate) async fn status(

@@ -1,5 +1,4 @@
-//! What requests bring: bodies, query parameters, parts of the path. What cannot be read is answered like every
-//! other error.
+//! Extractors for bodies, query parameters and paths, whose errors are answered like all others.
 
 use std::fmt::Display;
 
@@ -31,7 +30,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// A JSON body of which every field is optional, and so is the body.
+/// A JSON body that may be missing.
 pub(super) struct OptionalBody<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
@@ -68,7 +67,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Parts of the path.
+/// Parameters of the path.
 pub(super) struct Path<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
@@ -84,7 +83,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The number of an id, which is digits in a path and digits or a number in a body.
+/// Returns the number of an id. Fails with 404 when it is not a number, since no such thing exists.
 pub(super) fn parse_id(id: &(impl Display + ?Sized), noun: &str) -> Result<i64, ApiError> {
     let text = id.to_string();
     text.parse()

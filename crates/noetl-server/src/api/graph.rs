@@ -1,4 +1,4 @@
-//! The flow of a playbook as the engine understands it: what the page draws.
+//! The graph of a playbook, and the states of an execution's steps.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use noetl_engine::{Action, Arc, Playbook, Step};
 
 use crate::store::EventRow;
 
-/// The flow of a playbook.
+/// Returns the graph of a playbook.
 pub(super) fn graph_of(playbook: &Playbook) -> Graph {
     let entry = playbook.entry().name.clone();
     let nodes = playbook
@@ -58,7 +58,7 @@ pub(super) fn graph_of(playbook: &Playbook) -> Graph {
         }
     }
     let mut graph = Graph { nodes, edges };
-    // `end` may go unwritten and is there all the same.
+    // A step `end` exists even when the playbook does not define it.
     if ends && playbook.step("end").is_none() {
         graph.nodes.push(GraphNode {
             id: "end".to_owned(),
@@ -112,7 +112,8 @@ fn node(step: &Step, entry: bool) -> GraphNode {
     }
 }
 
-/// Where steps stand after these events, oldest first. `ended` is how the execution ended, if it did.
+/// Returns the states of steps after these events, oldest first. `ended` is the status with which the execution
+/// ended, if it has.
 pub(super) fn states(
     events: &[EventRow],
     ended: Option<ExecutionStatus>,

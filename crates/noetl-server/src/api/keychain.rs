@@ -1,6 +1,6 @@
-//! `/api/keychain`: tokens and secrets of one playbook, with an end.
+//! `/api/keychain`: secrets of one playbook, which may expire.
 //!
-//! They lie beside the credentials and are encrypted like them; a list of credentials does not show them.
+//! They are credentials of a type of their own, which lists of credentials leave out.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,14 +19,14 @@ use crate::credentials::{KEYCHAIN, NewCredential};
 use crate::error::ApiError;
 use crate::store::CredentialRow;
 
-/// Keychains.
+/// The routes of keychains.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_secrets))
         .routes(routes!(get_secret, put, delete_secret))
 }
 
-/// What is kept beside the secret itself.
+/// The metadata of a secret.
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
     expires_at: Option<i64>,
@@ -57,7 +57,7 @@ fn item(row: &CredentialRow) -> Option<KeychainItem> {
     })
 }
 
-/// Keep a secret of a playbook
+/// Store a secret of a playbook
 #[utoipa::path(post, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials", request_body = KeychainRequest,
     params(("catalog_id" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = KeychainItem), ApiError))]
@@ -107,7 +107,7 @@ pub(crate) async fn get_secret(
     Ok(Json(item))
 }
 
-/// Forget a secret of a playbook
+/// Delete a secret of a playbook
 #[utoipa::path(delete, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = CredentialDeleted), ApiError))]

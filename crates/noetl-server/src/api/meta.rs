@@ -1,4 +1,4 @@
-//! Health, version, sessions, and the API's description of itself.
+//! Health, version, sessions, and the page that lists the API's operations.
 
 use axum::Json;
 use axum::extract::DefaultBodyLimit;
@@ -23,7 +23,7 @@ use crate::vault::{same_secret, session_of};
 /// The largest body of a sign-in.
 const MAX_TOKEN_BYTES: usize = 4 << 10;
 
-/// The server itself, and the address at which load balancers ask for its health.
+/// The routes of the server itself.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(health))
@@ -36,11 +36,11 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 fn sessions() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(session, sign_in, sign_out))
-        // These are open to everyone, so their bodies are kept small.
+        // These need no token, so their bodies are limited to a small size.
         .layer(DefaultBodyLimit::max(MAX_TOKEN_BYTES))
 }
 
-/// Say that the server lives
+/// Check that the server answers
 #[utoipa::path(get, path = "/api/health", tag = "server", responses((status = 200, body = Health)))]
 pub(crate) async fn health() -> Json<Health> {
     Json(Health {
@@ -48,14 +48,14 @@ pub(crate) async fn health() -> Json<Health> {
     })
 }
 
-/// Get what the binary was built from
+/// Get the build stamp
 #[utoipa::path(get, path = "/api/version", tag = "server",
     responses((status = 200, body = BuildStamp), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn version(State(server): State<AppState>) -> Json<BuildStamp> {
     Json(server.about.build.clone())
 }
 
-/// Get what the server is and does
+/// Get the status of the server
 #[utoipa::path(get, path = "/api/status", tag = "server",
     responses((status = 200, body = ServerInfo), ApiError))]
 pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerInfo>, ApiError> {
@@ -80,7 +80,7 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
     }))
 }
 
-/// Say whether a session is needed, and whether this is one
+/// Check whether a session is needed, and whether the caller has one
 #[utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState)))]
 pub(crate) async fn session(
     State(server): State<AppState>,
@@ -95,7 +95,7 @@ pub(crate) async fn session(
     })
 }
 
-/// Exchange the token for a cookie, which the page's streams can send
+/// Exchange the token for a cookie, which the web page's streams can send
 #[utoipa::path(post, path = "/api/session", tag = "server", request_body = SessionRequest,
     responses((status = 200, body = Health), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn sign_in(
@@ -110,8 +110,8 @@ pub(crate) async fn sign_in(
     };
     if !same_secret(request.token.trim(), token) {
         return Err(
-            ApiError::new(StatusCode::UNAUTHORIZED, "the token is not this server's")
-                .help("the server prints at its start where its token is kept"),
+            ApiError::new(StatusCode::UNAUTHORIZED, "the token is wrong")
+                .help("the server prints the token's file when it starts"),
         );
     }
     let cookie = format!(
@@ -128,7 +128,7 @@ pub(crate) async fn sign_in(
         .into_response())
 }
 
-/// Forget the cookie
+/// Delete the cookie
 #[utoipa::path(delete, path = "/api/session", tag = "server", responses((status = 200, body = Health)))]
 pub(crate) async fn sign_out() -> Response {
     let cookie = format!(
@@ -144,7 +144,7 @@ pub(crate) async fn sign_out() -> Response {
         .into_response()
 }
 
-/// The page that lists the operations of an OpenAPI document.
+/// Returns the page that lists the operations of an OpenAPI document.
 pub(super) fn docs(document: &Value) -> String {
     let nothing = Map::new();
     let object =

@@ -1,4 +1,4 @@
-//! `/metrics`: the server's counters in Prometheus' text format.
+//! `/metrics`: the server's metrics in Prometheus' text format.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -12,12 +12,12 @@ use utoipa_axum::router::OpenApiRouter;
 use super::state::AppState;
 use crate::clock;
 
-/// The metrics; they are not in the OpenAPI document.
+/// The route of the metrics, which is not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().route("/metrics", get(metrics))
 }
 
-/// The counters
+/// Get the metrics
 pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
     let mut text = process(&server);
     let store = &server.store;
@@ -62,7 +62,7 @@ pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
         .into_response()
 }
 
-/// What the server knows without its store.
+/// Returns the metrics that do not come from the store.
 fn process(server: &AppState) -> String {
     let version = &server.about.build.version;
     let name = server.about.name.replace(['"', '\\', '\n'], "_");

@@ -41,8 +41,7 @@ use crate::error::ApiError;
 /// The largest body of a request: a playbook's payload, a step's result.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
-/// What the OpenAPI document says beside the routes. Its schemas are those that no route names: the body of
-/// an error and the last message of a stream.
+/// The part of the OpenAPI document that does not come from routes: its title, and schemas that no route names.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -53,7 +52,7 @@ const MAX_BODY_BYTES: usize = 64 << 20;
 )]
 struct Description;
 
-/// The routes below `/api`, and those beside it for load balancers and people.
+/// The routes in the OpenAPI document, and those of older clients.
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(meta::routes())
@@ -74,7 +73,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(data::routes())
 }
 
-/// The OpenAPI document of the API, as JSON that ends with a line break.
+/// Returns the OpenAPI document of the API, as JSON text.
 pub fn openapi() -> String {
     format!("{:#}\n", document())
 }
@@ -83,7 +82,7 @@ fn document() -> Value {
     serde_json::to_value(routes().to_openapi()).unwrap_or_default()
 }
 
-/// Everything that the API answers.
+/// Returns the router of the API.
 pub(crate) fn router(state: AppState) -> Router {
     let document = Arc::new(document());
     let docs = Html(meta::docs(&document));
@@ -108,7 +107,7 @@ async fn not_found() -> ApiError {
 async fn method_not_allowed() -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this path does not take this method",
+        "this path does not support this method",
     )
-    .help("GET /api/openapi.json says which it takes")
+    .help("GET /api/openapi.json lists the methods of each path")
 }

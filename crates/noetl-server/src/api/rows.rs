@@ -1,4 +1,4 @@
-//! Rows of the store as answers show them.
+//! Converts rows of the store to types of the API.
 
 use noetl_api::Failure;
 use noetl_api::event::ExecutionEvent;
@@ -10,19 +10,19 @@ use crate::clock;
 use crate::error::ApiError;
 use crate::store::{EventRow, ExecutionRow, Store};
 
-/// The JSON of a column; null when the column is empty.
+/// Returns the JSON of a column; null when the column is empty.
 pub(super) fn json(text: Option<&str>) -> Value {
     text.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
 }
 
-/// The failure that an event's column holds.
+/// Returns the failure of an event.
 pub(super) fn failure(row: &EventRow) -> Option<Failure> {
     let text = row.error.as_deref()?;
     Some(serde_json::from_str(text).unwrap_or_else(|_| Failure::new("unknown", text)))
 }
 
-/// An execution as lists show it.
+/// Returns an execution as lists show it.
 pub(super) fn execution(row: &ExecutionRow) -> Execution {
     Execution {
         execution_id: row.execution_id.to_string(),
@@ -43,7 +43,7 @@ pub(super) fn execution(row: &ExecutionRow) -> Execution {
     }
 }
 
-/// An event as lists and streams show it.
+/// Returns an event as lists and streams show it.
 pub(super) fn event(row: &EventRow) -> ExecutionEvent {
     let time = clock::rfc3339(row.created_at);
     ExecutionEvent {
@@ -66,7 +66,7 @@ pub(super) fn event(row: &EventRow) -> ExecutionEvent {
     }
 }
 
-/// The row of the execution that a path names.
+/// Returns the row of the execution that a path names.
 pub(super) async fn find_execution(
     store: &Store,
     execution_id: &str,

@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The state that handlers share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::executions::Executions;
 use crate::sql::Sql;
 use crate::store::{Ids, Store};
 
-/// What the handlers share.
+/// The state that handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct AppState {
     pub(crate) store: Store,
@@ -20,13 +20,13 @@ pub(crate) struct AppState {
     pub(crate) credentials: Credentials,
     pub(crate) sql: Arc<Sql>,
     pub(crate) about: Arc<About>,
-    /// The token that callers need; none when the server answers this machine alone.
+    /// The token that callers need; none when they need no token.
     pub(crate) token: Option<Arc<str>>,
-    /// Requests that were answered.
+    /// The number of requests since the start.
     pub(crate) requests: Arc<AtomicU64>,
 }
 
-/// What the server says of itself.
+/// Facts about this server.
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) build: BuildStamp,

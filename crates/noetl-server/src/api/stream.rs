@@ -1,4 +1,4 @@
-//! Server-sent events: what happens to executions, while it happens.
+//! Server-sent events: changes of executions as they happen.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,12 +22,12 @@ use super::state::AppState;
 use crate::changes::{ChangeKind, Watch};
 use crate::error::ApiError;
 
-/// How long to wait for a change before looking at the store: another server may have made one.
-const LOOK: Duration = Duration::from_secs(2);
-/// Events in one look.
+/// How long to wait for a change before reading the store, since another server may have made one.
+const READ_INTERVAL: Duration = Duration::from_secs(2);
+/// How many events are read at a time.
 const PAGE: i64 = 200;
 
-/// Streams; they are not in the OpenAPI document.
+/// The routes of streams, which are not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .route("/api/executions/stream", get(executions))
@@ -38,7 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 struct Follower {
     server: AppState,
     execution_id: i64,
-    /// The last event that it was sent.
+    /// The last event that was sent.
     after: i64,
     watch: Watch,
     messages: VecDeque<Event>,
@@ -53,7 +53,7 @@ pub(crate) async fn execution(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let id = parse_id(&execution_id, "execution")?;
-    // Before the first look, so that no change is missed between the two.
+    // Before the first read, so that no change is missed.
     let watch = server.executions.changes().watch(id);
     find_execution(&server.store, &execution_id).await?;
     let last = headers
@@ -78,11 +78,11 @@ pub(crate) async fn execution(
             if let Some(message) = follower.messages.pop_front() {
                 return Some((Ok(message), follower));
             }
-            if follower.ended || follower.look().await.is_err() {
+            if follower.ended || follower.read().await.is_err() {
                 return None;
             }
             if follower.messages.is_empty() && !follower.ended {
-                follower.ended = !follower.watch.wait(LOOK).await;
+                follower.ended = !follower.watch.wait(READ_INTERVAL).await;
             }
         }
     });
@@ -90,9 +90,9 @@ pub(crate) async fn execution(
 }
 
 impl Follower {
-    /// Takes the next events of the log, or the end of the execution once there are none.
-    async fn look(&mut self) -> Result<(), ApiError> {
-        // The status first: the events that led to it are in the log by then.
+    /// Reads the next events of the log or, after the last one, the end of the execution.
+    async fn read(&mut self) -> Result<(), ApiError> {
+        // The status is read first, so that the events that led to it are in the log.
         let store = &self.server.store;
         let row = find_execution(store, &self.execution_id.to_string()).await?;
         let events = store

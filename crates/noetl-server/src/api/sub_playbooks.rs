@@ -1,4 +1,4 @@
-//! `/api/worker/playbook`: sub-playbooks that a worker's command calls.
+//! `/api/worker/playbook`: sub-playbooks that the commands of workers call.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use super::extract::{Body, parse_id};
 use super::state::AppState;
 use crate::error::ApiError;
 
-/// How long a request waits for the end.
+/// How long a request waits for the end of a sub-playbook.
 const WAIT: Duration = Duration::from_secs(25);
 
-/// Sub-playbooks.
+/// The route of sub-playbooks.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(playbook))
 }
 
-/// Run a sub-playbook for a worker, and wait a while for its end
+/// Start a sub-playbook, or find it by its key, and wait a while for its end
 #[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = SubPlaybookRequest,
     responses((status = 200, body = SubPlaybookAnswer), ApiError))]
 pub(crate) async fn playbook(

@@ -1,4 +1,4 @@
-//! How an execution went: its calls in time, and the states of its steps.
+//! The timeline of an execution, and its graph with the states of steps.
 
 use std::collections::BTreeMap;
 
@@ -21,14 +21,14 @@ use crate::clock;
 use crate::error::ApiError;
 use crate::store::EventRow;
 
-/// How executions went.
+/// The routes of timelines and graphs.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(timeline))
         .routes(routes!(execution_graph))
 }
 
-/// The most events that a timeline or graph is made from.
+/// How many events a timeline or graph is made from.
 const MAX_EVENTS: i64 = 50_000;
 
 async fn all_events(server: &AppState, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
@@ -38,7 +38,7 @@ async fn all_events(server: &AppState, execution_id: i64) -> Result<Vec<EventRow
         .await?)
 }
 
-/// Get the calls of an execution in time
+/// Get the timeline of an execution
 #[utoipa::path(get, path = "/api/executions/{execution_id}/timeline", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = Timeline), ApiError))]
 pub(crate) async fn timeline(
@@ -104,7 +104,7 @@ pub(crate) async fn timeline(
     }))
 }
 
-/// Get the flow of an execution, and where its steps stand
+/// Get the graph of an execution, with the states of its steps
 #[utoipa::path(get, path = "/api/executions/{execution_id}/graph", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = ExecutionGraph), ApiError))]
 pub(crate) async fn execution_graph(

@@ -1,4 +1,4 @@
-//! `/api/catalog/validate`: everything that is wrong with a text, while it is written.
+//! `/api/catalog/validate`: the problems of a playbook that is not registered.
 
 use axum::Json;
 use noetl_api::ErrorBody;
@@ -11,12 +11,12 @@ use super::extract::Body;
 use super::graph::graph_of;
 use super::state::AppState;
 
-/// Validation.
+/// The route of validation.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(validate))
 }
 
-/// Say everything that is wrong with a playbook
+/// Get all problems of a playbook
 #[utoipa::path(post, path = "/api/catalog/validate", tag = "catalog", request_body = ValidateRequest,
     responses((status = 200, body = Validation), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn validate(Body(request): Body<ValidateRequest>) -> Json<Validation> {

@@ -1,4 +1,4 @@
-//! `/api/worker/pool`: workers on other machines, and whether they live.
+//! `/api/worker/pool`: workers on other machines, and whether they are online.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::clock;
 use crate::error::ApiError;
 use crate::store::{LEASE_MS, RuntimeRow};
 
-/// Workers, and the addresses that older ones register at.
+/// The routes of workers, with those of older workers.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(register_worker))
@@ -33,13 +33,13 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         )
 }
 
-/// What workers are called in the store.
+/// The kind of workers in the store.
 const POOL: RuntimeKind = RuntimeKind::WorkerPool;
-/// A worker silent for so long is offline, in milliseconds.
-const OFFLINE_MS: i64 = 60_000;
+/// A worker without a heartbeat for this time is offline, in milliseconds.
+pub(super) const OFFLINE_MS: i64 = 60_000;
 
-/// A name that a worker may have.
-pub(super) fn named(name: &str) -> Result<(), ApiError> {
+/// Fails when a worker cannot have this name.
+pub(super) fn check_worker_name(name: &str) -> Result<(), ApiError> {
     if name.trim().is_empty() || name.len() > 200 {
         return Err(ApiError::invalid(
             "a worker's name has from 1 to 200 characters",
@@ -48,14 +48,14 @@ pub(super) fn named(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Take part as a worker
+/// Register a worker
 #[utoipa::path(post, path = "/api/worker/pool/register", tag = "workers", request_body = WorkerRegistration,
     responses((status = 200, body = WorkerRegistered), ApiError))]
 pub(crate) async fn register_worker(
     State(server): State<AppState>,
     Body(request): Body<WorkerRegistration>,
 ) -> Result<Json<WorkerRegistered>, ApiError> {
-    named(&request.name)?;
+    check_worker_name(&request.name)?;
     let now = clock::now_ms();
     let runtime = request.runtime.unwrap_or_else(|| "rust".to_owned());
     let row = RuntimeRow {
@@ -80,7 +80,7 @@ pub(crate) async fn register_worker(
     }))
 }
 
-/// Take part no longer
+/// Remove a worker, and give back its commands
 #[utoipa::path(post, path = "/api/worker/pool/deregister", tag = "workers", request_body = WorkerHeartbeat,
     responses((status = 200, body = HeartbeatAnswer), ApiError))]
 pub(crate) async fn deregister(
@@ -105,7 +105,7 @@ pub(crate) async fn deregister(
     }))
 }
 
-/// Give a sign of life, and renew leases
+/// Send a worker's heartbeat, and renew its leases
 #[utoipa::path(post, path = "/api/worker/pool/heartbeat", tag = "workers", request_body = WorkerHeartbeat,
     responses((status = 200, body = HeartbeatAnswer), ApiError))]
 pub(crate) async fn heartbeat(
@@ -169,7 +169,7 @@ pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerL
     }))
 }
 
-/// Say how much work waits
+/// Get how many commands wait and run
 #[utoipa::path(get, path = "/api/pool/status", tag = "workers",
     responses((status = 200, body = QueueState), ApiError))]
 pub(crate) async fn pool_state(

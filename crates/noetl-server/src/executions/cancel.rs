@@ -1,4 +1,4 @@
-//! Ending executions before their time, and their variables.
+//! Cancels executions, marks them as failed, and sets and reads their variables.
 
 use noetl_api::ExecutionStatus;
 use serde_json::{Map, Value as Json};
@@ -7,12 +7,12 @@ use super::error::RunError;
 use super::service::{Executions, Input};
 use crate::store::{ExecutionFilter, StoreError};
 
-/// Executions that one execution may have started and that a cancellation ends with it.
+/// How many executions that an execution started are cancelled with it.
 const CHILDREN: i64 = 10_000;
 
 impl Executions {
-    /// Cancels an execution and, with `cascade`, those that it started. One that has ended is left alone.
-    /// Returns those that were cancelled, the one asked for first.
+    /// Cancels an execution and, with `cascade`, those that it started. Executions that have ended are skipped.
+    /// Returns the executions that were cancelled.
     pub(crate) async fn cancel(
         &self,
         execution_id: i64,
@@ -40,7 +40,7 @@ impl Executions {
         Ok(cancelled)
     }
 
-    /// Marks an execution as failed whose machine cannot go on.
+    /// Marks an execution as failed whose machine cannot be restored.
     pub(crate) async fn mark_failed(&self, execution_id: i64, error: &str) -> Result<(), RunError> {
         self.machines.forget(execution_id);
         let mut transaction = self.store.begin().await?;
@@ -61,7 +61,7 @@ impl Executions {
         Ok(())
     }
 
-    /// Sets variables of an execution that goes on.
+    /// Sets variables of a running execution.
     pub(crate) async fn set_variables(
         &self,
         execution_id: i64,
@@ -83,7 +83,7 @@ impl Executions {
             })
             .await;
         match seen {
-            // Its playbook was deleted after its end; the rest of what is known of it stays readable.
+            // The playbook was deleted after the execution ended. The rest of its status is still readable.
             Err(RunError::NoPlaybook(_)) => Ok((Map::new(), Vec::new())),
             seen => seen,
         }

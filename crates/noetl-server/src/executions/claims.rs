@@ -1,4 +1,4 @@
-//! What workers do with commands: they claim them, report their outcomes, and give them back.
+//! The commands of workers: claiming them, taking their outcomes, and giving them back.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use super::service::{Executions, Input};
 use crate::clock;
 use crate::store::{Due, StoreError};
 
-/// How long a wait for commands lasts at the most: other servers on the same database announce nothing.
+/// The longest wait for commands: commands of other servers on the same database are not announced.
 const TICK: Duration = Duration::from_secs(1);
 
 /// An outcome that is kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Completed {
     pub(crate) event_id: i64,
-    /// How many commands came of it.
+    /// How many commands were issued.
     pub(crate) commands: usize,
     /// Whether it was kept before.
     pub(crate) duplicate: bool,
 }
 
 impl Executions {
-    /// Gives a command to a worker.
+    /// Assigns a command to a worker.
     pub(crate) async fn claim(
         &self,
         execution_id: i64,
@@ -41,14 +41,14 @@ impl Executions {
             .ok_or_else(|| RunError::NoCommand(command_id.to_owned()))
     }
 
-    /// Commands that may be claimed now, oldest first.
+    /// Returns commands that may be claimed now, oldest first.
     pub(crate) async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.store.due(clock::now_ms(), limit).await
     }
 
-    /// Gives a command that is due to a worker. None when another worker has it by now, or when its execution
-    /// cannot go on, which is then marked as failed.
+    /// Assigns a command that is due to a worker. Returns none when another worker holds it by now. Returns none
+    /// as well when its execution cannot be restored, and marks that as failed.
     pub(crate) async fn claim_due(&self, due: &Due, worker_id: &str) -> Option<Command> {
         let claimed = self.claim(due.execution_id, &due.command_id, worker_id);
         let error = match claimed.await {
@@ -56,22 +56,22 @@ impl Executions {
             Err(RunError::Held(_) | RunError::NoCommand(_) | RunError::Ended(_)) => return None,
             Err(error) => error,
         };
-        tracing::error!(command = due.command_id, %error, "cannot hand out a command");
-        // Tried again, it would fail for ever.
-        let hopeless = matches!(
+        tracing::error!(command = due.command_id, %error, "cannot assign a command");
+        let unrecoverable = matches!(
             error,
             RunError::NoPlaybook(_)
                 | RunError::Invalid(_)
                 | RunError::Store(StoreError::Corrupt(_))
         );
-        if hopeless && let Err(error) = self.mark_failed(due.execution_id, &error.to_string()).await
+        if unrecoverable
+            && let Err(error) = self.mark_failed(due.execution_id, &error.to_string()).await
         {
             tracing::error!(due.execution_id, %error, "cannot mark an execution as failed");
         }
         None
     }
 
-    /// Waits until commands may have become due, at the most until the next one surely is.
+    /// Waits until commands may be due, and no longer than until the next one is.
     pub(crate) async fn wait_for_due(&self) {
         let now = clock::now_ms();
         let next = self.store.next_due(now).await.ok().flatten();
@@ -82,7 +82,7 @@ impl Executions {
         self.changes.wait_for_due(longest).await;
     }
 
-    /// Gives up to `limit` commands to a worker elsewhere, and waits a while for the first one.
+    /// Assigns up to `limit` commands to a worker, and waits for the first one.
     pub(crate) async fn claim_some(
         &self,
         worker_id: &str,
@@ -104,7 +104,7 @@ impl Executions {
         }
     }
 
-    /// Takes what a worker says of a command besides its outcome: that it claims it, began or ended it.
+    /// Takes an event of a worker that is not an outcome: it claims, starts or ends a command.
     pub(crate) async fn note(
         &self,
         execution_id: i64,
@@ -130,7 +130,7 @@ impl Executions {
         }
     }
 
-    /// Takes the outcome of a command from the worker that holds it. Taking it twice changes nothing.
+    /// Takes the outcome of a command from the worker that holds it. A second report changes nothing.
     pub(crate) async fn complete(
         &self,
         execution_id: i64,
@@ -149,7 +149,7 @@ impl Executions {
                 commands: changed.commands,
                 duplicate: false,
             }),
-            // Sent twice, because the first answer was lost on the way.
+            // A second report: the worker did not get the first answer.
             Err(error @ (RunError::NoCommand(_) | RunError::Ended(_))) => {
                 let known = self.store.outcome_event(execution_id, command_id).await?;
                 Ok(Completed {
@@ -162,7 +162,7 @@ impl Executions {
         }
     }
 
-    /// Gives back the commands that a worker holds, for others to claim.
+    /// Gives back the commands that a worker holds, so that others can claim them.
     pub(crate) async fn release(&self, worker_id: &str) -> Result<(), StoreError> {
         self.store.release(Some(worker_id)).await?;
         self.changes.announce_due();

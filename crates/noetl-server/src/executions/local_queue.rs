@@ -1,20 +1,20 @@
-//! Commands that go straight to this server's own worker.
+//! The orders of the server's own worker.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::worker::{Claim, Slot, Slots};
 
-/// What the server's own worker is to do.
+/// An order to the server's own worker.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Run a command that is claimed for it.
+    /// Run a command, which is claimed already.
     Run(Box<Claim>),
-    /// Stop a command whose outcome is no longer wanted.
+    /// Stop a command, whose outcome is no longer needed.
     Stop(String),
 }
 
-/// The way to the server's own worker: a command that it has a slot for is claimed in the transaction that
-/// issues it, which saves a second one.
+/// Sends orders to the server's own worker. A command for which the worker has a slot is claimed in the
+/// transaction that issues it, which saves a second transaction.
 #[derive(Debug)]
 pub(crate) struct LocalQueue {
     worker_id: String,
@@ -23,7 +23,7 @@ pub(crate) struct LocalQueue {
 }
 
 impl LocalQueue {
-    /// A queue for a worker of that name, and the end at which the worker takes its orders.
+    /// Returns a queue for a worker of that name, and the receiver of its orders.
     pub(crate) fn new(worker_id: String, slots: Slots) -> (Self, UnboundedReceiver<Order>) {
         let (orders, received) = unbounded_channel();
         let queue = Self {
@@ -34,24 +34,24 @@ impl LocalQueue {
         (queue, received)
     }
 
-    /// The name of the worker in leases.
+    /// The worker's name in leases.
     pub(super) fn worker_id(&self) -> &str {
         &self.worker_id
     }
 
-    /// A slot for one more command, if the worker has one.
+    /// Takes a slot of the worker, if one is free.
     pub(super) fn slot(&self) -> Option<Slot> {
         self.slots.try_take()
     }
 
-    /// Whether the worker has stopped, and with it the server.
+    /// Whether the worker has stopped, as it does when the server stops.
     pub(super) fn is_closed(&self) -> bool {
         self.slots.are_closed()
     }
 
     /// Gives the worker an order.
     pub(super) fn send(&self, order: Order) {
-        // It fails when the worker has stopped; its claims are given back then.
+        // Sending fails when the worker has stopped, and its commands are given back then.
         drop(self.orders.send(order));
     }
 }

@@ -1,8 +1,8 @@
-//! Executions: their machines, kept in step with the store.
+//! Executions: starting, changing and ending them.
 //!
-//! Every change of an execution is one transaction: its machine takes an input, and the events and commands
-//! that come of it are written together with the execution's row. A machine in memory is only a cache; one
-//! that is behind the store is replaced by one that is restored from the log.
+//! Every change of an execution is one transaction: its machine takes an input, and the resulting events and
+//! commands are written together with the execution's row. A machine in memory is only a cache: when it is
+//! behind the store, it is restored from the log.
 
 mod cancel;
 mod claims;

@@ -1,4 +1,4 @@
-//! Playbooks that have been parsed.
+//! A cache of parsed playbooks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use noetl_engine::Playbook;
 use super::error::RunError;
 use crate::store::CatalogEntry;
 
-/// How many are kept; beyond that they are parsed anew.
+/// How many playbooks are kept.
 const CAPACITY: usize = 2_000;
 
 /// Playbooks by the id of their version.
@@ -16,7 +16,7 @@ const CAPACITY: usize = 2_000;
 pub(super) struct Playbooks(Mutex<HashMap<i64, Arc<Playbook>>>);
 
 impl Playbooks {
-    /// The playbook of a catalog entry. Fails when it cannot run.
+    /// Returns the playbook of a catalog entry. Fails when the playbook cannot run.
     pub(super) fn get(&self, entry: &CatalogEntry) -> Result<Arc<Playbook>, RunError> {
         let mut playbooks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = playbooks.get(&entry.catalog_id) {

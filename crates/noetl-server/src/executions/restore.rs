@@ -1,4 +1,4 @@
-//! Brings a machine back from the log of its execution.
+//! Restores the machine of an execution from its log.
 
 use noetl_engine::execution::{Machine, Outcome, event_name};
 use serde_json::{Map, Value as Json};
@@ -10,7 +10,7 @@ use super::playbooks::Playbooks;
 use super::write::VARIABLES_SET;
 use crate::store::{ExecutionRow, Store, StoreError};
 
-/// The machine of an execution as the log left it.
+/// Feeds the recorded inputs of an execution to a new machine.
 pub(super) async fn restore(
     store: &Store,
     transaction: &mut Transaction<'static, Any>,

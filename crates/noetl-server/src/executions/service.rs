@@ -1,4 +1,4 @@
-//! Starting and changing executions, one transaction for each change.
+//! Starts and changes executions, in one transaction for each change.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(crate) struct Start {
     pub(crate) payload: Map<String, Json>,
     pub(crate) target: Option<String>,
     pub(crate) parent_execution_id: Option<i64>,
-    /// The call of the parent; a second start with the same one finds the first.
+    /// Identifies the call of the parent: a second start with the same value returns the first execution.
     pub(crate) parent_call: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Started {
     pub(crate) commands: usize,
 }
 
-/// What can happen to an execution.
+/// An input of an execution's machine.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Input<'a> {
     /// A worker claims a command.
@@ -66,7 +66,7 @@ pub(super) enum Input<'a> {
     Variables(&'a Map<String, Json>),
 }
 
-/// What a change gave.
+/// The result of a change.
 #[derive(Debug)]
 pub(super) struct Changed {
     /// The command that was claimed.
@@ -88,12 +88,12 @@ impl Executions {
         }
     }
 
-    /// What happens to executions.
+    /// The notifications of changes.
     pub(crate) fn changes(&self) -> &Changes {
         &self.changes
     }
 
-    /// The playbook of a catalog entry, parsed once.
+    /// Returns the playbook of a catalog entry.
     pub(crate) fn playbook(&self, entry: &CatalogEntry) -> Result<Arc<Playbook>, RunError> {
         self.playbooks.get(entry)
     }
@@ -113,8 +113,8 @@ impl Executions {
         let execution_id = self.writer.ids.next();
         let machine = Machine::new(playbook, &execution_id.to_string(), &start.payload);
         let row = new_row(execution_id, entry, &start);
-        let place = self.machines.place(execution_id);
-        let mut kept = place.lock().await;
+        let entry = self.machines.entry(execution_id);
+        let mut cached = entry.lock().await;
         let mut loaded = Loaded { machine, row };
         let mut transaction = self.store.begin().await?;
         if !Store::insert_execution(&mut transaction, &loaded.row).await? {
@@ -134,8 +134,8 @@ impl Executions {
             .write(&mut transaction, &mut loaded, turn, None)
             .await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        *kept = Some(loaded);
-        drop(kept);
+        *cached = Some(loaded);
+        drop(cached);
         let commands = written.commands;
         self.publish(written);
         Ok(Started {
@@ -144,14 +144,14 @@ impl Executions {
         })
     }
 
-    /// Changes an execution. No other change of it happens meanwhile, here or on another server.
+    /// Changes an execution. Changes of one execution wait for each other, on this server and on others.
     pub(super) async fn change(
         &self,
         execution_id: i64,
         input: Input<'_>,
     ) -> Result<Changed, RunError> {
-        let place = self.machines.place(execution_id);
-        let mut kept = place.lock().await;
+        let entry = self.machines.entry(execution_id);
+        let mut cached = entry.lock().await;
         let mut transaction = self.store.begin().await?;
         let row = match self
             .store
@@ -163,22 +163,22 @@ impl Executions {
             None => Err(RunError::NoExecution(execution_id)),
         };
         let row = row.inspect_err(|_| self.machines.forget(execution_id))?;
-        let known = kept
+        let known = cached
             .take()
             .filter(|loaded| loaded.row.last_event_id == row.last_event_id);
         let mut loaded = match known {
             Some(loaded) => loaded,
             None => restore(&self.store, &mut transaction, &self.playbooks, row).await?,
         };
-        // A change that fails half-way leaves no machine behind: the next one reads the log.
+        // The machine of a change that fails is not put back, so that the next change reads the log.
         let (written, claimed) = self.apply(&mut transaction, &mut loaded, input).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         if loaded.machine.status().is_final() {
             self.machines.forget(execution_id);
         } else {
-            *kept = Some(loaded);
+            *cached = Some(loaded);
         }
-        drop(kept);
+        drop(cached);
         let changed = Changed {
             claimed,
             commands: written.commands,
@@ -188,20 +188,20 @@ impl Executions {
         Ok(changed)
     }
 
-    /// Looks at an execution's machine, ended or not, without changing anything.
+    /// Reads from an execution's machine, whether the execution has ended or not.
     pub(crate) async fn look<T>(
         &self,
         execution_id: i64,
         look: impl FnOnce(&Machine) -> T,
     ) -> Result<T, RunError> {
-        let place = self.machines.place(execution_id);
-        let kept = place.lock().await;
+        let entry = self.machines.entry(execution_id);
+        let cached = entry.lock().await;
         let row = self
             .store
             .execution(execution_id)
             .await?
             .ok_or(RunError::NoExecution(execution_id))?;
-        if let Some(loaded) = kept
+        if let Some(loaded) = cached
             .as_ref()
             .filter(|loaded| loaded.row.last_event_id == row.last_event_id)
         {
@@ -211,7 +211,7 @@ impl Executions {
         let mut transaction = self.store.begin().await?;
         let loaded = restore(&self.store, &mut transaction, &self.playbooks, row).await?;
         drop(transaction);
-        drop(kept);
+        drop(cached);
         if ended {
             self.machines.forget(execution_id);
         }
@@ -276,7 +276,7 @@ impl Executions {
         Ok((written, claimed))
     }
 
-    /// Tells workers and followers of a change, once it is committed.
+    /// Notifies the workers and receivers of a change that is committed.
     pub(super) fn publish(&self, written: Written) {
         for command_id in written.dropped {
             self.writer.local.send(Order::Stop(command_id));
@@ -291,7 +291,7 @@ impl Executions {
     }
 }
 
-/// Gives a command to a worker until its lease lapses.
+/// Assigns a command to a worker until the lease lapses.
 async fn claim(
     transaction: &mut Transaction<'static, Any>,
     command_id: &str,
@@ -309,7 +309,7 @@ async fn claim(
     })
 }
 
-/// The row of an execution that begins.
+/// Returns the row of an execution that begins.
 fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionRow {
     ExecutionRow {
         execution_id,

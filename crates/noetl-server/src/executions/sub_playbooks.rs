@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 32;
 const TICK: Duration = Duration::from_secs(1);
 
 impl Executions {
-    /// Starts the execution that a call stands for. A second call with the same key finds the first.
+    /// Starts the execution of a call. A second call with the same key returns the first execution.
     pub(crate) async fn start_child(
         &self,
         parent: i64,
@@ -53,7 +53,7 @@ impl Executions {
                 None => {
                     return Err(Failure::new(
                         "playbook",
-                        format!("execution {execution_id} is gone"),
+                        format!("execution {execution_id} does not exist"),
                     ));
                 }
             }
@@ -63,7 +63,7 @@ impl Executions {
         }
     }
 
-    /// What an execution that has ended gives to its caller.
+    /// Returns the result of an execution that has ended, for its caller. Fails when the execution failed.
     pub(crate) async fn child_result(
         &self,
         execution_id: i64,
@@ -96,7 +96,7 @@ impl Executions {
             depth += 1;
             let row = self.store.execution(id).await;
             let row = row.map_err(|error| store_failure(&error))?;
-            // A worker elsewhere is told late of a cancellation.
+            // A worker learns of a cancellation with its next heartbeat, and may call until then.
             if id == caller && row.as_ref().is_some_and(|row| row.status.is_final()) {
                 return Err(Failure::new("playbook", RunError::Ended(id).to_string()));
             }
@@ -111,7 +111,7 @@ impl Executions {
         Ok(())
     }
 
-    /// The catalog entry that a call names: its path as it is, or beside the caller's.
+    /// Returns the catalog entry that a call names: by its path, or by its path in the caller's folder.
     async fn callee(&self, call: &SubPlaybook) -> Result<CatalogEntry, RunError> {
         let path = call.path.trim_start_matches("./");
         let bare = path.trim_end_matches(".yaml").trim_end_matches(".yml");
@@ -120,7 +120,7 @@ impl Executions {
             .rsplit_once('@')
             .map_or(call.caller.as_str(), |(path, _)| path);
         let folder = caller.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let beside = |path: &str| {
+        let in_folder = |path: &str| {
             if folder.is_empty() {
                 path.to_owned()
             } else {
@@ -131,8 +131,8 @@ impl Executions {
             call.path.clone(),
             path.to_owned(),
             bare.to_owned(),
-            beside(path),
-            beside(bare),
+            in_folder(path),
+            in_folder(bare),
         ] {
             if let Some(entry) = self.store.entry(&path, call.version).await? {
                 return Ok(entry);

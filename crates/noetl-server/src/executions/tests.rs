@@ -17,7 +17,7 @@ use crate::worker::Slots;
 
 const NOW: Duration = Duration::ZERO;
 
-/// A server's executions, and what its own worker is told.
+/// A server's executions, and the orders of its own worker.
 struct Server {
     _folder: TempDir,
     store: Store,
@@ -102,7 +102,7 @@ fn step(name: &str, next: Option<&str>) -> Value {
     step
 }
 
-fn gave(result: Value) -> Outcome {
+fn outcome_of(result: Value) -> Outcome {
     Outcome {
         result,
         ..Outcome::default()
@@ -114,7 +114,7 @@ fn id_of(command: &Command) -> i64 {
 }
 
 #[tokio::test]
-async fn an_execution_goes_from_claim_to_report_to_its_end() {
+async fn an_execution_runs_by_claims_and_reports() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
     let mut watch = server.executions.changes().watch(id);
@@ -122,14 +122,14 @@ async fn an_execution_goes_from_claim_to_report_to_its_end() {
     assert_eq!((one.step.as_str(), id_of(&one)), ("one", id));
     let nothing = server.executions.claim_some("w", 1, NOW).await.unwrap();
     assert!(nothing.is_empty(), "it is held");
-    let outcome = gave(json!(1));
+    let outcome = outcome_of(json!(1));
     let kept = server.executions.complete(id, &one.id, "w", &outcome).await;
     let kept = kept.unwrap();
     assert_eq!((kept.commands, kept.duplicate), (1, false));
     assert!(server.store.has_event(id, kept.event_id).await.unwrap());
 
     let two = server.claim("w").await;
-    let outcome = gave(json!(2));
+    let outcome = outcome_of(json!(2));
     let kept = server.executions.complete(id, &two.id, "w", &outcome).await;
     assert_eq!(kept.unwrap().commands, 0);
     assert!(watch.wait_for_status(Duration::from_secs(600)).await);
@@ -142,11 +142,11 @@ async fn an_execution_goes_from_claim_to_report_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_outcome_counts_once_and_from_the_holder_alone() {
+async fn an_outcome_is_accepted_once_and_only_from_the_holder() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
     let one = server.claim("w").await;
-    let outcome = gave(json!(1));
+    let outcome = outcome_of(json!(1));
     let complete = async |worker| {
         server
             .executions
@@ -164,11 +164,11 @@ async fn an_outcome_counts_once_and_from_the_holder_alone() {
 }
 
 #[tokio::test]
-async fn another_server_goes_on_where_the_log_ends() {
+async fn another_server_restores_an_execution_from_the_log() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
     let one = server.claim("w").await;
-    let mut outcome = gave(json!({"n": 1}));
+    let mut outcome = outcome_of(json!({"n": 1}));
     outcome.ctx = Map::from_iter([("seen".to_owned(), json!(true))]);
     server
         .executions
@@ -191,7 +191,7 @@ async fn another_server_goes_on_where_the_log_ends() {
     assert_eq!(other.variables(id).await.unwrap(), known);
     let two = other.claim_some("v", 1, NOW).await.unwrap().pop().unwrap();
     other
-        .complete(id, &two.id, "v", &gave(Value::Null))
+        .complete(id, &two.id, "v", &outcome_of(Value::Null))
         .await
         .unwrap();
     // The first server's machine is behind the store, and is restored.
@@ -202,7 +202,7 @@ async fn another_server_goes_on_where_the_log_ends() {
 }
 
 #[tokio::test]
-async fn a_cancellation_ends_what_the_execution_started() {
+async fn a_cancellation_cascades_to_children() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
     let entry = server
@@ -226,7 +226,7 @@ async fn a_cancellation_ends_what_the_execution_started() {
 }
 
 #[tokio::test]
-async fn the_servers_own_worker_gets_what_it_has_a_slot_for() {
+async fn the_servers_own_worker_gets_as_many_commands_as_it_has_slots() {
     let mut server = Server::new(1).await;
     let steps = json!([
         {"step": "start", "tool": {"kind": "noop"},
@@ -265,7 +265,7 @@ async fn a_lapsed_lease_is_claimed_by_another_worker() {
     let again = server.claim("v").await;
     assert_eq!(again.id, one.id);
     assert_eq!(server.store.renew("w", &held, 0).await.unwrap(), held);
-    let outcome = gave(Value::Null);
+    let outcome = outcome_of(Value::Null);
     let late = server.executions.complete(id, &one.id, "w", &outcome).await;
     assert!(matches!(late, Err(RunError::Held(_))));
     server.executions.release("v").await.unwrap();
@@ -273,7 +273,7 @@ async fn a_lapsed_lease_is_claimed_by_another_worker() {
 }
 
 #[tokio::test]
-async fn an_execution_that_cannot_go_on_is_marked_as_failed() {
+async fn an_execution_that_cannot_be_restored_is_marked_as_failed() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
     let mut transaction = server.store.begin().await.unwrap();
@@ -293,7 +293,7 @@ async fn an_execution_that_cannot_go_on_is_marked_as_failed() {
 }
 
 #[tokio::test]
-async fn a_call_starts_one_execution_and_takes_its_result() {
+async fn a_call_starts_one_execution_and_returns_its_result() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
     server
@@ -313,7 +313,7 @@ async fn a_call_starts_one_execution_and_takes_its_result() {
     let own = server.claim("w").await;
     assert_eq!(id_of(&own), id, "the oldest comes first");
     let command = server.claim("w").await;
-    let outcome = gave(json!("answer"));
+    let outcome = outcome_of(json!("answer"));
     let complete = server
         .executions
         .complete(child, &command.id, "w", &outcome);

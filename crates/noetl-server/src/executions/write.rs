@@ -1,4 +1,4 @@
-//! Writing a turn: events, commands and the execution's row, in the transaction of the change.
+//! Writes a turn of a machine: its events, its commands and the execution's row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) const VARIABLES_SET: &str = "vars.set";
 /// Results up to this size are shown in lists.
 const SMALL_RESULT: usize = 64 << 10;
 
-/// Writes what machines answer.
+/// Writes the turns of machines, in the transaction of the change.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) ids: Arc<Ids>,
@@ -45,7 +45,7 @@ pub(super) struct Written {
 }
 
 impl Writer {
-    /// Writes what a machine answered. `input` is the outcome that it was told.
+    /// Writes a turn. `input` is the outcome that led to it, with its command.
     pub(super) async fn write(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -120,7 +120,7 @@ impl Writer {
         self.write(transaction, loaded, Turn::default(), None).await
     }
 
-    /// Writes the failure of an execution whose machine cannot be brought back.
+    /// Writes the failure of an execution whose machine cannot be restored.
     pub(super) async fn write_failure(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -165,7 +165,7 @@ impl Writer {
         })
     }
 
-    /// Claims commands for the server's own worker, as many as it has slots for.
+    /// Claims commands for the server's own worker, as many as it has free slots.
     fn claim_own(&self, loaded: &mut Loaded, turn: &mut Turn) -> Vec<Claim> {
         let mut own = Vec::new();
         for command in turn.commands.iter().filter(|command| command.delay_ms == 0) {
@@ -180,7 +180,7 @@ impl Writer {
         own
     }
 
-    /// The row of an event; that of an input's own event carries what brings the machine back to here.
+    /// Returns the row of an event. The event that reports `outcome` contains what restores the machine.
     fn event(
         &self,
         loaded: &mut Loaded,
@@ -214,7 +214,7 @@ impl Writer {
         }
     }
 
-    /// The rows of the commands that a turn issues; `rows` are those of its events.
+    /// Returns the rows of the commands that a turn issues; `rows` are those of its events.
     fn commands(&self, turn: &Turn, rows: &[EventRow], own: &[Claim], now: i64) -> Vec<CommandRow> {
         let issued: HashMap<&str, i64> = rows
             .iter()
@@ -238,7 +238,7 @@ impl Writer {
     }
 }
 
-/// An event without what depends on its kind.
+/// Returns an event whose optional fields are empty.
 fn bare_event(
     row: &ExecutionRow,
     event_id: i64,

@@ -88,12 +88,12 @@ async fn one_slot_is_enough_for_playbooks_that_call_playbooks() {
 }
 
 #[tokio::test]
-async fn what_runs_when_the_server_stops_is_given_back() {
+async fn commands_are_given_back_when_the_server_stops() {
     let (_folder, store) = new_store().await;
     let (executions, mut worker) = server(&store, 1);
     let steps = json!([{"step": "start", "tool": {"kind": "noop"}}]);
     let entry = register(&store, 1, "p", &steps).await;
-    // Claimed for the worker, which is told to stop before it can begin.
+    // Claimed for the worker, which stops before it starts.
     executions.start(&entry, Start::default()).await.unwrap();
     assert!(executions.due(10).await.unwrap().is_empty());
     worker.stop().await;

@@ -53,7 +53,7 @@ impl Store {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt as _;
-            // Payloads and results are nobody else's business; SQLite's other files take this one's mode.
+            // Payloads and results are private. SQLite gives its other files the mode of this one.
             let mut options = std::fs::OpenOptions::new();
             let made = options.create_new(true).write(true).mode(0o600).open(path);
             drop(made);
@@ -85,7 +85,7 @@ impl Store {
                     })
                 })
         };
-        // NORMAL survives a killed process, and in WAL mode no crash can corrupt the file.
+        // With NORMAL in WAL mode a killed process loses nothing, and a crash cannot corrupt the file.
         let writer = pool(
             1,
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;",
@@ -106,11 +106,11 @@ impl Store {
         let valid = |character: char| character == '_' || character.is_ascii_alphanumeric();
         if schema.is_empty() || !schema.chars().all(valid) {
             return Err(StoreError::Unusable(format!(
-                "`{schema}` is not a schema's name"
+                "`{schema}` is not the name of a schema"
             )));
         }
         let options: AnyConnectOptions = url.parse()?;
-        // A pool asks again until its patience ends, and then only says that it did.
+        // A pool tries again until its timeout and then reports the timeout only, not the reason.
         AnyConnection::connect_with(&options).await?.close().await?;
         let search_path =
             format!("SET search_path TO \"{schema}\", public; SET client_min_messages TO warning");
@@ -157,7 +157,7 @@ impl Store {
         matches!(self.storage, Storage::Postgres { .. })
     }
 
-    /// A transaction that may write.
+    /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         Ok(self.writer.begin().await?)
     }
@@ -167,7 +167,7 @@ impl Store {
         &self.reader
     }
 
-    /// Those of [`TABLES`] that are not there.
+    /// Returns the tables of [`TABLES`] that do not exist.
     pub(crate) async fn missing_tables(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
         for table in TABLES {
@@ -191,7 +191,7 @@ impl Store {
         Ok(found.map(|(value,)| value))
     }
 
-    /// Sets a value that has none yet.
+    /// Sets a setting that has no value yet.
     pub(crate) async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
@@ -203,7 +203,7 @@ impl Store {
         Ok(())
     }
 
-    /// Closes every connection, so that SQLite folds its log into the file.
+    /// Closes all connections; SQLite then merges its write-ahead log into the file.
     pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;

@@ -1,18 +1,18 @@
-//! Why the store did not do what it was asked.
+//! The errors of the store.
 
-/// Why the store did not do what it was asked.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused a statement or a connection.
     #[error("the store failed: {0}")]
     Database(#[from] sqlx::Error),
-    /// A value in it is not one that NoETL writes.
-    #[error("the store holds something unreadable: {0}")]
+    /// The store contains a value that NoETL did not write.
+    #[error("the store contains an unreadable value: {0}")]
     Corrupt(String),
-    /// It cannot be used as it is.
+    /// The store cannot be used, for this reason.
     #[error("{0}")]
     Unusable(String),
-    /// A later NoETL has changed its schema.
+    /// A later version of NoETL has changed the schema.
     #[error("the store has schema {found}, and this NoETL knows schemas up to {known}")]
     Newer {
         /// The schema's version.

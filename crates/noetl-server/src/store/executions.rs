@@ -1,4 +1,4 @@
-//! Executions: one row each, kept in step with their event log.
+//! Executions: one row for each, which agrees with the event log.
 
 use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
@@ -29,7 +29,7 @@ pub(crate) struct ExecutionRow {
     pub(crate) last_event_id: i64,
 }
 
-/// Which executions a list holds.
+/// Which executions to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExecutionFilter {
     pub(crate) status: Option<ExecutionStatus>,
@@ -42,7 +42,7 @@ pub(crate) struct ExecutionFilter {
     pub(crate) until: Option<i64>,
 }
 
-/// What a turn changes in an execution's row.
+/// The columns of an execution's row that a change updates.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(crate) execution_id: i64,
@@ -59,7 +59,7 @@ const COLUMNS: &str = "execution_id, catalog_id, path, version, status, payload,
                        parent_call, current_step, progress, result, error, start_time, end_time, last_event_id";
 
 impl Store {
-    /// Adds an execution; false when one with its `parent_call` exists.
+    /// Adds an execution. Returns false when one with the same `parent_call` exists.
     pub(crate) async fn insert_execution(
         transaction: &mut Transaction<'static, Any>,
         row: &ExecutionRow,
@@ -90,7 +90,7 @@ impl Store {
         Ok(inserted.rows_affected() == 1)
     }
 
-    /// The row, held against every other server until the transaction ends.
+    /// Returns an execution's row, and locks it for other servers until the transaction ends.
     pub(crate) async fn lock_execution(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -150,7 +150,7 @@ impl Store {
         Ok(row)
     }
 
-    /// Executions, newest first, and how many there are in all.
+    /// Lists executions, newest first, and returns the number of all that match.
     pub(crate) async fn executions(
         &self,
         filter: &ExecutionFilter,

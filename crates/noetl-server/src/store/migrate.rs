@@ -1,8 +1,8 @@
-//! The schema's versions: numbered files of SQL, each applied once, in a transaction of its own.
+//! The versions of the schema: numbered files of SQL, each applied once, in its own transaction.
 //!
-//! A new version is a new file and a new line in [`MIGRATIONS`]; a file that has been released is not
-//! changed. Statements end with a semicolon at the end of a line. Those that create something do so `IF NOT
-//! EXISTS`, so that [`repair`] can create what was lost.
+//! A new version is a new file and a new line in [`MIGRATIONS`]; a released file does not change. Statements end
+//! with a semicolon at the end of a line. Statements that create something say `IF NOT EXISTS`, so that
+//! [`repair`] can run them again.
 
 #[cfg(test)]
 mod tests;
@@ -27,11 +27,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("migrations/0001_initial.sql"),
 }];
 
-/// Holds the version; it is older than every migration.
+/// The table that contains the version, which exists before the first migration.
 const SETTINGS: &str =
     "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)";
 
-/// Brings the schema to the newest version. Servers that start at once take turns.
+/// Brings the schema to the newest version. Servers that start at the same time wait for each other.
 ///
 /// # Errors
 /// When the schema is newer than the newest migration, or when a migration fails; the schema then has the
@@ -66,7 +66,7 @@ pub(super) async fn migrate(
     }
 }
 
-/// Creates again what was lost of the newest version.
+/// Creates missing tables and indexes of the newest version again.
 pub(super) async fn repair(
     pool: &AnyPool,
     kind: StorageKind,
@@ -91,7 +91,7 @@ async fn begin(pool: &AnyPool, kind: StorageKind) -> Result<Transaction<'static,
     Ok(transaction)
 }
 
-/// The version of the schema; 0 when there is none yet.
+/// Returns the version of the schema; 0 when there is none yet.
 async fn version(transaction: &mut Transaction<'static, Any>) -> Result<i64, StoreError> {
     let found: Option<(String,)> =
         sqlx::query_as("SELECT value FROM setting WHERE name = 'schema_version'")

@@ -1,4 +1,4 @@
-//! The store: everything the server knows, in SQLite or PostgreSQL behind one schema.
+//! The store: everything that the server keeps, in SQLite or PostgreSQL with the same schema.
 //!
 //! SQLite has one writing connection and a pool of readers on one file in WAL mode; PostgreSQL has one
 //! pool. The statements are the same text for both.

@@ -140,7 +140,7 @@ async fn commands_are_due_in_order_and_not_before_their_time() {
 }
 
 #[tokio::test]
-async fn a_worker_gives_back_what_it_holds_alone() {
+async fn a_release_gives_back_the_commands_of_one_worker() {
     let commands: Vec<_> = (1..=3).map(|number| command(number, 0)).collect();
     let (_folder, store) = with_commands(&commands).await;
     for (id, worker) in [("1:a:1", "server-a"), ("1:a:2", "server-b"), ("1:a:3", "w")] {
@@ -153,7 +153,7 @@ async fn a_worker_gives_back_what_it_holds_alone() {
 }
 
 #[tokio::test]
-async fn a_log_is_read_in_pages_from_either_end() {
+async fn events_are_read_in_pages_from_both_ends() {
     let (_folder, store) = new_store().await;
     // More than one statement holds.
     let events: Vec<_> = (1..=150)
@@ -235,7 +235,7 @@ async fn executions_are_listed_by_status_text_and_page() {
 }
 
 #[tokio::test]
-async fn a_call_has_one_execution() {
+async fn a_parent_call_has_one_execution() {
     let (_folder, store) = new_store().await;
     let call = |id| ExecutionRow {
         parent_call: Some("key".to_owned()),
@@ -262,7 +262,7 @@ async fn a_status_that_does_not_exist_is_an_error() {
 }
 
 #[tokio::test]
-async fn versions_count_up_and_stay_while_an_execution_needs_them() {
+async fn versions_count_up_and_are_not_deleted_while_an_execution_runs() {
     let (_folder, store) = new_store().await;
     for id in 1..=3 {
         let path = if id == 3 { "other" } else { "p" };

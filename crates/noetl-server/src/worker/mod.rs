@@ -1,4 +1,4 @@
-//! The loop of a worker: it claims commands under leases, runs them and reports their outcomes.
+//! The loop of a worker: claims commands under leases, runs them, and reports their outcomes.
 //!
 //! The server's own worker and `noetl worker start` run the same loop. They differ in their [`Source`]: one
 //! asks the store, the other a server over HTTP.
@@ -21,7 +21,7 @@ pub use backoff::Backoff;
 pub use slots::{LentSlot, Slot, Slots};
 pub use source::{Claim, Report, Source};
 
-/// How often leases are renewed: several times before they lapse.
+/// How often leases are renewed. A lease lasts for three of these periods.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// A worker that takes its commands from a source.
@@ -32,16 +32,16 @@ pub struct Worker<S> {
     tasks: Mutex<HashMap<String, Task>>,
 }
 
-/// What a worker does with a command that it holds.
+/// The state of a command that the worker holds.
 #[derive(Debug)]
 enum Task {
     Running(AbortHandle),
-    /// It has ended; a cancellation can no longer stop it.
+    /// The command has ended, and its outcome is being reported. This is never stopped.
     Reporting,
 }
 
 impl<S: Source> Worker<S> {
-    /// A worker that runs as many commands at once as there are slots.
+    /// Returns a worker that runs as many commands at once as there are slots.
     pub fn new(source: S, slots: Slots) -> Arc<Self> {
         Arc::new(Self {
             source,
@@ -71,19 +71,19 @@ impl<S: Source> Worker<S> {
         heartbeats.abort();
     }
 
-    /// Runs a claimed command, unless it is held already or the worker has stopped.
+    /// Runs a claimed command, unless the worker holds it already or has stopped.
     pub fn start(self: &Arc<Self>, claim: Claim) {
         let mut tasks = self.tasks();
         let id = claim.command.id.clone();
         if self.slots.are_closed() || tasks.contains_key(&id) {
             return;
         }
-        // The lock is held until the task is known, so that it cannot end before.
+        // The lock is held until the task is in the table, so that the task cannot end before.
         let task = tokio::spawn(Arc::clone(self).serve(claim));
         tasks.insert(id, Task::Running(task.abort_handle()));
     }
 
-    /// Stops a command. False when it does not run: it has ended, or is not held.
+    /// Stops a command. Returns false when it does not run.
     pub fn stop(&self, command_id: &str) -> bool {
         let mut tasks = self.tasks();
         let Some(Task::Running(task)) = tasks.get(command_id) else {
@@ -94,7 +94,7 @@ impl<S: Source> Worker<S> {
         true
     }
 
-    /// Claims nothing more and stops every command that runs.
+    /// Stops all commands, and claims no more.
     pub fn stop_all(&self) {
         self.slots.close();
         self.tasks().retain(|_, task| match task {
@@ -125,22 +125,22 @@ impl<S: Source> Worker<S> {
             Some(slot) => Some(slot),
             None => self.slots.take().await,
         };
-        // Without slots the worker has stopped.
+        // Without a slot the worker has stopped.
         let Some(slot) = slot else { return };
         let command = claim.command;
         let host = self.source.host(&command, self.slots.lend(slot));
         let outcome = noetl_engine::run_command(&command, &host).await;
-        // The slot is free for what follows from the outcome.
+        // Frees the slot before the report, for the commands that follow from the outcome.
         drop(host);
         self.tasks().insert(command.id.clone(), Task::Reporting);
-        // In a task of its own, which no cancellation ends half-way.
+        // A task of its own, which `stop` does not abort.
         tokio::spawn(async move {
             self.report(&command, outcome).await;
             self.tasks().remove(&command.id);
         });
     }
 
-    /// Reports an outcome until the source has it, or no longer waits for it.
+    /// Reports an outcome until the source has it or no longer waits for it.
     async fn report(&self, command: &Command, mut outcome: Outcome) {
         self.source.ended(command, &outcome);
         let mut backoff = Backoff::default();
@@ -150,7 +150,7 @@ impl<S: Source> Worker<S> {
                 Ok(Report::Kept | Report::TooLate) => return,
                 Ok(Report::Refused(why)) if !refused => {
                     tracing::error!(command = command.id, why, "the outcome is refused");
-                    // Unreported, the step would run again each time that its lease lapses.
+                    // Without a report, the step would run again each time its lease lapses.
                     let message = format!("the server refuses the result of this step: {why}");
                     outcome = Outcome::failed(Failure::new("limit", message));
                     refused = true;
@@ -167,7 +167,7 @@ impl<S: Source> Worker<S> {
         }
     }
 
-    /// Renews the leases of what is held, and stops what is cancelled or was given to another worker.
+    /// Renews the leases, and stops commands that were cancelled or given to another worker.
     async fn send_heartbeats(self: Arc<Self>) {
         loop {
             tokio::time::sleep(HEARTBEAT).await;

@@ -8,51 +8,51 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 #[derive(Debug, Clone)]
 pub struct Slots(Arc<Semaphore>);
 
-/// Room for one command; free again when dropped.
+/// A slot in use; it is free again when dropped.
 #[derive(Debug)]
 pub struct Slot {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Slots {
-    /// As many slots as commands may run at once.
+    /// Returns slots for that many commands at once.
     pub fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count)))
     }
 
-    /// How many are free.
+    /// How many slots are free.
     pub fn free(&self) -> usize {
         self.0.available_permits()
     }
 
-    /// Takes one, if one is free.
+    /// Takes a slot, if one is free.
     pub fn try_take(&self) -> Option<Slot> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
         Some(Slot { _permit: permit })
     }
 
-    /// Waits for one and takes it; none once the slots are closed.
+    /// Waits for a slot and takes it. Returns none when the slots are closed.
     pub async fn take(&self) -> Option<Slot> {
         let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
         Some(Slot { _permit: permit })
     }
 
-    /// Waits until one is free without taking it. False once the slots are closed.
+    /// Waits until a slot is free, and does not take it. Returns false when the slots are closed.
     pub async fn wait_for_one(&self) -> bool {
         self.0.acquire().await.is_ok()
     }
 
-    /// Lets nobody take one any more.
+    /// Ends all waiting; no slot can be taken afterwards.
     pub fn close(&self) {
         self.0.close();
     }
 
-    /// Whether they are closed.
+    /// Whether the slots are closed.
     pub fn are_closed(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Lets a command use a slot.
+    /// Assigns a slot to a command.
     pub(super) fn lend(&self, slot: Slot) -> LentSlot {
         LentSlot {
             slots: self.clone(),
@@ -69,8 +69,7 @@ pub struct LentSlot {
 }
 
 impl LentSlot {
-    /// Frees the slot while `future` waits for other commands, so that a command never keeps those that it
-    /// waits for from running.
+    /// Frees the slot while `future` waits for other commands, which may need it to run.
     pub async fn free_during<T>(&self, future: impl Future<Output = T>) -> T {
         drop(self.slot.lock().await.take());
         let output = future.await;

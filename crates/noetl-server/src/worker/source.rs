@@ -1,4 +1,4 @@
-//! What a worker's loop asks of the place that its commands come from.
+//! The interface between a worker's loop and the place where its commands come from.
 
 use std::fmt::Display;
 
@@ -11,18 +11,18 @@ use super::slots::{LentSlot, Slot, Slots};
 pub trait Source: Send + Sync + 'static {
     /// Why a request failed; the loop tries again.
     type Error: Display + Send;
-    /// What the tools of a command may ask for.
+    /// Gives credentials and sub-playbooks to the tools of a command.
     type Host: Host + 'static;
 
-    /// Claims commands, as many as there are free slots, and may wait a while for the first one. `held` are
-    /// the commands that the worker holds already.
+    /// Claims as many commands as there are free slots, and may wait a while for the first one. `held` are the
+    /// commands that the worker holds already.
     fn claim(
         &self,
         slots: &Slots,
         held: &[String],
     ) -> impl Future<Output = Result<Vec<Claim>, Self::Error>> + Send;
 
-    /// Renews the leases of commands. Returns those that the worker no longer holds.
+    /// Renews the leases of commands, and returns those that the worker no longer holds.
     fn heartbeat(
         &self,
         held: Vec<String>,
@@ -35,10 +35,10 @@ pub trait Source: Send + Sync + 'static {
         outcome: &Outcome,
     ) -> impl Future<Output = Result<Report, Self::Error>> + Send;
 
-    /// The host of a command that is about to run.
+    /// Returns the host of a command that is about to run.
     fn host(&self, command: &Command, slot: LentSlot) -> Self::Host;
 
-    /// Is told that a command has ended, before its outcome is reported.
+    /// Called when a command has ended, before its outcome is reported.
     fn ended(&self, _command: &Command, _outcome: &Outcome) {}
 }
 
@@ -47,17 +47,17 @@ pub trait Source: Send + Sync + 'static {
 pub struct Claim {
     /// The command.
     pub command: Command,
-    /// The slot that it runs in; without one it waits for the next that is free.
+    /// The slot that it runs in; without one it waits for a free slot.
     pub slot: Option<Slot>,
 }
 
-/// What became of a reported outcome.
+/// The result of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
     /// It is kept.
     Kept,
     /// The command was cancelled, or another worker holds it.
     TooLate,
-    /// It cannot be kept as it is, and why.
+    /// It cannot be kept as it is, for this reason.
     Refused(String),
 }

@@ -49,7 +49,14 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         port,
         ui: config::ui_source(args.no_ui),
         build: stamp::build(),
-        keeping: config::keeping(args)?,
+        name: config::server_name(),
+        api_token: config::api_token(),
+        max_workers: args
+            .max_workers
+            .or_else(|| config::number("NOETL_MAX_WORKERS"))
+            .unwrap_or(8),
+        tools: crate::commands::run::machine(None),
+        store: config::store_config(args)?,
     };
     let server = bind(config).await?;
     let address = server.address();

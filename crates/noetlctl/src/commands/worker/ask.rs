@@ -1,4 +1,4 @@
-//! Requests of a worker to its server, with the types of the API, off the threads of the async runtime.
+//! Typed requests of a worker to its server, on threads that may block.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) fn status(error: &anyhow::Error) -> Option<u16> {
     error.downcast_ref::<Error>()?.status
 }
 
-/// Whether the same request may succeed later: the server is away, restarts or is busy.
+/// Whether the same request may succeed later, because the server restarts or is busy.
 pub(super) fn may_pass(error: &anyhow::Error) -> bool {
     let refusal = error.downcast_ref::<Error>();
     refusal.is_some_and(|error| matches!(error.status, None | Some(429 | 502..=504)))

@@ -1,4 +1,4 @@
-//! What a worker gives to the tools that run in it: the server's credentials and playbooks.
+//! The server's credentials and sub-playbooks, for the tools that run in a worker.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ pub(super) struct WorkerHost {
 }
 
 impl WorkerHost {
-    /// Asks until a sub-playbook has ended.
-    async fn called(&self, request: &SubPlaybookRequest) -> Result<Value, Failure> {
+    /// Calls a sub-playbook, and waits until it has ended.
+    async fn call(&self, request: &SubPlaybookRequest) -> Result<Value, Failure> {
         let mut backoff = Backoff::default();
         loop {
             let answer = post(&self.client, "/api/worker/playbook", request).await;
             let answer: SubPlaybookAnswer = match answer {
                 Ok(answer) => answer,
-                // The call is the same one when the server is back.
+                // The key makes the repeated request the same call.
                 Err(error) if may_pass(&error) => {
                     backoff.wait().await;
                     continue;
@@ -86,7 +86,7 @@ impl Host for WorkerHost {
                 caller: call.caller,
                 key: call.key,
             };
-            self.slot.free_during(self.called(&request)).await
+            self.slot.free_during(self.call(&request)).await
         })
     }
 

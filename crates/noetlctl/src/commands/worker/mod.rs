@@ -1,4 +1,4 @@
-//! `noetl worker`: this machine takes up the work of a server elsewhere.
+//! `noetl worker`: runs the commands of a server on this machine.
 
 mod ask;
 mod host;

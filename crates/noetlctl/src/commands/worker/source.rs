@@ -1,4 +1,4 @@
-//! A server as the place that a worker's commands come from.
+//! A server as the source of a worker's commands.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::host::WorkerHost;
 use crate::client::Client;
 use crate::config;
 
-/// How long one request for work stays open, in seconds.
+/// How long the server keeps a request for commands open, in seconds.
 const WAIT_SECONDS: u32 = 20;
 /// The most commands that one request asks for; the server refuses more.
 const LIMIT: usize = 100;
@@ -31,7 +31,7 @@ pub(super) struct ServerSource {
 }
 
 impl ServerSource {
-    /// Makes the worker known to the server.
+    /// Registers the worker with the server.
     pub(super) async fn register(&self) -> anyhow::Result<()> {
         let request = WorkerRegistration {
             name: self.name.clone(),
@@ -46,7 +46,7 @@ impl ServerSource {
         Ok(())
     }
 
-    /// Gives back what runs, so that others go on at once.
+    /// Removes the worker from the server, which gives back its commands for others to claim.
     pub(super) async fn deregister(&self) {
         let request = WorkerHeartbeat {
             name: self.name.clone(),
@@ -55,7 +55,7 @@ impl ServerSource {
         let path = "/api/worker/pool/deregister";
         let answer: anyhow::Result<HeartbeatAnswer> = post(&self.client, path, &request).await;
         if let Err(error) = answer {
-            tracing::warn!(%error, "the server does not know that this worker has left");
+            tracing::warn!(%error, "cannot deregister this worker");
         }
     }
 }
@@ -65,7 +65,7 @@ impl Source for ServerSource {
     type Host = WorkerHost;
 
     async fn claim(&self, slots: &Slots, _held: &[String]) -> anyhow::Result<Vec<Claim>> {
-        // No slot is held while the request is open: a command that waits for a sub-playbook may want it.
+        // No slot is taken while the request is open: a command that waited for a sub-playbook may need it.
         let limit = slots.free().clamp(1, LIMIT);
         let request = ClaimRequest {
             worker_id: self.name.clone(),
@@ -79,7 +79,7 @@ impl Source for ServerSource {
                 slot: slots.try_take(),
             }),
             Err(error) => {
-                tracing::error!(%error, "the server gave a command that this worker cannot read");
+                tracing::error!(%error, "the server sent a command that this worker cannot read");
                 None
             }
         };

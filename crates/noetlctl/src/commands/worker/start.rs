@@ -20,7 +20,7 @@ use crate::error::WithHelp as _;
 use crate::output;
 use crate::remote::Remote;
 
-/// How long what runs may take to end once the worker was told to stop.
+/// How long tasks may take to end once the worker is stopped.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
@@ -60,7 +60,7 @@ async fn work(source: ServerSource, name: &str) -> anyhow::Result<()> {
     let url = source.client.url();
     let pid_file = PidFile::create(&pid_file::worker(name), url)?;
     let words = format!(
-        "noetl worker {} takes up work of {url} ({} at once)",
+        "noetl worker {} runs commands of {url} ({} at once)",
         source.name, source.capacity
     );
     // The worker works whether or not anyone reads this.
