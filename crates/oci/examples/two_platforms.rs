@@ -1,0 +1,58 @@
+//! Makes an image of two programs, checks it and pushes it:
+//! `cargo run -p noetl-oci --example two_platforms -- ./app-amd64 ./app-arm64 127.0.0.1:5000/app:1`
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail, ensure};
+use noetl_oci::registry::{Anonymous, Client, PushOptions, Silent, push};
+use noetl_oci::rules::{Expectations, check};
+use noetl_oci::tar::Entry;
+use noetl_oci::{
+    Blob, ImageSpec, KnownLayers, LayerCache, LayerSpec, MAKER, PlatformSpec, Reference, RunConfig,
+    assemble,
+};
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [amd64, arm64, name] = arguments.as_slice() else {
+        bail!("give a program for amd64, one for arm64, and a name");
+    };
+    let name: Reference = name.parse()?;
+    let spec = ImageSpec {
+        maker: MAKER.to_owned(),
+        created: 0,
+        annotations: [].into(),
+        names: vec![name.clone()],
+        base: None,
+        platforms: vec![
+            platform("linux/amd64", amd64)?,
+            platform("linux/arm64/v8", arm64)?,
+        ],
+    };
+    let layout = assemble(&spec, &LayerCache::none())?;
+    let expected = Expectations::of(spec.platforms.iter().map(|it| it.platform.clone()));
+    let findings = check(&layout, &expected, &[], &KnownLayers::default())?;
+    findings.lines().iter().for_each(|line| eprintln!("{line}"));
+    // Rules F and C want users, certificates and labels, which an image of programs alone has not.
+    let breaks = |family| findings.ids().iter().any(|id| id.starts_with(family));
+    ensure!(!breaks('S') && !breaks('P'), "no node could run this image");
+    let client = Client::new(Arc::new(Anonymous), "two-platforms/1.0");
+    let published = push(&client, &layout, &[name], PushOptions::default(), &Silent);
+    println!("{}", published.context("cannot push it")?.digest);
+    Ok(())
+}
+
+/// The image of one platform: a program in a folder.
+fn platform(platform: &str, program: &str) -> anyhow::Result<PlatformSpec> {
+    let program = Blob::of_file(program.as_ref())?;
+    let name = "app".to_owned();
+    let entries = vec![Entry::file("app", 0o755, program)];
+    Ok(PlatformSpec {
+        platform: platform.parse()?,
+        run: RunConfig {
+            entrypoint: Some(vec!["/app".to_owned()]),
+            ..RunConfig::default()
+        },
+        layers: vec![LayerSpec { name, entries }],
+    })
+}

@@ -1,0 +1,203 @@
+//! Assembling an image: from a plain description to a layout whose layers are read from where they lie.
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+
+use crate::annotation::{BASE_DIGEST, BASE_NAME};
+use crate::base::{Base, BaseImage};
+use crate::digest::Sha256;
+use crate::layer::LayerCache;
+use crate::layout::Layout;
+use crate::media_type::{CONFIG, INDEX, MANIFEST};
+use crate::model::{
+    Annotations, Descriptor, History, ImageConfig, ImageIndex, ImageManifest, RootFs, RunConfig,
+    encode,
+};
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::tar::write::Entry;
+
+/// What lines of history begin with when the caller names no other maker.
+pub const MAKER: &str = "noetl-oci";
+
+/// What a line of history says of a layer of a base without a usable history.
+pub(crate) const BASE_LAYER: &str = "base layer ";
+
+/// Everything that decides an image. The same value gives the same bytes on every machine.
+#[derive(Debug, Clone)]
+pub struct ImageSpec {
+    /// What lines of history begin with, such as `cargo xtask image`.
+    pub maker: String,
+    /// Seconds since 1970: every mtime and every `created`.
+    pub created: u64,
+    /// Annotations of the index and of each manifest. Labels are part of [`PlatformSpec::run`].
+    pub annotations: Annotations,
+    /// Full names, in the order in which `index.json` lists them.
+    pub names: Vec<Reference>,
+    /// What the image is built upon, with an image for each of `platforms`.
+    pub base: Option<Base>,
+    /// One image for each platform, in the order of the index.
+    pub platforms: Vec<PlatformSpec>,
+}
+
+/// The image of one platform.
+#[derive(Debug, Clone)]
+pub struct PlatformSpec {
+    /// Where it runs.
+    pub platform: Platform,
+    /// How a container of it starts.
+    pub run: RunConfig,
+    /// Own layers on top of the base's, lowest first.
+    pub layers: Vec<LayerSpec>,
+}
+
+/// A layer to be written.
+#[derive(Debug, Clone)]
+pub struct LayerSpec {
+    /// What its line of history says, behind the maker.
+    pub name: String,
+    /// Its entries, each after the folder it is in.
+    pub entries: Vec<Entry>,
+}
+
+/// Makes an image. Layers are compressed one after the other, each on several threads; `cache` keeps them.
+///
+/// # Errors
+/// When an entry does not fit a tar or cannot be read, or the base has no image for a platform.
+///
+/// ```
+/// use noetl_oci::tar::Entry;
+/// use noetl_oci::{ImageSpec, LayerCache, LayerSpec, MAKER, Platform, PlatformSpec, RunConfig, assemble};
+///
+/// let layer = LayerSpec { name: "app".to_owned(), entries: vec![Entry::file("hello", 0o755, "…")] };
+/// let spec = ImageSpec {
+///     maker: MAKER.to_owned(),
+///     created: 0,
+///     annotations: Default::default(),
+///     names: vec!["ghcr.io/some/image:1".parse()?],
+///     base: None,
+///     platforms: vec![PlatformSpec {
+///         platform: Platform::new("linux", "amd64", None),
+///         run: RunConfig { entrypoint: Some(vec!["/hello".to_owned()]), ..RunConfig::default() },
+///         layers: vec![layer],
+///     }],
+/// };
+/// let layout = assemble(&spec, &LayerCache::none())?;
+/// assert_eq!(layout.files.len(), 6, "a layer, a config, a manifest, an index, index.json and oci-layout");
+/// # anyhow::Ok(())
+/// ```
+pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> {
+    let mut layout = Layout::default();
+    let mut children = Vec::new();
+    for (position, platform) in spec.platforms.iter().enumerate() {
+        let below = match &spec.base {
+            Some(base) => {
+                let found = base.images.get(position);
+                Some(found.context("the base has no image for every platform")?)
+            }
+            None => None,
+        };
+        children.push(add_platform(spec, platform, below, cache, &mut layout)?);
+    }
+    let digest = spec.base.as_ref().map(|base| &base.digest);
+    let index = encode(&ImageIndex::new(children, annotations(spec, digest)));
+    layout.set_names(&Descriptor::of(INDEX, &index), &spec.names);
+    layout.add(index);
+    Ok(layout)
+}
+
+/// Adds the image of one platform and returns its descriptor.
+fn add_platform(
+    spec: &ImageSpec,
+    platform: &PlatformSpec,
+    below: Option<&BaseImage>,
+    cache: &LayerCache,
+    layout: &mut Layout,
+) -> anyhow::Result<Descriptor> {
+    let mut descriptors = Vec::new();
+    for (layer, blob) in below
+        .into_iter()
+        .flat_map(|it| it.layers.iter().zip(&it.blobs))
+    {
+        layout.add_blob(&layer.digest, blob.clone());
+        descriptors.push(layer.clone());
+    }
+    let mut own = Vec::new();
+    for layer in &platform.layers {
+        let made = cache.layer(&layer.entries, spec.created)?;
+        layout.add_blob(&made.descriptor.digest, made.blob);
+        descriptors.push(made.descriptor);
+        own.push((made.diff_id, layer.name.as_str()));
+    }
+    let config = encode(&config(spec, platform, below, &own)?);
+    let digest = below.map(|below| &below.digest);
+    let manifest = ImageManifest::new(
+        Descriptor::of(CONFIG, &config),
+        descriptors,
+        annotations(spec, digest),
+    );
+    let manifest = encode(&manifest);
+    let descriptor = Descriptor {
+        platform: Some(platform.platform.clone()),
+        ..Descriptor::of(MANIFEST, &manifest)
+    };
+    layout.add(config);
+    layout.add(manifest);
+    Ok(descriptor)
+}
+
+/// The config: the base's layers and history first, then the own ones.
+fn config(
+    spec: &ImageSpec,
+    platform: &PlatformSpec,
+    below: Option<&BaseImage>,
+    own: &[(Sha256, &str)],
+) -> anyhow::Result<ImageConfig> {
+    let created = Timestamp::from_second(i64::try_from(spec.created)?)
+        .context("the time of the image is out of range")?
+        .to_string();
+    let mut diff_ids = below.map_or_else(Vec::new, |it| it.config.rootfs.diff_ids.clone());
+    diff_ids.extend(own.iter().map(|(diff_id, _)| diff_id.digest()));
+    let line = |created: Option<String>, name: &str| {
+        History::new(created, format!("{}: {name}", spec.maker))
+    };
+    let mut history = below.map_or_else(Vec::new, |below| {
+        if below.config.layer_lines().count() == below.layers.len() {
+            return below.config.history.clone();
+        }
+        let created = &below.config.created;
+        let layers = below.layers.iter();
+        layers
+            .map(|layer| line(created.clone(), &format!("{BASE_LAYER}{}", layer.digest)))
+            .collect()
+    });
+    history.extend(
+        own.iter()
+            .map(|(_, name)| line(Some(created.clone()), name)),
+    );
+    let Platform {
+        architecture,
+        os,
+        variant,
+        ..
+    } = platform.platform.clone();
+    Ok(ImageConfig {
+        created: Some(created),
+        architecture,
+        os,
+        variant,
+        config: Some(platform.run.clone()),
+        rootfs: RootFs::new(diff_ids),
+        history,
+        other: Default::default(),
+    })
+}
+
+/// The annotations, and on a base where it came from: the index names the base's index, each image its image.
+fn annotations(spec: &ImageSpec, digest: Option<&String>) -> Annotations {
+    let mut annotations = spec.annotations.clone();
+    let name = spec.base.as_ref().and_then(|base| base.name.clone());
+    annotations.extend(name.map(|name| (BASE_NAME.to_owned(), name)));
+    annotations.extend(digest.map(|digest| (BASE_DIGEST.to_owned(), digest.clone())));
+    annotations
+}

@@ -1,0 +1,175 @@
+//! A base image: what an image is built upon, with its layers on this machine and its file system read.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use noetl_help::Help as _;
+
+use crate::annotation;
+use crate::blob::Blob;
+use crate::contents::{Contents, KnownLayers};
+use crate::filesystem::FileSystem;
+use crate::image::{Image, PlatformImage};
+use crate::media_type;
+use crate::model::{Descriptor, ImageConfig};
+use crate::platform::Platform;
+use crate::source::ImageSource;
+
+/// A base image for every platform that was asked for.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// Its full name, where it has one.
+    pub name: Option<String>,
+    /// `sha256:…` of its index, or of its one image.
+    pub digest: String,
+    /// One image for each platform, in the order asked for.
+    pub images: Vec<BaseImage>,
+}
+
+/// A base image for one platform.
+#[derive(Debug, Clone)]
+pub struct BaseImage {
+    /// `sha256:…` of its manifest.
+    pub digest: String,
+    /// Its layers under OCI's media types, lowest first.
+    pub layers: Vec<Descriptor>,
+    /// Where each layer's bytes lie, compressed as they are.
+    pub blobs: Vec<Blob>,
+    /// Its config.
+    pub config: ImageConfig,
+    /// What its layers make together.
+    pub filesystem: FileSystem,
+    /// What each layer holds.
+    contents: Vec<Arc<Contents>>,
+}
+
+impl Base {
+    /// Reads the images for `platforms` out of a source that names one image or index, and fetches their layers.
+    ///
+    /// # Errors
+    /// When a platform or a blob is missing, a blob is not what its digest says, or a layer is neither gzip nor
+    /// plain tar.
+    pub fn read(
+        source: &dyn ImageSource,
+        platforms: &[Platform],
+        known: &KnownLayers,
+    ) -> anyhow::Result<Self> {
+        let image = Image::read(source)?;
+        let root = image.root()?;
+        if let Some(unreadable) = image.unreadable.first() {
+            bail!(
+                "its document {} cannot be read: {}",
+                unreadable.name,
+                unreadable.why
+            );
+        }
+        let mut images = Vec::new();
+        for platform in platforms {
+            let found = image.serving(platform);
+            let found = found
+                .ok_or_else(|| lacks(platform, &image))
+                .help("take a base that has it, or leave it out with --platforms")?;
+            let read = BaseImage::read(source, found, known);
+            images.push(read.with_context(|| format!("its image for {platform} cannot be used"))?);
+        }
+        Ok(Self {
+            name: root.annotations.get(annotation::CONTAINERD_NAME).cloned(),
+            digest: root.digest.clone(),
+            images,
+        })
+    }
+}
+
+fn lacks(platform: &Platform, image: &Image) -> anyhow::Error {
+    let has: Vec<_> = image
+        .runnable()
+        .filter_map(|image| Some(image.platform()?.to_string()))
+        .collect();
+    let has = if has.is_empty() {
+        "none that names its platform".to_owned()
+    } else {
+        has.join(", ")
+    };
+    let platform = platform.without_variant();
+    anyhow!("it has no image for {platform}; it has {has}")
+}
+
+impl BaseImage {
+    fn read(
+        source: &dyn ImageSource,
+        image: &PlatformImage,
+        known: &KnownLayers,
+    ) -> anyhow::Result<Self> {
+        let digest = image.descriptor.digest.clone();
+        let missing = |what: &str| format!("its {what} is missing");
+        let manifest = image
+            .manifest
+            .as_ref()
+            .with_context(|| missing("manifest"))?;
+        let config = image.config.as_ref().with_context(|| missing("config"))?;
+        let (layers, config) = (&manifest.value.layers, config.value.clone());
+        ensure!(
+            layers.len() == config.rootfs.diff_ids.len(),
+            "{} layers and {} diff ids",
+            layers.len(),
+            config.rootfs.diff_ids.len()
+        );
+        let (mut blobs, mut contents, mut relabelled) = (Vec::new(), Vec::new(), Vec::new());
+        for layer in layers {
+            let digest = &layer.digest;
+            relabelled.push(oci_layer(layer)?);
+            let blob = source.blob(layer)?;
+            let blob = blob.with_context(|| format!("its layer {digest} is missing"))?;
+            let compression = media_type::compression(&layer.media_type);
+            let compression = compression.context("its media type is not that of a layer")?;
+            let read = known.read(digest, compression, || blob.open())?;
+            ensure!(
+                read.sha256.digest() == *digest,
+                "its layer {digest} has the content of {}",
+                read.sha256.digest()
+            );
+            blobs.push(blob);
+            contents.push(read);
+        }
+        let filesystem = FileSystem::merge(contents.iter().map(Arc::as_ref))
+            .context("its layers cannot be read")?;
+        Ok(Self {
+            digest,
+            layers: relabelled,
+            blobs,
+            config,
+            filesystem,
+            contents,
+        })
+    }
+
+    /// Reads a small file of `/etc` as text; `None` when there is no such file.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let content = self.filesystem.file(path)?;
+        let member = self
+            .contents
+            .get(content.layer)?
+            .members
+            .get(content.member)?;
+        let kept = member.kept.as_ref()?;
+        Some(String::from_utf8_lossy(kept).into_owned())
+    }
+}
+
+/// The same bytes under OCI's name for them: an image has one family of media types.
+fn oci_layer(layer: &Descriptor) -> anyhow::Result<Descriptor> {
+    let Descriptor {
+        media_type,
+        digest,
+        size,
+        ..
+    } = layer;
+    let Some(oci) = media_type::oci_layer(media_type) else {
+        bail!("its layer {digest} is {media_type}, which older engines cannot load");
+    };
+    Ok(Descriptor {
+        digest: digest.clone(),
+        size: *size,
+        ..Descriptor::of(oci, &[])
+    })
+}

@@ -1,0 +1,493 @@
+//! What a layer holds, gathered in one pass over its bytes: digests, how it is packed, and every record
+//! of its tar without its content.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, anyhow};
+use memchr::memmem;
+
+use crate::digest::{Hashing, Sha256};
+use crate::elf::{self, Machine};
+use crate::gzip::{GzipReader, Packing};
+use crate::leaks::{Leaks, Patterns, Search};
+use crate::media_type::Compression;
+use crate::tar::record::{self, Record};
+
+/// How much of a stream is read at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Files below this folder are kept when they are small: users, groups, certificates.
+const KEPT_FOLDER: &str = "etc/";
+
+/// The largest file that is kept, in bytes.
+const KEPT_FILE: u64 = 512 * 1024;
+
+/// How many bytes of one layer's files are kept in all.
+const KEPT_TOTAL: u64 = 8 << 20;
+
+/// What a layer holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// SHA-256 of the blob.
+    pub sha256: Sha256,
+    /// Length of the blob in bytes.
+    pub size: u64,
+    /// What the first bytes say that it is: `gzip`, `zstd`, `tar` or `unknown`.
+    pub format: &'static str,
+    /// How it is packed; `None` when it was not read as gzip.
+    pub packing: Option<Packing>,
+    /// SHA-256 of the uncompressed tar; `None` when it does not decompress.
+    pub diff_id: Option<Sha256>,
+    /// Why the tar could not be read to its end.
+    pub problem: Option<Problem>,
+    /// The records of the tar in order.
+    pub members: Vec<Member>,
+}
+
+/// Why a layer could not be read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// It is not packed as it should be, or damaged.
+    Packing(String),
+    /// What is packed is not a whole tar.
+    Tar(String),
+    /// This crate does not read this kind of compression.
+    NotRead,
+}
+
+/// A record of a layer's tar without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The path in its own header; folders end in a slash.
+    pub header_path: String,
+    /// The path that a runtime unpacks it to, where an extension record says another one.
+    pub long_path: Option<String>,
+    /// `0` a file, `5` a folder, `2` a symbolic link, `1` a hard link, `x` and the like extensions, …
+    pub kind: char,
+    /// Permission bits.
+    pub mode: u32,
+    /// Numeric owner and group.
+    pub owners: [u64; 2],
+    /// The name of its owner or group, where there is one.
+    pub owner_name: Option<String>,
+    /// Seconds since 1970.
+    pub mtime: u64,
+    /// Length of its content in bytes.
+    pub size: u64,
+    /// Where a link points.
+    pub link: Option<String>,
+    /// Whether magic and version are POSIX's.
+    pub is_ustar: bool,
+    /// Whether it is an extension record with extended attributes.
+    pub has_xattrs: bool,
+    /// The processor of an ELF file.
+    pub machine: Option<Machine>,
+    /// Credentials in its content.
+    pub leaks: Option<Box<Leaks>>,
+    /// Its content, of small files below `/etc`.
+    pub kept: Option<Arc<[u8]>>,
+}
+
+impl Member {
+    fn of(record: &Record) -> Self {
+        let header_path = record.header_path().into_owned();
+        let path = record.path();
+        Self {
+            long_path: (path != header_path).then(|| path.into_owned()),
+            header_path,
+            kind: record.kind(),
+            mode: record.mode(),
+            owners: record.owners(),
+            owner_name: record.owner_name().map(|name| name.into_owned()),
+            mtime: record.mtime(),
+            size: record.size(),
+            link: record.link().map(|link| link.into_owned()),
+            is_ustar: record.is_ustar(),
+            has_xattrs: false,
+            machine: None,
+            leaks: None,
+            kept: None,
+        }
+    }
+
+    /// Returns the path that a runtime unpacks it to.
+    pub fn path(&self) -> &str {
+        self.long_path.as_deref().unwrap_or(&self.header_path)
+    }
+
+    /// Returns whether it describes other records instead of a file.
+    pub fn is_extension(&self) -> bool {
+        matches!(self.kind, 'x' | 'g' | 'L' | 'K')
+    }
+}
+
+impl Contents {
+    /// Reads a layer once, from its first byte to its last, in bounded memory.
+    ///
+    /// # Errors
+    /// When `reader` fails. A layer that is damaged is not an error: see [`Contents::problem`].
+    pub fn read(reader: impl Read, compression: Compression) -> anyhow::Result<Self> {
+        let mut source = Source {
+            inner: Hashing::new(reader),
+            failure: None,
+        };
+        let mut buffered = BufReader::with_capacity(4 * CHUNK, &mut source);
+        let mut prefix = Vec::new();
+        // A failure here is remembered by the source.
+        drop((&mut buffered).take(512).read_to_end(&mut prefix));
+        let format = format(&prefix);
+        let whole = Cursor::new(prefix).chain(&mut buffered);
+        let unpacked = match compression {
+            Compression::Gzip => unpack_gzip(whole),
+            Compression::None => Unpacked {
+                packing: None,
+                tar: Tar::read(whole),
+            },
+            Compression::Zstd => Unpacked {
+                packing: None,
+                tar: Tar {
+                    problem: Some(Problem::NotRead),
+                    ..Tar::default()
+                },
+            },
+        };
+        drop(io::copy(&mut buffered, &mut io::sink()));
+        drop(buffered);
+        if let Some(failure) = source.failure {
+            return Err(failure).context("cannot read the layer");
+        }
+        let (sha256, size) = source.inner.finish();
+        Ok(Self {
+            sha256,
+            size,
+            format,
+            packing: unpacked.packing,
+            diff_id: unpacked.tar.diff_id,
+            problem: unpacked.tar.problem,
+            members: unpacked.tar.members,
+        })
+    }
+
+    /// Returns whether any file in it is machine code.
+    pub fn has_machine_code(&self) -> bool {
+        self.members.iter().any(|member| member.machine.is_some())
+    }
+}
+
+/// What the first bytes of a blob say that it is.
+fn format(prefix: &[u8]) -> &'static str {
+    match prefix {
+        [0x1f, 0x8b, ..] => "gzip",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",
+        _ if prefix.get(257..262) == Some(b"ustar".as_slice()) => "tar",
+        _ => "unknown",
+    }
+}
+
+/// Hashes what is read and remembers why reading failed, so that it is not taken for damage of the layer.
+struct Source<R> {
+    inner: Hashing<R>,
+    failure: Option<anyhow::Error>,
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.failure.is_some() {
+            return Ok(0);
+        }
+        match self.inner.read(buffer) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let copy = io::Error::new(error.kind(), error.to_string());
+                self.failure = Some(error.into());
+                Err(copy)
+            }
+            other => other,
+        }
+    }
+}
+
+struct Unpacked {
+    packing: Option<Packing>,
+    tar: Tar,
+}
+
+fn unpack_gzip(reader: impl BufRead) -> Unpacked {
+    let mut gzip = GzipReader::new(reader);
+    let tar = Tar::read(&mut gzip);
+    Unpacked {
+        packing: Some(gzip.finish()),
+        tar,
+    }
+}
+
+#[derive(Default)]
+struct Tar {
+    diff_id: Option<Sha256>,
+    problem: Option<Problem>,
+    members: Vec<Member>,
+}
+
+impl Tar {
+    fn read(reader: impl Read) -> Self {
+        let mut hashing = Hashing::new(reader);
+        let mut members = Vec::new();
+        let mut reading = Reading {
+            patterns: Patterns::default(),
+            kept: 0,
+        };
+        let read = record::for_each(&mut hashing, |record, content| {
+            members.push(reading.member(record, content)?);
+            Ok(())
+        });
+        // What follows the end of the tar counts for the digest.
+        match io::copy(&mut hashing, &mut io::sink()) {
+            Err(error) => Self {
+                diff_id: None,
+                problem: Some(Problem::Packing(error.to_string())),
+                members,
+            },
+            Ok(_) => Self {
+                diff_id: Some(hashing.finish().0),
+                problem: read.err().map(|error| Problem::Tar(format!("{error:#}"))),
+                members,
+            },
+        }
+    }
+}
+
+/// What is needed while the records of one layer are read.
+struct Reading {
+    patterns: Patterns,
+    /// Bytes of files that were kept.
+    kept: u64,
+}
+
+impl Reading {
+    fn member(&mut self, record: &Record, content: &mut dyn Read) -> anyhow::Result<Member> {
+        let mut member = Member::of(record);
+        let cut_short = || format!("{} is cut short", member.header_path);
+        if member.is_extension() {
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes).with_context(cut_short)?;
+            member.has_xattrs = memmem::find(&bytes, b"SCHILY.xattr.").is_some();
+            return Ok(member);
+        }
+        let plain = member.path().trim_start_matches("./").to_owned();
+        let keeps = plain.starts_with(KEPT_FOLDER)
+            && member.size <= KEPT_FILE
+            && self.kept + member.size <= KEPT_TOTAL;
+        let mut kept = Vec::new();
+        let mut search = Search::new(&self.patterns);
+        let mut chunk = vec![0; CHUNK.min(usize::try_from(member.size)?)];
+        let mut machine = None;
+        let mut is_first = true;
+        loop {
+            let length = read_full(content, &mut chunk).with_context(cut_short)?;
+            let bytes = &chunk[..length];
+            if std::mem::take(&mut is_first) && length >= elf::PREFIX {
+                machine = Machine::of(bytes);
+            }
+            if length == 0 {
+                break;
+            }
+            search.feed(bytes);
+            if keeps {
+                kept.extend_from_slice(bytes);
+            }
+        }
+        member.machine = machine;
+        member.leaks = search.finish().map(Box::new);
+        if keeps && member.kind == '0' {
+            self.kept += member.size;
+            member.kept = Some(kept.into());
+        }
+        Ok(member)
+    }
+}
+
+/// Fills the buffer as far as the reader goes.
+fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The contents of layers by digest, so that each layer is unpacked once however many images have it.
+///
+/// A blob is taken for a layer that is known only after its own bytes have been hashed.
+#[derive(Debug, Default)]
+pub struct KnownLayers {
+    known: Mutex<HashMap<Sha256, Known>>,
+}
+
+/// One layer, read under each compression that its media type claimed.
+type Known = Vec<(Compression, Arc<Contents>)>;
+
+impl KnownLayers {
+    /// Reads a layer that is said to have the digest `expected`. Bytes with a digest that is known are hashed
+    /// and not unpacked again; other bytes are unpacked and remembered under their own digest.
+    ///
+    /// # Errors
+    /// When the blob cannot be read.
+    pub fn read(
+        &self,
+        expected: &str,
+        compression: Compression,
+        open: impl Fn() -> anyhow::Result<Box<dyn Read + Send>>,
+    ) -> anyhow::Result<Arc<Contents>> {
+        if let Some(known) = Sha256::from_digest(expected).and_then(|it| self.get(it, compression))
+        {
+            let (sha256, _) = Sha256::of_reader(open()?).context("cannot read the layer")?;
+            if sha256 == known.sha256 {
+                return Ok(known);
+            }
+        }
+        let contents = Arc::new(Contents::read(open()?, compression)?);
+        self.add(compression, &contents);
+        Ok(contents)
+    }
+
+    /// Remembers a layer that was read elsewhere.
+    pub fn add(&self, compression: Compression, contents: &Arc<Contents>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = known.entry(contents.sha256).or_default();
+        if entries.iter().all(|(known, _)| *known != compression) {
+            entries.push((compression, Arc::clone(contents)));
+        }
+    }
+
+    fn get(&self, sha256: Sha256, compression: Compression) -> Option<Arc<Contents>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = known.get(&sha256)?.iter();
+        let mut found = entries.filter(|(known, _)| *known == compression);
+        found.next().map(|(_, contents)| Arc::clone(contents))
+    }
+}
+
+/// Reads the content of the member at `position` of a layer into memory.
+///
+/// # Errors
+/// When the layer cannot be read, or has no such member.
+pub(crate) fn read_member(
+    reader: impl Read,
+    compression: Compression,
+    position: usize,
+) -> anyhow::Result<Vec<u8>> {
+    let buffered = BufReader::with_capacity(4 * CHUNK, reader);
+    let tar: Box<dyn Read + '_> = match compression {
+        Compression::Gzip => Box::new(GzipReader::new(buffered)),
+        Compression::None => Box::new(buffered),
+        Compression::Zstd => return Err(anyhow!("zstd is not read here")),
+    };
+    let (mut number, mut found) = (0, None);
+    let read = record::for_each(tar, |_, content| {
+        if number == position {
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes)?;
+            found = Some(bytes);
+            return Err(anyhow!("found"));
+        }
+        number += 1;
+        Ok(())
+    });
+    match (found, read) {
+        (Some(bytes), _) => Ok(bytes),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(anyhow!("the layer has no member {position}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gzip::gzip;
+    use crate::tar::write::{Entry, to_bytes};
+
+    fn layer() -> Vec<u8> {
+        let elf = [
+            b"\x7fELF\x02\x01\x01".as_slice(),
+            &[0; 11],
+            &[62, 0],
+            &[0; 44],
+        ]
+        .concat();
+        let entries = [
+            Entry::folder("etc", 0o755),
+            Entry::file("etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\n"),
+            Entry::file("program", 0o755, elf),
+        ];
+        to_bytes(&entries, 5).unwrap()
+    }
+
+    #[test]
+    fn one_pass_gives_digests_members_and_small_files() {
+        let tar = layer();
+        let packed = gzip(&tar).unwrap();
+        let contents = Contents::read(packed.as_slice(), Compression::Gzip).unwrap();
+        assert_eq!(contents.sha256, Sha256::of(&packed));
+        assert_eq!(contents.diff_id, Some(Sha256::of(&tar)));
+        assert_eq!((contents.format, &contents.problem), ("gzip", &None));
+        assert!(contents.packing.unwrap().is_plain() && contents.has_machine_code());
+        let kept = contents.members[1].kept.as_deref().unwrap();
+        assert!(kept.starts_with(b"root:"));
+        assert_eq!(contents.members[2].machine, Some(Machine::Amd64));
+        let program = read_member(packed.as_slice(), Compression::Gzip, 2).unwrap();
+        assert_eq!(program.len(), 64);
+        assert!(read_member(packed.as_slice(), Compression::Gzip, 3).is_err());
+    }
+
+    #[test]
+    fn damage_is_told_and_the_digest_is_that_of_all_bytes() {
+        let packed = gzip(&layer()).unwrap();
+        let cut = &packed[..packed.len() - 9];
+        let contents = Contents::read(cut, Compression::Gzip).unwrap();
+        assert_eq!(contents.sha256, Sha256::of(cut));
+        assert!(matches!(contents.problem, Some(Problem::Packing(_))));
+        assert_eq!(contents.diff_id, None);
+        let no_tar = gzip(&[7; 2000]).unwrap();
+        let contents = Contents::read(no_tar.as_slice(), Compression::Gzip).unwrap();
+        assert!(matches!(contents.problem, Some(Problem::Tar(_))));
+        assert_eq!(contents.diff_id, Some(Sha256::of(&[7; 2000])));
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_an_error_and_not_damage() {
+        struct Failing(usize);
+        impl Read for Failing {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                match self.0 {
+                    1 => Ok(buffer.len().min(100)),
+                    2 => Err(io::Error::other("the connection broke")),
+                    _ => Ok(0),
+                }
+            }
+        }
+        let error = Contents::read(Failing(0), Compression::Gzip).unwrap_err();
+        assert!(format!("{error:#}").contains("the connection broke"));
+    }
+
+    #[test]
+    fn a_known_layer_is_hashed_and_not_unpacked_again() {
+        let packed = gzip(&layer()).unwrap();
+        let (known, digest) = (KnownLayers::default(), Sha256::of(&packed).digest());
+        let open = |bytes: Vec<u8>| {
+            move || Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>)
+        };
+        let first = known.read(&digest, Compression::Gzip, open(packed.clone()));
+        let again = known.read(&digest, Compression::Gzip, open(packed));
+        assert!(Arc::ptr_eq(&first.unwrap(), &again.unwrap()));
+        let other = gzip(b"other").unwrap();
+        let found = known.read(&digest, Compression::Gzip, open(other.clone()));
+        assert_eq!(found.unwrap().sha256, Sha256::of(&other));
+    }
+}

@@ -1,0 +1,75 @@
+//! Two JSON documents, field by field.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::diff::change::Found;
+
+/// Adds every field that differs, by its path with dots.
+pub(super) fn compare(before: &Value, after: &Value, found: &mut Found) {
+    let (before, after) = (fields(before), fields(after));
+    for (path, value) in &before {
+        match after.get(path) {
+            Some(other) if other == value => {}
+            other => found.add(path, Some(value.clone()), other.cloned()),
+        }
+    }
+    for (path, value) in &after {
+        if !before.contains_key(path) {
+            found.add(path, None, Some(value.clone()));
+        }
+    }
+}
+
+/// Returns every leaf by its path. Empty objects and lists are leaves; a list of `NAME=value` is a map.
+fn fields(value: &Value) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    collect(String::new(), value, &mut found);
+    found
+}
+
+fn collect(path: String, value: &Value, found: &mut BTreeMap<String, String>) {
+    let below = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                collect(below(key), value, found);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => match variables(items) {
+            Some(variables) => found.extend(
+                variables
+                    .into_iter()
+                    .map(|(name, value)| (below(&name), value)),
+            ),
+            None => {
+                for (position, item) in items.iter().enumerate() {
+                    collect(format!("{path}[{position}]"), item, found);
+                }
+            }
+        },
+        Value::Null => {}
+        Value::String(text) => drop(found.insert(path, text.clone())),
+        other => drop(found.insert(path, other.to_string())),
+    }
+}
+
+/// Returns the map that a list stands for in which each item is `NAME=value`, with different names.
+fn variables(items: &[Value]) -> Option<BTreeMap<String, String>> {
+    let pair = |item: &Value| {
+        let (name, value) = item.as_str()?.split_once('=')?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.bytes()
+            .all(is_name)
+            .then(|| (name.to_owned(), value.to_owned()))
+    };
+    let pairs: BTreeMap<_, _> = items.iter().map(pair).collect::<Option<_>>()?;
+    (pairs.len() == items.len()).then_some(pairs)
+}

@@ -1,0 +1,267 @@
+//! Two layers, entry by entry. Each is read once as a stream; of files whose content differs, programs are read
+//! again.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use anyhow::{Context as _, anyhow};
+
+use crate::contents::read_member;
+use crate::diff::change::Found;
+use crate::diff::program::{self, Describe};
+use crate::digest::{Hashing, Sha256};
+use crate::files;
+use crate::gzip::GzipReader;
+use crate::media_type::{self, Compression};
+use crate::model::Descriptor;
+use crate::source::ImageSource;
+use crate::tar::record::{self, Record};
+
+/// A layer of one side and where it is; `None` where that side has fewer layers.
+type Side<'a> = (Option<&'a Descriptor>, &'a dyn ImageSource);
+
+/// The largest program that is compared by its sections, in bytes.
+const LARGEST_PROGRAM: u64 = 512 << 20;
+
+/// A layer that was read.
+struct Layer {
+    diff_id: Sha256,
+    entries: Vec<Entry>,
+}
+
+/// One entry of a tar, in all that a runtime unpacks.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    path: String,
+    kind: &'static str,
+    mode: u32,
+    owner: String,
+    mtime: u64,
+    link: String,
+    extended: String,
+    size: u64,
+    sha256: Sha256,
+    /// Its place among the records of the layer.
+    position: usize,
+}
+
+/// Adds what differs; returns whether both are there with the same uncompressed bytes.
+pub(super) fn compare(
+    sides: [Side<'_>; 2],
+    describe: Option<Describe>,
+    found: &mut Found,
+) -> anyhow::Result<bool> {
+    let [(Some(one), one_source), (Some(other), other_source)] = sides else {
+        let [before, after] = sides.map(|(layer, _)| layer.map(described));
+        found.add("", before, after);
+        return Ok(false);
+    };
+    if one.digest == other.digest {
+        return Ok(true);
+    }
+    let (Ok(before), Ok(after)) = (read(one, one_source), read(other, other_source)) else {
+        found.differ("", described(one), described(other));
+        return Ok(false);
+    };
+    if before.diff_id == after.diff_id {
+        found.differ("compression", described(one), described(other));
+        return Ok(true);
+    }
+    let content = |layer: &Descriptor, source: &dyn ImageSource, entry: &Entry| {
+        let (reader, compression) = open(layer, source)?;
+        read_member(reader, compression, entry.position)
+    };
+    compare_entries(
+        &before.entries,
+        &after.entries,
+        found,
+        |one_entry, other_entry, found| {
+            if one_entry.size.max(other_entry.size) > LARGEST_PROGRAM {
+                return Ok(false);
+            }
+            let before = content(one, one_source, one_entry)?;
+            let after = content(other, other_source, other_entry)?;
+            Ok(program::compare(&before, &after, describe, found))
+        },
+    )?;
+    Ok(false)
+}
+
+fn described(layer: &Descriptor) -> String {
+    format!("{} of {} bytes", layer.digest, layer.size)
+}
+
+fn open(
+    layer: &Descriptor,
+    source: &dyn ImageSource,
+) -> anyhow::Result<(Box<dyn Read + Send>, Compression)> {
+    let compression = media_type::compression(&layer.media_type);
+    let compression = compression.context("its media type is not that of a layer")?;
+    let reader = source.open(layer)?;
+    let reader = reader.with_context(|| format!("{} is missing", layer.digest))?;
+    Ok((reader, compression))
+}
+
+fn read(layer: &Descriptor, source: &dyn ImageSource) -> anyhow::Result<Layer> {
+    let (reader, compression) = open(layer, source)?;
+    let buffered = std::io::BufReader::with_capacity(256 * 1024, reader);
+    let tar: Box<dyn Read> = match compression {
+        Compression::Gzip => Box::new(GzipReader::new(buffered)),
+        Compression::None => Box::new(buffered),
+        Compression::Zstd => return Err(anyhow!("zstd is not read here")),
+    };
+    let mut hashing = Hashing::new(tar);
+    let mut entries = Vec::new();
+    let mut paths: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut position, mut extended) = (0, String::new());
+    record::for_each(&mut hashing, |record, content| {
+        if record.is_extension() {
+            if record.kind() == 'x' {
+                extended = attributes(content)?;
+            }
+        } else {
+            let mut entry = entry(record, content, position)?;
+            entry.extended = std::mem::take(&mut extended);
+            let count = paths.entry(entry.path.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                entry.path = format!("{} ({count})", entry.path);
+            }
+            entries.push(entry);
+        }
+        position += 1;
+        Ok(())
+    })?;
+    files::copy(&mut hashing, &mut std::io::sink()).context("the layer is damaged")?;
+    let (diff_id, _) = hashing.finish();
+    Ok(Layer { diff_id, entries })
+}
+
+fn entry(record: &Record, content: &mut dyn Read, position: usize) -> anyhow::Result<Entry> {
+    let path = record.path();
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    let (sha256, _) = Sha256::of_reader(content).with_context(|| format!("{path} is cut short"))?;
+    let [owner, group] = record.owners();
+    Ok(Entry {
+        path: path.to_owned(),
+        kind: match record.kind() {
+            '0' | '7' => "file",
+            '5' => "folder",
+            '2' => "symlink",
+            '1' => "hard link",
+            _ => "special",
+        },
+        mode: record.mode(),
+        owner: format!("{owner}:{group}"),
+        mtime: record.mtime(),
+        link: record.link().unwrap_or_default().into_owned(),
+        extended: String::new(),
+        size: record.size(),
+        sha256,
+        position,
+    })
+}
+
+/// Reads the extended attributes of a PAX record, each value as its hash.
+fn attributes(content: &mut dyn Read) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes)?;
+    let mut extended = Vec::new();
+    for pair in ::tar::PaxExtensions::new(&bytes) {
+        let pair = pair.context("a PAX record is damaged")?;
+        let key = String::from_utf8_lossy(pair.key_bytes()).into_owned();
+        if key.starts_with("SCHILY.xattr.") {
+            extended.push(format!("{key}={}", Sha256::of(pair.value_bytes())));
+        }
+    }
+    Ok(extended.join(", "))
+}
+
+/// Compares two programs, and returns whether a difference could be named.
+type ComparePrograms<'a> = &'a dyn Fn(&Entry, &Entry, &mut Found) -> anyhow::Result<bool>;
+
+fn compare_entries(
+    one: &[Entry],
+    other: &[Entry],
+    found: &mut Found,
+    programs: impl Fn(&Entry, &Entry, &mut Found) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let changes = found.changes.len();
+    let index = |entries: &[Entry]| -> BTreeMap<String, usize> {
+        let pairs = entries.iter().enumerate();
+        pairs.map(|(at, entry)| (entry.path.clone(), at)).collect()
+    };
+    let (before, after) = (index(one), index(other));
+    for entry in one {
+        found.path.clone_from(&entry.path);
+        match after.get(&entry.path) {
+            Some(at) => compare_entry(entry, &other[*at], found, &programs)?,
+            None => found.add("", Some(summary(entry)), None),
+        }
+    }
+    for entry in other.iter().filter(|it| !before.contains_key(&it.path)) {
+        found.path.clone_from(&entry.path);
+        found.add("", None, Some(summary(entry)));
+    }
+    found.path.clear();
+    let in_both =
+        |entry: &&Entry| before.contains_key(&entry.path) && after.contains_key(&entry.path);
+    let orders = [one, other].map(|entries| entries.iter().filter(in_both).map(|it| &it.path));
+    let [mut before_order, after_order] = orders;
+    let moved = before_order
+        .by_ref()
+        .zip(after_order)
+        .find(|(one, other)| one != other);
+    if let Some((one, other)) = moved {
+        found.differ("order of entries", one, other);
+    }
+    if found.changes.len() == changes {
+        found.differ("tar headers", "fields that are not unpacked", "others");
+    }
+    Ok(())
+}
+
+fn compare_entry(
+    one: &Entry,
+    other: &Entry,
+    found: &mut Found,
+    programs: ComparePrograms<'_>,
+) -> anyhow::Result<()> {
+    let fields = |entry: &Entry| {
+        [
+            ("kind", entry.kind.to_owned()),
+            ("mode", format!("{:04o}", entry.mode)),
+            ("owner", entry.owner.clone()),
+            ("mtime", entry.mtime.to_string()),
+            ("link", entry.link.clone()),
+            ("extended attributes", entry.extended.clone()),
+        ]
+    };
+    for ((name, before), (_, after)) in fields(one).into_iter().zip(fields(other)) {
+        if before != after {
+            found.differ(name, before, after);
+        }
+    }
+    if one.sha256 == other.sha256 || programs(one, other, found)? {
+        return Ok(());
+    }
+    let content = |entry: &Entry| format!("{} bytes, {}", entry.size, entry.sha256.digest());
+    found.differ("content", content(one), content(other));
+    Ok(())
+}
+
+fn summary(entry: &Entry) -> String {
+    let Entry {
+        kind,
+        mode,
+        owner,
+        size,
+        ..
+    } = entry;
+    let size = if *kind == "file" {
+        format!(", {size} bytes")
+    } else {
+        String::new()
+    };
+    format!("{kind} {mode:04o} {owner}{size}")
+}

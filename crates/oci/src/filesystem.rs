@@ -1,0 +1,316 @@
+//! The file system that a runtime makes of an image's layers (image-spec, layer.md): later layers replace
+//! and remove entries of earlier ones, and links are followed inside it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
+
+use crate::contents::{Contents, Problem};
+
+/// An entry of the merged file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Permission bits.
+    pub mode: u32,
+    /// Numeric owner.
+    pub owner: u64,
+    /// Numeric group.
+    pub group: u64,
+    /// The layer it is from, counted from the lowest.
+    pub layer: usize,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// The kinds of entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File(Content),
+    /// A folder.
+    Folder,
+    /// A symbolic link and where it points.
+    Symlink(String),
+    /// A device or a pipe.
+    Special,
+}
+
+/// Where the content of a file is: the same for all hard links to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// The layer, counted from the lowest.
+    pub layer: usize,
+    /// Its place among the members of that layer.
+    pub member: usize,
+    /// Length in bytes.
+    pub size: u64,
+}
+
+/// A merged file system. Paths have neither a leading nor a trailing slash.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    nodes: BTreeMap<String, Node>,
+    /// How many layers were applied.
+    layers: usize,
+}
+
+impl FileSystem {
+    /// Merges layers, lowest first.
+    ///
+    /// # Errors
+    /// When a layer cannot be read to its end, or a hard link leads to nothing.
+    pub fn merge<'c>(layers: impl IntoIterator<Item = &'c Contents>) -> anyhow::Result<Self> {
+        let mut merged = Self::default();
+        for (number, layer) in layers.into_iter().enumerate() {
+            merged
+                .apply(layer)
+                .with_context(|| format!("layer {number}"))?;
+        }
+        Ok(merged)
+    }
+
+    /// Puts one layer on top. A path that climbs out of the image is left out, as runtimes do.
+    ///
+    /// # Errors
+    /// When the layer cannot be read to its end, or a hard link leads to nothing.
+    pub fn apply(&mut self, layer: &Contents) -> anyhow::Result<()> {
+        let number = self.layers;
+        self.layers += 1;
+        match &layer.problem {
+            Some(Problem::Packing(why) | Problem::Tar(why)) => bail!("{why}"),
+            Some(Problem::NotRead) => bail!("its compression is not read here"),
+            None => {}
+        }
+        for (position, member) in layer.members.iter().enumerate() {
+            let Some(path) = normal(member.path()).filter(|_| !member.is_extension()) else {
+                continue;
+            };
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            if name == ".wh..wh..opq" {
+                self.remove_below(folder);
+                continue;
+            }
+            if let Some(gone) = name.strip_prefix(".wh.") {
+                let gone = match folder {
+                    "" => gone.to_owned(),
+                    folder => format!("{folder}/{gone}"),
+                };
+                self.remove_below(&gone);
+                self.nodes.remove(&gone);
+                continue;
+            }
+            let kind = match (member.kind, &member.link) {
+                ('5', _) => Kind::Folder,
+                ('2', Some(target)) => Kind::Symlink(target.clone()),
+                ('1', Some(target)) => normal(target)
+                    .and_then(|target| self.nodes.get(&target))
+                    .with_context(|| format!("{path} is a hard link to nothing"))?
+                    .kind
+                    .clone(),
+                ('0' | '7', _) => Kind::File(Content {
+                    layer: number,
+                    member: position,
+                    size: member.size,
+                }),
+                _ => Kind::Special,
+            };
+            if kind != Kind::Folder {
+                self.remove_below(&path);
+            }
+            let node = Node {
+                mode: member.mode,
+                owner: member.owners[0],
+                group: member.owners[1],
+                layer: number,
+                kind,
+            };
+            self.nodes.insert(path, node);
+        }
+        Ok(())
+    }
+
+    /// Follows links to what a path names: its real path and entry.
+    pub fn resolve(&self, path: &str) -> Option<(String, &Node)> {
+        let path = self.follow(path)?;
+        self.nodes.get(&path).map(|node| (path, node))
+    }
+
+    /// Follows links to where a path leads, whether something is there or not; `None` in a circle.
+    pub fn follow(&self, path: &str) -> Option<String> {
+        let mut rest: Vec<String> = path.split('/').rev().map(ToOwned::to_owned).collect();
+        let mut found: Vec<String> = Vec::new();
+        let mut links = 0;
+        while let Some(part) = rest.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    found.pop();
+                    continue;
+                }
+                _ => found.push(part),
+            }
+            if let Some(Node {
+                kind: Kind::Symlink(target),
+                ..
+            }) = self.nodes.get(&found.join("/"))
+            {
+                links += 1;
+                if links > 40 {
+                    return None;
+                }
+                found.pop();
+                if target.starts_with('/') {
+                    found.clear();
+                }
+                rest.extend(target.split('/').rev().map(ToOwned::to_owned));
+            }
+        }
+        Some(found.join("/"))
+    }
+
+    /// Returns whether a real path is there: by itself, or as a folder that no layer lists.
+    pub fn exists(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let first_below = self.nodes.range(below.clone()..).next();
+        path.is_empty()
+            || self.nodes.contains_key(path)
+            || first_below.is_some_and(|(found, _)| found.starts_with(&below))
+    }
+
+    /// Returns where the content of a file is, links followed; `None` when it is not a file.
+    pub fn file(&self, path: &str) -> Option<Content> {
+        match self.resolve(path)?.1.kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Returns every entry, by real path.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// Returns the folders above a path that some layer lists, outermost first.
+    pub fn parents(&self, path: &str) -> impl Iterator<Item = (&str, &Node)> {
+        let ends: Vec<_> = path.match_indices('/').map(|(at, _)| at).collect();
+        let parents = ends
+            .into_iter()
+            .filter_map(|at| self.nodes.get_key_value(&path[..at]));
+        parents.map(|(path, node)| (path.as_str(), node))
+    }
+
+    fn remove_below(&mut self, folder: &str) {
+        if folder.is_empty() {
+            self.nodes.clear();
+            return;
+        }
+        let prefix = format!("{folder}/");
+        let below = self.nodes.range(prefix.clone()..);
+        let below = below.take_while(|(path, _)| path.starts_with(&prefix));
+        let gone: Vec<_> = below.map(|(path, _)| path.clone()).collect();
+        for path in gone {
+            self.nodes.remove(&path);
+        }
+    }
+}
+
+/// Returns a path without `./`, doubled or outer slashes; `None` for one that climbs out.
+fn normal(path: &str) -> Option<String> {
+    let parts: Vec<_> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    (!parts.contains(&"..")).then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media_type::Compression;
+
+    type Listed<'a> = (&'a str, ::tar::EntryType, &'a str);
+
+    const DIR: ::tar::EntryType = ::tar::EntryType::Directory;
+    const FILE: ::tar::EntryType = ::tar::EntryType::Regular;
+    const SYM: ::tar::EntryType = ::tar::EntryType::Symlink;
+
+    /// A layer as other tools write it: path, type, content or link target.
+    fn layer(entries: &[Listed<'_>]) -> Contents {
+        let mut builder = ::tar::Builder::new(Vec::new());
+        for (path, kind, text) in entries {
+            let mut header = ::tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(0o755);
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
+            if kind.is_symlink() || kind.is_hard_link() {
+                header.set_size(0);
+                builder.append_link(&mut header, path, text).unwrap();
+            } else {
+                header.set_size(text.len() as u64);
+                builder
+                    .append_data(&mut header, path, text.as_bytes())
+                    .unwrap();
+            }
+        }
+        let tar = builder.into_inner().unwrap();
+        Contents::read(tar.as_slice(), Compression::None).unwrap()
+    }
+
+    fn merged(layers: &[&[Listed<'_>]]) -> FileSystem {
+        let layers: Vec<_> = layers.iter().map(|entries| layer(entries)).collect();
+        FileSystem::merge(&layers).unwrap()
+    }
+
+    /// Layer and member of the file that a path leads to.
+    fn place(merged: &FileSystem, path: &str) -> Option<(usize, usize)> {
+        merged
+            .file(path)
+            .map(|content| (content.layer, content.member))
+    }
+
+    #[test]
+    fn later_layers_win_and_whiteouts_remove() {
+        let below: &[_] = &[
+            ("bin", DIR, ""),
+            ("bin/a", FILE, "1"),
+            ("bin/b", FILE, "1"),
+            ("etc/x", FILE, "1"),
+        ];
+        let above: &[_] = &[
+            ("./bin/a", FILE, "2"),
+            ("bin/.wh.b", FILE, ""),
+            ("etc", FILE, "now a file"),
+        ];
+        let both = merged(&[below, above]);
+        assert_eq!(place(&both, "/bin/a"), Some((1, 0)));
+        assert_eq!(place(&both, "/bin/b"), None);
+        assert_eq!(place(&both, "/etc/x"), None, "a file replaced its folder");
+        let above: &[_] = &[("bin/.wh..wh..opq", FILE, ""), ("bin/c", FILE, "3")];
+        let opaque = merged(&[below, above]);
+        assert_eq!(place(&opaque, "/bin/a"), None);
+        assert_eq!(place(&opaque, "/bin/c"), Some((1, 1)));
+    }
+
+    #[test]
+    fn links_are_followed_inside() {
+        let merged = merged(&[&[
+            ("usr/bin/real", FILE, "x"),
+            ("bin", SYM, "usr/bin"),
+            ("usr/bin/alias", SYM, "/bin/real"),
+            ("usr/bin/hard", ::tar::EntryType::Link, "usr/bin/real"),
+            ("loop", SYM, "loop"),
+        ]]);
+        for path in [
+            "/bin/real",
+            "/bin/alias",
+            "/usr/bin/../bin/real",
+            "/bin/hard",
+        ] {
+            assert_eq!(place(&merged, path), Some((0, 0)), "{path}");
+        }
+        assert_eq!(merged.resolve("/loop"), None);
+        assert_eq!(merged.resolve("/nowhere"), None);
+    }
+}

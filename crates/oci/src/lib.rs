@@ -1,0 +1,121 @@
+//! OCI images without a daemon: reading, making, checking, comparing and publishing them.
+//!
+//! - [`Image::read`] is the one reader. It takes any [`ImageSource`]: a [`Layout`], which is a folder or a tar, or a
+//!   [`registry::RegistryImage`]; OCI's or Docker's media types; an index or a single image. Documents are read at
+//!   once, layers when they are asked for. [`Location::parse`] tells a path from a name.
+//! - [`assemble()`] makes an image of an [`ImageSpec`], on a [`Base`] or on nothing. The same spec gives the same
+//!   bytes on every machine.
+//! - [`rules::check`] holds an image against rules with stable ids; callers add [`rules::Family`]s of their own.
+//! - [`diff::images`] says what makes two images different, and [`inspect::Summary`] what an image is.
+//! - [`registry`] has the client: pushes that move all tags or none, artifacts, and what a registry serves.
+//!
+//! Without the feature `image` there are names and platforms alone, and `registry` adds the client.
+//!
+//! A blob is read from where it lies, as a stream: no layer is ever whole in memory, except one that
+//! [`LayerCache::none`] makes. Nothing here prints, reads the environment or runs a program. Errors are
+//! [`anyhow::Error`]s, many with a help line ([`noetl_help`]).
+//!
+//! ```
+//! use noetl_oci::rules::{Expectations, check};
+//! use noetl_oci::{Image, ImageSpec, KnownLayers, LayerCache, MAKER, Platform, assemble};
+//!
+//! let spec = ImageSpec {
+//!     maker: MAKER.to_owned(),
+//!     created: 1_767_225_600,
+//!     annotations: Default::default(),
+//!     names: vec!["ghcr.io/some/image:1".parse()?],
+//!     base: None,
+//!     platforms: Vec::new(),
+//! };
+//! let layout = assemble(&spec, &LayerCache::none())?;
+//! let image = Image::read(&layout)?;
+//! assert_eq!(image.full_names(), ["ghcr.io/some/image:1"]);
+//!
+//! let expected = Expectations::of([Platform::new("linux", "amd64", None)]);
+//! let findings = check(&layout, &expected, &[], &KnownLayers::default())?;
+//! assert!(findings.ids().contains(&"P1"), "it lacks the declared platform");
+//! # anyhow::Ok(())
+//! ```
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+mod digest;
+mod platform;
+mod reference;
+
+pub mod annotation;
+pub mod media_type;
+pub mod tag;
+
+pub use digest::{Hasher, Hashing, Sha256};
+pub use platform::Platform;
+pub use reference::Reference;
+
+#[cfg(feature = "image")]
+mod artifact;
+#[cfg(feature = "image")]
+mod assemble;
+#[cfg(feature = "image")]
+mod base;
+#[cfg(feature = "image")]
+mod blob;
+#[cfg(feature = "image")]
+mod cache;
+#[cfg(feature = "image")]
+mod contents;
+#[cfg(feature = "image")]
+mod elf;
+#[cfg(feature = "image")]
+mod files;
+#[cfg(feature = "image")]
+mod filesystem;
+#[cfg(feature = "image")]
+mod image;
+#[cfg(feature = "image")]
+mod layer;
+#[cfg(feature = "image")]
+mod leaks;
+#[cfg(feature = "image")]
+mod model;
+#[cfg(feature = "image")]
+mod parallel;
+#[cfg(feature = "image")]
+mod source;
+
+#[cfg(feature = "image")]
+pub mod diff;
+#[cfg(feature = "image")]
+pub mod gzip;
+#[cfg(feature = "image")]
+pub mod inspect;
+#[cfg(feature = "image")]
+pub mod layout;
+#[cfg(any(test, feature = "mutants"))]
+pub mod mutants;
+#[cfg(feature = "registry")]
+pub mod registry;
+#[cfg(feature = "image")]
+pub mod rules;
+#[cfg(feature = "image")]
+pub mod tar;
+
+#[cfg(feature = "image")]
+pub use {
+    artifact::{Artifact, fallback_subject, fallback_tag},
+    assemble::{ImageSpec, LayerSpec, MAKER, PlatformSpec, assemble},
+    base::{Base, BaseImage},
+    blob::{Blob, BlobReader},
+    cache::BlobCache,
+    contents::{Contents, KnownLayers, Member, Problem},
+    elf::{Elf, Machine, machine_path},
+    filesystem::{Content, FileSystem, Kind, Node},
+    image::{Document, Image, Index, Link, PlatformImage, Unreadable},
+    layer::{Layer, LayerCache},
+    layout::{DockerImage, Layout},
+    leaks::Leaks,
+    model::*,
+    source::{ImageSource, Location},
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The entries of a layer, header and content, to be changed and written back.
+//!
+//! [`crate::tar::write`] writes nothing that a rule forbids; here every field of a header can be set.
+
+use anyhow::Context as _;
+
+use crate::tar::record::{self, BLOCK};
+
+/// One entry of a tar.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    header: [u8; BLOCK],
+    /// Its content, without padding.
+    pub content: Vec<u8>,
+}
+
+/// Takes a tar apart.
+///
+/// # Errors
+/// When it is damaged.
+pub fn read(tar: &[u8]) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    record::for_each(tar, |record, reader| {
+        let mut content = Vec::new();
+        reader.read_to_end(&mut content)?;
+        entries.push(Entry {
+            header: *record.header(),
+            content,
+        });
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+/// Writes a tar with sizes and checksums that fit.
+pub fn write(entries: &[Entry]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    for entry in entries {
+        let mut entry = entry.clone();
+        entry.put(124, format!("{:011o}\0", entry.content.len()).as_bytes());
+        // The checksum counts its own field as spaces.
+        entry.put(148, b"        ");
+        let sum: u64 = entry.header.iter().map(|byte| u64::from(*byte)).sum();
+        entry.put(148, format!("{sum:06o}\0 ").as_bytes());
+        tar.extend(entry.header);
+        tar.extend(&entry.content);
+        tar.resize(tar.len().next_multiple_of(BLOCK), 0);
+    }
+    tar.resize(tar.len() + 2 * BLOCK, 0);
+    tar
+}
+
+/// Returns the entry of a path.
+///
+/// # Errors
+/// When there is none.
+pub fn find<'a>(entries: &'a mut [Entry], path: &str) -> anyhow::Result<&'a mut Entry> {
+    let found = entries.iter_mut().find(|entry| entry.path() == path);
+    found.with_context(|| format!("the layer has no {path}"))
+}
+
+/// Puts a new file where it belongs: behind everything that sorts before it.
+pub fn insert(entries: &mut Vec<Entry>, entry: Entry) {
+    let at = entries.iter().position(|other| other.path() > entry.path());
+    entries.insert(at.unwrap_or(entries.len()), entry);
+}
+
+impl Entry {
+    /// Returns a file with the owner and time of this entry.
+    pub fn beside(&self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
+        let mut entry = self.clone();
+        entry.content = content.into();
+        entry.put(0, &[0; 100]);
+        entry.put(0, path.as_bytes());
+        entry.set_mode(mode);
+        entry.set_kind(b'0');
+        entry
+    }
+
+    /// Returns its path.
+    pub fn path(&self) -> String {
+        let name = &self.header[..100];
+        let end = name.iter().position(|byte| *byte == 0).unwrap_or(100);
+        String::from_utf8_lossy(&name[..end]).into_owned()
+    }
+
+    /// Sets the permission bits.
+    pub fn set_mode(&mut self, mode: u32) {
+        self.put(100, format!("{mode:07o}\0").as_bytes());
+    }
+
+    /// Sets the time in seconds since 1970.
+    pub fn set_time(&mut self, seconds: u64) {
+        self.put(136, format!("{seconds:011o}\0").as_bytes());
+    }
+
+    /// Sets the kind of record, such as `5` for a folder.
+    pub fn set_kind(&mut self, kind: u8) {
+        self.put(156, &[kind]);
+    }
+
+    /// Sets where a symbolic link points.
+    pub fn set_link(&mut self, target: &str) {
+        self.put(157, &[0; 100]);
+        self.put(157, target.as_bytes());
+    }
+
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        self.header[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+}

@@ -1,0 +1,112 @@
+//! What is in a repository, from its tags to blobs and attachments, for finding what is missing and what can be
+//! deleted.
+//!
+//! A registry lists tags and nothing else: untagged images are found as parts of tagged ones, as attachments, or
+//! because the caller names them.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::anyhow;
+use noetl_help::Help as _;
+
+use crate::artifact::fallback_subject;
+use crate::parallel::each;
+use crate::reference::Reference;
+use crate::registry::client::{Client, Repository};
+use crate::registry::referrers::referrers;
+use crate::rules::audit::{Held, Inventory};
+
+/// Takes stock of everything that tags, attachments and `candidates` lead to.
+///
+/// # Errors
+/// When the registry does not answer, or there is no such repository.
+pub fn take_inventory(
+    client: &Client,
+    reference: &Reference,
+    candidates: &[String],
+) -> anyhow::Result<Inventory> {
+    let repository = client.repository(reference);
+    let mut inventory = Inventory::default();
+    let mut next: Vec<String> = candidates.to_vec();
+    let tags = repository.tags()?;
+    if tags.is_none() && candidates.is_empty() {
+        let Reference {
+            registry,
+            repository,
+            ..
+        } = reference;
+        return Err(anyhow!("{registry} has no repository {repository}"))
+            .help("check the names of the registry and the repository");
+    }
+    for tag in tags.unwrap_or_default() {
+        let document = repository.document(&tag)?;
+        let digest = document.as_ref().map(|document| document.digest());
+        if let (Some(document), Some(digest)) = (document, &digest)
+            && !inventory.documents.contains_key(digest)
+        {
+            next.extend(add(&repository, &mut inventory, digest, &document.bytes)?);
+        }
+        next.extend(fallback_subject(&tag));
+        inventory.tags.insert(tag, digest);
+    }
+    while let Some(digest) = next.pop() {
+        if inventory.documents.contains_key(&digest) {
+            continue;
+        }
+        match repository.document(&digest)? {
+            Some(document) => {
+                next.extend(add(&repository, &mut inventory, &digest, &document.bytes)?);
+            }
+            None => drop(inventory.documents.insert(digest, None)),
+        }
+    }
+    look_for_blobs(&repository, &mut inventory)?;
+    Ok(inventory)
+}
+
+/// Adds a document, and returns the digests of those that it leads to.
+fn add(
+    repository: &Repository,
+    inventory: &mut Inventory,
+    digest: &str,
+    bytes: &[u8],
+) -> anyhow::Result<Vec<String>> {
+    let mut document = Held::read(bytes);
+    // An attachment seldom has attachments of its own; asking costs a request for each.
+    if document.subject.is_none() {
+        let attached = referrers(repository, digest)?;
+        document.referrers = attached
+            .into_iter()
+            .map(|artifact| artifact.digest)
+            .collect();
+    }
+    let children = document.children.iter().map(|(digest, _)| digest.clone());
+    let next = children
+        .chain(document.referrers.clone())
+        .chain(document.subject.clone());
+    let next = next.collect();
+    inventory
+        .documents
+        .insert(digest.to_owned(), Some(document));
+    Ok(next)
+}
+
+fn look_for_blobs(repository: &Repository, inventory: &mut Inventory) -> anyhow::Result<()> {
+    let documents = inventory.documents.values().flatten();
+    let blobs: BTreeSet<_> = documents
+        .flat_map(|document| document.blobs.iter().map(|(digest, _)| digest.clone()))
+        .collect();
+    let blobs: Vec<_> = blobs.into_iter().collect();
+    let lost = Mutex::new(BTreeSet::new());
+    each(&blobs, |digest| {
+        if repository.blob_size(digest)?.is_none() {
+            let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.insert(digest.clone());
+        }
+        Ok(())
+    })?;
+    inventory.blobs = blobs.len();
+    inventory.lost_blobs = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(())
+}

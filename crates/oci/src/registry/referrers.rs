@@ -1,0 +1,177 @@
+//! Artifacts attached to images: by the referrers API, or under the fallback tag where a registry has none
+//! (distribution-spec, "Referrers Tag Schema").
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+
+use crate::artifact::{Artifact, fallback_tag};
+use crate::blob::Blob;
+use crate::media_type::{EMPTY, EMPTY_BYTES, INDEX, MANIFEST};
+use crate::model::{Annotations, Descriptor, ImageIndex, ImageManifest, encode};
+use crate::reference::Reference;
+use crate::registry::client::{Client, Repository};
+
+/// The longest attached document that is read, in bytes.
+const LONGEST_DOCUMENT: u64 = 64 << 20;
+
+/// How often the fallback tag is written when another client writes it at the same moment.
+const ROUNDS: usize = 5;
+
+/// Pushes artifacts about images of the repository that `image` is in, and returns their descriptors. What others
+/// have attached stays; what is attached already is not attached twice.
+///
+/// # Errors
+/// When the registry refuses anything.
+pub fn attach(
+    client: &Client,
+    image: &Reference,
+    artifacts: &[Artifact],
+) -> anyhow::Result<Vec<Descriptor>> {
+    let repository = client.writable(image, &[]);
+    let mut attached = Vec::new();
+    for artifact in artifacts {
+        let descriptor = attach_one(&repository, artifact).with_context(|| {
+            format!(
+                "cannot attach {} to {}",
+                artifact.media_type, artifact.subject.digest
+            )
+        })?;
+        attached.push(descriptor);
+    }
+    Ok(attached)
+}
+
+/// Returns everything that is attached to the image or index with the digest `subject`, in the registry's order.
+///
+/// # Errors
+/// When the registry does not answer.
+pub fn referrers(repository: &Repository, subject: &str) -> anyhow::Result<Vec<Descriptor>> {
+    if let Some(referrers) = repository.referrers(subject)? {
+        return Ok(referrers);
+    }
+    let index = fallback_index(repository, &fallback_tag(subject))?;
+    Ok(index.map(|index| index.manifests).unwrap_or_default())
+}
+
+fn attach_one(repository: &Repository, artifact: &Artifact) -> anyhow::Result<Descriptor> {
+    let manifest = artifact.manifest();
+    let descriptor = Descriptor {
+        artifact_type: Some(artifact.media_type.clone()),
+        annotations: artifact.annotations.clone(),
+        ..Descriptor::of(MANIFEST, &manifest)
+    };
+    let document = Descriptor::of(&artifact.media_type, &artifact.document);
+    let empty = Descriptor::of(EMPTY, EMPTY_BYTES);
+    for (blob, bytes) in [
+        (&document, artifact.document.as_slice()),
+        (&empty, EMPTY_BYTES),
+    ] {
+        let content = Blob::from(bytes);
+        repository.store(blob, Some(&|| content.open()), None)?;
+    }
+    let answer = repository.store_document(&descriptor.digest, MANIFEST, &manifest)?;
+    let subject = &artifact.subject.digest;
+    // The header says that the registry will list it; a lost answer is replaced by asking for the list.
+    let is_listed = match answer {
+        Some(answer) => answer.header("oci-subject") == Some(subject),
+        None => repository
+            .referrers(subject)?
+            .is_some_and(|all| all.iter().any(|other| other.digest == descriptor.digest)),
+    };
+    if !is_listed {
+        add_to_fallback(repository, subject, &descriptor)?;
+    }
+    Ok(descriptor)
+}
+
+/// Reads, adds, writes and reads again, since two clients may write at once and the last one wins.
+fn add_to_fallback(
+    repository: &Repository,
+    subject: &str,
+    artifact: &Descriptor,
+) -> anyhow::Result<()> {
+    let tag = fallback_tag(subject);
+    for _ in 0..ROUNDS {
+        let before = fallback_index(repository, &tag)?;
+        let Some(index) = with(before, artifact) else {
+            return Ok(());
+        };
+        repository.store_document(&tag, INDEX, &encode(&index))?;
+    }
+    let last = fallback_index(repository, &tag)?;
+    ensure!(
+        with(last, artifact).is_none(),
+        "another client keeps writing {tag}; attach it again later"
+    );
+    Ok(())
+}
+
+/// Returns the index with one artifact more; `None` when it is there already.
+fn with(index: Option<ImageIndex>, artifact: &Descriptor) -> Option<ImageIndex> {
+    let mut index = index.unwrap_or_else(|| ImageIndex::new(Vec::new(), Annotations::new()));
+    let known = |other: &Descriptor| other.digest == artifact.digest;
+    if index.manifests.iter().any(known) {
+        return None;
+    }
+    index.manifests.push(artifact.clone());
+    Some(index)
+}
+
+/// Returns the index under a fallback tag.
+///
+/// # Errors
+/// When something else is there, which must not be overwritten.
+fn fallback_index(repository: &Repository, tag: &str) -> anyhow::Result<Option<ImageIndex>> {
+    let Some(document) = repository.document(tag)? else {
+        return Ok(None);
+    };
+    let index = serde_json::from_slice(&document.bytes)
+        .with_context(|| format!("the tag {tag} is not an index of artifacts"))?;
+    Ok(Some(index))
+}
+
+/// Fetches the manifest of an artifact with its documents; `None` where the registry lacks it.
+///
+/// # Errors
+/// When the registry does not answer.
+pub fn fetch_artifact(
+    repository: &Arc<Repository>,
+    artifact: &Descriptor,
+) -> anyhow::Result<Option<(ImageManifest, Vec<Vec<u8>>)>> {
+    let Some(document) = repository.document(&artifact.digest)? else {
+        return Ok(None);
+    };
+    let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&document.bytes) else {
+        return Ok(None);
+    };
+    let mut documents = Vec::new();
+    for layer in &manifest.layers {
+        let Some(reader) = repository.blob(&layer.digest)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        reader
+            .take(LONGEST_DOCUMENT)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("cannot read {}", layer.digest))?;
+        documents.push(bytes);
+    }
+    Ok(Some((manifest, documents)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_attached_stays_and_nothing_is_there_twice() {
+        let one = Descriptor::of(MANIFEST, b"one");
+        let two = Descriptor::of(MANIFEST, b"two");
+        let first = with(None, &one).unwrap();
+        let both = with(Some(first.clone()), &two).unwrap();
+        assert_eq!(both.manifests, [one.clone(), two]);
+        assert_eq!(with(Some(both), &one), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Asking a token server for a token (token.md and oauth.md of distribution), as values: nothing is sent here.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
+use ureq::http::Method;
+
+use crate::registry::challenge::Challenge;
+use crate::registry::credentials::Credentials;
+use crate::registry::secret::Secret;
+
+/// What to ask a token server.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TokenRequest {
+    pub(super) method: Method,
+    pub(super) url: String,
+    /// Of the scheme Basic, for a password.
+    pub(super) authorization: Option<Secret>,
+    /// An encoded form, for a refresh token.
+    pub(super) form: Option<Secret>,
+}
+
+/// The client's name in a request for a refresh token.
+const CLIENT_ID: &str = "noetl-oci";
+
+/// Plans the request to `realm`: GET with or without a password, POST with a refresh token. The challenge's own
+/// scope is added when `scopes` do not cover it.
+pub(super) fn request(
+    realm: &str,
+    challenge: &Challenge,
+    scopes: &[String],
+    credentials: Option<&Credentials>,
+) -> TokenRequest {
+    let mut scopes = scopes.to_vec();
+    if let Some(scope) = challenge.parameter("scope")
+        && !scopes.iter().any(|own| covers(own, scope))
+    {
+        scopes.push(scope.to_owned());
+    }
+    let service = challenge.parameter("service");
+    let service = service.map(|service| format!("service={}", encoded(service)));
+    if let Some(Credentials::Identity(token)) = credentials {
+        let scope = format!("scope={}", encoded(&scopes.join(" ")));
+        let form = [
+            "grant_type=refresh_token".to_owned(),
+            format!("client_id={CLIENT_ID}"),
+            scope,
+        ];
+        let token = format!("refresh_token={}", encoded(token.reveal()));
+        let form: Vec<_> = form.into_iter().chain(service).chain([token]).collect();
+        return TokenRequest {
+            method: Method::POST,
+            url: realm.to_owned(),
+            authorization: None,
+            form: Some(Secret::new(form.join("&"))),
+        };
+    }
+    let scopes = scopes
+        .iter()
+        .map(|scope| format!("scope={}", encoded(scope)));
+    let query: Vec<_> = service.into_iter().chain(scopes).collect();
+    let mark = if realm.contains('?') { '&' } else { '?' };
+    TokenRequest {
+        method: Method::GET,
+        url: format!("{realm}{mark}{}", query.join("&")),
+        authorization: match credentials {
+            Some(Credentials::Password(user, password)) => Some(password.basic(user)),
+            _ => None,
+        },
+        form: None,
+    }
+}
+
+/// Reads a token and how long it is valid: a minute when the server does not say.
+pub(super) fn read(body: &[u8]) -> anyhow::Result<(Secret, Duration)> {
+    #[derive(Deserialize)]
+    struct Answer {
+        token: Option<String>,
+        access_token: Option<String>,
+        expires_in: Option<u64>,
+    }
+    // The parser's message could quote the token.
+    let answer: Answer = serde_json::from_slice(body)
+        .map_err(|_| anyhow!("its answer is not what token.md says"))?;
+    let token = answer.token.or(answer.access_token);
+    let token = token.filter(|token| !token.is_empty());
+    let token = token.context("its answer has neither `token` nor `access_token`")?;
+    let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(60));
+    Ok((Secret::new(token), lifetime))
+}
+
+/// Returns whether a scope has all that another one asks for: same name, at least its actions.
+fn covers(own: &str, asked: &str) -> bool {
+    let parts = |scope: &str| {
+        let (name, actions) = scope.rsplit_once(':').unwrap_or((scope, ""));
+        let actions: Vec<_> = actions.split(',').map(ToOwned::to_owned).collect();
+        (name.to_owned(), actions)
+    };
+    let ((name, own), (asked_name, asked)) = (parts(own), parts(asked));
+    name == asked_name && asked.iter().all(|action| own.contains(action))
+}
+
+/// Percent-encoding of everything but unreserved letters, and of what scopes are made of, for readable logs.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/,".contains(&byte);
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::challenge;
+
+    fn asked(credentials: Option<&Credentials>) -> TokenRequest {
+        let header = r#"Bearer realm="https://a.example/token",service="my registry",scope="repository:o/n:pull""#;
+        let scopes = [
+            "repository:o/n:pull,push".to_owned(),
+            "repository:o/base:pull".to_owned(),
+        ];
+        request(
+            "https://a.example/token",
+            &challenge::parse(header)[0],
+            &scopes,
+            credentials,
+        )
+    }
+
+    #[test]
+    fn a_password_goes_in_a_header_and_scopes_in_the_query() {
+        let credentials = Credentials::Password("me".to_owned(), Secret::new("pw"));
+        let request = asked(Some(&credentials));
+        assert_eq!(request.authorization, Some(Secret::new("pw").basic("me")));
+        insta::assert_snapshot!(format!("{} {}", request.method, request.url), @"GET https://a.example/token?service=my%20registry&scope=repository:o/n:pull,push&scope=repository:o/base:pull");
+        assert_eq!(asked(None).authorization, None);
+    }
+
+    #[test]
+    fn an_identity_token_goes_in_a_form() {
+        let request = asked(Some(&Credentials::Identity(Secret::new("t+k&"))));
+        assert_eq!(
+            (request.method, request.url.as_str()),
+            (Method::POST, "https://a.example/token")
+        );
+        insta::assert_snapshot!(request.form.unwrap().reveal(), @"grant_type=refresh_token&client_id=noetl-oci&scope=repository:o/n:pull,push%20repository:o/base:pull&service=my%20registry&refresh_token=t%2Bk%26");
+    }
+
+    #[test]
+    fn both_names_of_a_token_are_read() {
+        let seconds = |json: &str| read(json.as_bytes()).map(|(_, lifetime)| lifetime.as_secs());
+        assert_eq!(
+            seconds(r#"{"token": "t", "expires_in": 300, "issued_at": "x"}"#).unwrap(),
+            300
+        );
+        assert_eq!(seconds(r#"{"access_token": "t"}"#).unwrap(), 60);
+        for json in ["{}", r#"{"token": ""}"#, r#"{"token": 5}"#, "hunter2"] {
+            let error = format!("{:#}", seconds(json).unwrap_err());
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

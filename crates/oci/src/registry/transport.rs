@@ -1,0 +1,330 @@
+//! One request, one answer, over TLS or, on loopback alone, in the clear; and how long to wait before the next try.
+//!
+//! It signs in nowhere and repeats nothing by itself: [`super::session`] does.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::{HeaderMap, Method, Request as HttpRequest};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Error, SendBody};
+
+use crate::blob::BlobReader;
+use crate::reference::is_loopback_host;
+use crate::registry::location;
+use crate::registry::secret::Secret;
+
+/// The longest body that is read into memory, in bytes: documents and configs.
+const LONGEST_BODY: u64 = 64 << 20;
+
+/// Connections to any number of hosts, kept alive.
+#[derive(Debug, Clone)]
+pub(super) struct Transport {
+    secure: Agent,
+    plain: Agent,
+}
+
+/// A request that can be sent again.
+#[derive(Debug, Clone)]
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) url: String,
+    /// All but `Authorization`.
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// Kept where it is, so that it can be sent again.
+    pub(super) body: Option<RequestBody<'a>>,
+    /// Whether the body of a successful answer is left in [`Answer::stream`].
+    pub(super) streams: bool,
+}
+
+/// What a request sends.
+#[derive(Clone, Copy)]
+pub(super) enum RequestBody<'a> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// So many bytes of a reader, which is opened for each try.
+    Stream(u64, &'a (dyn Fn() -> anyhow::Result<BlobReader> + Sync)),
+}
+
+impl fmt::Debug for RequestBody<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(formatter, "{} bytes", bytes.len()),
+            Self::Stream(length, _) => write!(formatter, "{length} bytes of a reader"),
+        }
+    }
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// Read to its end, so that the connection can serve the next request; empty where `stream` is set.
+    pub(super) body: Vec<u8>,
+    /// The body of an answer with status 200 or 206 to a request that streams.
+    pub(super) stream: Option<BlobReader>,
+    /// What was asked in the end, after redirects.
+    pub(super) url: String,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} from {}",
+            self.status,
+            location::shown(&self.url)
+        )
+    }
+}
+
+impl<'a> Request<'a> {
+    /// A request without body or headers.
+    pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            headers: Vec::new(),
+            body: None,
+            streams: false,
+        }
+    }
+
+    /// Adds a header.
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sets the body, which may be empty.
+    pub(super) fn body(mut self, body: RequestBody<'a>) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Leaves the body of a successful answer to be read by the caller.
+    pub(super) fn streaming(mut self) -> Self {
+        self.streams = true;
+        self
+    }
+}
+
+impl Answer {
+    /// Returns a header as text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Returns how long the server asks to wait. Dates, which no registry sends, are not read.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("retry-after")?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Returns the server's own message, shortened: the messages of a registry's JSON, else the text.
+    pub(super) fn message(&self) -> String {
+        let json: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+        let errors = json.as_ref().and_then(|json| json["errors"].as_array());
+        let messages = errors.into_iter().flatten().map(|error| {
+            let field = |name: &str| error[name].as_str().unwrap_or_default();
+            format!("{} {}", field("code"), field("message"))
+        });
+        let messages: Vec<_> = messages.collect();
+        let text = if messages.is_empty() {
+            String::from_utf8_lossy(&self.body).into_owned()
+        } else {
+            messages.join("; ")
+        };
+        let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.chars().take(300).collect()
+    }
+
+    /// Returns whether the same request may have another answer later.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self.status, 408 | 425 | 429 | 499 | 500 | 502..=504 | 520..=599)
+    }
+}
+
+impl Transport {
+    /// Opens no connection yet.
+    pub(super) fn new(user_agent: &str) -> Self {
+        let config = || {
+            Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .timeout_connect(Some(Duration::from_secs(30)))
+                // A registry hashes a whole layer before it answers.
+                .timeout_recv_response(Some(Duration::from_secs(300)))
+                .user_agent(user_agent)
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        Self {
+            secure: config().https_only(true).tls_config(tls).build().into(),
+            plain: config().proxy(None).build().into(),
+        }
+    }
+
+    /// Sends a request once and reads the answer.
+    ///
+    /// # Errors
+    /// When there was no answer, or it broke off.
+    pub(super) fn exchange(
+        &self,
+        request: &Request<'_>,
+        authorization: Option<&Secret>,
+    ) -> Result<Answer, Error> {
+        let agent = if is_loopback_host(location::host(&request.url)) {
+            &self.plain
+        } else {
+            &self.secure
+        };
+        let mut builder = HttpRequest::builder()
+            .method(request.method.clone())
+            .uri(&request.url);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        if let Some(secret) = authorization {
+            builder = builder.header("authorization", secret.reveal());
+        }
+        let response = match request.body {
+            None => agent.run(builder.body(())?),
+            Some(RequestBody::Bytes(bytes)) => agent.run(builder.body(bytes)?),
+            Some(RequestBody::Stream(length, open)) => {
+                let mut reader =
+                    open().map_err(|error| std::io::Error::other(format!("{error:#}")))?;
+                let body = SendBody::from_reader(&mut reader);
+                agent.run(builder.header("content-length", length).body(body)?)
+            }
+        };
+        let (head, body) = response?.into_parts();
+        let mut answer = Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: Vec::new(),
+            stream: None,
+            url: request.url.clone(),
+        };
+        let reader = body.into_reader();
+        if request.streams && matches!(answer.status, 200 | 206) {
+            answer.stream = Some(Box::new(reader));
+        } else {
+            reader.take(LONGEST_BODY).read_to_end(&mut answer.body)?;
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request, and again while the answer is that something is wrong for the moment.
+    ///
+    /// # Errors
+    /// When there was no answer to the last try.
+    pub(super) fn send_with_retry(
+        &self,
+        request: &Request<'_>,
+        authorization: Option<&Secret>,
+    ) -> Result<Answer, Error> {
+        let mut tries = Tries::new();
+        loop {
+            let result = self.exchange(request, authorization);
+            let wait = match &result {
+                Ok(answer) if !answer.is_temporary() => None,
+                Ok(answer) => tries.next(answer.retry_after()),
+                Err(error) if is_final(error) => None,
+                Err(_) => tries.next(None),
+            };
+            match wait {
+                Some(wait) => std::thread::sleep(wait),
+                None => return result,
+            }
+        }
+    }
+}
+
+/// Returns whether trying again cannot help: the server does not listen, or the request is impossible.
+pub(super) fn is_final(error: &Error) -> bool {
+    match error {
+        Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        Error::Protocol(_) | Error::Timeout(_) | Error::ConnectionFailed => false,
+        _ => true,
+    }
+}
+
+/// How often something is tried, and how long to wait in between.
+#[derive(Debug, Clone)]
+pub(super) struct Tries {
+    left: u32,
+    next: Duration,
+}
+
+/// The longest time that a server may ask to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl Tries {
+    /// Six tries within some three seconds, unless the server asks for more time.
+    pub(super) fn new() -> Self {
+        Self {
+            left: 5,
+            next: Duration::from_millis(100),
+        }
+    }
+
+    /// Returns how long to wait before trying again; `None` after the last try, or when the server asks for
+    /// more than [`LONGEST_WAIT`].
+    pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        let wait = asked.unwrap_or_default().max(self.next);
+        if self.left == 0 || wait > LONGEST_WAIT {
+            return None;
+        }
+        self.left -= 1;
+        self.next *= 2;
+        Some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_doubles_and_ends() {
+        let mut tries = Tries::new();
+        let waits: Vec<_> = std::iter::from_fn(|| tries.next(None)).collect();
+        let waits: Vec<_> = waits.iter().map(Duration::as_millis).collect();
+        assert_eq!(waits, [100, 200, 400, 800, 1600]);
+    }
+
+    #[test]
+    fn a_server_is_given_the_time_it_asks_for_within_reason() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(Tries::new().next(seconds(7)), seconds(7));
+        assert_eq!(
+            Tries::new().next(seconds(0)),
+            Some(Duration::from_millis(100))
+        );
+        assert_eq!(Tries::new().next(seconds(3600)), None);
+    }
+
+    #[test]
+    fn refusals_are_not_repeated() {
+        let answer = |status| Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+            stream: None,
+            url: String::new(),
+        };
+        for status in [408, 429, 500, 502, 503, 504, 522] {
+            assert!(answer(status).is_temporary(), "{status}");
+        }
+        for status in [200, 202, 307, 400, 401, 403, 404, 405, 413, 501, 505] {
+            assert!(!answer(status).is_temporary(), "{status}");
+        }
+    }
+}

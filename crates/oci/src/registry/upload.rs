@@ -1,0 +1,211 @@
+//! The requests that write to a repository: blobs, manifests, tags, and their deletion.
+//!
+//! An upload that seems to have failed may have arrived: registries have been seen to lose the answer, and to
+//! answer 404 or 5xx to what they kept. So the digest is asked for before an upload counts as failed.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use ureq::http::Method;
+
+use crate::blob::BlobReader;
+use crate::digest::Sha256;
+use crate::model::Descriptor;
+use crate::registry::client::Repository;
+use crate::registry::location;
+use crate::registry::session::Attempt;
+use crate::registry::transport::{Answer, Request, RequestBody, Tries};
+
+/// How a blob came to be in the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It was there.
+    Before,
+    /// It was in another repository of the registry, and was mounted from there.
+    Mounted,
+    /// Its bytes were sent.
+    Sent,
+}
+
+/// The outcome of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deleted {
+    /// It is gone.
+    Gone,
+    /// This registry deletes nothing, or not in this way.
+    Unsupported,
+}
+
+/// Opens what is to be sent; it is called once for each try.
+pub(super) type Open<'a> = &'a (dyn Fn() -> anyhow::Result<BlobReader> + Sync);
+
+/// One attempt that did not succeed.
+enum Failure {
+    /// Another try may succeed; the server may have said when.
+    Temporary(anyhow::Error, Option<Duration>),
+    /// No other try will succeed.
+    Final(anyhow::Error),
+}
+
+impl Failure {
+    /// Waits for the next try, if there is one.
+    fn wait(self, tries: &mut Tries) -> anyhow::Result<()> {
+        match self {
+            Self::Final(error) => Err(error),
+            Self::Temporary(error, asked) => {
+                let wait = tries.next(asked).ok_or(error)?;
+                std::thread::sleep(wait);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Repository {
+    /// Makes sure that a blob is in the repository. `open` may be missing when the blob can be mounted from
+    /// `source`, another repository of the same registry.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub(super) fn store(
+        &self,
+        blob: &Descriptor,
+        open: Option<Open<'_>>,
+        source: Option<&str>,
+    ) -> anyhow::Result<Stored> {
+        if self.has_blob(blob)? {
+            return Ok(Stored::Before);
+        }
+        let mut tries = Tries::new();
+        loop {
+            let failure = match self.try_to_store(blob, open, source) {
+                Ok(stored) => return Ok(stored),
+                Err(failure) => failure,
+            };
+            if self.has_blob(blob).unwrap_or(false) {
+                return Ok(Stored::Sent);
+            }
+            failure.wait(&mut tries)?;
+        }
+    }
+
+    fn has_blob(&self, blob: &Descriptor) -> anyhow::Result<bool> {
+        let size = self.blob_size(&blob.digest)?;
+        Ok(size.is_some_and(|size| size.is_none_or(|size| size == blob.size)))
+    }
+
+    /// POST for a place, or for the blob of another repository; then one PUT of the whole. No pieces: GHCR takes
+    /// none above 4 MiB, and a broken upload cannot be resumed on docker-registry 2.8.
+    fn try_to_store(
+        &self,
+        blob: &Descriptor,
+        open: Option<Open<'_>>,
+        source: Option<&str>,
+    ) -> Result<Stored, Failure> {
+        let digest = &blob.digest;
+        let mut url = self.url("blobs/uploads", "");
+        if let Some(source) = source {
+            url.push_str(&format!("?mount={digest}&from={source}"));
+        }
+        let doing = format!("upload {digest}");
+        let answer = self
+            .session
+            .send(&Request::new(Method::POST, url).body(RequestBody::Bytes(&[])));
+        let answer = answer.map_err(Failure::Final)?;
+        match answer.status {
+            201 if source.is_some() => return Ok(Stored::Mounted),
+            202 => {}
+            _ => return Err(Failure::Final(self.session.refused(&answer, &doing))),
+        }
+        let Some(open) = open else {
+            let source = source.unwrap_or("another repository");
+            let error =
+                anyhow!("the image lacks {digest}, and it could not be mounted from {source}");
+            return Err(Failure::Final(error));
+        };
+        let Some(place) = answer.header("location") else {
+            let url = location::shown(&answer.url);
+            let error =
+                anyhow!("cannot {doing}: {url} answers 202 without a Location to send it to");
+            return Err(Failure::Temporary(error, None));
+        };
+        let place = location::resolve(&answer.url, place).map_err(Failure::Final)?;
+        let mark = if place.contains('?') { '&' } else { '?' };
+        let request = Request::new(Method::PUT, format!("{place}{mark}digest={digest}"))
+            .header("content-type", "application/octet-stream")
+            .body(RequestBody::Stream(blob.size, open));
+        self.put(&request, digest, &doing).map(|_| Stored::Sent)
+    }
+
+    /// Stores a manifest or an index under its digest or a tag. Returns the registry's answer, unless that was lost.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub(super) fn store_document(
+        &self,
+        tag_or_digest: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> anyhow::Result<Option<Answer>> {
+        let digest = Sha256::of(bytes).digest();
+        let request = Request::new(Method::PUT, self.url("manifests", tag_or_digest))
+            .header("content-type", media_type)
+            .body(RequestBody::Bytes(bytes));
+        let mut tries = Tries::new();
+        loop {
+            let doing = format!("store {digest} as {tag_or_digest}");
+            let failure = match self.put(&request, &digest, &doing) {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(failure) => failure,
+            };
+            let head = self.head(tag_or_digest).unwrap_or(None);
+            if head.is_some_and(|head| head.digest == digest) {
+                return Ok(None);
+            }
+            failure.wait(&mut tries)?;
+        }
+    }
+
+    /// Deletes a tag, or a manifest with all its tags.
+    pub(super) fn delete(&self, tag_or_digest: &str) -> anyhow::Result<Deleted> {
+        let request = Request::new(Method::DELETE, self.url("manifests", tag_or_digest));
+        let answer = self.session.send(&request)?;
+        match answer.status {
+            200 | 202 | 204 | 404 => Ok(Deleted::Gone),
+            // 400: docker-registry 2.8 takes the tag for a malformed digest.
+            400 | 405 | 501 => Ok(Deleted::Unsupported),
+            _ => {
+                let doing = format!("delete {tag_or_digest}");
+                Err(self.session.refused(&answer, &doing))
+            }
+        }
+    }
+
+    /// Sends one PUT; only 201 is success.
+    fn put(&self, request: &Request<'_>, digest: &str, doing: &str) -> Result<Answer, Failure> {
+        let attempt = self.session.once(request).map_err(Failure::Final)?;
+        let answer = match attempt {
+            Attempt::Answered(answer) => answer,
+            Attempt::Lost(error) => {
+                let is_final = self.session.is_final(&error);
+                let error = self.session.no_answer(error, &request.url);
+                return Err(if is_final {
+                    Failure::Final(error)
+                } else {
+                    Failure::Temporary(error, None)
+                });
+            }
+        };
+        let refused = || self.session.refused(&answer, doing);
+        match answer.status {
+            201 => match answer.agrees_on(digest) {
+                Ok(()) => Ok(answer),
+                Err(error) => Err(Failure::Final(error)),
+            },
+            401 | 403 | 405 | 413 => Err(Failure::Final(refused())),
+            // A document was read and refused. A blob may have arrived damaged, and is sent again.
+            400 if answer.message().contains("MANIFEST_INVALID") => Err(Failure::Final(refused())),
+            _ => Err(Failure::Temporary(refused(), answer.retry_after())),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! P11, P12 and P15: what the program's own bytes say of the machines it runs on and of where it is from.
+
+use crate::elf::{self, Elf, Machine};
+use crate::rules::Findings;
+use crate::rules::catalogue::{P11, P12, P15};
+use crate::rules::subject::Subject;
+
+/// The largest page of any arm64 kernel, in bytes.
+const ARM64_PAGE: u64 = 0x1_0000;
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
+    let mut shapes = Vec::new();
+    for view in subject.runnable() {
+        let Some(program) = view.program() else {
+            continue;
+        };
+        let object = format!("{} /{}", view.name(), program.path);
+        if let Ok(elf) = Elf::read(&program.bytes) {
+            hardening(&elf, &object, findings);
+            shapes.push((object.clone(), elf.is_pie));
+        }
+        if let Some((offset, path)) = elf::machine_path(&program.bytes, &[]) {
+            findings.add(&P15, &object, format!("at byte {offset}: {path}"));
+        }
+    }
+    if let [(_, first), ..] = shapes.as_slice() {
+        for (object, _) in shapes.iter().filter(|(_, is_pie)| is_pie != first) {
+            let message = "position-independent on one platform and not on the other";
+            findings.add(&P12, object, message);
+        }
+    }
+}
+
+/// P11 and P12.
+fn hardening(elf: &Elf, object: &str, findings: &mut Findings) {
+    let smallest = elf.alignments.iter().min();
+    let is_arm64 = elf.machine == Machine::Arm64;
+    if let Some(smallest) = smallest.filter(|it| is_arm64 && **it < ARM64_PAGE) {
+        let message = format!("a segment is aligned to {smallest:#x}, not to {ARM64_PAGE:#x}");
+        findings.add(&P11, object, message);
+    }
+    let pie = if elf.is_pie { "" } else { "not " };
+    let mut add = |what: &str| {
+        let message = format!("{what}; it is {pie}position-independent");
+        findings.add(&P12, object, message);
+    };
+    match elf.is_stack_executable {
+        None => add("nothing says that its stack is not executable"),
+        Some(true) => add("its stack is executable"),
+        Some(false) => {}
+    }
+    if !elf.has_relro {
+        add("its relocations stay writable");
+    }
+}

@@ -1,0 +1,204 @@
+//! F1, F6, F7, F8 and F10: how layers are written. They bind layers of the caller's own assembly; a base
+//! image's are told as one info for each rule and layer.
+
+use std::collections::BTreeSet;
+
+use crate::contents::Member;
+use crate::rules::catalogue::{F1, F6, F7, F8, F10};
+use crate::rules::subject::{Layer, Origin, Subject, View};
+use crate::rules::{Expectations, Findings, Rule, Severity};
+
+pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
+    for view in subject.runnable() {
+        let mtime = expected.created.unwrap_or_else(|| own_time(&view));
+        for layer in view.layers() {
+            let Some(contents) = layer.contents else {
+                continue;
+            };
+            let mut found = LayerFindings::new(&view, &layer);
+            order(&contents.members, &mut found);
+            for member in &contents.members {
+                check_member(member, mtime, &expected.owners, &mut found);
+            }
+            found.conclude(findings);
+        }
+    }
+    same_everywhere(subject, findings);
+}
+
+/// Where it is not known what time it should be, the first own entry says it for all.
+fn own_time(view: &View<'_>) -> u64 {
+    let own = view.layers().filter(|it| *it.origin == Origin::Own);
+    let mut layers = own.chain(view.layers());
+    let first = layers.find_map(|layer| layer.contents?.members.first());
+    first.map_or(0, |member| member.mtime)
+}
+
+/// What was found in one layer.
+pub(super) struct LayerFindings<'a> {
+    name: String,
+    origin: &'a Origin,
+    found: Vec<(&'static Rule, String, String)>,
+}
+
+impl<'a> LayerFindings<'a> {
+    pub(super) fn new(view: &View<'a>, layer: &Layer<'a>) -> Self {
+        Self {
+            name: view.layer_name(layer.position),
+            origin: layer.origin,
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, rule: &'static Rule, path: &str, message: impl Into<String>) {
+        let path = path.trim_end_matches('/').to_owned();
+        self.found.push((rule, path, message.into()));
+    }
+
+    /// Adds everything when the layer is the caller's own, else one info for each rule.
+    pub(super) fn conclude(self, findings: &mut Findings) {
+        let Origin::Base(digest) = self.origin else {
+            for (rule, path, message) in self.found {
+                findings.add(rule, format!("{} {path}", self.name), message);
+            }
+            return;
+        };
+        let mut rules: Vec<_> = self.found.iter().map(|(rule, ..)| *rule).collect();
+        rules.sort_by_key(|rule| rule.order());
+        rules.dedup();
+        for rule in rules {
+            let mut of_it = self.found.iter().filter(|(other, ..)| *other == rule);
+            let count = of_it.clone().count();
+            if let Some((_, path, message)) = of_it.next() {
+                let message =
+                    format!("{count} in the base image {digest}, such as {path}: {message}");
+                findings.add_as(Severity::Info, rule, &self.name, message);
+            }
+        }
+    }
+}
+
+/// F6: which records there are, and in which order.
+fn order(members: &[Member], found: &mut LayerFindings<'_>) {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut previous = "";
+    for member in members {
+        let path = member.header_path.as_str();
+        if member.is_extension() {
+            found.add(&F6, path, format!("a {} extension record", member.kind));
+            continue;
+        }
+        if !member.is_ustar {
+            found.add(&F6, path, "the header is not POSIX ustar");
+        }
+        if path.starts_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
+            found.add(&F6, path, "the path is absolute, or has . or .. in it");
+        }
+        let mut names = path.rsplit('/').filter(|part| !part.is_empty());
+        if names.next().is_some_and(|it| it.starts_with(".wh.")) {
+            found.add(&F6, path, "it removes an entry of another layer");
+        }
+        let plain = path.trim_end_matches('/');
+        if let Some((folder, _)) = plain.rsplit_once('/')
+            && !seen.contains(folder)
+        {
+            found.add(&F6, path, "its folder does not come before it");
+        }
+        if !is_after(previous, path) {
+            found.add(&F6, path, format!("it comes after {previous}"));
+        }
+        if !seen.insert(plain) {
+            found.add(&F6, path, "it is there twice");
+        }
+        previous = path;
+    }
+}
+
+/// In the order of the bytes, or in that of a folder tree; both are used, and both are fixed.
+fn is_after(previous: &str, path: &str) -> bool {
+    fn parts(path: &str) -> impl Iterator<Item = &str> {
+        path.trim_end_matches('/').split('/')
+    }
+    previous.is_empty() || path > previous || parts(path).gt(parts(previous))
+}
+
+/// F1, F7 and F8: one record by itself.
+fn check_member(member: &Member, mtime: u64, known: &[u64], found: &mut LayerFindings<'_>) {
+    let path = member.header_path.as_str();
+    if member.is_extension() {
+        if member.has_xattrs {
+            found.add(&F8, path, "extended attributes");
+        }
+        return;
+    }
+    let mode = member.mode & 0o7777;
+    let plain = path.trim_end_matches('/').trim_start_matches("./");
+    let is_tmp = plain == "tmp" && mode == 0o1777;
+    if mode & 0o6000 != 0 || (mode & 0o002 != 0 && member.kind != '2' && !is_tmp) {
+        found.add(&F1, path, format!("mode {mode:o}"));
+    }
+    if member.mtime != mtime {
+        found.add(&F7, path, format!("time {}, not {mtime}", member.mtime));
+    }
+    let [owner, group] = member.owners;
+    if !known.contains(&owner) || !known.contains(&group) {
+        found.add(&F7, path, format!("owner {owner}:{group}"));
+    }
+    if let Some(name) = &member.owner_name {
+        found.add(&F7, path, format!("it names its owner {name}"));
+    }
+    let what = match member.kind {
+        '0' | '2' | '5' => return,
+        '1' => "a hard link",
+        '3' | '4' => "a device",
+        '6' => "a pipe",
+        'S' => "a sparse file",
+        _ => "of a kind that not every runtime knows",
+    };
+    found.add(&F8, path, what);
+}
+
+/// F10: layers without machine code have no reason to differ. Layers of base images do differ, which is told
+/// as an info.
+fn same_everywhere(subject: &Subject<'_>, findings: &mut Findings) {
+    let views: Vec<_> = subject.runnable().collect();
+    let Some((first, others)) = views.split_first() else {
+        return;
+    };
+    for other in others {
+        for (one, another) in first.layers().zip(other.layers()) {
+            if one.descriptor.digest == another.descriptor.digest {
+                continue;
+            }
+            let position = one.position;
+            let object = format!("{} and {} layer {position}", first.name(), other.name());
+            match one.origin {
+                Origin::Base(digest) => {
+                    let message = format!("they differ in the base image {digest}");
+                    findings.add_as(Severity::Info, &F10, object, message);
+                }
+                Origin::Own if !may_differ(&one) && !may_differ(&another) => {
+                    findings.add(&F10, object, "they differ, and hold no machine code");
+                }
+                Origin::Own => {}
+            }
+        }
+        if first.layers().count() != other.layers().count() {
+            let object = format!("{} and {}", first.name(), other.name());
+            let severity = if first.is_own() {
+                Severity::Error
+            } else {
+                Severity::Info
+            };
+            findings.add_as(severity, &F10, object, "not the same number of layers");
+        }
+    }
+}
+
+/// Whether a layer has a reason to differ between platforms. One that cannot be read may have one.
+fn may_differ(layer: &Layer<'_>) -> bool {
+    match layer.contents {
+        Some(contents) if contents.problem.is_none() => contents.has_machine_code(),
+        _ => true,
+    }
+}

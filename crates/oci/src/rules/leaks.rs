@@ -1,0 +1,97 @@
+//! F9: files and texts that should not be published. Every layer is looked at: a file that a later one removes
+//! can still be pulled.
+
+use crate::contents::Member;
+use crate::rules::Findings;
+use crate::rules::catalogue::F9;
+use crate::rules::subject::{Origin, View};
+
+/// Names of files that hold credentials and nothing else.
+const NAMES: &[&str] = &[
+    ".env",
+    ".git-credentials",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".pypirc",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_rsa",
+];
+
+pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+    for layer in view.layers() {
+        let members = layer.contents.into_iter().flat_map(|it| &it.members);
+        for member in members.filter(|member| !member.is_extension()) {
+            let what = by_name(member, layer.origin).or_else(|| by_content(member, layer.origin));
+            if let Some(what) = what {
+                let name = view.layer_name(layer.position);
+                findings.add(&F9, format!("{name} {}", member.path()), what);
+            }
+        }
+    }
+}
+
+/// What a name gives away, with the content where the name alone does not.
+fn by_name(member: &Member, origin: &Origin) -> Option<String> {
+    let plain = member.path().trim_end_matches('/');
+    let name = plain.rsplit('/').next().unwrap_or_default();
+    let leaks = member.leaks.as_deref();
+    if NAMES.contains(&name) || name.starts_with(".env.") {
+        return Some("a file for credentials".to_owned());
+    }
+    if plain.split('/').any(|part| part == ".git") {
+        return Some("part of a git repository".to_owned());
+    }
+    if name == "config.json" && leaks.is_some_and(|leaks| leaks.has_auths) {
+        return Some("a registry's credentials".to_owned());
+    }
+    // Python packages ship their own web pages with maps.
+    let has_map = name.ends_with(".map") && leaks.is_some_and(|leaks| leaks.has_mappings);
+    if *origin == Origin::Own && has_map {
+        return Some("a source map, which holds the sources".to_owned());
+    }
+    None
+}
+
+/// What the content gives away.
+///
+/// A distribution's cryptography carries the keys of its own self-tests, as libgnutls does: in a base image, a
+/// key that is compiled into a program is not a secret of the image's maker.
+fn by_content(member: &Member, origin: &Origin) -> Option<String> {
+    let leaks = member.leaks.as_deref()?;
+    let is_self_test = *origin != Origin::Own && member.machine.is_some();
+    if let Some(kind) = leaks.private_key.as_ref().filter(|_| !is_self_test) {
+        return Some(format!("a private key ({kind})"));
+    }
+    let mark = leaks.token?;
+    Some(format!("a token that begins with {mark}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contents::Contents;
+    use crate::media_type::Compression;
+    use crate::tar::write::{Entry, to_bytes};
+
+    fn member(content: Vec<u8>) -> Member {
+        let tar = to_bytes(&[Entry::file("lib", 0o644, content)], 0).unwrap();
+        let contents = Contents::read(tar.as_slice(), Compression::None).unwrap();
+        contents.members.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn a_key_compiled_into_a_library_of_the_base_is_its_self_test() {
+        let body =
+            "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgabcdefghijklmnopqrstuvwxyz012345";
+        let key = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let header = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 11], &[62, 0]].concat();
+        let compiled = member([header, key.clone().into_bytes()].concat());
+        let base = Origin::Base("sha256:base".to_owned());
+        assert_eq!(by_content(&compiled, &base), None);
+        assert!(by_content(&compiled, &Origin::Own).is_some());
+        assert!(by_content(&member(key.into_bytes()), &base).is_some());
+    }
+}

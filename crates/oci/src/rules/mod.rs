@@ -1,0 +1,114 @@
+//! Rules on images, each with a stable id, and the findings of those that are broken.
+//!
+//! A check never stops at the first finding, and it judges bytes only: nothing here runs a program or trusts
+//! what an earlier stage remembers. A caller adds rules of its own as [`Family`].
+
+pub mod audit;
+pub mod catalogue;
+pub mod rule;
+pub mod served;
+pub mod subject;
+
+mod certificates;
+mod config;
+mod elf;
+mod entrypoint;
+mod expectations;
+mod filesystem;
+mod findings;
+mod labels;
+mod layers;
+mod leaks;
+mod names;
+mod platform;
+mod structure;
+
+pub use entrypoint::user;
+pub use expectations::Expectations;
+pub use findings::{Finding, Findings};
+pub use rule::{Rule, Severity};
+pub use subject::Subject;
+
+use crate::contents::KnownLayers;
+use crate::source::ImageSource;
+
+/// Rules that belong together: what they are, and the check that adds their findings.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// The rules, for lists.
+    pub rules: &'static [&'static Rule],
+    /// Adds a finding for each thing that breaks one of them.
+    pub check: fn(&Subject<'_>, &Expectations, &mut Findings),
+}
+
+/// The rules of this crate on images.
+pub const IMAGE_FAMILIES: &[Family] = &[
+    Family {
+        rules: catalogue::STRUCTURE,
+        check: structure::check,
+    },
+    Family {
+        rules: catalogue::PLATFORM,
+        check: check_platforms,
+    },
+    Family {
+        rules: catalogue::FILESYSTEM,
+        check: check_files,
+    },
+    Family {
+        rules: catalogue::CONFIG,
+        check: check_configs,
+    },
+];
+
+/// Checks an image by the rules of this crate and by `families` of the caller.
+///
+/// # Errors
+/// When the source fails, for instance because a registry does not answer.
+///
+/// ```
+/// use noetl_oci::rules::{Expectations, check};
+/// use noetl_oci::{KnownLayers, Layout, Platform};
+///
+/// let expected = Expectations::of([Platform::new("linux", "amd64", None)]);
+/// let mut empty = Layout::default();
+/// empty.files.insert("index.json".to_owned(), br#"{"schemaVersion":2,"manifests":[]}"#.to_vec().into());
+/// let findings = check(&empty, &expected, &[], &KnownLayers::default())?;
+/// assert_eq!(findings.lines()[0], "error S5 index.json: mediaType is missing");
+/// # anyhow::Ok(())
+/// ```
+pub fn check(
+    source: &dyn ImageSource,
+    expected: &Expectations,
+    families: &[Family],
+    known: &KnownLayers,
+) -> anyhow::Result<Findings> {
+    let subject = Subject::read(source, expected, known)?;
+    Ok(judge(&subject, expected, families))
+}
+
+/// The same for an image that has been read.
+pub fn judge(subject: &Subject<'_>, expected: &Expectations, families: &[Family]) -> Findings {
+    let mut findings = Findings::default();
+    for family in IMAGE_FAMILIES.iter().chain(families) {
+        (family.check)(subject, expected, &mut findings);
+    }
+    findings
+}
+
+fn check_platforms(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
+    platform::check(subject, &expected.platforms, findings);
+    entrypoint::check(subject, findings);
+    elf::check(subject, findings);
+}
+
+fn check_files(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
+    layers::check(subject, expected, findings);
+    filesystem::check(subject, expected, findings);
+}
+
+fn check_configs(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
+    config::check(subject, expected, findings);
+    labels::check(subject, expected, findings);
+    names::check(subject, findings);
+}

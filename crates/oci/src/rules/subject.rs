@@ -1,0 +1,389 @@
+//! What rules look at: the documents of an image, its blobs, what its layers hold, and what they make together.
+//! Each blob is read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+
+use crate::annotation;
+use crate::contents::{Contents, KnownLayers, Problem};
+use crate::digest::Sha256;
+use crate::filesystem::FileSystem;
+use crate::image::{self, Image, PlatformImage};
+use crate::media_type::Compression;
+use crate::model::{Descriptor, History, ImageConfig, RunConfig};
+use crate::parallel::each;
+use crate::rules::Expectations;
+use crate::source::ImageSource;
+
+/// An image under examination.
+#[derive(Debug)]
+pub struct Subject<'s> {
+    /// Where it is read from.
+    pub source: &'s dyn ImageSource,
+    /// Its documents.
+    pub image: Image,
+    /// The blobs that are there, by the digest that they are asked for by.
+    pub blobs: BTreeMap<String, Blob>,
+    /// What is known of each of the image's platforms, in the same order.
+    facts: Vec<Facts>,
+    maker: String,
+}
+
+/// A blob as its bytes are.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What it holds, when it is a layer.
+    pub contents: Option<Arc<Contents>>,
+}
+
+#[derive(Debug)]
+struct Facts {
+    origins: Vec<Origin>,
+    contents: Vec<Option<Arc<Contents>>>,
+    filesystem: Result<FileSystem, Option<Damage>>,
+    program: Option<Program>,
+}
+
+/// A layer that could be unpacked and does not make a file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Its place, counted from the lowest.
+    pub position: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Who wrote a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The caller's own assembly.
+    Own,
+    /// The makers of the base image with this digest, or `unknown`.
+    Base(String),
+}
+
+/// The native program that an image starts, as it lies in the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Its real path, without a leading slash.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// One platform's image with everything that is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Its documents.
+    pub image: &'a PlatformImage,
+    facts: &'a Facts,
+    maker: &'a str,
+}
+
+/// One layer of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a> {
+    /// Its place, counted from the lowest.
+    pub position: usize,
+    /// Its digest and size.
+    pub descriptor: &'a Descriptor,
+    /// Who wrote it.
+    pub origin: &'a Origin,
+    /// What it holds; `None` when it is missing or not of a type that is read.
+    pub contents: Option<&'a Contents>,
+}
+
+impl<'s> Subject<'s> {
+    /// Reads everything that rules look at.
+    ///
+    /// # Errors
+    /// When the source fails.
+    pub fn read(
+        source: &'s dyn ImageSource,
+        expected: &Expectations,
+        known: &KnownLayers,
+    ) -> anyhow::Result<Self> {
+        let image = Image::read(source)?;
+        let blobs = read_blobs(source, &image, known)?;
+        let mut facts = Vec::new();
+        for platform in &image.platforms {
+            facts.push(Facts::of(source, &image, platform, &blobs, expected)?);
+        }
+        Ok(Self {
+            source,
+            image,
+            blobs,
+            facts,
+            maker: expected.maker.clone(),
+        })
+    }
+
+    /// Returns every platform's image, attestations included.
+    pub fn platforms(&self) -> impl Iterator<Item = View<'_>> {
+        let pairs = self.image.platforms.iter().zip(&self.facts);
+        pairs.map(|(image, facts)| View {
+            image,
+            facts,
+            maker: &self.maker,
+        })
+    }
+
+    /// Returns the images that can be run.
+    pub fn runnable(&self) -> impl Iterator<Item = View<'_>> {
+        self.platforms().filter(|view| !view.image.is_attestation())
+    }
+}
+
+impl<'a> View<'a> {
+    /// Returns its short name for findings.
+    pub fn name(&self) -> String {
+        self.image.name()
+    }
+
+    /// Returns its config, when it could be read.
+    pub fn config(&self) -> Option<&'a ImageConfig> {
+        self.image.config.as_ref().map(|document| &document.value)
+    }
+
+    /// Returns how a container of it starts.
+    pub fn run(&self) -> Option<&'a RunConfig> {
+        self.config()?.config.as_ref()
+    }
+
+    /// Returns its layers, lowest first.
+    pub fn layers(&self) -> impl Iterator<Item = Layer<'a>> + use<'a> {
+        let facts = self.facts;
+        let layers = self.image.layers().iter().enumerate();
+        layers.map(move |(position, descriptor)| Layer {
+            position,
+            descriptor,
+            origin: &facts.origins[position],
+            contents: facts.contents[position].as_deref(),
+        })
+    }
+
+    /// Returns what each layer holds, lowest first.
+    pub fn contents(&self) -> impl Iterator<Item = &'a Option<Arc<Contents>>> {
+        self.facts.contents.iter()
+    }
+
+    /// Returns the name of a layer for findings.
+    pub fn layer_name(&self, position: usize) -> String {
+        self.image.layer_name(position)
+    }
+
+    /// Returns the merged file system, when every layer could be read.
+    pub fn filesystem(&self) -> Option<&'a FileSystem> {
+        self.facts.filesystem.as_ref().ok()
+    }
+
+    /// Returns why the layers do not make a file system, when they could be read and do not.
+    pub fn damage(&self) -> Option<&'a Damage> {
+        self.facts.filesystem.as_ref().err()?.as_ref()
+    }
+
+    /// Returns the native program that it starts, when it starts one.
+    pub fn program(&self) -> Option<&'a Program> {
+        self.facts.program.as_ref()
+    }
+
+    /// Returns whether the caller's assembly wrote its documents: the last line of its history says so.
+    pub fn is_own(&self) -> bool {
+        let last = self.config().and_then(|config| config.history.last());
+        last.is_some_and(|line| is_own_line(line, self.maker))
+    }
+
+    /// Reads a small file of it as text.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let content = self.filesystem()?.file(path)?;
+        let layer = self.facts.contents.get(content.layer)?.as_ref()?;
+        let kept = layer.members.get(content.member)?.kept.as_ref()?;
+        Some(String::from_utf8_lossy(kept).into_owned())
+    }
+}
+
+impl Facts {
+    fn of(
+        source: &dyn ImageSource,
+        image: &Image,
+        platform: &PlatformImage,
+        blobs: &BTreeMap<String, Blob>,
+        expected: &Expectations,
+    ) -> anyhow::Result<Self> {
+        let find = |layer: &Descriptor| blobs.get(&layer.digest)?.contents.clone();
+        let contents: Vec<_> = platform.layers().iter().map(find).collect();
+        let mut facts = Self {
+            origins: origins(image, platform, &expected.maker),
+            filesystem: merge(&contents),
+            contents,
+            program: None,
+        };
+        if !platform.is_attestation() {
+            facts.program = program(source, platform, &facts)?;
+        }
+        Ok(facts)
+    }
+}
+
+/// Merges the layers of one image; `None` as error where one cannot be unpacked at all.
+fn merge(contents: &[Option<Arc<Contents>>]) -> Result<FileSystem, Option<Damage>> {
+    let mut merged = FileSystem::default();
+    for (position, layer) in contents.iter().enumerate() {
+        let layer = layer.as_ref().ok_or(None)?;
+        // The rules on a layer by itself tell how it is packed wrongly.
+        if !matches!(layer.problem, None | Some(Problem::Tar(_))) {
+            return Err(None);
+        }
+        merged.apply(layer).map_err(|error| {
+            let why = format!("{error:#}");
+            Some(Damage { position, why })
+        })?;
+    }
+    Ok(merged)
+}
+
+/// Finds the native program that an image starts.
+fn program(
+    source: &dyn ImageSource,
+    platform: &PlatformImage,
+    facts: &Facts,
+) -> anyhow::Result<Option<Program>> {
+    let (Some(run), Ok(merged)) = (platform.run(), &facts.filesystem) else {
+        return Ok(None);
+    };
+    let word = run.first_word().unwrap_or_default();
+    let folder = run.working_dir.as_deref().unwrap_or_default();
+    let path = if word.starts_with('/') {
+        word.to_owned()
+    } else {
+        format!("{folder}/{word}")
+    };
+    let Some((path, content)) = merged
+        .resolve(&path)
+        .and_then(|(real, _)| Some((real.clone(), merged.file(&real)?)))
+    else {
+        return Ok(None);
+    };
+    let contents: Option<Vec<_>> = facts.contents.iter().cloned().collect();
+    let contents = contents.unwrap_or_default();
+    let is_native = contents
+        .get(content.layer)
+        .and_then(|layer| layer.members.get(content.member))
+        .is_some_and(|member| member.machine.is_some());
+    if word.is_empty() || !is_native {
+        return Ok(None);
+    }
+    let bytes = platform.read_content(source, &contents, content)?;
+    Ok(Some(Program { path, bytes }))
+}
+
+/// Reads every blob that is there once: documents that were read already are hashed, layers are unpacked, and
+/// everything else is hashed while it is read.
+fn read_blobs(
+    source: &dyn ImageSource,
+    image: &Image,
+    known: &KnownLayers,
+) -> anyhow::Result<BTreeMap<String, Blob>> {
+    let layers: BTreeSet<&str> = image
+        .runnable()
+        .flat_map(PlatformImage::layers)
+        .map(|layer| layer.digest.as_str())
+        .collect();
+    let mut links: BTreeMap<&str, (&Descriptor, bool)> = BTreeMap::new();
+    for link in &image.links {
+        let digest = link.descriptor.digest.as_str();
+        let is_document = link.parent == crate::layout::INDEX_NAME
+            || image
+                .indexes
+                .iter()
+                .any(|it| it.descriptor.digest == link.parent);
+        links
+            .entry(digest)
+            .or_insert((&link.descriptor, is_document));
+    }
+    let links: Vec<_> = links.into_values().collect();
+    let blobs = Mutex::new(BTreeMap::new());
+    each(&links, |(descriptor, is_document)| {
+        let is_layer = layers.contains(descriptor.digest.as_str());
+        if let Some(blob) = read_blob(source, descriptor, *is_document, is_layer, known)? {
+            let mut blobs = blobs.lock().unwrap_or_else(PoisonError::into_inner);
+            blobs.insert(descriptor.digest.clone(), blob);
+        }
+        Ok(())
+    })?;
+    Ok(blobs.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn read_blob(
+    source: &dyn ImageSource,
+    descriptor: &Descriptor,
+    is_document: bool,
+    is_layer: bool,
+    known: &KnownLayers,
+) -> anyhow::Result<Option<Blob>> {
+    if is_document {
+        let bytes = source.document(descriptor)?;
+        return Ok(bytes.map(|bytes| Blob {
+            sha256: Sha256::of(&bytes),
+            size: bytes.len() as u64,
+            contents: None,
+        }));
+    }
+    if is_layer && let Some(contents) = image::contents(source, known, descriptor)? {
+        return Ok(Some(Blob {
+            sha256: contents.sha256,
+            size: contents.size,
+            contents: Some(contents),
+        }));
+    }
+    let Some(reader) = source.open(descriptor)? else {
+        return Ok(None);
+    };
+    // A layer of an unknown type is read as far as it tells what it is.
+    let read = Contents::read(reader, Compression::Zstd);
+    let contents = read.with_context(|| format!("cannot read {}", descriptor.digest))?;
+    Ok(Some(Blob {
+        sha256: contents.sha256,
+        size: contents.size,
+        contents: is_layer.then(|| Arc::new(contents)),
+    }))
+}
+
+fn is_own_line(line: &History, maker: &str) -> bool {
+    let by = line.created_by.as_deref();
+    let rest = by.and_then(|by| by.strip_prefix(maker)?.strip_prefix(": "));
+    rest.is_some_and(|rest| !rest.starts_with(crate::assemble::BASE_LAYER))
+}
+
+/// Who wrote each layer, by the lines of history that have one. Where they do not match in number, an image
+/// with any own line is judged as own throughout.
+fn origins(image: &Image, platform: &PlatformImage, maker: &str) -> Vec<Origin> {
+    let base =
+        |annotations: &crate::model::Annotations| annotations.get(annotation::BASE_DIGEST).cloned();
+    let of_manifest = platform.manifest.as_ref();
+    let of_index = platform.index.as_ref().and_then(|digest| {
+        let mut indexes = image.indexes.iter();
+        indexes.find(|index| index.descriptor.digest == *digest)
+    });
+    let base = of_manifest
+        .and_then(|manifest| base(&manifest.value.annotations))
+        .or_else(|| of_index.and_then(|index| base(&index.document.value.annotations)))
+        .unwrap_or_else(|| "unknown".to_owned());
+    let config = platform.config.as_ref().map(|document| &document.value);
+    let lines = config.into_iter().flat_map(ImageConfig::layer_lines);
+    let own: Vec<bool> = lines.map(|line| is_own_line(line, maker)).collect();
+    let any = own.contains(&true);
+    let count = platform.layers().len();
+    let origin = |position| match own.get(position) {
+        Some(true) => Origin::Own,
+        _ if any && own.len() != count => Origin::Own,
+        _ => Origin::Base(base.clone()),
+    };
+    (0..count).map(origin).collect()
+}

@@ -1,0 +1,224 @@
+//! A ustar writer in which every header byte is chosen (POSIX.1-1988, the common part of all tars).
+//!
+//! It streams: headers are made at once, the content of each entry is read from where it lies.
+
+use std::collections::BTreeSet;
+use std::io::{self, Cursor, Read};
+
+use anyhow::{Context as _, ensure};
+
+use crate::blob::{Blob, BlobReader};
+use crate::tar::record::BLOCK;
+
+/// A file or folder to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative path with slashes; folders end in one.
+    pub path: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Numeric owner and group, the same number.
+    pub owner: u32,
+    /// Content; empty for folders.
+    pub content: Blob,
+}
+
+impl Entry {
+    /// A folder owned by root.
+    pub fn folder(path: &str, mode: u32) -> Self {
+        Self {
+            path: format!("{path}/"),
+            mode,
+            owner: 0,
+            content: Blob::from(""),
+        }
+    }
+
+    /// A file owned by root.
+    pub fn file(path: &str, mode: u32, content: impl Into<Blob>) -> Self {
+        Self {
+            path: path.to_owned(),
+            mode,
+            owner: 0,
+            content: content.into(),
+        }
+    }
+
+    /// The same with another owner and group.
+    #[must_use]
+    pub fn owned_by(self, owner: u32) -> Self {
+        Self { owner, ..self }
+    }
+
+    fn is_folder(&self) -> bool {
+        self.path.ends_with('/')
+    }
+}
+
+/// Returns a tar of entries in the given order, as a reader, with `mtime` seconds since 1970 on each.
+///
+/// # Errors
+/// When a path does not fit ustar, is there twice, or comes before the folder it is in. Reading fails when
+/// the content of an entry cannot be read or has changed its length.
+///
+/// ```
+/// use std::io::Read as _;
+/// use noetl_oci::tar::{self, Entry};
+///
+/// let entries = [Entry::folder("etc", 0o755), Entry::file("etc/name", 0o644, "value")];
+/// let mut bytes = Vec::new();
+/// tar::write::stream(&entries, 0)?.read_to_end(&mut bytes)?;
+/// assert_eq!(bytes.len(), 5 * 512, "two headers, one block of content, two blocks of zeros");
+/// # anyhow::Ok(())
+/// ```
+pub fn stream(entries: &[Entry], mtime: u64) -> anyhow::Result<impl Read + Send + use<>> {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut parts = Vec::with_capacity(entries.len() * 3 + 1);
+    for Entry { path, .. } in entries {
+        let folder = path.trim_end_matches('/').rfind('/');
+        let folder = folder.map(|slash| &path[..=slash]);
+        ensure!(
+            folder.is_none_or(|folder| seen.contains(folder)),
+            "{path} comes before its folder"
+        );
+        ensure!(seen.insert(path), "{path} is there twice");
+    }
+    for entry in entries {
+        let header = header(entry, mtime)
+            .with_context(|| format!("{} does not fit a tar header", entry.path))?;
+        let length = entry.content.length();
+        let padding = length.next_multiple_of(BLOCK as u64) - length;
+        parts.push(Blob::from(header.to_vec()));
+        parts.push(entry.content.clone());
+        parts.push(Blob::from(vec![0; usize::try_from(padding)?]));
+    }
+    parts.push(Blob::from(vec![0; 2 * BLOCK]));
+    Ok(Chain {
+        parts: parts.into_iter(),
+        current: Box::new(Cursor::new(Vec::new())),
+    })
+}
+
+/// Returns a tar of entries in memory; see [`stream`].
+///
+/// # Errors
+/// As for [`stream`], and when content cannot be read.
+pub fn to_bytes(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream(entries, mtime)?
+        .read_to_end(&mut bytes)
+        .context("cannot read what goes into the tar")?;
+    Ok(bytes)
+}
+
+/// Reads blobs one after another; each is opened when its turn comes.
+struct Chain {
+    parts: std::vec::IntoIter<Blob>,
+    current: BlobReader,
+}
+
+impl Read for Chain {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let length = self.current.read(buffer)?;
+            if length > 0 || buffer.is_empty() {
+                return Ok(length);
+            }
+            match self.parts.next() {
+                Some(part) => self.current = part.open().map_err(io::Error::other)?,
+                None => return Ok(0),
+            }
+        }
+    }
+}
+
+fn header(entry: &Entry, mtime: u64) -> anyhow::Result<[u8; BLOCK]> {
+    let mut header = [0; BLOCK];
+    let (prefix, name) = split(&entry.path)?;
+    put(&mut header, 0, 100, name.as_bytes())?;
+    octal(&mut header, 100, 8, entry.mode.into())?;
+    octal(&mut header, 108, 8, entry.owner.into())?;
+    octal(&mut header, 116, 8, entry.owner.into())?;
+    octal(&mut header, 124, 12, entry.content.length())?;
+    octal(&mut header, 136, 12, mtime)?;
+    // The checksum counts its own field as spaces.
+    put(&mut header, 148, 8, b"        ")?;
+    header[156] = if entry.is_folder() { b'5' } else { b'0' };
+    put(&mut header, 257, 8, b"ustar\x0000")?;
+    octal(&mut header, 329, 8, 0)?;
+    octal(&mut header, 337, 8, 0)?;
+    put(&mut header, 345, 155, prefix.as_bytes())?;
+    let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
+    put(&mut header, 148, 8, format!("{sum:06o}\0 ").as_bytes())?;
+    Ok(header)
+}
+
+/// Splits a path of more than 100 bytes at a slash into the fields prefix and name.
+fn split(path: &str) -> anyhow::Result<(&str, &str)> {
+    if path.len() <= 100 {
+        return Ok(("", path));
+    }
+    let mut slashes = path
+        .trim_end_matches('/')
+        .match_indices('/')
+        .map(|(at, _)| at);
+    let at = slashes.rfind(|at| *at <= 155 && path.len() - at - 1 <= 100);
+    at.map(|at| (&path[..at], &path[at + 1..]))
+        .context("its path is too long")
+}
+
+fn octal(header: &mut [u8; BLOCK], at: usize, width: usize, number: u64) -> anyhow::Result<()> {
+    let digits = width - 1;
+    put(header, at, width, format!("{number:0digits$o}").as_bytes())
+}
+
+fn put(header: &mut [u8; BLOCK], at: usize, width: usize, bytes: &[u8]) -> anyhow::Result<()> {
+    ensure!(bytes.len() <= width, "a field is too long");
+    header[at..at + bytes.len()].copy_from_slice(bytes);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_reader_sees_what_was_written() {
+        let long = format!("{}/{}", "d".repeat(60), "f".repeat(80));
+        let entries = [
+            Entry::folder("tmp", 0o1777),
+            Entry::file("tmp/x", 0o644, "hello").owned_by(65532),
+            Entry::folder(&"d".repeat(60), 0o755),
+            Entry::file(&long, 0o755, ""),
+        ];
+        let archive = to_bytes(&entries, 1_700_000_000).unwrap();
+        let mut read = Vec::new();
+        for entry in ::tar::Archive::new(archive.as_slice()).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            let header = entry.header().clone();
+            assert_eq!(header.mtime().unwrap(), 1_700_000_000);
+            assert_eq!(header.uid().unwrap(), header.gid().unwrap());
+            let path = entry.path().unwrap().to_str().unwrap().to_owned();
+            let owner = u32::try_from(header.uid().unwrap()).unwrap();
+            read.push(Entry {
+                path,
+                mode: header.mode().unwrap(),
+                owner,
+                content: bytes.into(),
+            });
+        }
+        assert_eq!(read, entries);
+    }
+
+    #[test]
+    fn entries_that_do_not_fit_are_refused() {
+        let error = |entries: &[Entry]| to_bytes(entries, 0).unwrap_err().to_string();
+        let file = |path: &str| Entry::file(path, 0o644, "");
+        assert_eq!(error(&[file("a/b")]), "a/b comes before its folder");
+        assert_eq!(error(&[file("a"), file("a")]), "a is there twice");
+        let long = error(&[file(&"x".repeat(101))]);
+        assert!(long.ends_with("does not fit a tar header"), "{long}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The bytes that a value is written with. The parser counts characters, and its spans begin at a value's
+//! anchor or tag and may end where the next token does, behind a comment.
+
+use std::ops::Range;
+
+use saphyr_parser::Span;
+
+use crate::node::Style;
+
+/// A text, and the byte at which each of its characters begins.
+pub(crate) struct Text<'input> {
+    text: &'input str,
+    /// Empty when every character is one byte.
+    offsets: Vec<usize>,
+}
+
+impl<'input> Text<'input> {
+    pub(crate) fn new(text: &'input str) -> Self {
+        let offsets = if text.is_ascii() {
+            Vec::new()
+        } else {
+            let starts = text.char_indices().map(|(at, _)| at);
+            starts.chain([text.len()]).collect()
+        };
+        Self { text, offsets }
+    }
+
+    /// Returns the bytes of a span.
+    pub(crate) fn bytes(&self, span: &Span) -> Range<usize> {
+        let byte = |character: usize| match self.offsets.last() {
+            None => character.min(self.text.len()),
+            Some(end) => self.offsets.get(character).copied().unwrap_or(*end),
+        };
+        byte(span.start.index())..byte(span.end.index())
+    }
+
+    /// Returns the bytes of a scalar alone; a plain one on several lines and a block keep the parser's end.
+    pub(crate) fn scalar(&self, span: &Span, value: &str, style: Style) -> Range<usize> {
+        let spanned = self.bytes(span);
+        if style == Style::Block {
+            return spanned;
+        }
+        let start = self.after_properties(spanned.start).min(spanned.end);
+        let rest = &self.text[start..];
+        let length = match style {
+            Style::Plain => rest.starts_with(value).then_some(value.len()),
+            Style::Quoted => quoted(rest),
+            Style::Block => None,
+        };
+        let end = length.map_or(spanned.end, |length| start + length);
+        start..end
+    }
+
+    /// Returns where a value begins whose anchor and tag begin at `start`.
+    pub(crate) fn after_properties(&self, start: usize) -> usize {
+        let mut at = start;
+        while self.text[at..].starts_with(['&', '!']) {
+            at = self.skip(at, char::is_whitespace);
+            at = self.skip_spaces(at);
+            while self.text[at..].starts_with('#') {
+                at = self.skip(at, |character| character == '\n');
+                at = self.skip_spaces(at);
+            }
+        }
+        at
+    }
+
+    fn skip(&self, at: usize, end: impl Fn(char) -> bool) -> usize {
+        self.text[at..]
+            .find(end)
+            .map_or(self.text.len(), |found| at + found)
+    }
+
+    fn skip_spaces(&self, at: usize) -> usize {
+        self.text.len() - self.text[at..].trim_start().len()
+    }
+}
+
+/// Returns the length of the quoted scalar that a text begins with, both quotes included.
+fn quoted(text: &str) -> Option<usize> {
+    let quote = *text.as_bytes().first()?;
+    let mut bytes = text.bytes().enumerate().skip(1).peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' if quote == b'"' => {
+                bytes.next();
+            }
+            // Two single quotes within a scalar stand for one.
+            b'\'' if quote == b'\'' && bytes.peek().is_some_and(|(_, next)| *next == b'\'') => {
+                bytes.next();
+            }
+            byte if byte == quote => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
