@@ -37,10 +37,10 @@ pub struct Failure {
         skip_serializing_if = "Option::is_none"
     )]
     pub result: Option<Value>,
-    /// Seconds after which a server asked to be tried again.
+    /// Seconds that a server asked to wait before the next attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<f64>,
-    /// Where in the playbook.
+    /// The place in the playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
     /// How to correct it.
@@ -54,7 +54,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 impl Failure {
-    /// A failure that would occur again with the same call.
+    /// Returns a failure with which the same call would end again.
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -63,8 +63,8 @@ impl Failure {
         }
     }
 
-    /// A failure that may be over soon.
-    pub fn passing(kind: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Returns a failure after which the same call may succeed later.
+    pub fn retryable(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             retryable: true,
             ..Self::new(kind, message)
@@ -78,7 +78,7 @@ impl Failure {
         self
     }
 
-    /// Adds where it happened, unless the failure has a place already.
+    /// Adds the place where it happened, unless the failure has one already.
     #[must_use]
     pub fn at(mut self, place: &Place) -> Self {
         self.place.get_or_insert_with(|| place.clone());

@@ -1,28 +1,54 @@
 //! NoETL's engine: the playbook model, its templates, and the state machine that executes it.
 //!
-//! A library that prints nothing and reads no environment. Three parts depend on each other in one
-//! direction only:
+//! A library that prints nothing and reads no environment. Its three parts are:
 //!
 //! - [`Playbook`] reads YAML in every dialect of `noetl.io/v2` into one model;
-//! - [`execution::Machine`] turns a playbook and what happened so far into [`execution::Command`]s, without
-//!   doing anything itself;
+//! - [`execution::Machine`] turns a playbook and what happened so far into [`execution::Command`]s, and has
+//!   no side effects;
 //! - [`run_command`] does what a command says, by way of a [`Host`].
 //!
 //! [`local::run`] puts them together in one process.
+//!
+//! # Map
+//!
+//! A module depends only on modules above it, and so does a file within a module. Failures, problems and statuses
+//! are types of `noetl-api`:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `path` | paths of values within a field |
+//! | `field` | a value of a playbook with the templates inside it |
+//! | `secret_reference` | references that stand for secrets in results |
+//! | `template` | Jinja templates and conditions, evaluated by minijinja |
+//! | `playbook` | the playbook model, its parser and its checks |
+//! | `host` | the interface to the program that runs the tools |
+//! | `command` | commands to a worker, and their outcomes |
+//! | `outcome_values` | outcomes and failures as templates see them |
+//! | `tool` | the tools: shell, http, python, SQL, sinks and others |
+//! | `pipeline` | the worker's side: runs the tasks of a command |
+//! | `execution` | the state machine: events, rules, loops, routing |
+//! | `local` | an execution within one process |
 
+mod command;
 pub mod execution;
+mod field;
+mod host;
 pub mod local;
+mod outcome_values;
+mod path;
 mod pipeline;
 mod playbook;
-mod problem;
+mod secret_reference;
 mod template;
 mod tool;
-mod yaml;
 
+pub use field::Field;
+pub use host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
+pub use noetl_api::{Failure, Place, Problem, Problems, Severity};
 pub use pipeline::run as run_command;
-pub use playbook::{Action, Arc, Executor, Field, Loop, Next, Playbook, Step, Task, ToolKind};
-pub use problem::{Place, Problem, Problems, Severity};
-pub use template::render_value as render;
-pub use tool::{
-    BoxFuture, Credential, Failure, Host, Machine as HostMachine, Stream, SubPlaybook, run_sql,
+pub use playbook::{
+    Action, Admission, Assignment, Backoff, Case, Collect, Edge, Executor, KeychainEntry, Loop,
+    Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope,
 };
+pub use template::render_value as render;
+pub use tool::run_sql;

@@ -1,22 +1,25 @@
-//! An execution inside one process, for `noetl run`.
+//! An execution within one process, for `noetl run`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use noetl_api::ExecutionStatus;
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::execution::{Command, Event, Machine, Outcome, Turn};
+use crate::command::{Command, Outcome};
+use crate::execution::{Event, Machine, Turn};
+use crate::host::Host;
+use crate::pipeline;
 use crate::playbook::Playbook;
-use crate::tool::{Failure, Host};
+use noetl_api::{ExecutionStatus, Failure};
 
 /// How a local run ended.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// COMPLETED or FAILED; CANCELLED is a run that was dropped.
+    /// Completed or failed.
     pub status: ExecutionStatus,
-    /// What the last step with a result gave.
+    /// The result of the last step that had one.
     pub result: Json,
     /// Why it failed.
     pub failure: Option<Failure>,
@@ -26,23 +29,23 @@ pub struct Report {
     pub steps: Map<String, Json>,
 }
 
-/// What to run.
+/// A playbook to run.
 #[derive(Debug)]
 pub struct Job<'a> {
     /// The playbook.
     pub playbook: Arc<Playbook>,
-    /// Names the execution in events.
+    /// The id of the execution, which is part of the ids of its commands.
     pub execution_id: &'a str,
     /// Overrides of the workload.
     pub payload: &'a Map<String, Json>,
-    /// Begins at this step instead of the playbook's own.
+    /// The step to begin at; none is the playbook's first step.
     pub target: Option<&'a str>,
-    /// Steps that run at once, at the most.
+    /// The most steps that run at once.
     pub max_parallel: usize,
 }
 
-/// Runs a playbook to its end. `observe` hears every event when it happens. Dropping the future stops
-/// every step that runs.
+/// Runs a playbook to its end. `observe` is called with every event when it happens. Dropping the future
+/// stops all steps.
 pub async fn run(
     job: Job<'_>,
     host: Arc<dyn Host>,
@@ -54,14 +57,14 @@ pub async fn run(
         host,
         running: JoinSet::new(),
         handles: HashMap::new(),
-        waiting: std::collections::VecDeque::new(),
+        waiting: VecDeque::new(),
         max_parallel: job.max_parallel.max(1),
     };
-    driver.take(turn, &mut machine, observe);
+    driver.take_turn(turn, &mut machine, observe);
     while let Some(done) = driver.running.join_next().await {
         let (command_id, outcome) = match done {
             Ok(done) => done,
-            // A fault of ours is a failure of the step, never a run that just stops.
+            // A panic fails the step; the execution must not wait for it for ever.
             Err(error) => match driver
                 .handles
                 .iter()
@@ -76,9 +79,9 @@ pub async fn run(
         };
         driver.handles.remove(&command_id);
         if let Ok(turn) = machine.complete(&command_id, outcome) {
-            driver.take(turn, &mut machine, observe);
+            driver.take_turn(turn, &mut machine, observe);
         }
-        driver.fill(&mut machine, observe);
+        driver.start_commands(&mut machine, observe);
     }
     let steps = machine
         .completed_steps()
@@ -94,16 +97,18 @@ pub async fn run(
     }
 }
 
+/// Runs the commands of a machine.
 struct Driver {
     host: Arc<dyn Host>,
     running: JoinSet<(String, Outcome)>,
     handles: HashMap<String, AbortHandle>,
-    waiting: std::collections::VecDeque<Command>,
+    /// Commands that have not been started.
+    waiting: VecDeque<Command>,
     max_parallel: usize,
 }
 
 impl Driver {
-    fn take(
+    fn take_turn(
         &mut self,
         turn: Turn,
         machine: &mut Machine,
@@ -117,10 +122,11 @@ impl Driver {
             }
         }
         self.waiting.extend(turn.commands);
-        self.fill(machine, observe);
+        self.start_commands(machine, observe);
     }
 
-    fn fill(&mut self, machine: &mut Machine, observe: &mut (dyn FnMut(&Event) + Send)) {
+    /// Starts as many commands as may run at once.
+    fn start_commands(&mut self, machine: &mut Machine, observe: &mut (dyn FnMut(&Event) + Send)) {
         while self.running.len() < self.max_parallel {
             let Some(command) = self.waiting.pop_front() else {
                 return;
@@ -132,8 +138,11 @@ impl Driver {
             let host = Arc::clone(&self.host);
             let id = command.id.clone();
             let handle = self.running.spawn(async move {
-                tokio::time::sleep(std::time::Duration::from_millis(command.delay_ms)).await;
-                let outcome = crate::pipeline::run(&command, &*host).await;
+                // tokio rounds a sleep of 0 ms up to a tick of its clock.
+                if command.delay_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(command.delay_ms)).await;
+                }
+                let outcome = pipeline::run(&command, &*host).await;
                 (command.id, outcome)
             });
             self.handles.insert(id, handle);

@@ -66,7 +66,7 @@ impl Credentials {
     /// As [`Self::get`], with the error that a tool returns.
     pub(crate) async fn for_tool(&self, name: &str) -> Result<Option<Credential>, Failure> {
         self.get(name).await.map_err(|error| {
-            Failure::passing(
+            Failure::retryable(
                 "auth",
                 format!("credential `{name}` cannot be read: {error}"),
             )

@@ -6,7 +6,9 @@ mod tests;
 use std::sync::Arc;
 
 use noetl_engine::execution::{Command, Outcome};
-use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
+use noetl_engine::{
+    BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
+};
 use serde_json::Value as Json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -67,7 +69,7 @@ pub(crate) struct LocalSource {
     pub(crate) store: Store,
     pub(crate) executions: Arc<Executions>,
     pub(crate) credentials: Credentials,
-    pub(crate) tools: HostMachine,
+    pub(crate) tools: ToolEnvironment,
 }
 
 impl Source for LocalSource {
@@ -144,7 +146,7 @@ impl Source for LocalSource {
 pub(crate) struct LocalHost {
     executions: Arc<Executions>,
     credentials: Credentials,
-    tools: HostMachine,
+    tools: ToolEnvironment,
     execution_id: i64,
     slot: LentSlot,
 }
@@ -170,12 +172,12 @@ impl Host for LocalHost {
         })
     }
 
-    fn environment(&self, _name: &str) -> Option<String> {
+    fn environment_variable(&self, _name: &str) -> Option<String> {
         // The server's environment contains its own secrets, which playbooks of other users must not read.
         None
     }
 
-    fn line(&self, place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
         tracing::debug!(
             execution_id = self.execution_id,
             step = place.step,
@@ -184,7 +186,7 @@ impl Host for LocalHost {
         );
     }
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.tools
     }
 }

@@ -1,6 +1,8 @@
 //! Runs SQL for requests, outside of executions.
 
-use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
+use noetl_engine::{
+    BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
+};
 use serde_json::{Map, Value as Json};
 
 use crate::credentials::Credentials;
@@ -9,11 +11,11 @@ use crate::credentials::Credentials;
 #[derive(Debug)]
 pub(crate) struct Sql {
     credentials: Credentials,
-    tools: HostMachine,
+    tools: ToolEnvironment,
 }
 
 impl Sql {
-    pub(crate) fn new(credentials: Credentials, tools: HostMachine) -> Self {
+    pub(crate) fn new(credentials: Credentials, tools: ToolEnvironment) -> Self {
         Self { credentials, tools }
     }
 
@@ -48,15 +50,15 @@ impl Host for Sql {
         Box::pin(async { Err(failure) })
     }
 
-    fn environment(&self, _name: &str) -> Option<String> {
+    fn environment_variable(&self, _name: &str) -> Option<String> {
         None
     }
 
-    fn line(&self, _place: &Place, _stream: Stream, line: &str) {
+    fn output_line(&self, _place: &Place, _stream: Stream, line: &str) {
         tracing::debug!(line);
     }
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.tools
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use noetl_api::server::{BuildStamp, StorageKind};
-use noetl_engine::HostMachine;
+use noetl_engine::ToolEnvironment;
 
 use crate::clock;
 use crate::credentials::Credentials;
@@ -44,7 +44,7 @@ pub struct Config {
     /// How many commands run at once in this process; 0 leaves all commands to other workers.
     pub max_workers: usize,
     /// The environment of tools that run in this process.
-    pub tools: HostMachine,
+    pub tools: ToolEnvironment,
     /// The store.
     pub store: StoreConfig,
 }

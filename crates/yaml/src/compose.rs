@@ -7,9 +7,10 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use crate::bytes::Text;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::node::{Entry, Kind, Node, Scalar, Style, Value};
 use crate::options::{Document, DuplicateKey, DuplicateKeys, Keys, Options};
+use crate::size::Size;
 
 /// Reads all documents of a text that are not empty.
 pub(crate) fn documents(text: &str, options: Options) -> Result<Vec<Document>, Error> {
@@ -58,43 +59,6 @@ struct Anchored {
     size: Size,
 }
 
-/// What a value holds, itself included.
-#[derive(Clone, Copy)]
-struct Size {
-    nodes: usize,
-    text_bytes: usize,
-    /// Levels below the value.
-    depth: usize,
-}
-
-impl Size {
-    fn of(node: &Node) -> Self {
-        let mut size = Self {
-            nodes: 1,
-            text_bytes: 0,
-            depth: 0,
-        };
-        match &node.kind {
-            Kind::Scalar(scalar) => size.text_bytes = scalar.text.len(),
-            Kind::Sequence(items) => items.iter().for_each(|item| size.add(item)),
-            Kind::Mapping(entries) => {
-                for entry in entries {
-                    size.text_bytes += entry.key.len();
-                    size.add(&entry.value);
-                }
-            }
-        }
-        size
-    }
-
-    fn add(&mut self, child: &Node) {
-        let child = Self::of(child);
-        self.nodes += child.nodes;
-        self.text_bytes += child.text_bytes;
-        self.depth = self.depth.max(child.depth + 1);
-    }
-}
-
 struct Composer<'input> {
     text: Text<'input>,
     parser: Parser<'input, StrInput<'input>>,
@@ -128,7 +92,8 @@ impl<'input> Composer<'input> {
             Some(Err(failure)) => Err(Error {
                 line: failure.marker().line().max(1),
                 column: failure.marker().col() + 1,
-                message: format!("not YAML: {}", failure.info()),
+                kind: ErrorKind::Syntax,
+                message: format!("this is not YAML: {}", failure.info()),
             }),
         }
     }
@@ -214,7 +179,7 @@ impl<'input> Composer<'input> {
         let limit = self.options.limits.alias_bytes;
         if self.alias_bytes > limit {
             let message = format!("the aliases repeat more than {limit} bytes of text");
-            return Err(error(span, message));
+            return Err(over_limit(span, message));
         }
         self.end = self.text.bytes(span).end;
         Ok(node)
@@ -223,10 +188,8 @@ impl<'input> Composer<'input> {
     fn check_depth(&self, depth: usize, span: &Span) -> Result<(), Error> {
         let limit = self.options.limits.depth;
         if depth > limit {
-            return Err(error(
-                span,
-                format!("values nest deeper than {limit} levels"),
-            ));
+            let message = format!("values nest deeper than {limit} levels");
+            return Err(over_limit(span, message));
         }
         Ok(())
     }
@@ -236,7 +199,7 @@ impl<'input> Composer<'input> {
         let limit = self.options.limits.nodes;
         if self.nodes > limit {
             let message = format!("the document holds more than {limit} values");
-            return Err(error(span, message));
+            return Err(over_limit(span, message));
         }
         Ok(())
     }
@@ -321,6 +284,7 @@ impl<'input> Composer<'input> {
             DuplicateKeys::Refuse => Err(Error {
                 line,
                 column,
+                kind: ErrorKind::Content,
                 message: format!("the key `{}` is there twice", entry.key),
             }),
             DuplicateKeys::KeepLast => {
@@ -357,6 +321,7 @@ fn merge_sources(value: Node) -> Result<Vec<Node>, Error> {
         return Err(Error {
             line,
             column,
+            kind: ErrorKind::Content,
             message: "`<<` merges mappings alone".to_owned(),
         });
     }
@@ -367,6 +332,14 @@ fn error(span: &Span, message: impl Into<String>) -> Error {
     Error {
         line: span.start.line().max(1),
         column: span.start.col() + 1,
+        kind: ErrorKind::Content,
         message: message.into(),
+    }
+}
+
+fn over_limit(span: &Span, message: String) -> Error {
+    Error {
+        kind: ErrorKind::Limit,
+        ..error(span, message)
     }
 }

@@ -5,9 +5,12 @@ use std::fmt;
 /// Why a text was refused, and the place.
 ///
 /// ```
+/// use noetl_yaml::ErrorKind;
+///
 /// let error = noetl_yaml::parse("a: 1\nb: [\n").unwrap_err();
+/// assert_eq!(error.kind, ErrorKind::Syntax);
 /// assert_eq!(error.line, 3);
-/// assert!(error.to_string().starts_with("line 3, column 1: not YAML: "));
+/// assert!(error.to_string().starts_with("line 3, column 1: this is not YAML: "));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -15,8 +18,22 @@ pub struct Error {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
+    /// The class of error.
+    pub kind: ErrorKind,
     /// What is wrong, without the place.
     pub message: String,
+}
+
+/// The class of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The text is not YAML.
+    Syntax,
+    /// The text is YAML that is not accepted: a key that is there twice or is not text, a wrong merge key,
+    /// an alias without a value, a second document.
+    Content,
+    /// The text exceeds one of the [`Limits`](crate::Limits).
+    Limit,
 }
 
 impl fmt::Display for Error {
@@ -25,6 +42,7 @@ impl fmt::Display for Error {
             line,
             column,
             message,
+            ..
         } = self;
         write!(formatter, "line {line}, column {column}: {message}")
     }

@@ -40,10 +40,11 @@ mod error;
 mod node;
 mod options;
 mod scalar;
+mod size;
 #[cfg(test)]
 mod tests;
 
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use node::{Entry, Kind, Node, Scalar, Style, Value};
 pub use options::{Document, DuplicateKey, DuplicateKeys, Keys, Limits, Options};
 
@@ -57,4 +58,23 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Error> {
         .into_iter()
         .map(|document| document.root)
         .collect())
+}
+
+impl Options {
+    /// Reads all documents of a text; empty documents are left out.
+    ///
+    /// # Errors
+    /// Fails at the first place where the text is not YAML, has a key twice in one mapping (unless that
+    /// is allowed), or exceeds a limit.
+    pub fn parse(&self, text: &str) -> Result<Vec<Document>, Error> {
+        compose::documents(text, *self)
+    }
+
+    /// Reads a text that is one document; an empty text is the document `null`.
+    ///
+    /// # Errors
+    /// Fails as [`Options::parse`] does, and where a second document begins.
+    pub fn parse_one(&self, text: &str) -> Result<Document, Error> {
+        compose::single_document(text, *self)
+    }
 }

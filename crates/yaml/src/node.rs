@@ -26,7 +26,7 @@ pub struct Node {
 /// A value as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// Text: what it stands for is told by [`Node::value`].
+    /// Text; [`Node::value`] returns what it stands for.
     Scalar(Scalar),
     /// A list.
     Sequence(Vec<Node>),
@@ -59,7 +59,7 @@ pub enum Style {
 /// One entry of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The key; [`Options::keys`](crate::Options::keys) says what stands for a key that is not a string.
+    /// The key; [`Options::keys`](crate::Options::keys) sets the text of a key that is not a string.
     pub key: Arc<str>,
     /// Line of the key, from 1.
     pub line: usize,

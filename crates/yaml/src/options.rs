@@ -1,7 +1,5 @@
 //! How a text is read: limits, and what happens to duplicate keys.
 
-use crate::compose;
-use crate::error::Error;
 use crate::node::Node;
 
 /// How a text is read.
@@ -106,23 +104,4 @@ pub struct DuplicateKey {
     pub line: usize,
     /// Its column in characters, from 1.
     pub column: usize,
-}
-
-impl Options {
-    /// Reads all documents of a text; empty documents are left out.
-    ///
-    /// # Errors
-    /// Fails at the first place where the text is not YAML, has a key twice in one mapping (unless that
-    /// is allowed), or exceeds a limit.
-    pub fn parse(&self, text: &str) -> Result<Vec<Document>, Error> {
-        compose::documents(text, *self)
-    }
-
-    /// Reads a text that is one document; an empty text is the document `null`.
-    ///
-    /// # Errors
-    /// Fails as [`Options::parse`] does, and where a second document begins.
-    pub fn parse_one(&self, text: &str) -> Result<Document, Error> {
-        compose::single_document(text, *self)
-    }
 }

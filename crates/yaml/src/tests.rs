@@ -90,9 +90,9 @@ fn anchors_and_merge_keys_are_expanded() {
 }
 
 #[test]
-fn what_is_not_yaml_is_refused_by_line() {
+fn invalid_yaml_is_refused_with_its_line() {
     for (text, words) in [
-        ("a: 1\nb: [\n", "line 3, column 1: not YAML"),
+        ("a: 1\nb: [\n", "line 3, column 1: this is not YAML"),
         (
             "a: 1\na: 2\n",
             "line 2, column 1: the key `a` is there twice",
@@ -112,7 +112,7 @@ fn what_is_not_yaml_is_refused_by_line() {
 }
 
 #[test]
-fn a_text_of_several_documents_is_read_whole_or_refused() {
+fn several_documents_are_read_by_parse_and_refused_by_parse_one() {
     let texts: Vec<_> = parse("a\n---\n---\n~\n...\nb\n")
         .unwrap()
         .iter()
@@ -143,7 +143,7 @@ fn duplicate_keys_are_kept_on_request() {
 }
 
 #[test]
-fn aliases_of_lists_do_not_multiply_without_bound() {
+fn values_repeated_by_aliases_are_limited() {
     let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
     for level in 1..10 {
         let list = vec![format!("*a{}", level - 1); 10].join(",");
@@ -153,7 +153,7 @@ fn aliases_of_lists_do_not_multiply_without_bound() {
 }
 
 #[test]
-fn a_large_scalar_is_not_repeated_without_bound() {
+fn text_repeated_by_aliases_is_limited() {
     let large = "x".repeat(1 << 20);
     let bomb = format!("a: &a {large}\nb: [{}]\n", vec!["*a"; 12_000].join(","));
     assert!(refusal(&bomb).contains("more than 16777216 bytes of text"));
@@ -165,10 +165,7 @@ fn a_large_scalar_is_not_repeated_without_bound() {
     assert!(refusal(&bomb).contains("bytes of text"));
     let modest = format!("a: &a {large}\nb: [{}]\n", vec!["*a"; 15].join(","));
     let document = parse(&modest).unwrap().remove(0);
-    assert_eq!(
-        document.get("b").unwrap().items()[14].text(),
-        Some(&*large)
-    );
+    assert_eq!(document.get("b").unwrap().items()[14].text(), Some(&*large));
 }
 
 #[test]
@@ -181,14 +178,26 @@ fn anchors_within_each_other_count_as_the_copies_that_they_keep() {
 }
 
 #[test]
-fn values_do_not_nest_without_bound() {
+fn nesting_is_limited_also_through_aliases() {
     assert!(parse(&"[".repeat(5_000)).is_err());
     let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     assert!(parse(&nested(100)).is_ok());
     assert!(refusal(&nested(101)).contains("deeper than 100 levels"));
-    // Nor through aliases: each level here is a list within the one before.
+    // Each alias here is two levels deeper than the one before.
     let chain: String = (1..60)
         .map(|level| format!("- &a{level} [[*a{}]]\n", level - 1))
         .collect();
     assert!(refusal(&format!("- &a0 1\n{chain}")).contains("deeper than 100 levels"));
+}
+
+#[test]
+fn errors_have_a_kind() {
+    let kind = |text: &str| parse(text).expect_err(text).kind;
+    assert_eq!(kind("a: [1"), ErrorKind::Syntax);
+    assert_eq!(kind("a: 1\na: 2\n"), ErrorKind::Content);
+    assert_eq!(kind("? [a]\n: b\n"), ErrorKind::Content);
+    assert_eq!(
+        kind(&format!("{}1{}", "[".repeat(101), "]".repeat(101))),
+        ErrorKind::Limit
+    );
 }

@@ -1,90 +1,101 @@
-//! What the machine keeps of steps under way: tokens, loops, and calls that are not settled yet.
+//! The state of steps under way: runs, loops, and calls that have not reached the end of their step.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
-use super::{Command, Outcome};
-use crate::playbook::{Action, Arc as Way, ToolKind};
-use crate::tool::{Failure, reference};
+use crate::command::{Command, Outcome};
+use crate::playbook::{Action, Edge};
+use noetl_api::Failure;
 
-/// What a finished step left behind.
+/// The result of a step that has ended.
 #[derive(Debug, Clone)]
-pub(super) struct StepRecord {
+pub(super) struct StoredResult {
     pub(super) value: Value,
+    /// Results of the pipeline's tasks by name.
     pub(super) tasks: Value,
 }
 
-/// A token: one run of a step.
+/// One run of a step, from its entry to its exit.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct StepRun {
+    /// Index of the step in the playbook.
     pub(super) step: usize,
-    /// Arguments that the arc brought.
+    /// Arguments from the edge that led here.
     pub(super) args: Map<String, Json>,
-    pub(super) repeat: Option<Iterations>,
+    pub(super) loop_state: Option<LoopState>,
+    /// Whether the event `step.enter` has been emitted.
     pub(super) entered: bool,
 }
 
 /// The state of a loop.
 #[derive(Debug)]
-pub(super) struct Iterations {
+pub(super) struct LoopState {
     pub(super) items: Vec<Value>,
+    /// Index of the next item.
     pub(super) next: usize,
     /// Iterations that may run at once.
     pub(super) limit: usize,
     pub(super) in_flight: usize,
+    /// Results of the iterations by index.
     pub(super) results: Vec<Value>,
-    pub(super) vars: Vec<BTreeMap<String, Value>>,
+    /// Variables of the iterations by index.
+    pub(super) variables: Vec<BTreeMap<String, Value>>,
+    /// The first failure, after which no iteration is started.
     pub(super) failure: Option<Failure>,
-    pub(super) failed: usize,
-    /// Ways that iterations asked for, taken when the loop has ended: each step once, however many
-    /// iterations asked for it.
-    pub(super) ways: Vec<Routed>,
+    pub(super) failed_count: usize,
+    /// Routes that iterations chose, taken when the loop has ended. Each step is in it once.
+    pub(super) routes: Vec<Route>,
 }
 
-/// A way that a rule chose, with the arguments as they stood then.
+/// An edge that a rule chose, with its arguments as they were then.
 #[derive(Debug, Clone)]
-pub(super) struct Routed {
-    pub(super) way: Way,
+pub(super) struct Route {
+    pub(super) edge: Edge,
     pub(super) args: Map<String, Json>,
 }
 
-/// A command on its way, and what happens when it is back.
+/// A command without an outcome, and the call that waits for it.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingCommand {
     pub(super) frame: Frame,
     pub(super) command: Command,
 }
 
-/// Where a call stands between its outcome and the end of its step.
+/// A call of a step or iteration, from its command to the end of the step or iteration.
 #[derive(Debug)]
 pub(super) struct Frame {
+    /// The id of the step run.
     pub(super) run: u64,
     pub(super) iteration: Option<usize>,
     /// Attempts at this page, from 1.
     pub(super) attempt: u32,
     /// Pages asked for, from 1.
     pub(super) page: u32,
-    /// Fields of the tool that this page has of its own.
+    /// Fields of the tool that differ for this page.
     pub(super) overrides: Map<String, Json>,
     /// Whether it waits for a sink and not for the call.
-    pub(super) saving: bool,
+    pub(super) in_sink: bool,
     pub(super) phase: Phase,
     pub(super) command_id: Option<String>,
     pub(super) outcome: Outcome,
     /// The response as the rules see it.
     pub(super) response: Value,
-    /// Pages or items gathered so far.
+    /// Pages or items collected so far.
     pub(super) collected: Option<Vec<Value>>,
+    /// Actions that are still to be done.
     pub(super) actions: VecDeque<Action>,
-    pub(super) fired: Vec<usize>,
-    pub(super) ways: Vec<Routed>,
-    pub(super) handled: bool,
+    /// Indexes of the rules that have been applied: a rule is applied once for each call.
+    pub(super) applied_rules: Vec<usize>,
+    /// Routes that rules chose.
+    pub(super) routes: Vec<Route>,
+    /// Whether a rule or an edge handles the failure, so that it does not fail the execution.
+    pub(super) failure_handled: bool,
 }
 
 impl Frame {
-    /// A call that has not been made.
+    /// Returns the frame of a call that has not been made.
     pub(super) fn new(run: u64, iteration: Option<usize>) -> Self {
         Self {
             run,
@@ -92,62 +103,62 @@ impl Frame {
             attempt: 1,
             page: 1,
             overrides: Map::new(),
-            saving: false,
+            in_sink: false,
             phase: Phase::Call,
             command_id: None,
             outcome: Outcome::default(),
             response: Value::from(()),
             collected: None,
             actions: VecDeque::new(),
-            fired: Vec::new(),
-            ways: Vec::new(),
-            handled: false,
+            applied_rules: Vec::new(),
+            routes: Vec::new(),
+            failure_handled: false,
+        }
+    }
+
+    /// Replaces the outcome by a failure that no rule handles, and drops the actions that are left.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.actions.clear();
+        self.failure_handled = false;
+        self.outcome = Outcome::failed(failure);
+    }
+
+    /// Takes the result of the call: what was collected, else the response.
+    pub(super) fn take_result(&mut self) -> Value {
+        match self.collected.take() {
+            Some(items) => Value::from(items),
+            None => self.response.clone(),
         }
     }
 }
 
-/// What is to be done before the turn ends. It waits in a queue, so that a workflow that goes round without
-/// a tool needs no stack.
+/// Work to do before the turn ends. It waits in a queue, so that a cycle of steps without tools needs no
+/// call stack.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// A token arrives at a step.
+    /// Enters a step.
     Enter {
         step: String,
         args: Map<String, Json>,
     },
-    /// A call is back, or was none.
+    /// Takes the outcome of a call that needed no command.
     Returned {
         frame: Box<Frame>,
         outcome: Box<Outcome>,
     },
-    /// A loop may have room for more iterations, or be done.
-    Iterate(u64),
+    /// Starts further iterations of the loop of a step run, or ends it.
+    ContinueLoop(u64),
 }
 
-/// What a frame waits for or does next.
+/// The position of a frame in its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The call itself.
+    /// The call.
     Call,
-    /// The step's exit.
+    /// The rules over the step's exit.
     Exit,
-    /// The step's own sink.
+    /// The step's sink.
     Sink,
-    /// Nothing: the step can be left.
+    /// The exit itself.
     Leave,
-}
-
-impl Command {
-    /// The references that its own `secrets` tasks gave: one in another tool's answer is none.
-    pub(super) fn references(&self, outcome: &Outcome) -> Vec<Json> {
-        let results = self
-            .tasks
-            .iter()
-            .filter(|task| task.kind == ToolKind::Secrets)
-            .filter_map(|task| match self.tasks.as_slice() {
-                [_] => Some(&outcome.result),
-                _ => outcome.tasks.get(&task.name),
-            });
-        results.flat_map(reference::all).collect()
-    }
 }

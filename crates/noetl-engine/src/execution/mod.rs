@@ -1,30 +1,32 @@
-//! An execution as a state machine: what happened goes in, what is to be done comes out.
+//! An execution as a state machine: its inputs are what happened, its outputs are what to do next.
 //!
-//! A [`Machine`] does nothing itself. It is told that it starts, that a command has an outcome or that it
-//! is cancelled, and answers with a [`Turn`]: events for the log and commands for whoever runs them. The
-//! same inputs in the same order give the same commands, so an execution is brought back by feeding its
-//! recorded inputs to a new machine.
+//! A [`Machine`] has no side effects. Its inputs are the start, the outcome of a command and a
+//! cancellation. It answers each with a [`Turn`]: events for the log, and commands for workers. The same
+//! inputs in the same order give the same commands, so an execution is rebuilt by giving its recorded inputs
+//! to a new machine.
 
-mod act;
+mod action;
 mod enter;
+mod evaluate;
+mod exit;
 mod frame;
-mod iterate;
-mod leave;
+mod inputs;
+mod issue;
+mod iteration;
+mod loops;
 mod names;
-mod settle;
+mod rules;
 mod state;
 mod workload;
 
-use noetl_api::EventStatus;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde::Serialize;
+use serde_json::Value as Json;
 
-pub(crate) use enter::spread;
-pub(crate) use names::{error_value, outcome_value};
-pub use state::{Machine, Unknown};
+pub use inputs::UnknownCommand;
+pub use state::Machine;
 
-use crate::playbook::Task;
-use crate::tool::Failure;
+pub use crate::command::{Command, Outcome};
+use noetl_api::{EventStatus, Failure};
 
 /// Event names, as NoETL's log has always had them.
 pub mod event_name {
@@ -81,7 +83,7 @@ pub struct Event {
     pub step: Option<String>,
     /// The command, for events of one.
     pub command_id: Option<String>,
-    /// What it says of its execution, step or command.
+    /// The status of its execution, step or command after the event.
     pub status: EventStatus,
     /// What went in: arguments, the loop's item, the payload.
     pub context: Json,
@@ -93,78 +95,13 @@ pub struct Event {
     pub duration_ms: Option<u64>,
 }
 
-/// What a worker does: the tasks of a step, once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Command {
-    /// `<execution>:<step>:<number>`, unique for ever.
-    pub id: String,
-    /// The execution it belongs to.
-    pub execution_id: String,
-    /// The step.
-    pub step: String,
-    /// The iteration of a loop.
-    pub iteration: Option<usize>,
-    /// Which attempt of the step this is, from 1.
-    pub attempt: u32,
-    /// Milliseconds to wait before it may run.
-    pub delay_ms: u64,
-    /// The pipeline.
-    pub tasks: Vec<Task>,
-    /// Names that the tasks' templates use.
-    pub context: Map<String, Json>,
-    /// Those of the names that are results of steps, with the results of the steps' tasks.
-    pub results: Map<String, Json>,
-    /// The arguments of the step.
-    pub args: Map<String, Json>,
-    /// Fields of the tool that differ in this attempt.
-    pub overrides: Map<String, Json>,
-    /// Credentials that `keychain.NAME` stands for.
-    pub keychain: Vec<(String, String)>,
-    /// The references that `secrets` steps gave before: in context and arguments they stand for the secret.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secrets: Vec<Json>,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// What the last task gave.
-    #[serde(default)]
-    pub result: Json,
-    /// Why it failed, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
-    /// Results of the pipeline's tasks by name, when there are several.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub tasks: Map<String, Json>,
-    /// Variables that policy rules set in `ctx`.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub ctx: Map<String, Json>,
-    /// Variables that policy rules set in `iter`.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub iter: Map<String, Json>,
-    /// Milliseconds that it took.
-    #[serde(default)]
-    pub duration_ms: u64,
-}
-
-impl Outcome {
-    /// The outcome of a command that could not even begin.
-    pub fn failed(failure: Failure) -> Self {
-        Self {
-            error: Some(failure),
-            ..Self::default()
-        }
-    }
-}
-
-/// What a machine answers to an input.
+/// The answer of a machine to an input.
 #[derive(Debug, Clone, Default)]
 pub struct Turn {
     /// Events in their order.
     pub events: Vec<Event>,
     /// Commands to run.
     pub commands: Vec<Command>,
-    /// Commands that nobody waits for any more.
+    /// Ids of commands whose outcomes are no longer needed.
     pub dropped: Vec<String>,
 }

@@ -1,52 +1,80 @@
-//! What a template may ask for at a given moment.
+//! The names that a template can use, and their values.
 
 use std::collections::BTreeMap;
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
-use super::frame::{Frame, Run};
+use super::frame::{Frame, StepRun};
 use super::state::Machine;
-use crate::playbook::Field;
-use crate::template::{Scope, StepResult, from_json, roots, to_json};
-use crate::tool::Failure;
+use crate::field::Field;
+use crate::outcome_values::{error_value, outcome_value};
+use crate::template::{Scope, StepResult, from_json, to_json};
+use noetl_api::Failure;
 
-/// A run and one of its iterations, and the names that only this moment has.
-pub(super) struct Moment<'a> {
-    pub(super) run: Option<&'a Run>,
+/// Where a template is evaluated: in a step run, an iteration of its loop, and perhaps after a call.
+pub(super) struct EvaluationContext<'a> {
+    pub(super) run: &'a StepRun,
     pub(super) iteration: Option<usize>,
-    /// `event`, `response`, `error` and the like.
-    pub(super) extra: Scope,
+    /// Names that have a value only after a call: `event`, `response`, `error` and others.
+    pub(super) after_call: Scope,
     pub(super) args: &'a Map<String, Json>,
 }
 
+impl<'a> EvaluationContext<'a> {
+    /// Returns the context before the call of a step run.
+    pub(super) fn before_call(run: &'a StepRun, iteration: Option<usize>) -> Self {
+        Self {
+            run,
+            iteration,
+            after_call: Scope::new(),
+            args: &run.args,
+        }
+    }
+}
+
 impl Machine {
-    /// The value of a name, as a template would find it.
-    pub(super) fn lookup(&self, name: &str, moment: &Moment<'_>) -> Option<Value> {
-        if let Some(value) = moment.extra.get(name) {
+    /// Returns the context after a call, with its response, error and event.
+    pub(super) fn context_after<'m>(
+        &'m self,
+        frame: &Frame,
+        event: &str,
+    ) -> Result<EvaluationContext<'m>, Failure> {
+        let run = self
+            .runs
+            .get(&frame.run)
+            .ok_or_else(|| Failure::new("internal", "the step has ended already"))?;
+        Ok(EvaluationContext {
+            run,
+            iteration: frame.iteration,
+            after_call: self.names_after_call(frame, event),
+            args: &run.args,
+        })
+    }
+
+    /// Returns the value of a name.
+    pub(super) fn lookup(&self, name: &str, context: &EvaluationContext<'_>) -> Option<Value> {
+        if let Some(value) = context.after_call.get(name) {
             return Some(value.clone());
         }
-        if let Some(value) = moment
-            .run
-            .and_then(|run| self.loop_name(name, run, moment.iteration))
-        {
+        if let Some(value) = self.loop_name(name, context.run, context.iteration) {
             return Some(value);
         }
         match name {
-            "args" | "input" => return Some(from_json(&Json::Object(moment.args.clone()))),
+            "args" | "input" => return Some(from_json(&Json::Object(context.args.clone()))),
             "ctx" => return Some(Value::from(self.ctx.clone())),
             "vars" => return Some(self.vars()),
             "workload" => return Some(self.workload_value.clone()),
             _ => {}
         }
-        if let Some(value) = moment.args.get(name) {
+        if let Some(value) = context.args.get(name) {
             return Some(from_json(value));
         }
         if let Some(value) = self.ctx.get(name) {
             return Some(value.clone());
         }
-        if let Some(record) = self.results.get(name) {
-            return Some(StepResult::wrap(record.value.clone(), record.tasks.clone()));
+        if let Some(result) = self.results.get(name) {
+            return Some(StepResult::wrap(result.value.clone(), result.tasks.clone()));
         }
         if let Some(value) = self.workload.get(name) {
             return Some(from_json(value));
@@ -66,33 +94,33 @@ impl Machine {
         }
     }
 
-    /// The names of a loop's body: the iterator, `iter`, `loop`, `loop_index`.
-    fn loop_name(&self, name: &str, run: &Run, iteration: Option<usize>) -> Option<Value> {
-        let (index, repeat) = (iteration?, run.repeat.as_ref()?);
-        let iterator = &self.playbook.steps[run.step].repeat.as_ref()?.iterator;
-        let item = repeat.items.get(index)?;
+    /// Returns the value of a name in a loop's body: the iterator, `iter`, `loop`, `loop_index`.
+    fn loop_name(&self, name: &str, run: &StepRun, iteration: Option<usize>) -> Option<Value> {
+        let (index, state) = (iteration?, run.loop_state.as_ref()?);
+        let iterator = &self.playbook.steps[run.step].for_each.as_ref()?.iterator;
+        let item = state.items.get(index)?;
         if name == iterator {
             return Some(item.clone());
         }
         match name {
             "iter" => {
-                let mut values = repeat.vars.get(index).cloned().unwrap_or_default();
+                let mut values = state.variables.get(index).cloned().unwrap_or_default();
                 values.insert(iterator.clone(), item.clone());
                 values.insert("index".to_owned(), Value::from(index));
-                values.insert("total".to_owned(), Value::from(repeat.items.len()));
+                values.insert("total".to_owned(), Value::from(state.items.len()));
                 Some(Value::from(values))
             }
             "loop" => Some(Value::from(BTreeMap::from([
                 ("index", Value::from(index)),
                 ("index0", Value::from(index)),
                 ("first", Value::from(index == 0)),
-                ("last", Value::from(index + 1 == repeat.items.len())),
-                ("length", Value::from(repeat.items.len())),
-                ("done", Value::from(index + 1 == repeat.items.len())),
+                ("last", Value::from(index + 1 == state.items.len())),
+                ("length", Value::from(state.items.len())),
+                ("done", Value::from(index + 1 == state.items.len())),
                 ("item", item.clone()),
             ]))),
             "loop_index" => Some(Value::from(index)),
-            name => repeat.vars.get(index)?.get(name).cloned(),
+            name => state.variables.get(index)?.get(name).cloned(),
         }
     }
 
@@ -106,64 +134,41 @@ impl Machine {
         Value::from(vars)
     }
 
-    /// The values of the names in a field.
-    pub(super) fn scope(&self, field: &Field, moment: &Moment<'_>) -> Scope {
-        self.scope_of(field.roots(), moment)
-    }
-
-    pub(super) fn scope_of<'n>(
-        &self,
-        names: impl Iterator<Item = &'n str>,
-        moment: &Moment<'_>,
-    ) -> Scope {
-        names
-            .filter_map(|name| Some((name.to_owned(), self.lookup(name, moment)?)))
+    /// Returns the values of the names that a field's templates use.
+    pub(super) fn scope(&self, field: &Field, context: &EvaluationContext<'_>) -> Scope {
+        field
+            .roots()
+            .filter_map(|name| Some((name.to_owned(), self.lookup(name, context)?)))
             .collect()
     }
 
-    /// Everything that is known: for code that takes all of it.
-    pub(super) fn everything(&self) -> Map<String, Json> {
-        let mut all = self.workload.clone();
-        all.extend(
-            self.ctx
-                .iter()
-                .map(|(name, value)| (name.clone(), to_json(value))),
-        );
-        for (name, record) in &self.results {
-            all.insert(name.clone(), to_json(&record.value));
+    /// Returns all values, for code that takes all of them.
+    pub(super) fn all_values(&self) -> Map<String, Json> {
+        let mut all = self.variables();
+        for (name, result) in &self.results {
+            all.insert(name.clone(), to_json(&result.value));
         }
         all
     }
 
-    /// The moment after a call: with its response, error and event.
-    pub(super) fn after(&self, frame: &Frame, event: &str) -> Scope {
+    /// Returns the names that have a value only after a call.
+    pub(super) fn names_after_call(&self, frame: &Frame, event: &str) -> Scope {
         let outcome = &frame.outcome;
-        let status = if outcome.error.is_some() {
-            "error"
-        } else {
-            "ok"
-        };
         let mut scope = Scope::new();
         let error = outcome.error.as_ref().map(error_value);
-        scope.insert(
-            "error".to_owned(),
-            error.clone().unwrap_or_else(|| Value::from(())),
-        );
+        let status = if error.is_some() { "error" } else { "ok" };
         if error.is_none() {
-            let response = StepResult::wrap(
-                frame.response.clone(),
-                from_json(&Json::Object(outcome.tasks.clone())),
-            );
+            let tasks = from_json(&Json::Object(outcome.tasks.clone()));
+            let response = StepResult::wrap(frame.response.clone(), tasks);
             scope.insert("response".to_owned(), response.clone());
             scope.insert("result".to_owned(), response);
         }
+        scope.insert("error".to_owned(), error.unwrap_or_else(|| Value::from(())));
         let whole = outcome_value(outcome, frame.attempt);
         scope.insert("outcome".to_owned(), whole.clone());
         scope.insert("output".to_owned(), whole);
-        let step = self
-            .runs
-            .get(&frame.run)
-            .map(|run| self.playbook.steps[run.step].name.as_str());
+        let step = self.step_of(frame.run).map(|step| step.name.as_str());
+        let payload = Value::from(BTreeMap::from([("response", frame.response.clone())]));
         scope.insert(
             "event".to_owned(),
             Value::from(BTreeMap::from([
@@ -171,112 +176,9 @@ impl Machine {
                 ("type", Value::from(event)),
                 ("step", Value::from(step.unwrap_or_default())),
                 ("status", Value::from(status)),
-                (
-                    "payload",
-                    Value::from(BTreeMap::from([("response", frame.response.clone())])),
-                ),
+                ("payload", payload),
             ])),
         );
         scope
-    }
-}
-
-/// A failure as templates see it: `error.status`, `error.kind`, `error.message`.
-pub(crate) fn error_value(failure: &Failure) -> Value {
-    let mut json = serde_json::to_value(failure).unwrap_or_default();
-    if let Some(entries) = json.as_object_mut() {
-        entries.shift_remove("place");
-        if let Some(status) = failure.status {
-            entries.insert("status_code".to_owned(), status.into());
-        }
-    }
-    from_json(&json)
-}
-
-/// `outcome`, and `output` as it was called later.
-pub(crate) fn outcome_value(outcome: &super::Outcome, attempt: u32) -> Value {
-    let result = match &outcome.error {
-        Some(failure) => failure.result.clone().unwrap_or_default(),
-        None => outcome.result.clone(),
-    };
-    let wrapped = StepResult::wrap(
-        from_json(&result),
-        from_json(&Json::Object(outcome.tasks.clone())),
-    );
-    let http = outcome.error.as_ref().map_or_else(
-        || result.get("status_code").cloned().unwrap_or_default(),
-        |failure| failure.status.map_or(Json::Null, Json::from),
-    );
-    let headers = result.get("headers").cloned().unwrap_or_default();
-    let code = outcome
-        .error
-        .as_ref()
-        .and_then(|failure| failure.code.clone())
-        .unwrap_or_default();
-    let status = if outcome.error.is_some() {
-        "error"
-    } else {
-        "ok"
-    };
-    Value::from(BTreeMap::from([
-        ("status", Value::from(status)),
-        ("result", wrapped.clone()),
-        ("response", wrapped.clone()),
-        ("data", wrapped),
-        (
-            "error",
-            outcome
-                .error
-                .as_ref()
-                .map_or_else(|| Value::from(()), error_value),
-        ),
-        (
-            "http",
-            from_json(&serde_json::json!({ "status": http, "headers": headers })),
-        ),
-        ("pg", from_json(&serde_json::json!({ "code": code }))),
-        (
-            "py",
-            from_json(&serde_json::json!({ "exception_type": code })),
-        ),
-        (
-            "meta",
-            from_json(
-                &serde_json::json!({ "attempt": attempt, "duration_ms": outcome.duration_ms }),
-            ),
-        ),
-    ]))
-}
-
-impl Field {
-    /// A value that stands in no file.
-    pub(crate) fn plain(name: &str, value: Json) -> Self {
-        Self {
-            name: name.to_owned(),
-            value,
-            place: crate::problem::Place::default(),
-            lines: BTreeMap::new(),
-            roots: Vec::new(),
-        }
-    }
-
-    /// The names that the field's templates begin with.
-    pub(crate) fn roots(&self) -> impl Iterator<Item = &str> {
-        self.roots.iter().map(String::as_str)
-    }
-
-    /// Finds the names again after the value changed.
-    pub(crate) fn find_roots(&mut self) {
-        fn walk(value: &Json, names: &mut std::collections::BTreeSet<String>) {
-            match value {
-                Json::String(text) => roots(text, names),
-                Json::Array(items) => items.iter().for_each(|item| walk(item, names)),
-                Json::Object(entries) => entries.values().for_each(|item| walk(item, names)),
-                _ => {}
-            }
-        }
-        let mut names = std::collections::BTreeSet::new();
-        walk(&self.value, &mut names);
-        self.roots = names.into_iter().collect();
     }
 }

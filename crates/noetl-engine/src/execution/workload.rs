@@ -5,37 +5,37 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::playbook::Field;
+use crate::field::Field;
 use crate::template::{self, Scope, Style, from_json};
 
-/// How many mappings a payload's dotted key may reach into; one with more is a key as it stands.
+/// The most dots with which a payload's key counts as a path; a key with more is one name.
 const MAX_DOTS: usize = 64;
 
-/// The workload with its own templates filled in: `{{ execution_id }}`, `{{ payload.user }}`. What a
-/// payload brought is data and stays as it is; an entry without a value is left out, so that whoever uses
-/// it is told.
-pub(super) fn filled(
+/// Returns the workload with its templates evaluated: `{{ execution_id }}`, `{{ payload.user }}`. Values of
+/// the payload are data and stay as they are. An entry whose template has no value is left out, so that
+/// its use is an error.
+pub(super) fn evaluate_defaults(
     workload: Map<String, Json>,
     payload: &Map<String, Json>,
     execution_id: &str,
 ) -> Map<String, Json> {
     let names: Vec<String> = workload.keys().cloned().collect();
-    let (mut filled, mut waiting) = (Map::new(), Vec::new());
+    let (mut evaluated, mut waiting) = (Map::new(), Vec::new());
     for (name, value) in workload {
         let given = payload.contains_key(&name);
         if given || !has_templates(&value) {
-            filled.insert(name, value);
+            evaluated.insert(name, value);
         } else {
             waiting.push(Field::plain(&name, value));
         }
     }
-    // Entries that name others wait until those have their values; what is left names itself or nothing.
+    // Entries that use others wait until those have values. The last ones use each other, or unknown names.
     loop {
-        let scope = scope(&filled, payload, execution_id);
+        let scope = scope(&evaluated, payload, execution_id);
         let before = waiting.len();
         waiting.retain(|field| match template::render(field, &scope, Style::Json) {
             Ok(value) => {
-                filled.insert(field.name.clone(), value);
+                evaluated.insert(field.name.clone(), value);
                 false
             }
             Err(_) => true,
@@ -44,10 +44,10 @@ pub(super) fn filled(
             break;
         }
     }
-    // In the order of the file, which tables and dumps keep.
+    // In the order of the file, which displays keep.
     names
         .into_iter()
-        .filter_map(|name| filled.remove_entry(&name))
+        .filter_map(|name| evaluated.remove_entry(&name))
         .collect()
 }
 
@@ -85,7 +85,7 @@ fn scope(workload: &Map<String, Json>, payload: &Map<String, Json>, execution_id
     scope
 }
 
-/// `key` of a payload over the workload: mappings merge, `a.b` reaches into them.
+/// Sets a key of the payload in the workload: mappings are merged, and `a.b` is a path.
 pub(super) fn merge(workload: &mut Map<String, Json>, key: &str, value: &Json) {
     match (workload.get_mut(key), value) {
         (Some(Json::Object(known)), Json::Object(given)) => {

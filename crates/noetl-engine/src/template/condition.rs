@@ -1,26 +1,25 @@
-//! Conditions: `when`, in the spellings that three dialects gave it.
+//! Conditions: `when`, in the forms that three dialects have.
 
 use std::cmp::Ordering;
-use std::sync::LazyLock;
 
-use minijinja::{Environment, Error, UndefinedBehavior, Value};
+use minijinja::{Error, Value};
 use serde_json::Value as Json;
 
-use super::{
-    Scope, Style, SyntaxError, detail, environment, failure, is_template, required_roots, source,
-};
-use crate::playbook::Field;
-use crate::tool::Failure;
+use super::convert::from_json;
+use super::environment::{LENIENT, Scope, expression, template};
+use super::error::{failure, unknown_name};
+use super::names::{is_template, required_roots};
+use super::source;
+use super::token::{Segment, segments, tokens};
+use super::truth::{truth, truth_of_text};
+use crate::field::Field;
+use noetl_api::Failure;
 
-/// Stands for a template's value while a condition's words are told apart.
+/// Stands for a template's value while a condition is split into words.
 const MARK: char = '\u{fdd0}';
 
-/// A field that a value lacks is false in a condition, not an error.
-static LENIENT: LazyLock<Environment<'static>> =
-    LazyLock::new(|| environment(UndefinedBehavior::Chainable, Style::Json));
-
-/// Names that every condition may ask for, whether or not the moment has them.
-const MOMENT: [&str; 21] = [
+/// Names that every condition may use, whether or not they have a value at its evaluation.
+const EVALUATION_NAMES: [&str; 21] = [
     "event",
     "response",
     "result",
@@ -44,38 +43,21 @@ const MOMENT: [&str; 21] = [
     "catalog_id",
 ];
 
-/// The names that are there in one moment and not in another.
-pub(crate) fn moment_names() -> impl Iterator<Item = &'static str> {
-    MOMENT.into_iter()
-}
-
-/// Whether a condition written without braces parses: `workload.env == 'prod'`.
-///
-/// # Errors
-/// The first place at which it does not.
-pub(crate) fn check_condition(text: &str) -> Result<(), SyntaxError> {
-    if truth_of_text(text).is_some() {
-        return Ok(());
-    }
-    match super::expression(&LENIENT, text.trim()) {
-        Ok(_) => super::known::expression(text, 1),
-        Err(error) => Err(SyntaxError {
-            line: error.line().unwrap_or(1),
-            message: detail(&error),
-        }),
-    }
+/// Returns the names that have a value at some evaluations and none at others.
+pub(crate) fn evaluation_names() -> impl Iterator<Item = &'static str> {
+    EVALUATION_NAMES.into_iter()
 }
 
 /// Whether a condition holds.
 ///
 /// # Errors
-/// A failure of kind `template` when it asks for a name that nothing defines, or cannot be evaluated.
+/// A failure of kind `template` when it uses a name that is not defined, or cannot be evaluated.
 pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
     let text = match &field.value {
         Json::String(text) => text,
-        other => return Ok(truth(&super::from_json(other))),
+        other => return Ok(truth(&from_json(other))),
     };
-    let template = if is_template(text) {
+    let source = if is_template(text) {
         text.clone()
     } else {
         format!("{{{{ {text} }}}}")
@@ -83,89 +65,86 @@ pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
     if let (false, Some(truth)) = (is_template(text), truth_of_text(text)) {
         return Ok(truth);
     }
-    for name in required_roots(&template) {
-        if !scope.contains_key(&name) && !MOMENT.contains(&name.as_str()) {
-            return Err(super::unknown_name(&name).at(&field.place));
+    for name in required_roots(&source) {
+        if !scope.contains_key(&name) && !EVALUATION_NAMES.contains(&name.as_str()) {
+            return Err(unknown_name(&name).at(&field.place));
         }
     }
     let context = Value::from(scope.clone());
-    let prepared = source::prepare(&template);
+    let prepared = source::prepare(&source);
     let evaluated = match source::single_expression(&prepared) {
-        Some(expression) => super::expression(&LENIENT, expression)
+        Some(code) => expression(&LENIENT, code)
             .and_then(|compiled| compiled.eval(context.clone()))
             .map(|value| truth(&value)),
-        None => words(&prepared, &context),
+        None => words_hold(&prepared, &context),
     };
-    evaluated.map_err(|error| failure(&error, &template, scope, &field.place))
+    evaluated.map_err(|error| failure(&error, &source, scope, &field.place))
 }
 
-/// A value as a condition: text counts by what it says.
-fn truth(value: &Value) -> bool {
-    match value.as_str() {
-        Some(text) => truth_of_text(text).unwrap_or(!text.trim().is_empty()),
-        None => value.is_true(),
-    }
-}
-
-fn truth_of_text(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => Some(true),
-        "false" | "0" | "no" | "off" | "none" | "null" | "" => Some(false),
-        _ => None,
-    }
-}
-
-/// `{{ workload.action }} == deploy`: words compared as they stand. What a template gives is one word,
-/// whatever it holds; an operator inside it is none.
-fn words(text: &str, context: &Value) -> Result<bool, Error> {
+/// Evaluates `{{ workload.action }} == deploy`: words compared as text. The value of a template is one
+/// word whatever it holds; an operator inside it is not an operator of the condition.
+fn words_hold(text: &str, context: &Value) -> Result<bool, Error> {
     if text.contains("{%") {
-        let text = super::template(&LENIENT, text)?.render(context.clone())?;
+        let text = template(&LENIENT, text)?.render(context.clone())?;
         return Ok(truth_of_text(&text).unwrap_or(!text.trim().is_empty()));
     }
-    let mut values = Vec::new();
-    let mut outline = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("{{") {
-        let end = start + source::closing(&rest[start..]);
-        let segment = &rest[start..end];
-        values.push(super::template(&LENIENT, segment)?.render(context.clone())?);
-        // In the order in which their marks stand: those of the text before it come first.
-        let value = values.pop().unwrap_or_default();
-        plain_words(&rest[..start], &mut outline, &mut values);
-        values.push(value);
-        outline.push(MARK);
-        rest = &rest[end..];
-    }
-    plain_words(rest, &mut outline, &mut values);
-    let mut values = values.into_iter();
-    // Left to right, so that every mark meets its own value.
-    let mut any = false;
-    for part in outline.split(" or ") {
-        let mut all = true;
-        for part in part.split(" and ") {
-            all &= compare(part, &mut values);
+    let mut outline = Outline::default();
+    for segment in segments(text) {
+        match segment {
+            Segment::Text(text) => outline.push_text(text),
+            segment => {
+                let value = template(&LENIENT, segment.text())?.render(context.clone())?;
+                outline.push_value(value);
+            }
         }
-        any |= all;
     }
-    Ok(any)
+    Ok(outline.holds())
 }
 
-/// Text between templates: what stands in quotes is one word, whatever it says.
-fn plain_words(mut text: &str, outline: &mut String, values: &mut Vec<String>) {
-    while let Some(open) = text.find(['\'', '"']) {
-        let (before, quoted) = text.split_at(open);
-        let Some(close) = quoted[1..].find(&quoted[..1]) else {
-            break;
-        };
-        outline.push_str(before);
-        outline.push(MARK);
-        values.push(quoted[1..=close].to_owned());
-        text = &quoted[close + 2..];
-    }
-    outline.push_str(text);
+/// The text of a condition in which marks stand for values.
+#[derive(Default)]
+struct Outline {
+    text: String,
+    /// The values in the order of their marks.
+    values: Vec<String>,
 }
 
-fn compare(text: &str, values: &mut impl Iterator<Item = String>) -> bool {
+impl Outline {
+    fn push_value(&mut self, value: String) {
+        self.text.push(MARK);
+        self.values.push(value);
+    }
+
+    /// Adds text between templates; quoted text is one word, operators in it included.
+    fn push_text(&mut self, text: &str) {
+        let mut copied = 0;
+        for token in tokens(text) {
+            let Some(quoted) = token.quoted_text().filter(|_| !token.text.starts_with('`')) else {
+                continue;
+            };
+            self.text.push_str(&text[copied..token.start]);
+            self.push_value(quoted.to_owned());
+            copied = token.start + token.text.len();
+        }
+        self.text.push_str(&text[copied..]);
+    }
+
+    /// Evaluates all comparisons from left to right, so that every mark gets its own value.
+    fn holds(self) -> bool {
+        let mut values = self.values.into_iter();
+        let mut any = false;
+        for part in self.text.split(" or ") {
+            let mut all = true;
+            for part in part.split(" and ") {
+                all &= comparison_holds(part, &mut values);
+            }
+            any |= all;
+        }
+        any
+    }
+}
+
+fn comparison_holds(text: &str, values: &mut impl Iterator<Item = String>) -> bool {
     let mut word = |text: &str| {
         let filled: String = text
             .chars()

@@ -1,4 +1,4 @@
-//! The filters that playbooks use and minijinja lacks or reads otherwise.
+//! Filters that minijinja lacks, or that it defines differently from Jinja2.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,9 +6,10 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
+use super::bounds;
+use super::convert::{from_json, to_json};
 use super::result::StepResult;
-use super::to_json;
-use crate::tool::reference;
+use crate::secret_reference;
 
 /// The longest text that a filter or an operator may build, in bytes.
 const MAX_TEXT: usize = 64 << 20;
@@ -31,9 +32,9 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("result_of", result_of);
 }
 
-/// Plain JSON: no escapes for HTML, which shells and services do not read.
+/// Returns plain JSON: without the escapes for HTML, which shells and services do not understand.
 fn tojson(value: &Value, indent: Option<usize>) -> Result<String, Error> {
-    let json = super::bounds::json(defined(value)?)?;
+    let json = bounds::json(defined(value)?)?;
     let text = match indent {
         Some(_) => serde_json::to_string_pretty(&json),
         None => serde_json::to_string(&json),
@@ -43,11 +44,11 @@ fn tojson(value: &Value, indent: Option<usize>) -> Result<String, Error> {
 
 pub(super) fn fromjson(text: &str) -> Result<Value, Error> {
     serde_json::from_str::<Json>(text)
-        .map(|json| super::from_json(&json))
+        .map(|json| from_json(&json))
         .map_err(|error| invalid(format!("the text is not JSON: {error}")))
 }
 
-/// As in Jinja2: what is no number is the default, 0.
+/// Returns a whole number. As in Jinja2, text that is not a number gives the default, else 0.
 fn int(value: &Value, default: Option<i64>) -> Result<Value, Error> {
     let json = defined(value).map(to_json)?;
     let number = match &json {
@@ -121,7 +122,7 @@ fn b64decode(text: &str) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|_| invalid("the decoded bytes are not UTF-8 text"))
 }
 
-/// `step.result`: a key of that name where there is one, else the result itself.
+/// Returns the value of `step.result`: the key of that name in a mapping, else the result itself.
 fn result_of(value: &Value, key: &str) -> Value {
     if value.is_undefined() {
         return Value::UNDEFINED;
@@ -136,14 +137,14 @@ fn result_of(value: &Value, key: &str) -> Value {
     value.get_attr(key).unwrap_or(Value::UNDEFINED)
 }
 
-/// A value as Python would print it.
+/// Returns a value as a Python literal.
 pub(super) fn python_literal(json: &Json) -> String {
     match json {
         Json::Null => "None".to_owned(),
         Json::Bool(true) => "True".to_owned(),
         Json::Bool(false) => "False".to_owned(),
         Json::Number(number) => number.to_string(),
-        // JSON's escapes are Python's as well.
+        // JSON's escapes are valid in Python, too.
         Json::String(_) => json.to_string(),
         Json::Array(items) => {
             let items: Vec<_> = items.iter().map(python_literal).collect();
@@ -161,7 +162,7 @@ pub(super) fn python_literal(json: &Json) -> String {
     }
 }
 
-/// The plain value behind a step's result.
+/// Returns the plain value of a step's result. Fails for undefined values and references to secrets.
 fn defined(value: &Value) -> Result<&Value, Error> {
     if value.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
@@ -172,25 +173,25 @@ fn defined(value: &Value) -> Result<&Value, Error> {
         .map_or(value, StepResult::inner))
 }
 
-/// References to secrets are no text: only a tool's own fields see what they stand for.
+/// Fails for a reference to a secret: only the tool that uses it gets the secret itself.
 pub(super) fn refuse_reference(value: &Value) -> Result<(), Error> {
-    if reference::is_reference(value) {
-        return Err(no_text());
+    if secret_reference::is_reference(value) {
+        return Err(reference_in_text());
     }
     Ok(())
 }
 
-/// The same for text that an operator or a filter has made of one already.
-pub(super) fn refuse_spelled_reference(value: &Value) -> Result<(), Error> {
-    if value.as_str().is_some_and(reference::is_spelled_in) {
-        return Err(no_text());
+/// Fails for a text that an operator or a filter has made of a reference.
+pub(super) fn refuse_reference_in_text(value: &Value) -> Result<(), Error> {
+    if value.as_str().is_some_and(secret_reference::is_within) {
+        return Err(reference_in_text());
     }
     Ok(())
 }
 
-fn no_text() -> Error {
+fn reference_in_text() -> Error {
     invalid(
-        "a secret is known only to the fields of a tool; hand it on as it is, and build the text there",
+        "a secret cannot be part of a text outside a tool's own fields; pass it on as it is, and build the text there",
     )
 }
 

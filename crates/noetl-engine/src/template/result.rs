@@ -5,12 +5,11 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 
-/// A mapping that a step gave, with the names under which playbooks ask for parts of it.
+/// A mapping that is a step's result, with further names for its parts.
 ///
-/// - `step.result`, `step.output` and `step.data` are the whole, unless the mapping has such a key.
+/// - `step.result`, `step.output` and `step.data` are the whole result, unless the mapping has such a key.
 /// - `step.results.TASK` is the result of a task of the step's pipeline.
-/// - What an HTTP response's envelope lacks is looked for in its body: `step.paging` is
-///   `step.data.paging`.
+/// - A key that an HTTP response lacks is looked up in its body: `step.paging` is `step.data.paging`.
 #[derive(Debug)]
 pub(crate) struct StepResult {
     value: Value,
@@ -18,7 +17,7 @@ pub(crate) struct StepResult {
 }
 
 impl StepResult {
-    /// Wraps a result; anything but a mapping needs no wrapping.
+    /// Wraps a result that is a mapping; other values are returned as they are.
     pub(crate) fn wrap(value: Value, tasks: Value) -> Value {
         if value.kind() == minijinja::value::ValueKind::Map
             && value.downcast_object_ref::<Self>().is_none()

@@ -1,14 +1,16 @@
-//! What stands between a playbook's text and the template engine: text that only looks like a template.
+//! The source that minijinja gets: text of a playbook that only looks like a template is kept as text.
 
 use std::borrow::Cow;
+
+use super::token::{Segment, Token, TokenKind, after_path, closing, segments, tokens};
 
 /// Words that begin an action of Go's templates, as `docker --format` and `kubectl -o` take them.
 const GO_WORDS: [&str; 8] = [
     "range", "end", "json", "println", "printf", "with", "index", "else",
 ];
 
-/// The source for the engine: Go templates and shell's `${#name}` stay as they are, and `step.result`
-/// works for every result, not only for mappings.
+/// Returns the source for minijinja: Go templates and the shell's `${#name}` stay as they are, and
+/// `step.result` works for every result, not only for mappings.
 pub(super) fn prepare(text: &str) -> Cow<'_, str> {
     let go = ["{{.", "{{ .", "{{-", "{{range", "{{`", "{{json", ".*"]
         .iter()
@@ -19,174 +21,90 @@ pub(super) fn prepare(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 32);
-    let mut rest = text;
-    while let Some(start) = rest.find('{') {
-        out.push_str(&rest[..start]);
-        let here = &rest[start..];
-        if here.starts_with("{{") || here.starts_with("{%") {
-            let end = closing(here);
-            let segment = &here[..end];
-            if go && here.starts_with("{{") && is_go(segment) {
+    for segment in segments(text) {
+        match segment {
+            Segment::Text(text) => out.push_str(&text.replace("{#", "{{ '{#' }}")),
+            Segment::Expression(text) if go && is_go_template(text) => {
+                let unescaped = text
+                    .strip_prefix("{{`")
+                    .and_then(|inside| inside.strip_suffix("`}}"));
                 out.push_str("{% raw %}");
-                out.push_str(
-                    segment
-                        .strip_prefix("{{`")
-                        .and_then(|inner| inner.strip_suffix("`}}"))
-                        .unwrap_or(segment),
-                );
+                out.push_str(unescaped.unwrap_or(text));
                 out.push_str("{% endraw %}");
-            } else {
-                out.push_str(&unwrap_results(segment));
             }
-            rest = &here[end..];
-        } else if here.starts_with("{#") && (out.ends_with('$') || !here.contains("#}")) {
-            out.push_str("{{ '{#' }}");
-            rest = &here[2..];
-        } else {
-            out.push('{');
-            rest = &here[1..];
+            Segment::Expression(text) | Segment::Block(text) => {
+                out.push_str(&with_result_filter(text));
+            }
+            Segment::Comment(text) | Segment::Raw(text) => out.push_str(text),
         }
     }
-    out.push_str(rest);
     Cow::Owned(out)
 }
 
-/// The length of the segment that begins with `{{` or `{%`, strings inside it respected.
-pub(super) fn closing(text: &str) -> usize {
-    let close: &[u8] = if text.starts_with("{{") { b"}}" } else { b"%}" };
-    let bytes = text.as_bytes();
-    let mut quote = None;
-    let mut depth = 0_usize;
-    let mut at = 2;
-    while at < bytes.len() {
-        match (quote, bytes[at]) {
-            (Some(_), b'\\') => at += 1,
-            (Some(open), byte) if byte == open => quote = None,
-            (Some(_), _) => {}
-            (None, b'\'' | b'"' | b'`') => quote = Some(bytes[at]),
-            (None, b'{') => depth += 1,
-            (None, b'}') if depth > 0 => depth -= 1,
-            (None, _) if bytes[at..].starts_with(close) => return at + 2,
-            (None, _) => {}
-        }
-        at += 1;
-    }
-    text.len()
-}
-
-fn is_go(segment: &str) -> bool {
+fn is_go_template(segment: &str) -> bool {
     let inside = segment.trim_start_matches("{{").trim_end_matches("}}");
     let inside = inside.trim_matches('-').trim();
     let first = inside.split_whitespace().next().unwrap_or_default();
-    // `{{`{{.Size}}`}}` is how Go's templates escape themselves; `vars.*` stands in prose.
+    // Go's templates escape themselves as {{`{{.Size}}`}}; `vars.*` is written in prose.
     inside.starts_with(['.', '$', '`'])
         || inside.ends_with(".*")
         || (GO_WORDS.contains(&first) && (inside.contains(" .") || inside == first))
 }
 
-/// `fetch.result.id` becomes `(fetch|result_of('result')).id`: see the filter.
-fn unwrap_results(segment: &str) -> String {
+/// Replaces `fetch.result.id` by `(fetch|result_of('result')).id`: see the filter.
+fn with_result_filter(segment: &str) -> String {
+    let tokens: Vec<Token<'_>> = tokens(segment).collect();
     let mut out = String::with_capacity(segment.len());
-    let bytes = segment.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        if byte == b'\'' || byte == b'"' {
-            let end = string_end(bytes, at);
-            out.push_str(&segment[at..end]);
-            at = end;
-        } else if byte == b'_' || byte.is_ascii_alphabetic() {
-            let end = word_end(bytes, at);
-            let word = &segment[at..end];
-            let attribute = out.trim_end().ends_with('.');
-            let field = segment[end..]
-                .strip_prefix('.')
-                .map(|rest| &rest[..word_end(rest.as_bytes(), 0)]);
-            match field {
-                Some(field @ ("result" | "data" | "output")) if !attribute => {
-                    out.push_str(&format!("({word}|result_of('{field}'))"));
-                    at = end + 1 + field.len();
-                }
-                _ => {
-                    out.push_str(word);
-                    at = end;
-                }
-            }
-        } else {
-            let next = segment[at..].chars().next().map_or(1, char::len_utf8);
-            out.push_str(&segment[at..at + next]);
-            at += next;
+    let mut copied = 0;
+    for (index, token) in tokens.iter().enumerate() {
+        let is_attribute = index > 0 && tokens[index - 1].text == ".";
+        let is_name = !token.text.starts_with(|first: char| first.is_ascii_digit());
+        if token.kind != TokenKind::Word || !is_name || is_attribute {
+            continue;
+        }
+        // Without white space between them, as attributes are written.
+        let [dot, field] = &tokens[index + 1..].get(..2).unwrap_or_default() else {
+            continue;
+        };
+        let end = token.start + token.text.len();
+        let adjacent = dot.text == "." && dot.start == end && field.start == end + 1;
+        if adjacent && ["result", "data", "output"].contains(&field.text) {
+            let (name, field_name) = (token.text, field.text);
+            out.push_str(&segment[copied..token.start]);
+            out.push_str(&format!("({name}|result_of('{field_name}'))"));
+            copied = field.start + field.text.len();
         }
     }
+    out.push_str(&segment[copied..]);
     out
 }
 
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 2,
-            byte if byte == bytes[start] => return at + 1,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-fn word_end(bytes: &[u8], start: usize) -> usize {
-    let is_word = |byte: &u8| *byte == b'_' || byte.is_ascii_alphanumeric();
-    start
-        + bytes[start..]
-            .iter()
-            .take_while(|byte| is_word(byte))
-            .count()
-}
-
-/// The expression, when a text is exactly one `{{ expression }}`.
+/// Returns the expression, when a text is exactly one `{{ expression }}`.
 pub(super) fn single_expression(text: &str) -> Option<&str> {
     let text = text.trim();
-    if !text.starts_with("{{")
-        || closing(text) != text.len()
-        || !text.ends_with("}}")
-        || text.len() < 4
-    {
-        return None;
-    }
-    let inside = &text[2..text.len() - 2];
+    let is_single = text.starts_with("{{") && closing(text) == text.len();
+    let inside = text.strip_prefix("{{")?.strip_suffix("}}")?;
     let inside = inside.strip_prefix('-').unwrap_or(inside);
-    Some(inside.strip_suffix('-').unwrap_or(inside))
+    is_single.then(|| inside.strip_suffix('-').unwrap_or(inside))
 }
 
 /// Whether the last filter of an expression is `tojson`.
 pub(super) fn ends_as_json(expression: &str) -> bool {
-    expression.rsplit_once('|').is_some_and(|(_, filter)| {
-        let filter = filter.trim().trim_end_matches("()");
-        filter == "tojson" || filter == "to_json"
-    })
+    let tokens: Vec<&str> = tokens(expression).map(|token| token.text).collect();
+    let filter = tokens.strip_suffix(&["(", ")"]).unwrap_or(&tokens);
+    matches!(filter, [.., "|", "tojson" | "to_json"])
 }
 
-/// Whether a text asks for `name` only if it is there: `name is defined`, `name | default(…)`.
-pub(super) fn is_optional(text: &str, name: &str) -> bool {
-    let mut rest = text;
-    while let Some(at) = rest.find(name) {
-        let after = rest[at + name.len()..].trim_start();
-        let test = after.strip_prefix("is").map(|after| {
-            let after = after.trim_start();
-            after.strip_prefix("not").map_or(after, str::trim_start)
-        });
-        let filter = after.strip_prefix('|').map(str::trim_start);
-        let alone = !rest[..at]
-            .ends_with(|before: char| before == '_' || before == '.' || before.is_alphanumeric());
-        if alone
-            && (test
-                .is_some_and(|test| test.starts_with("defined") || test.starts_with("undefined"))
-                || filter.is_some_and(|filter| {
-                    filter.starts_with("default") || filter.starts_with("d(")
-                }))
-        {
-            return true;
-        }
-        rest = &rest[at + name.len()..];
-    }
-    false
+/// Whether a use of `path` is one that needs no value: `path is defined`, `path | default(…)`.
+pub(super) fn is_optional(tokens: &[Token<'_>], path: &str) -> bool {
+    after_path(tokens, path).any(|rest| {
+        let words: Vec<&str> = rest.iter().take(3).map(|token| token.text).collect();
+        matches!(
+            words[..],
+            ["is", "defined" | "undefined", ..]
+                | ["is", "not", "defined" | "undefined"]
+                | ["|", "default", ..]
+                | ["|", "d", "("]
+        )
+    })
 }

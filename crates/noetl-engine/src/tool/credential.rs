@@ -1,11 +1,15 @@
-//! Credentials as the tools look them up and read their fields.
+//! Lookup of credentials and their fields.
 
 use serde_json::{Map, Value as Json};
 
-use super::{Credential, Failure, Host};
+use crate::host::{Credential, Host};
+use noetl_api::Failure;
 
-/// The credential called `name`.
-pub(super) async fn named(name: &str, host: &dyn Host) -> Result<Credential, Failure> {
+/// Returns the credential called `name`.
+///
+/// # Errors
+/// A failure of kind `auth` when there is no such credential.
+pub(crate) async fn find(name: &str, host: &dyn Host) -> Result<Credential, Failure> {
     host.credential(name).await?.ok_or_else(|| {
         Failure::new("auth", format!("there is no credential `{name}`")).help(format!(
             "noetl register credential --file FILE, with `name: {name}` in the file"
@@ -13,7 +17,7 @@ pub(super) async fn named(name: &str, host: &dyn Host) -> Result<Credential, Fai
     })
 }
 
-/// The first of `names` that `fields` hold, as text; empty ones count as absent.
+/// Returns the first of the fields `names` as text; an empty one counts as missing.
 pub(crate) fn text(fields: &Map<String, Json>, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| match fields.get(*name)? {
         Json::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),

@@ -1,4 +1,4 @@
-"""Runs SQL in DuckDB: the request comes on standard input, the answer goes to a file."""
+"""Runs SQL in DuckDB. Reads the request from standard input and writes the answer to a file."""
 
 import base64
 import datetime

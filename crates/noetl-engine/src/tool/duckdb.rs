@@ -7,13 +7,16 @@ use std::ffi::OsString;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::call::Call;
 use super::process::{self, Finished, Job};
+use super::python;
 use super::sql::{self, ResultSet, Results, Statement};
-use super::{Call, Failure, Host, python};
+use crate::host::Host;
+use noetl_api::Failure;
 
 const SCRIPT: &str = include_str!("duckdb.py");
 
-/// Rows take this path, so it has more room than what people read.
+/// Rows are read from the output, so the limit is higher than for output that people read.
 const OUTPUT_LIMIT: usize = 512 * 1024 * 1024;
 
 /// The answer of the Python script.
@@ -54,9 +57,9 @@ pub(super) async fn execute(
     }
     let database = database(call, host).await?;
     let statements = sql::split(script);
-    let results = match command(&database, &statements, call, host).await? {
+    let results = match run_command(&database, &statements, call, host).await? {
         Some(results) => results,
-        None => module(&database, script, call, host).await?,
+        None => run_module(&database, script, call, host).await?,
     };
     Ok(results.into_json(&statements))
 }
@@ -64,11 +67,11 @@ pub(super) async fn execute(
 async fn database(call: &Call<'_>, host: &dyn Host) -> Result<String, Failure> {
     let name = call.first_text(&["database", "db"]);
     let name = name.unwrap_or_else(|| ":memory:".to_owned());
-    // `md:` and the like are names of services.
+    // `md:` and similar prefixes name services.
     if name == ":memory:" || (name.contains(':') && !std::path::Path::new(&name).is_absolute()) {
         return Ok(name);
     }
-    let path = host.machine().resolve(&name);
+    let path = host.tool_environment().resolve(&name);
     if let Some(parent) = path.parent() {
         tokio::fs::create_dir_all(parent).await.map_err(|error| {
             Failure::new(
@@ -83,14 +86,14 @@ async fn database(call: &Call<'_>, host: &dyn Host) -> Result<String, Failure> {
         .into_owned())
 }
 
-/// Through the `duckdb` command; none when there is no such command.
-async fn command(
+/// Runs the statements with the `duckdb` command; returns none when there is no such command.
+async fn run_command(
     database: &str,
     statements: &[Statement],
     call: &Call<'_>,
     host: &dyn Host,
 ) -> Result<Option<Results>, Failure> {
-    // The settings of whoever runs it are not the playbook's.
+    // The settings of the user who runs it must not change what the playbook does.
     let no_settings = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let flags = ["-batch", "-bail", "-json", "-init", no_settings, database];
     let job = Job {
@@ -98,19 +101,19 @@ async fn command(
         arguments: flags.map(OsString::from).into(),
         input: output::script(statements).into_bytes(),
         limit: OUTPUT_LIMIT,
-        audible: false,
+        forward_stdout: false,
     };
     let Some(finished) = process::run(job, call, host).await? else {
         return Ok(None);
     };
     if finished.code() != 0 {
-        return Err(said(&finished));
+        return Err(command_failure(&finished));
     }
     Ok(Some(output::read(&finished.stdout, statements)))
 }
 
-/// The command's errors are like `Catalog Error: Table with name x does not exist!`.
-fn said(finished: &Finished) -> Failure {
+/// Returns the failure that the command printed: `Catalog Error: Table with name x does not exist!`.
+fn command_failure(finished: &Finished) -> Failure {
     let text = finished.stderr.trim();
     if text.is_empty() {
         return finished.failure();
@@ -124,22 +127,22 @@ fn said(finished: &Finished) -> Failure {
     }
 }
 
-/// Through the Python module.
-async fn module(
+/// Runs the script with DuckDB's Python module.
+async fn run_module(
     database: &str,
     script: &str,
     call: &Call<'_>,
     host: &dyn Host,
 ) -> Result<Results, Failure> {
-    let absent = || {
+    let not_installed = || {
         Failure::new("duckdb", "DuckDB is not installed on this machine")
             .help("install the `duckdb` command, or `pip install duckdb`")
     };
-    // Where there is no folder for temporary files, there is no Python.
+    // Images without a folder for temporary files have no Python either.
     let folder = tempfile::Builder::new()
         .prefix("noetl-")
         .tempdir()
-        .map_err(|_| absent())?;
+        .map_err(|_| not_installed())?;
     let answer = folder.path().join("answer.json");
     let request = json!({"database": database, "sql": script, "answer": answer.to_string_lossy()});
     let job = Job {
@@ -148,12 +151,12 @@ async fn module(
         limit: process::OUTPUT_LIMIT,
         ..Job::default()
     };
-    let finished = python::interpret(job, call, host)
+    let finished = python::run_interpreter(job, call, host)
         .await?
-        .ok_or_else(absent)?;
+        .ok_or_else(not_installed)?;
     let Ok(bytes) = tokio::fs::read(&answer).await else {
         if finished.stderr.contains("No module named 'duckdb'") {
-            return Err(absent());
+            return Err(not_installed());
         }
         return Err(finished.failure());
     };
@@ -173,12 +176,12 @@ impl Answer {
     fn results(self) -> Results {
         let mut results = Results::default();
         for set in self.sets {
-            let mut made = ResultSet::new(set.columns.iter().map(String::as_str));
+            let mut result = ResultSet::new(set.columns.iter().map(String::as_str));
             for row in set.rows {
-                made.row(row);
+                result.push_row(row);
             }
-            made.affected = set.affected;
-            results.sets.push(made);
+            result.affected = set.affected;
+            results.sets.push(result);
         }
         results
     }

@@ -1,19 +1,21 @@
 //! The `postgres` tool: SQL for a PostgreSQL server.
 
 pub(super) mod connect;
-
-use std::error::Error as _;
+pub(super) mod error;
 
 use futures_util::TryStreamExt as _;
 use serde_json::{Number, Value as Json};
-use sqlx::postgres::{PgConnection, PgDatabaseError, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, Connection as _, Either, Executor as _, Row as _, SqlSafeStr as _,
-    TypeInfo as _, ValueRef as _,
+    AssertSqlSafe, Column as _, Either, Executor as _, Row as _, SqlSafeStr as _, TypeInfo as _,
+    ValueRef as _,
 };
 
+use self::error::failure;
+use super::call::Call;
 use super::sql::{self, Results};
-use super::{Call, Failure, Host};
+use crate::host::Host;
+use noetl_api::Failure;
 
 /// The prepared statement of a call with parameters.
 const PREPARED: &str = "noetl_statement";
@@ -25,7 +27,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     let parameters = sql::parameters(call, &statements)?;
     let script = match parameters {
         Some(values) => with_parameters(&statements[0].text, values)?,
-        // What is run is what was looked at.
+        // Exactly the statement that is checked below.
         None if is_read_only(call) && statements.len() == 1 => statements[0].text.clone(),
         None => script,
     };
@@ -34,7 +36,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         Ok(()) => fetch(script, &mut connection).await,
         Err(failure) => Err(failure),
     };
-    close(connection).await;
+    connect::close(connection).await;
     let mut results = outcome?;
     if parameters.is_some() {
         results.sets.drain(..1);
@@ -46,13 +48,12 @@ fn is_read_only(call: &Call<'_>) -> bool {
     call.config.get("read_only") == Some(&Json::Bool(true))
 }
 
-/// Sets what a call asks of its session: where names are looked for, and that nothing may change.
+/// Sets up the session that a call asks for: its search path, and read-only access.
 async fn prepare_session(
     call: &Call<'_>,
     statements: &[sql::Statement],
     connection: &mut PgConnection,
 ) -> Result<(), Failure> {
-    let wrong = |error: sqlx::Error| failure(&error, "");
     if let Some(schema) = call.text("search_path") {
         let schema = schema.replace('"', "\"\"");
         let path = format!("SET search_path TO \"{schema}\", public");
@@ -64,27 +65,21 @@ async fn prepare_session(
     let [statement] = statements else {
         return Err(Failure::new("config", "a read-only call has one statement"));
     };
-    // The server itself says whether it is one: what counts as a statement is for it to know, and a
-    // second one could leave the transaction.
+    // The server checks that it is one statement: a second one could end the transaction.
     connection
         .prepare(AssertSqlSafe(statement.text.clone()).into_sql_str())
         .await
-        .map_err(wrong)?;
-    // Once a transaction has read, nothing in it can make it write.
+        .map_err(|error| failure(&error, ""))?;
+    // A transaction that has read can no longer be made writable.
     fetch("BEGIN READ ONLY; SELECT 1".to_owned(), connection).await?;
     Ok(())
 }
 
-/// Ends a connection in good order; what it had to do is done, so a failure to say so does not matter.
-pub(super) async fn close(connection: PgConnection) {
-    connection.close().await.ok();
-}
-
-/// The server splits the script itself, and gives every value as text.
+/// Runs a script, which the server splits into statements; every value comes as text.
 async fn fetch(script: String, connection: &mut PgConnection) -> Result<Results, Failure> {
     let mut results = Results::default();
     let copy = script.clone();
-    // Safe to assert: the SQL is the playbook's own, and whoever runs it chose to.
+    // Safe to assert: the SQL is the playbook's own, and is run on purpose.
     let mut stream = sqlx::raw_sql(AssertSqlSafe(script)).fetch_many(connection);
     while let Some(part) = stream
         .try_next()
@@ -92,14 +87,14 @@ async fn fetch(script: String, connection: &mut PgConnection) -> Result<Results,
         .map_err(|error| failure(&error, &copy))?
     {
         match part {
-            Either::Left(end) => results.done(end.rows_affected()),
+            Either::Left(end) => results.end_statement(end.rows_affected()),
             Either::Right(row) => {
                 let columns = row.columns().iter().map(sqlx::Column::name);
                 let values = (0..row.len())
                     .map(|index| value(&row, index))
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(|error| failure(&error, &copy))?;
-                results.row(columns, values);
+                results.push_row(columns, values);
             }
         }
     }
@@ -124,7 +119,7 @@ fn value(row: &PgRow, index: usize) -> Result<Json, sqlx::Error> {
     })
 }
 
-/// A whole number that is too large for JSON's readers stays text, so that no digit is lost.
+/// Returns a number; a whole number of more than 64 bits stays text, so that no digit is lost.
 fn number(text: &str) -> Json {
     if text.contains('.') || !text.ends_with(|c: char| c.is_ascii_digit()) {
         return float(text);
@@ -135,7 +130,7 @@ fn number(text: &str) -> Json {
         .unwrap_or_else(|_| Json::from(text))
 }
 
-/// JSON has no NaN and no infinity.
+/// Returns a float; NaN and infinity are null, since JSON does not have them.
 fn float(text: &str) -> Json {
     text.parse()
         .ok()
@@ -143,7 +138,8 @@ fn float(text: &str) -> Json {
         .map_or(Json::Null, Json::Number)
 }
 
-/// The server infers the parameters' types, as it does for literals, and still splits code from data.
+/// Returns the script that runs a statement with parameters. PREPARE lets the server infer the types of
+/// parameters as of literals.
 fn with_parameters(statement: &str, values: &[Json]) -> Result<String, Failure> {
     let mut types = Vec::with_capacity(values.len());
     let mut literals = Vec::with_capacity(values.len());
@@ -151,7 +147,7 @@ fn with_parameters(statement: &str, values: &[Json]) -> Result<String, Failure> 
         let (kind, literal) = match value {
             Json::Null => ("unknown", "NULL".to_owned()),
             Json::Bool(flag) => ("boolean", flag.to_string()),
-            // As the server reads literals: dates, for one, can only be added to an `integer`.
+            // The type that literals have: only an `integer` can be added to a date.
             Json::Number(number) if is_small(number) => ("integer", quoted(&number.to_string())),
             Json::Number(number) if number.is_i64() => ("bigint", quoted(&number.to_string())),
             Json::Number(number) if number.is_u64() => ("numeric", quoted(&number.to_string())),
@@ -181,52 +177,9 @@ fn is_small(number: &Number) -> bool {
         .is_some_and(|number| i32::try_from(number).is_ok())
 }
 
-/// The escape form means the same whatever `standard_conforming_strings` says.
+/// Returns a literal in the escape form, whose meaning does not depend on `standard_conforming_strings`.
 fn quoted(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-/// What the server or the connection says went wrong with `script`.
-pub(super) fn failure(error: &sqlx::Error, script: &str) -> Failure {
-    let sqlx::Error::Database(database) = error else {
-        return Failure::passing("connection", connection_message(error));
-    };
-    let Some(error) = database.try_downcast_ref::<PgDatabaseError>() else {
-        return Failure::new("sql", database.message());
-    };
-    let mut message = error.message().to_owned();
-    if let Some(detail) = error.detail() {
-        message.push_str(&format!(" ({detail})"));
-    }
-    if let Some(sqlx::postgres::PgErrorPosition::Original(position)) = error.position() {
-        let line = script.chars().take(position).filter(|c| *c == '\n').count() + 1;
-        message.push_str(&format!(" (line {line} of the SQL)"));
-    }
-    Failure {
-        code: Some(Json::from(error.code())),
-        retryable: is_passing(error.code()),
-        help: error.hint().map(str::to_owned),
-        ..Failure::new("sql", message)
-    }
-}
-
-/// Conflicts between transactions, a server that starts, stops or is full, and lost connections.
-pub(super) fn is_passing(code: &str) -> bool {
-    code.starts_with("08") || ["40001", "40P01", "53300", "57P01", "57P03"].contains(&code)
-}
-
-/// The error with what caused it: sqlx leaves the latter out of some messages.
-pub(super) fn connection_message(error: &sqlx::Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !message.contains(&text) {
-            message.push_str(&format!(": {text}"));
-        }
-        cause = inner.source();
-    }
-    message
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Child processes of the tools: started, listened to, and ended with all their descendants.
+//! Child processes of the tools: started, read, and ended together with their descendants.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,37 +7,37 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{ChildStdin, Command};
 use tokio::time::Instant;
 
-use super::{Call, Failure, Host, Stream};
+use super::call::Call;
+use super::output_reader::OutputReader;
+use crate::host::{Host, Stream};
+use noetl_api::Failure;
 
 /// The most that is kept of each output stream.
 pub(super) const OUTPUT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// How long pipes may stay silent after the child's end before they count as held by a background process.
-const SILENCE: Duration = Duration::from_millis(200);
+/// How long the pipes of an ended child may be silent before they count as held by a background process.
+const MAX_SILENCE: Duration = Duration::from_millis(200);
 
-/// The most that a background process may still write after the child's end.
-const AFTERMATH: Duration = Duration::from_secs(5);
+/// How long the output of a background process is read after the child's end.
+const MAX_TIME_AFTER_EXIT: Duration = Duration::from_secs(5);
 
-/// A longer line is passed on in pieces, so that output without line breaks is seen as well.
-const LINE_LIMIT: usize = 64 * 1024;
-
-/// What to run.
+/// A program to run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Job {
-    /// The program, looked for on the PATH when it has no folder.
+    /// The program, searched in PATH when it has no folder.
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// What it reads from its standard input.
+    /// Its standard input.
     pub input: Vec<u8>,
     /// The most that is kept of each output stream.
     pub limit: usize,
-    /// Whether the host hears the lines of its standard output.
-    pub audible: bool,
+    /// Whether the host gets the lines of its standard output while it runs.
+    pub forward_stdout: bool,
 }
 
 /// How a child ended.
@@ -52,15 +52,15 @@ pub(super) struct Finished {
 }
 
 impl Finished {
-    /// The exit code; 128 and the signal's number for a killed one, as shells have it.
+    /// Returns the exit code; of a killed child 128 and the signal's number, as shells do.
     pub(super) fn code(&self) -> i64 {
         self.status
             .code()
             .map_or_else(|| 128 + i64::from(self.signal().unwrap_or(0)), i64::from)
     }
 
-    /// How it ended, as a clause: `exited with code 3`.
-    pub(super) fn how(&self) -> String {
+    /// Returns how it ended, as a clause: `exited with code 3`.
+    fn ending(&self) -> String {
         match self.signal() {
             Some(signal) => format!("was killed by {}", signal_name(signal)),
             None => format!("exited with code {}", self.code()),
@@ -78,7 +78,7 @@ impl Finished {
         None
     }
 
-    /// The failure of a child that ended badly: how, and the last thing that it said.
+    /// Returns the failure of a child that failed: how it ended, and its last line of output.
     pub(super) fn failure(&self) -> Failure {
         let last = [&self.stderr, &self.stdout].into_iter().find_map(|text| {
             text.lines()
@@ -86,18 +86,18 @@ impl Finished {
                 .rev()
                 .find(|line| !line.is_empty())
         });
-        let how = self.how();
+        let ending = self.ending();
         Failure {
             code: Some(Json::from(self.code())),
             ..Failure::new(
                 "exit",
-                last.map_or_else(|| how.clone(), |line| format!("{how}: {line}")),
+                last.map_or_else(|| ending.clone(), |line| format!("{ending}: {line}")),
             )
         }
     }
 }
 
-/// The numbers are the same on every system for these.
+/// Returns a signal's name; those with a name here have the same number on every system.
 fn signal_name(signal: i32) -> String {
     let name = match signal {
         1 => "SIGHUP",
@@ -116,13 +116,13 @@ fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
-/// Ends the child's process group when the step is dropped.
-struct Group {
+/// Kills the child's process group when the step is dropped.
+struct ProcessGroup {
     #[cfg(unix)]
     leader: Option<rustix::process::Pid>,
 }
 
-impl Group {
+impl ProcessGroup {
     fn of(child: &tokio::process::Child) -> Self {
         #[cfg(not(unix))]
         let _: &tokio::process::Child = child;
@@ -135,7 +135,8 @@ impl Group {
         }
     }
 
-    /// Once its leader has ended, what is left was meant to stay, and its number may be given anew.
+    /// Leaves the group alone from now on. Once its leader has ended, the processes that are left were
+    /// started to stay, and the system may give the group's number to another one.
     fn release(&mut self) {
         #[cfg(unix)]
         {
@@ -144,17 +145,17 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Some(leader) = self.leader {
-            // An error means that nothing is left to end.
+            // An error means that no process is left.
             rustix::process::kill_process_group(leader, rustix::process::Signal::KILL).ok();
         }
     }
 }
 
-/// Runs `job` to its end; none when there is no such program.
+/// Runs a program to its end; returns none when there is no such program.
 ///
 /// Dropping the future kills the child and its descendants.
 pub(super) async fn run(
@@ -172,29 +173,31 @@ pub(super) async fn run(
             ));
         }
     };
-    let mut group = Group::of(&child);
-    let feed = feed(child.stdin.take(), job.input);
-    tokio::pin!(feed);
-    let mut feeding = true;
-    let out_listener = job.audible.then_some(Stream::Out);
-    let mut out = Ear::new(child.stdout.take(), out_listener, job.limit);
-    let mut err = Ear::new(child.stderr.take(), Some(Stream::Err), job.limit);
+    let mut group = ProcessGroup::of(&child);
+    let input = write_input(child.stdin.take(), job.input);
+    tokio::pin!(input);
+    let mut writing = true;
+    let stdout = job.forward_stdout.then_some(Stream::Out);
+    let mut stdout = OutputReader::new(child.stdout.take(), stdout, job.limit);
+    let mut stderr = OutputReader::new(child.stderr.take(), Some(Stream::Err), job.limit);
     let mut status = None;
-    let (mut patience, mut end) = (Instant::now(), Instant::now());
-    while status.is_none() || out.open() || err.open() {
+    // Both count once the child has ended.
+    let (mut silence_ends, mut reading_ends) = (Instant::now(), Instant::now());
+    while status.is_none() || stdout.is_open() || stderr.is_open() {
         tokio::select! {
-            () = &mut feed, if feeding => feeding = false,
-            heard = out.hear(call, host), if out.open() => patience = heard + SILENCE,
-            heard = err.hear(call, host), if err.open() => patience = heard + SILENCE,
+            () = &mut input, if writing => writing = false,
+            time = stdout.read(call, host), if stdout.is_open() => silence_ends = time + MAX_SILENCE,
+            time = stderr.read(call, host), if stderr.is_open() => silence_ends = time + MAX_SILENCE,
             ended = child.wait(), if status.is_none() => {
-                status = Some(ended.map_err(|error| lost(call, &error))?);
+                status = Some(ended.map_err(|error| wait_failure(call, &error))?);
                 group.release();
-                (patience, end) = (Instant::now() + SILENCE, Instant::now() + AFTERMATH);
+                silence_ends = Instant::now() + MAX_SILENCE;
+                reading_ends = Instant::now() + MAX_TIME_AFTER_EXIT;
             }
-            () = tokio::time::sleep_until(patience.min(end)), if status.is_some() => break,
+            () = tokio::time::sleep_until(silence_ends.min(reading_ends)), if status.is_some() => break,
         }
     }
-    let (stdout, stderr) = (out.finish(call, host), err.finish(call, host));
+    let (stdout, stderr) = (stdout.finish(call, host), stderr.finish(call, host));
     Ok(status.map(|status| Finished {
         status,
         stdout,
@@ -202,10 +205,10 @@ pub(super) async fn run(
     }))
 }
 
-fn lost(call: &Call<'_>, error: &io::Error) -> Failure {
+fn wait_failure(call: &Call<'_>, error: &io::Error) -> Failure {
     Failure::new(
         call.kind.name(),
-        format!("the child process was lost: {error}"),
+        format!("cannot wait for the child process: {error}"),
     )
 }
 
@@ -222,7 +225,7 @@ fn command(job: &Job, call: &Call<'_>, host: &dyn Host) -> Result<Command, Failu
         }
         command.current_dir(folder);
     }
-    for name in &host.machine().hidden_environment {
+    for name in &host.tool_environment().hidden_environment {
         command.env_remove(name);
     }
     command.envs(environment(call)?);
@@ -242,8 +245,8 @@ fn command(job: &Job, call: &Call<'_>, host: &dyn Host) -> Result<Command, Failu
 
 fn folder(call: &Call<'_>, host: &dyn Host) -> Option<PathBuf> {
     match call.text("cwd") {
-        Some(path) => Some(host.machine().resolve(&path)),
-        None => host.machine().folder.clone(),
+        Some(path) => Some(host.tool_environment().resolve(&path)),
+        None => host.tool_environment().folder.clone(),
     }
 }
 
@@ -276,88 +279,11 @@ fn environment(call: &Call<'_>) -> Result<Vec<(String, String)>, Failure> {
     Ok(pairs)
 }
 
-async fn feed(stdin: Option<ChildStdin>, input: Vec<u8>) {
+async fn write_input(stdin: Option<ChildStdin>, input: Vec<u8>) {
     if let Some(mut stdin) = stdin {
-        // A child that does not read all of its input has no use for the rest.
+        // Fails when the child does not read all of its input, which is no failure of the step.
         stdin.write_all(&input).await.ok();
     }
-}
-
-/// One output stream of a child.
-struct Ear<R> {
-    pipe: Option<R>,
-    stream: Option<Stream>,
-    kept: Vec<u8>,
-    limit: usize,
-    dropped: usize,
-    line: Vec<u8>,
-    chunk: Vec<u8>,
-}
-
-impl<R: AsyncRead + Unpin> Ear<R> {
-    fn new(pipe: Option<R>, stream: Option<Stream>, limit: usize) -> Self {
-        Self {
-            pipe,
-            stream,
-            kept: Vec::new(),
-            limit,
-            dropped: 0,
-            line: Vec::new(),
-            chunk: vec![0; 16 * 1024],
-        }
-    }
-
-    fn open(&self) -> bool {
-        self.pipe.is_some()
-    }
-
-    /// Takes in what has been written and gives the time; cancelling loses nothing.
-    async fn hear(&mut self, call: &Call<'_>, host: &dyn Host) -> Instant {
-        let Some(pipe) = &mut self.pipe else {
-            return Instant::now();
-        };
-        match pipe.read(&mut self.chunk).await {
-            Ok(count) if count > 0 => self.take(count, call, host),
-            // A pipe that cannot be read says no more.
-            _ => self.pipe = None,
-        }
-        Instant::now()
-    }
-
-    fn take(&mut self, count: usize, call: &Call<'_>, host: &dyn Host) {
-        let kept = count.min(self.limit.saturating_sub(self.kept.len()));
-        self.kept.extend_from_slice(&self.chunk[..kept]);
-        self.dropped += count - kept;
-        let Some(stream) = self.stream else {
-            return;
-        };
-        for piece in self.chunk[..count].split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.line.len() >= LINE_LIMIT {
-                say(&mut self.line, stream, call, host);
-            }
-        }
-    }
-
-    fn finish(mut self, call: &Call<'_>, host: &dyn Host) -> String {
-        if let Some(stream) = self.stream
-            && !self.line.is_empty()
-        {
-            say(&mut self.line, stream, call, host);
-        }
-        let mut text = String::from_utf8_lossy(&self.kept).into_owned();
-        if self.dropped > 0 {
-            text.push_str(&format!("\n… {} bytes more\n", self.dropped));
-        }
-        text
-    }
-}
-
-fn say(line: &mut Vec<u8>, stream: Stream, call: &Call<'_>, host: &dyn Host) {
-    let text = String::from_utf8_lossy(line);
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    host.line(call.place, stream, text.strip_suffix('\r').unwrap_or(text));
-    line.clear();
 }
 
 #[cfg(test)]

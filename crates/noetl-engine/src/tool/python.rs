@@ -8,12 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
-use super::{Call, Failure, Host};
+use crate::host::Host;
+use noetl_api::Failure;
 
 const RUNNER: &str = include_str!("runner.py");
 
-/// What Windows' stand-in for a missing Python exits with, after it has advertised the store.
+/// The exit code of the `python3` that Windows has when Python is not installed; it opens the store.
 const STORE_STUB: i64 = 9009;
 
 /// The answer of the runner.
@@ -21,14 +23,14 @@ const STORE_STUB: i64 = 9009;
 #[serde(default)]
 struct Answer {
     result: Json,
-    error: Option<Raised>,
+    error: Option<Exception>,
     exit: Option<i64>,
     message: Option<String>,
 }
 
 /// An exception of the step's code.
 #[derive(Debug, Deserialize)]
-struct Raised {
+struct Exception {
     #[serde(rename = "type")]
     kind: String,
     message: String,
@@ -37,16 +39,16 @@ struct Raised {
     module: Option<String>,
 }
 
-/// The code of a step and where it is from.
+/// The code of a step and where it comes from.
 #[derive(Debug)]
 struct Source {
     code: String,
     filename: String,
-    /// The folder of a script file, from which its imports are found as well.
+    /// The folder of a script file, in which its imports are searched as well.
     folder: Option<String>,
 }
 
-/// Runs the step's code and gives what it returns.
+/// Runs the step's code and returns its result.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let source = source(call, host).await?;
     let folder = match tempfile::Builder::new().prefix("noetl-").tempdir() {
@@ -67,24 +69,24 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         arguments: ["-u", "-c", RUNNER].map(OsString::from).into(),
         input: request.to_string().into_bytes(),
         limit: OUTPUT_LIMIT,
-        audible: true,
+        forward_stdout: true,
         ..Job::default()
     };
-    let finished = interpret(job, call, host)
+    let finished = run_interpreter(job, call, host)
         .await?
         .ok_or_else(|| no_python(host))?;
     match tokio::fs::read(&answer).await {
-        Ok(bytes) if finished.code() == 0 => judge(&bytes, finished),
+        Ok(bytes) if finished.code() == 0 => read_answer(&bytes, finished),
         _ => Err(Failure {
             result: Some(json!({
                 "stdout": finished.stdout, "stderr": finished.stderr, "exit_code": finished.code(),
             })),
-            ..died(&finished)
+            ..interpreter_failure(&finished)
         }),
     }
 }
 
-fn died(finished: &Finished) -> Failure {
+fn interpreter_failure(finished: &Finished) -> Failure {
     let failure = finished.failure();
     Failure {
         message: format!("Python {}", failure.message),
@@ -92,20 +94,21 @@ fn died(finished: &Finished) -> Failure {
     }
 }
 
-fn judge(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
+/// Returns the result that the runner wrote, or the failure.
+fn read_answer(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
     let answer: Answer = serde_json::from_slice(answer).map_err(|error| {
         Failure::new(
             "python",
             format!("the step's result cannot be read as JSON: {error}"),
         )
     })?;
-    if let Some(raised) = answer.error {
-        return Err(raised.into_failure(finished.stdout));
+    if let Some(exception) = answer.error {
+        return Err(exception.into_failure(finished.stdout));
     }
     let Some(code) = answer.exit else {
         return Ok(answer.result);
     };
-    let how = format!("the step's code exited with code {code}");
+    let message = format!("the step's code exited with code {code}");
     Err(Failure {
         code: Some(Json::from(code)),
         result: Some(json!({
@@ -115,12 +118,12 @@ fn judge(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
             "exit",
             answer
                 .message
-                .map_or_else(|| how.clone(), |text| format!("{how}: {text}")),
+                .map_or_else(|| message.clone(), |text| format!("{message}: {text}")),
         )
     })
 }
 
-impl Raised {
+impl Exception {
     fn into_failure(self, stdout: String) -> Failure {
         let mut message = if self.message.is_empty() {
             self.kind.clone()
@@ -136,7 +139,7 @@ impl Raised {
             ..Failure::new("python", message)
         };
         match self.module {
-            // Packages rarely have the names of their inner modules.
+            // The package has the name of the outermost module at best.
             Some(module) => failure.help(format!(
                 "pip install {}",
                 module.split('.').next().unwrap_or(&module)
@@ -169,7 +172,7 @@ fn decode(encoded: &str) -> Result<String, Failure> {
         .ok_or_else(|| Failure::new("config", "the field `code_b64` is not base64 of UTF-8 text"))
 }
 
-/// Code in a file: `script: {uri, source: {type: file}}`.
+/// Returns the code of `script: {uri, source: {type: file}}`.
 async fn script(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
     let script = match call.config.get("script") {
         None | Some(Json::Null) => return Err(call.missing("code")),
@@ -207,7 +210,7 @@ async fn script(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
         .and_then(Json::as_str)
         .ok_or_else(|| Failure::new("config", "the field `script` needs `uri`"))?;
     let path = host
-        .machine()
+        .tool_environment()
         .resolve(uri.strip_prefix("file://").unwrap_or(uri));
     let code = tokio::fs::read_to_string(&path).await.map_err(|error| {
         Failure::new(
@@ -224,8 +227,8 @@ async fn script(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
     })
 }
 
-/// Runs `job` with this machine's Python; none when it has none.
-pub(super) async fn interpret(
+/// Runs `job` with this machine's Python; returns none when it has none.
+pub(super) async fn run_interpreter(
     job: Job,
     call: &Call<'_>,
     host: &dyn Host,
@@ -245,11 +248,11 @@ pub(super) async fn interpret(
 }
 
 fn interpreters(host: &dyn Host) -> Vec<OsString> {
-    if let Some(python) = &host.machine().python {
+    if let Some(python) = &host.tool_environment().python {
         return vec![python.clone().into_os_string()];
     }
     let names = if cfg!(windows) {
-        // Installers there make no `python3`: what has that name is the store's stand-in.
+        // Python's installer makes no `python3` there: the one that exists opens the store.
         ["python", "python3"]
     } else {
         ["python3", "python"]
@@ -272,13 +275,14 @@ fn no_python(host: &dyn Host) -> Failure {
     .help("install Python 3, or use the image flavour `noetl:TAG-python`")
 }
 
-/// Images without Python have no folder for temporary files either: the former is what matters.
+/// Returns the failure when no temporary folder can be made. Images without Python have no such folder
+/// either, and then the failure is the missing Python.
 async fn no_answer_folder(error: &io::Error, call: &Call<'_>, host: &dyn Host) -> Failure {
     let probe = Job {
         arguments: vec!["--version".into()],
         ..Job::default()
     };
-    match interpret(probe, call, host).await {
+    match run_interpreter(probe, call, host).await {
         Ok(None) => no_python(host),
         _ => Failure::new("python", format!("cannot make a temporary folder: {error}")),
     }

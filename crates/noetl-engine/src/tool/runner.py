@@ -1,4 +1,4 @@
-"""Runs one python step of a playbook: the request comes on standard input, the answer goes to a file."""
+"""Runs one python step of a playbook. Reads the request from standard input and writes the answer to a file."""
 
 import asyncio
 import ast
@@ -21,13 +21,13 @@ MISSING = object()
 
 
 def plain(value, above=()):
-    """The value as JSON has it."""
+    """Returns a value as JSON types."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, enum.Enum):
         return plain(value.value, above)
     if isinstance(value, str):
-        # Lone surrogates are no JSON.
+        # JSON cannot hold lone surrogates.
         return str(value).encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int):
         return int(value)
@@ -65,7 +65,7 @@ def nested(value, above):
 
 
 def foreign(value, above):
-    """Values of numpy, pandas and pydantic, known by their methods; any other value is its text."""
+    """Converts values of numpy, pandas and pydantic, recognized by their methods; other values become text."""
     if not isinstance(value, type):
         if hasattr(value, "to_dict") and hasattr(value, "columns"):
             return plain(value.to_dict("records"), above)
@@ -89,7 +89,7 @@ def key(name):
 
 
 def bind(main, args, context):
-    """What to call `main` with: parameters by their names, or everything for a single unknown one."""
+    """Returns the arguments for `main`: values by name, or all values for a single parameter of another name."""
     try:
         parameters = list(inspect.signature(main).parameters.values())
     except (TypeError, ValueError):
@@ -101,7 +101,7 @@ def bind(main, args, context):
         values = {single.name: given}
     else:
         values = {}
-    # Names of the conventions, for code that takes them beside others.
+    # Conventional parameter names: `context`, `input_data` and `args`.
     known = {"context": context, "input_data": args, "args": args, **given, **values}
     positional, named = [], {}
     for parameter in parameters:
@@ -111,7 +111,7 @@ def bind(main, args, context):
             taken = {p.name for p in parameters}
             named.update({name: value for name, value in args.items() if name not in taken})
             continue
-        # What the conventions add must not hide a default.
+        # A conventional name must not replace a default.
         chosen = given if parameter.default is not parameter.empty else known
         value = chosen.get(parameter.name, MISSING)
         if value is MISSING:
@@ -134,7 +134,7 @@ def defines_main(tree):
 
 
 def libraries(libs):
-    """`libs`: modules by the names that the code knows them under, `{from: …, import: …}` for parts of one."""
+    """Yields name and value of each entry of `libs`: a module, or with `{from: …, import: …}` a part of one."""
     for name, source in libs.items() if isinstance(libs, dict) else ():
         if isinstance(source, dict):
             yield name, getattr(importlib.import_module(source["from"]), source.get("import", name))
@@ -149,7 +149,7 @@ def execute(request):
         code = textwrap.dedent(code)
     linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
     tree = compile(code, filename, "exec", ast.PyCF_ONLY_AST)
-    # A script that guards its entry point must run it, but not beside the call of `main` below.
+    # Code under `if __name__ == "__main__"` must run, unless `main` is called below.
     name = "noetl_step" if defines_main(tree) else "__main__"
     module = types.ModuleType(name)
     module.__file__ = filename
@@ -172,7 +172,7 @@ def execute(request):
 
 
 def failure(error, filename):
-    """What is said of an exception, without the runner's own frames."""
+    """Returns the report of an exception, without the runner's own frames."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename != filename:
         frames = frames.tb_next
@@ -194,7 +194,7 @@ def failure(error, filename):
 
 
 def leave(code):
-    """The end that `sys.exit` asks for."""
+    """Returns the answer for a call of `sys.exit`."""
     if code is None or code == 0:
         return {"result": None}
     if isinstance(code, int):

@@ -1,12 +1,16 @@
-//! The `secrets` tool: names a value of the credential store or, where the host allows it, of the environment.
+//! The `secrets` tool: refers to a value of the credential store or, if the host allows it, of the environment.
 //!
-//! Its result holds references, not the secrets: see [`super::reference`].
+//! Its result holds references in place of the secrets: see [`crate::secret_reference`].
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Call, Failure, Host, credential, reference};
+use super::call::Call;
+use super::credential;
+use crate::host::Host;
+use crate::secret_reference;
+use noetl_api::Failure;
 
-/// Finds the secret that the step names.
+/// Finds the secret that the step names, and returns references to it.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let name = call
         .first_text(&["name", "key"])
@@ -15,8 +19,8 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     match provider.to_ascii_lowercase().as_str() {
         "" | "credential" | "credentials" | "noetl" => stored(&name, call, host).await,
         "env" | "environment" => host
-            .environment(&name)
-            .map(|_| json!({"value": reference::to_environment(&name)}))
+            .environment_variable(&name)
+            .map(|_| json!({"value": secret_reference::to_environment_variable(&name)}))
             .ok_or_else(|| {
                 Failure::new(
                     "config",
@@ -25,15 +29,15 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
             }),
         _ => Err(Failure::new(
             "config",
-            format!("the secret provider `{provider}` is not spoken here"),
+            format!("the secret provider `{provider}` is not supported"),
         )
         .help("register the secret as a credential, or use the provider `env`")),
     }
 }
 
 async fn stored(name: &str, call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
-    let credential = credential::named(name, host).await?;
-    let refer = |field: &str| reference::to_field(name, field);
+    let credential = credential::find(name, host).await?;
+    let refer = |field: &str| secret_reference::to_field(name, field);
     let Some(field) = call.text("field") else {
         let value = ["value", "token", "access_token", "password", "api_key"]
             .into_iter()

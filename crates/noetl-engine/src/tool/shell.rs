@@ -6,22 +6,24 @@ use std::io::Write;
 use serde_json::{Value as Json, json};
 use tempfile::TempPath;
 
+use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
-use super::{Call, Failure, Host};
+use crate::host::Host;
+use noetl_api::Failure;
 
 const FIELDS: [&str; 7] = [
     "cmds", "cmd", "command", "commands", "script", "code", "run",
 ];
 
-/// Linux takes arguments of up to 128 KiB; longer scripts go through a file.
+/// Linux takes arguments of up to 128 KiB; a longer script is given as a file.
 const ARGUMENT_LIMIT: usize = 96 * 1024;
 
-/// How a shell takes its script.
+/// How a shell is given its script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     /// `sh -c SCRIPT`
     Posix,
-    /// `cmd /C FILE`: as an argument it would only see the first line.
+    /// `cmd /C FILE`: of an argument it would run only the first line.
     Cmd,
     /// `powershell -Command SCRIPT`
     PowerShell,
@@ -59,7 +61,8 @@ fn append(all: &mut String, more: &str) {
     all.push_str(more);
 }
 
-/// A string is one script, so that its lines share their variables; each item of a list is its own.
+/// Returns the scripts of a call. A string is one script, so that its lines share variables; each item of a
+/// list is a script of its own.
 fn scripts(call: &Call<'_>) -> Result<Vec<String>, Failure> {
     let given = FIELDS
         .iter()
@@ -85,7 +88,7 @@ fn scripts(call: &Call<'_>) -> Result<Vec<String>, Failure> {
         })
 }
 
-/// The shells to try, in order.
+/// Returns the shells to try, in order.
 fn shells(call: &Call<'_>) -> Vec<String> {
     if let Some(shell) = call.text("shell") {
         return vec![shell];
@@ -116,14 +119,14 @@ async fn start(
     host: &dyn Host,
 ) -> Result<Finished, Failure> {
     for shell in shells {
-        // The file, if there is one, lives until its script has ended.
+        // The file, if there is one, is removed after the script has ended.
         let (arguments, _file) = arguments(script, style(shell))?;
         let job = Job {
             program: shell.into(),
             arguments,
             input: call.text("stdin").unwrap_or_default().into_bytes(),
             limit,
-            audible: true,
+            forward_stdout: true,
         };
         if let Some(finished) = process::run(job, call, host).await? {
             return Ok(finished);
@@ -156,8 +159,8 @@ fn arguments(script: &str, style: Style) -> Result<(Vec<OsString>, Option<TempPa
             (vec![file.as_os_str().to_owned()], Some(file))
         }
         Style::Cmd => {
-            // Without the second line it would read the script in the code page of old. Systems without
-            // chcp run it as it is: the third line forgets that a command was missing.
+            // The second line has cmd read the script as UTF-8. The third line resets the exit code on
+            // systems that have no chcp.
             let head = "@echo off\r\nchcp 65001 >nul 2>nul\r\n(call )\r\n";
             let lines: Vec<&str> = script.lines().collect();
             let file = script_file(&format!("{head}{}\r\n", lines.join("\r\n")), ".cmd")?;

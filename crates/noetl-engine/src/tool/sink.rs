@@ -1,31 +1,24 @@
 //! The `sink` tool: saves a value to a file or table.
 
 mod file;
+mod rows;
 mod table;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Call, Failure, Host, credential};
+use super::call::Call;
+use super::credential;
+use crate::host::Host;
+use noetl_api::Failure;
 
 const TARGETS: [&str; 4] = ["file", "postgres", "sqlite", "duckdb"];
-
-/// How a value joins what is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// In place of it; for files the default.
-    Replace,
-    /// After it; for tables the default.
-    Append,
-    /// In place of the rows with the same key.
-    Upsert,
-}
 
 /// Saves the args of `call`, or its field `data`, `from` or `value`.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let fields = fields(call)?;
     let target = target(call, &fields)?;
     let data = data(call);
-    // The target's own tools read its fields as if they were theirs.
+    // The tools of the target read its fields.
     let call = Call {
         config: &fields,
         ..call.clone()
@@ -36,7 +29,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     }
 }
 
-/// The fields of the tool and, over them, those of `target`.
+/// Returns the fields of the tool, overridden by those of `target`.
 fn fields(call: &Call<'_>) -> Result<Map<String, Json>, Failure> {
     let mut fields = call.config.clone();
     match fields.remove("target") {
@@ -93,47 +86,6 @@ fn data(call: &Call<'_>) -> Json {
         .find_map(|name| call.config.get(*name))
         .cloned()
         .unwrap_or_else(|| Json::Object(call.args.clone()))
-}
-
-fn mode(call: &Call<'_>, default: Mode) -> Result<Mode, Failure> {
-    match call.text("mode").as_deref() {
-        None => Ok(default),
-        Some("replace" | "overwrite" | "write") => Ok(Mode::Replace),
-        Some("append" | "insert") => Ok(Mode::Append),
-        Some("upsert" | "merge") => Ok(Mode::Upsert),
-        Some(other) => Err(
-            Failure::new("config", format!("`{other}` is not a mode of a sink"))
-                .help("use append, replace or upsert"),
-        ),
-    }
-}
-
-/// The columns of `rows` in the order in which they first appear.
-fn columns<'a>(rows: &[&'a Map<String, Json>]) -> Vec<&'a str> {
-    let mut columns: Vec<&str> = Vec::new();
-    for row in rows {
-        for name in row.keys() {
-            if !columns.contains(&name.as_str()) {
-                columns.push(name);
-            }
-        }
-    }
-    columns
-}
-
-/// An object is one row, a list of objects several.
-fn rows(data: &Json) -> Result<Vec<&Map<String, Json>>, Failure> {
-    let rows = match data {
-        Json::Object(row) => Some(vec![row]),
-        Json::Array(items) => items.iter().map(Json::as_object).collect(),
-        _ => None,
-    };
-    rows.ok_or_else(|| {
-        Failure::new(
-            "config",
-            "the data of a sink must be an object or a list of objects to be saved as rows",
-        )
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! What the SQL tools share: statements as playbooks write them and results as playbooks read them.
+//! Statements and results of the SQL tools.
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Call, Failure};
+use super::call::Call;
+use noetl_api::Failure;
 
 const FIELDS: [&str; 5] = ["query", "command", "commands", "sql", "statement"];
 
@@ -16,7 +17,7 @@ pub(super) struct ResultSet {
 }
 
 impl ResultSet {
-    /// A result whose columns are called `columns`, some of them perhaps alike.
+    /// Returns an empty result with these columns; names may repeat.
     pub(super) fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             columns: unique(columns),
@@ -24,8 +25,8 @@ impl ResultSet {
         }
     }
 
-    /// One more row, in the order of the columns.
-    pub(super) fn row(&mut self, values: impl IntoIterator<Item = Json>) {
+    /// Adds a row, in the order of the columns.
+    pub(super) fn push_row(&mut self, values: impl IntoIterator<Item = Json>) {
         let pairs = self.columns.iter().cloned().zip(values);
         self.rows.push(Json::Object(pairs.collect()));
     }
@@ -34,49 +35,50 @@ impl ResultSet {
 /// The result sets of a script, filled in the order in which the driver reports them.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    /// Those that are complete.
+    /// Those of the statements that have ended.
     pub sets: Vec<ResultSet>,
-    open: Option<ResultSet>,
+    /// That of the current statement.
+    current: Option<ResultSet>,
 }
 
 impl Results {
-    /// A row of the current statement.
-    pub(super) fn row<'a>(
+    /// Adds a row of the current statement.
+    pub(super) fn push_row<'a>(
         &mut self,
         columns: impl IntoIterator<Item = &'a str>,
         values: impl IntoIterator<Item = Json>,
     ) {
-        self.open
+        self.current
             .get_or_insert_with(|| ResultSet::new(columns))
-            .row(values);
+            .push_row(values);
     }
 
-    /// The end of the current statement.
-    pub(super) fn done(&mut self, affected: u64) {
-        let set = self.open.take().unwrap_or_default();
+    /// Ends the current statement.
+    pub(super) fn end_statement(&mut self, affected: u64) {
+        let set = self.current.take().unwrap_or_default();
         self.sets.push(ResultSet { affected, ..set });
     }
 
-    /// The tool's result: `command_0` and so on, and the rows of the last statement that has some.
+    /// Returns the tool's result: `command_0` and so on, and the rows of the last statement that returns rows.
     pub(super) fn into_json(self, statements: &[Statement]) -> Json {
-        // Only then do the statements belong to the results one by one.
+        // Otherwise it is not known which statement a result belongs to.
         let known = statements.len() == self.sets.len();
         let mut object = Map::new();
         let mut last = json!({"rows": [], "columns": [], "row_count": 0});
         let mut rows_seen = false;
         for (index, set) in self.sets.into_iter().enumerate() {
             let selects = known && statements[index].selects() && set.affected == 0;
-            let gives_rows = selects || !set.columns.is_empty();
-            let count = if gives_rows {
+            let returns_rows = selects || !set.columns.is_empty();
+            let count = if returns_rows {
                 set.rows.len() as u64
             } else {
                 set.affected
             };
             let result = json!({"rows": set.rows, "columns": set.columns, "row_count": count});
-            if gives_rows || !rows_seen {
+            if returns_rows || !rows_seen {
                 last = result.clone();
             }
-            rows_seen |= gives_rows;
+            rows_seen |= returns_rows;
             object.insert(format!("command_{index}"), result);
         }
         if let Json::Object(last) = last {
@@ -86,7 +88,7 @@ impl Results {
     }
 }
 
-/// Names of which each is there once: a second `id` becomes `id_2`.
+/// Returns the names made unique: a second `id` becomes `id_2`.
 fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut taken: Vec<String> = Vec::new();
     for name in names {
@@ -101,7 +103,7 @@ fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     taken
 }
 
-/// The SQL of a call: the items of a list become one script.
+/// Returns the SQL of a call; the items of a list become one script.
 pub(super) fn script(call: &Call<'_>) -> Result<String, Failure> {
     let given = FIELDS
         .iter()
@@ -116,7 +118,7 @@ pub(super) fn script(call: &Call<'_>) -> Result<String, Failure> {
             .iter()
             .map(|item| {
                 let text = item.as_str()?.trim();
-                // On a line of its own, so that a comment at the end does not swallow it.
+                // On a line of its own, because the item may end with a comment.
                 let end = if text.ends_with(';') { "" } else { "\n;" };
                 Some(format!("{text}{end}"))
             })
@@ -141,7 +143,7 @@ pub(super) fn script(call: &Call<'_>) -> Result<String, Failure> {
     Ok(script)
 }
 
-/// The values for `$1` and so on, for a single statement.
+/// Returns the values for `$1` and so on, for a single statement.
 pub(super) fn parameters<'a>(
     call: &Call<'a>,
     statements: &[Statement],
@@ -183,7 +185,7 @@ impl Statement {
         self.changes
     }
 
-    /// Whether it is a query, which has columns even where it finds no row.
+    /// Whether it is a query, which has columns even when it returns no row.
     pub(super) fn selects(&self) -> bool {
         const QUERIES: [&str; 8] = [
             "SELECT", "WITH", "VALUES", "TABLE", "FROM", "SHOW", "EXPLAIN", "FETCH",
@@ -201,7 +203,7 @@ impl Statement {
         if self.verb.is_empty() {
             self.verb.clone_from(&word);
         }
-        // After SELECT they are words of functions and clauses: `replace(a, b, c)`, `FOR UPDATE`.
+        // After SELECT they are functions and clauses: `replace(a, b, c)`, `FOR UPDATE`.
         let leads = self.verb == word || self.verb == "WITH";
         match word.as_str() {
             "INSERT" | "UPDATE" | "DELETE" | "MERGE" => self.changes |= leads,
@@ -212,9 +214,10 @@ impl Statement {
     }
 }
 
-/// The statements of a script, near enough for PostgreSQL, SQLite and DuckDB.
+/// Splits a script into its statements, approximately for PostgreSQL, SQLite and DuckDB.
 ///
-/// It never decides what is run, only how results are told apart: the databases split for themselves.
+/// It serves to assign results to statements. PostgreSQL and SQLite split the script that they run
+/// themselves.
 pub(super) fn split(script: &str) -> Vec<Statement> {
     let mut statements = Vec::new();
     let mut current = Statement::default();
@@ -222,7 +225,7 @@ pub(super) fn split(script: &str) -> Vec<Statement> {
     let mut at = 0;
     while at < script.len() {
         let rest = &script[at..];
-        let length = token(rest);
+        let length = token_length(rest);
         let piece = &rest[..length];
         if piece == ";" {
             current.text = script[start..at].trim().to_owned();
@@ -239,25 +242,25 @@ pub(super) fn split(script: &str) -> Vec<Statement> {
     statements
 }
 
-/// The length of the string, comment, word or single character that `rest` begins with.
-fn token(rest: &str) -> usize {
+/// Returns the length of the string, comment, word or single character that `rest` begins with.
+fn token_length(rest: &str) -> usize {
     let first = rest.chars().next().unwrap_or(' ');
     let escapes = rest.starts_with("E'") || rest.starts_with("e'");
     match first {
-        _ if escapes => 1 + quoted(&rest[1..], '\'', true),
-        '\'' | '"' | '`' => quoted(rest, first, false),
+        _ if escapes => 1 + quoted_length(&rest[1..], '\'', true),
+        '\'' | '"' | '`' => quoted_length(rest, first, false),
         '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-        '/' if rest.starts_with("/*") => comment(rest),
-        '$' => dollar(rest),
+        '/' if rest.starts_with("/*") => comment_length(rest),
+        '$' => dollar_length(rest),
         _ if first.is_alphabetic() || first == '_' => rest
             .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
             .unwrap_or(rest.len()),
-        // A doubled quote ends and begins a string, which comes to the same.
+        // A doubled quote inside a string counts as the end of one string and the beginning of another.
         _ => first.len_utf8(),
     }
 }
 
-fn quoted(rest: &str, quote: char, escapes: bool) -> usize {
+fn quoted_length(rest: &str, quote: char, escapes: bool) -> usize {
     let mut escaped = false;
     for (index, c) in rest.char_indices().skip(1) {
         if escaped {
@@ -271,8 +274,8 @@ fn quoted(rest: &str, quote: char, escapes: bool) -> usize {
     rest.len()
 }
 
-/// Comments nest in PostgreSQL.
-fn comment(rest: &str) -> usize {
+/// Returns the length of a comment; they nest in PostgreSQL.
+fn comment_length(rest: &str) -> usize {
     let (mut depth, mut at) = (1, 2);
     while depth > 0 {
         let tail = &rest[at..];
@@ -287,8 +290,8 @@ fn comment(rest: &str) -> usize {
     at
 }
 
-/// `$tag$ … $tag$`, if it is one and not a parameter such as `$1`.
-fn dollar(rest: &str) -> usize {
+/// Returns the length of `$tag$ … $tag$`, or of a parameter such as `$1`.
+fn dollar_length(rest: &str) -> usize {
     let name = |c: char| c.is_alphanumeric() || c == '_';
     let tag = rest[1..].find(|c| !name(c)).map_or(rest.len(), |at| at + 1);
     if !rest[tag..].starts_with('$') || rest[1..].starts_with(|c: char| c.is_ascii_digit()) {

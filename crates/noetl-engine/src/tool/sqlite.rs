@@ -14,20 +14,22 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 
+use super::call::Call;
 use super::sql::{self, Results};
-use super::{Call, Failure, Host};
+use crate::host::Host;
+use noetl_api::Failure;
 
-/// How long another writer of the file may keep a statement waiting.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a statement waits for another writer of the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many steps of SQLite's machine lie between two looks at whether someone still waits.
-const STEPS: i32 = 1000;
+/// SQLite asks after so many steps of its virtual machine whether the call was dropped.
+const PROGRESS_STEPS: i32 = 1000;
 
 /// A connection whose statement ends when it is dropped.
 pub(super) struct Database {
     pub(super) connection: SqliteConnection,
-    /// The connection's thread runs a statement on as long as this lives.
-    _alive: Arc<()>,
+    /// The connection's thread stops its statement when this is dropped.
+    _stop_guard: Arc<()>,
 }
 
 /// Runs the SQL of `call`, each statement in a transaction of its own unless the SQL has one.
@@ -41,7 +43,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     let mut results = outcome.map_err(|error| failure(&error))?;
     if results.sets.len() == statements.len() {
         for (set, statement) in results.sets.iter_mut().zip(&statements) {
-            // SQLite keeps the count of the last change through statements that change nothing.
+            // For other statements SQLite reports the count of the last change.
             if !statement.changes() {
                 set.affected = 0;
             }
@@ -60,7 +62,7 @@ pub(super) async fn open(call: &Call<'_>, host: &dyn Host) -> Result<Database, F
         options.in_memory(true)
     } else {
         let path = host
-            .machine()
+            .tool_environment()
             .resolve(name.strip_prefix("sqlite://").unwrap_or(&name));
         if let Some(parent) = path.parent() {
             tokio::fs::create_dir_all(parent).await.map_err(|error| {
@@ -77,8 +79,8 @@ pub(super) async fn open(call: &Call<'_>, host: &dyn Host) -> Result<Database, F
             .read_only(read_only)
     };
     let options = options
-        .busy_timeout(PATIENCE)
-        // Statements may hold secrets, which have no place in a log.
+        .busy_timeout(BUSY_TIMEOUT)
+        // Statements may hold secrets, which must not be logged.
         .disable_statement_logging();
     let attached = call.config.get("attach").and_then(Json::as_object);
     let opened = connect(&options, attached).await;
@@ -106,19 +108,19 @@ async fn connect(
             .execute(&mut connection)
             .await?;
     }
-    let alive = Arc::new(());
-    let watched = Arc::downgrade(&alive);
+    let stop_guard = Arc::new(());
+    let watched = Arc::downgrade(&stop_guard);
     let mut handle = connection.lock_handle().await?;
-    handle.set_progress_handler(STEPS, move || watched.strong_count() > 0);
+    handle.set_progress_handler(PROGRESS_STEPS, move || watched.strong_count() > 0);
     drop(handle);
     Ok(Database {
         connection,
-        _alive: alive,
+        _stop_guard: stop_guard,
     })
 }
 
 impl Database {
-    /// Ends it in good order; what it had to do is done, so a failure to say so does not matter.
+    /// Closes the connection; its work is done, so a failure to close it does not matter.
     pub(super) async fn close(self) {
         self.connection.close().await.ok();
     }
@@ -130,14 +132,11 @@ async fn fetch(
     connection: &mut SqliteConnection,
 ) -> Result<Results, sqlx::Error> {
     let mut results = Results::default();
-    // Safe to assert: the SQL is the playbook's own, and whoever runs it chose to.
+    // Safe to assert: the SQL is the playbook's own, and is run on purpose.
     let sql = AssertSqlSafe(script);
     let mut stream = match parameters {
         None => sqlx::raw_sql(sql).fetch_many(connection),
-        #[expect(
-            deprecated,
-            reason = "the stream that keeps statements apart has no successor"
-        )]
+        #[expect(deprecated, reason = "no other stream tells where a statement ends")]
         Some(values) => values
             .iter()
             .fold(sqlx::query(sql), bind)
@@ -145,20 +144,20 @@ async fn fetch(
     };
     while let Some(part) = stream.try_next().await? {
         match part {
-            Either::Left(end) => results.done(end.rows_affected()),
+            Either::Left(end) => results.end_statement(end.rows_affected()),
             Either::Right(row) => {
                 let columns = row.columns().iter().map(sqlx::Column::name);
                 let values = (0..row.len())
                     .map(|index| value(&row, index))
                     .collect::<Result<Vec<_>, _>>()?;
-                results.row(columns, values);
+                results.push_row(columns, values);
             }
         }
     }
     Ok(results)
 }
 
-/// Binds a value by its JSON type; lists and objects go as their text.
+/// Binds a value by its JSON type; lists and objects as their text.
 pub(super) fn bind<'q>(
     query: Query<'q, Sqlite, SqliteArguments>,
     value: &Json,
@@ -175,7 +174,7 @@ pub(super) fn bind<'q>(
     }
 }
 
-/// By the value's own type: columns only suggest one.
+/// Returns a value by its own type: the type of an SQLite column does not bind its values.
 fn value(row: &SqliteRow, index: usize) -> Result<Json, sqlx::Error> {
     let raw = row.try_get_raw(index)?;
     if raw.is_null() {
@@ -201,13 +200,13 @@ fn value(row: &SqliteRow, index: usize) -> Result<Json, sqlx::Error> {
     })
 }
 
-/// What SQLite says went wrong.
+/// Returns the failure that SQLite reports.
 pub(super) fn failure(error: &sqlx::Error) -> Failure {
     let sqlx::Error::Database(database) = error else {
         return Failure::new("sql", error.to_string());
     };
     let code = database.code().unwrap_or_default();
-    // The lower byte of busy and locked: another writer has not finished yet.
+    // Busy or locked, in the lower byte: another writer has not finished yet.
     let primary = code.parse::<i64>().unwrap_or(0) & 0xff;
     Failure {
         retryable: primary == 5 || primary == 6,

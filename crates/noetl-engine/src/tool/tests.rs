@@ -1,4 +1,4 @@
-//! What the tests of the tools share: a host that remembers what it hears, and calls.
+//! A host for the tests of the tools, which records output, and tests of all tools.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -7,38 +7,42 @@ use std::sync::Mutex;
 use serde_json::{Map, Value as Json, json};
 use tempfile::TempDir;
 
-use super::{BoxFuture, Call, Credential, Failure, Host, Machine, Stream, SubPlaybook, reference};
+use super::Call;
+use crate::host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
 use crate::playbook::ToolKind;
-use crate::problem::Place;
+use crate::secret_reference;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// A host with a folder of its own.
-pub(super) struct TestHost {
-    pub machine: Machine,
+pub(crate) struct TestHost {
+    pub tool_environment: ToolEnvironment,
     pub credentials: HashMap<String, Credential>,
-    pub environment: HashMap<String, String>,
+    pub environment_variables: HashMap<String, String>,
     pub lines: Mutex<Vec<(Stream, String)>>,
-    /// Hears of each line as well, for tests that wait for one.
-    pub ear: Option<tokio::sync::mpsc::UnboundedSender<String>>,
+    /// Gets each line as well, for tests that wait for one.
+    pub line_sender: Option<tokio::sync::mpsc::UnboundedSender<String>>,
     pub folder: TempDir,
 }
 
 impl TestHost {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
-            machine: Machine {
+            tool_environment: ToolEnvironment {
                 folder: Some(folder.path().to_owned()),
-                ..Machine::default()
+                ..ToolEnvironment::default()
             },
             credentials: HashMap::new(),
-            environment: HashMap::new(),
+            environment_variables: HashMap::new(),
             lines: Mutex::default(),
-            ear: None,
+            line_sender: None,
             folder,
         }
     }
 
-    pub(super) fn with(mut self, name: &str, kind: &str, data: Json) -> Self {
+    /// Adds a credential.
+    pub(crate) fn with(mut self, name: &str, kind: &str, data: Json) -> Self {
         let credential = Credential {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -48,7 +52,8 @@ impl TestHost {
         self
     }
 
-    pub(super) fn heard(&self, stream: Stream) -> Vec<String> {
+    /// Returns the lines that children wrote to a stream.
+    pub(super) fn lines_of(&self, stream: Stream) -> Vec<String> {
         let lines = self.lines.lock().unwrap();
         lines
             .iter()
@@ -86,30 +91,32 @@ impl TestHost {
     }
 }
 
-/// Says why a test is skipped, unless this machine is to have every tool.
+/// Prints why a test is skipped. Panics when the environment asks for a machine with every tool.
 #[expect(
     clippy::disallowed_methods,
     reason = "only the environment of a test run can say what its machine must have"
 )]
-pub(super) fn skip(why: &str) {
+pub(super) fn skip(reason: &str) {
     let required = std::env::var_os("NOETL_REQUIRE_TOOLS").is_some();
-    assert!(!required, "{why}");
-    left_out(why);
+    assert!(!required, "{reason}");
+    print_skip(reason);
 }
 
-/// Says why a test is left out that no machine has to run.
-pub(super) fn left_out(why: &str) {
-    // A skip is for people to read.
-    #[expect(clippy::disallowed_macros, reason = "tests say what they skip")]
+/// Prints why a test is skipped that needs a tool which no machine must have.
+pub(super) fn print_skip(reason: &str) {
+    #[expect(
+        clippy::disallowed_macros,
+        reason = "people read which tests were skipped"
+    )]
     {
-        println!("skipped: {why}");
+        println!("skipped: {reason}");
     }
 }
 
 pub(super) fn object(value: Json) -> Map<String, Json> {
     match value {
         Json::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
@@ -125,49 +132,45 @@ impl Host for TestHost {
         Box::pin(ready(Ok(Json::from(call.path))))
     }
 
-    fn environment(&self, name: &str) -> Option<String> {
-        self.environment.get(name).cloned()
+    fn environment_variable(&self, name: &str) -> Option<String> {
+        self.environment_variables.get(name).cloned()
     }
 
-    fn line(&self, _place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, _place: &Place, stream: Stream, line: &str) {
         self.lines.lock().unwrap().push((stream, line.to_owned()));
-        if let Some(ear) = &self.ear {
-            ear.send(line.to_owned()).ok();
+        if let Some(sender) = &self.line_sender {
+            sender.send(line.to_owned()).ok();
         }
     }
 
-    fn machine(&self) -> &Machine {
-        &self.machine
+    fn tool_environment(&self) -> &ToolEnvironment {
+        &self.tool_environment
     }
 }
 
 #[tokio::test]
-async fn secrets_come_from_credentials_and_allowed_environments() {
+async fn secrets_are_read_from_credentials_and_allowed_environment_variables() {
     let mut host = TestHost::new().with("api", "bearer", json!({"token": "t0p", "realm": "r"}));
-    host.environment.insert("GIVEN".into(), "yes".into());
+    host.environment_variables
+        .insert("GIVEN".into(), "yes".into());
     let read = |config| host.run(ToolKind::Secrets, config);
-    let opened = async |mut found: Json| {
-        let given = reference::all(&found);
-        reference::resolve(&mut found, &given, &host).await.unwrap();
-        found
+    let target = |reference: &Json| {
+        let target = secret_reference::target(reference).unwrap().clone();
+        (
+            target.get("credential").cloned(),
+            target.get("field").cloned(),
+        )
     };
     let found = read(json!({"name": "api"})).await.unwrap();
     assert!(!found.to_string().contains("t0p"), "{found}");
-    let mut forged = found.clone();
-    forged["value"]["$secret"]["seal"] = "0".repeat(32).into();
-    let refused = reference::resolve(&mut forged["value"], &reference::all(&found), &host).await;
-    assert_eq!(
-        refused.unwrap_err().kind,
-        "auth",
-        "only what was given is resolved"
-    );
-    let found = opened(found).await;
-    assert_eq!(found["value"], "t0p");
-    assert_eq!(found["data"]["realm"], "r");
+    let token = (Some(json!("api")), Some(json!("token")));
+    assert_eq!(target(&found["value"]), token);
+    assert_eq!(target(&found["data"]["realm"]).1, Some(json!("realm")));
     let field = read(json!({"key": "api", "field": "realm"})).await.unwrap();
-    assert_eq!(opened(field).await, json!({"value": "r"}));
+    assert_eq!(target(&field["value"]).1, Some(json!("realm")));
     let given = read(json!({"name": "GIVEN", "provider": "env"})).await;
-    assert_eq!(opened(given.unwrap()).await, json!({"value": "yes"}));
+    let given = secret_reference::target(&given.unwrap()["value"]).cloned();
+    assert_eq!(given.unwrap()["environment"], "GIVEN");
     let unset = read(json!({"name": "HOME", "provider": "env"})).await;
     assert!(unset.unwrap_err().message.contains("`HOME` is not set"));
     let unknown = read(json!({"name": "nope"})).await.unwrap_err();
@@ -181,7 +184,7 @@ async fn secrets_come_from_credentials_and_allowed_environments() {
 }
 
 #[tokio::test]
-async fn every_failure_says_where_it_happened() {
+async fn every_failure_has_its_place() {
     let failure = TestHost::new().run(ToolKind::Shell, json!({})).await;
     let failure = failure.unwrap_err();
     assert_eq!(

@@ -1,11 +1,11 @@
-//! Inputs that fuzzing found worth keeping, each read again.
+//! The corpus: inputs that fuzzing found, each read again.
 
 use std::path::{Path, PathBuf};
 
 use noetl_engine::{Playbook, render};
 use serde_json::{Map, Value, json};
 
-use crate::stage::object;
+use crate::harness::object;
 
 fn inputs(kind: &str) -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -33,7 +33,7 @@ fn every_playbook_is_read_or_refused() {
 }
 
 #[test]
-fn every_template_has_a_value_or_a_failure() {
+fn every_template_gives_the_same_value_or_failure_twice() {
     let names = object(json!({
         "a": "text", "b": 7, "c": 2.5, "d": null, "e": true,
         "f": [1, 2, 3], "g": {"x": 1, "y": {"z": ["q", "r"]}}, "h": [],

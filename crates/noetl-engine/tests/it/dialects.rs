@@ -1,8 +1,8 @@
-//! The dialects that people have on disk, each read into the same model and run alike.
+//! The three dialects of playbooks: all are read into one model and run in the same way.
 
 use serde_json::json;
 
-use crate::stage::{playbook, run};
+use crate::harness::{playbook, run};
 
 #[tokio::test]
 async fn the_first_dialect_routes_by_case() {
@@ -110,7 +110,7 @@ async fn a_pipeline_may_be_a_list_or_a_mapping_of_labels() {
 }
 
 #[tokio::test]
-async fn results_of_a_pipeline_are_there_by_task() {
+async fn results_of_a_pipeline_are_stored_by_task() {
     let ran = run("workflow:
 - step: first
   tool: [{name: a, kind: noop, args: {n: 1}}, {name: b, kind: noop, args: {n: 2}}]
@@ -146,7 +146,7 @@ async fn variables_are_set_in_every_form() {
 }
 
 #[tokio::test]
-async fn names_of_variables_are_seen_in_each_scope() {
+async fn variables_can_be_used_by_each_of_their_names() {
     let ran = run("workload: {given: 1}
 workflow:
 - step: one
@@ -173,7 +173,7 @@ async fn a_bare_tool_name_takes_the_fields_of_its_step() {
 }
 
 #[tokio::test]
-async fn the_workbook_keeps_tools_by_name() {
+async fn workbook_tools_are_used_by_name() {
     let ran = run("workbook:
 - name: greet
   tool: {kind: noop, args: {word: hello, to: nobody}}
@@ -213,7 +213,7 @@ workflow: [{step: a, next: b}, {step: b, next: a}, {step: c}]
 }
 
 #[tokio::test]
-async fn libraries_that_a_step_lists_are_there_under_their_names() {
+async fn libraries_of_a_step_are_imported_under_their_names() {
     let ran = run("workflow:
 - step: only
   tool:
@@ -235,7 +235,7 @@ async fn libraries_that_a_step_lists_are_there_under_their_names() {
 }
 
 #[tokio::test]
-async fn a_branch_that_was_not_taken_can_be_asked_about() {
+async fn a_condition_can_test_whether_a_branch_was_taken() {
     let ran = run("workflow:
 - {step: a, tool: {kind: noop}, next: [{step: high, when: '{{ 1 > 2 }}'}, {step: low}]}
 - {step: high, tool: {kind: noop, args: {n: 9}}, next: sum}
@@ -248,7 +248,7 @@ async fn a_branch_that_was_not_taken_can_be_asked_about() {
 }
 
 #[tokio::test]
-async fn a_script_can_stand_in_the_playbook() {
+async fn a_script_can_be_written_in_the_playbook() {
     let ran = run("workload: {code: result = 5}
 workflow: [{step: only, tool: {kind: python, script: {uri: inline, source: {type: inline, code: '{{ workload.code }}'}}}}]
 ")

@@ -1,15 +1,19 @@
-//! How an execution begins and ends: entry, quiescence, `end`, the final step, limits and cancelling.
+//! Begin and end of an execution: the entry, `end`, the final step, limits and cancelling.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+#[cfg(unix)]
+use std::{io::Read as _, path::PathBuf};
 
 use noetl_api::ExecutionStatus;
 use noetl_engine::Failure;
 use noetl_engine::execution::{Event, Machine, Outcome};
 use noetl_engine::local::{self, Job};
 use serde_json::{Map, json};
+#[cfg(unix)]
+use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::stage::{Stage, feed, gave, playbook, run};
+use crate::harness::{TestHost, drive, playbook, run, success};
 
 const BRANCHES: &str = "workflow:
 - {step: start, tool: {kind: noop}, next: [short, long]}
@@ -20,7 +24,7 @@ const BRANCHES: &str = "workflow:
 ";
 
 #[tokio::test]
-async fn the_end_waits_for_every_branch_and_runs_once() {
+async fn the_step_end_runs_once_after_all_branches() {
     let ran = run(BRANCHES).await.completed();
     assert_eq!(
         ran.entered().iter().filter(|step| **step == "end").count(),
@@ -33,38 +37,38 @@ async fn the_end_waits_for_every_branch_and_runs_once() {
 }
 
 #[test]
-fn an_execution_goes_on_while_one_branch_does() {
+fn an_execution_runs_while_one_branch_runs() {
     let mut machine = Machine::new(playbook(BRANCHES), "1", &Map::new());
     let start = machine.start(None).commands.remove(0);
-    let turn = machine.complete(&start.id, gave(json!(1))).unwrap();
+    let turn = machine.complete(&start.id, success(json!(1))).unwrap();
     assert_eq!(turn.commands.len(), 2);
     let (short, long) = (&turn.commands[0], &turn.commands[1]);
     assert!(
         machine
-            .complete(&short.id, gave(json!(1)))
+            .complete(&short.id, success(json!(1)))
             .unwrap()
             .commands
             .is_empty()
     );
     assert_eq!(machine.status(), ExecutionStatus::Running);
     let longer = machine
-        .complete(&long.id, gave(json!(1)))
+        .complete(&long.id, success(json!(1)))
         .unwrap()
         .commands
         .remove(0);
     let end = machine
-        .complete(&longer.id, gave(json!(1)))
+        .complete(&longer.id, success(json!(1)))
         .unwrap()
         .commands
         .remove(0);
     assert_eq!(end.step, "end");
     assert_eq!(machine.status(), ExecutionStatus::Running);
-    machine.complete(&end.id, gave(json!(1))).unwrap();
+    machine.complete(&end.id, success(json!(1))).unwrap();
     assert_eq!(machine.status(), ExecutionStatus::Completed);
 }
 
 #[tokio::test]
-async fn an_end_may_go_unwritten_unwired_or_without_a_tool() {
+async fn the_step_end_may_be_missing_or_have_no_tool() {
     let ran = run("workflow: [{step: a, tool: {kind: noop, args: {n: 1}}, next: end}]")
         .await
         .completed();
@@ -113,8 +117,8 @@ async fn a_failure_stops_the_other_branches() {
 - {step: slow, tool: {kind: shell, cmds: 'sleep 20; touch late'}, next: never}
 - {step: never, tool: {kind: noop}}
 ";
-    let (stage, begun) = (Stage::new(), Instant::now());
-    let ran = stage.run(body).await;
+    let (host, begun) = (TestHost::new(), Instant::now());
+    let ran = host.run(body).await;
     assert!(ran.failed().contains("step `bad`"));
     assert!(
         begun.elapsed() < Duration::from_secs(10),
@@ -127,30 +131,34 @@ async fn a_failure_stops_the_other_branches() {
 #[test]
 fn commands_of_a_failed_execution_are_dropped() {
     let body = "workflow:\n- {step: start, tool: {kind: noop}, next: [a, b]}\n- {step: a, tool: {kind: noop}}\n- {step: b, tool: {kind: noop}}\n";
-    let fed = feed(body, json!({}), |command| match command.step.as_str() {
+    let driven = drive(body, json!({}), |command| match command.step.as_str() {
         "a" => Outcome::failed(Failure::new("exit", "no")),
-        _ => gave(json!(1)),
+        _ => success(json!(1)),
     });
-    assert_eq!(fed.dropped.len(), 1);
-    assert!(fed.dropped[0].starts_with("1:b:"), "{:?}", fed.dropped);
-    assert_eq!(fed.machine.status(), ExecutionStatus::Failed);
+    assert_eq!(driven.dropped.len(), 1);
+    assert!(
+        driven.dropped[0].starts_with("1:b:"),
+        "{:?}",
+        driven.dropped
+    );
+    assert_eq!(driven.machine.status(), ExecutionStatus::Failed);
 }
 
 #[tokio::test]
-async fn a_run_can_begin_at_any_step_and_only_at_a_step() {
-    let ran = Stage::new()
+async fn a_run_begins_at_the_target_step() {
+    let ran = TestHost::new()
         .run_with(BRANCHES, json!({}), Some("longer"))
         .await
         .completed();
     assert_eq!(ran.entered(), ["longer", "end"]);
-    let ran = Stage::new()
+    let ran = TestHost::new()
         .run_with(BRANCHES, json!({}), Some("nowhere"))
         .await;
     assert!(ran.failed().contains("nowhere"), "{}", ran.failed());
 }
 
 #[tokio::test]
-async fn a_cycle_of_steps_with_tools_ends_when_its_arc_says_so() {
+async fn a_cycle_of_steps_ends_by_a_condition() {
     let body = "workflow:
 - step: count
   tool: {kind: noop, args: {n: '{{ (ctx.n | default(0)) + 1 }}'}}
@@ -161,7 +169,7 @@ async fn a_cycle_of_steps_with_tools_ends_when_its_arc_says_so() {
     assert_eq!(ran.variable("n"), 50);
 }
 
-/// A cycle without a tool must neither run for ever nor take the stack with it.
+/// A cycle without tools must neither run for ever nor overflow the stack.
 #[tokio::test]
 async fn a_cycle_without_an_end_is_a_failure() {
     for body in [
@@ -172,14 +180,15 @@ async fn a_cycle_without_an_end_is_a_failure() {
         let ran = run(body).await;
         assert!(ran.failed().contains("without an end"), "{}", ran.failed());
     }
-    // In its own process of the machine: a hundred thousand commands.
-    let fed = feed(
+    // With a tool: a hundred thousand commands.
+    let driven = drive(
         "workflow: [{step: a, tool: {kind: noop}, next: a}]",
         json!({}),
-        |_| gave(json!(1)),
+        |_| success(json!(1)),
     );
     assert!(
-        fed.machine
+        driven
+            .machine
             .failure()
             .unwrap()
             .message
@@ -188,7 +197,7 @@ async fn a_cycle_without_an_end_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_step_without_a_tool_that_asks_for_retries_ends_as_well() {
+async fn retries_of_a_step_without_a_tool_end() {
     let ran = run("workflow: [{step: a, case: [{when: 'true', then: {retry: {max_attempts: 20000, delay: 0}}}]}]").await;
     assert!(ran.report.status.is_final());
 }
@@ -207,14 +216,14 @@ async fn a_long_chain_of_steps_without_tools_runs() {
 }
 
 #[tokio::test]
-async fn the_final_step_runs_after_the_limit_too() {
+async fn the_final_step_runs_after_the_limit_of_runs() {
     let ran = run("executor: {spec: {final_step: clean}}\nworkflow: [{step: a, loop: {in: [], iterator: x}, next: a}, {step: clean, tool: {kind: noop}}]").await;
     assert!(ran.failed().contains("without an end"));
     assert_eq!(ran.entered().last(), Some(&"clean"));
 }
 
 #[test]
-fn cancelling_ends_everything_once() {
+fn cancelling_drops_all_commands_and_counts_once() {
     let mut machine = Machine::new(playbook(FINAL), "1", &Map::new());
     let id = machine.start(None).commands[0].id.clone();
     let turn = machine.cancel("enough");
@@ -224,38 +233,56 @@ fn cancelling_ends_everything_once() {
     assert!(turn.commands.is_empty());
     assert_eq!(machine.status(), ExecutionStatus::Cancelled);
     assert!(machine.cancel("again").events.is_empty());
-    assert!(machine.complete(&id, gave(json!(1))).is_err());
+    assert!(machine.complete(&id, success(json!(1))).is_err());
     assert_eq!(machine.status(), ExecutionStatus::Cancelled);
+}
+
+/// Waits until a process has opened the named pipe for writing, then for the end of all that hold it open.
+#[cfg(unix)]
+fn watch_pipe(path: PathBuf) -> (oneshot::Receiver<()>, JoinHandle<()>) {
+    let (opened, is_opened) = oneshot::channel();
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut pipe = std::fs::File::open(path).unwrap();
+        opened.send(()).unwrap();
+        pipe.read_to_end(&mut Vec::new()).unwrap();
+    });
+    (is_opened, ended)
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn dropping_a_run_ends_its_children() {
-    let stage = Stage::new();
+async fn dropping_a_run_kills_its_child_processes() {
+    let host = TestHost::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(host.path("alive"))
+        .status();
+    assert!(made.unwrap().success());
+    let (begun, ended) = watch_pipe(host.path("alive"));
     let payload = Map::new();
     let job = Job {
         playbook: playbook(
-            "workflow: [{step: a, tool: {kind: shell, cmds: 'touch begun; (sleep 2; touch late) & sleep 2; touch late'}}]",
+            "workflow: [{step: a, tool: {kind: shell, cmds: 'exec 9>alive; sleep 1000 & sleep 1000'}}]",
         ),
         execution_id: "1",
         payload: &payload,
         target: None,
         max_parallel: 8,
     };
-    let mut nobody = |_: &Event| {};
-    let running = local::run(job, Arc::new(stage.clone()), &mut nobody);
-    let stopped = tokio::time::timeout(Duration::from_millis(700), running).await;
-    assert!(stopped.is_err(), "it ended by itself");
-    assert!(stage.path("begun").exists());
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(!stage.path("late").exists(), "a child outlived its run");
+    let mut ignore = |_: &Event| {};
+    let running = local::run(job, Arc::new(host.clone()), &mut ignore);
+    tokio::select! {
+        report = running => panic!("the run ended by itself: {report:?}"),
+        begun = begun => begun.unwrap(),
+    }
+    // The run is dropped; the pipe is closed when the shell and both of its children have ended.
+    ended.await.unwrap();
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_task_that_takes_too_long_is_stopped() {
-    let (stage, begun) = (Stage::new(), Instant::now());
-    let ran = stage
+async fn a_task_is_stopped_after_its_timeout() {
+    let (host, begun) = (TestHost::new(), Instant::now());
+    let ran = host
         .run("workflow: [{step: a, tool: {kind: shell, cmds: 'sleep 20', timeout: 0.3}}]")
         .await;
     assert!(ran.failed().contains("0.3 s"), "{}", ran.failed());

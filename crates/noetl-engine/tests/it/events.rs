@@ -1,18 +1,18 @@
-//! The event log's order, and the promise that recorded inputs give the same execution again.
+//! The order of events, and the rebuilding of an execution from its recorded inputs.
 
 use noetl_api::{EventStatus, ExecutionStatus};
 use noetl_engine::Failure;
-use noetl_engine::execution::{Command, Event, Machine, Outcome, Unknown};
+use noetl_engine::execution::{Command, Event, Machine, Outcome, UnknownCommand};
 use serde_json::{Map, Value, json};
 
-use crate::stage::{feed, gave, playbook, run};
+use crate::harness::{drive, playbook, run, success};
 
 fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name).collect()
 }
 
 #[tokio::test]
-async fn a_step_that_ends_well_is_told_in_order() {
+async fn events_of_a_step_that_succeeds() {
     let ran = run("workflow: [{step: only, tool: {kind: noop, args: {n: 1}}}]")
         .await
         .completed();
@@ -56,7 +56,7 @@ async fn a_step_that_ends_well_is_told_in_order() {
 }
 
 #[tokio::test]
-async fn a_step_that_fails_is_told_in_order() {
+async fn events_of_a_step_that_fails() {
     let ran =
         run("workflow: [{step: only, tool: {kind: python, code: 'raise KeyError(1)'}}]").await;
     assert_eq!(
@@ -74,7 +74,7 @@ async fn a_step_that_fails_is_told_in_order() {
 }
 
 #[tokio::test]
-async fn sinks_and_loops_have_events_of_their_own() {
+async fn events_of_sinks_and_loops() {
     let ran = run("workflow: [{step: only, tool: {kind: noop, args: {n: 1}}, sink: {tool: {kind: event_log}}}]")
         .await
         .completed();
@@ -108,8 +108,8 @@ async fn sinks_and_loops_have_events_of_their_own() {
     );
 }
 
-/// Loops, retries, branches, rules and variables in one.
-const RICH: &str = "workload: {items: [1, 2, 3]}
+/// Loops, retries, branches, rules and variables in one playbook.
+const ALL_FEATURES: &str = "workload: {items: [1, 2, 3]}
 workflow:
 - step: start
   tool: {kind: noop, args: {n: 0}}
@@ -131,28 +131,28 @@ workflow:
 - {step: end, tool: {kind: noop, args: {all: '{{ all }}'}}}
 ";
 
-/// Fails every third call, and gives pages.
+/// Answers calls: every third one with a failure, the others with pages.
 fn answers() -> impl FnMut(&Command) -> Outcome {
     let mut calls = 0;
     let mut page = 0;
     move |command| {
         calls += 1;
         if calls % 3 == 0 && command.step == "flaky" {
-            return Outcome::failed(Failure::passing("connection", "lost"));
+            return Outcome::failed(Failure::retryable("connection", "lost"));
         }
         if command.step == "flaky" {
             page += 1;
-            return gave(json!({"page": page, "more": page < 4, "rows": [page]}));
+            return success(json!({"page": page, "more": page < 4, "rows": [page]}));
         }
-        gave(Value::Object(command.args.clone()))
+        success(Value::Object(command.args.clone()))
     }
 }
 
 #[test]
 fn the_same_inputs_give_the_same_commands() {
     let (one, two) = (
-        feed(RICH, json!({}), answers()),
-        feed(RICH, json!({}), answers()),
+        drive(ALL_FEATURES, json!({}), answers()),
+        drive(ALL_FEATURES, json!({}), answers()),
     );
     assert_eq!(
         one.machine.status(),
@@ -168,21 +168,25 @@ fn the_same_inputs_give_the_same_commands() {
     let mut ids: Vec<_> = one.commands.iter().map(|command| &command.id).collect();
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), one.commands.len(), "an id was given twice");
+    assert_eq!(
+        ids.len(),
+        one.commands.len(),
+        "two commands have the same id"
+    );
 }
 
 #[test]
-fn commands_and_outcomes_survive_being_written_down() {
-    let first = feed(RICH, json!({}), answers());
+fn commands_and_outcomes_can_be_serialized() {
+    let first = drive(ALL_FEATURES, json!({}), answers());
     let mut recorded: Vec<String> = Vec::new();
     let mut answer = answers();
-    feed(RICH, json!({}), |command| {
+    drive(ALL_FEATURES, json!({}), |command| {
         let outcome = answer(command);
         recorded.push(serde_json::to_string(&outcome).unwrap());
         outcome
     });
     let mut replay = recorded.iter();
-    let again = feed(RICH, json!({}), |command| {
+    let again = drive(ALL_FEATURES, json!({}), |command| {
         let back: Command = serde_json::from_str(&serde_json::to_string(command).unwrap()).unwrap();
         assert_eq!(back.id, command.id);
         serde_json::from_str(replay.next().unwrap()).unwrap()
@@ -191,7 +195,7 @@ fn commands_and_outcomes_survive_being_written_down() {
 }
 
 #[test]
-fn an_outcome_counts_once_and_only_for_a_command_that_is_out() {
+fn an_outcome_is_taken_once_and_only_for_a_pending_command() {
     let mut machine = Machine::new(
         playbook(
             "workflow: [{step: a, tool: {kind: noop}, next: b}, {step: b, tool: {kind: noop}}]",
@@ -204,26 +208,26 @@ fn an_outcome_counts_once_and_only_for_a_command_that_is_out() {
     for wrong in [
         "", "7", "7:a:", "7:a:99", "8:a:1", "7:b:1", "7:a:-1", "7:a:1 ", "1",
     ] {
-        let refused = machine.complete(wrong, gave(json!(1))).unwrap_err();
-        assert_eq!(refused, Unknown(wrong.to_owned()));
+        let refused = machine.complete(wrong, success(json!(1))).unwrap_err();
+        assert_eq!(refused, UnknownCommand(wrong.to_owned()));
         assert!(machine.claimed(wrong, "w").is_empty());
     }
     assert!(machine.command(&id).is_some());
-    let turn = machine.complete(&id, gave(json!(1))).unwrap();
+    let turn = machine.complete(&id, success(json!(1))).unwrap();
     assert_eq!(turn.commands.len(), 1);
     assert!(
-        machine.complete(&id, gave(json!(2))).is_err(),
-        "an outcome counted twice"
+        machine.complete(&id, success(json!(2))).is_err(),
+        "an outcome was taken twice"
     );
     assert_eq!(machine.step_result("a"), Some(json!(1)));
     assert!(machine.claimed(&id, "w").is_empty());
     machine
-        .complete(&turn.commands[0].id, gave(json!(3)))
+        .complete(&turn.commands[0].id, success(json!(3)))
         .unwrap();
     assert_eq!(machine.status(), ExecutionStatus::Completed);
     assert!(
         machine
-            .complete(&turn.commands[0].id, gave(json!(3)))
+            .complete(&turn.commands[0].id, success(json!(3)))
             .is_err()
     );
 }

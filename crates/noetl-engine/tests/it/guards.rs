@@ -1,8 +1,8 @@
-//! Conditions in every spelling: what is true, what is false, and what is an error.
+//! Conditions in every form: which are true, which are false, and which are errors.
 
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, run, said};
+use crate::harness::{TestHost, problem_text, run};
 
 /// Whether a step with this `when` runs.
 async fn holds(when: &str) -> bool {
@@ -108,7 +108,7 @@ async fn numbers_beside_a_template_are_ordered_as_numbers() {
 }
 
 #[tokio::test]
-async fn what_a_value_holds_is_no_operator() {
+async fn operators_inside_a_value_do_not_count() {
     for (when, expected) in [
         ("'{{ sentence }} == this'", false),
         ("\"{{ sentence }} == 'this and that'\"", true),
@@ -152,7 +152,7 @@ async fn a_missing_field_is_false() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_is_an_error_that_says_where() {
+async fn an_unknown_name_is_an_error_with_its_place() {
     for when in [
         "'{{ wrokload.env }}'",
         "\"{{ wrokload.env == 'prod' }}\"",
@@ -167,11 +167,14 @@ async fn an_unknown_name_is_an_error_that_says_where() {
             failed, "test.yaml:9:11: step `first`, field `next[0].when`: unknown name `wrokload`",
             "{when}"
         );
-        let said = said(&body);
-        assert!(said.contains("unknown name `wrokload`"), "{when}: {said}");
+        let reported = problem_text(&body);
         assert!(
-            said.contains("test.yaml:9") && said.contains("`next[0].when`"),
-            "{said}"
+            reported.contains("unknown name `wrokload`"),
+            "{when}: {reported}"
+        );
+        assert!(
+            reported.contains("test.yaml:9") && reported.contains("`next[0].when`"),
+            "{reported}"
         );
     }
 }
@@ -179,22 +182,22 @@ async fn an_unknown_name_is_an_error_that_says_where() {
 #[tokio::test]
 async fn a_condition_that_does_not_parse_is_found_before_anything_runs() {
     for when in ["'{{ a == }}'", "a ==", "'{{ a | nofilter( }}'"] {
-        let said = said(&format!("workflow:\n- step: first\n  when: {when}\n"));
-        assert!(said.contains("does not parse"), "{when}: {said}");
+        let reported = problem_text(&format!("workflow:\n- step: first\n  when: {when}\n"));
+        assert!(reported.contains("does not parse"), "{when}: {reported}");
         assert!(
-            said.contains("test.yaml:6") && said.contains("step `first`"),
-            "{said}"
+            reported.contains("test.yaml:6") && reported.contains("step `first`"),
+            "{reported}"
         );
     }
-    let said = said("workflow:\n- step: first\n  when: [1]\n");
+    let reported = problem_text("workflow:\n- step: first\n  when: [1]\n");
     assert!(
-        said.contains("a condition is a template, and this is a list"),
-        "{said}"
+        reported.contains("a condition is a template, and this is a list"),
+        "{reported}"
     );
 }
 
 #[tokio::test]
-async fn admission_rules_are_asked_in_order() {
+async fn the_first_admission_rule_that_holds_decides() {
     let body = "workload: {go: yes, n: 1}
 workflow:
 - step: guarded
@@ -208,7 +211,7 @@ workflow:
         (json!({"n": 2}), &[]),
         (json!({"go": false}), &[]),
     ] {
-        let ran = Stage::new()
+        let ran = TestHost::new()
             .run_with(body, payload.clone(), None)
             .await
             .completed();
@@ -218,7 +221,7 @@ workflow:
 }
 
 #[tokio::test]
-async fn a_payload_is_data_in_conditions_never_code() {
+async fn values_of_a_payload_are_never_evaluated_in_conditions() {
     let body = "workload: {action: none}
 workflow:
 - step: first
@@ -236,7 +239,10 @@ workflow:
         "x == deploy",
     ] {
         let payload: Value = json!({ "action": action });
-        let ran = Stage::new().run_with(body, payload, None).await.completed();
+        let ran = TestHost::new()
+            .run_with(body, payload, None)
+            .await
+            .completed();
         assert_eq!(ran.entered(), ["first"], "{action}");
     }
 }

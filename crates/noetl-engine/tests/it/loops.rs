@@ -1,8 +1,8 @@
-//! Loops: their order, how many iterations run at once, and what comes out.
+//! Loops: the order of results, how many iterations run at once, and failures.
 
 use serde_json::json;
 
-use crate::stage::{Stage, feed, gave, run};
+use crate::harness::{TestHost, drive, run, success};
 use noetl_api::EventStatus;
 use noetl_engine::Failure;
 
@@ -40,7 +40,7 @@ workflow:
 }
 
 #[tokio::test]
-async fn no_items_are_no_iterations_and_one_value_is_one_item() {
+async fn an_empty_list_has_no_iterations_and_a_single_value_is_one_item() {
     for (items, results) in [
         ("[]", json!([])),
         ("'{{ [] }}'", json!([])),
@@ -61,13 +61,13 @@ async fn no_items_are_no_iterations_and_one_value_is_one_item() {
     }
 }
 
-/// The most commands that were out at once, of a loop over ten items.
+/// Returns the most commands that ran at once, of a loop over ten items.
 fn most_at_once(spec: &str) -> usize {
     let body = format!(
         "workload: {{width: 4}}\nworkflow:\n- step: each\n  loop: {{in: '{{{{ range(10) }}}}', iterator: x, {spec}}}\n  tool: {{kind: noop}}\n"
     );
     let mut machine = noetl_engine::execution::Machine::new(
-        crate::stage::playbook(&body),
+        crate::harness::playbook(&body),
         "1",
         &serde_json::Map::new(),
     );
@@ -76,7 +76,7 @@ fn most_at_once(spec: &str) -> usize {
     while let Some(command) = machine.commands().last() {
         most = most.max(machine.commands().count());
         let id = command.id.clone();
-        machine.complete(&id, gave(json!(done))).unwrap();
+        machine.complete(&id, success(json!(done))).unwrap();
         done += 1;
     }
     assert_eq!(done, 10);
@@ -84,7 +84,7 @@ fn most_at_once(spec: &str) -> usize {
 }
 
 #[test]
-fn max_in_flight_bounds_what_runs_at_once() {
+fn max_in_flight_limits_the_iterations_at_once() {
     assert_eq!(most_at_once("mode: sequential"), 1);
     assert_eq!(most_at_once("mode: sequential, max_in_flight: 5"), 1);
     assert_eq!(most_at_once("mode: parallel, max_in_flight: 3"), 3);
@@ -99,11 +99,10 @@ fn max_in_flight_bounds_what_runs_at_once() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn iterations_in_flight_really_overlap_and_no_more_than_that() {
-    let stage = Stage::new();
-    stage
-        .run(
-            "workflow:
+async fn iterations_overlap_up_to_max_in_flight() {
+    let host = TestHost::new();
+    host.run(
+        "workflow:
 - step: each
   loop: {in: '{{ range(6) }}', iterator: x, mode: parallel, max_in_flight: 2}
   tool:
@@ -114,10 +113,10 @@ async fn iterations_in_flight_really_overlap_and_no_more_than_that() {
       sleep 0.2
       rmdir running-{{ x }}
 ",
-        )
-        .await
-        .completed();
-    let seen: Vec<usize> = stage
+    )
+    .await
+    .completed();
+    let seen: Vec<usize> = host
         .read("seen")
         .iter()
         .map(|line| line.trim().parse().unwrap())
@@ -135,16 +134,16 @@ fn a_failed_iteration_ends_the_loop_and_the_run() {
   next: after
 - {step: after, tool: {kind: noop}}
 ";
-    let fed = feed(body, json!({}), |command| {
+    let driven = drive(body, json!({}), |command| {
         if command.iteration == Some(1) {
             noetl_engine::execution::Outcome::failed(Failure::new("exit", "broke"))
         } else {
-            gave(json!(1))
+            success(json!(1))
         }
     });
-    assert_eq!(fed.commands.len(), 2);
-    assert!(fed.machine.failure().unwrap().message.contains("broke"));
-    let done = fed
+    assert_eq!(driven.commands.len(), 2);
+    assert!(driven.machine.failure().unwrap().message.contains("broke"));
+    let done = driven
         .events
         .iter()
         .find(|event| event.name == "loop.done")
@@ -166,25 +165,25 @@ fn a_failed_iteration_that_a_rule_handles_is_counted_and_the_rest_runs() {
   next: after
 - {step: after, tool: {kind: noop, args: {failed: '{{ each.stats.failed }}', all: '{{ loop_results.results | length }}'}}}
 ";
-    let fed = feed(body, json!({}), |command| match command.iteration {
+    let driven = drive(body, json!({}), |command| match command.iteration {
         Some(1) => noetl_engine::execution::Outcome::failed(Failure::new("exit", "broke")),
-        _ => gave(serde_json::Value::Object(command.args.clone())),
+        _ => success(serde_json::Value::Object(command.args.clone())),
     });
-    assert_eq!(fed.machine.failure(), None);
-    let result = fed.machine.step_result("each").unwrap();
+    assert_eq!(driven.machine.failure(), None);
+    let result = driven.machine.step_result("each").unwrap();
     assert_eq!(result["results"][1], "broke");
     assert_eq!(
         result["stats"],
         json!({"total": 3, "success": 2, "failed": 1})
     );
     assert_eq!(
-        fed.commands.last().unwrap().context["each"]["stats"]["failed"],
+        driven.commands.last().unwrap().context["each"]["stats"]["failed"],
         1
     );
 }
 
 #[tokio::test]
-async fn rules_see_the_end_of_the_loop_once() {
+async fn rules_are_applied_to_the_end_of_a_loop_once() {
     let ran = run("workflow:
 - step: each
   loop: {in: [1, 2], iterator: x}
@@ -201,7 +200,7 @@ async fn rules_see_the_end_of_the_loop_once() {
 }
 
 #[tokio::test]
-async fn variables_of_an_iteration_are_its_own() {
+async fn each_iteration_has_its_own_variables() {
     let ran = run("workflow:
 - step: each
   loop: {in: [1, 2, 3], iterator: x, mode: parallel}

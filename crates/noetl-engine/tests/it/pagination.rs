@@ -1,14 +1,14 @@
-//! Pages: gathered whole whatever the shape of the service, retried one by one, and bounded.
+//! Pagination: pages by number, offset and cursor, their retries and their limit.
 
 use noetl_engine::Failure;
 use noetl_engine::execution::{Command, Outcome};
 use serde_json::{Map, Value, json};
 
-use crate::stage::{Fed, feed, gave};
+use crate::harness::{DrivenMachine, drive, success};
 
 /// An HTTP tool's result.
 fn response(data: Value) -> Outcome {
-    gave(json!({"status_code": 200, "status": 200, "headers": {}, "data": data}))
+    success(json!({"status_code": 200, "status": 200, "headers": {}, "data": data}))
 }
 
 fn number(command: &Command, name: &str, otherwise: u64) -> u64 {
@@ -34,11 +34,11 @@ fn by_page(command: &Command) -> Outcome {
 }
 
 #[track_caller]
-fn ids(fed: &Fed, step: &str) -> Vec<u64> {
-    if let Some(failure) = fed.machine.failure() {
+fn ids(driven: &DrivenMachine, step: &str) -> Vec<u64> {
+    if let Some(failure) = driven.machine.failure() {
         panic!("{failure}");
     }
-    let result = fed.machine.step_result(step).unwrap();
+    let result = driven.machine.step_result(step).unwrap();
     let items = result.as_array().unwrap_or_else(|| panic!("{result}"));
     items
         .iter()
@@ -70,21 +70,24 @@ workflow:
 const PAGE: &str = "max_attempts: 10, params: {page: '{{ (response.paging.page | int) + 1 }}', pageSize: '{{ response.paging.pageSize }}'}";
 
 #[test]
-fn pages_by_number_are_gathered() {
-    let fed = feed(&pages("", PAGE), json!({}), by_page);
-    assert_eq!(ids(&fed, "fetch"), all());
-    assert_eq!(fed.commands.len(), 5);
+fn pages_by_number_are_collected() {
+    let driven = drive(&pages("", PAGE), json!({}), by_page);
+    assert_eq!(ids(&driven, "fetch"), all());
+    assert_eq!(driven.commands.len(), 5);
     assert_eq!(
-        fed.machine.variables()["pages"].as_array().unwrap().len(),
+        driven.machine.variables()["pages"]
+            .as_array()
+            .unwrap()
+            .len(),
         35
     );
-    let asked = fed.commands[1].overrides["params"].clone();
+    let asked = driven.commands[1].overrides["params"].clone();
     assert_eq!(asked, json!({"page": 2, "pageSize": 10}));
-    assert_eq!(fed.commands[4].step, "check");
+    assert_eq!(driven.commands[4].step, "check");
 }
 
 #[test]
-fn pages_by_offset_and_cursor_are_gathered() {
+fn pages_by_offset_and_cursor_are_collected() {
     let offset = "workflow:
 - step: fetch
   tool: {kind: http, url: http://x, params: {offset: 0, limit: 10}}
@@ -94,13 +97,13 @@ fn pages_by_offset_and_cursor_are_gathered() {
   - when: \"{{ event.name == 'call.done' and response is defined and response.has_more != true }}\"
     then: {collect: {strategy: append, path: users, into: pages}}
 ";
-    let fed = feed(offset, json!({}), |command| {
+    let driven = drive(offset, json!({}), |command| {
         let from = number(command, "offset", 0);
         response(
             json!({"users": items(from, from + 10), "offset": from, "limit": 10, "has_more": from + 10 < 35}),
         )
     });
-    assert_eq!(ids(&fed, "fetch"), all());
+    assert_eq!(ids(&driven, "fetch"), all());
     let cursor = "workflow:
 - step: fetch
   tool: {kind: http, url: http://x, params: {limit: 10}}
@@ -110,7 +113,7 @@ fn pages_by_offset_and_cursor_are_gathered() {
   - when: \"{{ event.name == 'call.done' and response is defined and (response.next_cursor is none or response.next_cursor == '') }}\"
     then: {collect: {strategy: append, path: events, into: pages}}
 ";
-    let fed = feed(cursor, json!({}), |command| {
+    let driven = drive(cursor, json!({}), |command| {
         let given = command
             .overrides
             .get("params")
@@ -119,33 +122,33 @@ fn pages_by_offset_and_cursor_are_gathered() {
         let next = (from + 10 < 35).then(|| format!("c{}", from + 10));
         response(json!({"events": items(from, from + 10), "next_cursor": next}))
     });
-    assert_eq!(ids(&fed, "fetch"), all());
+    assert_eq!(ids(&driven, "fetch"), all());
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again_and_none_is_lost() {
+fn a_page_that_fails_is_requested_again() {
     let retry_errors =
         "  - when: \"{{ event.name == 'call.error' and error.status in [500, 503] }}\"
     then: {retry: {max_attempts: 3, backoff_multiplier: 2.0, initial_delay: 0.5}}";
     let mut failed = 0;
-    let fed = feed(&pages(retry_errors, PAGE), json!({}), |command| {
+    let driven = drive(&pages(retry_errors, PAGE), json!({}), |command| {
         if number(command, "page", 1) == 2 && failed < 2 {
             failed += 1;
             return Outcome::failed(Failure {
                 status: Some(503),
-                ..Failure::passing("server_error", "HTTP 503")
+                ..Failure::retryable("server_error", "HTTP 503")
             });
         }
         by_page(command)
     });
-    assert_eq!(ids(&fed, "fetch"), all());
-    assert_eq!(fed.commands.len(), 7);
-    let asked: Vec<_> = fed.commands[..6]
+    assert_eq!(ids(&driven, "fetch"), all());
+    assert_eq!(driven.commands.len(), 7);
+    let asked: Vec<_> = driven.commands[..6]
         .iter()
         .map(|command| number(command, "page", 1))
         .collect();
     assert_eq!(asked, [1, 2, 2, 2, 3, 4]);
-    let delays: Vec<_> = fed.commands[..6]
+    let delays: Vec<_> = driven.commands[..6]
         .iter()
         .map(|command| command.delay_ms)
         .collect();
@@ -153,25 +156,33 @@ fn a_page_that_fails_is_asked_for_again_and_none_is_lost() {
 }
 
 #[test]
-fn a_page_that_fails_for_good_fails_the_step() {
+fn a_page_that_fails_at_every_attempt_fails_the_step() {
     let retry_errors =
         "  - when: '{{ error is not none }}'\n    then: {retry: {max_attempts: 2, delay: 0}}";
-    let fed = feed(&pages(retry_errors, PAGE), json!({}), |command| {
+    let driven = drive(&pages(retry_errors, PAGE), json!({}), |command| {
         if number(command, "page", 1) == 3 {
-            return Outcome::failed(Failure::passing("server_error", "HTTP 500"));
+            return Outcome::failed(Failure::retryable("server_error", "HTTP 500"));
         }
         by_page(command)
     });
-    assert!(fed.machine.failure().unwrap().message.contains("HTTP 500"));
-    assert_eq!(fed.commands.len(), 4);
+    assert!(
+        driven
+            .machine
+            .failure()
+            .unwrap()
+            .message
+            .contains("HTTP 500")
+    );
+    assert_eq!(driven.commands.len(), 4);
 }
 
 #[test]
-fn max_attempts_caps_the_pages_and_what_came_is_kept() {
-    let fed = feed(&pages("", &PAGE.replace("10,", "3,")), json!({}), by_page);
-    assert_eq!(ids(&fed, "fetch"), (1..=30).collect::<Vec<_>>());
+fn max_attempts_limits_the_pages_and_keeps_those_that_came() {
+    let driven = drive(&pages("", &PAGE.replace("10,", "3,")), json!({}), by_page);
+    assert_eq!(ids(&driven, "fetch"), (1..=30).collect::<Vec<_>>());
     assert_eq!(
-        fed.commands
+        driven
+            .commands
             .iter()
             .filter(|command| command.step == "fetch")
             .count(),
@@ -180,21 +191,21 @@ fn max_attempts_caps_the_pages_and_what_came_is_kept() {
 }
 
 #[test]
-fn a_service_that_never_ends_is_a_failure_after_a_hundred_pages() {
+fn more_than_a_hundred_pages_without_max_attempts_are_a_failure() {
     let endless = PAGE.replace("max_attempts: 10, ", "");
-    let fed = feed(&pages("", &endless), json!({}), |command| {
+    let driven = drive(&pages("", &endless), json!({}), |command| {
         let page = number(command, "page", 1);
         response(
             json!({"data": [{"id": page}], "paging": {"page": page, "pageSize": 10, "hasMore": true}}),
         )
     });
-    let asked = fed
+    let asked = driven
         .commands
         .iter()
         .filter(|command| command.step == "fetch");
     assert_eq!(asked.count(), 100);
-    // Less than all of it, without a word, would be worse.
-    let failure = fed.machine.failure().unwrap();
+    // Without `max_attempts` a part of the pages must not count as all of them.
+    let failure = driven.machine.failure().unwrap();
     assert!(failure.message.contains("100 pages"), "{failure}");
     assert!(
         failure.help.as_deref().unwrap().contains("max_attempts"),
@@ -203,7 +214,7 @@ fn a_service_that_never_ends_is_a_failure_after_a_hundred_pages() {
 }
 
 #[test]
-fn each_item_of_a_loop_has_pages_of_its_own() {
+fn each_item_of_a_loop_has_its_own_pages() {
     for mode in ["sequential", "parallel"] {
         let body = format!("workload: {{sizes: [10, 15, 20]}}
 workflow:
@@ -219,9 +230,9 @@ workflow:
     then: {{next: [{{step: check}}]}}
 - {{step: check, tool: {{kind: noop, args: {{n: '{{{{ loop_results.stats.total }}}}'}}}}}}
 ");
-        let fed = feed(&body, json!({}), |command| {
+        let driven = drive(&body, json!({}), |command| {
             if command.step == "check" {
-                return gave(Value::Object(command.args.clone()));
+                return success(Value::Object(command.args.clone()));
             }
             let size = [10, 15, 20][command.iteration.unwrap()];
             let page = number(command, "page", 1);
@@ -229,8 +240,8 @@ workflow:
                 json!({"data": items((page - 1) * size, page * size), "paging": {"page": page, "hasMore": page * size < 35}}),
             )
         });
-        assert_eq!(fed.machine.failure(), None);
-        let result = fed.machine.step_result("fetch").unwrap();
+        assert_eq!(driven.machine.failure(), None);
+        let result = driven.machine.step_result("fetch").unwrap();
         let lengths: Vec<_> = result["results"]
             .as_array()
             .unwrap()
@@ -238,7 +249,7 @@ workflow:
             .map(|pages| pages.as_array().unwrap().len())
             .collect();
         assert_eq!(lengths, [35, 35, 35], "{mode}");
-        assert_eq!(fed.commands.last().unwrap().step, "check");
+        assert_eq!(driven.commands.last().unwrap().step, "check");
     }
 }
 
@@ -249,7 +260,7 @@ fn strategies_and_missing_paths() {
             "workflow:\n- step: fetch\n  tool: {{kind: noop}}\n  case: [{{when: 'true', then: [{{collect: {{{collect}}}}}]}}]\n"
         )
     };
-    let page = || gave(json!({"rows": [1, 2], "one": 5, "deep": [{"x": [7]}]}));
+    let page = || success(json!({"rows": [1, 2], "one": 5, "deep": [{"x": [7]}]}));
     for (collect, expected) in [
         ("path: rows", json!([1, 2])),
         ("path: one", json!([5])),
@@ -257,30 +268,31 @@ fn strategies_and_missing_paths() {
         ("strategy: replace, path: rows", json!([1, 2])),
         ("mode: extend, path: rows", json!([1, 2])),
     ] {
-        let fed = feed(&body(collect), json!({}), |_| page());
+        let driven = drive(&body(collect), json!({}), |_| page());
         assert_eq!(
-            fed.machine.step_result("fetch").unwrap(),
+            driven.machine.step_result("fetch").unwrap(),
             expected,
             "{collect}"
         );
     }
-    let fed = feed(&body("path: gone.deeper"), json!({}), |_| page());
+    let driven = drive(&body("path: gone.deeper"), json!({}), |_| page());
     assert!(
-        fed.machine
+        driven
+            .machine
             .failure()
             .unwrap()
             .message
             .contains("gone.deeper")
     );
-    let said = crate::stage::said(&body("strategy: sideways, path: x"));
+    let reported = crate::harness::problem_text(&body("strategy: sideways, path: x"));
     assert!(
-        said.contains("none of append, extend and replace"),
-        "{said}"
+        reported.contains("none of append, extend and replace"),
+        "{reported}"
     );
 }
 
 #[test]
-fn other_fields_than_params_can_differ_from_page_to_page() {
+fn any_field_can_differ_from_page_to_page() {
     let body = "workflow:
 - step: fetch
   tool: {kind: http, url: 'http://x/1'}
@@ -290,14 +302,17 @@ fn other_fields_than_params_can_differ_from_page_to_page() {
   - when: 'true'
     then: {collect: {path: rows}}
 ";
-    let fed = feed(body, json!({}), |command| {
+    let driven = drive(body, json!({}), |command| {
         match command.overrides.get("url") {
             None => response(json!({"rows": [1], "n": 1, "next": "http://x/2"})),
             Some(_) => response(json!({"rows": [2]})),
         }
     });
-    assert_eq!(fed.machine.step_result("fetch").unwrap(), json!([1, 2]));
+    assert_eq!(driven.machine.step_result("fetch").unwrap(), json!([1, 2]));
     let expected = json!({"url": "http://x/2", "headers": {"a": 1}});
-    assert_eq!(Value::Object(fed.commands[1].overrides.clone()), expected);
-    assert_eq!(fed.commands[0].overrides, Map::new());
+    assert_eq!(
+        Value::Object(driven.commands[1].overrides.clone()),
+        expected
+    );
+    assert_eq!(driven.commands[0].overrides, Map::new());
 }

@@ -1,10 +1,10 @@
-//! Policies: what a pipeline does with each task's outcome.
+//! Policy rules: what follows the outcome of each task of a pipeline.
 
 use serde_json::json;
 
-use crate::stage::{Stage, run, said};
+use crate::harness::{TestHost, problem_text, run};
 
-/// A pipeline of three, the first of which has these rules.
+/// Returns a playbook with a pipeline of three tasks, the first of which has these rules.
 fn pipeline(tool: &str, rules: &str) -> String {
     format!(
         "workflow:
@@ -23,7 +23,7 @@ const FINE: &str = "kind: noop\n    args: {n: 1}";
 const BROKEN: &str = "kind: python\n    code: raise ValueError('broke')";
 
 #[tokio::test]
-async fn what_a_rule_says_is_done() {
+async fn the_action_of_the_rule_that_holds_is_done() {
     for (tool, rules, expected) in [
         (
             FINE,
@@ -106,7 +106,7 @@ async fn a_rule_can_fail_the_step() {
 }
 
 #[tokio::test]
-async fn without_rules_a_failure_is_one_and_silent_rules_let_it_pass() {
+async fn a_failure_ends_the_pipeline_only_without_rules() {
     let body = "workflow:\n- step: only\n  tool:\n  - {name: one, kind: python, code: 'raise ValueError(1)'}\n  - {name: two, kind: noop}\n";
     assert!(run(body).await.failed().contains("ValueError"));
     let silent = pipeline(
@@ -117,7 +117,7 @@ async fn without_rules_a_failure_is_one_and_silent_rules_let_it_pass() {
 }
 
 #[tokio::test]
-async fn a_jump_backwards_counts_and_one_that_never_ends_is_stopped() {
+async fn jumps_are_limited() {
     let body = "workflow:
 - step: only
   tool:
@@ -141,7 +141,7 @@ async fn a_jump_backwards_counts_and_one_that_never_ends_is_stopped() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_retry_repeats_its_task_alone() {
-    let stage = Stage::new();
+    let host = TestHost::new();
     let body = "workflow:
 - step: only
   tool:
@@ -152,22 +152,19 @@ async fn a_retry_repeats_its_task_alone() {
     spec: {policy: {rules: [{when: \"{{ outcome.status == 'error' and _attempt < 5 }}\", then: {do: retry, attempts: 5, delay: 0, backoff: exponential}}, {when: \"{{ outcome.status == 'error' }}\", then: {do: fail}}]}}
   - {name: three, kind: noop, args: {task: '{{ _task }}', attempt: '{{ _attempt }}'}}
 ";
-    let ran = stage.run(body).await.completed();
-    assert_eq!((stage.read("one").len(), stage.read("two").len()), (1, 3));
+    let ran = host.run(body).await.completed();
+    assert_eq!((host.read("one").len(), host.read("two").len()), (1, 3));
     assert_eq!(ran.result("only"), json!({"task": "three", "attempt": 1}));
 }
 
 #[test]
-fn rules_that_cannot_be_followed_are_found_before_anything_runs() {
+fn invalid_rules_are_found_by_validation() {
     for (rules, expected) in [
         (
             "{when: 'true', then: {do: jump, to: nowhere}}",
-            "a rule jumps to `nowhere`, which is no task of this pipeline",
+            "a rule jumps to `nowhere`, which is not a task of this pipeline",
         ),
-        (
-            "{when: 'true', then: {do: jump}}",
-            "does not say where `to`",
-        ),
+        ("{when: 'true', then: {do: jump}}", "`do: jump` has no `to`"),
         (
             "{when: 'true', then: {do: explode}}",
             "`do: explode` is none of",
@@ -177,14 +174,15 @@ fn rules_that_cannot_be_followed_are_found_before_anything_runs() {
             "does not parse",
         ),
     ] {
-        let said = said(&pipeline(FINE, rules));
+        let reported = problem_text(&pipeline(FINE, rules));
         assert!(
-            said.contains(expected) && said.contains("step `only`"),
-            "{rules}: {said}"
+            reported.contains(expected) && reported.contains("step `only`"),
+            "{rules}: {reported}"
         );
     }
-    let twice =
-        said("workflow:\n- step: only\n  tool: [{name: a, kind: noop}, {name: a, kind: noop}]\n");
+    let twice = problem_text(
+        "workflow:\n- step: only\n  tool: [{name: a, kind: noop}, {name: a, kind: noop}]\n",
+    );
     assert!(
         twice.contains("two tasks of this pipeline are called `a`"),
         "{twice}"
@@ -192,7 +190,7 @@ fn rules_that_cannot_be_followed_are_found_before_anything_runs() {
 }
 
 #[tokio::test]
-async fn a_result_that_says_error_is_a_failure() {
+async fn a_result_with_status_error_is_a_failure() {
     let failed = run("workflow:\n- step: only\n  tool: {kind: python, code: \"result = {'status': 'error', 'message': 'no luck'}\"}\n").await;
     assert!(failed.failed().ends_with("no luck"), "{}", failed.failed());
 }

@@ -1,12 +1,12 @@
-//! Validation: everything that is wrong, at once, with its place and what mends it.
+//! Validation: all problems at once, each with its place and help.
 
 use noetl_engine::{Playbook, Severity};
 use serde_json::Map;
 
-use crate::stage::{problems, said, text};
+use crate::harness::{problem_text, problems, text};
 
 #[test]
-fn several_problems_come_in_one_answer_in_the_order_of_the_file() {
+fn problems_are_reported_together_in_the_order_of_the_file() {
     let found = problems(
         "workflow:
 - step: first
@@ -38,7 +38,7 @@ fn several_problems_come_in_one_answer_in_the_order_of_the_file() {
 }
 
 #[test]
-fn an_unknown_target_comes_with_a_suggestion() {
+fn an_unknown_target_is_reported_with_the_most_similar_step() {
     for (next, expected) in [
         (
             "next: proces",
@@ -51,29 +51,29 @@ fn an_unknown_target_comes_with_a_suggestion() {
         ),
         ("next: {arcs: [{step: Process}]}", "did you mean `process`?"),
     ] {
-        let said = said(&format!(
+        let reported = problem_text(&format!(
             "workflow:\n- step: a\n  {next}\n- {{step: process}}\n"
         ));
-        assert!(said.contains(expected), "{next}: {said}");
+        assert!(reported.contains(expected), "{next}: {reported}");
     }
-    let far = said("workflow: [{step: a, next: zzzzzz}, {step: process}]");
+    let far = problem_text("workflow: [{step: a, next: zzzzzz}, {step: process}]");
     assert!(
         far.contains("there is no step `zzzzzz`") && !far.contains("did you mean"),
         "{far}"
     );
     for key in ["entry_step", "final_step"] {
-        let said = said(&format!(
+        let reported = problem_text(&format!(
             "executor: {{spec: {{{key}: gone}}}}\nworkflow: [{{step: a}}]\n"
         ));
         assert!(
-            said.contains(&format!("executor.spec.{key}")) && said.contains("`gone`"),
-            "{said}"
+            reported.contains(&format!("executor.spec.{key}")) && reported.contains("`gone`"),
+            "{reported}"
         );
     }
 }
 
 #[test]
-fn steps_that_nothing_leads_to_are_warnings() {
+fn steps_that_cannot_be_reached_are_warnings() {
     let found = problems(
         "workflow:\n- {step: a, next: b}\n- {step: b}\n- {step: lonely, next: lonelier}\n- {step: lonelier}\n- {step: end}\n",
     );
@@ -96,7 +96,7 @@ fn steps_that_nothing_leads_to_are_warnings() {
 }
 
 #[test]
-fn kinds_that_need_a_service_are_named() {
+fn kinds_that_need_a_service_are_errors() {
     for kind in [
         "snowflake",
         "nats",
@@ -112,29 +112,35 @@ fn kinds_that_need_a_service_are_named() {
         "script",
         "auth",
     ] {
-        let said = said(&format!(
+        let reported = problem_text(&format!(
             "workflow: [{{step: a, tool: {{kind: {kind}}}}}]\n"
         ));
         assert!(
-            said.contains(&format!("tool kind `{kind}` needs ")),
-            "{said}"
+            reported.contains(&format!("tool kind `{kind}` needs ")),
+            "{reported}"
         );
-        assert!(said.contains("step `a`, field `tool.kind`"), "{said}");
+        assert!(
+            reported.contains("step `a`, field `tool.kind`"),
+            "{reported}"
+        );
     }
-    let unknown = said("workflow: [{step: a, tool: {kind: mystery}}]");
+    let unknown = problem_text("workflow: [{step: a, tool: {kind: mystery}}]");
     assert!(
         unknown.contains("the kinds are noop, shell, http, python"),
         "{unknown}"
     );
-    let sink =
-        said("workflow: [{step: a, tool: {kind: noop}, sink: {tool: {kind: gcs, path: x}}}]");
+    let sink = problem_text(
+        "workflow: [{step: a, tool: {kind: noop}, sink: {tool: {kind: gcs, path: x}}}]",
+    );
     assert!(
         sink.contains("sink kind `gcs` needs Google Cloud Storage"),
         "{sink}"
     );
-    let required = said("executor: {requires: {tools: [http, rhai]}}\nworkflow: [{step: a}]");
+    let required =
+        problem_text("executor: {requires: {tools: [http, rhai]}}\nworkflow: [{step: a}]");
     assert!(required.contains("requires the tool `rhai`"), "{required}");
-    let keychain = said("keychain: [{name: k, kind: secret_manager}]\nworkflow: [{step: a}]");
+    let keychain =
+        problem_text("keychain: [{name: k, kind: secret_manager}]\nworkflow: [{step: a}]");
     assert!(
         keychain.contains("`secret_manager`, which needs a service"),
         "{keychain}"
@@ -142,8 +148,8 @@ fn kinds_that_need_a_service_are_named() {
 }
 
 #[test]
-fn what_is_given_twice_is_told() {
-    let found = said(
+fn keys_and_steps_given_twice_are_warnings() {
+    let found = problem_text(
         "workload: {a: 1, a: 2}\nworkflow:\n- step: x\n  tool: {kind: noop}\n  tool: {kind: noop}\n- {step: x}\n",
     );
     assert!(
@@ -155,13 +161,13 @@ fn what_is_given_twice_is_told() {
         "{found}"
     );
     assert!(
-        found.contains("a step of this name stands in line 6 already"),
+        found.contains("line 6 has a step of this name already"),
         "{found}"
     );
 }
 
 #[test]
-fn a_text_that_is_no_playbook_says_why() {
+fn a_text_that_is_not_a_playbook_is_refused_with_the_reason() {
     for (text, expected) in [
         ("", "a playbook is a mapping, and this is nothing"),
         ("[1]", "a playbook is a mapping, and this is a list"),
@@ -186,15 +192,15 @@ fn a_text_that_is_no_playbook_says_why() {
     ] {
         let problems = Playbook::validate("x.yaml", text, &Map::new());
         assert!(problems.any_error());
-        let said = problems.to_string();
-        assert!(said.contains(expected), "{text:?}: {said}");
-        assert!(said.starts_with("x.yaml"), "{said}");
+        let reported = problems.to_string();
+        assert!(reported.contains(expected), "{text:?}: {reported}");
+        assert!(reported.starts_with("x.yaml"), "{reported}");
     }
 }
 
 #[test]
-fn steps_of_the_first_version_are_told_what_to_write() {
-    let found = said(
+fn steps_of_version_1_are_errors_with_help() {
+    let found = problem_text(
         "workflow:\n- step: a\n  type: http\n- name: b\n- step: c\n  code: x = 1\n- step: [d]\n- loop\n",
     );
     for expected in [
@@ -209,9 +215,9 @@ fn steps_of_the_first_version_are_told_what_to_write() {
 }
 
 #[test]
-fn loops_and_tools_that_lack_what_they_need() {
+fn invalid_steps_are_errors_with_the_reason() {
     for (step, expected) in [
-        ("loop: {iterator: x}", "the loop has nothing to loop over"),
+        ("loop: {iterator: x}", "the loop has no items"),
         (
             "loop: {in: [1], mode: sideways}",
             "mode `sideways` is neither",
@@ -256,26 +262,26 @@ fn loops_and_tools_that_lack_what_they_need() {
         ("vars: [1]", "names and values were expected"),
         (
             "spec: {policy: {admit: {rules: [{when: 'true'}]}}}",
-            "says neither yes nor no",
+            "an admission rule has no `allow`",
         ),
     ] {
-        let said = said(&format!("workflow:\n- step: here\n  {step}\n"));
+        let reported = problem_text(&format!("workflow:\n- step: here\n  {step}\n"));
         assert!(
-            said.contains(expected) && said.contains("step `here`"),
-            "{step}: {said}"
+            reported.contains(expected) && reported.contains("step `here`"),
+            "{step}: {reported}"
         );
     }
 }
 
 #[test]
-fn names_that_nothing_defines_are_found_with_the_payload_known() {
+fn names_that_are_not_defined_are_errors_unless_the_payload_has_them() {
     let body = text(
         "workload: {a: 1}\nworkflow:\n- step: s\n  tool: {kind: noop, args: {x: '{{ a }}{{ given }}{{ s.x }}{{ later }}{{ typo }}'}}\n  vars: {later: 1}\n",
     );
     let given = Map::from_iter([("given".to_owned(), serde_json::json!(1))]);
-    let said = Playbook::validate("t", &body, &given).to_string();
+    let reported = Playbook::validate("t", &body, &given).to_string();
     assert_eq!(
-        said,
+        reported,
         "t:7:32: step `s`, field `tool.args.x`: unknown name `typo` (help: define it in `workload`, give it with `--set typo=…`, or correct it)"
     );
     assert!(
@@ -283,15 +289,15 @@ fn names_that_nothing_defines_are_found_with_the_payload_known() {
             .to_string()
             .contains("unknown name `given`")
     );
-    let defended = text(
+    let guarded = text(
         "workflow: [{step: s, tool: {kind: noop, args: {x: '{{ typo | default(1) }}', y: '{% if other is defined %}{{ other }}{% endif %}'}}}]",
     );
-    assert!(Playbook::validate("t", &defended, &Map::new()).0.is_empty());
+    assert!(Playbook::validate("t", &guarded, &Map::new()).0.is_empty());
 }
 
 #[test]
-fn every_kind_of_problem_is_told_at_once_and_once() {
-    let said = said(
+fn every_kind_of_problem_is_reported_once() {
+    let reported = problem_text(
         "workflow:
 - step: start
   tool: {kind: shell, cmd: 'echo {{ nowhere }}', args: {a: '{{ 1 +'}}
@@ -318,17 +324,21 @@ fn every_kind_of_problem_is_told_at_once_and_once() {
         ("source `gcs` needs a service", 1),
         ("there is no filter `mangled`", 1),
         ("there is no test `odder`", 1),
-        ("`result` is what a call gave", 1),
+        ("`result` has a value only after the call", 1),
         ("`keychain` has no `none`", 1),
-        ("arguments of a step are kept in the open", 1),
+        ("arguments of a step are stored with the execution", 1),
     ] {
-        assert_eq!(said.matches(message).count(), times, "{message}:\n{said}");
+        assert_eq!(
+            reported.matches(message).count(),
+            times,
+            "{message}:\n{reported}"
+        );
     }
 }
 
 #[test]
-fn known_filters_tests_and_early_names_are_no_problem() {
-    let said = said(
+fn known_filters_tests_and_guarded_names_are_valid() {
+    let reported = problem_text(
         "workload: {result: 1, list: [1]}
 keychain: [{name: service, kind: credential, credential: api}]
 workflow:
@@ -344,5 +354,5 @@ workflow:
     then: {set: {ctx.x: '{{ response | length }}'}}
 ",
     );
-    assert_eq!(said, "");
+    assert_eq!(reported, "");
 }

@@ -1,4 +1,4 @@
-//! Retries: attempts counted, delays grown, and results that come late but whole.
+//! Retries: the number of attempts, their delays, and the result of the last one.
 
 use std::time::Instant;
 
@@ -6,25 +6,26 @@ use noetl_engine::Failure;
 use noetl_engine::execution::Outcome;
 use serde_json::json;
 
-use crate::stage::{Stage, feed, gave};
+use crate::harness::{TestHost, drive, success};
 
-/// Fails until there are as many lines in `tries` as `$1`.
+/// A script that fails until the file `tries` has as many lines as `$1`.
 const FLAKY: &str = "echo x >> tries; test $(wc -l < tries) -ge 3";
 
-/// A step that fails twice, with this beside or in its tool.
+/// Runs a step that fails twice, with these fields of the step and of its tool; returns the number of attempts
+/// and whether it succeeded.
 async fn tries(step: &str, tool: &str) -> (usize, bool) {
-    let stage = Stage::new();
-    let ran = stage
+    let host = TestHost::new();
+    let ran = host
         .run(&format!(
             "workflow:\n- step: only\n  tool:\n  - name: t\n    kind: shell\n    cmds: '{FLAKY}'\n    {tool}\n  {step}\n"
         ))
         .await;
-    (stage.read("tries").len(), ran.report.failure.is_none())
+    (host.read("tries").len(), ran.report.failure.is_none())
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn attempts_are_made_as_often_as_said_and_no_more() {
+async fn attempts_are_made_up_to_their_number() {
     for (step, tool, expected) in [
         ("desc: none", "desc: none", (1, false)),
         (
@@ -85,7 +86,7 @@ async fn attempts_are_made_as_often_as_said_and_no_more() {
 }
 
 #[test]
-fn delays_grow_as_said_up_to_their_bound() {
+fn delays_grow_by_their_backoff_up_to_a_limit() {
     for (backoff, expected) in [
         ("delay: 2", [2000, 2000, 2000]),
         ("delay: 2, backoff: none", [2000, 2000, 2000]),
@@ -101,28 +102,32 @@ fn delays_grow_as_said_up_to_their_bound() {
         ),
         ("delay: 1.5, multiplier: 1e300", [1500, 300_000, 300_000]),
     ] {
-        let fed = feed(
+        let driven = drive(
             &format!(
                 "workflow:\n- step: only\n  tool: {{kind: noop}}\n  case: [{{when: '{{{{ error is not none }}}}', then: {{retry: {{max_attempts: 4, {backoff}}}}}}}]\n"
             ),
             json!({}),
-            |_| Outcome::failed(Failure::passing("connection", "lost")),
+            |_| Outcome::failed(Failure::retryable("connection", "lost")),
         );
-        let delays: Vec<_> = fed
+        let delays: Vec<_> = driven
             .commands
             .iter()
             .map(|command| command.delay_ms)
             .collect();
         assert_eq!(delays[1..], expected, "{backoff}");
-        let attempts: Vec<_> = fed.commands.iter().map(|command| command.attempt).collect();
+        let attempts: Vec<_> = driven
+            .commands
+            .iter()
+            .map(|command| command.attempt)
+            .collect();
         assert_eq!(attempts, [1, 2, 3, 4]);
-        assert!(fed.machine.failure().unwrap().message.contains("lost"));
+        assert!(driven.machine.failure().unwrap().message.contains("lost"));
     }
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn delays_are_really_waited_for() {
+async fn delays_are_waited_for() {
     let begun = Instant::now();
     let (made, ended_well) = tries(
         "desc: none",
@@ -138,27 +143,27 @@ async fn delays_are_really_waited_for() {
 }
 
 #[test]
-fn a_server_that_names_a_delay_gets_it() {
-    let fed = feed(
+fn the_delay_that_a_server_asks_for_is_waited() {
+    let driven = drive(
         "workflow:\n- step: only\n  tool: {kind: noop}\n  case: [{when: '{{ error.status == 429 }}', then: {retry: {max_attempts: 2, delay: 1}}}]\n",
         json!({}),
         |command| match command.attempt {
             1 => Outcome::failed(Failure {
                 status: Some(429),
                 retry_after: Some(7.0),
-                ..Failure::passing("rate_limit", "slow down")
+                ..Failure::retryable("rate_limit", "slow down")
             }),
-            _ => gave(json!(1)),
+            _ => success(json!(1)),
         },
     );
-    assert!(fed.machine.failure().is_none());
-    assert_eq!(fed.commands[1].delay_ms, 7000);
+    assert!(driven.machine.failure().is_none());
+    assert_eq!(driven.commands[1].delay_ms, 7000);
 }
 
 #[test]
-fn the_event_log_tells_every_attempt() {
+fn every_attempt_has_its_events() {
     let mut left = 2;
-    let fed = feed(
+    let driven = drive(
         "workflow:\n- step: only\n  tool: {kind: noop}\n  case: [{when: '{{ error is not none }}', then: {retry: {max_attempts: 3, delay: 0}}}]\n",
         json!({}),
         |_| {
@@ -166,11 +171,17 @@ fn the_event_log_tells_every_attempt() {
             if left >= 0 {
                 Outcome::failed(Failure::new("exit", "no"))
             } else {
-                gave(json!(1))
+                success(json!(1))
             }
         },
     );
-    let count = |name: &str| fed.events.iter().filter(|event| event.name == name).count();
+    let count = |name: &str| {
+        driven
+            .events
+            .iter()
+            .filter(|event| event.name == name)
+            .count()
+    };
     assert_eq!(
         (
             count("command.issued"),
@@ -187,23 +198,23 @@ fn the_event_log_tells_every_attempt() {
 }
 
 #[tokio::test]
-async fn absurd_numbers_are_refused_or_bounded() {
+async fn numbers_out_of_range_are_refused_or_limited() {
     for retry in [
         "{max_attempts: -1}",
         "{max_attempts: 2, delay: -3}",
         "{max_attempts: 2, backoff: sideways}",
     ] {
-        let said = crate::stage::said(&format!(
+        let reported = crate::harness::problem_text(&format!(
             "workflow:\n- step: only\n  tool: {{kind: noop, retry: {retry}}}\n"
         ));
         assert!(
-            said.contains("step `only`") && said.contains("retry"),
-            "{retry}: {said}"
+            reported.contains("step `only`") && reported.contains("retry"),
+            "{retry}: {reported}"
         );
     }
-    // Longer than a clock can count must not end in a panic, nor in silence.
+    // A timeout beyond the range of a clock must not panic.
     for timeout in ["1e30", "1e300", "99999999999999999999"] {
-        let ran = Stage::new()
+        let ran = TestHost::new()
             .run(&format!(
                 "workflow:\n- step: only\n  tool: {{kind: noop, timeout: {timeout}}}\n"
             ))

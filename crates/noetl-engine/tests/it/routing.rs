@@ -1,6 +1,6 @@
-//! `next` in each of its shapes: which steps a step leads to.
+//! `next` in each of its forms: the steps that follow a step.
 
-use crate::stage::run;
+use crate::harness::run;
 
 const STEPS: &str = "- {step: a, tool: {kind: noop}}
 - {step: b, tool: {kind: noop}}
@@ -8,7 +8,7 @@ const STEPS: &str = "- {step: a, tool: {kind: noop}}
 - {step: end, tool: {kind: noop}}
 ";
 
-/// The steps entered after a first one with this `next`.
+/// Returns the steps that are entered after a first one with this `next`.
 async fn after(next: &str) -> Vec<String> {
     let body = format!(
         "workload: {{n: 5}}\nworkflow:\n- step: first\n  tool: {{kind: noop}}\n  {next}\n{STEPS}"
@@ -21,7 +21,7 @@ async fn after(next: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn exclusive_takes_the_first_that_holds() {
+async fn exclusive_takes_the_first_edge_that_holds() {
     for next in [
         "next: {spec: {mode: exclusive}, arcs: [{step: a, when: '{{ n > 9 }}'}, {step: b, when: '{{ n > 4 }}'}, {step: c}]}",
         "next: {arcs: [{step: a, when: '{{ n > 9 }}'}, {step: b, when: '{{ n > 4 }}'}, {step: c, when: '{{ n > 3 }}'}]}",
@@ -36,12 +36,12 @@ async fn exclusive_takes_the_first_that_holds() {
 }
 
 #[tokio::test]
-async fn a_router_without_conditions_still_takes_only_the_first() {
+async fn a_router_without_conditions_takes_the_first_edge() {
     assert_eq!(after("next: {arcs: [{step: a}, {step: b}]}").await, ["a"]);
 }
 
 #[tokio::test]
-async fn inclusive_takes_all_that_hold() {
+async fn inclusive_takes_all_edges_that_hold() {
     for next in [
         "next: {spec: {mode: inclusive}, arcs: [{step: a, when: '{{ n > 4 }}'}, {step: b, when: '{{ n > 9 }}'}, {step: c}]}",
         "spec: {next_mode: inclusive}\n  next: [{step: a, when: '{{ n > 4 }}'}, {step: b, when: '{{ n > 9 }}'}, {step: c}]",
@@ -51,7 +51,7 @@ async fn inclusive_takes_all_that_hold() {
 }
 
 #[tokio::test]
-async fn a_plain_list_goes_to_all_and_a_name_to_one() {
+async fn a_plain_list_goes_to_all_of_its_steps() {
     assert_eq!(after("next: [a, b]").await, ["a", "b"]);
     assert_eq!(after("next: [{step: a}, {step: c}]").await, ["a", "c"]);
     assert_eq!(after("next: [{step: a}, b]").await, ["a", "b"]);
@@ -66,13 +66,13 @@ async fn a_plain_list_goes_to_all_and_a_name_to_one() {
 }
 
 #[tokio::test]
-async fn no_arc_that_holds_ends_the_branch() {
+async fn a_branch_ends_when_no_edge_holds() {
     let none = "next: [{step: a, when: '{{ n > 9 }}'}]";
     assert_eq!(after(none).await, [""; 0]);
 }
 
 #[tokio::test]
-async fn it_is_an_error_where_the_playbook_says_so() {
+async fn no_next_is_error_fails_a_branch_without_an_edge_that_holds() {
     let body = |next: &str| {
         format!(
             "executor: {{spec: {{no_next_is_error: true}}}}\nworkflow:\n- step: first\n  tool: {{kind: noop}}\n  {next}\n- {{step: a, tool: {{kind: noop}}}}\n"
@@ -92,7 +92,7 @@ async fn it_is_an_error_where_the_playbook_says_so() {
 }
 
 #[tokio::test]
-async fn guards_of_arcs_see_the_event_under_all_its_names() {
+async fn conditions_of_edges_hold_for_each_name_of_the_event() {
     for name in ["call.done", "step.exit", "step.done"] {
         let next =
             format!("next: {{arcs: [{{step: a, when: \"{{{{ event.name == '{name}' }}}}\"}}]}}");
@@ -106,7 +106,7 @@ async fn guards_of_arcs_see_the_event_under_all_its_names() {
 }
 
 #[tokio::test]
-async fn a_failure_goes_only_where_an_arc_asks_for_it() {
+async fn a_failure_takes_only_edges_with_a_condition_on_it() {
     let body = |next: &str| {
         format!(
             "workflow:\n- step: first\n  tool: {{kind: python, code: 'raise ValueError(1)'}}\n  {next}\n{STEPS}"
@@ -132,7 +132,7 @@ async fn a_failure_goes_only_where_an_arc_asks_for_it() {
 }
 
 #[tokio::test]
-async fn a_rule_of_case_goes_before_next() {
+async fn a_case_rule_counts_before_next() {
     let case = "case: [{when: '{{ response.n == 1 }}', then: {next: [{step: a}]}}, {when: 'true', then: {next: [{step: b}]}}]\n  next: c";
     assert_eq!(after(case).await, ["b"]);
     let other = "case: [{when: '{{ n == 5 }}', then: {next: a}, else: {next: b}}]";
@@ -144,7 +144,7 @@ async fn a_rule_of_case_goes_before_next() {
 }
 
 #[tokio::test]
-async fn a_step_can_be_called_beside_the_way() {
+async fn call_runs_a_step_in_addition_to_next() {
     let ran = run("workflow:
 - step: first
   tool: {kind: noop}
@@ -161,7 +161,7 @@ async fn a_step_can_be_called_beside_the_way() {
 }
 
 #[tokio::test]
-async fn arguments_of_arcs_are_native_and_their_assignments_come_first() {
+async fn arguments_of_edges_keep_their_types_and_use_the_assignments() {
     let ran = run("workload: {list: [1, 2]}
 workflow:
 - step: first

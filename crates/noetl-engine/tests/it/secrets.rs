@@ -1,19 +1,19 @@
-//! Secrets: where they serve, and where they must not be seen.
+//! Secrets: where they can be used, and where they must not appear.
 
 use serde_json::json;
 
-use crate::stage::{Ran, Stage, text};
+use crate::harness::{FinishedRun, TestHost, text};
 
-/// The text of everything that an execution leaves behind.
-fn log(ran: &Ran) -> String {
+/// Returns all events of an execution as text.
+fn log(ran: &FinishedRun) -> String {
     serde_json::to_string(&ran.events).unwrap()
 }
 
 #[tokio::test]
-async fn a_secret_of_one_step_serves_the_next_and_is_kept_nowhere() {
-    let stage = Stage::new();
-    stage.credential("api", json!({"token": "t0p-s3cret"}));
-    let ran = stage
+async fn a_secret_can_be_used_by_the_next_step_and_is_not_stored() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
+    let ran = host
         .run(
             "workflow:
 - step: start
@@ -31,18 +31,18 @@ async fn a_secret_of_one_step_serves_the_next_and_is_kept_nowhere() {
         )
         .await
         .completed();
-    assert_eq!(stage.read("got"), ["t0p-s3cret"]);
+    assert_eq!(host.read("got"), ["t0p-s3cret"]);
     assert_eq!(ran.result("use"), json!({"***": 10, "context": "***"}));
     assert!(!log(&ran).contains("s3cret"), "{}", log(&ran));
-    let lines = stage.lines.lock().unwrap().join("\n");
+    let lines = host.lines.lock().unwrap().join("\n");
     assert!(lines.contains("says ***"), "{lines}");
 }
 
 #[tokio::test]
-async fn what_only_looks_like_a_reference_is_data() {
-    let stage = Stage::new();
-    stage.credential("api", json!({"token": "t0p-s3cret"}));
-    let ran = stage
+async fn a_value_that_looks_like_a_reference_is_data() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
+    let ran = host
         .run(
             "workflow:
 - step: start
@@ -64,10 +64,10 @@ async fn what_only_looks_like_a_reference_is_data() {
 }
 
 #[tokio::test]
-async fn a_secret_is_no_text_outside_a_tool_and_no_payload() {
-    let stage = Stage::new();
-    stage.credential("api", json!({"token": "t0p-s3cret"}));
-    stage.write(
+async fn a_secret_cannot_be_part_of_a_text_or_a_payload() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
+    host.write(
         "child.yaml",
         &text("workflow: [{step: a, tool: {kind: noop}}]\n"),
     );
@@ -77,28 +77,25 @@ async fn a_secret_is_no_text_outside_a_tool_and_no_payload() {
   next: [{step: use}]
 - step: use
 ";
-    let text = stage
+    let text = host
         .run(&format!(
             "{steps}  args: {{h: 'Bearer {{{{ start.value }}}}'}}\n  tool: {{kind: noop}}\n"
         ))
         .await;
     let text = text.failed();
-    assert!(
-        text.contains("known only to the fields of a tool"),
-        "{text}"
-    );
-    let child = stage
+    assert!(text.contains("outside a tool's own fields"), "{text}");
+    let child = host
         .run(&format!("{steps}  tool: {{kind: playbook, path: child.yaml, args: {{t: '{{{{ start.value }}}}'}}}}\n"))
         .await;
     assert!(child.failed().contains("payload"), "{}", child.failed());
     assert!(!log(&child).contains("s3cret"));
-    assert!(stage.calls.lock().unwrap().is_empty());
+    assert!(host.calls.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn secrets_of_the_keychain_stay_out_of_results_and_events() {
-    let stage = Stage::new();
-    stage.credential("api", json!({"token": "t0p-s3cret"}));
+async fn secrets_of_the_keychain_are_redacted_in_results_and_events() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
     let body = "keychain: [{name: service, kind: credential, credential: api}]
 workflow:
 - step: only
@@ -107,12 +104,12 @@ workflow:
     code: |
       result = {'got': '{{ keychain.service.token }}', 'length': len('{{ keychain.service.token }}')}
 ";
-    let ran = stage.run(body).await.completed();
+    let ran = host.run(body).await.completed();
     assert_eq!(ran.result("only"), json!({"got": "***", "length": 10}));
     let log = serde_json::to_string(&ran.events).unwrap();
     assert!(!log.contains("s3cret"), "{log}");
     let failing = body.replace("result = ", "raise ValueError('t0p-s3cret'); result = ");
-    let ran = stage.run(&failing).await;
+    let ran = host.run(&failing).await;
     let log = format!(
         "{} {}",
         ran.failed(),
@@ -121,8 +118,8 @@ workflow:
     assert!(!log.contains("s3cret"), "{log}");
     let templated = body.replace("credential: api}", "credential: '{{ workload.which }}'}");
     let templated = format!("workload: {{which: api}}\n{templated}");
-    stage.run(&templated).await.completed();
-    let unknown = Stage::new().run(body).await.failed();
+    host.run(&templated).await.completed();
+    let unknown = TestHost::new().run(body).await.failed();
     assert!(
         unknown.contains("there is no credential `api`"),
         "{unknown}"
@@ -130,10 +127,10 @@ workflow:
 }
 
 #[tokio::test]
-async fn references_serve_the_pipeline_that_set_them_and_become_no_text_by_an_operator() {
-    let stage = Stage::new();
-    stage.credential("api", json!({"token": "t0p-s3cret"}));
-    let ran = stage
+async fn references_can_be_assigned_in_their_pipeline_and_not_joined_to_text() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
+    let ran = host
         .run(
             "workflow:
 - step: start
@@ -153,7 +150,7 @@ async fn references_serve_the_pipeline_that_set_them_and_become_no_text_by_an_op
         "start.value | string",
         "[start.value] | join('-')",
     ] {
-        let ran = stage
+        let ran = host
             .run(&format!(
                 "workflow:
 - step: start
@@ -165,13 +162,13 @@ async fn references_serve_the_pipeline_that_set_them_and_become_no_text_by_an_op
             ))
             .await;
         assert!(
-            ran.failed().contains("known only to the fields"),
+            ran.failed().contains("outside a tool's own fields"),
             "{text}: {}",
             ran.failed()
         );
         assert!(!log(&ran).contains("\"h\""), "{}", log(&ran));
     }
-    let forged = stage
+    let forged = host
         .run(
             "workflow:
 - step: start
@@ -185,7 +182,7 @@ async fn references_serve_the_pipeline_that_set_them_and_become_no_text_by_an_op
         )
         .await;
     assert!(
-        forged.failed().contains("serves only the execution"),
+        forged.failed().contains("only in the execution"),
         "{}",
         forged.failed()
     );

@@ -1,12 +1,12 @@
-//! Sinks: where results are saved, in each of the forms that playbooks write.
+//! Sinks: results saved to files and tables, in each of the forms of a sink.
 
 use noetl_engine::ToolKind;
 use serde_json::json;
 
-use crate::stage::{Stage, playbook, run};
+use crate::harness::{TestHost, playbook, run};
 
 #[tokio::test]
-async fn the_event_log_needs_nothing_but_its_name() {
+async fn a_sink_to_the_event_log_needs_only_its_name() {
     for sink in [
         "{tool: {kind: event_log}}",
         "{tool: event_log}",
@@ -25,7 +25,7 @@ async fn the_event_log_needs_nothing_but_its_name() {
 
 #[tokio::test]
 async fn files_are_written_in_their_format() {
-    let stage = Stage::new();
+    let host = TestHost::new();
     let body = "workflow:
 - step: rows
   tool: {kind: python, code: \"result = [{'a': 1, 'b': 'x,y'}, {'a': 2, 'b': None}]\"}
@@ -40,15 +40,15 @@ async fn files_are_written_in_their_format() {
   tool: {kind: noop, args: {word: last}}
   sink: {target: {type: file, path: word.json}}
 ";
-    let ran = stage.run(body).await.completed();
+    let ran = host.run(body).await.completed();
     assert_eq!(ran.count("sink.executed"), 4);
-    assert_eq!(stage.read("out/rows.csv"), ["a,b", "1,\"x,y\"", "2,"]);
+    assert_eq!(host.read("out/rows.csv"), ["a,b", "1,\"x,y\"", "2,"]);
     assert_eq!(
-        stage.read("rows.jsonl"),
+        host.read("rows.jsonl"),
         ["{\"a\":1,\"b\":\"x,y\"}", "{\"a\":2,\"b\":null}"]
     );
     let json = |name: &str| {
-        serde_json::from_str::<serde_json::Value>(&stage.read(name).join("\n")).unwrap()
+        serde_json::from_str::<serde_json::Value>(&host.read(name).join("\n")).unwrap()
     };
     assert_eq!(
         json("rows.json"),
@@ -60,7 +60,7 @@ async fn files_are_written_in_their_format() {
 
 #[tokio::test]
 async fn tables_of_sqlite_are_written_and_upserted() {
-    let stage = Stage::new();
+    let host = TestHost::new();
     let body = "workflow:
 - step: make
   tool: {kind: sqlite, database: t.db, query: 'create table r (id integer primary key, word text)'}
@@ -76,7 +76,7 @@ async fn tables_of_sqlite_are_written_and_upserted() {
 - step: read
   tool: {kind: sqlite, database: t.db, query: 'select id, word from r order by id'}
 ";
-    let ran = stage.run(body).await.completed();
+    let ran = host.run(body).await.completed();
     let rows = ran.result("read");
     let text = rows.to_string();
     assert!(
@@ -86,7 +86,7 @@ async fn tables_of_sqlite_are_written_and_upserted() {
 }
 
 #[test]
-fn the_forms_of_a_postgres_sink_are_one() {
+fn all_forms_of_a_postgres_sink_are_read_into_one() {
     for sink in [
         "{tool: {kind: postgres, auth: pg, table: t, mode: upsert, key: id, args: {id: '{{ response.id }}'}}}",
         "{tool: postgres, auth: pg, table: t, mode: upsert, key: id, args: {id: '{{ response.id }}'}}",
@@ -115,7 +115,7 @@ fn the_forms_of_a_postgres_sink_are_one() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_saved_fails_the_step() {
+async fn a_sink_that_fails_fails_the_step() {
     for (sink, expected) in [
         ("{tool: {kind: postgres, auth: gone, table: t}}", "gone"),
         ("{target: {type: file}}", "path"),

@@ -1,9 +1,9 @@
-//! Templates: native values and text, the filters, and text that only looks like a template.
+//! Templates: values and text, the filters, and text that is not a template.
 
 use noetl_engine::render;
 use serde_json::{Map, Value, json};
 
-use crate::stage::{object, run, said};
+use crate::harness::{object, problem_text, run};
 
 fn names() -> Map<String, Value> {
     object(json!({
@@ -15,7 +15,7 @@ fn names() -> Map<String, Value> {
 }
 
 #[track_caller]
-fn gives(template: &str, expected: Value) {
+fn assert_renders(template: &str, expected: Value) {
     match render(&json!(template), &names()) {
         Ok(value) => assert_eq!(value, expected, "{template}"),
         Err(failure) => panic!("{template}: {failure}"),
@@ -24,100 +24,100 @@ fn gives(template: &str, expected: Value) {
 
 #[test]
 fn one_expression_keeps_its_type_and_everything_else_is_text() {
-    gives("{{ n }}", json!(7));
-    gives(" {{ n }} ", json!(7));
-    gives("{{n}}", json!(7));
-    gives("n={{ n }}", json!("n=7"));
-    gives("{{ n }}{{ n }}", json!("77"));
-    gives("{{ map }}", json!({"x": 1, "y": {"z": "deep"}}));
-    gives("{{ map.y }}!", json!("{\"z\":\"deep\"}!"));
-    gives("{{ flag }} {{ nothing }}", json!("true null"));
-    gives("{{ list[0] + n }}", json!(10));
-    gives("{{ {'a': n} }}", json!({"a": 7}));
-    gives("{{ [n, word] }}", json!([7, "Hello"]));
-    gives("{{ '}}' }}", json!("}}"));
-    gives("{{ nothing }}", Value::Null);
-    gives("{% if flag %}yes{% else %}no{% endif %}", json!("yes"));
-    gives("{% for i in list %}{{ i }},{% endfor %}", json!("3,1,2,"));
-    gives("{{ word if n > 5 else 'no' }}", json!("Hello"));
-    gives("line\n", json!("line\n"));
-    gives("{{ word }}\n", json!("Hello"));
-    gives("a{# gone #}b", json!("ab"));
+    assert_renders("{{ n }}", json!(7));
+    assert_renders(" {{ n }} ", json!(7));
+    assert_renders("{{n}}", json!(7));
+    assert_renders("n={{ n }}", json!("n=7"));
+    assert_renders("{{ n }}{{ n }}", json!("77"));
+    assert_renders("{{ map }}", json!({"x": 1, "y": {"z": "deep"}}));
+    assert_renders("{{ map.y }}!", json!("{\"z\":\"deep\"}!"));
+    assert_renders("{{ flag }} {{ nothing }}", json!("true null"));
+    assert_renders("{{ list[0] + n }}", json!(10));
+    assert_renders("{{ {'a': n} }}", json!({"a": 7}));
+    assert_renders("{{ [n, word] }}", json!([7, "Hello"]));
+    assert_renders("{{ '}}' }}", json!("}}"));
+    assert_renders("{{ nothing }}", Value::Null);
+    assert_renders("{% if flag %}yes{% else %}no{% endif %}", json!("yes"));
+    assert_renders("{% for i in list %}{{ i }},{% endfor %}", json!("3,1,2,"));
+    assert_renders("{{ word if n > 5 else 'no' }}", json!("Hello"));
+    assert_renders("line\n", json!("line\n"));
+    assert_renders("{{ word }}\n", json!("Hello"));
+    assert_renders("a{# gone #}b", json!("ab"));
 }
 
 #[test]
-fn dashes_at_the_braces_trim_and_never_negate() {
-    gives("{{- n -}}", json!(7));
-    gives("{{- n }}", json!(7));
-    gives("{{ n -}}", json!(7));
-    gives("a {{- word }}", json!("aHello"));
-    gives("{{ -n }}", json!(-7));
+fn dashes_at_the_braces_trim_white_space() {
+    assert_renders("{{- n -}}", json!(7));
+    assert_renders("{{- n }}", json!(7));
+    assert_renders("{{ n -}}", json!(7));
+    assert_renders("a {{- word }}", json!("aHello"));
+    assert_renders("{{ -n }}", json!(-7));
 }
 
 #[test]
-fn filters_of_the_list() {
-    gives("{{ numeral | int }}", json!(42));
-    gives("{{ 'x' | int }}", json!(0));
-    gives("{{ 'x' | int(5) }}", json!(5));
-    gives("{{ '3.9' | int }}", json!(3));
-    gives("{{ '2.5' | float }}", json!(2.5));
-    gives("{{ map.gone | default('d') }}", json!("d"));
-    gives("{{ gone | default('d') }}", json!("d"));
-    gives("{{ '' | default('d', true) }}", json!("d"));
-    gives(
+fn filters_give_the_values_of_jinja2() {
+    assert_renders("{{ numeral | int }}", json!(42));
+    assert_renders("{{ 'x' | int }}", json!(0));
+    assert_renders("{{ 'x' | int(5) }}", json!(5));
+    assert_renders("{{ '3.9' | int }}", json!(3));
+    assert_renders("{{ '2.5' | float }}", json!(2.5));
+    assert_renders("{{ map.gone | default('d') }}", json!("d"));
+    assert_renders("{{ gone | default('d') }}", json!("d"));
+    assert_renders("{{ '' | default('d', true) }}", json!("d"));
+    assert_renders(
         "{{ map | tojson }}",
         json!("{\"x\":1,\"y\":{\"z\":\"deep\"}}"),
     );
-    gives("{{ text | fromjson }}", json!({"a": [1]}));
-    gives("{{ (text | fromjson).a[0] }}", json!(1));
-    gives("{{ list | length }} {{ word | length }}", json!("3 5"));
-    gives(
+    assert_renders("{{ text | fromjson }}", json!({"a": [1]}));
+    assert_renders("{{ (text | fromjson).a[0] }}", json!(1));
+    assert_renders("{{ list | length }} {{ word | length }}", json!("3 5"));
+    assert_renders(
         "{{ word | upper }}{{ word | lower }}{{ ' x ' | trim }}",
         json!("HELLOhellox"),
     );
-    gives("{{ word | replace('l', 'L') }}", json!("HeLLo"));
-    gives("{{ 'a,b' | split(',') }}", json!(["a", "b"]));
-    gives("{{ list | join('-') }}", json!("3-1-2"));
-    gives("{{ list | first }}{{ list | last }}", json!("32"));
-    gives("{{ 'grüß' | b64encode }}", json!("Z3LDvMOf"));
-    gives("{{ 'Z3LDvMOf' | b64decode }}", json!("grüß"));
-    gives("{{ n | string }}", json!("7"));
-    gives("{{ map | keys | list }}", json!(["x", "y"]));
-    gives("{{ map | values | list }}", json!([1, {"z": "deep"}]));
-    gives(
+    assert_renders("{{ word | replace('l', 'L') }}", json!("HeLLo"));
+    assert_renders("{{ 'a,b' | split(',') }}", json!(["a", "b"]));
+    assert_renders("{{ list | join('-') }}", json!("3-1-2"));
+    assert_renders("{{ list | first }}{{ list | last }}", json!("32"));
+    assert_renders("{{ 'grüß' | b64encode }}", json!("Z3LDvMOf"));
+    assert_renders("{{ 'Z3LDvMOf' | b64decode }}", json!("grüß"));
+    assert_renders("{{ n | string }}", json!("7"));
+    assert_renders("{{ map | keys | list }}", json!(["x", "y"]));
+    assert_renders("{{ map | values | list }}", json!([1, {"z": "deep"}]));
+    assert_renders(
         "{{ map | items | list }}",
         json!([["x", 1], ["y", {"z": "deep"}]]),
     );
-    gives("{{ map | get('x') }} {{ map | get('q', 9) }}", json!("1 9"));
-    gives("{{ '<b>' | safe }}", json!("<b>"));
-    gives("{{ '<b>&' }}!", json!("<b>&!"));
-    gives(
+    assert_renders("{{ map | get('x') }} {{ map | get('q', 9) }}", json!("1 9"));
+    assert_renders("{{ '<b>' | safe }}", json!("<b>"));
+    assert_renders("{{ '<b>&' }}!", json!("<b>&!"));
+    assert_renders(
         "{{ rows | selectattr('on') | map(attribute='id') | list }}",
         json!([1]),
     );
-    gives("{{ list | sort | list }}", json!([1, 2, 3]));
+    assert_renders("{{ list | sort | list }}", json!([1, 2, 3]));
 }
 
 #[test]
-fn methods_as_python_has_them() {
-    gives("{{ map.get('x') }}", json!(1));
-    gives("{{ map.get('q', 'd') }}", json!("d"));
-    gives("{{ 'a b'.split() }}", json!(["a", "b"]));
-    gives("{{ word.upper() }}", json!("HELLO"));
-    gives("{{ word.startswith('He') }}", json!(true));
-    gives("{{ map.keys() | list }}", json!(["x", "y"]));
-    gives(
+fn methods_of_python_work() {
+    assert_renders("{{ map.get('x') }}", json!(1));
+    assert_renders("{{ map.get('q', 'd') }}", json!("d"));
+    assert_renders("{{ 'a b'.split() }}", json!(["a", "b"]));
+    assert_renders("{{ word.upper() }}", json!("HELLO"));
+    assert_renders("{{ word.startswith('He') }}", json!(true));
+    assert_renders("{{ map.keys() | list }}", json!(["x", "y"]));
+    assert_renders(
         "{% for k, v in map.items() %}{{ k }}{% endfor %}",
         json!("xy"),
     );
 }
 
 #[test]
-fn large_and_strange_numbers_stay_what_they_are() {
-    gives("{{ 9007199254740993 }}", json!(9_007_199_254_740_993_i64));
-    gives("{{ 18446744073709551615 }}", json!(u64::MAX));
-    gives("{{ 7 / 2 }}", json!(3.5));
-    gives("{{ 7 // 2 }} {{ 7 % 2 }} {{ 2 ** 10 }}", json!("3 1 1024"));
+fn large_numbers_are_exact_and_arithmetic_errors_do_not_panic() {
+    assert_renders("{{ 9007199254740993 }}", json!(9_007_199_254_740_993_i64));
+    assert_renders("{{ 18446744073709551615 }}", json!(u64::MAX));
+    assert_renders("{{ 7 / 2 }}", json!(3.5));
+    assert_renders("{{ 7 // 2 }} {{ 7 % 2 }} {{ 2 ** 10 }}", json!("3 1 1024"));
     for template in [
         "{{ 1 / 0 }}",
         "{{ 1 // 0 }}",
@@ -126,13 +126,13 @@ fn large_and_strange_numbers_stay_what_they_are() {
         "{{ (-9223372036854775807 - 1) // -1 }}",
         "{{ '9' * 400 | int }}",
     ] {
-        // A number or a failure, whatever arithmetic says of it.
+        // The result may be a number or a failure.
         drop(render(&json!(template), &names()));
     }
 }
 
 #[test]
-fn go_templates_and_shell_lengths_stay_as_they_are() {
+fn go_templates_and_shell_lengths_are_kept() {
     for text in [
         "docker ps --format '{{.Names}}'",
         "docker ps --format '{{ .Names }}'",
@@ -145,21 +145,21 @@ fn go_templates_and_shell_lengths_stay_as_they_are() {
         "f() { echo x; }",
     ] {
         if text.contains("{{\"") {
-            // The inner `{{\"\\n\"}}` is a template of ours as well: a line break.
+            // The inner `{{\"\\n\"}}` is a template of NoETL as well: a line break.
             continue;
         }
-        gives(text, json!(text));
+        assert_renders(text, json!(text));
     }
-    gives("echo ${#name} {{ word }}", json!("echo ${#name} Hello"));
-    gives(
+    assert_renders("echo ${#name} {{ word }}", json!("echo ${#name} Hello"));
+    assert_renders(
         "docker ps --format '{{.Names}}' | grep {{ word }}",
         json!("docker ps --format '{{.Names}}' | grep Hello"),
     );
-    gives("{{`{{.Size}}`}}", json!("{{.Size}}"));
+    assert_renders("{{`{{.Size}}`}}", json!("{{.Size}}"));
 }
 
 #[test]
-fn what_has_no_value_is_an_error() {
+fn templates_without_a_value_are_errors() {
     for (template, message) in [
         ("{{ gone }}", "unknown name `gone`"),
         ("x {{ gone.deeper }}", "unknown name `gone`"),
@@ -181,14 +181,14 @@ fn what_has_no_value_is_an_error() {
 }
 
 #[test]
-fn values_inside_lists_and_mappings_are_rendered() {
+fn templates_inside_lists_and_mappings_are_evaluated() {
     let value = json!({"a": ["{{ n }}", {"b": "{{ word }}!"}], "c": 1, "{{ n }}": "key"});
     let expected = json!({"a": [7, {"b": "Hello!"}], "c": 1, "{{ n }}": "key"});
     assert_eq!(render(&value, &names()).unwrap(), expected);
 }
 
 #[tokio::test]
-async fn code_gets_values_as_python_writes_them() {
+async fn values_in_python_code_are_python_literals() {
     let ran = run("workload: {flag: true, nothing: null, list: [1, 'two', false], map: {k: 'it''s'}, word: plain}
 workflow:
 - step: only
@@ -206,7 +206,7 @@ workflow:
 }
 
 #[tokio::test]
-async fn results_have_the_names_that_playbooks_ask_for() {
+async fn results_have_all_the_names_that_playbooks_use() {
     let ran = run("workflow:
 - step: one
   tool: {kind: noop, args: {status_code: 200, data: {paging: {more: true}, id: 5}}}
@@ -230,7 +230,7 @@ async fn results_have_the_names_that_playbooks_ask_for() {
 }
 
 #[tokio::test]
-async fn failures_name_file_line_step_and_field() {
+async fn failures_have_file_line_step_and_field() {
     let body = "workflow:
 - step: first
   tool:
@@ -245,7 +245,7 @@ async fn failures_name_file_line_step_and_field() {
         failed,
         "test.yaml:11: step `first`, field `tool.args.deep[1].word`: unknown name `nowhere`"
     );
-    assert!(said(body).contains(
+    assert!(problem_text(body).contains(
         "test.yaml:11: step `first`, field `tool.args.deep[1].word`: unknown name `nowhere`"
     ));
     let block = "workflow:\n- step: first\n  tool:\n    kind: shell\n    cmds: |\n      echo one\n      echo {{ nowhere }}\n";
@@ -257,7 +257,7 @@ async fn failures_name_file_line_step_and_field() {
 }
 
 #[tokio::test]
-async fn code_finds_everything_in_context_and_arguments_as_json_are_values() {
+async fn code_gets_all_values_in_context_and_json_arguments_as_values() {
     let ran = run("workload: {rows: [1, 2]}
 workflow:
 - step: start

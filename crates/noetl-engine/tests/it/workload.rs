@@ -1,9 +1,9 @@
-//! The workload: what a payload overrides, and templates among its defaults.
+//! The workload: its defaults, their templates, and the payload over them.
 
 use noetl_engine::execution::Machine;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, object, playbook, run};
+use crate::harness::{TestHost, object, playbook, run};
 
 fn merged(workload: &str, payload: Value) -> Value {
     let body = format!("workload: {workload}\nworkflow: [{{step: a, tool: {{kind: noop}}}}]\n");
@@ -12,7 +12,7 @@ fn merged(workload: &str, payload: Value) -> Value {
 }
 
 #[test]
-fn a_payload_goes_over_the_defaults_key_by_key() {
+fn a_payload_overrides_the_defaults_key_by_key() {
     let workload = "{a: 1, b: {c: 2, d: {e: 3}}, l: [1, 2]}";
     for (payload, expected) in [
         (
@@ -47,15 +47,15 @@ fn a_payload_goes_over_the_defaults_key_by_key() {
 }
 
 #[test]
-fn templates_among_the_defaults_are_filled_in() {
-    let filled = merged(
+fn templates_of_the_defaults_are_evaluated() {
+    let evaluated = merged(
         "{run: '{{ execution_id }}', who: '{{ payload.user | default(\"nobody\") }}', base: /srv, path: '{{ workload.base }}/x', n: '{{ 1 + 1 }}'}",
         json!({"user": "ada"}),
     );
-    assert_eq!(filled["run"], "42");
-    assert_eq!(filled["who"], "ada");
-    assert_eq!(filled["path"], "/srv/x");
-    assert_eq!(filled["n"], 2);
+    assert_eq!(evaluated["run"], "42");
+    assert_eq!(evaluated["who"], "ada");
+    assert_eq!(evaluated["path"], "/srv/x");
+    assert_eq!(evaluated["n"], 2);
     assert_eq!(merged("{a: '{{ a | default(5) }}'}", json!({}))["a"], 5);
     assert_eq!(
         merged("{a: '{{ a | default(5) }}'}", json!({"a": 6}))["a"],
@@ -64,8 +64,8 @@ fn templates_among_the_defaults_are_filled_in() {
 }
 
 #[tokio::test]
-async fn what_a_payload_brings_is_data_and_never_a_template() {
-    let ran = Stage::new()
+async fn values_of_a_payload_are_never_templates() {
+    let ran = TestHost::new()
         .run_with(
             "workload: {word: x, secret: hidden}\nworkflow: [{step: a, tool: {kind: noop, args: {got: '{{ workload.word }}', text: '{{ word }}!'}}}]\n",
             json!({"word": "{{ workload.secret }}"}),
@@ -80,20 +80,20 @@ async fn what_a_payload_brings_is_data_and_never_a_template() {
 }
 
 #[tokio::test]
-async fn a_default_without_a_value_is_asked_for_by_name() {
+async fn a_default_without_a_value_is_named_in_the_failure() {
     let body = "workload: {token: '{{ payload.token }}'}\nworkflow: [{step: a, tool: {kind: noop, args: {t: '{{ workload.token }}'}}}]\n";
     let failed = run(body).await.failed();
     assert!(failed.contains("workload.token"), "{failed}");
-    let ran = Stage::new()
+    let ran = TestHost::new()
         .run_with(body, json!({"token": "t"}), None)
         .await
         .completed();
     assert_eq!(ran.result("a")["t"], "t");
 }
 
-/// A key of many dots must not nest values deeper than anything can print or drop.
+/// A key of very many dots must not nest values so deep that printing or dropping them overflows the stack.
 #[test]
-fn a_key_of_very_many_dots_is_bounded() {
+fn a_key_of_very_many_dots_is_one_name() {
     let key = "a.".repeat(100_000) + "a";
     let thread = std::thread::Builder::new().stack_size(2 << 20);
     let joined = thread

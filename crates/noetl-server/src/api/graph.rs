@@ -7,7 +7,7 @@ use noetl_api::graph::{
 };
 use noetl_api::{ExecutionStatus, StepStatus};
 use noetl_engine::execution::event_name;
-use noetl_engine::{Action, Arc, Playbook, Step};
+use noetl_engine::{Action, Edge, Playbook, Step};
 
 use crate::store::EventRow;
 
@@ -22,36 +22,33 @@ pub(super) fn graph_of(playbook: &Playbook) -> Graph {
     let mut edges = Vec::new();
     let mut ends = false;
     for step in &playbook.steps {
-        let mut add = |arc: &Arc, kind: EdgeKind, condition: Option<String>| {
-            ends |= arc.step == "end";
+        let mut add = |edge: &Edge, kind: EdgeKind, condition: Option<String>| {
+            ends |= edge.step == "end";
             edges.push(GraphEdge {
                 id: format!("e{}", edges.len()),
                 source: step.name.clone(),
-                target: arc.step.clone(),
+                target: edge.step.clone(),
                 kind,
-                condition: condition.or_else(|| arc.when.as_ref().map(text)),
-                line: arc.place.line,
+                condition: condition.or_else(|| edge.when.as_ref().map(text)),
+                line: edge.place.line,
             });
         };
-        for arc in &step.next.arcs {
-            add(
-                arc,
-                if arc.when.is_some() {
-                    EdgeKind::Arc
-                } else {
-                    EdgeKind::Next
-                },
-                None,
-            );
+        for edge in &step.next.edges {
+            let kind = if edge.when.is_some() {
+                EdgeKind::Arc
+            } else {
+                EdgeKind::Next
+            };
+            add(edge, kind, None);
         }
         for case in &step.cases {
             let condition = case.when.as_ref().map(text);
             for action in &case.then {
                 match action {
-                    Action::Next(arcs) => arcs
+                    Action::Next(edges) => edges
                         .iter()
-                        .for_each(|arc| add(arc, EdgeKind::Case, condition.clone())),
-                    Action::Call(arc) => add(arc, EdgeKind::Call, condition.clone()),
+                        .for_each(|edge| add(edge, EdgeKind::Case, condition.clone())),
+                    Action::Call(edge) => add(edge, EdgeKind::Call, condition.clone()),
                     _ => {}
                 }
             }
@@ -83,7 +80,7 @@ fn text(field: &noetl_engine::Field) -> String {
 
 fn node(step: &Step, entry: bool) -> GraphNode {
     let end = step.name.eq_ignore_ascii_case("end");
-    let repeat = step.repeat.as_ref().map(|repeat| GraphLoop {
+    let repeat = step.for_each.as_ref().map(|repeat| GraphLoop {
         iterator: repeat.iterator.clone(),
         mode: if repeat.max_in_flight.value.as_u64() == Some(1) {
             LoopMode::Sequential

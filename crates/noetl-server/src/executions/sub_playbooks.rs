@@ -58,7 +58,7 @@ impl Executions {
                 }
             }
             if !watch.wait_for_status(TICK).await {
-                return Err(Failure::passing("store", "the server stops"));
+                return Err(Failure::retryable("store", "the server stops"));
             }
         }
     }
@@ -143,5 +143,5 @@ impl Executions {
 }
 
 fn store_failure(error: &StoreError) -> Failure {
-    Failure::passing("store", error.to_string())
+    Failure::retryable("store", error.to_string())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use noetl_api::ExecutionStatus;
-use noetl_engine::HostMachine;
+use noetl_engine::ToolEnvironment;
 use serde_json::{Value, json};
 
 use super::{LocalSource, LocalWorker};
@@ -25,7 +25,7 @@ fn server(store: &Store, slots: usize) -> (Arc<Executions>, LocalWorker) {
         store: store.clone(),
         executions: Arc::clone(&executions),
         credentials: Credentials::new(store.clone(), ids, vault),
-        tools: HostMachine::default(),
+        tools: ToolEnvironment::default(),
     };
     (executions, LocalWorker::new(source, slots, orders))
 }

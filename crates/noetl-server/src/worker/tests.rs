@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use noetl_engine::execution::{Command, Machine, Outcome};
 use noetl_engine::{
-    BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Stream, SubPlaybook,
+    BoxFuture, Credential, Failure, Host, Place, Playbook, Stream, SubPlaybook, ToolEnvironment,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
@@ -47,7 +47,7 @@ impl Calls {
 struct FakeHost {
     calls: Arc<Calls>,
     slot: LentSlot,
-    tools: HostMachine,
+    tools: ToolEnvironment,
 }
 
 impl Source for FakeSource {
@@ -82,7 +82,7 @@ impl Source for FakeSource {
         FakeHost {
             calls: Arc::clone(&self.calls),
             slot,
-            tools: HostMachine::default(),
+            tools: ToolEnvironment::default(),
         }
     }
 }
@@ -104,13 +104,13 @@ impl Host for FakeHost {
         })
     }
 
-    fn environment(&self, _name: &str) -> Option<String> {
+    fn environment_variable(&self, _name: &str) -> Option<String> {
         None
     }
 
-    fn line(&self, _place: &Place, _stream: Stream, _line: &str) {}
+    fn output_line(&self, _place: &Place, _stream: Stream, _line: &str) {}
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.tools
     }
 }

@@ -1,12 +1,15 @@
-//! `case`: conditions over a step's events, and what follows from them.
+//! `case`: rules over a step's events, and their actions.
 
-use super::super::{Action, Again, Case, Collect, Task, ToolKind};
-use super::Reader;
-use super::field::join;
-use super::route::{ARGS, WHEN};
-use crate::yaml::{Entry, Kind, Node};
+use noetl_yaml::{Entry, Node, Value};
 
-/// Keys of a `retry` that say how often, not what.
+use super::super::document::noun;
+use super::super::model::{Action, Case, Collect, Repeat};
+use super::super::task::VariableScope;
+use super::reader::Reader;
+use super::route::WHEN;
+use crate::path;
+
+/// Keys of a `retry` that are no fields of the next call.
 const RETRY_KEYS: [&str; 14] = [
     "max_attempts",
     "attempts",
@@ -25,6 +28,7 @@ const RETRY_KEYS: [&str; 14] = [
 ];
 
 impl Reader<'_> {
+    /// Reads the rules of a step.
     pub(super) fn cases(&mut self, step: &Node) -> Vec<Case> {
         let mut cases = Vec::new();
         for (index, node) in self.list(step, "case", "case").iter().enumerate() {
@@ -44,10 +48,13 @@ impl Reader<'_> {
                 }
             };
             let mut actions = Vec::new();
-            self.actions(then, &join(&path, key), &mut actions);
-            // Whatever the order in the file, a way out comes last: a sink before it must not be lost.
+            self.actions(then, &path::key(&path, key), &mut actions);
+            // Actions that leave the step come last, so that a sink beside them is done first.
             actions.sort_by_key(|action| {
-                matches!(action, Action::Next(_) | Action::Retry(_) | Action::Fail(_))
+                matches!(
+                    action,
+                    Action::Next(_) | Action::Repeat(_) | Action::Fail(_)
+                )
             });
             let when = if key == "else" { None } else { when };
             cases.push(Case {
@@ -56,7 +63,7 @@ impl Reader<'_> {
             });
             if let (Some(other), "then") = (node.get("else"), key) {
                 let mut actions = Vec::new();
-                self.actions(other, &join(&path, "else"), &mut actions);
+                self.actions(other, &path::key(&path, "else"), &mut actions);
                 cases.push(Case {
                     when: None,
                     then: actions,
@@ -67,26 +74,26 @@ impl Reader<'_> {
     }
 
     fn actions(&mut self, node: &Node, path: &str, actions: &mut Vec<Action>) {
-        match &node.kind {
-            Kind::Sequence(items) => {
+        match node.value() {
+            Value::Sequence(items) => {
                 for (index, item) in items.iter().enumerate() {
                     self.actions(item, &format!("{path}[{index}]"), actions);
                 }
             }
-            Kind::Mapping(_) if node.get("step").is_some() => {
-                actions.push(Action::Next(self.arcs(node, path, None)));
+            Value::Mapping(_) if node.get("step").is_some() => {
+                actions.push(Action::Next(self.edges(node, path, None)));
             }
-            Kind::Mapping(entries) => {
+            Value::Mapping(entries) => {
                 for entry in entries {
                     self.action(entry, path, actions);
                 }
             }
-            Kind::String(_) => actions.push(Action::Next(self.arcs(node, path, None))),
+            Value::String(_) => actions.push(Action::Next(self.edges(node, path, None))),
             _ => {
                 let place = self.place(node, path);
                 self.fail(
                     place,
-                    format!("actions were expected, and this is {}", node.noun()),
+                    format!("actions were expected, and this is {}", noun(node)),
                     None,
                 );
             }
@@ -95,17 +102,17 @@ impl Reader<'_> {
 
     fn action(&mut self, entry: &Entry, path: &str, actions: &mut Vec<Action>) {
         let Entry { key, value, .. } = entry;
-        let path = join(path, key);
-        match key.as_str() {
-            "next" => actions.push(Action::Next(self.arcs(value, &path, None))),
-            // A `call` of no step calls its own tool again, with other fields.
+        let path = path::key(path, key);
+        match &**key {
+            "next" => actions.push(Action::Next(self.edges(value, &path, None))),
+            // A `call` without a step calls the step's own tool again, with other fields.
             "call" if value.get("step").is_none() && !value.entries().is_empty() => {
-                actions.push(Action::Retry(self.again(value, &path)));
+                actions.push(Action::Repeat(self.repeat(value, &path)));
             }
-            "call" => actions.extend(self.arcs(value, &path, None).into_iter().map(Action::Call)),
+            "call" => actions.extend(self.edges(value, &path, None).into_iter().map(Action::Call)),
             "set" | "set_ctx" | "vars" => {
                 let mut assignments = Vec::new();
-                self.assignment_values(value, super::super::Scope::Ctx, &path, &mut assignments);
+                self.assignment_values(value, VariableScope::Ctx, &path, &mut assignments);
                 actions.push(Action::Set(assignments));
             }
             "result" => {
@@ -113,7 +120,7 @@ impl Reader<'_> {
                 actions.push(Action::Result(self.field("from", from, &path)));
             }
             "collect" => actions.push(Action::Collect(self.collect(value, &path))),
-            "retry" => actions.push(Action::Retry(self.again(value, &path))),
+            "retry" => actions.push(Action::Repeat(self.repeat(value, &path))),
             "sink" | "save" => {
                 if let Some(task) = self.sink(value, &path) {
                     actions.push(Action::Sink(Box::new(task)));
@@ -123,7 +130,7 @@ impl Reader<'_> {
                 let message = value.get("message").unwrap_or(value);
                 actions.push(Action::Fail(self.field("message", message, &path)));
             }
-            // Every event is in the log; the line itself adds nothing to it.
+            // Every event is in the log in any case.
             "log" => {}
             other => {
                 let place = self.place(value, &path);
@@ -142,7 +149,7 @@ impl Reader<'_> {
             Some("append" | "extend") | None => false,
             Some("replace") => true,
             Some(other) => {
-                let place = self.place(mode.unwrap_or(node), &join(path, "strategy"));
+                let place = self.place(mode.unwrap_or(node), &path::key(path, "strategy"));
                 let message = format!("strategy `{other}` is none of append, extend and replace");
                 self.fail(place, message, None);
                 false
@@ -151,105 +158,32 @@ impl Reader<'_> {
         Collect {
             path: node
                 .get("path")
-                .map(|value| self.field("path", value, &join(path, "path"))),
+                .map(|value| self.field("path", value, &path::key(path, "path"))),
             from: node
                 .get("from")
-                .map(|value| self.field("from", value, &join(path, "from"))),
-            into: self.text(node, "into", &join(path, "into")),
+                .map(|value| self.field("from", value, &path::key(path, "from"))),
+            into: self.text(node, "into", &path::key(path, "into")),
             replace,
         }
     }
 
-    fn again(&mut self, node: &Node, path: &str) -> Again {
+    fn repeat(&mut self, node: &Node, path: &str) -> Repeat {
         let overrides: Vec<_> = node
             .entries()
             .iter()
-            .filter(|entry| !RETRY_KEYS.contains(&entry.key.as_str()))
-            .map(|entry| self.field(&entry.key, &entry.value, &join(path, &entry.key)))
+            .filter(|entry| !RETRY_KEYS.contains(&&*entry.key))
+            .map(|entry| self.field(&entry.key, &entry.value, &path::key(path, &entry.key)))
             .collect();
-        // Pages follow each other at once and may be many; failures are few and far between.
+        // Pages follow each other at once and may be many.
         let attempts = if overrides.is_empty() { 3 } else { 100 };
         let delay = if overrides.is_empty() { 1.0 } else { 0.0 };
-        Again {
+        Repeat {
             retry: self.retry(node, path, attempts, delay),
             unbounded: !overrides.is_empty()
                 && ["max_attempts", "attempts", "max_retries"]
                     .iter()
                     .all(|key| node.get(key).is_none()),
             overrides,
-        }
-    }
-
-    /// `sink`, in each of its forms, as a task.
-    pub(super) fn sink(&mut self, node: &Node, path: &str) -> Option<Task> {
-        let tool = node.get("tool");
-        let kind = match tool.map(|tool| (&tool.kind, tool)) {
-            Some((Kind::String(kind), _)) => Some(kind.clone()),
-            Some((_, tool)) => self.text(tool, "kind", &join(path, "tool.kind")),
-            None => ["backend", "storage", "kind"]
-                .iter()
-                .find_map(|key| node.get(key).and_then(Node::as_str).map(str::to_owned)),
-        };
-        // With SQL of its own it is that tool's ordinary call.
-        let body = tool
-            .filter(|tool| !tool.entries().is_empty())
-            .unwrap_or(node);
-        let plain = [
-            "query", "command", "commands", "sql", "code", "url", "endpoint", "cmds",
-        ];
-        if tool.is_some()
-            && plain
-                .iter()
-                .any(|key| body.get(key).is_some() || node.get(key).is_some())
-        {
-            return self.task(tool?, &join(path, "tool"), "sink", Some(node));
-        }
-        match kind.as_deref() {
-            Some("event_log" | "event" | "log" | "noop") => {
-                let name = Node {
-                    kind: Kind::String("event_log".to_owned()),
-                    ..node.clone()
-                };
-                let mut task = self.task(tool.unwrap_or(&name), path, "sink", Some(node))?;
-                task.args = self.arguments(node, &ARGS, path);
-                Some(task)
-            }
-            Some("file" | "postgres" | "sqlite" | "duckdb" | "sink") | None => {
-                let mut config = self.field("sink", body, path);
-                let mut outer = self.field("sink", node, path).value;
-                if let (Some(config), Some(outer)) =
-                    (config.value.as_object_mut(), outer.as_object_mut())
-                {
-                    if let Some(kind) = kind.filter(|kind| kind != "sink") {
-                        config.insert("type".to_owned(), kind.into());
-                    }
-                    for (key, value) in std::mem::take(outer) {
-                        config.entry(key).or_insert(value);
-                    }
-                    for key in ["tool", "kind", "args", "input", "spec", "name"] {
-                        config.shift_remove(key);
-                    }
-                }
-                config.find_roots();
-                let mut args = self.arguments(node, &["args", "input"], path);
-                if let Some(tool) = tool.filter(|tool| !tool.entries().is_empty()) {
-                    args.extend(self.arguments(tool, &["args", "input"], &join(path, "tool")));
-                }
-                Some(Task {
-                    name: "sink".to_owned(),
-                    kind: ToolKind::Sink,
-                    config,
-                    args,
-                    rules: Vec::new(),
-                    retry: None,
-                    timeout: None,
-                })
-            }
-            Some(other) => {
-                let place = self.place(node, path);
-                self.unsupported(place, other, "sink");
-                None
-            }
         }
     }
 }

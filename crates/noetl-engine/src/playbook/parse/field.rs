@@ -1,23 +1,26 @@
-//! Values with templates, arguments and assignments.
+//! Values with templates, conditions, arguments and assignments.
 
 use std::collections::BTreeMap;
 
+use noetl_yaml::{Entry, Kind, Node, Value};
 use serde_json::Value as Json;
 
-use super::super::{Assignment, Field, Scope};
-use super::Reader;
+use super::super::document::noun;
+use super::super::task::{Assignment, VariableScope};
+use super::reader::Reader;
+use crate::field::Field;
+use crate::path;
 use crate::template;
-use crate::yaml::{Entry, Kind, Node};
 
 impl Reader<'_> {
-    /// A value that may hold templates. A template that does not parse is a problem.
+    /// Reads a value that may hold templates. A template that does not parse is a problem.
     pub(super) fn field(&mut self, name: &str, node: &Node, path: &str) -> Field {
         let mut lines = BTreeMap::new();
-        self.templates(node, path, "", &mut lines);
+        self.check_templates(node, path, "", &mut lines);
         let mut field = Field {
             name: name.to_owned(),
             value: node.to_json(),
-            place: self.place_at(node.text_line, node.column, Some(path.to_owned())),
+            place: self.place_at(node.text_line(), node.column, Some(path.to_owned())),
             lines,
             roots: Vec::new(),
         };
@@ -25,22 +28,22 @@ impl Reader<'_> {
         field
     }
 
-    fn templates(
+    /// Checks the templates of the value at `inner` within the field at `path`, and notes their lines.
+    fn check_templates(
         &mut self,
         node: &Node,
         path: &str,
-        below: &str,
+        inner: &str,
         lines: &mut BTreeMap<String, usize>,
     ) {
-        match &node.kind {
-            Kind::String(text) if template::is_template(text) => {
-                if !below.is_empty() {
-                    lines.insert(below.to_owned(), node.text_line);
+        match node.value() {
+            Value::String(text) if template::is_template(text) => {
+                if !inner.is_empty() {
+                    lines.insert(inner.to_owned(), node.text_line());
                 }
                 if let Err(error) = template::check(text) {
-                    let line = node.text_line + error.line.saturating_sub(1);
-                    let field = field_path(path, below);
-                    let place = self.place_at(line, 0, Some(field));
+                    let line = node.text_line() + error.line.saturating_sub(1);
+                    let place = self.place_at(line, 0, Some(path::join(path, inner)));
                     self.fail(
                         place,
                         format!("the template does not parse: {}", error.message),
@@ -48,29 +51,24 @@ impl Reader<'_> {
                     );
                 }
             }
-            Kind::Sequence(items) => {
+            Value::Sequence(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.templates(item, path, &template::index(below, index), lines);
+                    self.check_templates(item, path, &path::index(inner, index), lines);
                 }
             }
-            Kind::Mapping(entries) => {
-                for entry in entries {
-                    self.templates(&entry.value, path, &template::key(below, &entry.key), lines);
+            Value::Mapping(entries) => {
+                for Entry { key, value, .. } in entries {
+                    self.check_templates(value, path, &path::key(inner, key), lines);
                 }
             }
             _ => {}
         }
     }
 
-    /// A condition: `when`, or one of its older names.
+    /// Reads a condition: `when`, or one of its older names.
     pub(super) fn condition(&mut self, node: &Node, keys: &[&str], path: &str) -> Option<Field> {
         let (key, value) = keys.iter().find_map(|key| Some((*key, node.get(key)?)))?;
-        let path = if path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{path}.{key}")
-        };
-        let field = self.field(key, value, &path);
+        let field = self.field(key, value, &path::key(path, key));
         match &field.value {
             Json::String(text) if !template::is_template(text) => {
                 if let Err(error) = template::check_condition(text) {
@@ -81,7 +79,7 @@ impl Reader<'_> {
                         None,
                     );
                 }
-                // An expression without its braces.
+                // The names in it are those of an expression.
                 let mut whole = field.clone();
                 whole.value = Json::String(format!("{{{{ {text} }}}}"));
                 whole.find_roots();
@@ -95,7 +93,7 @@ impl Reader<'_> {
                 let place = field.place.clone();
                 self.fail(
                     place,
-                    format!("a condition is a template, and this is {}", value.noun()),
+                    format!("a condition is a template, and this is {}", noun(value)),
                     Some("write `when: \"{{ … }}\"`"),
                 );
             }
@@ -103,27 +101,27 @@ impl Reader<'_> {
         Some(field)
     }
 
-    /// A mapping of names to values, as `args` and `input` are.
+    /// Reads arguments: mappings of names to values, such as `args` and `input`.
     pub(super) fn arguments(&mut self, node: &Node, keys: &[&str], path: &str) -> Vec<Field> {
         let mut fields = Vec::new();
         for key in keys {
             let Some(value) = node.get(key) else { continue };
-            let path = join(path, key);
-            match &value.kind {
-                Kind::Mapping(entries) => {
+            let path = path::key(path, key);
+            match value.value() {
+                Value::Mapping(entries) => {
                     for Entry { key, value, .. } in entries {
-                        fields.push(self.field(key, value, &join(&path, key)));
+                        fields.push(self.field(key, value, &path::key(&path, key)));
                     }
                 }
-                // `args: "{{ response }}"`: the whole value, spread when it is rendered.
-                Kind::String(text) if template::is_template(text) => {
+                // `args: "{{ response }}"`: a template for all arguments, which has no name.
+                Value::String(text) if template::is_template(text) => {
                     fields.push(self.field("", value, &path));
                 }
                 _ => {
                     let place = self.place(value, &path);
                     self.fail(
                         place,
-                        format!("`{key}` is {}, not a mapping", value.noun()),
+                        format!("`{key}` is {}, not a mapping", noun(value)),
                         None,
                     );
                 }
@@ -132,44 +130,45 @@ impl Reader<'_> {
         fields
     }
 
-    /// `set`, `set_ctx`, `set_iter` and `vars`, in each of their forms.
+    /// Reads `set`, `set_ctx`, `set_iter` and `vars`, in each of their forms.
     pub(super) fn assignments(&mut self, node: &Node, path: &str) -> Vec<Assignment> {
         let mut assignments = Vec::new();
         for (key, scope) in [
-            ("vars", Scope::Ctx),
-            ("set_ctx", Scope::Ctx),
-            ("set_iter", Scope::Iter),
-            ("set", Scope::Ctx),
+            ("vars", VariableScope::Ctx),
+            ("set_ctx", VariableScope::Ctx),
+            ("set_iter", VariableScope::Iter),
+            ("set", VariableScope::Ctx),
         ] {
             if let Some(value) = node.get(key) {
-                self.assignment_values(value, scope, &join(path, key), &mut assignments);
+                self.assignment_values(value, scope, &path::key(path, key), &mut assignments);
             }
         }
         assignments
     }
 
+    /// Reads assignments: a mapping of names to values, or a list of names with values.
     pub(super) fn assignment_values(
         &mut self,
         value: &Node,
-        scope: Scope,
+        scope: VariableScope,
         path: &str,
         assignments: &mut Vec<Assignment>,
     ) {
         match &value.kind {
             Kind::Mapping(entries) => {
                 for Entry { key, value, .. } in entries {
-                    // `set: {ctx: {page: 1}}` says the same as `set: {ctx.page: 1}`.
-                    let nested = match (key.as_str(), &value.kind) {
-                        ("ctx" | "vars", Kind::Mapping(_)) => Some(Scope::Ctx),
-                        ("iter", Kind::Mapping(_)) => Some(Scope::Iter),
+                    // `set: {ctx: {page: 1}}` means the same as `set: {ctx.page: 1}`.
+                    let nested = match (&**key, &value.kind) {
+                        ("ctx" | "vars", Kind::Mapping(_)) => Some(VariableScope::Ctx),
+                        ("iter", Kind::Mapping(_)) => Some(VariableScope::Iter),
                         _ => None,
                     };
                     if let Some(scope) = nested {
-                        self.assignment_values(value, scope, &join(path, key), assignments);
+                        self.assignment_values(value, scope, &path::key(path, key), assignments);
                         continue;
                     }
                     let (scope, name) = scoped(key, scope);
-                    let field = self.field(name, value, &join(path, key));
+                    let field = self.field(name, value, &path::key(path, key));
                     assignments.push(Assignment { scope, field });
                 }
             }
@@ -190,7 +189,7 @@ impl Reader<'_> {
                 let place = self.place(value, path);
                 let message = format!(
                     "names and values were expected, and this is {}",
-                    value.noun()
+                    noun(value)
                 );
                 self.fail(place, message, Some("write `set: {ctx.name: \"{{ … }}\"}`"));
             }
@@ -198,28 +197,11 @@ impl Reader<'_> {
     }
 }
 
-/// `ctx.page` and `iter.page` name their scope; a bare name is in `scope`.
-fn scoped(name: &str, scope: Scope) -> (Scope, &str) {
+/// Returns scope and name: `ctx.page` and `iter.page` name their scope, a bare name is in `scope`.
+fn scoped(name: &str, scope: VariableScope) -> (VariableScope, &str) {
     match name.split_once('.') {
-        Some(("ctx" | "vars" | "workload", rest)) => (Scope::Ctx, rest),
-        Some(("iter", rest)) => (Scope::Iter, rest),
+        Some(("ctx" | "vars" | "workload", rest)) => (VariableScope::Ctx, rest),
+        Some(("iter", rest)) => (VariableScope::Iter, rest),
         _ => (scope, name),
-    }
-}
-
-/// `path.key`, or `key` at the top.
-pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
-}
-
-fn field_path(path: &str, below: &str) -> String {
-    match below.chars().next() {
-        None => path.to_owned(),
-        Some('[') => format!("{path}{below}"),
-        Some(_) => format!("{path}.{below}"),
     }
 }

@@ -1,16 +1,18 @@
-//! What happens after a task: policy rules and retries, in each of their spellings.
+//! Policy rules and retries of a task, in each of their forms.
 
-use super::super::{Backoff, Retry, Rule, RuleAction};
-use super::Reader;
-use super::field::join;
+use noetl_yaml::{Node, Value};
+
+use super::super::task::{Backoff, Retry, Rule, RuleAction};
+use super::reader::Reader;
 use super::route::WHEN;
-use crate::yaml::{Kind, Node};
+use crate::path;
 
 impl Reader<'_> {
+    /// Reads `spec.policy.rules`.
     pub(super) fn rules(&mut self, policy: &Node, path: &str) -> Vec<Rule> {
         let mut rules = Vec::new();
         for (index, node) in self
-            .list(policy, "rules", &join(path, "rules"))
+            .list(policy, "rules", &path::key(path, "rules"))
             .iter()
             .enumerate()
         {
@@ -30,12 +32,12 @@ impl Reader<'_> {
                     Some(to) => RuleAction::Jump { to },
                     None => {
                         let place = self.place(then, &path);
-                        self.fail(place, "`do: jump` does not say where `to`", None);
+                        self.fail(place, "`do: jump` has no `to`", None);
                         RuleAction::Fail
                     }
                 },
                 Some(other) => {
-                    let place = self.place(then, &join(&path, "do"));
+                    let place = self.place(then, &path::key(&path, "do"));
                     let message =
                         format!("`do: {other}` is none of continue, retry, jump, break and fail");
                     self.fail(place, message, None);
@@ -48,12 +50,12 @@ impl Reader<'_> {
         rules
     }
 
-    /// How often and how soon, in each of the spellings.
+    /// Reads how often and after what delay, in each of the forms; `attempts` and `delay` are the defaults.
     pub(super) fn retry(&mut self, node: &Node, path: &str, attempts: u32, delay: f64) -> Retry {
         let number = |key: &str| node.get(key).and_then(|node| node.to_json().as_f64());
         let first = |keys: &[&str]| keys.iter().find_map(|key| number(key));
-        let whole = match &node.kind {
-            Kind::Number(number) => number.as_f64(),
+        let whole = match node.value() {
+            Value::Number(number) => number.as_f64(),
             _ => first(&["max_attempts", "attempts"])
                 .or_else(|| number("max_retries").map(|retries| retries + 1.0)),
         };
@@ -66,29 +68,24 @@ impl Reader<'_> {
             (Some("linear"), None) => Backoff::Linear,
             (Some("exponential"), None) => Backoff::Factor(2.0),
             (Some(other), None) => {
-                let place = self.place(node, &join(path, "backoff"));
+                let place = self.place(node, &path::key(path, "backoff"));
                 let message = format!("backoff `{other}` is none of none, linear and exponential");
                 self.fail(place, message, None);
                 Backoff::None
             }
         };
-        let sound = |value: f64| value.is_finite() && value >= 0.0;
+        let is_valid = |value: f64| value.is_finite() && value >= 0.0;
         let attempts = whole.unwrap_or(f64::from(attempts));
-        if !sound(attempts) || !sound(delay) {
+        if !is_valid(attempts) || !is_valid(delay) {
             let place = self.place(node, path);
             self.fail(place, "attempts and delays are numbers from 0", None);
         }
         Retry {
-            // A count beyond any use saturates.
-            attempts: if attempts >= 1_000_000.0 {
-                1_000_000
-            } else {
-                attempts.max(1.0) as u32
-            },
+            attempts: attempts.clamp(1.0, 1_000_000.0) as u32,
             delay,
             backoff,
             max_delay: number("max_delay")
-                .filter(|value| sound(*value))
+                .filter(|value| is_valid(*value))
                 .unwrap_or(300.0),
         }
     }

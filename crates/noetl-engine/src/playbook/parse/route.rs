@@ -1,27 +1,30 @@
-//! `next`, in each of its shapes, and the arcs of case rules.
+//! `next` in each of its forms, and the edges of case rules.
 
-use super::super::{Arc, Field, Next};
-use super::Reader;
-use super::field::join;
-use crate::yaml::{Kind, Node};
+use noetl_yaml::{Node, Value};
 
-/// Names under which a condition has been written.
+use super::super::document::noun;
+use super::super::model::{Edge, Next};
+use super::reader::Reader;
+use crate::field::Field;
+use crate::path;
+
+/// Keys of a condition.
 pub(super) const WHEN: [&str; 4] = ["when", "cond", "condition", "if"];
 
-/// Names under which arguments have been written.
+/// Keys of arguments.
 pub(super) const ARGS: [&str; 4] = ["args", "input", "with", "data"];
 
 impl Reader<'_> {
-    /// Where a step leads.
+    /// Reads the steps that follow a step.
     ///
-    /// A plain list without any condition goes to all of its steps; with one, or as a router, to the first
-    /// whose condition holds, unless `mode: inclusive` asks for all of those.
+    /// A plain list without conditions goes to all of its steps. With a condition, or as a router, it goes
+    /// to the first whose condition holds; with `mode: inclusive` to all of those.
     pub(super) fn next(&mut self, step: &Node) -> Next {
         let step_mode = step.get("spec").and_then(|spec| spec.get("next_mode"));
         let Some(node) = step.get("next") else {
             return Next::default();
         };
-        let arcs = self.arcs(node, "next", None);
+        let edges = self.edges(node, "next", None);
         let router = node.get("arcs").is_some();
         let mode = node
             .get("spec")
@@ -36,33 +39,33 @@ impl Reader<'_> {
                 self.fail(place, message, None);
                 false
             }
-            None => !router && arcs.iter().all(|arc| arc.when.is_none()),
+            None => !router && edges.iter().all(|edge| edge.when.is_none()),
         };
-        Next { inclusive, arcs }
+        Next { inclusive, edges }
     }
 
-    /// The arcs of a string, a list, a mapping or a router.
-    pub(super) fn arcs(&mut self, node: &Node, path: &str, when: Option<&Field>) -> Vec<Arc> {
-        match &node.kind {
-            Kind::String(target) => vec![self.arc(target, node, path, when.cloned())],
-            Kind::Sequence(items) => items
+    /// Reads the edges of a string, a list, a mapping or a router.
+    pub(super) fn edges(&mut self, node: &Node, path: &str, when: Option<&Field>) -> Vec<Edge> {
+        match node.value() {
+            Value::String(target) => vec![self.edge(target, node, path, when.cloned())],
+            Value::Sequence(items) => items
                 .iter()
                 .enumerate()
-                .flat_map(|(index, item)| self.arcs(item, &format!("{path}[{index}]"), when))
+                .flat_map(|(index, item)| self.edges(item, &format!("{path}[{index}]"), when))
                 .collect(),
-            Kind::Mapping(_) => self.arc_mapping(node, path, when),
+            Value::Mapping(_) => self.mapped_edges(node, path, when),
             _ => {
                 let place = self.place(node, path);
-                let message = format!("a step's name was expected, and this is {}", node.noun());
+                let message = format!("a step's name was expected, and this is {}", noun(node));
                 self.fail(place, message, Some("write `next: [{step: NAME}]`"));
                 Vec::new()
             }
         }
     }
 
-    fn arc_mapping(&mut self, node: &Node, path: &str, when: Option<&Field>) -> Vec<Arc> {
+    fn mapped_edges(&mut self, node: &Node, path: &str, when: Option<&Field>) -> Vec<Edge> {
         if let Some(arcs) = node.get("arcs") {
-            return self.arcs(arcs, &format!("{path}.arcs"), when);
+            return self.edges(arcs, &format!("{path}.arcs"), when);
         }
         let own = self.condition(node, &WHEN, path);
         let when = own.as_ref().or(when);
@@ -71,20 +74,20 @@ impl Reader<'_> {
             .find_map(|key| node.get(key));
         if let Some(target) = target {
             let Some(name) = target.as_str() else {
-                let place = self.place(target, &join(path, "step"));
+                let place = self.place(target, &path::key(path, "step"));
                 self.fail(
                     place,
-                    format!("a step's name is a string, and this is {}", target.noun()),
+                    format!("a step's name is a string, and this is {}", noun(target)),
                     None,
                 );
                 return Vec::new();
             };
-            let mut arc = self.arc(name, target, path, when.cloned());
-            arc.args = self.arguments(node, &ARGS, path);
-            arc.set = self.assignments(node, path);
-            return vec![arc];
+            let mut edge = self.edge(name, target, path, when.cloned());
+            edge.args = self.arguments(node, &ARGS, path);
+            edge.set = self.assignments(node, path);
+            return vec![edge];
         }
-        // `{when, then: [...]}`, `{else: [...]}` and `{next: [...]}` of the first dialects.
+        // `{when, then: [...]}`, `{else: [...]}` and `{next: [...]}` of the first two dialects.
         let nested: Vec<_> = ["then", "else", "next"]
             .into_iter()
             .filter_map(|key| Some((key, node.get(key)?)))
@@ -97,16 +100,16 @@ impl Reader<'_> {
                 Some("write `{step: NAME, when: …}`"),
             );
         }
-        let mut arcs = Vec::new();
+        let mut edges = Vec::new();
         for (key, value) in nested {
             let when = if key == "else" { None } else { when };
-            arcs.extend(self.arcs(value, &join(path, key), when));
+            edges.extend(self.edges(value, &path::key(path, key), when));
         }
-        arcs
+        edges
     }
 
-    fn arc(&self, target: &str, node: &Node, path: &str, when: Option<Field>) -> Arc {
-        Arc {
+    fn edge(&self, target: &str, node: &Node, path: &str, when: Option<Field>) -> Edge {
+        Edge {
             step: target.to_owned(),
             when,
             args: Vec::new(),

@@ -1,19 +1,21 @@
-//! One step: its guards, loop, assignments, and the order in which they are read.
+//! A step and its loop.
 
-use super::super::{Admission, Loop, Step};
-use super::Reader;
-use super::route::WHEN;
-use crate::yaml::{Kind, Node};
+use noetl_yaml::{Kind, Node};
 
-/// Iterations of a parallel loop at once, when it does not say.
+use super::super::document::noun;
+use super::super::model::{Loop, Step};
+use super::reader::Reader;
+
+/// Iterations of a parallel loop that run at once, unless the loop sets a number.
 const MAX_IN_FLIGHT: usize = 10;
 
 impl Reader<'_> {
+    /// Reads a step; none when it has no name.
     pub(super) fn step(&mut self, node: &Node, index: usize) -> Option<Step> {
         let path = format!("workflow[{index}]");
         if !matches!(node.kind, Kind::Mapping(_)) {
             let place = self.place(node, &path);
-            let message = format!("a step is a mapping, and this is {}", node.noun());
+            let message = format!("a step is a mapping, and this is {}", noun(node));
             self.fail(place, message, Some("write `- step: NAME`"));
             return None;
         }
@@ -33,7 +35,7 @@ impl Reader<'_> {
                 Some("write `tool: {kind: …}`"),
             );
         }
-        let repeat = self.repeat(node);
+        let for_each = self.for_each(node);
         let tasks = self.tasks(node);
         let wants_tool = ["code", "cmds", "query", "command", "url"];
         if tasks.is_empty()
@@ -53,7 +55,7 @@ impl Reader<'_> {
             place: self.place(node, ""),
             admit: self.admissions(node),
             args: self.arguments(node, &["args", "input"], ""),
-            repeat,
+            for_each,
             tasks,
             set: self.assignments(node, ""),
             cases: self.cases(node),
@@ -63,13 +65,13 @@ impl Reader<'_> {
         })
     }
 
-    fn repeat(&mut self, node: &Node) -> Option<Loop> {
-        let repeat = self.mapping(node, "loop", "loop")?;
-        let Some(items) = repeat.get("in").or_else(|| repeat.get("collection")) else {
-            let place = self.place(repeat, "loop.in");
+    fn for_each(&mut self, node: &Node) -> Option<Loop> {
+        let body = self.mapping(node, "loop", "loop")?;
+        let Some(items) = body.get("in").or_else(|| body.get("collection")) else {
+            let place = self.place(body, "loop.in");
             self.fail(
                 place,
-                "the loop has nothing to loop over",
+                "the loop has no items",
                 Some("add `in: \"{{ … }}\"`"),
             );
             return None;
@@ -77,31 +79,31 @@ impl Reader<'_> {
         let items = self.field("in", items, "loop.in");
         let iterator = ["iterator", "element", "as"]
             .iter()
-            .find_map(|key| self.text(repeat, key, "loop.iterator"))
+            .find_map(|key| self.text(body, key, "loop.iterator"))
             .unwrap_or_else(|| "item".to_owned());
-        let spec = repeat.get("spec");
+        let spec = body.get("spec");
         let setting = |key| {
             spec.and_then(|spec| spec.get(key))
-                .or_else(|| repeat.get(key))
+                .or_else(|| body.get(key))
         };
         let mode = setting("mode")
             .and_then(Node::as_str)
             .unwrap_or("sequential");
         let limit = setting("max_in_flight").or_else(|| setting("concurrency"));
-        let fallback = match mode {
+        let default = match mode {
             "sequential" => 1,
             "parallel" | "async" => MAX_IN_FLIGHT,
             other => {
-                let place = self.place(repeat, "loop.mode");
+                let place = self.place(body, "loop.mode");
                 let message = format!("mode `{other}` is neither `sequential` nor `parallel`");
                 self.fail(place, message, None);
                 1
             }
         };
         let path = "loop.spec.max_in_flight";
-        let mut max_in_flight = self.field("max_in_flight", limit.unwrap_or(repeat), path);
+        let mut max_in_flight = self.field("max_in_flight", limit.unwrap_or(body), path);
         if limit.is_none() || mode == "sequential" {
-            max_in_flight.value = fallback.into();
+            max_in_flight.value = default.into();
             max_in_flight.find_roots();
         } else if !max_in_flight.value.is_string()
             && max_in_flight.value.as_u64().is_none_or(|limit| limit == 0)
@@ -114,49 +116,5 @@ impl Reader<'_> {
             iterator,
             max_in_flight,
         })
-    }
-
-    /// `spec.policy.admit.rules`, and the older `when` on the step itself.
-    fn admissions(&mut self, node: &Node) -> Vec<Admission> {
-        let mut admissions = Vec::new();
-        if let Some(when) = self.condition(node, &WHEN, "") {
-            admissions.push(Admission {
-                when: Some(when),
-                allow: true,
-            });
-            admissions.push(Admission {
-                when: None,
-                allow: false,
-            });
-        }
-        let path = "spec.policy.admit.rules";
-        let rules = node
-            .get("spec")
-            .and_then(|spec| spec.get("policy"))
-            .and_then(|policy| policy.get("admit"));
-        let Some(rules) = rules else {
-            return admissions;
-        };
-        for (index, rule) in self.list(rules, "rules", path).iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let when = self.condition(rule, &WHEN, &path);
-            let body = rule.get("else").unwrap_or(rule);
-            let then = body.get("then").unwrap_or(body);
-            let allow = then.get("allow").map(|node| &node.kind);
-            let Some(Kind::Bool(allow)) = allow else {
-                let place = self.place(rule, &path);
-                self.fail(
-                    place,
-                    "an admission rule says neither yes nor no",
-                    Some("add `then: {allow: true}`"),
-                );
-                continue;
-            };
-            admissions.push(Admission {
-                when,
-                allow: *allow,
-            });
-        }
-        admissions
     }
 }

@@ -1,25 +1,20 @@
-//! Steps that others name: each must be there.
+//! Checks that every step that is named exists.
 
-use super::super::{Action, Executor, Step};
-use super::Reader;
-use crate::yaml::Node;
+use noetl_yaml::Node;
+
+use super::super::model::{Executor, Step};
+use super::reader::Reader;
 
 impl Reader<'_> {
-    /// Every step that something points to must be there.
-    pub(super) fn targets(&mut self, executor: &Executor, steps: &[Step], root: &Node) {
-        // `end` may go unwritten: it then ends the branch, as it always did.
+    /// Adds a problem for every step that is named and does not exist.
+    pub(super) fn check_targets(&mut self, executor: &Executor, steps: &[Step], root: &Node) {
+        // `end` need not be written: it then ends the branch.
         let known = |name: &str| steps.iter().any(|step| step.name == name) || name == "end";
         let mut missing = Vec::new();
         for step in steps {
-            let routed = step.cases.iter().flat_map(|case| &case.then);
-            let routed = routed.flat_map(|action| match action {
-                Action::Next(arcs) => arcs.as_slice(),
-                Action::Call(arc) => std::slice::from_ref(arc),
-                _ => &[],
-            });
-            for arc in step.next.arcs.iter().chain(routed) {
-                if !known(&arc.step) {
-                    missing.push((arc.place.clone(), arc.step.clone()));
+            for edge in step.edges() {
+                if !known(&edge.step) {
+                    missing.push((edge.place.clone(), edge.step.clone()));
                 }
             }
         }
@@ -38,7 +33,7 @@ impl Reader<'_> {
             }
         }
         for (index, (place, name)) in missing.into_iter().enumerate() {
-            // Comparing takes its time: nobody reads further than this.
+            // Comparing takes time, and names are needed for the first problems only.
             let compare = index < 20 && name.len() < 100;
             let nearest = compare.then(|| nearest(&name, steps)).flatten();
             let help = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
@@ -47,7 +42,7 @@ impl Reader<'_> {
     }
 }
 
-/// The step whose name is most like `name`, if one is like it at all.
+/// Returns the step whose name is most like `name`, when it is similar.
 fn nearest<'a>(name: &str, steps: &'a [Step]) -> Option<&'a str> {
     let distance = |other: &str| {
         let (a, b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());

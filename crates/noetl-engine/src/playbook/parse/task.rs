@@ -1,15 +1,19 @@
 //! `tool`: one call, a list of calls, or a mapping of names to calls.
 
+use noetl_yaml::{Entry, Kind, Node, Value};
 use serde_json::{Map, Value as Json};
 
-use super::super::{Field, RuleAction, Task, ToolKind};
-use super::Reader;
-use super::field::join;
-use crate::problem::Place;
-use crate::yaml::{Kind, Node};
+use super::super::document::noun;
+use super::super::task::{RuleAction, Task};
+use super::super::tool_kind::ToolKind;
+use super::reader::Reader;
+use crate::field::Field;
+use crate::path;
+use crate::template;
+use noetl_api::{Place, Problem, Severity};
 
-/// Keys of a tool that are ours, not the tool's.
-const OURS: [&str; 8] = [
+/// Keys of a task that are not fields of its tool.
+const TASK_KEYS: [&str; 8] = [
     "name",
     "kind",
     "args",
@@ -19,8 +23,8 @@ const OURS: [&str; 8] = [
     "retry",
     "output_select",
 ];
-/// Keys of a tool that older playbooks wrote beside it, on the step.
-const STEP_LEVEL: [&str; 18] = [
+/// Fields of a tool that older playbooks have on the step, beside `tool`.
+const STEP_FIELDS: [&str; 18] = [
     "auth",
     "query",
     "command",
@@ -42,7 +46,7 @@ const STEP_LEVEL: [&str; 18] = [
 ];
 
 impl Reader<'_> {
-    /// The pipeline of a step; empty when it only routes.
+    /// Reads the pipeline of a step; empty when it only routes.
     pub(super) fn tasks(&mut self, step: &Node) -> Vec<Task> {
         let Some(tool) = step.get("tool") else {
             return Vec::new();
@@ -53,10 +57,10 @@ impl Reader<'_> {
             Kind::Sequence(items) => {
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("tool[{index}]");
-                    self.labelled(item, &path, &format!("task_{index}"), None, &mut tasks);
+                    self.named_tasks(item, &path, &format!("task_{index}"), None, &mut tasks);
                 }
             }
-            _ => self.labelled(tool, "tool", name, Some(step), &mut tasks),
+            _ => self.named_tasks(tool, "tool", name, Some(step), &mut tasks),
         }
         for index in 1..tasks.len() {
             let name = tasks[index].name.clone();
@@ -77,10 +81,12 @@ impl Reader<'_> {
                 && !tasks.iter().any(|task| task.name == *to)
             {
                 let place = task.config.place.clone();
-                self.problems.push(crate::problem::Problem {
-                    severity: crate::problem::Severity::Error,
+                self.problems.push(Problem {
+                    severity: Severity::Error,
                     place,
-                    message: format!("a rule jumps to `{to}`, which is no task of this pipeline"),
+                    message: format!(
+                        "a rule jumps to `{to}`, which is not a task of this pipeline"
+                    ),
                     help: None,
                 });
             }
@@ -88,8 +94,8 @@ impl Reader<'_> {
         tasks
     }
 
-    /// `{kind: …}`, or `{label: {kind: …}, …}`.
-    fn labelled(
+    /// Reads `{kind: …}`, or `{name: {kind: …}, …}`.
+    fn named_tasks(
         &mut self,
         node: &Node,
         path: &str,
@@ -97,15 +103,20 @@ impl Reader<'_> {
         step: Option<&Node>,
         tasks: &mut Vec<Task>,
     ) {
-        let labels = node.get("kind").is_none()
+        let are_named = node.get("kind").is_none()
             && !node.entries().is_empty()
             && node
                 .entries()
                 .iter()
                 .all(|entry| entry.value.get("kind").is_some());
-        if labels {
+        if are_named {
             for entry in node.entries() {
-                tasks.extend(self.task(&entry.value, &join(path, &entry.key), &entry.key, None));
+                tasks.extend(self.task(
+                    &entry.value,
+                    &path::key(path, &entry.key),
+                    &entry.key,
+                    None,
+                ));
             }
             return;
         }
@@ -117,7 +128,7 @@ impl Reader<'_> {
         tasks.extend(self.task(node, path, name, step));
     }
 
-    /// One call. `outer` is the step or sink whose own keys belong to a tool written as a bare name.
+    /// Reads one task. `outer` is the step or sink, which may have fields of the tool.
     pub(super) fn task(
         &mut self,
         node: &Node,
@@ -129,7 +140,7 @@ impl Reader<'_> {
         if kind_name == "workbook" {
             return self.workbook_task(node, path, name);
         }
-        let kind_place = self.place(node.get("kind").unwrap_or(node), &join(path, "kind"));
+        let kind_place = self.place(node.get("kind").unwrap_or(node), &path::key(path, "kind"));
         let Some(kind) = ToolKind::from_name(&kind_name) else {
             self.unsupported(kind_place, &kind_name, "tool");
             return None;
@@ -141,15 +152,15 @@ impl Reader<'_> {
             fields.insert("name".to_owned(), secret.to_json());
             config.find_roots();
         }
-        self.required(kind, &config, path);
-        self.script_source(&config, path);
+        self.check_required_field(kind, &config, path);
+        self.check_script_source(&config, path);
         let spec = node.get("spec");
         let mut args = self.arguments(node, &["args", "input", "with"], path);
         if let Some(spec) = spec {
-            args.extend(self.arguments(spec, &["args", "input"], &join(path, "spec")));
+            args.extend(self.arguments(spec, &["args", "input"], &path::key(path, "spec")));
         }
         if kind != ToolKind::Playbook
-            && matches!(node.kind, Kind::String(_))
+            && node.as_str().is_some()
             && let Some(outer) = outer
             && outer.get("step").is_none()
         {
@@ -161,24 +172,24 @@ impl Reader<'_> {
             kind,
             args,
             rules: policy.map_or_else(Vec::new, |policy| {
-                self.rules(policy, &join(path, "spec.policy"))
+                self.rules(policy, &path::key(path, "spec.policy"))
             }),
             retry: node
                 .get("retry")
-                .filter(|retry| !matches!(retry.kind, Kind::Bool(false)))
-                .map(|retry| self.retry(retry, &join(path, "retry"), 3, 1.0)),
+                .filter(|retry| retry.as_bool() != Some(false))
+                .map(|retry| self.retry(retry, &path::key(path, "retry"), 3, 1.0)),
             timeout: seconds(node, spec),
             config,
         })
     }
 
-    /// What the tool is called: a mapping's `kind`, or a bare name.
+    /// Reads the name of the tool: a mapping's `kind`, or the text itself.
     fn kind_name(&mut self, node: &Node, path: &str) -> Option<String> {
         let place = self.place(node, path);
-        match &node.kind {
-            Kind::String(kind) => Some(kind.clone()),
-            Kind::Mapping(_) => {
-                let kind = self.text(node, "kind", &join(path, "kind"));
+        match node.value() {
+            Value::String(kind) => Some(kind.to_owned()),
+            Value::Mapping(_) => {
+                let kind = self.text(node, "kind", &path::key(path, "kind"));
                 if kind.is_none() {
                     self.fail(
                         place,
@@ -191,7 +202,7 @@ impl Reader<'_> {
             _ => {
                 self.fail(
                     place,
-                    format!("a tool is a mapping, and this is {}", node.noun()),
+                    format!("a tool is a mapping, and this is {}", noun(node)),
                     None,
                 );
                 None
@@ -199,7 +210,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The error for a kind that does not run here.
+    /// Adds the problem of a kind that NoETL does not have.
     pub(super) fn unsupported(&mut self, place: Place, kind: &str, noun: &str) {
         match ToolKind::unsupported(kind) {
             Some(need) => {
@@ -244,61 +255,59 @@ impl Reader<'_> {
         Some(task)
     }
 
-    /// The tool's own fields, wherever they were written.
+    /// Reads the tool's own fields: those of the tool, of its `spec`, and of the step or sink.
     fn config(&mut self, node: &Node, path: &str, outer: Option<&Node>) -> Field {
         let mut config = self.field("tool", node, path);
         let mut fields = match std::mem::take(&mut config.value) {
             Json::Object(fields) => fields,
             _ => Map::new(),
         };
-        fields.retain(|key, _| !OURS.contains(&key.as_str()));
-        let mut add = |reader: &mut Self, from: &Node, keys: &dyn Fn(&str) -> bool, path: &str| {
-            for entry in from.entries() {
-                if keys(&entry.key) && !fields.contains_key(&entry.key) {
-                    let field = reader.field(&entry.key, &entry.value, &join(path, &entry.key));
-                    config.lines.insert(entry.key.clone(), field.place.line);
-                    for (below, line) in field.lines {
-                        let separator = if below.starts_with('[') { "" } else { "." };
-                        config
-                            .lines
-                            .insert(format!("{}{separator}{below}", entry.key), line);
+        fields.retain(|key, _| !TASK_KEYS.contains(&key.as_str()));
+        let mut add =
+            |reader: &mut Self, node: &Node, is_field: &dyn Fn(&str) -> bool, path: &str| {
+                for Entry { key, value, .. } in node.entries() {
+                    if is_field(key) && !fields.contains_key(&**key) {
+                        let field = reader.field(key, value, &path::key(path, key));
+                        config.lines.insert(key.to_string(), field.place.line);
+                        for (inner, line) in field.lines {
+                            config.lines.insert(path::join(key, &inner), line);
+                        }
+                        fields.insert(key.to_string(), field.value);
                     }
-                    fields.insert(entry.key.clone(), field.value);
                 }
-            }
-        };
+            };
         if let Some(spec) = node.get("spec") {
-            let ours =
+            let is_field =
                 |key: &str| !["policy", "timeout", "timeout_s", "args", "input"].contains(&key);
-            add(self, spec, &ours, &join(path, "spec"));
+            add(self, spec, &is_field, &path::key(path, "spec"));
         }
         if let Some(outer) = outer {
-            let bare = matches!(node.kind, Kind::String(_));
-            let sink = outer.get("step").is_none();
-            let wanted = |key: &str| {
-                STEP_LEVEL.contains(&key)
-                    || (bare && sink && !["tool", "args", "input"].contains(&key))
+            let is_bare = node.as_str().is_some();
+            let is_sink = outer.get("step").is_none();
+            let is_field = |key: &str| {
+                STEP_FIELDS.contains(&key)
+                    || (is_bare && is_sink && !["tool", "args", "input"].contains(&key))
             };
-            add(self, outer, &wanted, "");
+            add(self, outer, &is_field, "");
         }
         config.value = Json::Object(fields);
         config.find_roots();
         config
     }
 
-    /// `script: {source: {type}}`: scripts from elsewhere are refused before anything runs.
-    fn script_source(&mut self, config: &Field, path: &str) {
+    /// Checks `script: {source: {type}}`: a script from a service is a problem.
+    fn check_script_source(&mut self, config: &Field, path: &str) {
         let kind = config.value.pointer("/script/source/type");
         let Some(kind) = kind.and_then(Json::as_str) else {
             return;
         };
-        if ["file", "inline"].contains(&kind) || crate::template::is_template(kind) {
+        if ["file", "inline"].contains(&kind) || template::is_template(kind) {
             return;
         }
-        let below = "script.source.type";
+        let inner = "script.source.type";
         let mut place = config.place.clone();
-        place.line = config.lines.get(below).copied().unwrap_or(place.line);
-        place.field = Some(join(path, below));
+        place.line = config.lines.get(inner).copied().unwrap_or(place.line);
+        place.field = Some(path::join(path, inner));
         self.fail(
             place,
             format!("a script from the source `{kind}` needs a service that is not part of NoETL"),
@@ -306,8 +315,8 @@ impl Reader<'_> {
         );
     }
 
-    /// A tool without the field it lives by fails before anything runs.
-    fn required(&mut self, kind: ToolKind, config: &Field, path: &str) {
+    /// Checks that a tool has the field that it cannot do without.
+    fn check_required_field(&mut self, kind: ToolKind, config: &Field, path: &str) {
         let any: &[&str] = match kind {
             ToolKind::Noop | ToolKind::Sink => return,
             ToolKind::Shell => &[
@@ -325,7 +334,7 @@ impl Reader<'_> {
             return;
         }
         let mut place = config.place.clone();
-        place.field = Some(join(path, any[0]));
+        place.field = Some(path::join(path, any[0]));
         self.fail(
             place,
             format!("the {} tool has no `{}`", kind.name(), any[0]),
@@ -334,7 +343,7 @@ impl Reader<'_> {
     }
 }
 
-/// The timeout of a tool: no longer than a year, which is for ever and what a clock can count.
+/// Returns the timeout of a tool in seconds, at most a year, so that adding it to a clock cannot overflow.
 fn seconds(node: &Node, spec: Option<&Node>) -> Option<f64> {
     let inner = spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s")));
     [node.get("timeout"), inner]

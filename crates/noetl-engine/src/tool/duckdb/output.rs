@@ -1,16 +1,16 @@
-//! What the `duckdb` command prints: JSON for each result, but neither types nor where one ends.
+//! The output of the `duckdb` command: JSON for each result, without types and without ends.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Number, Value as Json};
 
-use super::super::sql::{ResultSet, Results, Statement};
+use crate::tool::sql::{ResultSet, Results, Statement};
 
-/// Printed after each statement, for not every statement prints something.
+/// Printed after each statement, because some statements print nothing.
 const MARK: &str = "noetl_statement_end";
 
-/// A row with its columns as they were printed, even where two have one name.
+/// A row with its columns as they were printed; two may have the same name.
 struct Row(Vec<(String, Json)>);
 
 impl<'de> Deserialize<'de> for Row {
@@ -35,7 +35,7 @@ impl<'de> Deserialize<'de> for Row {
     }
 }
 
-/// The statements, each query after a description of its columns and each statement before a mark.
+/// Returns the script to run: each query after a description of its columns, and a mark after each statement.
 pub(super) fn script(statements: &[Statement]) -> String {
     let mut script = String::new();
     for statement in statements {
@@ -47,23 +47,23 @@ pub(super) fn script(statements: &[Statement]) -> String {
     script
 }
 
-/// The results of `statements`.
+/// Returns the results of the statements from the output of their script.
 pub(super) fn read(printed: &str, statements: &[Statement]) -> Results {
     let mark = format!("[{{\"{MARK}\":1}}]");
     let mut results = Results::default();
     for (block, statement) in printed.split(mark.as_str()).zip(statements) {
         results
             .sets
-            .push(set(block.trim(), statement.describable()));
+            .push(result_set(block.trim(), statement.describable()));
     }
     results
 }
 
-fn set(block: &str, described: bool) -> ResultSet {
+fn result_set(block: &str, described: bool) -> ResultSet {
     let Some(mut tables) = parse(block).or_else(|| parse(&without_nan(block))) else {
-        // Plans and the like are drawings.
+        // Query plans are printed as text.
         let mut set = ResultSet::new(["output"]);
-        set.row([Json::from(block)]);
+        set.push_row([Json::from(block)]);
         return set;
     };
     let types = match tables.first().map(Vec::as_slice) {
@@ -86,7 +86,7 @@ fn set(block: &str, described: bool) -> ResultSet {
             let kind = types.get(index).map_or("", |(_, kind)| kind.as_str());
             typed(value, kind)
         });
-        set.row(values);
+        set.push_row(values);
     }
     set
 }
@@ -111,7 +111,7 @@ fn column(row: Row) -> Option<(String, String)> {
     }
 }
 
-/// Numbers of more than 64 bits are printed as text.
+/// Returns a value by its column's type: numbers of more than 64 bits are printed as text.
 fn typed(value: Json, kind: &str) -> Json {
     let number = |text: &str| -> Option<Json> {
         if let Ok(number) = text.parse::<i64>() {
@@ -130,7 +130,7 @@ fn typed(value: Json, kind: &str) -> Json {
     }
 }
 
-/// DuckDB prints NaN and infinities, which are no JSON.
+/// Returns the output with `null` for NaN and infinities, which DuckDB prints and JSON does not have.
 fn without_nan(block: &str) -> String {
     let mut text = String::with_capacity(block.len());
     let mut rest = block;

@@ -1,20 +1,20 @@
-//! Tests of DuckDB, through its command and its Python module, where this machine has them.
+//! Tests of DuckDB, with its command or its Python module, on machines that have one of them.
 
 use serde_json::{Value as Json, json};
 
 use super::output;
 use crate::playbook::ToolKind::{Duckdb, Sink};
 use crate::tool::sql::split;
-use crate::tool::tests::{TestHost, left_out};
+use crate::tool::tests::{TestHost, print_skip};
 
-/// Whether DuckDB answers at all; without it the tests print a notice, unless the tools are required.
-async fn here(host: &TestHost) -> bool {
+/// Whether this machine has DuckDB; prints a notice when it does not.
+async fn is_installed(host: &TestHost) -> bool {
     match host.run(Duckdb, json!({"query": "SELECT 1"})).await {
         Ok(_) => true,
         Err(failure) => {
             assert_eq!(failure.kind, "duckdb", "{failure}");
-            // Neither Debian nor our pins have it: whoever uses it installs it.
-            left_out(&failure.message);
+            // It is part of neither Debian nor the pinned tools.
+            print_skip(&failure.message);
             false
         }
     }
@@ -23,7 +23,7 @@ async fn here(host: &TestHost) -> bool {
 #[tokio::test]
 async fn a_script_is_run_statement_by_statement() {
     let host = TestHost::new();
-    if !here(&host).await {
+    if !is_installed(&host).await {
         return;
     }
     let config = json!({"database": "new/d.duckdb", "query": "
@@ -44,9 +44,9 @@ async fn a_script_is_run_statement_by_statement() {
 }
 
 #[tokio::test]
-async fn errors_are_duckdbs_own() {
+async fn failures_have_the_messages_of_duckdb() {
     let host = TestHost::new();
-    if !here(&host).await {
+    if !is_installed(&host).await {
         return;
     }
     let failure = host
@@ -64,7 +64,7 @@ async fn errors_are_duckdbs_own() {
 #[tokio::test]
 async fn rows_are_saved() {
     let host = TestHost::new();
-    if !here(&host).await {
+    if !is_installed(&host).await {
         return;
     }
     let query = |sql: &str| host.run(Duckdb, json!({"database": "s.db", "query": sql}));
@@ -97,7 +97,7 @@ async fn rows_are_saved() {
 }
 
 #[test]
-fn what_the_command_prints_is_read() {
+fn the_output_of_the_command_is_read() {
     let statements = split(
         "create table t (a int); select a, a from t; explain select 1; describe t; select 1 where false",
     );
@@ -107,7 +107,7 @@ fn what_the_command_prints_is_read() {
 [{"a":"12","a":NaN},
 {"a":"170141183460469231731687303715884105727","a":-Infinity}]
 [{"noetl_statement_end":1}]
-a drawing
+a plan
 [{"noetl_statement_end":1}]
 [{"column_name":"a","column_type":"INTEGER","note":"NaN"}]
 [{"noetl_statement_end":1}]
@@ -122,7 +122,7 @@ a drawing
         json["command_1"]["rows"],
         json!([{"a": 12, "a_2": null}, {"a": huge, "a_2": null}])
     );
-    assert_eq!(json["command_2"]["rows"], json!([{"output": "a drawing"}]));
+    assert_eq!(json["command_2"]["rows"], json!([{"output": "a plan"}]));
     assert_eq!(json["command_3"]["rows"][0]["note"], "NaN");
     assert_eq!(
         json["command_4"],

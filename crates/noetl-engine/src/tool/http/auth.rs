@@ -1,13 +1,16 @@
-//! How a request proves who sends it: the field `auth`, by itself or through a credential.
+//! Authentication of a request: the field `auth`, with the secret itself or a credential's name.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 
-use super::super::{Call, Failure, Host, credential};
+use crate::host::Host;
+use crate::tool::call::Call;
+use crate::tool::credential;
+use noetl_api::Failure;
 
-/// The header that `auth` asks for.
+/// Returns the header for the field `auth`; none when there is no such field.
 pub(super) async fn header(
     call: &Call<'_>,
     host: &dyn Host,
@@ -18,7 +21,7 @@ pub(super) async fn header(
         .find(|value| !value.is_null());
     let (kind, fields, origin) = match given {
         None => return Ok(None),
-        Some(Json::String(name)) => stored(name, None, host).await?,
+        Some(Json::String(name)) => from_store(name, None, host).await?,
         Some(Json::Object(auth)) => {
             let names: &[&str] = match auth.get("source").and_then(Json::as_str) {
                 Some("credential") => &["credential", "key", "name"],
@@ -26,7 +29,7 @@ pub(super) async fn header(
             };
             let kind = credential::text(auth, &["type"]);
             match credential::text(auth, names) {
-                Some(name) => stored(&name, kind, host).await?,
+                Some(name) => from_store(&name, kind, host).await?,
                 None => (kind.unwrap_or_default(), auth.clone(), "`auth`".to_owned()),
             }
         }
@@ -37,7 +40,7 @@ pub(super) async fn header(
             ));
         }
     };
-    let (name, value) = spell(&kind, &fields, &origin)?;
+    let (name, value) = header_of(&kind, &fields, &origin)?;
     let wrong = || {
         Failure::new(
             "auth",
@@ -50,13 +53,13 @@ pub(super) async fn header(
     Ok(Some((name, value)))
 }
 
-/// Type, fields and what to call it in messages.
-async fn stored(
+/// Returns the type and fields of a stored credential, and its name for messages.
+async fn from_store(
     name: &str,
     kind: Option<String>,
     host: &dyn Host,
 ) -> Result<(String, Map<String, Json>, String), Failure> {
-    let credential = credential::named(name, host).await?;
+    let credential = credential::find(name, host).await?;
     Ok((
         kind.unwrap_or(credential.kind),
         credential.data,
@@ -64,7 +67,8 @@ async fn stored(
     ))
 }
 
-fn spell(
+/// Returns name and value of the header for a type of authentication.
+fn header_of(
     kind: &str,
     fields: &Map<String, Json>,
     origin: &str,
@@ -84,17 +88,17 @@ fn spell(
         let header = get(&["header", "name"]).unwrap_or_else(|| "X-API-Key".to_owned());
         Some((header, get(&["value", "key", "api_key"])?))
     };
-    let (made, need) = match kind.to_ascii_lowercase().as_str() {
+    let (header, need) = match kind.to_ascii_lowercase().as_str() {
         "bearer" | "token" | "http_bearer" => (bearer(), "`token`"),
         "basic" | "http_basic" => (basic(), "`username` and `password`"),
         "header" | "api_key" | "apikey" => (key(), "`value`"),
-        // Other types say nothing of HTTP, but their fields often do.
+        // Other types are not for HTTP, but their fields often serve.
         _ => (
             bearer().or_else(basic).or_else(key),
             "`token`, `username` and `password`, or `value`",
         ),
     };
-    made.ok_or_else(|| {
+    header.ok_or_else(|| {
         Failure::new(
             "auth",
             format!("{origin} needs {need} to be sent over HTTP"),

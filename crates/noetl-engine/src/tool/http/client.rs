@@ -1,4 +1,4 @@
-//! HTTP clients: one for each way of trusting servers, so that connections are used again.
+//! HTTP clients: one for each set of trusted servers, so that connections are reused.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,21 +12,23 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::super::{Failure, Machine};
+use crate::host::ToolEnvironment;
+use noetl_api::Failure;
 
 type Clients = Mutex<HashMap<(Option<PathBuf>, bool), Client>>;
 
-/// The client that trusts the usual roots and those of `machine`, or everyone when not to `verify`.
-pub(super) fn client(machine: &Machine, verify: bool) -> Result<Client, Failure> {
+/// Returns the client that trusts the public roots and those of `environment`, or every server without
+/// `verify`.
+pub(super) fn client(environment: &ToolEnvironment, verify: bool) -> Result<Client, Failure> {
     static CLIENTS: OnceLock<Clients> = OnceLock::new();
-    let key = (machine.tls_roots.clone(), verify);
+    let key = (environment.tls_roots.clone(), verify);
     let clients = CLIENTS.get_or_init(Mutex::default);
-    // A panic elsewhere cannot have left a map of clients half changed.
+    // A panic cannot leave the map half changed.
     let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(client) = clients.get(&key) {
         return Ok(client.clone());
     }
-    let client = build(machine.tls_roots.as_deref(), verify)?;
+    let client = build(environment.tls_roots.as_deref(), verify)?;
     clients.insert(key, client.clone());
     Ok(client)
 }
@@ -43,14 +45,14 @@ fn build(roots: Option<&Path>, verify: bool) -> Result<Client, Failure> {
     } else {
         builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyServer(provider)))
             .with_no_client_auth()
     };
     Client::builder()
         .use_preconfigured_tls(tls)
-        // Settings of a playbook's run do not come from the environment.
+        // Proxies are not taken from the environment.
         .no_proxy()
-        // Followed by hand, so that secrets do not go along to other servers.
+        // The tool follows redirects itself, so that secrets are not sent to other servers.
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
         .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))
@@ -78,11 +80,11 @@ fn store(roots: Option<&Path>) -> Result<RootCertStore, Failure> {
     Ok(store)
 }
 
-/// Trusts every server, for playbooks that say `verify_ssl: false`; signatures are still checked.
+/// Accepts every server, for `verify_ssl: false`; signatures are still checked.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAnyServer(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyServer {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -2,21 +2,27 @@
 
 mod auth;
 mod client;
+mod failure;
 mod request;
 mod response;
 
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderName, LOCATION};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value as Json;
 
+use self::failure::{display_url, transport_failure};
 use self::request::Request;
-use super::{Call, Failure, Host};
+use super::call::Call;
+use crate::host::Host;
+use noetl_api::Failure;
 
+/// Seconds.
 const DEFAULT_TIMEOUT: f64 = 30.0;
-const LONGEST_TIMEOUT: f64 = 600.0;
-const MOST_REDIRECTS: usize = 10;
+/// Seconds.
+const MAX_TIMEOUT: f64 = 600.0;
+const MAX_REDIRECTS: usize = 10;
 
 /// Sends the request of `call` and reads the response.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
@@ -29,8 +35,8 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     let follow = flag(call, &["follow_redirects"], true)?;
     let bound = request::byte_bound(call)?;
     let limit = timeout(call)?;
-    let client = client::client(host.machine(), verify)?;
-    let title = format!("{} {}", request.method, shown(&request.url));
+    let client = client::client(host.tool_environment(), verify)?;
+    let title = format!("{} {}", request.method, display_url(&request.url));
     let begun = Instant::now();
     let exchange = async {
         let response = send(&client, &mut request, follow).await?;
@@ -38,7 +44,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     };
     match tokio::time::timeout(limit, exchange).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Failure::passing(
+        Err(_) => Err(Failure::retryable(
             "timeout",
             format!(
                 "no full response to {title} within {} s",
@@ -46,15 +52,6 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
             ),
         )),
     }
-}
-
-/// `url` as messages and results may show it: without a password.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    // Fails only for URLs that cannot have one.
-    url.set_password(None).ok();
-    url.set_username("").ok();
-    url.to_string()
 }
 
 fn timeout(call: &Call<'_>) -> Result<Duration, Failure> {
@@ -74,7 +71,7 @@ fn timeout(call: &Call<'_>) -> Result<Duration, Failure> {
                 )
             })?,
     };
-    Ok(Duration::from_secs_f64(seconds.min(LONGEST_TIMEOUT)))
+    Ok(Duration::from_secs_f64(seconds.min(MAX_TIMEOUT)))
 }
 
 fn flag(call: &Call<'_>, names: &[&str], default: bool) -> Result<bool, Failure> {
@@ -92,31 +89,31 @@ fn flag(call: &Call<'_>, names: &[&str], default: bool) -> Result<bool, Failure>
     }
 }
 
-/// Sends the request and follows where it is sent on to, which `request` then names.
+/// Sends the request and follows redirects; `request` is then the last one.
 async fn send(client: &Client, request: &mut Request, follow: bool) -> Result<Response, Failure> {
-    for _ in 0..=MOST_REDIRECTS {
+    for _ in 0..=MAX_REDIRECTS {
         let response = request
             .build(client)
             .send()
             .await
-            .map_err(|error| lost(&error, request))?;
-        if !follow || !request.redirect(&response)? {
+            .map_err(|error| transport_failure(&error, request))?;
+        if !follow || !request.follow_redirect(&response)? {
             return Ok(response);
         }
     }
     Err(Failure::new(
         "http",
         format!(
-            "{} {} was redirected more than {MOST_REDIRECTS} times",
+            "{} {} was redirected more than {MAX_REDIRECTS} times",
             request.method,
-            shown(&request.url)
+            display_url(&request.url)
         ),
     ))
 }
 
 impl Request {
-    /// Becomes the request that `response` asks for instead, if it does.
-    fn redirect(&mut self, response: &Response) -> Result<bool, Failure> {
+    /// Changes the request to the one that a response redirects to; returns false when it does not.
+    fn follow_redirect(&mut self, response: &Response) -> Result<bool, Failure> {
         let status = response.status();
         let rewrites = match status {
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => self.method == Method::POST,
@@ -135,8 +132,8 @@ impl Request {
                 Failure::new(
                     "http",
                     format!(
-                        "{} redirects to an address that is no HTTP URL",
-                        shown(&self.url)
+                        "{} redirects to an address that is not an HTTP URL",
+                        display_url(&self.url)
                     ),
                 )
             })?;
@@ -148,14 +145,14 @@ impl Request {
             }
         }
         if target.origin() != self.url.origin() {
-            self.forget_secrets();
+            self.remove_secrets();
         }
         self.url = target;
         Ok(true)
     }
 
-    /// Removes what only the first server was to see.
-    fn forget_secrets(&mut self) {
+    /// Removes the headers that are meant for the first server only.
+    fn remove_secrets(&mut self) {
         let secret = |name: &HeaderName| {
             let text = name.as_str();
             Some(name) == self.secret.as_ref()
@@ -182,30 +179,6 @@ impl Request {
         }
         self.headers.remove(reqwest::header::HOST);
     }
-}
-
-/// The failure of a request that got no response, or only part of one.
-fn lost(error: &reqwest::Error, request: &Request) -> Failure {
-    let title = format!("{} {}", request.method, shown(&request.url));
-    let mut causes = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        causes.push(inner.to_string());
-        cause = inner.source();
-    }
-    // Only the last one says what happened; those before it repeat that something did.
-    let why = causes.pop().unwrap_or_else(|| "unknown cause".to_owned());
-    if error.is_timeout() {
-        return Failure::passing("timeout", format!("{title} timed out: {why}"));
-    }
-    let failure = Failure::passing("connection", format!("{title} got no response: {why}"));
-    if why.contains("certificate") {
-        return Failure {
-            retryable: false,
-            ..failure.help("trust its certificate's issuer, or write `verify_ssl: false`")
-        };
-    }
-    failure
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
 use serde_json::{Map, Value as Json};
 
-use super::super::{Call, Failure};
+use crate::tool::call::Call;
+use noetl_api::Failure;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const DEFAULT_BOUND: u64 = 64 * 1024 * 1024;
 
-/// What is sent, and sent again when redirected.
+/// A request, which a redirect may change.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
@@ -44,7 +45,7 @@ impl Request {
     }
 }
 
-/// The most that is read of a response.
+/// Returns the most bytes that are read of a response.
 pub(super) fn byte_bound(call: &Call<'_>) -> Result<u64, Failure> {
     match call.text("max_bytes") {
         None => Ok(DEFAULT_BOUND),
@@ -68,14 +69,14 @@ fn url(call: &Call<'_>) -> Result<Url, Failure> {
         .first_text(&["url", "endpoint"])
         .ok_or_else(|| call.missing("url"))?;
     let mut url = Url::parse(text.trim()).map_err(|error| {
-        // What stands before an `@` may be a password.
+        // The part before an `@` may be a password.
         let tail = text.rsplit('@').next().unwrap_or(&text);
         Failure::new("config", format!("`{tail}` is not a URL: {error}"))
     })?;
     if !["http", "https"].contains(&url.scheme()) {
         return Err(Failure::new(
             "config",
-            format!("an http tool cannot speak `{}://`", url.scheme()),
+            format!("an http tool does not support `{}://`", url.scheme()),
         ));
     }
     let pairs = match call.config.get("params") {
@@ -94,7 +95,7 @@ fn url(call: &Call<'_>) -> Result<Url, Failure> {
     Ok(url)
 }
 
-/// Names and values as queries and forms have them: lists repeat the name, nulls are left out.
+/// Returns the pairs of a query or form: lists repeat the name, nulls are left out.
 fn pairs(fields: &Map<String, Json>) -> Vec<(&str, String)> {
     let mut pairs = Vec::new();
     for (name, value) in fields {
@@ -137,7 +138,7 @@ fn headers(call: &Call<'_>) -> Result<HeaderMap, Failure> {
             Json::String(text) => text.trim().to_owned(),
             other => other.to_string(),
         };
-        // The value stays out of the message: it may be a secret.
+        // The message has no value, which may be a secret.
         let wrong = || {
             Failure::new(
                 "config",
@@ -152,9 +153,9 @@ fn headers(call: &Call<'_>) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-/// The body, whose content type is added to `headers` unless they have one.
+/// Returns the body, and adds its content type to `headers` unless they have one.
 fn body(call: &Call<'_>, headers: &mut HeaderMap) -> Result<Option<Vec<u8>>, Failure> {
-    let mut announce = |kind| {
+    let mut set_content_type = |kind| {
         headers
             .entry(CONTENT_TYPE)
             .or_insert(HeaderValue::from_static(kind));
@@ -162,7 +163,7 @@ fn body(call: &Call<'_>, headers: &mut HeaderMap) -> Result<Option<Vec<u8>>, Fai
     match call.config.get("form") {
         None | Some(Json::Null) => {}
         Some(Json::Object(fields)) => {
-            announce(FORM);
+            set_content_type(FORM);
             return Ok(Some(form(fields)));
         }
         Some(_) => {
@@ -180,12 +181,12 @@ fn body(call: &Call<'_>, headers: &mut HeaderMap) -> Result<Option<Vec<u8>>, Fai
         None => None,
         Some((name, Json::String(text))) => {
             if name == "json" {
-                announce("application/json");
+                set_content_type("application/json");
             }
             Some(text.clone().into_bytes())
         }
         Some((_, value)) => {
-            announce("application/json");
+            set_content_type("application/json");
             let wants_form = headers
                 .get(CONTENT_TYPE)
                 .and_then(|kind| kind.to_str().ok())

@@ -1,4 +1,4 @@
-//! The response: read up to a bound, and judged by its status.
+//! The response: read up to a bound, and a failure when its status is one.
 
 use std::time::Instant;
 
@@ -6,14 +6,14 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::Failure;
+use super::failure::{display_url, transport_failure};
 use super::request::Request;
-use super::{lost, shown};
+use noetl_api::Failure;
 
-/// How much of a body a message quotes.
-const QUOTE: usize = 200;
+/// Characters of a body that a message quotes.
+const MAX_QUOTE: usize = 200;
 
-/// Reads `response` to its end and gives it as the tool's result, or as the failure that it is.
+/// Reads a response to its end and returns the tool's result, or a failure by the status.
 pub(super) async fn read(
     response: Response,
     request: &Request,
@@ -26,21 +26,24 @@ pub(super) async fn read(
     let result = json!({
         "status_code": status.as_u16(),
         "status": status.as_u16(),
-        "headers": plain(&headers),
-        "url": shown(&request.url),
+        "headers": headers_json(&headers),
+        "url": display_url(&request.url),
         "elapsed": begun.elapsed().as_secs_f64(),
         "data": data(&headers, &body),
     });
     if status.is_success() {
         return Ok(result);
     }
-    let (kind, retryable) = class(status);
-    let quote: String = String::from_utf8_lossy(&body).chars().take(QUOTE).collect();
+    let (kind, retryable) = classify(status);
+    let quote: String = String::from_utf8_lossy(&body)
+        .chars()
+        .take(MAX_QUOTE)
+        .collect();
     let title = format!(
         "HTTP {} from {} {}",
         status.as_u16(),
         request.method,
-        shown(&request.url)
+        display_url(&request.url)
     );
     let message = match quote.trim() {
         "" => title,
@@ -61,7 +64,7 @@ async fn body(mut response: Response, request: &Request, bound: u64) -> Result<V
     while let Some(chunk) = response
         .chunk()
         .await
-        .map_err(|error| lost(&error, request))?
+        .map_err(|error| transport_failure(&error, request))?
     {
         if (body.len() + chunk.len()) as u64 > bound {
             return Err(Failure::new(
@@ -69,7 +72,7 @@ async fn body(mut response: Response, request: &Request, bound: u64) -> Result<V
                 format!(
                     "the response to {} {} is larger than {bound} bytes",
                     request.method,
-                    shown(&request.url)
+                    display_url(&request.url)
                 ),
             )
             .help("ask for less, or raise the field `max_bytes`"));
@@ -79,20 +82,20 @@ async fn body(mut response: Response, request: &Request, bound: u64) -> Result<V
     Ok(body)
 }
 
-/// The kind of failure that a status is, and whether it may pass.
-fn class(status: StatusCode) -> (&'static str, bool) {
+/// Returns the kind of failure of a status, and whether the same call may succeed later.
+fn classify(status: StatusCode) -> (&'static str, bool) {
     match status.as_u16() {
         429 => ("rate_limit", true),
         401 | 403 => ("auth", false),
         408 | 500..=599 => ("server_error", true),
         425 => ("client_error", true),
-        // A redirect that was not followed, or a status that HTTP does not know.
+        // A redirect that was not followed, or a status that is not defined.
         100..=399 => ("http", false),
         _ => ("client_error", false),
     }
 }
 
-/// Seconds only: dates would make the wait depend on two clocks.
+/// Returns the seconds of `Retry-After`. A date is ignored: it would make the wait depend on two clocks.
 fn retry_after(headers: &HeaderMap) -> Option<f64> {
     let seconds: f64 = headers
         .get(RETRY_AFTER)?
@@ -104,7 +107,8 @@ fn retry_after(headers: &HeaderMap) -> Option<f64> {
     (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
 }
 
-fn plain(headers: &HeaderMap) -> Json {
+/// Returns headers as a mapping; values of one name are joined.
+fn headers_json(headers: &HeaderMap) -> Json {
     let mut map: Map<String, Json> = Map::new();
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -117,7 +121,7 @@ fn plain(headers: &HeaderMap) -> Json {
     Json::Object(map)
 }
 
-/// The body as JSON where it says or looks so, else as text.
+/// Returns the body as JSON when its type says so or it is a JSON object or list, else as text.
 fn data(headers: &HeaderMap, body: &[u8]) -> Json {
     if body.is_empty() {
         return Json::Null;

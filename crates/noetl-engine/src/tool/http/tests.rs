@@ -1,4 +1,4 @@
-//! Tests against a server on this machine that the tests write themselves.
+//! Tests against a small HTTP server of the tests.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,13 +8,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::playbook::ToolKind::Http;
-use crate::tool::Failure;
 use crate::tool::tests::TestHost;
+use noetl_api::Failure;
 
-/// Answers each request with what a function makes of it, and remembers it; one request per connection.
+/// Records each request and answers it with the result of a function; one request per connection.
 struct Server {
     url: String,
-    heard: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -28,23 +28,27 @@ impl Server {
     async fn new(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let log = heard.clone();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = requests.clone();
         let task = tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read(&mut stream).await;
                 let answer = answer(&request);
                 log.lock().unwrap().push(request);
-                // A client that has heard enough may be gone.
+                // The client may have closed the connection.
                 stream.write_all(answer.as_bytes()).await.ok();
             }
         });
-        Self { url, heard, task }
+        Self {
+            url,
+            requests,
+            task,
+        }
     }
 
     fn last(&self) -> String {
-        self.heard.lock().unwrap().last().unwrap().clone()
+        self.requests.lock().unwrap().last().unwrap().clone()
     }
 }
 
@@ -140,7 +144,7 @@ async fn bodies_are_json_forms_or_text() {
 }
 
 #[tokio::test]
-async fn credentials_become_headers() {
+async fn credentials_are_sent_as_headers() {
     let server = Server::new(|_| reply("200 OK", "", "text")).await;
     let host = TestHost::new()
         .with("b", "bearer", json!({"token": "tok"}))
@@ -192,7 +196,7 @@ async fn credentials_become_headers() {
 }
 
 #[tokio::test]
-async fn redirects_do_not_carry_secrets_to_other_servers() {
+async fn redirects_do_not_send_secrets_to_other_servers() {
     let other = Server::new(|_| reply("200 OK", "", "other")).await;
     let target = other.url.clone();
     let first = Server::new(move |request| {
@@ -214,14 +218,14 @@ async fn redirects_do_not_carry_secrets_to_other_servers() {
     let result = host.run(Http, config("/away")).await.unwrap();
     assert_eq!(result["data"], "other");
     assert_eq!(result["url"], format!("{}/there", other.url));
-    let heard = other.last();
+    let requests = other.last();
     assert!(
-        heard.starts_with("GET /there ") && heard.contains("x-trace: t"),
-        "{heard}"
+        requests.starts_with("GET /there ") && requests.contains("x-trace: t"),
+        "{requests}"
     );
     assert!(
-        !heard.contains("s3cret") && !heard.contains("content-type"),
-        "{heard}"
+        !requests.contains("s3cret") && !requests.contains("content-type"),
+        "{requests}"
     );
     let result = host.run(Http, config("/near")).await.unwrap();
     assert_eq!(result["data"], "first");
@@ -233,15 +237,15 @@ async fn redirects_do_not_carry_secrets_to_other_servers() {
 }
 
 #[tokio::test]
-async fn endless_redirects_end() {
+async fn endless_redirects_are_a_failure() {
     let server = Server::new(|_| reply("307 Temporary Redirect", "location: /again\r\n", "")).await;
     let failure = get(json!({"url": server.url})).await.unwrap_err();
     assert!(failure.message.contains("more than 10 times"), "{failure}");
-    assert_eq!(server.heard.lock().unwrap().len(), 11);
+    assert_eq!(server.requests.lock().unwrap().len(), 11);
 }
 
 #[tokio::test]
-async fn statuses_are_classed() {
+async fn failures_have_a_kind_by_status() {
     let server = Server::new(|request| {
         let status = request.split(['/', ' ']).nth(2).unwrap();
         reply(
@@ -288,7 +292,7 @@ async fn statuses_are_classed() {
 }
 
 #[tokio::test]
-async fn servers_that_are_silent_or_absent_are_failures_that_may_pass() {
+async fn silent_and_missing_servers_are_retryable_failures() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let config = json!({"url": format!("http://{address}/"), "timeout": 0.05});
@@ -323,7 +327,7 @@ async fn large_responses_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_request_is_refused() {
+async fn invalid_requests_are_refused() {
     for (config, part) in [
         (json!({}), "`url`"),
         (json!({"url": "ftp://host/x"}), "`ftp://`"),

@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL: where a call says the server is, and how to get there.
+//! Connections to PostgreSQL: the address in the fields of a call, and connecting to it.
 
 use std::time::Duration;
 
@@ -7,12 +7,16 @@ use serde_json::{Map, Value as Json};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::super::{Call, Failure, Host, credential};
-use super::{connection_message, is_passing};
+use super::error::{connection_message, is_retryable};
+use crate::host::Host;
+use crate::tool::call::Call;
+use crate::tool::credential;
+use noetl_api::Failure;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-const URLS: [&str; 5] = [
+/// Fields with a URL, or with libpq's `name=value` pairs.
+const URL_FIELDS: [&str; 5] = [
     "url",
     "dsn",
     "connection_string",
@@ -20,7 +24,7 @@ const URLS: [&str; 5] = [
     "connection",
 ];
 
-/// Where a server is and who asks.
+/// Address of a database, and the user.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Address {
     pub(super) host: String,
@@ -32,7 +36,7 @@ pub(super) struct Address {
 }
 
 /// Opens the connection that the fields of `call` or their credential describe.
-pub(in super::super) async fn open(
+pub(in crate::tool) async fn open(
     call: &Call<'_>,
     host: &dyn Host,
 ) -> Result<PgConnection, Failure> {
@@ -42,33 +46,41 @@ pub(in super::super) async fn open(
         "PostgreSQL at {}:{}, database `{}`, as `{}`",
         address.host, address.port, address.database, address.user
     );
-    let mut connection = match tokio::time::timeout(PATIENCE, options.connect()).await {
+    let mut connection = match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return Err(refusal(&error, &place)),
+        Ok(Err(error)) => return Err(connect_failure(&error, &place)),
         Err(_) => {
-            return Err(Failure::passing(
+            return Err(Failure::retryable(
                 "connection",
-                format!("no answer from {place} within {} s", PATIENCE.as_secs()),
+                format!(
+                    "no answer from {place} within {} s",
+                    CONNECT_TIMEOUT.as_secs()
+                ),
             ));
         }
     };
-    // A dropped call must not leave its query running. Older servers do not know the setting.
-    let watch = sqlx::raw_sql("SET client_connection_check_interval = '2s'");
-    match watch.execute(&mut connection).await {
+    // The server stops the query of a dropped call. Servers before PostgreSQL 14 lack the setting.
+    let setting = sqlx::raw_sql("SET client_connection_check_interval = '2s'");
+    match setting.execute(&mut connection).await {
         Ok(_) | Err(sqlx::Error::Database(_)) => Ok(connection),
         Err(error) => {
             connection.close().await.ok();
-            Err(refusal(&error, &place))
+            Err(connect_failure(&error, &place))
         }
     }
 }
 
-fn refusal(error: &sqlx::Error, place: &str) -> Failure {
+/// Closes a connection; its work is done, so a failure to close it does not matter.
+pub(in crate::tool) async fn close(connection: PgConnection) {
+    connection.close().await.ok();
+}
+
+fn connect_failure(error: &sqlx::Error, place: &str) -> Failure {
     let message = format!("cannot connect to {place}: {}", connection_message(error));
     let code = match error {
         sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
         sqlx::Error::Configuration(_) => return Failure::new("config", message),
-        _ => return Failure::passing("connection", message),
+        _ => return Failure::retryable("connection", message),
     };
     let code = code.unwrap_or_default();
     let kind = if code.starts_with("28") {
@@ -77,26 +89,26 @@ fn refusal(error: &sqlx::Error, place: &str) -> Failure {
         "connection"
     };
     Failure {
-        retryable: is_passing(&code),
+        retryable: is_retryable(&code),
         code: Some(Json::from(code)),
         ..Failure::new(kind, message)
     }
 }
 
-/// The fields of the tool, over which go those that `auth` or `credential` name or hold.
+/// Returns the fields of the tool, overridden by those that `auth` or `credential` hold or name.
 async fn fields(call: &Call<'_>, host: &dyn Host) -> Result<Map<String, Json>, Failure> {
     let mut fields = call.config.clone();
     for name in ["auth", "credential"] {
         match call.config.get(name) {
             None | Some(Json::Null) => {}
-            Some(Json::String(name)) => fields.extend(credential::named(name, host).await?.data),
+            Some(Json::String(name)) => fields.extend(credential::find(name, host).await?.data),
             Some(Json::Object(inline)) => {
                 let names: &[&str] = match inline.get("source").and_then(Json::as_str) {
                     Some("credential") => &["credential", "key", "name"],
                     _ => &["credential"],
                 };
                 if let Some(name) = credential::text(inline, names) {
-                    fields.extend(credential::named(&name, host).await?.data);
+                    fields.extend(credential::find(&name, host).await?.data);
                 }
                 fields.extend(inline.clone());
             }
@@ -112,10 +124,10 @@ async fn fields(call: &Call<'_>, host: &dyn Host) -> Result<Map<String, Json>, F
 }
 
 impl Address {
-    /// Reads connection fields; a URL's parts give way to fields of their own.
+    /// Reads the address from connection fields, which override the parts of a URL.
     pub(super) fn of(fields: &Map<String, Json>) -> Result<Self, Failure> {
         let mut parts = Map::new();
-        if let Some(text) = credential::text(fields, &URLS) {
+        if let Some(text) = credential::text(fields, &URL_FIELDS) {
             parts = if text.contains("://") {
                 from_url(&text)?
             } else {
@@ -148,7 +160,7 @@ impl Address {
         })
     }
 
-    /// Every field that the process's environment could fill is filled here.
+    /// Returns the options for sqlx. Fields that it would take from the environment are all set.
     fn options(&self, host: &dyn Host) -> Result<PgConnectOptions, Failure> {
         let mode: PgSslMode = self.sslmode.parse().map_err(|_| {
             Failure::new("config", format!("`{}` is not an sslmode", self.sslmode))
@@ -162,9 +174,9 @@ impl Address {
             .database(&self.database)
             .ssl_mode(mode)
             .application_name("noetl")
-            // Statements may hold secrets, which have no place in a log.
+            // Statements may hold secrets, which must not be logged.
             .disable_statement_logging();
-        Ok(match &host.machine().tls_roots {
+        Ok(match &host.tool_environment().tls_roots {
             Some(roots) => options.ssl_root_cert(roots),
             None => options,
         })
@@ -173,7 +185,7 @@ impl Address {
 
 /// `postgresql://user:password@host:port/database?sslmode=…`
 fn from_url(text: &str) -> Result<Map<String, Json>, Failure> {
-    // The text itself stays out of the message: it may hold a password.
+    // The message has no text of the URL, which may hold a password.
     let wrong = || Failure::new("config", "the PostgreSQL URL cannot be read");
     let url = Url::parse(text).map_err(|_| wrong())?;
     if !["postgres", "postgresql"].contains(&url.scheme().split('+').next().unwrap_or_default()) {
@@ -205,7 +217,7 @@ fn from_url(text: &str) -> Result<Map<String, Json>, Failure> {
     Ok(parts)
 }
 
-/// Undoes percent-encoding.
+/// Decodes percent-encoding.
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -222,7 +234,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// `host=… dbname='…'`, as libpq has it.
+/// Reads `host=… dbname='…'`, the connection string of libpq.
 fn from_pairs(text: &str) -> Map<String, Json> {
     let mut parts = Map::new();
     let mut rest = text.trim_start();

@@ -1,4 +1,4 @@
-//! Tests against a PostgreSQL server that they start themselves.
+//! Tests against a PostgreSQL server that the tests start.
 #![cfg(unix)]
 
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use super::connect::Address;
 use crate::playbook::ToolKind::{Postgres, Sink};
 use crate::tool::tests::{TestHost, object, skip};
 
-/// A server of its own, stopped when dropped.
+/// A server, which is stopped when dropped.
 pub(crate) struct Server {
     folder: tempfile::TempDir,
     programs: PathBuf,
@@ -19,10 +19,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// None, with a notice, where there is no PostgreSQL to start.
+    /// Starts a server; none, with a notice, on machines without PostgreSQL.
     pub(crate) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            skip("PostgreSQL's initdb and pg_ctl are not here");
+            skip("PostgreSQL's initdb and pg_ctl are not installed");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -36,7 +36,7 @@ impl Server {
         };
         let path = server.folder.path();
         std::fs::write(path.join("password"), "pass'word\n").unwrap();
-        // Root must not run PostgreSQL.
+        // PostgreSQL refuses to run as root.
         let root = rustix::process::geteuid().is_root();
         if root {
             run(Command::new("chown").args(["-R", "postgres"]).arg(path));
@@ -97,11 +97,11 @@ fn run(command: &mut Command) {
         .stdout(std::process::Stdio::null())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
 }
 
-/// The folder of PostgreSQL's programs: none in particular when they are on the PATH.
+/// Returns the folder of PostgreSQL's programs; an empty path when they are in PATH.
 fn programs() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -118,7 +118,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_real_server_answers() {
+async fn a_real_server_runs_sql() {
     let Some(server) = Server::start() else {
         return;
     };
@@ -129,11 +129,11 @@ async fn a_real_server_answers() {
     errors(&host, &server).await;
     addresses(&host, &server).await;
     sinks(&host).await;
-    drops(&host).await;
+    dropped_calls(&host).await;
 }
 
-/// The second session gets the lock only once the server has ended the first.
-async fn drops(host: &TestHost) {
+/// Checks that the server stops the statement of a dropped call: only then is its lock free.
+async fn dropped_calls(host: &TestHost) {
     let run = |sql: &str| host.run(Postgres, json!({"auth": "pg", "query": sql}));
     {
         let endless = run("SELECT pg_advisory_lock(7); SELECT pg_sleep(100000)");
@@ -361,7 +361,7 @@ fn addresses_are_read_from_urls_pairs_and_fields() {
         json!({"url": "postgres://u:hidden@h:x/d"}),
     ] {
         let Err(failure) = Address::of(&object(wrong)) else {
-            panic!("it was understood");
+            panic!("it was read");
         };
         assert_eq!(failure.kind, "config");
         assert!(!failure.message.contains("hidden"));

@@ -1,16 +1,17 @@
-//! Tests of what children leave behind, and what they do not.
+//! Tests of child processes: their descendants, output and environment.
 #![cfg(unix)]
 
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::host::Stream;
 use crate::playbook::ToolKind;
-use crate::tool::Stream;
 use crate::tool::tests::TestHost;
 
-/// A pipe that a process holds open for as long as it lives: its end proves that process gone.
-fn witness(host: &TestHost) -> (std::path::PathBuf, tokio::task::JoinHandle<Vec<u8>>) {
-    let path = host.folder.path().join("witness");
+/// Returns a named pipe that a process can hold open, and the task that reads it: the read ends when the
+/// process has ended.
+fn liveness_pipe(host: &TestHost) -> (std::path::PathBuf, tokio::task::JoinHandle<Vec<u8>>) {
+    let path = host.folder.path().join("liveness");
     let made = std::process::Command::new("mkfifo").arg(&path).status();
     assert!(made.unwrap().success());
     let reader = path.clone();
@@ -20,10 +21,10 @@ fn witness(host: &TestHost) -> (std::path::PathBuf, tokio::task::JoinHandle<Vec<
 
 #[tokio::test]
 async fn dropping_a_step_ends_its_grandchildren() {
-    let (ear, mut lines) = mpsc::unbounded_channel();
+    let (sender, mut lines) = mpsc::unbounded_channel();
     let mut host = TestHost::new();
-    host.ear = Some(ear);
-    let (path, witness) = witness(&host);
+    host.line_sender = Some(sender);
+    let (path, ended) = liveness_pipe(&host);
     let script = format!(
         "sh -c 'exec 9>{}; echo alive; while :; do sleep 1000; done' & wait",
         path.display()
@@ -38,11 +39,11 @@ async fn dropping_a_step_ends_its_grandchildren() {
         }
     }
     // Ends only once the grandchild and its `sleep` have closed the pipe.
-    assert!(witness.await.unwrap().is_empty());
+    assert!(ended.await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_background_process_that_holds_the_output_does_not_hold_the_step() {
+async fn a_step_ends_although_a_background_process_holds_its_output() {
     let host = TestHost::new();
     // It ends when the fifo is closed, which happens after the step has ended.
     let path = host.folder.path().join("until");
@@ -58,7 +59,7 @@ async fn a_background_process_that_holds_the_output_does_not_hold_the_step() {
 }
 
 #[tokio::test]
-async fn output_is_bounded_and_says_so() {
+async fn output_is_cut_at_a_limit_with_a_note() {
     let host = TestHost::new();
     let script = "head -c 17000000 /dev/zero | tr '\\0' x; echo; echo end >&2";
     let result = host
@@ -70,14 +71,14 @@ async fn output_is_bounded_and_says_so() {
     assert!(stdout.ends_with(&format!("\n… {rest} bytes more\n")));
     assert_eq!(stdout.find('\n'), Some(super::OUTPUT_LIMIT));
     assert_eq!(result["stderr"], "end\n");
-    let lines = host.heard(Stream::Out);
+    let lines = host.lines_of(Stream::Out);
     assert_eq!(lines.iter().map(String::len).sum::<usize>(), 17_000_000);
 }
 
 #[tokio::test]
-async fn hidden_variables_stay_hidden_and_given_ones_are_set() {
+async fn hidden_variables_are_not_inherited_and_given_ones_are_set() {
     let mut host = TestHost::new();
-    host.machine.hidden_environment = vec!["PATH".to_owned()];
+    host.tool_environment.hidden_environment = vec!["PATH".to_owned()];
     let config = json!({
         "shell": "/bin/sh", "cmds": "echo \"$(/usr/bin/env | /bin/grep -c ^PATH=) $GIVEN $NUMBER\"",
         "env": {"GIVEN": "yes", "NUMBER": 5, "ABSENT": null},
@@ -87,7 +88,7 @@ async fn hidden_variables_stay_hidden_and_given_ones_are_set() {
 }
 
 #[tokio::test]
-async fn a_missing_folder_is_named() {
+async fn a_missing_folder_is_named_in_the_failure() {
     let host = TestHost::new();
     let config = json!({"cmds": "echo", "cwd": "nowhere"});
     let failure = host.run(ToolKind::Shell, config).await.unwrap_err();

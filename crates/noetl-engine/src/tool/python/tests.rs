@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::host::Stream;
 use crate::playbook::ToolKind::Python;
-use crate::tool::Failure;
-use crate::tool::Stream;
 use crate::tool::tests::TestHost;
+use noetl_api::Failure;
 
 async fn run(code: &str, args: Json, context: Json) -> Result<Json, Failure> {
     let host = TestHost::new();
@@ -31,14 +31,14 @@ async fn main_may_be_asynchronous() {
 }
 
 #[tokio::test]
-async fn a_single_unknown_parameter_gets_everything() {
+async fn a_single_unknown_parameter_gets_all_values() {
     let code = "def main(event):\n    return event";
     let result = run(code, json!({"x": 1}), json!({"x": 0, "y": 2})).await;
     assert_eq!(result.unwrap(), json!({"x": 1, "y": 2}));
 }
 
 #[tokio::test]
-async fn conventional_names_are_given_beside_others() {
+async fn parameters_with_conventional_names_get_their_values() {
     let code =
         "def main(input_data, context, args=None):\n    return [input_data, context['y'], args]";
     let result = run(code, json!({"x": 1}), json!({"y": 2})).await;
@@ -46,7 +46,7 @@ async fn conventional_names_are_given_beside_others() {
 }
 
 #[tokio::test]
-async fn code_without_main_gives_its_global_result() {
+async fn the_result_of_code_without_main_is_a_global_variable() {
     let code = "result = [n * 2, args['n'], input_data['n'], execution_id, context['k']]";
     let result = run(
         code,
@@ -61,7 +61,7 @@ async fn code_without_main_gives_its_global_result() {
 }
 
 #[tokio::test]
-async fn a_missing_argument_is_named() {
+async fn a_missing_argument_is_named_in_the_failure() {
     let failure = run("def main(a, b): pass", json!({"a": 1}), json!({})).await;
     let failure = failure.unwrap_err();
     assert_eq!(failure.code, Some(json!("TypeError")));
@@ -69,7 +69,7 @@ async fn a_missing_argument_is_named() {
 }
 
 #[tokio::test]
-async fn values_become_json() {
+async fn python_values_are_converted_to_json() {
     let code = "
 import datetime, decimal, uuid, pathlib, dataclasses, enum, collections
 @dataclasses.dataclass
@@ -96,7 +96,7 @@ result = {
 }
 
 #[tokio::test]
-async fn an_exception_names_its_line() {
+async fn the_failure_of_an_exception_names_its_line() {
     let code = "import json\n\ndef main():\n    print('before')\n    raise ValueError('no good')\n";
     let failure = run(code, json!({}), json!({})).await.unwrap_err();
     assert_eq!(failure.kind, "python");
@@ -116,7 +116,7 @@ async fn an_exception_names_its_line() {
 }
 
 #[tokio::test]
-async fn an_exception_inside_a_library_names_the_line_that_called_it() {
+async fn the_failure_of_an_exception_in_a_library_names_the_calling_line() {
     let code = "import json\nresult = json.loads('{')\n";
     let failure = run(code, json!({}), json!({})).await.unwrap_err();
     assert!(
@@ -126,7 +126,7 @@ async fn an_exception_inside_a_library_names_the_line_that_called_it() {
 }
 
 #[tokio::test]
-async fn syntax_errors_and_missing_modules_are_explained() {
+async fn failures_of_syntax_errors_and_missing_modules_have_details() {
     let failure = run("x = 1\nif x\n  pass", json!({}), json!({}))
         .await
         .unwrap_err();
@@ -143,9 +143,9 @@ async fn syntax_errors_and_missing_modules_are_explained() {
 }
 
 #[tokio::test]
-async fn exits_are_told_apart() {
-    let none = run("import sys\nsys.exit(0)", json!({}), json!({})).await;
-    assert_eq!(none.unwrap(), Json::Null);
+async fn exit_codes_are_results_or_failures() {
+    let success = run("import sys\nsys.exit(0)", json!({}), json!({})).await;
+    assert_eq!(success.unwrap(), Json::Null);
     let failure = run("import sys\nsys.exit('bad input')", json!({}), json!({})).await;
     let failure = failure.unwrap_err();
     assert_eq!(
@@ -165,13 +165,13 @@ async fn exits_are_told_apart() {
 }
 
 #[tokio::test]
-async fn prints_are_heard_and_leave_the_result_alone() {
+async fn printed_lines_are_forwarded_and_do_not_change_the_result() {
     let host = TestHost::new();
     let code = "import sys, os\ndef main():\n    print('{\"result\": 1}')\n    os.write(1, b'raw\\n')\n    print('to stderr', file=sys.stderr)\n    return sys.stdin.read()";
     let result = host.run(Python, json!({"code": code})).await.unwrap();
     assert_eq!(result, "");
-    assert_eq!(host.heard(Stream::Out), ["{\"result\": 1}", "raw"]);
-    assert_eq!(host.heard(Stream::Err), ["to stderr"]);
+    assert_eq!(host.lines_of(Stream::Out), ["{\"result\": 1}", "raw"]);
+    assert_eq!(host.lines_of(Stream::Err), ["to stderr"]);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn results_that_refer_to_themselves_are_refused() {
 }
 
 #[tokio::test]
-async fn code_comes_from_base64_and_files() {
+async fn code_is_read_from_base64_and_files() {
     let host = TestHost::new();
     let encoded = json!({"code_b64": "cmVzdWx0ID0gNDI=\n"});
     assert_eq!(host.run(Python, encoded).await.unwrap(), 42);
@@ -200,9 +200,9 @@ async fn code_comes_from_base64_and_files() {
 }
 
 #[tokio::test]
-async fn a_machine_without_python_says_so() {
+async fn a_missing_python_is_named_in_the_failure() {
     let mut host = TestHost::new();
-    host.machine.python = Some("/nowhere/python3".into());
+    host.tool_environment.python = Some("/nowhere/python3".into());
     let failure = host.run(Python, json!({"code": "1"})).await.unwrap_err();
     assert_eq!(failure.kind, "python");
     assert_eq!(

@@ -1,10 +1,10 @@
-//! Tests of what scripts see and give.
+//! Tests of scripts: their input, shell and output.
 #![cfg(unix)]
 
 use serde_json::json;
 
+use crate::host::Stream;
 use crate::playbook::ToolKind::Shell;
-use crate::tool::Stream;
 use crate::tool::tests::TestHost;
 
 #[tokio::test]
@@ -18,11 +18,11 @@ async fn the_lines_of_one_script_share_their_variables() {
         format!("hello world\n{}\n", folder.display())
     );
     assert_eq!(result["exit_code"], 0);
-    assert_eq!(host.heard(Stream::Out)[0], "hello world");
+    assert_eq!(host.lines_of(Stream::Out)[0], "hello world");
 }
 
 #[tokio::test]
-async fn the_items_of_a_list_are_scripts_of_their_own() {
+async fn the_items_of_a_list_are_separate_scripts() {
     let host = TestHost::new();
     let cmds = json!({"cmds": ["A=1; printf first", "echo \"second $A\""]});
     let result = host.run(Shell, cmds).await.unwrap();
@@ -47,7 +47,7 @@ async fn the_first_failure_ends_the_list() {
 }
 
 #[tokio::test]
-async fn a_signal_is_named() {
+async fn a_signal_is_named_in_the_failure() {
     let failure = TestHost::new()
         .run(Shell, json!({"cmd": "kill -TERM $$"}))
         .await;
@@ -57,7 +57,7 @@ async fn a_signal_is_named() {
 }
 
 #[tokio::test]
-async fn input_and_shell_are_as_asked_for() {
+async fn fields_set_the_input_and_the_shell() {
     let host = TestHost::new();
     let config =
         json!({"run": "read line; echo \"$0 got $line\"", "shell": "sh", "stdin": "a line\n"});
@@ -68,14 +68,14 @@ async fn input_and_shell_are_as_asked_for() {
 }
 
 #[tokio::test]
-async fn scripts_longer_than_an_argument_run_as_well() {
+async fn scripts_longer_than_an_argument_are_run() {
     let script = format!("X='{}'\necho ${{#X}}", "x".repeat(300_000));
     let result = TestHost::new().run(Shell, json!({"cmds": script})).await;
     assert_eq!(result.unwrap()["stdout"], "300000\n");
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_do_not_end_the_step() {
+async fn output_that_is_not_utf8_does_not_fail_the_step() {
     let result = TestHost::new()
         .run(Shell, json!({"cmds": "printf 'a\\377b'"}))
         .await;
@@ -83,7 +83,7 @@ async fn bytes_that_are_no_text_do_not_end_the_step() {
 }
 
 #[tokio::test]
-async fn a_machine_without_that_shell_says_so() {
+async fn a_missing_shell_is_named_in_the_failure() {
     let config = json!({"cmds": "echo", "shell": "no-such-shell"});
     let failure = TestHost::new().run(Shell, config).await.unwrap_err();
     assert_eq!(failure.kind, "shell");

@@ -1,4 +1,4 @@
-//! Sinks that are files.
+//! Sinks to files.
 
 use std::io;
 use std::path::Path;
@@ -6,10 +6,12 @@ use std::path::Path;
 use serde_json::{Map, Value as Json, json};
 use tokio::io::AsyncWriteExt as _;
 
-use super::super::{Call, Failure, Host};
-use super::{Mode, columns, mode, rows};
+use super::rows::{Mode, columns, mode, rows};
+use crate::host::Host;
+use crate::tool::call::Call;
+use noetl_api::Failure;
 
-/// How a file holds its value.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Json,
@@ -23,7 +25,7 @@ pub(super) async fn save(data: &Json, call: &Call<'_>, host: &dyn Host) -> Resul
     let name = call
         .first_text(&["path", "file", "filename"])
         .ok_or_else(|| call.missing("path"))?;
-    let path = host.machine().resolve(&name);
+    let path = host.tool_environment().resolve(&name);
     let format = format(call, &path)?;
     let wrong = |error: io::Error| {
         Failure::new(
@@ -71,7 +73,7 @@ fn format(call: &Call<'_>, path: &Path) -> Result<Format, Failure> {
         .map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let named = call.text("format").map(|name| name.to_ascii_lowercase());
     let from_name = |name: &str| match name {
-        // Every JSON text is YAML as well.
+        // JSON is valid YAML.
         "json" | "yaml" | "yml" => Some(Format::Json),
         "jsonl" | "ndjson" => Some(Format::Lines),
         "csv" => Some(Format::Csv),
@@ -89,7 +91,7 @@ fn format(call: &Call<'_>, path: &Path) -> Result<Format, Failure> {
     }
 }
 
-/// The text of `data` and how many rows it is; `header` is that of the file to which it is appended.
+/// Returns the text of `data` and its number of rows; `header` is that of the file to which it is appended.
 fn render(data: &Json, format: Format, header: Option<&str>) -> Result<(String, usize), Failure> {
     let items = match data {
         Json::Array(items) => items.as_slice(),
@@ -115,13 +117,13 @@ fn plain(value: &Json) -> String {
     }
 }
 
-/// RFC 4180, with line feeds alone; rows that are appended have the order of the file's header.
+/// Returns rows as CSV by RFC 4180, with LF as line end; appended rows have the order of the file's header.
 fn csv(rows: &[&Map<String, Json>], header: Option<&str>) -> Result<String, Failure> {
     let given = columns(rows);
     let mut text = String::new();
     let order: Vec<String> = match header {
         Some(header) => {
-            let order = fields(header);
+            let order = cells(header);
             if let Some(name) = given
                 .iter()
                 .find(|name| !order.iter().any(|known| known == *name))
@@ -164,8 +166,8 @@ fn cell(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 
-/// The cells of one CSV line.
-fn fields(line: &str) -> Vec<String> {
+/// Returns the cells of one CSV line.
+fn cells(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut characters = line.chars().peekable();
     let mut quoted = false;
@@ -189,7 +191,7 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-/// The first line of the file at `path`; none when there is no such file or nothing in it.
+/// Returns the first line of the file at `path`; none when the file does not exist or is empty.
 async fn header(path: &Path) -> io::Result<Option<String>> {
     use tokio::io::AsyncBufReadExt as _;
     let file = match tokio::fs::File::open(path).await {
@@ -210,12 +212,12 @@ async fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.flush().await
 }
 
-/// Readers see the old file or the new one, never half of it.
+/// Replaces the file in one step, so that readers never see a part of it.
 fn replace(path: &Path, folder: &Path, text: &str) -> io::Result<()> {
     use std::io::Write as _;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".noetl-");
-    // A temporary file is its owner's alone, but this one is to be read by others.
+    // Temporary files can be read by their owner only; this one is to have the usual mode.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder)?;

@@ -1,15 +1,19 @@
-//! Sinks that are tables: rows inserted in one transaction.
+//! Sinks to tables: rows are inserted in one transaction.
 
 use serde_json::{Map, Value as Json, json};
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::super::{Call, Failure, Host, duckdb, postgres, sqlite};
-use super::{Mode, columns, mode, rows};
+use super::rows::{Mode, columns, mode, rows};
+use crate::host::Host;
+use crate::tool::call::Call;
+use crate::tool::postgres::{connect, error};
+use crate::tool::{duckdb, sqlite};
+use noetl_api::Failure;
 
-/// DuckDB takes values in the statement's text, which should not grow without bound.
+/// The values for DuckDB are part of the statement's text, which must not grow without bound.
 const ROWS_PER_STATEMENT: usize = 500;
 
-/// What the statements are made of; every name in it is quoted.
+/// The parts of the statements; names are quoted.
 struct Plan {
     table: String,
     columns: Vec<String>,
@@ -28,7 +32,7 @@ pub(super) async fn save(
     let table = call.text("table").ok_or_else(|| call.missing("table"))?;
     let mode = mode(call, Mode::Append)?;
     let keys = keys(call, mode)?;
-    let rows = last_of_each(rows(data)?, &keys)?;
+    let rows = last_row_of_each_key(rows(data)?, &keys)?;
     let names = columns(&rows);
     if let Some(key) = keys.iter().find(|key| !names.contains(&key.as_str()))
         && !rows.is_empty()
@@ -58,7 +62,7 @@ pub(super) async fn save(
     Ok(json!({"status": "ok", "target": target, "table": table, "rows": rows.len()}))
 }
 
-/// The columns by which rows are the same.
+/// Returns the columns whose values identify a row.
 fn keys(call: &Call<'_>, mode: Mode) -> Result<Vec<String>, Failure> {
     if mode != Mode::Upsert {
         return Ok(Vec::new());
@@ -79,8 +83,8 @@ fn keys(call: &Call<'_>, mode: Mode) -> Result<Vec<String>, Failure> {
     })
 }
 
-/// Databases refuse to update a row twice in one statement: the last one given counts.
-fn last_of_each<'a>(
+/// Returns the last row of each key: databases refuse to update a row twice in one statement.
+fn last_row_of_each_key<'a>(
     rows: Vec<&'a Map<String, Json>>,
     keys: &[String],
 ) -> Result<Vec<&'a Map<String, Json>>, Failure> {
@@ -100,7 +104,7 @@ fn last_of_each<'a>(
     Ok(kept)
 }
 
-/// Quoted as SQL has it, after a check that leaves nothing to escape.
+/// Returns a name in quotes; fails when it has characters that would need an escape.
 fn quote(name: &str) -> Result<String, Failure> {
     let valid = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '-' | ' ');
     if name.trim().is_empty() || name.len() > 128 || !name.chars().all(valid) {
@@ -137,11 +141,11 @@ fn conflict(mode: Mode, keys: &[String], names: &[&str]) -> Result<String, Failu
 
 impl Plan {
     fn delete(&self) -> String {
-        // Not TRUNCATE, which shows an empty table to readers and needs a right of its own.
+        // TRUNCATE would show an empty table to readers, and needs a separate privilege.
         format!("DELETE FROM {}", self.table)
     }
 
-    /// `INSERT` of what `source` gives.
+    /// Returns the `INSERT` of the rows of `source`.
     fn insert(&self, source: &str) -> String {
         format!(
             "INSERT INTO {} ({}) {source}{}",
@@ -152,14 +156,14 @@ impl Plan {
     }
 }
 
-/// The server reads the rows as JSON and gives each value its column's type.
+/// Sends the rows as JSON; the server gives each value its column's type.
 async fn into_postgres(
     plan: &Plan,
     rows: &[&Map<String, Json>],
     call: &Call<'_>,
     host: &dyn Host,
 ) -> Result<(), Failure> {
-    let mut connection = postgres::connect::open(call, host).await?;
+    let mut connection = connect::open(call, host).await?;
     let source = format!(
         "SELECT {} FROM json_populate_recordset(NULL::{}, $1::json)",
         plan.columns.join(", "),
@@ -182,8 +186,8 @@ async fn into_postgres(
         transaction.commit().await
     };
     let outcome = outcome.await;
-    postgres::close(connection).await;
-    outcome.map_err(|error| postgres::failure(&error, &insert))
+    connect::close(connection).await;
+    outcome.map_err(|error| error::failure(&error, &insert))
 }
 
 async fn into_sqlite(
@@ -251,7 +255,8 @@ async fn into_duckdb(
     duckdb::execute(&script, call, host).await.map(drop)
 }
 
-/// DuckDB's strings know no escapes but the doubled quote, and take the type of their column.
+/// Returns a value as a literal. DuckDB's strings have one escape, the doubled quote, and take the type of
+/// their column.
 fn literal(value: Option<&Json>) -> String {
     match value {
         None | Some(Json::Null) => "NULL".to_owned(),

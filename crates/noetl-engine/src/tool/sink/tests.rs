@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::playbook::ToolKind::{Sink, Sqlite};
-use crate::tool::Failure;
 use crate::tool::tests::TestHost;
+use noetl_api::Failure;
 
 async fn save(host: &TestHost, config: Json, args: Json) -> Result<Json, Failure> {
     host.run_with(Sink, config, args, json!({})).await
@@ -15,7 +15,7 @@ fn text(host: &TestHost, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn files_are_written_whole_in_the_format_of_their_name() {
+async fn files_are_written_in_the_format_of_their_name() {
     let host = TestHost::new();
     let config = json!({"target": {"type": "file", "path": "new/out.json"}});
     let saved = save(&host, config.clone(), json!({"b": 1, "a": [2]}))
@@ -73,7 +73,7 @@ async fn csv_is_quoted_and_appended_in_the_order_of_its_header() {
 }
 
 #[tokio::test]
-async fn rows_go_to_sqlite_and_meet_those_that_are_there() {
+async fn rows_are_inserted_upserted_and_replaced_in_sqlite() {
     let host = TestHost::new();
     let query = |sql: &str| host.run(Sqlite, json!({"database": "t.db", "query": sql}));
     query("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, extra TEXT)")
@@ -115,7 +115,7 @@ async fn rows_go_to_sqlite_and_meet_those_that_are_there() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_saved_is_refused() {
+async fn values_that_cannot_be_saved_are_refused() {
     let host = TestHost::new();
     for (config, part) in [
         (json!({}), "`target`"),

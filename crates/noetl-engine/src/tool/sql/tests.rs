@@ -1,4 +1,4 @@
-//! Tests of how statements and results are told apart.
+//! Tests of the split into statements, and of results.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn texts(script: &str) -> Vec<String> {
 }
 
 #[test]
-fn semicolons_inside_strings_and_comments_separate_nothing() {
+fn semicolons_in_strings_and_comments_do_not_end_a_statement() {
     let script = "select ';', \"a;b\", E'it\\';s' -- one; two\n, 'it''s;'; /* a /* b; */ c; */ select $x$;$x$, $1;;\n-- end;";
     assert_eq!(texts(script).len(), 2);
     assert_eq!(
@@ -22,7 +22,7 @@ fn semicolons_inside_strings_and_comments_separate_nothing() {
 }
 
 #[test]
-fn queries_and_changes_are_told_apart() {
+fn statements_are_queries_or_changes() {
     let kind = |sql: &str| {
         let statement = split(sql).remove(0);
         (statement.selects(), statement.changes())
@@ -41,11 +41,11 @@ fn queries_and_changes_are_told_apart() {
 }
 
 #[test]
-fn the_result_is_that_of_the_last_query() {
+fn the_result_has_the_rows_of_the_last_query() {
     let mut results = Results::default();
-    results.row(["id", "id", "id_2"], [json!(1), json!(2), json!(3)]);
-    results.done(1);
-    results.done(4);
+    results.push_row(["id", "id", "id_2"], [json!(1), json!(2), json!(3)]);
+    results.end_statement(1);
+    results.end_statement(4);
     let json = results.into_json(&[]);
     assert_eq!(json["columns"], json!(["id", "id_2", "id_2_2"]));
     assert_eq!(json["rows"], json!([{"id": 1, "id_2": 2, "id_2_2": 3}]));
@@ -56,9 +56,9 @@ fn the_result_is_that_of_the_last_query() {
     );
 
     let mut results = Results::default();
-    results.row(["a"], [json!(1)]);
-    results.done(1);
-    results.done(0);
+    results.push_row(["a"], [json!(1)]);
+    results.end_statement(1);
+    results.end_statement(0);
     let json = results.into_json(&split("select 1 as a; select 2 as a where false"));
     assert_eq!(
         json["rows"],
@@ -67,8 +67,8 @@ fn the_result_is_that_of_the_last_query() {
     );
 
     let mut results = Results::default();
-    results.done(0);
-    results.done(3);
+    results.end_statement(0);
+    results.end_statement(3);
     assert_eq!(results.into_json(&[])["row_count"], 3);
 }
 

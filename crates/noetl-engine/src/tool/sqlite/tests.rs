@@ -54,7 +54,7 @@ async fn parameters_are_bound() {
 }
 
 #[tokio::test]
-async fn lists_are_one_script() {
+async fn the_items_of_a_list_are_one_script() {
     let config = json!({"database": ":memory:", "commands": [
         "CREATE TABLE t (a) -- first", "INSERT INTO t VALUES (1);", "SELECT a, a FROM t",
     ]});
@@ -64,7 +64,7 @@ async fn lists_are_one_script() {
 }
 
 #[tokio::test]
-async fn errors_have_codes() {
+async fn failures_have_the_codes_of_sqlite() {
     let host = TestHost::new();
     let config = json!({"database": ":memory:", "query": "
         CREATE TABLE t (a UNIQUE); INSERT INTO t VALUES (1); INSERT INTO t VALUES (1)"});
@@ -79,7 +79,7 @@ async fn errors_have_codes() {
 }
 
 #[tokio::test]
-async fn a_dropped_statement_ends_and_frees_its_file() {
+async fn a_dropped_statement_is_stopped_and_releases_its_file() {
     let host = TestHost::new();
     let run = |sql: &str| host.run(Sqlite, json!({"database": "d.db", "query": sql}));
     run("CREATE TABLE t (a)").await.unwrap();
@@ -87,14 +87,14 @@ async fn a_dropped_statement_ends_and_frees_its_file() {
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
     {
         let endless = run(endless);
-        // The other one has begun once it keeps this one out.
-        let kept_out = async {
+        // The endless statement has begun when it locks this one out.
+        let locked_out = async {
             let write = "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; ROLLBACK";
             while run(write).await.is_ok() {}
         };
         tokio::select! {
             ended = endless => panic!("the statement ended by itself: {ended:?}"),
-            () = kept_out => {}
+            () = locked_out => {}
         }
     }
     run("INSERT INTO t VALUES (1)").await.unwrap();

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use noetl_engine::local::{Job, run};
 use noetl_engine::{
-    BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Stream, SubPlaybook,
+    BoxFuture, Credential, Failure, Host, Place, Playbook, Stream, SubPlaybook, ToolEnvironment,
 };
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ const MAX_DEPTH: usize = 32;
 /// The host of a local run and of the playbooks that it calls.
 #[derive(Clone)]
 pub(super) struct LocalHost {
-    machine: HostMachine,
+    machine: ToolEnvironment,
     credentials: Arc<HashMap<String, Credential>>,
     /// The server of the current context, which may know credentials that no file here has.
     server: Option<RemoteArgs>,
@@ -87,8 +87,8 @@ impl LocalHost {
 }
 
 /// What tools may know of this machine; secrets of ours are not for their children.
-pub(crate) fn machine(folder: Option<PathBuf>) -> HostMachine {
-    HostMachine {
+pub(crate) fn machine(folder: Option<PathBuf>) -> ToolEnvironment {
+    ToolEnvironment {
         folder,
         python: config::python(),
         hidden_environment: config::SECRETS.map(str::to_owned).into(),
@@ -110,7 +110,7 @@ impl Host for LocalHost {
             };
             let path = format!("/api/credentials/{}", encode(name));
             let unreadable = |error: String| {
-                Failure::passing(
+                Failure::retryable(
                     "auth",
                     format!("credential `{name}` cannot be read: {error}"),
                 )
@@ -171,15 +171,15 @@ impl Host for LocalHost {
         })
     }
 
-    fn environment(&self, name: &str) -> Option<String> {
+    fn environment_variable(&self, name: &str) -> Option<String> {
         config::for_playbooks(name)
     }
 
-    fn line(&self, place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
         self.progress.line(place.step.as_deref(), stream, line);
     }
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.machine
     }
 }

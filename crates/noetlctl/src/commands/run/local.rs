@@ -202,7 +202,7 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
             let tools: Vec<_> = step.tasks.iter().map(|task| task.kind.name()).collect();
             let next: Vec<_> = step.targets().collect();
             let repeat = step
-                .repeat
+                .for_each
                 .as_ref()
                 .map(|repeat| format!(" for each {}", repeat.iterator));
             output::text(&format!(

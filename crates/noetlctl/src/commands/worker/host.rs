@@ -5,7 +5,9 @@ use std::sync::Arc;
 use noetl_api::ExecutionStatus;
 use noetl_api::credential::CredentialItem;
 use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
-use noetl_engine::{BoxFuture, Credential, Failure, Host, HostMachine, Place, Stream, SubPlaybook};
+use noetl_engine::{
+    BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
+};
 use noetl_server::worker::{Backoff, LentSlot};
 use serde_json::Value;
 
@@ -17,7 +19,7 @@ use crate::config;
 pub(super) struct WorkerHost {
     pub(super) client: Arc<Client>,
     pub(super) execution_id: String,
-    pub(super) machine: HostMachine,
+    pub(super) machine: ToolEnvironment,
     pub(super) slot: LentSlot,
 }
 
@@ -67,7 +69,7 @@ impl Host for WorkerHost {
                     data: data.unwrap_or_default(),
                 })),
                 Err(error) if status(&error) == Some(404) => Ok(None),
-                Err(error) => Err(Failure::passing(
+                Err(error) => Err(Failure::retryable(
                     "auth",
                     format!("credential `{name}` cannot be read: {error}"),
                 )),
@@ -90,11 +92,11 @@ impl Host for WorkerHost {
         })
     }
 
-    fn environment(&self, name: &str) -> Option<String> {
+    fn environment_variable(&self, name: &str) -> Option<String> {
         config::for_playbooks(name)
     }
 
-    fn line(&self, place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
         tracing::debug!(
             execution_id = self.execution_id,
             step = place.step,
@@ -103,7 +105,7 @@ impl Host for WorkerHost {
         );
     }
 
-    fn machine(&self) -> &HostMachine {
+    fn tool_environment(&self) -> &ToolEnvironment {
         &self.machine
     }
 }

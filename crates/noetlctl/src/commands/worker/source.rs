@@ -6,7 +6,7 @@ use noetl_api::event::{EventAnswer, EventRequest};
 use noetl_api::worker::{
     ClaimRequest, Claims, HeartbeatAnswer, WorkerHeartbeat, WorkerRegistered, WorkerRegistration,
 };
-use noetl_engine::HostMachine;
+use noetl_engine::ToolEnvironment;
 use noetl_engine::execution::{Command, Outcome, event_name};
 use noetl_server::worker::{Claim, LentSlot, Report, Slots, Source};
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ pub(super) struct ServerSource {
     /// The worker's name.
     pub(super) name: String,
     pub(super) capacity: usize,
-    pub(super) machine: HostMachine,
+    pub(super) machine: ToolEnvironment,
 }
 
 impl ServerSource {

@@ -1,4 +1,4 @@
-//! Tests of whom the clients trust, against a TLS server that the tests write themselves.
+//! Tests of certificates, against a small TLS server of the tests.
 #![cfg(unix)]
 
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::tool::tests::{TestHost, skip};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nsecure";
 
-/// A certificate for 127.0.0.1 that no one but its own issuer vouches for; none without `openssl`.
-fn certificate(folder: &std::path::Path) -> bool {
+/// Makes a certificate for 127.0.0.1 of a private issuer; returns false without `openssl`.
+fn make_certificate(folder: &std::path::Path) -> bool {
     let script = "set -e
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 30 \\
             -subj /CN=ca -addext basicConstraints=critical,CA:TRUE
@@ -25,7 +25,7 @@ fn certificate(folder: &std::path::Path) -> bool {
     made.is_ok_and(|made| made.status.success())
 }
 
-/// Answers TLS connections until one of them says what a request does.
+/// Serves TLS connections, and answers each that sends something.
 fn serve_tls(folder: &std::path::Path) -> std::net::SocketAddr {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let chain: Result<Vec<_>, _> =
@@ -47,7 +47,7 @@ fn serve_tls(folder: &std::path::Path) -> std::net::SocketAddr {
             let connection = rustls::ServerConnection::new(config.clone()).unwrap();
             let mut tls = rustls::StreamOwned::new(connection, stream.unwrap());
             let mut chunk = [0; 4096];
-            // A client that does not trust the certificate says so and leaves.
+            // A client that does not trust the certificate ends the handshake.
             if tls.read(&mut chunk).is_ok_and(|count| count > 0) {
                 tls.write_all(ANSWER).ok();
                 tls.conn.send_close_notify();
@@ -59,10 +59,10 @@ fn serve_tls(folder: &std::path::Path) -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn certificates_are_checked_unless_told_otherwise() {
+async fn certificates_are_checked_unless_switched_off() {
     let mut host = TestHost::new();
-    if !certificate(host.folder.path()) {
-        skip("openssl is not here");
+    if !make_certificate(host.folder.path()) {
+        skip("openssl is not installed");
         return;
     }
     let url = format!("https://{}/", serve_tls(host.folder.path()));
@@ -74,10 +74,10 @@ async fn certificates_are_checked_unless_told_otherwise() {
     assert!(failure.message.contains("certificate"), "{failure}");
     let trusting = json!({"url": url, "verify_ssl": false});
     assert_eq!(host.run(Http, trusting).await.unwrap()["data"], "secure");
-    host.machine.tls_roots = Some(host.folder.path().join("ca.pem"));
+    host.tool_environment.tls_roots = Some(host.folder.path().join("ca.pem"));
     let result = host.run(Http, json!({"url": url})).await.unwrap();
     assert_eq!(result["data"], "secure");
-    host.machine.tls_roots = Some("/nowhere/roots.pem".into());
+    host.tool_environment.tls_roots = Some("/nowhere/roots.pem".into());
     let failure = host.run(Http, json!({"url": url})).await.unwrap_err();
     assert!(failure.message.contains("/nowhere/roots.pem"), "{failure}");
 }

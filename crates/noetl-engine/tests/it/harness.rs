@@ -1,4 +1,4 @@
-//! What the tests run playbooks on: a host with a folder of its own, and a machine fed by hand.
+//! Support for tests: a host with a temporary folder, and a machine whose commands a test answers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,21 +7,21 @@ use noetl_api::ExecutionStatus;
 use noetl_engine::execution::{Command, Event, Machine, Outcome};
 use noetl_engine::local::{self, Job, Report};
 use noetl_engine::{
-    BoxFuture, Credential, Failure, Host, HostMachine, Place, Playbook, Problem, Stream,
-    SubPlaybook,
+    BoxFuture, Credential, Failure, Host, Place, Playbook, Problem, Stream, SubPlaybook,
+    ToolEnvironment,
 };
 use serde_json::{Map, Value as Json, json};
 use tempfile::TempDir;
 
-/// What stands above the workflow of every playbook here: three lines.
+/// The first three lines of every playbook in the tests.
 const HEAD: &str = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: tested}\n";
 
-/// The text of a playbook, from its part below the header.
+/// Returns the text of a playbook with this body.
 pub(crate) fn text(body: &str) -> String {
     format!("{HEAD}{body}")
 }
 
-/// A playbook without errors.
+/// Returns a playbook, which must have no errors.
 pub(crate) fn playbook(body: &str) -> Arc<Playbook> {
     match Playbook::parse("test.yaml", &text(body)) {
         Ok(playbook) => Arc::new(playbook),
@@ -29,27 +29,27 @@ pub(crate) fn playbook(body: &str) -> Arc<Playbook> {
     }
 }
 
-/// What validation says of it.
+/// Returns the problems that validation finds.
 pub(crate) fn problems(body: &str) -> Vec<Problem> {
     Playbook::validate("test.yaml", &text(body), &Map::new()).0
 }
 
-/// The same as one text, a problem a line.
-pub(crate) fn said(body: &str) -> String {
+/// Returns the problems as text, one in a line.
+pub(crate) fn problem_text(body: &str) -> String {
     Playbook::validate("test.yaml", &text(body), &Map::new()).to_string()
 }
 
 pub(crate) fn object(value: Json) -> Map<String, Json> {
     match value {
         Json::Object(map) => map,
-        other => panic!("{other} is no object"),
+        other => panic!("{other} is not an object"),
     }
 }
 
-/// A host with a folder of its own. Its sub-playbooks are the files in that folder.
+/// A host with a temporary folder, whose files are its sub-playbooks.
 #[derive(Clone)]
-pub(crate) struct Stage {
-    machine: HostMachine,
+pub(crate) struct TestHost {
+    tool_environment: ToolEnvironment,
     folder: Arc<TempDir>,
     credentials: Arc<Mutex<Vec<Credential>>>,
     pub(crate) calls: Arc<Mutex<Vec<SubPlaybook>>>,
@@ -57,13 +57,13 @@ pub(crate) struct Stage {
     children: Arc<AtomicUsize>,
 }
 
-impl Stage {
+impl TestHost {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
-            machine: HostMachine {
+            tool_environment: ToolEnvironment {
                 folder: Some(folder.path().to_owned()),
-                ..HostMachine::default()
+                ..ToolEnvironment::default()
             },
             folder: Arc::new(folder),
             credentials: Arc::default(),
@@ -89,7 +89,7 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// The lines of a file in the folder; none when there is no such file.
+    /// Returns the lines of a file in the folder; none when the file does not exist.
     pub(crate) fn read(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.path().join(name));
         text.unwrap_or_default()
@@ -98,11 +98,16 @@ impl Stage {
             .collect()
     }
 
-    pub(crate) async fn run(&self, body: &str) -> Ran {
+    pub(crate) async fn run(&self, body: &str) -> FinishedRun {
         self.run_with(body, json!({}), None).await
     }
 
-    pub(crate) async fn run_with(&self, body: &str, payload: Json, target: Option<&str>) -> Ran {
+    pub(crate) async fn run_with(
+        &self,
+        body: &str,
+        payload: Json,
+        target: Option<&str>,
+    ) -> FinishedRun {
         let mut events = Vec::new();
         let payload = object(payload);
         let job = Job {
@@ -114,11 +119,11 @@ impl Stage {
         };
         let host = Arc::new(self.clone());
         let report = local::run(job, host, &mut |event: &Event| events.push(event.clone())).await;
-        Ran { report, events }
+        FinishedRun { report, events }
     }
 }
 
-impl Host for Stage {
+impl Host for TestHost {
     fn credential<'a>(
         &'a self,
         name: &'a str,
@@ -153,27 +158,27 @@ impl Host for Stage {
         })
     }
 
-    fn environment(&self, _name: &str) -> Option<String> {
+    fn environment_variable(&self, _name: &str) -> Option<String> {
         None
     }
 
-    fn line(&self, _place: &Place, _stream: Stream, line: &str) {
+    fn output_line(&self, _place: &Place, _stream: Stream, line: &str) {
         self.lines.lock().unwrap().push(line.to_owned());
     }
 
-    fn machine(&self) -> &HostMachine {
-        &self.machine
+    fn tool_environment(&self) -> &ToolEnvironment {
+        &self.tool_environment
     }
 }
 
 /// A run that has ended.
-pub(crate) struct Ran {
+pub(crate) struct FinishedRun {
     pub(crate) report: Report,
     pub(crate) events: Vec<Event>,
 }
 
-impl Ran {
-    /// Steps in the order in which they were entered.
+impl FinishedRun {
+    /// Returns the steps in the order in which they were entered.
     pub(crate) fn entered(&self) -> Vec<&str> {
         let entered = self
             .events
@@ -182,7 +187,7 @@ impl Ran {
         entered.filter_map(|event| event.step.as_deref()).collect()
     }
 
-    /// How many events of that name there are.
+    /// Returns the number of events of that name.
     pub(crate) fn count(&self, name: &str) -> usize {
         self.events
             .iter()
@@ -190,6 +195,7 @@ impl Ran {
             .count()
     }
 
+    /// Returns the run; panics when it failed.
     #[track_caller]
     pub(crate) fn completed(self) -> Self {
         if let Some(failure) = &self.report.failure {
@@ -199,7 +205,7 @@ impl Ran {
         self
     }
 
-    /// Why it failed, as a person would read it.
+    /// Returns the message of the failure; panics when the run did not fail.
     #[track_caller]
     pub(crate) fn failed(&self) -> String {
         assert_eq!(
@@ -221,20 +227,24 @@ impl Ran {
 }
 
 /// Runs a playbook whose steps need no folder.
-pub(crate) async fn run(body: &str) -> Ran {
-    Stage::new().run(body).await
+pub(crate) async fn run(body: &str) -> FinishedRun {
+    TestHost::new().run(body).await
 }
 
-/// A machine whose commands a test answers, and everything that it said.
-pub(crate) struct Fed {
+/// A machine whose commands a test has answered, and all its output.
+pub(crate) struct DrivenMachine {
     pub(crate) machine: Machine,
     pub(crate) events: Vec<Event>,
     pub(crate) commands: Vec<Command>,
     pub(crate) dropped: Vec<String>,
 }
 
-/// Feeds a machine until it asks for nothing more; commands are answered in their order.
-pub(crate) fn feed(body: &str, payload: Json, mut answer: impl FnMut(&Command) -> Outcome) -> Fed {
+/// Runs a machine until no command is left; `answer` gives the outcome of each command, in their order.
+pub(crate) fn drive(
+    body: &str,
+    payload: Json,
+    mut answer: impl FnMut(&Command) -> Outcome,
+) -> DrivenMachine {
     let mut machine = Machine::new(playbook(body), "1", &object(payload));
     let mut turn = machine.start(None);
     let (mut events, mut commands, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
@@ -252,7 +262,7 @@ pub(crate) fn feed(body: &str, payload: Json, mut answer: impl FnMut(&Command) -
         turn = machine.complete(&command.id, outcome).unwrap();
         commands.push(command);
     }
-    Fed {
+    DrivenMachine {
         machine,
         events,
         commands,
@@ -260,8 +270,8 @@ pub(crate) fn feed(body: &str, payload: Json, mut answer: impl FnMut(&Command) -
     }
 }
 
-/// A result without a failure.
-pub(crate) fn gave(result: Json) -> Outcome {
+/// Returns the outcome of a command that succeeded.
+pub(crate) fn success(result: Json) -> Outcome {
     Outcome {
         result,
         ..Outcome::default()

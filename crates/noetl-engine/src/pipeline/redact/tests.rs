@@ -1,16 +1,16 @@
-//! Tests of how a secret is found again, and of what is none.
+//! Tests of the redaction of secrets in all their forms.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
 use super::{Secrets, is_secret};
-use crate::tool::Credential;
+use crate::host::Credential;
 
-fn keeping(data: Json) -> Secrets {
+fn secrets_of(data: Json) -> Secrets {
     let mut secrets = Secrets::default();
     let Json::Object(data) = data else { panic!() };
-    secrets.keep_credential(&Credential {
+    secrets.add_credential(&Credential {
         name: "api".to_owned(),
         kind: "generic".to_owned(),
         data,
@@ -18,55 +18,55 @@ fn keeping(data: Json) -> Secrets {
     secrets
 }
 
-fn blanked(secrets: &Secrets, text: &str) -> String {
-    secrets.blanked(text).unwrap_or_else(|| text.to_owned())
+fn redacted(secrets: &Secrets, text: &str) -> String {
+    secrets.redacted(text).unwrap_or_else(|| text.to_owned())
 }
 
 #[test]
-fn a_secret_is_found_in_every_spelling() {
-    let secrets = keeping(json!({"password": "p\u{e4}ss/w \"1\"\\x"}));
-    for spelled in [
+fn a_secret_is_redacted_in_every_form() {
+    let secrets = secrets_of(json!({"password": "p\u{e4}ss/w \"1\"\\x"}));
+    for form in [
         "p\u{e4}ss/w \"1\"\\x",
         "p%C3%A4ss%2Fw%20%221%22%5Cx",
         "p%c3%a4ss/w+%221%22%5cx",
         r#"pässw"#.replace("ssw", r#"ss/w \"1\"\\x"#).as_str(),
         r#"pässw"#.replace("ssw", r#"ss\/w \u00221\u0022\\x"#).as_str(),
     ] {
-        let text = format!("a={spelled}&b=2");
-        assert_eq!(blanked(&secrets, &text), "a=***&b=2", "{spelled}");
+        let text = format!("a={form}&b=2");
+        assert_eq!(redacted(&secrets, &text), "a=***&b=2", "{form}");
     }
     for other in ["p%C3%A4ss", "päss/w", "", "%", "100%", "\\", "ä"] {
-        assert_eq!(blanked(&secrets, other), other);
+        assert_eq!(redacted(&secrets, other), other);
     }
 }
 
 #[test]
-fn base64_of_anything_around_a_secret_shows_nothing_of_it() {
+fn base64_of_a_text_with_a_secret_is_redacted() {
     let secret = "correct-horse";
-    let secrets = keeping(json!({ "token": secret }));
+    let secrets = secrets_of(json!({ "token": secret }));
     for around in ["", "a", "ab", "abc", "someone:"] {
         for after in ["", "!", "!!"] {
             let encoded = STANDARD.encode(format!("{around}{secret}{after}"));
-            let clean = blanked(&secrets, &encoded);
+            let clean = redacted(&secrets, &encoded);
             assert!(clean.contains("***"), "{encoded}");
             assert!(clean.len() <= encoded.len() - 13, "{encoded} {clean}");
         }
     }
-    let pair = keeping(json!({"username": "me", "password": "abc"}));
+    let pair = secrets_of(json!({"username": "me", "password": "abc"}));
     let sent = format!("Basic {}", STANDARD.encode("me:abc"));
-    assert_eq!(blanked(&pair, &sent), "Basic ***");
+    assert_eq!(redacted(&pair, &sent), "Basic ***");
 }
 
 #[test]
-fn keys_numbers_and_short_secrets_are_blanked_too() {
+fn keys_numbers_and_short_secrets_are_redacted() {
     let secrets =
-        keeping(json!({"password": "abc", "pin": 4711, "token": "0123456789", "mode": "ro"}));
+        secrets_of(json!({"password": "abc", "pin": 4711, "token": "0123456789", "mode": "ro"}));
     let mut value = json!({
         "0123456789": [4711, 47110, "4711"],
         "abc": "abc, abcd, xabc and (abc)",
         "mode": "ro",
     });
-    secrets.blank(&mut value);
+    secrets.redact_value(&mut value);
     let expected = json!({
         "***": ["***", 47110, "***"],
         "mode": "ro",
@@ -77,13 +77,13 @@ fn keys_numbers_and_short_secrets_are_blanked_too() {
         value.to_string().contains("***, abcd, xabc and (***)"),
         "{value}"
     );
-    assert!(secrets.holds(&json!({"a": ["0123456789"]})));
-    assert!(!secrets.holds(&json!({"a": [47110, "abcd"]})));
+    assert!(secrets.found_in(&json!({"a": ["0123456789"]})));
+    assert!(!secrets.found_in(&json!({"a": [47110, "abcd"]})));
 }
 
 #[test]
-fn fields_that_say_where_and_who_are_open() {
-    for open in [
+fn fields_for_addresses_and_users_are_not_secret() {
+    for public in [
         "host",
         "db_host",
         "User",
@@ -94,7 +94,7 @@ fn fields_that_say_where_and_who_are_open() {
         "timeout_ms",
         "DB_HOST",
     ] {
-        assert!(!is_secret(open), "{open}");
+        assert!(!is_secret(public), "{public}");
     }
     for secret in [
         "password",
@@ -109,28 +109,28 @@ fn fields_that_say_where_and_who_are_open() {
 }
 
 #[test]
-fn lines_quotes_and_wrapped_texts_show_nothing_either() {
+fn secrets_in_single_lines_quotes_and_wrapped_text_are_redacted() {
     let pem = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END KEY-----\n";
-    let secrets = keeping(json!({ "key": pem, "token": "0123456789abcdefghijklmnop" }));
+    let secrets = secrets_of(json!({ "key": pem, "token": "0123456789abcdefghijklmnop" }));
     assert_eq!(
-        blanked(&secrets, "exited: -----END KEY-----"),
+        redacted(&secrets, "exited: -----END KEY-----"),
         "exited: ***"
     );
-    assert_eq!(blanked(&secrets, " kqhkiG9w0BAQEF"), " ***");
-    assert_eq!(blanked(&secrets, pem.trim()), "***");
+    assert_eq!(redacted(&secrets, " kqhkiG9w0BAQEF"), " ***");
+    assert_eq!(redacted(&secrets, pem.trim()), "***");
     for cut in ["HTTP 401: 0123456789abcdef", "HTTP 401: 0123456789abcdef…"] {
-        assert!(!blanked(&secrets, cut).contains("0123"), "{cut}");
+        assert!(!redacted(&secrets, cut).contains("0123"), "{cut}");
     }
-    assert_eq!(blanked(&secrets, "0123456789 it is"), "0123456789 it is");
+    assert_eq!(redacted(&secrets, "0123456789 it is"), "0123456789 it is");
     let wrapped = "0123456789\nabcdefgh\r\nijkl\\nmnop";
-    assert_eq!(blanked(&secrets, wrapped), "***");
-    let umlaut = keeping(json!({"password": "p\u{e4}ssw\u{f6}rter"}));
-    assert_eq!(blanked(&umlaut, r"{p\u00e4ssw\u00f6rter}"), "{***}");
+    assert_eq!(redacted(&secrets, wrapped), "***");
+    let umlaut = secrets_of(json!({"password": "p\u{e4}ssw\u{f6}rter"}));
+    assert_eq!(redacted(&umlaut, r"{p\u00e4ssw\u00f6rter}"), "{***}");
 }
 
 #[test]
-fn secrets_inside_urls_and_json_are_found_and_ordinary_words_stay() {
-    let secrets = keeping(json!({
+fn secrets_in_urls_and_json_are_redacted_and_ordinary_words_are_not() {
+    let secrets = secrets_of(json!({
         "url": "postgres://me:hunter2-hunter2@db/x",
         "value": "{\"password\": \"inner-s3cret\", \"project\": \"ordinary-project\"}",
         "environment": "production", "timeout_ms": 300_000, "token_type": "Bearer",
@@ -139,13 +139,13 @@ fn secrets_inside_urls_and_json_are_found_and_ordinary_words_stay() {
     let text =
         "hunter2-hunter2 inner-s3cret ordinary-project production 300000 Bearer postgres://db";
     let expected = "*** *** ordinary-project production 300000 Bearer ***://db";
-    assert_eq!(blanked(&secrets, text), expected);
+    assert_eq!(redacted(&secrets, text), expected);
     assert_eq!(
-        blanked(&secrets, "postgresql postgres_ok"),
+        redacted(&secrets, "postgresql postgres_ok"),
         "postgresql postgres_ok"
     );
-    let key = keeping(json!({"username": "sk_live_4242424242", "password": ""}));
-    assert_eq!(blanked(&key, "sk_live_4242424242"), "***");
+    let key = secrets_of(json!({"username": "sk_live_4242424242", "password": ""}));
+    assert_eq!(redacted(&key, "sk_live_4242424242"), "***");
     let sent = format!("Basic {}", STANDARD.encode("sk_live_4242424242:"));
-    assert!(!blanked(&key, &sent).contains("c2tfbGl2"), "{sent}");
+    assert!(!redacted(&key, &sent).contains("c2tfbGl2"), "{sent}");
 }

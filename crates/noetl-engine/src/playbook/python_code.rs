@@ -1,10 +1,10 @@
-//! What a Python task's code asks for by name.
+//! The names that the code of a Python task uses.
 
 use serde_json::Value as Json;
 
-use crate::playbook::Task;
+use super::task::Task;
 
-/// The parameters of a `def main(…)` in a task's code, those with defaults and stars left out.
+/// Returns the parameters of a `def main(…)` in a task's code, those with defaults and stars left out.
 pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
     let Some(code) = task.config.value.get("code").and_then(Json::as_str) else {
         return Vec::new();
@@ -44,7 +44,7 @@ pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
         .collect()
 }
 
-/// Whether a task's code may read `context`, which holds everything: what stands elsewhere may.
+/// Whether a task's code may read `context`, which holds all values. Code in a file may.
 pub(crate) fn reads_context(task: &Task) -> bool {
     match task.config.value.get("code").and_then(Json::as_str) {
         Some(code) => code.contains("context"),

@@ -1,10 +1,11 @@
-//! The ways in which a secret may be spelled: in URLs, in JSON, in base64, over several lines.
+//! The forms in which a secret can be written: in URLs, in JSON, in base64, wrapped over several lines.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// How many bytes `text` takes to say `byte`: as it is, in a URL, in a form, or escaped as in JSON.
-pub(super) fn spelled(text: &[u8], byte: u8) -> Option<usize> {
+/// Returns how many bytes at the beginning of `text` stand for `byte`: as it is, encoded as in a URL or form, or
+/// escaped as in JSON. Returns none when they stand for something else.
+pub(super) fn matched_length(text: &[u8], byte: u8) -> Option<usize> {
     let (first, rest) = text.split_first()?;
     if *first == byte && byte != b'\\' {
         return Some(1);
@@ -30,25 +31,26 @@ pub(super) fn spelled(text: &[u8], byte: u8) -> Option<usize> {
     }
 }
 
-/// What every base64 of a text with the secret in it contains, wherever in the text it stands.
-pub(super) fn base64_spellings(secret: &str) -> Vec<String> {
-    let mut spellings = Vec::new();
+/// Returns the texts of which one is part of the base64 of every text that contains the secret.
+pub(super) fn base64_forms(secret: &str) -> Vec<String> {
+    let mut forms = Vec::new();
     for before in 0..3 {
         let bytes = [&[0; 3][..before], secret.as_bytes()].concat();
-        // Six bits a letter: those that hold bits of what stands beside the secret are left out.
+        // A letter holds six bits; letters that hold bits of the neighbouring text are left out.
         let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         for encoded in [
             STANDARD_NO_PAD.encode(&bytes),
             URL_SAFE_NO_PAD.encode(&bytes),
         ] {
-            spellings.push(encoded[first..end].to_owned());
+            forms.push(encoded[first..end].to_owned());
         }
     }
-    spellings
+    forms
 }
 
-/// The length of a line end at which a long text was wrapped, unless the secret has one there.
-pub(super) fn line_end(text: &[u8], byte: u8) -> usize {
+/// Returns the length of the line end at which a long text was wrapped; 0 when the secret itself has a line
+/// end there.
+pub(super) fn wrap_length(text: &[u8], byte: u8) -> usize {
     let ends: [&[u8]; 3] = [b"\n", b"\r\n", b"\\n"];
     let found = ends.into_iter().find(|end| text.starts_with(end));
     found.map_or(0, |end| {
@@ -60,7 +62,7 @@ pub(super) fn line_end(text: &[u8], byte: u8) -> usize {
     })
 }
 
-/// A text as JSON in ASCII has it, which is what Python's `json` writes.
+/// Returns a text with the escapes of JSON in ASCII, which Python's `json` writes.
 pub(super) fn ascii_escaped(text: &str) -> String {
     let mut escaped = String::new();
     for unit in text.encode_utf16() {

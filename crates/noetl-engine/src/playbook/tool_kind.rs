@@ -1,8 +1,8 @@
-//! The kinds of tools, those that run here and those that people may meet in older playbooks.
+//! The kinds of tools: those that NoETL has, and those of older playbooks that it does not have.
 
 use serde::{Deserialize, Serialize};
 
-/// What a task does.
+/// The tool of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToolKind {
@@ -28,7 +28,7 @@ pub enum ToolKind {
     Secrets,
 }
 
-/// Kinds of older playbooks that need something which is not part of NoETL, and what that is.
+/// Kinds of older playbooks that are not part of NoETL, with what they need.
 const UNSUPPORTED: [(&str, &str); 14] = [
     ("artifact", "a result store for artifacts"),
     ("auth", "Google's sign-in tools"),
@@ -73,7 +73,7 @@ impl ToolKind {
         Self::Secrets,
     ];
 
-    /// The name in playbooks.
+    /// Returns the name in playbooks.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Noop => "noop",
@@ -89,20 +89,20 @@ impl ToolKind {
         }
     }
 
-    /// The kind called `name`, some of which have had other names.
+    /// Returns the kind called `name`; some have several names.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         let name = match name {
             "postgresql" => "postgres",
             "bash" => "shell",
             "secret" => "secrets",
-            // Every step is in the event log anyway.
+            // Every step is recorded in the event log in any case.
             "event_log" | "event" | "log" => "noop",
             name => name,
         };
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What a kind that does not run here would need.
+    /// Returns what a kind that NoETL does not have needs.
     pub(crate) fn unsupported(name: &str) -> Option<&'static str> {
         UNSUPPORTED
             .iter()

@@ -1,0 +1,89 @@
+//! Commands and outcomes: what the state machine asks of a worker, and what the worker answers.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use crate::playbook::{Task, ToolKind};
+use crate::secret_reference;
+use noetl_api::Failure;
+
+/// A request to a worker: to run the tasks of a step once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Command {
+    /// `<execution>:<step>:<number>`; it is never used twice.
+    pub id: String,
+    /// The execution it belongs to.
+    pub execution_id: String,
+    /// The step.
+    pub step: String,
+    /// The iteration of a loop.
+    pub iteration: Option<usize>,
+    /// Number of the attempt of the step, from 1.
+    pub attempt: u32,
+    /// Milliseconds to wait before it may run.
+    pub delay_ms: u64,
+    /// The pipeline.
+    pub tasks: Vec<Task>,
+    /// Names that the tasks' templates use, with their values.
+    pub context: Map<String, Json>,
+    /// Those of the names that are results of steps, with the results of the steps' tasks.
+    pub results: Map<String, Json>,
+    /// The arguments of the step.
+    pub args: Map<String, Json>,
+    /// Fields of the tool that differ in this attempt.
+    pub overrides: Map<String, Json>,
+    /// Names under `keychain.` with the credentials that they stand for.
+    pub keychain: Vec<(String, String)>,
+    /// The references that earlier `secrets` steps gave: in context and arguments they stand for the secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Json>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The result of the last task.
+    #[serde(default)]
+    pub result: Json,
+    /// Why it failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// Results of the pipeline's tasks by name, when there are several.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub tasks: Map<String, Json>,
+    /// Variables that policy rules set in `ctx`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub ctx: Map<String, Json>,
+    /// Variables that policy rules set in `iter`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub iter: Map<String, Json>,
+    /// Milliseconds that it took.
+    #[serde(default)]
+    pub duration_ms: u64,
+}
+
+impl Outcome {
+    /// Returns the outcome of a command that could not begin.
+    pub fn failed(failure: Failure) -> Self {
+        Self {
+            error: Some(failure),
+            ..Self::default()
+        }
+    }
+}
+
+impl Command {
+    /// Returns the references in an outcome that this command's own `secrets` tasks gave. One in the
+    /// result of another tool does not count.
+    pub(crate) fn references(&self, outcome: &Outcome) -> Vec<Json> {
+        let results = self
+            .tasks
+            .iter()
+            .filter(|task| task.kind == ToolKind::Secrets)
+            .filter_map(|task| match self.tasks.as_slice() {
+                [_] => Some(&outcome.result),
+                _ => outcome.tasks.get(&task.name),
+            });
+        results.flat_map(secret_reference::find_all).collect()
+    }
+}

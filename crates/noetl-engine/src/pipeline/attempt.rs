@@ -1,0 +1,120 @@
+//! The attempts of one task.
+
+use std::time::{Duration, Instant};
+
+use minijinja::Value;
+use serde_json::{Map, Value as Json};
+
+use super::decision::{AfterAttempt, AfterTask};
+use super::fields::{check_reported_error, override_field};
+use super::resolve::resolve;
+use super::state::Pipeline;
+use crate::command::Outcome;
+use crate::playbook::{Task, ToolKind};
+use crate::template::{self, Scope, Style, from_json};
+use crate::tool::{self, Call};
+use noetl_api::Failure;
+
+/// The most seconds between two attempts.
+const MAX_DELAY: f64 = 3600.0;
+
+impl Pipeline<'_> {
+    /// Runs one task with its retries; returns the last outcome and what follows it.
+    pub(super) async fn run_task(&mut self, position: usize, task: &Task) -> (Outcome, AfterTask) {
+        let mut attempt = 1;
+        loop {
+            self.scope
+                .insert("_task".to_owned(), Value::from(task.name.as_str()));
+            self.scope
+                .insert("_attempt".to_owned(), Value::from(attempt));
+            let begun = Instant::now();
+            let called = self.call(position, task).await;
+            let mut outcome = match called {
+                Ok(result) => Outcome {
+                    result,
+                    ..Outcome::default()
+                },
+                Err(failure) => Outcome::failed(failure),
+            };
+            outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            match self.decide(task, &outcome, attempt) {
+                Err(failure) => return (Outcome::failed(failure), AfterTask::Fail),
+                Ok(AfterAttempt::Retry { delay }) => {
+                    let error = outcome.error.as_ref();
+                    let asked = error.and_then(|failure| failure.retry_after);
+                    let delay = delay.max(asked.unwrap_or(0.0)).clamp(0.0, MAX_DELAY);
+                    tokio::time::sleep(Duration::from_secs_f64(delay)).await;
+                    attempt += 1;
+                }
+                Ok(AfterAttempt::Proceed(next)) => return (outcome, next),
+            }
+        }
+    }
+
+    /// Makes one attempt: evaluates the templates, then calls the tool.
+    async fn call(&mut self, position: usize, task: &Task) -> Result<Json, Failure> {
+        self.resolve_assigned().await?;
+        let (args, scope) = self.arguments(task)?;
+        let style = if task.kind == ToolKind::Python {
+            Style::Python
+        } else {
+            Style::Json
+        };
+        let Json::Object(mut config) = template::render(&task.config, &scope, style)? else {
+            return Err(
+                Failure::new("config", "the tool's fields are not a mapping")
+                    .at(&task.config.place),
+            );
+        };
+        if position == 0 {
+            for (name, value) in &self.command.overrides {
+                let mut value = value.clone();
+                resolve(&mut value, &self.references, self.host).await?;
+                override_field(&mut config, name, &value);
+            }
+        }
+        self.calls += 1;
+        let mut context = self.context.clone();
+        context.insert(
+            "task_key".to_owned(),
+            format!("{}/{position}/{}", self.command.id, self.calls).into(),
+        );
+        let call = Call {
+            kind: task.kind,
+            config: &config,
+            args: &args,
+            context: &context,
+            timeout: task.timeout.map(Duration::from_secs_f64),
+            place: &task.config.place,
+        };
+        let result = tool::run(&call, self.host).await;
+        result.and_then(|result| check_reported_error(result, task))
+    }
+
+    /// Returns the arguments of a task, and the scope of its other templates.
+    fn arguments(&self, task: &Task) -> Result<(Map<String, Json>, Scope), Failure> {
+        let mut args = self.args.clone();
+        // A parameter of a statement may be meant as JSON text.
+        let style = match task.kind {
+            ToolKind::Postgres | ToolKind::Sqlite | ToolKind::Duckdb | ToolKind::Sink => {
+                Style::Json
+            }
+            _ => Style::Data,
+        };
+        let mut scope = self.scope.clone();
+        for field in &task.args {
+            let value = template::render(field, &scope, style)?;
+            field.insert_into(&mut args, value);
+        }
+        for (name, value) in &args {
+            scope.insert(name.clone(), from_json(value));
+        }
+        let all = from_json(&Json::Object(args.clone()));
+        scope
+            .entry("data".to_owned())
+            .or_insert_with(|| all.clone());
+        scope.insert("args".to_owned(), all.clone());
+        scope.insert("input".to_owned(), all);
+        Ok((args, scope))
+    }
+}

@@ -1,0 +1,167 @@
+//! The state of a pipeline: the names that its templates use, and the secrets among their values.
+
+use minijinja::Value;
+use serde_json::{Map, Value as Json};
+
+use super::redacting_host::RedactingHost;
+use super::resolve::resolve;
+use crate::command::{Command, Outcome};
+use crate::host::Host as _;
+use crate::outcome_values::{error_value, outcome_value};
+use crate::playbook::{Assignment, Task, VariableScope};
+use crate::secret_reference;
+use crate::template::{self, Scope, StepResult, from_json, to_json};
+use noetl_api::Failure;
+
+/// A pipeline that runs.
+pub(super) struct Pipeline<'a> {
+    pub(super) command: &'a Command,
+    pub(super) host: &'a RedactingHost<'a>,
+    /// The command's arguments, with secrets in place of references.
+    pub(super) args: Map<String, Json>,
+    /// The command's context, with secrets in place of references.
+    pub(super) context: Map<String, Json>,
+    pub(super) scope: Scope,
+    pub(super) outcome: Outcome,
+    /// References to secrets that earlier steps and tasks of this pipeline gave.
+    pub(super) references: Vec<Json>,
+    /// Calls made so far. The number is part of a call's key, which is the same when the command runs again.
+    pub(super) calls: u32,
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn new(command: &'a Command, host: &'a RedactingHost<'a>) -> Self {
+        Self {
+            command,
+            host,
+            args: command.args.clone(),
+            context: command.context.clone(),
+            scope: Scope::new(),
+            outcome: Outcome::default(),
+            references: command.secrets.clone(),
+            calls: 0,
+        }
+    }
+
+    /// Fills the scope with all names that the tasks' templates may use.
+    pub(super) async fn prepare(&mut self) -> Result<(), Failure> {
+        for value in self.args.values_mut().chain(self.context.values_mut()) {
+            resolve(value, &self.references, self.host).await?;
+        }
+        self.scope = self.names();
+        self.add_keychain().await
+    }
+
+    /// Returns the names of the context and the arguments; results of steps are wrapped.
+    fn names(&self) -> Scope {
+        let mut scope = Scope::new();
+        for (name, value) in &self.context {
+            let value = from_json(value);
+            let value = match self.command.results.get(name) {
+                Some(tasks) => StepResult::wrap(value, from_json(tasks)),
+                None => value,
+            };
+            scope.insert(name.clone(), value);
+        }
+        let args = from_json(&Json::Object(self.args.clone()));
+        scope.insert("args".to_owned(), args.clone());
+        scope.insert("input".to_owned(), args);
+        for (name, value) in &self.args {
+            scope
+                .entry(name.clone())
+                .or_insert_with(|| from_json(value));
+        }
+        scope
+    }
+
+    /// Adds `keychain.NAME`, if the pipeline uses it.
+    async fn add_keychain(&mut self) -> Result<(), Failure> {
+        let tasks = &self.command.tasks;
+        let mut roots = tasks
+            .iter()
+            .flat_map(Task::fields)
+            .flat_map(|field| field.roots());
+        if !roots.any(|root| root == "keychain") {
+            return Ok(());
+        }
+        let mut keychain = Map::new();
+        for (name, credential) in &self.command.keychain {
+            let Some(found) = self.host.credential(credential).await? else {
+                return Err(Failure::new(
+                    "auth",
+                    format!(
+                        "there is no credential `{credential}`, which keychain.{name} stands for"
+                    ),
+                )
+                .help("register it with `noetl register credential --file FILE`"));
+            };
+            keychain.insert(name.clone(), Json::Object(found.data));
+        }
+        self.scope
+            .insert("keychain".to_owned(), from_json(&Json::Object(keychain)));
+        Ok(())
+    }
+
+    /// Replaces the references that rules of this pipeline have assigned to variables.
+    pub(super) async fn resolve_assigned(&mut self) -> Result<(), Failure> {
+        for (group, assigned) in [("ctx", &self.outcome.ctx), ("iter", &self.outcome.iter)] {
+            let mut assigned = assigned.clone();
+            assigned.retain(|_, value| !secret_reference::find_all(value).is_empty());
+            for (name, mut value) in assigned {
+                resolve(&mut value, &self.references, self.host).await?;
+                if let Some(Json::Object(mut all)) = self.scope.get(group).map(to_json) {
+                    all.insert(name.clone(), value.clone());
+                    let all = from_json(&Json::Object(all));
+                    self.scope.insert(group.to_owned(), all);
+                }
+                self.scope.insert(name, from_json(&value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the names for rules over an attempt's outcome.
+    pub(super) fn scope_after(&self, outcome: &Outcome, attempt: u32) -> Scope {
+        let mut scope = self.scope.clone();
+        let whole = outcome_value(outcome, attempt);
+        scope.insert("outcome".to_owned(), whole.clone());
+        scope.insert("output".to_owned(), whole);
+        if outcome.error.is_none() {
+            let result = StepResult::wrap(from_json(&outcome.result), Value::UNDEFINED);
+            scope.insert("result".to_owned(), result.clone());
+            scope.insert("response".to_owned(), result);
+        }
+        let error = outcome.error.as_ref().map(error_value);
+        scope.insert("error".to_owned(), error.unwrap_or_else(|| Value::from(())));
+        scope
+    }
+
+    /// Makes the assignments of a rule.
+    pub(super) fn assign(
+        &mut self,
+        assignments: &[Assignment],
+        outcome: &Outcome,
+        attempt: u32,
+    ) -> Result<(), Failure> {
+        for assignment in assignments {
+            let scope = self.scope_after(outcome, attempt);
+            let json = to_json(&template::value(&assignment.field, &scope)?);
+            let name = assignment.field.name.clone();
+            let (variables, group) = match assignment.scope {
+                VariableScope::Ctx => (&mut self.outcome.ctx, "ctx"),
+                VariableScope::Iter => (&mut self.outcome.iter, "iter"),
+            };
+            variables.insert(name.clone(), json.clone());
+            // The rest of the pipeline can use it.
+            let mut all = match self.scope.get(group).map(to_json) {
+                Some(Json::Object(all)) => all,
+                _ => Map::new(),
+            };
+            all.insert(name.clone(), json.clone());
+            self.scope
+                .insert(group.to_owned(), from_json(&Json::Object(all)));
+            self.scope.insert(name, from_json(&json));
+        }
+        Ok(())
+    }
+}

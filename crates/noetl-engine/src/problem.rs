@@ -1,3 +1,0 @@
-//! What is wrong with a playbook, and where: the types that the API shows.
-
-pub use noetl_api::{Place, Problem, Problems, Severity};

@@ -1,0 +1,50 @@
+//! A call of a tool: one attempt of a task, its templates evaluated.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+
+use crate::playbook::ToolKind;
+use noetl_api::Failure;
+use noetl_api::Place;
+
+/// One attempt of a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Call<'a> {
+    /// The tool.
+    pub kind: ToolKind,
+    /// The tool's fields, such as `url` or `cmds`.
+    pub config: &'a Map<String, Json>,
+    /// `args` or `input`.
+    pub args: &'a Map<String, Json>,
+    /// Further values that code may use by name: results, `workload`, `execution_id`.
+    pub context: &'a Map<String, Json>,
+    /// The longest that one attempt may take; without it the tool decides.
+    pub timeout: Option<Duration>,
+    /// Where the task is written in its playbook.
+    pub place: &'a Place,
+}
+
+impl Call<'_> {
+    /// Returns a field as text; numbers and booleans as they are written.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        match self.config.get(name)? {
+            Json::Null => None,
+            Json::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// Returns the first of the fields `names` that there is.
+    pub(crate) fn first_text(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.text(name))
+    }
+
+    /// Returns the failure of a tool without a field that it needs.
+    pub(crate) fn missing(&self, name: &str) -> Failure {
+        Failure::new(
+            "config",
+            format!("a {} tool needs the field `{name}`", self.kind.name()),
+        )
+    }
+}

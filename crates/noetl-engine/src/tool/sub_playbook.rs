@@ -1,0 +1,29 @@
+//! The `playbook` tool: runs another playbook.
+
+use serde_json::{Map, Value as Json};
+
+use super::call::Call;
+use crate::host::{Host, SubPlaybook};
+use noetl_api::Failure;
+
+/// Has the host run the playbook of `call`, and returns its result.
+pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
+    let path = call.text("path").ok_or_else(|| call.missing("path"))?;
+    let mut payload = Map::new();
+    for name in ["workload", "payload"] {
+        if let Some(Json::Object(given)) = call.config.get(name) {
+            payload.extend(given.clone());
+        }
+    }
+    payload.extend(call.args.clone());
+    let key = call.context.get("task_key").and_then(Json::as_str);
+    host.playbook(SubPlaybook {
+        path,
+        version: call.config.get("version").and_then(Json::as_i64),
+        payload,
+        return_step: call.text("return_step"),
+        caller: call.place.file.clone(),
+        key: key.unwrap_or_default().to_owned(),
+    })
+    .await
+}
