@@ -1,19 +1,17 @@
-//! The `noetl` command: parse, run, print what went wrong.
+//! The `noetl` command: parses the arguments, runs the command, prints its error.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 #[macro_use]
-mod output;
+mod note;
 
 mod cli;
 mod client;
 mod commands;
 mod config;
-mod context_file;
-mod error;
+mod output;
 mod payload;
-mod problems;
-mod remote;
+mod process;
 mod source_file;
 mod stamp;
 
@@ -29,10 +27,10 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(code) => code,
-        // `noetl list Execution | head` is no failure.
-        Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
+        // `noetl list Execution | head` succeeds.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            error::print(&error);
+            note::error(&error);
             ExitCode::FAILURE
         }
     }

@@ -5,12 +5,12 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 use serde_json::{Map, Value};
 
 use crate::cli::execute::PayloadArgs;
-use crate::error::WithHelp as _;
 
-/// The input that the flags ask for; empty when they ask for none.
+/// Returns the input of the flags; without flags it is empty.
 pub(crate) fn merge(args: &PayloadArgs) -> anyhow::Result<Map<String, Value>> {
     let mut payload = Map::new();
     if let Some(path) = &args.input {
@@ -23,7 +23,7 @@ pub(crate) fn merge(args: &PayloadArgs) -> anyhow::Result<Map<String, Value>> {
         let (key, value) = assignment
             .split_once('=')
             .filter(|(key, _)| !key.is_empty())
-            .ok_or_else(|| anyhow!("--set {assignment} sets nothing"))
+            .ok_or_else(|| anyhow!("--set {assignment} is not an assignment"))
             .help("write --set KEY=VALUE, such as --set city=Paris")?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
         payload.insert(key.to_owned(), value);
@@ -43,12 +43,12 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 fn object(text: &str, origin: &str) -> anyhow::Result<Map<String, Value>> {
-    let help = "give a JSON object, such as {\"city\": \"Paris\"}";
+    let help = "use a JSON object, such as {\"city\": \"Paris\"}";
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(anyhow!("{origin} is no JSON object")).help(help),
+        Ok(_) => Err(anyhow!("{origin} is not a JSON object")).help(help),
         Err(error) => Err(error)
-            .with_context(|| format!("{origin} is no JSON"))
+            .with_context(|| format!("{origin} is not JSON"))
             .help(help),
     }
 }
@@ -59,7 +59,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_last_word_wins() {
+    fn later_flags_override_earlier_ones() {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join("input.json");
         fs::write(&input, r#"{"a": 1, "b": 1, "c": 1}"#).unwrap();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sets_nothing_is_refused() {
+    fn invalid_input_is_an_error() {
         for (payload, set) in [
             (Some("[1]"), None),
             (Some("{"), None),

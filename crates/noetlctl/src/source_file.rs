@@ -1,23 +1,23 @@
-//! Files that can be registered: what each holds, and which of a folder do.
+//! Files that can be registered: whether one is a playbook or a credential, and which files of a folder are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 use serde_json::Value;
 
-use crate::error::WithHelp as _;
-
-/// What a file holds.
+/// What a file contains.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Content {
-    /// The text of a playbook, or of what is taken for one.
+    /// The text of a playbook, or of a file that is none but is treated as one.
     Playbook(String),
     /// A credential with its secret data.
     Credential(Value),
 }
 
-/// Reads a file. A file that is no credential is taken for a playbook: the server says what is wrong.
+/// Reads a file. A file that is not a credential is treated as a playbook: the server reports what is
+/// wrong with it.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Content> {
     let text = read_text(path)?;
     Ok(match object(&text) {
@@ -28,48 +28,51 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Content> {
     })
 }
 
-/// Reads a file that was called a playbook.
+/// Reads a file that the user named as a playbook.
 pub(crate) fn read_playbook(path: &Path) -> anyhow::Result<Content> {
     Ok(Content::Playbook(read_text(path)?))
 }
 
-/// Reads a file that was called a credential.
+/// Reads a file that the user named as a credential.
+///
+/// # Errors
+/// Fails when it is not a JSON or YAML object.
 pub(crate) fn read_credential(path: &Path) -> anyhow::Result<Content> {
     object(&read_text(path)?)
         .map(Content::Credential)
-        .ok_or_else(|| anyhow!("{} is no credential", path.display()))
+        .ok_or_else(|| anyhow!("{} is not a credential", path.display()))
         .help("a credential is a JSON or YAML object with name, type and data")
 }
 
-/// The playbooks in a folder and its subfolders, in the order of their names.
+/// Returns the playbooks in a folder and its subfolders, sorted by path.
 pub(crate) fn playbooks(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = files(folder, &["yaml", "yml"])?;
-    // A file that cannot be read is kept, so that it is reported.
+    // A file that cannot be read is kept, so that the error is reported.
     found.retain(|path| fs::read_to_string(path).map_or(true, |text| is_playbook(&text)));
     Ok(found)
 }
 
-/// The credentials in a folder and its subfolders, in the order of their names.
+/// Returns the credentials in a folder and its subfolders, sorted by path.
 pub(crate) fn credentials(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = files(folder, &["json", "yaml", "yml"])?;
     found.retain(|path| matches!(read(path), Err(_) | Ok(Content::Credential(_))));
     Ok(found)
 }
 
-/// Whether the text has `apiVersion` and `kind: Playbook` at its top. Looks at lines alone, so that a
-/// playbook with a mistake in it is one still.
+/// Whether the text has `apiVersion` and `kind: Playbook` at its top level. It compares lines and parses no
+/// YAML, so that a playbook with a syntax error is still recognized.
 fn is_playbook(text: &str) -> bool {
     let mut lines = text.trim_start_matches('\u{feff}').lines();
     let kind = lines.clone().find_map(|line| line.strip_prefix("kind:"));
-    let bare = |value: &str| {
+    let unquoted = |value: &str| {
         let value = value.split(" #").next().unwrap_or(value);
         value.trim().trim_matches(['"', '\'']).to_owned()
     };
-    kind.map(bare).as_deref() == Some("Playbook")
+    kind.map(unquoted).as_deref() == Some("Playbook")
         && lines.any(|line| line.starts_with("apiVersion:"))
 }
 
-/// The object in a text that is JSON or YAML.
+/// Parses JSON or YAML. Returns `None` when it is no object.
 fn object(text: &str) -> Option<Value> {
     serde_json::from_str(text)
         .ok()
@@ -77,7 +80,7 @@ fn object(text: &str) -> Option<Value> {
         .filter(Value::is_object)
 }
 
-/// The data as well: a package.json has name and type too.
+/// `data` tells a credential from a `package.json`, which has a name and a type too.
 fn is_credential(object: &Value) -> bool {
     object["type"].is_string() && object.get("name").is_some() && object.get("data").is_some()
 }
@@ -85,10 +88,11 @@ fn is_credential(object: &Value) -> bool {
 fn read_text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path)
         .with_context(|| format!("cannot read {}", path.display()))
-        .help("name a text file in UTF-8 that you may read")
+        .help("the file must exist, be readable and be text in UTF-8")
 }
 
-/// Follows no links to folders, since they can lead in a circle, and passes over hidden names.
+/// Returns the files with these extensions. Links to folders are not followed, since they can form a loop,
+/// and hidden names are skipped.
 fn files(folder: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -121,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_apart() {
+    fn playbooks_and_credentials_are_recognized() {
         let playbook = "# mine\napiVersion: noetl.io/v2\nkind: Playbook # v2\nmetadata: {name: p}\nworkflow: [";
         assert!(is_playbook(playbook));
         assert!(!is_playbook("kind: Playbook\n"));
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_searched_to_the_bottom() {
+    fn subfolders_are_searched() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("b/c")).unwrap();

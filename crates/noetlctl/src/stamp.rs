@@ -1,5 +1,5 @@
-//! The build stamp: one JSON object in a named section of the binary, so that the version,
-//! commit and target of a file can be read on any machine without running it.
+//! The build stamp: one JSON object in a named section of the binary. The version, commit and target of a
+//! binary can be read from its file on any machine, without running it.
 //!
 //! `noetl version --json` and `/api/version` show it; `cargo xtask verify` reads it from the file.
 
@@ -45,7 +45,7 @@ static STAMP: [u8; stamp!().len()] = {
     bytes
 };
 
-/// What the section holds: the stamp without what follows from its other fields.
+/// The JSON in the section.
 #[derive(Deserialize)]
 struct Section {
     schema: u32,
@@ -59,14 +59,14 @@ struct Section {
     default_port: u16,
 }
 
-/// The stamp as `noetl version --json` and `/api/version` show it: an empty hash becomes null,
-/// and `ui_embedded` says whether a page is in the binary.
+/// Returns the stamp as `noetl version --json` and `/api/version` show it: an empty hash becomes null, and
+/// `ui_embedded` tells whether the web page is in the binary.
 pub(crate) fn build() -> BuildStamp {
     // Read through a volatile pointer, so that the optimiser cannot replace the section by a copy.
     // SAFETY: STAMP is a static of exactly this type.
     let bytes = unsafe { std::ptr::read_volatile(&raw const STAMP) };
     let section: Section =
-        serde_json::from_slice(&bytes).expect("the build script writes plain words");
+        serde_json::from_slice(&bytes).expect("the build script writes valid JSON");
     BuildStamp {
         ui_embedded: !section.ui_sha256.is_empty(),
         schema: section.schema,
@@ -81,18 +81,18 @@ pub(crate) fn build() -> BuildStamp {
     }
 }
 
-/// The stamp as lines for people.
+/// Formats the stamp as lines for people.
 pub(crate) fn text() -> String {
     let stamp = build();
     let mut text = format!("noetl {}\n", stamp.version);
-    for (label, word) in [
+    for (label, value) in [
         ("commit", stamp.commit),
         ("target", stamp.target),
         ("rustc", stamp.rustc),
         ("ui", stamp.ui_sha256.unwrap_or_default()),
     ] {
-        let word = if word.is_empty() { "none" } else { &word };
-        writeln!(text, "{label:<10} {word}").expect("writing to a String cannot fail");
+        let value = if value.is_empty() { "none" } else { &value };
+        writeln!(text, "{label:<10} {value}").expect("writing to a String cannot fail");
     }
     text
 }

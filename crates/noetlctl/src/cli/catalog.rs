@@ -10,8 +10,8 @@ use super::client::ClientArgs;
 pub(crate) enum RegisterCommand {
     /// Register a credential, or every credential of a folder
     #[command(
-        after_help = "A credential is JSON or YAML with name, type and data. It never goes into the catalog,\n\
-        and no answer shows its data unless asked: `noetl get credential NAME --include-data`.\n\nExamples:\n  \
+        after_help = "A credential is a JSON or YAML object with name, type and data. It is not part of the catalog,\n\
+        and only `noetl get credential NAME --include-data` shows its data.\n\nExamples:\n  \
         noetl register credential --file pg.json\n  noetl register credential --directory credentials"
     )]
     Credential(RegisterArgs),
@@ -42,7 +42,7 @@ pub(crate) struct RegisterSource {
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// What a catalog listing can be about.
+/// The kinds of object that `noetl catalog list` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CatalogType {
     /// Playbooks
@@ -55,11 +55,11 @@ pub(crate) enum CatalogType {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogCommand {
-    /// Register a file: a playbook, or a credential when that is what it holds
+    /// Register a playbook or a credential
     Register(CatalogRegisterArgs),
     /// List what is registered, newest first
     List(CatalogListArgs),
-    /// Print a playbook as it was registered
+    /// Print a playbook's text as it was registered
     #[command(
         after_help = "Examples:\n  noetl catalog get examples/weather > weather.yaml\n  \
         noetl catalog get examples/weather --version 2 --json"
@@ -81,7 +81,7 @@ pub(crate) struct CatalogRegisterArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CatalogListArgs {
-    /// What to list
+    /// Kind of object to list
     #[arg(value_name = "TYPE", default_value = "playbook", ignore_case = true)]
     pub(crate) kind: CatalogType,
     /// Only the newest version of each
@@ -95,7 +95,7 @@ pub(crate) struct CatalogListArgs {
 pub(crate) struct CatalogEntryArgs {
     /// Path in the catalog, such as examples/weather
     pub(crate) path: String,
-    /// Version, when not the newest (get) or not all (delete)
+    /// Version [default: the newest for get, all for delete]
     #[arg(long, short = 'V', value_name = "N")]
     pub(crate) version: Option<u64>,
     #[command(flatten)]

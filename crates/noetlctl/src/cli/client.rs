@@ -1,10 +1,10 @@
-//! How a command finds its server and prints the answer: the flags that all clients share.
+//! The flags of every command that sends requests to a server: which server, which token, which output.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Flags of every command that talks to a server.
+/// Flags of a command that prints a server's answer.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
     #[command(flatten)]
@@ -14,16 +14,16 @@ pub(crate) struct ClientArgs {
     pub(crate) json: bool,
 }
 
-/// Which server, and with which token.
+/// The server and the file with its token.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct RemoteArgs {
-    /// Server to talk to [env: NOETL_SERVER_URL] [default: the current context's, else http://127.0.0.1:8082]
+    /// URL of the server [env: NOETL_SERVER_URL] [default: the current context's, else http://127.0.0.1:8082]
     #[arg(long, value_name = "URL", help_heading = "Server")]
     pub(crate) server_url: Option<String>,
-    /// Host of the server, when there is no --server-url [default: 127.0.0.1]
+    /// Host of the server, if --server-url is not given [default: 127.0.0.1]
     #[arg(long, help_heading = "Server")]
     pub(crate) host: Option<String>,
-    /// Port of the server, when there is no --server-url [default: 8082]
+    /// Port of the server, if --server-url is not given [default: 8082]
     #[arg(long, short, help_heading = "Server")]
     pub(crate) port: Option<u16>,
     /// File with the server's token [env: NOETL_API_TOKEN, the token itself]
@@ -31,7 +31,7 @@ pub(crate) struct RemoteArgs {
     pub(crate) token_file: Option<PathBuf>,
 }
 
-/// The same flags before the subcommand, where old scripts write them.
+/// The same flags in front of the subcommand, as old scripts write them.
 #[derive(Debug, Default, Clone, Args)]
 pub(crate) struct RootArgs {
     #[arg(long, hide = true)]
@@ -45,7 +45,7 @@ pub(crate) struct RootArgs {
 }
 
 impl RemoteArgs {
-    /// These flags, and those before the subcommand where one is missing here.
+    /// Returns these flags; one that is missing here is taken from before the subcommand.
     pub(crate) fn or(&self, root: &RootArgs) -> Self {
         Self {
             server_url: self.server_url.clone().or_else(|| root.server_url.clone()),

@@ -1,25 +1,17 @@
-//! `noetl context …`: the servers this machine knows by name.
+//! `noetl context …`: servers with a name, kept in `~/.noetl/config.yaml`.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-/// Where a playbook runs unless a flag says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Runtime {
-    /// In this process
-    Local,
-    /// On the server
-    Distributed,
-    /// Files here, names from the catalog on the server
-    Auto,
-}
+use super::run::Runtime;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContextCommand {
-    /// Add a server under a name, or change one
+    /// Add a context, or change one
     #[command(
-        after_help = "The first context becomes the current one. What is not given keeps its value.\n\nExamples:\n  \
+        after_help = "A context is a name for a server, its token and where playbooks run. The first one that is added becomes\n\
+        the current one. Adding a name again changes the given values and keeps the others.\n\nExamples:\n  \
         noetl context add local --server-url http://127.0.0.1:8082\n  \
         noetl context add prod --server-url https://noetl.example.org --token-file ~/.noetl/prod.token --set-current"
     )]
@@ -28,9 +20,9 @@ pub(crate) enum ContextCommand {
     List(ContextJson),
     /// Make a context the current one
     Use(ContextName),
-    /// Say where playbooks run in the current context
+    /// Set where playbooks run in the current context
     SetRuntime(SetRuntimeArgs),
-    /// Forget a context
+    /// Delete a context
     Delete(ContextName),
     /// Print the current context
     Current(ContextJson),
@@ -46,7 +38,7 @@ pub(crate) struct AddContextArgs {
     /// Where playbooks run in this context [default: auto]
     #[arg(long)]
     pub(crate) runtime: Option<Runtime>,
-    /// File with the server's token, read at every use
+    /// File with the server's token, read by every command
     #[arg(long, value_name = "PATH")]
     pub(crate) token_file: Option<PathBuf>,
     /// Make it the current context

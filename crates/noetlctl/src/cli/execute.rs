@@ -10,7 +10,7 @@ use super::client::ClientArgs;
 pub(crate) enum ExecuteCommand {
     /// Start a registered playbook
     #[command(
-        after_help = "The input file is overridden by --payload, and that by --set.\n\nExamples:\n  \
+        after_help = "--payload overrides the input file, and --set overrides both.\n\nExamples:\n  \
         noetl execute playbook examples/weather --watch\n  \
         noetl execute playbook examples/weather --set city=Paris --set days=3\n  \
         noetl execute playbook examples/weather --input input.json --version 2 --json"
@@ -31,14 +31,14 @@ pub(crate) struct ExecutePlaybookArgs {
     /// Version of the playbook [default: the newest]
     #[arg(long, short = 'V', value_name = "N")]
     pub(crate) version: Option<u64>,
-    /// Follow it to its end; exit code 1 unless it completes
+    /// Follow it until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }
 
-/// What a playbook's workload is overridden with.
+/// The input of an execution, which overrides the playbook's workload.
 #[derive(Debug, Default, Args)]
 pub(crate) struct PayloadArgs {
     /// JSON file with the input; `-` reads standard input
@@ -47,7 +47,7 @@ pub(crate) struct PayloadArgs {
     /// Input as JSON, such as '{"city": "Paris"}'
     #[arg(long, visible_alias = "workload", value_name = "JSON")]
     pub(crate) payload: Option<String>,
-    /// One field of the input, repeatable; the value is JSON when it reads as such, else text
+    /// One field of the input, repeatable; VALUE is parsed as JSON, else taken as text
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct ExecutionStatusArgs {
     /// Execution id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Follow it to its end; exit code 1 unless it completes
+    /// Follow it until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub(crate) struct RerunArgs {
     /// Execution id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Follow the new execution to its end; exit code 1 unless it completes
+    /// Follow the new execution until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
@@ -86,10 +86,10 @@ pub(crate) struct CancelArgs {
     /// Execution id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Reason, kept with the execution
+    /// Reason, stored with the execution
     #[arg(long, short)]
     pub(crate) reason: Option<String>,
-    /// Leave the executions that it started running
+    /// Do not cancel the executions that it started
     #[arg(long)]
     pub(crate) no_cascade: bool,
     /// Accepted for old scripts: this is the default
@@ -104,10 +104,10 @@ pub(crate) struct CancelArgs {
     after_help = "Examples:\n  noetl cleanup --dry-run\n  noetl cleanup --older-than-minutes 60"
 )]
 pub(crate) struct CleanupArgs {
-    /// Cancel only what has been running for longer
+    /// Cancel executions that have been running for longer than N minutes
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) older_than_minutes: u64,
-    /// Say what would be cancelled, and cancel nothing
+    /// Print what would be cancelled, and cancel nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]

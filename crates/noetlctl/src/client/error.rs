@@ -1,29 +1,40 @@
-//! What can go wrong with a request: one sentence, its cause, and what mends it.
+//! Why a request failed: the message, its cause, and the help.
 
 use std::fmt;
 
+use anyhow::anyhow;
 use noetl_engine::Problem;
+use noetl_help::Help as _;
 use serde_json::Value;
 
-use crate::problems;
+use super::problems::parse_problems;
 
-/// A request without the answer it was made for.
+/// A request that failed. Converted to an `anyhow::Error` it keeps its help.
+///
+/// It is no `std::error::Error`: the `?` of anyhow would convert one of those without the help.
 #[derive(Debug)]
 pub(crate) struct Error {
     /// The HTTP status, when the server answered.
     pub(crate) status: Option<u16>,
-    /// What mends it.
-    pub(crate) help: Option<String>,
-    /// What the server found wrong with a playbook.
+    /// The problems that the server found in a playbook.
     pub(crate) problems: Vec<Problem>,
-    detail: String,
+    help: Option<String>,
+    message: String,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
-    /// The server answered with an error of its own.
+    /// Adds help to an answer with status 404, unless the server sent its own.
+    pub(crate) fn help_if_not_found(mut self, help: &str) -> Self {
+        if self.status == Some(404) {
+            self.help.get_or_insert_with(|| help.to_owned());
+        }
+        self
+    }
+
+    /// The server answered with an error.
     pub(super) fn refused(status: u16, answer: &Value) -> Self {
-        let detail = match &answer["detail"] {
+        let message = match &answer["detail"] {
             Value::String(detail) => detail.clone(),
             Value::Null => format!("the server answered {status}"),
             other => other.to_string(),
@@ -31,12 +42,12 @@ impl Error {
         let help = answer["help"].as_str().map(str::to_owned);
         Self {
             help: help.or_else(|| (status == 401).then(|| UNAUTHORIZED.to_owned())),
-            problems: problems::read(&answer["problems"]),
-            ..Self::new(Some(status), detail)
+            problems: parse_problems(&answer["problems"]),
+            ..Self::new(Some(status), message)
         }
     }
 
-    /// Something answered that is no NoETL server.
+    /// The answer is not that of a NoETL server.
     pub(super) fn no_json(url: &str, status: u16) -> Self {
         Self {
             help: Some(
@@ -50,12 +61,12 @@ impl Error {
         }
     }
 
-    /// The server answered with something else than asked for.
+    /// The server answered with something else than what was requested.
     pub(super) fn unexpected(url: &str, what: &str) -> Self {
         Self::new(None, format!("{url} answered with {what}"))
     }
 
-    /// The server sends us elsewhere.
+    /// The server answered with a redirect.
     pub(super) fn redirected(url: &str, status: u16, target: Option<&str>) -> Self {
         let target = target.unwrap_or("nowhere");
         Self {
@@ -66,14 +77,14 @@ impl Error {
         }
     }
 
-    /// No connection, or one that broke.
+    /// There was no connection, or it broke.
     pub(super) fn unreachable(url: &str, cause: ureq::Error) -> Self {
-        let (detail, help) = match &cause {
+        let (message, help) = match &cause {
             ureq::Error::Timeout(_) => (
                 format!("the server at {url} did not answer in time"),
-                "`noetl server status` shows whether one answers at all",
+                "`noetl server status` shows whether a server answers at all",
             ),
-            // A handshake fails with an I/O error; only its text tells what is inside.
+            // A failed handshake is an I/O error; only its text tells the reason.
             other if other.to_string().contains("certificate") => (
                 format!("cannot trust the server at {url}"),
                 "SSL_CERT_FILE=FILE adds the certificates of your own authority",
@@ -86,44 +97,80 @@ impl Error {
         Self {
             help: Some(help.to_owned()),
             cause: Some(match cause {
-                // Without the `io: ` that ureq puts before it.
+                // Without the `io: ` that ureq puts in front of it.
                 ureq::Error::Io(error) => error.into(),
                 other => other.into(),
             }),
-            ..Self::new(None, detail)
+            ..Self::new(None, message)
         }
     }
 
-    /// The request cannot even be written down.
-    pub(super) fn unusable(url: &str, cause: ureq::http::Error) -> Self {
+    /// The request is not valid HTTP.
+    pub(super) fn invalid_request(url: &str, cause: ureq::http::Error) -> Self {
         Self {
             cause: Some(cause.into()),
-            ..Self::new(None, format!("cannot ask {url}"))
+            ..Self::new(None, format!("cannot send a request to {url}"))
         }
     }
 
-    fn new(status: Option<u16>, detail: String) -> Self {
+    fn new(status: Option<u16>, message: String) -> Self {
         Self {
             status,
             help: None,
             problems: Vec::new(),
-            detail,
+            message,
             cause: None,
         }
     }
 }
 
 const UNAUTHORIZED: &str =
-    "set NOETL_API_TOKEN to the server's token, or name a file that holds it with --token-file";
+    "set NOETL_API_TOKEN to the server's token, or name a file that contains it with --token-file";
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.detail)
+        formatter.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
+impl From<Error> for anyhow::Error {
+    fn from(error: Error) -> Self {
+        let converted = match error.cause {
+            Some(cause) => Self::from_boxed(cause).context(error.message),
+            None => anyhow!(error.message),
+        };
+        match error.help {
+            Some(help) => converted.help(help),
+            None => converted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use noetl_help::Report;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_an_answer_is_kept_and_a_command_can_replace_it() {
+        let refused = || Error::refused(409, &json!({"detail": "busy", "help": "wait"}));
+        let failed = || -> anyhow::Result<()> { Err(refused())? };
+        let report = Report::of(&failed().unwrap_err());
+        assert_eq!(report.to_string(), "error: busy\nhelp: wait\n");
+        let report = Report::of(&failed().help("try again").unwrap_err());
+        assert_eq!(report.help.as_deref(), Some("try again"));
+    }
+
+    #[test]
+    fn help_for_a_404_gives_way_to_the_servers_own() {
+        let help = |status, answer: Value| {
+            let error = Error::refused(status, &answer).help_if_not_found("list them");
+            Report::of(&error.into()).help
+        };
+        assert_eq!(help(404, json!({})).as_deref(), Some("list them"));
+        assert_eq!(help(404, json!({"help": "h"})).as_deref(), Some("h"));
+        assert_eq!(help(500, json!({})), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Server-sent events: the messages of a `text/event-stream`, one by one as they arrive.
+//! Server-sent events: reads the messages of a `text/event-stream` one by one as they arrive.
 
 use std::io::{self, BufRead};
 
@@ -8,7 +8,7 @@ pub(crate) struct Message {
     /// The kind of message, such as `event` or `status`.
     pub(crate) event: String,
     pub(crate) data: String,
-    /// Where to go on after a broken connection.
+    /// Where a new stream continues after a broken connection.
     pub(crate) id: Option<String>,
 }
 
@@ -23,7 +23,7 @@ impl<R: BufRead> Messages<R> {
         Self { reader }
     }
 
-    /// The next message; `None` at the end. One that the end cut off does not count.
+    /// Returns the next message, or `None` at the end. A message that the end cuts off is dropped.
     fn read(&mut self) -> io::Result<Option<Message>> {
         let mut message = Message::default();
         let mut line = String::new();
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_come_out_whole() {
+    fn complete_messages_are_read() {
         let text = ": hello\n\nevent: event\nid: 7\ndata: {\"a\":\ndata: 1}\n\nretry: 5\r\ndata:x\r\n\r\nevent: cut\ndata: off";
         let messages: Vec<Message> = Messages::new(text.as_bytes()).map(Result::unwrap).collect();
         assert_eq!(messages.len(), 2);

@@ -1,20 +1,20 @@
-//! `noetl build`: the image, by the checkout's own `cargo xtask image`.
+//! `noetl build`: builds the container image with `cargo xtask image` of a checkout.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 
-use crate::cli::machine::BuildArgs;
-use crate::error::WithHelp as _;
+use crate::cli::build::BuildArgs;
 
-pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let folder = std::env::current_dir().context("cannot find the current folder")?;
     let root = checkout(&folder)
-        .ok_or_else(|| anyhow!("no checkout of NoETL around {}", folder.display()))
+        .ok_or_else(|| anyhow!("{} is not in a checkout of NoETL", folder.display()))
         .help("git clone https://github.com/noetl/noetl, and run `noetl build` there")?;
     if args.no_cache {
-        note!("note: --no-cache changes nothing: an image is always assembled anew");
+        note!("note: --no-cache has no effect: the image is always built from scratch");
     }
     let arguments = arguments(args);
     note!("$ cargo {}", arguments.join(" "));
@@ -24,12 +24,12 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
         .status()
         .context("cannot run cargo")
         .help("install Rust from https://rustup.rs")?;
-    // Ended by a signal it has no code.
+    // A process that a signal ended has no code.
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// The folder at or above this one that is a checkout of NoETL.
+/// Returns the closest folder, this one or above it, that is a checkout of NoETL.
 fn checkout(folder: &Path) -> Option<PathBuf> {
     folder
         .ancestors()
@@ -65,7 +65,7 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     #[test]
-    fn flags_become_those_of_xtask() {
+    fn flags_are_passed_to_xtask() {
         let line =
             |args: &[&str]| match Cli::parse_from([&["noetl", "build"], args].concat()).command {
                 Command::Build(args) => arguments(&args).join(" "),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkout_is_found_from_inside() {
+    fn a_checkout_is_found_from_its_subfolders() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = checkout(&here.join("src/commands")).unwrap();
         assert_eq!(root.join("crates/noetlctl"), here);

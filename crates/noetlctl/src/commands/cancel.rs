@@ -1,16 +1,16 @@
-//! `noetl cancel`: ends an execution and, unless told otherwise, those it started.
+//! `noetl cancel`: cancels an execution and, without --no-cascade, the executions that it started.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::status;
+use super::status::request;
 use crate::cli::client::RootArgs;
 use crate::cli::execute::CancelArgs;
 use crate::client::{Client, encode};
 use crate::output;
 
-pub(crate) fn run(args: &CancelArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CancelArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let mut request = json!({"cascade": !args.no_cascade});
     if let Some(reason) = &args.reason {
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &CancelArgs, root: &RootArgs) -> anyhow::Result<ExitCode
             &format!("/api/executions/{}/cancel", encode(&args.id)),
             &request,
         )
-        .map_err(|error| status::unknown(error, &args.id))?;
+        .map_err(|error| request::unknown_execution(error, &args.id))?;
     if args.client.json {
         output::json(&answer)?;
         return Ok(ExitCode::SUCCESS);
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &CancelArgs, root: &RootArgs) -> anyhow::Result<ExitCode
         .as_array()
         .map_or(0, Vec::len);
     output::text(&match (answer["status"].as_str(), cancelled) {
-        (Some("already_completed"), _) => format!("execution {} had ended already", args.id),
+        (Some("already_completed"), _) => format!("execution {} had already ended", args.id),
         (_, 0 | 1) => format!("execution {} cancelled", args.id),
         (_, count) => format!(
             "execution {} cancelled, and {} that it started",

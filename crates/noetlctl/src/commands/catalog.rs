@@ -1,9 +1,10 @@
-//! `noetl catalog …`: what is registered.
+//! `noetl catalog …`: the playbooks and credentials that a server has registered.
 
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 use serde_json::{Value, json};
 
 use super::{list, register};
@@ -12,24 +13,26 @@ use crate::cli::catalog::{
 };
 use crate::cli::client::RootArgs;
 use crate::client::Client;
-use crate::error::WithHelp as _;
-use crate::{output, problems, source_file};
+use crate::client::error::Error;
+use crate::client::problems::parse_problems;
+use crate::output::{self, problems};
+use crate::source_file;
 
-pub(crate) fn run(command: &CatalogCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &CatalogCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
     match command {
         CatalogCommand::Register(args) => {
             let content = source_file::read(&args.file)?;
             let client = Client::open(root, &args.client)?;
-            register::one(&client, &args.file, content, args.client.json)
+            register::file(&client, &args.file, content, args.client.json)
         }
-        CatalogCommand::List(args) => entries(args, root),
+        CatalogCommand::List(args) => list(args, root),
         CatalogCommand::Get(args) => get(args, root),
         CatalogCommand::Delete(args) => delete(args, root),
         CatalogCommand::Validate(args) => validate(args, root),
     }
 }
 
-fn entries(args: &CatalogListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+fn list(args: &CatalogListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     match args.kind {
         CatalogType::Playbook => list::playbooks(&client, args.latest, args.client.json),
@@ -37,7 +40,7 @@ fn entries(args: &CatalogListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> 
     }
 }
 
-/// Prints the text as it was registered, so that `> file.yaml` gives the file back.
+/// Prints the text as it was registered, so that `> file.yaml` restores the file.
 fn get(args: &CatalogEntryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let version = args.version.map_or(Value::from("latest"), Value::from);
@@ -76,13 +79,12 @@ fn delete(args: &CatalogEntryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn not_found(mut error: crate::client::error::Error, path: &str) -> anyhow::Error {
+/// Adds the path and help to the error for a playbook that the catalog does not have.
+fn not_found(error: Error, path: &str) -> anyhow::Error {
     if error.status != Some(404) {
         return error.into();
     }
-    error
-        .help
-        .get_or_insert("`noetl catalog list` shows what there is".to_owned());
+    let error = error.help_if_not_found("`noetl catalog list` lists the playbooks");
     anyhow::Error::from(error).context(format!("no such playbook: {path}"))
 }
 
@@ -100,18 +102,18 @@ fn validate(args: &CatalogValidateArgs, root: &RootArgs) -> anyhow::Result<ExitC
             ExitCode::FAILURE
         });
     }
-    let found = problems::read(&answer["problems"]);
+    let found = parse_problems(&answer["problems"]);
     output::text(&problems::text(&found, Some(&file)))?;
     if !valid {
-        return Err(anyhow!("{file} is invalid: {}", problems::count(&found)))
-            .help("`noetl catalog validate --json` prints the problems for programs");
+        return Err(anyhow!("{file} is invalid: {}", problems::count(&found))
+            .help("`noetl catalog validate --json` prints the problems as JSON"));
     }
     let warnings = problems::count(&found);
-    let but = if warnings.is_empty() {
+    let with_warnings = if warnings.is_empty() {
         String::new()
     } else {
         format!(", with {warnings}")
     };
-    output::text(&format!("{file} is valid{but}"))?;
+    output::text(&format!("{file} is valid{with_warnings}"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use crate::cli::execute::CleanupArgs;
 use crate::client::Client;
 use crate::output;
 
-pub(crate) fn run(args: &CleanupArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CleanupArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let request = json!({"older_than_minutes": args.older_than_minutes, "dry_run": args.dry_run});
     let answer = client.post("/api/executions/cleanup", &request)?;
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &CleanupArgs, root: &RootArgs) -> anyhow::Result<ExitCod
     let ids = answer["execution_ids"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
-    let lines: Vec<String> = ids.iter().map(output::word).collect();
+    let lines: Vec<String> = ids.iter().map(output::cell).collect();
     output::text(&lines.join("\n"))?;
     let done = if args.dry_run {
         "would be cancelled"

@@ -1,14 +1,13 @@
-//! `noetl completions`: the script that completes this command in a shell.
+//! `noetl completions`: prints a shell completion script.
 
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 
-use crate::cli::Cli;
-use crate::cli::machine::CompletionsArgs;
+use crate::cli::{Cli, CompletionsArgs};
 use crate::output;
 
-pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "noetl", &mut script);
     output::bytes(&script)?;

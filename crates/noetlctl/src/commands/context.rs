@@ -1,18 +1,19 @@
-//! `noetl context …`: names for servers, and which one is meant.
+//! `noetl context …`: adds, lists, chooses and deletes contexts.
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use clap::ValueEnum as _;
+use noetl_help::Help as _;
 use serde_json::{Value, json};
 
-use crate::cli::context::{AddContextArgs, ContextCommand, Runtime};
-use crate::context_file::{Context, ContextFile};
-use crate::error::WithHelp as _;
+use crate::cli::context::{AddContextArgs, ContextCommand};
+use crate::cli::run::Runtime;
+use crate::client::url;
+use crate::config::context_file::{Context, ContextFile};
 use crate::output::{self, Screen, Table};
-use crate::remote;
 
-pub(crate) fn run(command: &ContextCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &ContextCommand) -> anyhow::Result<ExitCode> {
     let mut file = ContextFile::read()?;
     match command {
         ContextCommand::Add(args) => add(&mut file, args)?,
@@ -55,7 +56,7 @@ pub(crate) fn run(command: &ContextCommand) -> anyhow::Result<ExitCode> {
 
 fn add(file: &mut ContextFile, args: &AddContextArgs) -> anyhow::Result<()> {
     let url = args.server_url.trim_end_matches('/');
-    remote::check_url(url)?;
+    url::check(url)?;
     let known = file.context(&args.name);
     let runtime = match (args.runtime, &known) {
         (Some(runtime), _) => name(runtime),
@@ -63,7 +64,7 @@ fn add(file: &mut ContextFile, args: &AddContextArgs) -> anyhow::Result<()> {
         (None, None) => name(Runtime::Auto),
     };
     let mut fields = vec![("server_url", url), ("runtime", &runtime)];
-    // Commands run in any folder.
+    // Absolute, since commands run in any folder.
     let token_file = args
         .token_file
         .as_deref()
@@ -96,7 +97,7 @@ fn delete(file: &mut ContextFile, name: &str) -> anyhow::Result<()> {
     file.write()?;
     output::text(&format!("context {name} deleted"))?;
     if was_current {
-        note!("there is no current context now; `noetl context use NAME` sets one");
+        note!("no context is current now; `noetl context use NAME` chooses one");
     }
     Ok(())
 }
@@ -104,17 +105,17 @@ fn delete(file: &mut ContextFile, name: &str) -> anyhow::Result<()> {
 fn find(file: &ContextFile, name: &str) -> anyhow::Result<Context> {
     file.context(name)
         .ok_or_else(|| anyhow!("no such context: {name}"))
-        .help("`noetl context list` shows what there is")
+        .help("`noetl context list` lists the contexts")
 }
 
 fn current(file: &ContextFile) -> anyhow::Result<Context> {
     file.current()
-        .ok_or_else(|| anyhow!("there is no current context"))
-        .help("`noetl context add NAME --server-url URL` adds one, `noetl context use NAME` makes it current")
+        .ok_or_else(|| anyhow!("no context is current"))
+        .help("`noetl context add NAME --server-url URL` adds one, `noetl context use NAME` chooses one")
 }
 
 fn list(file: &ContextFile) -> anyhow::Result<()> {
-    let mut table = Table::new(["", "NAME", "SERVER", "RUNTIME"]).whole(&[0, 1]);
+    let mut table = Table::new(["", "NAME", "SERVER", "RUNTIME"]).unwrapped(&[0, 1]);
     let contexts = file.contexts();
     for context in &contexts {
         let mark = if file.current_name() == Some(&context.name) {
@@ -124,9 +125,9 @@ fn list(file: &ContextFile) -> anyhow::Result<()> {
         };
         table.row([
             mark.to_owned(),
-            output::clean(&context.name),
-            output::clean(&context.server_url),
-            output::clean(&context.runtime),
+            output::sanitize(&context.name),
+            output::sanitize(&context.server_url),
+            output::sanitize(&context.runtime),
         ]);
     }
     if contexts.is_empty() {
@@ -136,7 +137,7 @@ fn list(file: &ContextFile) -> anyhow::Result<()> {
     output::text(&table.text(Screen::stdout()))
 }
 
-/// The fields that are ours: the others may be secrets.
+/// Returns the fields that this version knows. The others may be secrets.
 fn document(file: &ContextFile) -> Value {
     let contexts = file.contexts();
     contexts

@@ -1,17 +1,17 @@
-//! `noetl db …`: whether the server's store has all it needs.
+//! `noetl db …`: prepares and checks the server's store.
 
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use noetl_help::Help as _;
 use serde_json::Value;
 
 use crate::cli::client::RootArgs;
-use crate::cli::data::DbCommand;
+use crate::cli::store::DbCommand;
 use crate::client::Client;
-use crate::error::WithHelp as _;
 use crate::output;
 
-pub(crate) fn run(command: &DbCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &DbCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let (args, answer) = match command {
         DbCommand::Init(args) => {
             let client = Client::open(root, &args.client)?;
@@ -32,18 +32,18 @@ pub(crate) fn run(command: &DbCommand, root: &RootArgs) -> anyhow::Result<ExitCo
         });
     }
     if !valid {
-        return Err(anyhow!("the store lacks {}", names(&answer["missing"]))).help("noetl db init");
+        return Err(anyhow!("the store lacks {}", names(&answer["missing"])).help("noetl db init"));
     }
     let tables = answer["tables"].as_array().map_or(0, Vec::len);
     output::text(&format!(
         "{} ({tables} tables)",
-        output::word(&answer["message"])
+        output::cell(&answer["message"])
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn names(list: &Value) -> String {
     let names = list.as_array().map_or(&[][..], Vec::as_slice);
-    let names: Vec<String> = names.iter().map(output::word).collect();
+    let names: Vec<String> = names.iter().map(output::cell).collect();
     names.join(", ")
 }

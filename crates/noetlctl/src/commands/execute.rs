@@ -1,16 +1,17 @@
-//! `noetl execute …`: starts playbooks that the server has registered.
+//! `noetl execute …`: starts playbooks of the server's catalog.
 
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::status;
+use super::rejected;
+use super::status::{self, request, watch};
 use crate::cli::client::RootArgs;
 use crate::cli::execute::{ExecuteCommand, ExecutePlaybookArgs, RerunArgs};
 use crate::client::{Client, encode};
-use crate::{output, payload, problems};
+use crate::{output, payload};
 
-pub(crate) fn run(command: &ExecuteCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &ExecuteCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
     match command {
         ExecuteCommand::Playbook(args) => playbook(args, root),
         ExecuteCommand::Status(args) => status::run(args, root),
@@ -21,22 +22,13 @@ pub(crate) fn run(command: &ExecuteCommand, root: &RootArgs) -> anyhow::Result<E
 fn playbook(args: &ExecutePlaybookArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let payload = payload::merge(&args.payload)?;
     let client = Client::open(root, &args.client)?;
-    let started = start(&client, &args.path, args.version, payload)?;
+    let started = start(&client, &args.path, args.version, payload, None)?;
     follow(&client, &started, args.watch, args.client.json)
 }
 
-/// Starts a playbook of the catalog; the answer has the execution's id.
-pub(crate) fn start(
-    client: &Client,
-    path: &str,
-    version: Option<u64>,
-    payload: Map<String, Value>,
-) -> anyhow::Result<Value> {
-    start_at(client, path, version, payload, None)
-}
-
-/// As [`start`], beginning at a step.
-pub(crate) fn start_at(
+/// Starts a playbook of the catalog, at the step `target` or at its beginning. The answer has the id of the
+/// execution.
+pub(super) fn start(
     client: &Client,
     path: &str,
     version: Option<u64>,
@@ -50,12 +42,11 @@ pub(crate) fn start_at(
     if let Some(version) = version {
         request["version"] = version.into();
     }
-    client.post("/api/execute", &request).map_err(|mut error| {
-        if error.status == Some(404) {
-            let help = "`noetl catalog list` shows what is registered, `noetl register playbook --file FILE` adds to it";
-            error.help.get_or_insert(help.to_owned());
-        }
-        problems::explain(error, None, &format!("{path} cannot be executed"))
+    client.post("/api/execute", &request).map_err(|error| {
+        let error = error.help_if_not_found(
+            "`noetl catalog list` lists the playbooks, `noetl register playbook --file FILE` registers one",
+        );
+        rejected::report(error, None, &format!("{path} cannot be executed"))
     })
 }
 
@@ -64,27 +55,27 @@ fn rerun(args: &RerunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let path = format!("/api/executions/{}/rerun", encode(&args.id));
     let started = client
         .post(&path, &json!({}))
-        .map_err(|error| status::unknown(error, &args.id))?;
+        .map_err(|error| request::unknown_execution(error, &args.id))?;
     follow(&client, &started, args.watch, args.client.json)
 }
 
-/// Says what was started; with `watch`, stays until it ends.
-pub(crate) fn follow(
+/// Prints what was started. With `watch`, follows it until it ends.
+pub(super) fn follow(
     client: &Client,
     started: &Value,
     watch: bool,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let id = output::word(&started["execution_id"]);
+    let id = output::cell(&started["execution_id"]);
     if !json {
         output::text(&format!(
             "execution {id} started: {}, version {}",
-            output::word(&started["path"]),
-            output::word(&started["version"])
+            output::cell(&started["path"]),
+            output::cell(&started["version"])
         ))?;
     }
     if watch {
-        return status::watch(client, &id, json);
+        return watch::run(client, &id, json);
     }
     if json {
         output::json(started)?;

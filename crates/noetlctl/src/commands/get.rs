@@ -1,15 +1,15 @@
-//! `noetl get credential`: one credential, with its data when asked.
+//! `noetl get credential`: shows one credential, with its data if --include-data is given.
 
 use std::process::ExitCode;
 
 use serde_json::Value;
 
 use crate::cli::client::RootArgs;
-use crate::cli::data::{GetCommand, GetCredentialArgs};
+use crate::cli::list::{GetCommand, GetCredentialArgs};
 use crate::client::{Client, encode};
 use crate::output;
 
-pub(crate) fn run(command: &GetCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &GetCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let GetCommand::Credential(args) = command;
     credential(args, root)
 }
@@ -22,24 +22,19 @@ fn credential(args: &GetCredentialArgs, root: &RootArgs) -> anyhow::Result<ExitC
             &format!("/api/credentials/{}", encode(&args.name)),
             &[("include_data", include)],
         )
-        .map_err(|mut error| {
-            if error.status == Some(404) {
-                error
-                    .help
-                    .get_or_insert("`noetl list Credential` shows what there is".to_owned());
-            }
-            error
+        .map_err(|error| {
+            error.help_if_not_found("`noetl list Credential` lists the credentials")
         })?;
     if args.client.json {
         output::json(&answer)?;
     } else {
-        output::text(&view(&answer))?;
+        output::text(&fields(&answer))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// One field a line; the data comes last, a line for each of its own.
-fn view(credential: &Value) -> String {
+/// Formats a credential with one field a line. Its data comes last.
+fn fields(credential: &Value) -> String {
     let mut lines = Vec::new();
     for (label, key) in [
         ("Name", "name"),
@@ -51,7 +46,7 @@ fn view(credential: &Value) -> String {
             lines.push(format!(
                 "{:<13}{}",
                 format!("{label}:"),
-                output::word(&credential[key])
+                output::cell(&credential[key])
             ));
         }
     }
@@ -66,11 +61,9 @@ fn view(credential: &Value) -> String {
     match credential["data"].as_object() {
         Some(data) => {
             lines.push("Data:".to_owned());
-            lines.extend(
-                data.iter().map(|(key, value)| {
-                    format!("  {}: {}", output::clean(key), output::word(value))
-                }),
-            );
+            lines.extend(data.iter().map(|(key, value)| {
+                format!("  {}: {}", output::sanitize(key), output::cell(value))
+            }));
         }
         None => lines.push("Data:        not shown; --include-data shows it".to_owned()),
     }

@@ -1,18 +1,18 @@
-//! `noetl list …`: playbooks, credentials, executions and workers as tables.
+//! `noetl list …`: lists playbooks, credentials, executions and workers as tables.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use crate::cli::client::RootArgs;
-use crate::cli::data::{ListArgs, ListType};
+use crate::cli::list::{ListArgs, ListType};
 use crate::client::Client;
 use crate::output::{self, Screen, Table};
 
-/// How many executions are listed: the server's own default, said aloud when it cuts the list.
+/// How many executions are listed. This is the server's own default; a note follows when it may cut the list.
 const LIMIT: usize = 100;
 
-pub(crate) fn run(args: &ListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let json = args.client.json;
     match args.kind {
@@ -23,20 +23,20 @@ pub(crate) fn run(args: &ListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> 
     }
 }
 
-/// Lists playbooks; their text only travels when JSON was asked for.
+/// Lists playbooks. Their text is requested for JSON only.
 pub(super) fn playbooks(client: &Client, latest: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let wanted = json!({"resource_type": "Playbook", "latest": latest, "content": json});
-    let answer = client.post("/api/catalog/list", &wanted)?;
+    let request = json!({"resource_type": "Playbook", "latest": latest, "content": json});
+    let answer = client.post("/api/catalog/list", &request)?;
     if json {
         return print(&answer);
     }
-    let mut table = Table::new(["PATH", "VERSION", "REGISTERED", "DESCRIPTION"]).whole(&[0]);
+    let mut table = Table::new(["PATH", "VERSION", "REGISTERED", "DESCRIPTION"]).unwrapped(&[0]);
     for entry in items(&answer["entries"]) {
         table.row([
-            output::word(&entry["path"]),
-            output::word(&entry["version"]),
+            output::cell(&entry["path"]),
+            output::cell(&entry["version"]),
             output::time(&entry["created_at"]),
-            output::word(&entry["description"]),
+            output::cell(&entry["description"]),
         ]);
     }
     show(
@@ -46,19 +46,19 @@ pub(super) fn playbooks(client: &Client, latest: bool, json: bool) -> anyhow::Re
     )
 }
 
-/// Lists credentials, which never come with their data.
+/// Lists credentials. The answer never contains their data.
 pub(super) fn credentials(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
     let answer = client.get("/api/credentials", &[])?;
     if json {
         return print(&answer);
     }
-    let mut table = Table::new(["NAME", "TYPE", "UPDATED", "DESCRIPTION"]).whole(&[0]);
+    let mut table = Table::new(["NAME", "TYPE", "UPDATED", "DESCRIPTION"]).unwrapped(&[0]);
     for credential in items(&answer["items"]) {
         table.row([
-            output::word(&credential["name"]),
-            output::word(&credential["type"]),
+            output::cell(&credential["name"]),
+            output::cell(&credential["type"]),
             output::time(&credential["updated_at"]),
-            output::word(&credential["description"]),
+            output::cell(&credential["description"]),
         ]);
     }
     show(
@@ -73,14 +73,14 @@ fn executions(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         return print(&answer);
     }
-    let mut table =
-        Table::new(["ID", "PLAYBOOK", "VERSION", "STATUS", "STARTED", "DURATION"]).whole(&[0, 3]);
+    let mut table = Table::new(["ID", "PLAYBOOK", "VERSION", "STATUS", "STARTED", "DURATION"])
+        .unwrapped(&[0, 3]);
     for execution in items(&answer) {
         table.row([
-            output::word(&execution["execution_id"]),
-            output::word(&execution["path"]),
-            output::word(&execution["version"]),
-            output::word(&execution["status"]),
+            output::cell(&execution["execution_id"]),
+            output::cell(&execution["path"]),
+            output::cell(&execution["version"]),
+            output::cell(&execution["status"]),
             output::time(&execution["start_time"]),
             output::duration(&execution["duration_seconds"]),
         ]);
@@ -110,15 +110,15 @@ fn workers(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         "PID",
         "HEARTBEAT",
     ])
-    .whole(&[0]);
+    .unwrapped(&[0]);
     for worker in items(&answer["items"]) {
         table.row([
-            output::word(&worker["name"]),
-            output::word(&worker["status"]),
-            output::word(&worker["running"]),
-            output::word(&worker["capacity"]),
-            output::word(&worker["hostname"]),
-            output::word(&worker["pid"]),
+            output::cell(&worker["name"]),
+            output::cell(&worker["status"]),
+            output::cell(&worker["running"]),
+            output::cell(&worker["capacity"]),
+            output::cell(&worker["hostname"]),
+            output::cell(&worker["pid"]),
             output::time(&worker["heartbeat"]),
         ]);
     }

@@ -1,17 +1,16 @@
-//! `noetl man`: the manual page of the command, or of one of its subcommands.
+//! `noetl man`: prints the manual page of noetl or of one of its commands.
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
+use noetl_help::Help as _;
 
-use crate::cli::Cli;
-use crate::cli::machine::ManArgs;
-use crate::error::WithHelp as _;
+use crate::cli::{Cli, ManArgs};
 use crate::output;
 
-pub(crate) fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
-    // Built, so that each subcommand knows its whole name.
+pub(super) fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
+    // After `build` each subcommand knows its full name, such as `noetl-execute-playbook`.
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     for name in &args.command {

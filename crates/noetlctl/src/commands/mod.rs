@@ -1,4 +1,4 @@
-//! One module per command; this one only dispatches.
+//! The commands, one module for each.
 
 mod build;
 mod cancel;
@@ -15,22 +15,22 @@ mod man;
 mod openapi;
 mod query;
 mod register;
-pub(crate) mod run;
-pub(crate) mod server;
+mod rejected;
+mod run;
+mod server;
 mod status;
 mod version;
 mod worker;
 
 use std::process::ExitCode;
 
-use crate::cli::client::RootArgs;
-use crate::cli::{Cli, Command, ServerCommand};
+use crate::cli::{Cli, Command};
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let root = &cli.root;
     match cli.command {
         Command::Run(args) => run::run(&args, root),
-        Command::Server(command) => run_server(command, root),
+        Command::Server(command) => server::run(command, root),
         Command::Worker(command) => worker::run(&command, root),
         Command::Register(command) => register::run(&command, root),
         Command::Catalog(command) => catalog::run(&command, root),
@@ -49,25 +49,5 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Man(args) => man::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Openapi => openapi::run(),
-    }
-}
-
-fn run_server(command: ServerCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
-    match command {
-        ServerCommand::Start(mut args) => {
-            args.listen = args.listen.or(root);
-            if args.detach {
-                server::detach::run(&args)
-            } else {
-                server::start::run(&args)
-            }
-        }
-        ServerCommand::Stop(args) => server::stop::run(&args),
-        ServerCommand::Status(mut args) => {
-            args.listen = args.listen.or(root);
-            server::status::run(&args)
-        }
-        ServerCommand::Check(args) => server::check::run(&args, root),
-        ServerCommand::Logs(args) => server::logs::run(&args),
     }
 }

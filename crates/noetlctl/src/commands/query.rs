@@ -1,4 +1,4 @@
-//! `noetl query`: rows of the server's store.
+//! `noetl query`: prints rows of the server's store.
 
 use std::process::ExitCode;
 
@@ -6,11 +6,11 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::cli::client::RootArgs;
-use crate::cli::data::{Format, QueryArgs};
+use crate::cli::store::{Format, QueryArgs};
 use crate::client::Client;
 use crate::output::{self, Screen, Table};
 
-pub(crate) fn run(args: &QueryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &QueryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let mut request = json!({"query": args.sql});
     if let Some(schema) = &args.schema {
@@ -27,37 +27,38 @@ pub(crate) fn run(args: &QueryArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
         });
     }
     if failed {
-        return Err(anyhow!("{}", output::word(&answer["error"])));
+        return Err(anyhow!("{}", output::cell(&answer["error"])));
     }
-    output::text(&view(&answer, Screen::stdout()))?;
+    output::text(&rows(&answer, Screen::stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn view(answer: &Value, screen: Screen) -> String {
-    let rows = answer["result"].as_array().map_or(&[][..], Vec::as_slice);
+/// Formats the rows of an answer as a table, and their number.
+fn rows(answer: &Value, screen: Screen) -> String {
+    let found = answer["result"].as_array().map_or(&[][..], Vec::as_slice);
     let columns = answer["columns"].as_array().map_or(&[][..], Vec::as_slice);
     let mut text = String::new();
     if !columns.is_empty() {
-        let mut table = Table::new(columns.iter().map(output::word));
-        for row in rows {
+        let mut table = Table::new(columns.iter().map(output::cell));
+        for row in found {
             let cells = row.as_array().map_or(&[][..], Vec::as_slice);
-            table.row(cells.iter().map(cell));
+            table.row(cells.iter().map(sql_value));
         }
         text = table.text(screen);
     }
     text + &format!(
         "({} row{})\n",
-        rows.len(),
-        if rows.len() == 1 { "" } else { "s" }
+        found.len(),
+        if found.len() == 1 { "" } else { "s" }
     )
 }
 
-/// A value as SQL people read it: `NULL` is told from an empty text.
-fn cell(value: &Value) -> String {
+/// Formats a value like SQL tools do: `NULL` differs from an empty text.
+fn sql_value(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
-        Value::String(text) => output::clean(text),
-        other => output::word(other),
+        Value::String(text) => output::sanitize(text),
+        other => output::cell(other),
     }
 }
 
@@ -67,16 +68,16 @@ mod tests {
     use crate::output::Colour;
 
     #[test]
-    fn rows_are_counted_and_null_is_named() {
+    fn rows_are_counted_and_null_is_shown() {
         let screen = Screen {
             terminal: None,
             colour: Colour::Off,
         };
         let answer =
             json!({"status": "ok", "columns": ["a", "long"], "result": [[1, null], ["x", ""]]});
-        assert_eq!(view(&answer, screen), "a  long\n1  NULL\nx\n(2 rows)\n");
+        assert_eq!(rows(&answer, screen), "a  long\n1  NULL\nx\n(2 rows)\n");
         assert_eq!(
-            view(
+            rows(
                 &json!({"status": "ok", "columns": [], "result": []}),
                 screen
             ),

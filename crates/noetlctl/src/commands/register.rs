@@ -1,29 +1,31 @@
-//! `noetl register …`: a file, or what a folder holds, goes to the server.
+//! `noetl register …`: registers a file, or the files of a folder, with the server.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use noetl_help::Help as _;
 use serde_json::{Value, json};
 
+use super::rejected;
 use crate::cli::catalog::{RegisterArgs, RegisterCommand};
 use crate::cli::client::RootArgs;
 use crate::client::Client;
 use crate::client::error::Error;
-use crate::error::WithHelp as _;
+use crate::client::problems::parse_problems;
+use crate::output::{self, problems};
 use crate::source_file::{self, Content};
-use crate::{output, problems};
 
-pub(crate) fn run(command: &RegisterCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &RegisterCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let (args, kind) = match command {
         RegisterCommand::Credential(args) => (args, Kind::Credential),
         RegisterCommand::Playbook(args) => (args, Kind::Playbook),
     };
     let client = Client::open(root, &args.client)?;
     match (&args.source.file, &args.source.directory) {
-        (Some(file), _) => one(&client, file, kind.read(file)?, args.client.json),
-        (None, Some(folder)) => every(&client, folder, kind, args),
-        (None, None) => unreachable!("clap asks for one of them"),
+        (Some(file), _) => self::file(&client, file, kind.read(file)?, args.client.json),
+        (None, Some(folder)) => self::folder(&client, folder, kind, args),
+        (None, None) => unreachable!("clap requires one of them"),
     }
 }
 
@@ -48,6 +50,13 @@ impl Kind {
         }
     }
 
+    fn singular(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbook",
+            Self::Credential => "credential",
+        }
+    }
+
     fn plural(self) -> &'static str {
         match self {
             Self::Playbook => "playbooks",
@@ -56,22 +65,22 @@ impl Kind {
     }
 }
 
-/// Registers a playbook's file; the answer has its path and version.
+/// Registers the file of a playbook. The answer has its path and version.
 pub(super) fn playbook(client: &Client, file: &Path) -> anyhow::Result<Value> {
     let answer = register(client, &source_file::read_playbook(file)?)
-        .map_err(|error| refusal(error, file))?;
+        .map_err(|error| rejection(error, file))?;
     show_warnings(&answer, file);
     Ok(answer)
 }
 
 /// Registers one file and prints the answer.
-pub(super) fn one(
+pub(super) fn file(
     client: &Client,
     file: &Path,
     content: Content,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let answer = register(client, &content).map_err(|error| refusal(error, file))?;
+    let answer = register(client, &content).map_err(|error| rejection(error, file))?;
     show_warnings(&answer, file);
     if json {
         output::json(&answer)?;
@@ -81,9 +90,9 @@ pub(super) fn one(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Registers what the folder holds. A file that is refused does not stop the others; a server that
+/// Registers the files of a folder. A file that the server rejects does not stop the others; a server that
 /// does not answer does.
-fn every(
+fn folder(
     client: &Client,
     folder: &Path,
     kind: Kind,
@@ -91,11 +100,15 @@ fn every(
 ) -> anyhow::Result<ExitCode> {
     let files = kind.find(folder)?;
     if files.is_empty() {
-        return Err(anyhow!("no {} in {}", kind.plural(), folder.display()))
-            .help("`noetl register --help` says what is looked for");
+        return Err(
+            anyhow!("no {} in {}", kind.plural(), folder.display()).help(format!(
+                "`noetl register {} --help` describes the files that are found",
+                kind.singular()
+            )),
+        );
     }
     let mut answers = Vec::new();
-    let mut refused = 0;
+    let mut rejected = 0;
     for file in &files {
         let mut answer = match register(client, &kind.read(file)?) {
             Ok(answer) => answer,
@@ -103,9 +116,9 @@ fn every(
                 return Err(error.into());
             }
             Err(error) => {
-                refused += 1;
+                rejected += 1;
                 let answer = json!({"status": "error", "detail": error.to_string(), "problems": error.problems});
-                crate::error::print(&refusal(error, file));
+                crate::note::error(&rejection(error, file));
                 answer
             }
         };
@@ -121,12 +134,12 @@ fn every(
     } else {
         note!(
             "{} of {} {} registered",
-            files.len() - refused,
+            files.len() - rejected,
             files.len(),
             kind.plural()
         );
     }
-    Ok(if refused == 0 {
+    Ok(if rejected == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -143,34 +156,35 @@ fn register(client: &Client, content: &Content) -> Result<Value, Error> {
     }
 }
 
-fn refusal(error: Error, file: &Path) -> anyhow::Error {
+fn rejection(error: Error, file: &Path) -> anyhow::Error {
     let file = file.display().to_string();
     if error.problems.is_empty() && error.status.is_some() {
         return anyhow::Error::from(error).context(format!("{file} is not registered"));
     }
-    problems::explain(error, Some(&file), &format!("{file} is not registered"))
+    rejected::report(error, Some(&file), &format!("{file} is not registered"))
 }
 
 fn show_warnings(answer: &Value, file: &Path) {
-    let warnings = problems::read(&answer["warnings"]);
+    let warnings = parse_problems(&answer["warnings"]);
     let text = problems::text(&warnings, Some(&file.display().to_string()));
     if !text.is_empty() {
         note!("{}", text.trim_end());
     }
 }
 
-/// The answer for a playbook has a path and a version, that for a credential has a name.
+/// Describes what was registered. The answer for a playbook has a path and a version, the answer for a
+/// credential has a name.
 fn sentence(answer: &Value) -> String {
     match answer["path"].as_str() {
         Some(path) => format!(
             "playbook {} registered as version {}",
-            output::clean(path),
-            output::word(&answer["version"])
+            output::sanitize(path),
+            output::cell(&answer["version"])
         ),
         None => format!(
             "credential {} registered ({})",
-            output::word(&answer["name"]),
-            output::word(&answer["type"])
+            output::cell(&answer["name"]),
+            output::cell(&answer["type"])
         ),
     }
 }

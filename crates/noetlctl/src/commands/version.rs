@@ -1,11 +1,11 @@
-//! `noetl version`: the build stamp of this binary.
+//! `noetl version`: prints the build stamp of this binary.
 
 use std::process::ExitCode;
 
 use crate::cli::VersionArgs;
 use crate::{output, stamp};
 
-pub(crate) fn run(args: &VersionArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &VersionArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         output::text(&serde_json::to_string_pretty(&stamp::build())?)?;
     } else {

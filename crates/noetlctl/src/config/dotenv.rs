@@ -1,8 +1,9 @@
-//! `.env` files: which ones there are, and what a line of them says. Reads nothing by itself.
+//! `.env` files: their names, and the syntax of a line. Reads no file.
 
 use std::path::PathBuf;
 
-/// The files to read, the strongest first: the one named, else those of the current folder.
+/// Returns the files to read, the one that overrides the others first: the named file alone, else those of
+/// the current folder.
 pub(super) fn files(named: Option<&str>, environment: Option<&str>) -> Vec<PathBuf> {
     if let Some(named) = named {
         return vec![PathBuf::from(named)];
@@ -13,7 +14,10 @@ pub(super) fn files(named: Option<&str>, environment: Option<&str>) -> Vec<PathB
     names.into_iter().map(PathBuf::from).collect()
 }
 
-/// The variable a line sets: `NAME=value`, `export NAME="value"`; `None` for blanks and comments.
+/// Parses a line such as `NAME=value` or `export NAME="value"`. Returns `None` for blank lines and comments.
+///
+/// # Errors
+/// Returns what is wrong with any other line.
 pub(super) fn assignment(line: &str) -> Result<Option<(&str, String)>, &'static str> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -32,8 +36,8 @@ pub(super) fn assignment(line: &str) -> Result<Option<(&str, String)>, &'static 
     Ok(Some((name, unquoted(value.trim_start())?)))
 }
 
-/// Single quotes keep everything, double quotes know `\n`, `\t`, `\"` and `\\`, a bare value ends
-/// at a comment.
+/// Removes quotes: single quotes keep every character, double quotes have the escapes `\n`, `\t`, `\"` and
+/// `\\`, and a value without quotes ends at a comment.
 fn unquoted(value: &str) -> Result<String, &'static str> {
     const OPEN: &str = "the quote is not closed on this line";
     if let Some(rest) = value.strip_prefix('\'') {
@@ -65,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_read_as_shells_read_them() {
+    fn lines_are_parsed_like_in_a_shell() {
         let set = |line| {
             assignment(line)
                 .unwrap()
@@ -86,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn invalid_lines_are_errors() {
         for line in ["A", "A B=c", "1A=b", "=b", "A='b", "A=\"b\\\""] {
             assert!(assignment(line).is_err(), "{line}");
         }
     }
 
     #[test]
-    fn a_named_file_is_the_only_one() {
+    fn a_named_file_replaces_the_others() {
         assert_eq!(files(Some("x.env"), Some("prod")), [PathBuf::from("x.env")]);
         assert_eq!(
             files(None, Some("prod")),

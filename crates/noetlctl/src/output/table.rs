@@ -1,15 +1,16 @@
-//! Tables: bordered and fitted on a terminal, plain columns elsewhere.
+//! Tables: with borders and fitted to the width of a terminal, plain columns elsewhere.
 
 use comfy_table::presets;
 use comfy_table::{ColumnConstraint, ContentArrangement};
 
-use super::{Colour, Screen, Width};
+use super::screen::{Colour, Screen, Width};
 
 /// Rows under headers.
 #[derive(Debug)]
 pub(crate) struct Table {
     headers: Vec<String>,
-    whole: Vec<usize>,
+    /// Columns that are never wrapped.
+    unwrapped: Vec<usize>,
     rows: Vec<Vec<String>>,
 }
 
@@ -17,14 +18,14 @@ impl Table {
     pub(crate) fn new<H: Into<String>>(headers: impl IntoIterator<Item = H>) -> Self {
         Self {
             headers: headers.into_iter().map(Into::into).collect(),
-            whole: Vec::new(),
+            unwrapped: Vec::new(),
             rows: Vec::new(),
         }
     }
 
-    /// Keeps these columns on one line however narrow the terminal is: people copy names and ids.
-    pub(crate) fn whole(mut self, columns: &[usize]) -> Self {
-        self.whole = columns.to_vec();
+    /// Never wraps these columns, however narrow the terminal is: people copy names and ids.
+    pub(crate) fn unwrapped(mut self, columns: &[usize]) -> Self {
+        self.unwrapped = columns.to_vec();
         self
     }
 
@@ -32,7 +33,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The table as lines for this screen.
+    /// Formats the table as lines for this screen.
     pub(crate) fn text(&self, screen: Screen) -> String {
         let mut table = comfy_table::Table::new();
         table.set_header(&self.headers).add_rows(&self.rows);
@@ -44,7 +45,7 @@ impl Table {
                 if let Width::Columns(columns) = width {
                     table.set_width(columns);
                 }
-                for index in &self.whole {
+                for index in &self.unwrapped {
                     if let Some(column) = table.column_mut(*index) {
                         column.set_constraint(ColumnConstraint::ContentWidth);
                     }
@@ -64,16 +65,16 @@ impl Table {
     }
 }
 
-/// Colours a status that fills its cell.
+/// Colours the cells of a line that contain a status and nothing else.
 fn paint(line: &str, screen: Screen) -> String {
     if screen.colour == Colour::Off {
         return line.to_owned();
     }
     let cells = line.split('┆').map(|cell| {
-        let word = cell.trim_matches(['│', ' ']);
-        match word {
+        let text = cell.trim_matches(['│', ' ']);
+        match text {
             "" => cell.to_owned(),
-            word => cell.replacen(word, &screen.paint(word, word), 1),
+            text => cell.replacen(text, &screen.paint(text, text), 1),
         }
     });
     cells.collect::<Vec<_>>().join("┆")
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_plain_columns() {
+    fn a_pipe_gets_columns_without_borders() {
         let screen = Screen {
             terminal: None,
             colour: Colour::Off,
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_borders_colours_and_its_own_width() {
+    fn a_terminal_gets_borders_and_colours_within_its_width() {
         let mut screen = Screen {
             terminal: Some(Width::Columns(24)),
             colour: Colour::Off,
@@ -115,7 +116,7 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("examples/weather"), "{text}");
-        let text = table().whole(&[0]).text(screen);
+        let text = table().unwrapped(&[0]).text(screen);
         assert!(text.contains("│ examples/weather ┆"), "{text}");
         screen.terminal = Some(Width::Unknown);
         screen.colour = Colour::On;

@@ -1,4 +1,4 @@
-//! Playbooks that call each other in a local run, and what interrupts them.
+//! Local runs of playbooks that call each other, and their interruption.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn write(home: &Home, name: &str, workflow: &str) {
 }
 
 #[test]
-fn paths_are_seen_from_the_calling_file() {
+fn paths_are_relative_to_the_calling_file() {
     let home = Home::new();
     write(
         &home,
@@ -52,7 +52,7 @@ fn a_playbook_that_calls_itself_is_stopped() {
 }
 
 #[test]
-fn a_child_that_cannot_run_says_which_file_and_why() {
+fn the_error_of_a_called_playbook_names_its_file() {
     let home = Home::new();
     write(
         &home,
@@ -78,28 +78,35 @@ fn a_child_that_cannot_run_says_which_file_and_why() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_the_children() {
+fn an_interrupt_ends_the_processes_of_a_step() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Command;
+    use std::sync::mpsc;
     use std::time::Duration;
     let home = Home::new();
+    let pipe = home.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
     write(
         &home,
         "slow.yaml",
-        "workflow: [{step: go, tool: {kind: shell, cmds: 'echo $$ > begun; sleep 4; touch late'}}]\n",
+        "workflow: [{step: go, tool: {kind: shell, cmds: 'exec 3> pipe; echo started >&3; sleep 600; true'}}]\n",
     );
-    let mut child = home.noetl(&["run", "slow.yaml"]).spawn().unwrap();
-    let begun = home.path().join("begun");
-    for _ in 0..100 {
-        if begun.exists() {
-            break;
+    let mut run = home.noetl(&["run", "slow.yaml"]).spawn().unwrap();
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(std::fs::File::open(pipe).unwrap());
+        // The last read returns nothing when both processes, the shell and sleep, have ended.
+        for _ in 0..2 {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            sender.send(line).unwrap();
         }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let id = rustix::process::Pid::from_child(&child);
+    });
+    let next = || lines.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(next(), "started\n");
+    let id = rustix::process::Pid::from_child(&run);
     rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    std::thread::sleep(Duration::from_secs(5));
-    assert!(
-        !home.path().join("late").exists(),
-        "a child outlived the run"
-    );
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert_eq!(next(), "");
 }

@@ -8,7 +8,7 @@ use crate::support::Home;
 const PLAYBOOK: &str = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: p, path: examples/p}\nworkflow: []\n";
 const CREDENTIAL: &str = r#"{"name": "pg", "type": "postgres", "data": {"password": "x"}}"#;
 
-/// A catalog that refuses what has the word `broken` in it.
+/// A server that rejects a playbook with the word `broken` in it.
 fn catalog() -> Fake {
     Fake::new(|request| {
         if request.line == "POST /api/credentials" {
@@ -43,7 +43,7 @@ fn catalog() -> Fake {
 }
 
 #[test]
-fn a_playbook_is_registered_by_each_command() {
+fn each_register_command_registers_a_playbook() {
     let (home, fake) = (Home::new(), catalog());
     home.write("p.yaml", PLAYBOOK);
     let commands: [&[&str]; 3] = [
@@ -73,9 +73,9 @@ fn a_playbook_is_registered_by_each_command() {
     );
 }
 
-/// Upstream sent credentials into the catalog, in the clear.
+/// Upstream sent credentials into the catalog without encryption.
 #[test]
-fn a_credential_never_goes_into_the_catalog() {
+fn a_credential_is_not_sent_to_the_catalog() {
     let (home, fake) = (Home::new(), catalog());
     home.write("pg.json", CREDENTIAL);
     home.write(
@@ -99,14 +99,15 @@ fn a_credential_never_goes_into_the_catalog() {
     home.write("list.json", "[1]");
     let text = fake.run(&home, &["register", "credential", "-f", "list.json"]);
     assert!(
-        text.starts_with("error: list.json is no credential\nhelp: ") && text.ends_with("[exit 1]"),
+        text.starts_with("error: list.json is not a credential\nhelp: ")
+            && text.ends_with("[exit 1]"),
         "{text}"
     );
     assert!(fake.requests().is_empty());
 }
 
 #[test]
-fn problems_name_the_file_as_it_was_given() {
+fn problems_have_the_file_name_of_the_command_line() {
     let (home, fake) = (Home::new(), catalog());
     home.write("sub/p.yaml", &format!("{PLAYBOOK}# broken\n"));
     assert_eq!(
@@ -123,7 +124,7 @@ fn problems_name_the_file_as_it_was_given() {
 }
 
 #[test]
-fn a_folder_is_searched_and_one_bad_file_stops_nothing() {
+fn a_folder_is_searched_and_an_invalid_file_does_not_stop_the_others() {
     let (home, fake) = (Home::new(), catalog());
     home.write("d/a.yaml", PLAYBOOK);
     home.write("d/sub/b.yml", &format!("{PLAYBOOK}# broken\n"));
@@ -178,7 +179,7 @@ fn a_folder_is_searched_and_one_bad_file_stops_nothing() {
 }
 
 #[test]
-fn entries_are_listed_read_and_deleted() {
+fn playbooks_are_listed_read_and_deleted() {
     let home = Home::new();
     let entry = json!({"catalog_id": "9", "path": "examples/p", "name": "p", "version": 2, "kind": "Playbook",
         "content": PLAYBOOK, "description": "says \u{1b}[31mhello", "created_at": "2026-11-23T12:00:00.123Z"});
@@ -228,7 +229,7 @@ fn entries_are_listed_read_and_deleted() {
     );
     assert_eq!(
         fake.run(&home, &["catalog", "get", "gone"]),
-        "error: no such playbook: gone\ncaused by: Catalog entry not found\nhelp: `noetl catalog list` shows what there is\n[exit 1]"
+        "error: no such playbook: gone\ncaused by: Catalog entry not found\nhelp: `noetl catalog list` lists the playbooks\n[exit 1]"
     );
     assert_eq!(
         fake.run(&home, &["catalog", "delete", "examples/p"]),
@@ -244,7 +245,7 @@ fn entries_are_listed_read_and_deleted() {
 }
 
 #[test]
-fn a_playbook_is_checked_without_being_registered() {
+fn a_playbook_is_validated_without_being_registered() {
     let home = Home::new();
     let fake = Fake::new(|request| {
         let content = request.body["content"].as_str().unwrap().to_owned();
@@ -270,7 +271,7 @@ fn a_playbook_is_checked_without_being_registered() {
         (
             "broken",
             "error: p.yaml:2: odd\nerror: p.yaml is invalid: 1 error\n\
-             help: `noetl catalog validate --json` prints the problems for programs\n[exit 1]",
+             help: `noetl catalog validate --json` prints the problems as JSON\n[exit 1]",
         ),
     ] {
         home.write("p.yaml", content);

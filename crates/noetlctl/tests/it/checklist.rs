@@ -1,5 +1,5 @@
-//! What NoETL people have in their fingers: the compatibility checklist, each line as it is written there,
-//! in a network of its own where http://localhost:8082 is nobody else's.
+//! The compatibility checklist: the commands that users of earlier versions type, each line as it is in the
+//! list. They run in a network namespace, where no other process uses http://localhost:8082.
 #![cfg(target_os = "linux")]
 
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ const PLAYBOOK: &str = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name
     workload: {k: nothing, wait: 0}\nworkflow:\n- step: start\n  tool:\n    kind: shell\n    \
     cmds: sleep {{ wait }}; echo k is {{ k }}\n  next: [{step: end}]\n- step: end\n";
 
-/// A network namespace with loopback up, gone with the test.
+/// A network namespace with loopback, deleted when dropped.
 struct Network(String);
 
 impl Network {
@@ -53,7 +53,7 @@ impl Drop for Network {
     }
 }
 
-/// A person's terminal.
+/// A shell in the network namespace, with a home folder of its own.
 struct Terminal<'n> {
     network: &'n Network,
     home: Home,
@@ -86,7 +86,7 @@ impl<'n> Terminal<'n> {
             "{}:/usr/bin:/bin:/usr/sbin",
             self.home.path().join("bin").display()
         );
-        // `Home::noetl` knows which variables a test must not inherit.
+        // `Home::noetl` removes the variables that a test must not inherit.
         let mut command = self.home.noetl(&[]);
         let inherited: Vec<_> = command
             .get_envs()
@@ -108,7 +108,7 @@ impl<'n> Terminal<'n> {
         command
     }
 
-    /// Runs a line to its end, which must be a good one, and gives what it printed.
+    /// Runs a line, which must succeed. Returns its standard output.
     fn run(&self, line: &str) -> String {
         let output = self.command(line).stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{line}\n{}", show(&output));
@@ -120,7 +120,7 @@ impl<'n> Terminal<'n> {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{line}: {error}: {text}"))
     }
 
-    /// Starts a line that goes on, in a terminal of its own.
+    /// Starts a line in the background.
     fn start(&self, line: &str) -> Child {
         let mut command = self.command(line);
         command
@@ -147,7 +147,7 @@ impl<'n> Terminal<'n> {
         server.wait().unwrap();
     }
 
-    fn client_lines(&self) {
+    fn client_commands(&self) {
         self.run("noetl context add local --server-url http://localhost:8082 --set-current");
         assert!(
             self.run("noetl register playbook --file f.yaml")
@@ -183,7 +183,7 @@ impl<'n> Terminal<'n> {
         assert!(rows.to_string().contains('1'), "{rows}");
     }
 
-    fn web_lines(&self) {
+    fn web_requests(&self) {
         assert_eq!(
             self.run("curl -fsS http://localhost:8082/health"),
             r#"{"status":"ok"}"#
@@ -202,7 +202,7 @@ impl<'n> Terminal<'n> {
         }
     }
 
-    fn worker_lines(&self) {
+    fn worker_commands(&self) {
         let mut worker = self.start("noetl worker start -m 4");
         until("the worker is known", || {
             let pools = self.run("curl -fsS http://localhost:8082/api/worker/pools");
@@ -216,9 +216,9 @@ impl<'n> Terminal<'n> {
         let version = self.run("noetl --version");
         assert_eq!(version, format!("noetl {}\n", env!("CARGO_PKG_VERSION")));
         let server = self.server("noetl server start --init-db");
-        self.client_lines();
-        self.web_lines();
-        self.worker_lines();
+        self.client_commands();
+        self.web_requests();
+        self.worker_commands();
         self.stop(server);
         let server = self.server("noetl server start --host 127.0.0.1 --port 8082 --no-ui");
         assert!(
@@ -237,7 +237,7 @@ impl<'n> Terminal<'n> {
             .output()
             .unwrap();
         assert!(
-            show(&built).contains("no checkout of NoETL"),
+            show(&built).contains("is not in a checkout of NoETL"),
             "{}",
             show(&built)
         );

@@ -1,9 +1,9 @@
-//! The command line itself: versions, help, and what the stamp says.
+//! The command line itself: version, help, build stamp, closed streams.
 
 use crate::support::Home;
 
 #[test]
-fn version_and_help_are_plain() {
+fn version_and_help_are_printed() {
     let home = Home::new();
     assert_eq!(
         home.run(&["--version"]),
@@ -18,7 +18,7 @@ fn version_and_help_are_plain() {
 }
 
 #[test]
-fn version_json_says_what_the_binary_is() {
+fn version_json_is_the_build_stamp() {
     let home = Home::new();
     let printed = home.noetl(&["version", "--json"]).output().unwrap().stdout;
     let stamp: serde_json::Value = serde_json::from_slice(&printed).unwrap();
@@ -32,17 +32,17 @@ fn version_json_says_what_the_binary_is() {
     );
 }
 
-/// The stamp must be in the file as it is, once: that is how it is read without running it.
+/// The stamp must be in the file as text, since it is read from there without running the binary.
 #[test]
-fn the_stamp_is_in_the_file() {
+fn the_stamp_is_in_the_binary() {
     let bytes = std::fs::read(env!("CARGO_BIN_EXE_noetl")).unwrap();
     let mark = br#"{"schema":1,"name":"noetl","version":""#;
     assert!(bytes.windows(mark.len()).any(|window| window == mark));
 }
 
-/// `noetl … 2>&1 | head -0`: nobody reads, and that is nothing to die of.
+/// As in `noetl … 2>&1 | head -0`.
 #[test]
-fn streams_that_nobody_reads_end_no_command_in_a_panic() {
+fn closed_streams_cause_no_panic() {
     let home = Home::new();
     for (arguments, code) in [
         (&["version"][..], 0),
@@ -65,20 +65,20 @@ fn streams_that_nobody_reads_end_no_command_in_a_panic() {
     }
 }
 
-/// What cannot be read is no reason to keep silent about the rest.
+/// A step with an unknown tool does not hide the problems of other steps.
 #[test]
-fn a_dry_run_says_everything_at_once() {
+fn a_dry_run_reports_all_problems() {
     let home = Home::new();
     let text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: all}\nworkflow:\n\
         - step: start\n  tool: {kind: shell, cmd: 'echo {{ nowhere }} {{ given }}'}\n  next: missing\n\
         - step: other\n  tool: {kind: kafka}\n";
     std::fs::write(home.path().join("all.yaml"), text).unwrap();
-    let said = home.run(&["run", "all.yaml", "--dry-run", "--set", "given=1"]);
+    let text = home.run(&["run", "all.yaml", "--dry-run", "--set", "given=1"]);
     for problem in ["`nowhere`", "`missing`", "`kafka`", "no step leads here"] {
-        assert!(said.contains(problem), "{problem}: {said}");
+        assert!(text.contains(problem), "{problem}: {text}");
     }
     assert!(
-        !said.contains("`given`") && said.ends_with("[exit 1]"),
-        "{said}"
+        !text.contains("`given`") && text.ends_with("[exit 1]"),
+        "{text}"
     );
 }

@@ -1,5 +1,5 @@
-//! The API against its own description, by schemathesis: no 500, no status, type or body that
-//! `/api/openapi.json` does not name.
+//! The API against its description, tested by schemathesis: no answer has status 500, or a status, type or
+//! body that is not in `/api/openapi.json`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,10 +10,10 @@ use crate::postgres::Postgres;
 use crate::support::{show, tool_is_missing};
 
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
-/// Longer than the longest question for work waits.
+/// Longer than the longest request for work may wait.
 const TIMEOUT_SECONDS: &str = "45";
 
-/// Where `cargo xtask test` puts the version that xtask/pins names.
+/// The folder in which `cargo xtask test` installs the version of xtask/pins.
 fn package() -> Option<PathBuf> {
     let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../xtask/tools");
     let mut found: Vec<PathBuf> = std::fs::read_dir(state)
@@ -40,7 +40,7 @@ fn conforms(live: &Live, package: &Path) {
         .arg(package.join("bin/schemathesis"))
         .args(["run", &format!("{}/api/openapi.json", live.url())])
         .args(["--checks", CHECKS, "--request-timeout", TIMEOUT_SECONDS])
-        // One thread: several race in Python's own parser. One seed: a failure is the same tomorrow.
+        // One thread, since several race in Python's own parser. One seed, so that a failure is reproducible.
         .args([
             "--max-examples",
             "10",
@@ -64,7 +64,7 @@ fn conforms(live: &Live, package: &Path) {
 }
 
 #[test]
-fn the_api_is_as_it_says_over_sqlite() {
+fn the_api_matches_its_description_with_sqlite() {
     if let Some(package) = package() {
         conforms(&Live::new(), &package);
     }
@@ -72,7 +72,7 @@ fn the_api_is_as_it_says_over_sqlite() {
 
 #[test]
 #[cfg(unix)]
-fn the_api_is_as_it_says_over_postgresql() {
+fn the_api_matches_its_description_with_postgresql() {
     let Some(package) = package() else {
         return;
     };

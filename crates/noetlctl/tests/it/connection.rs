@@ -1,4 +1,4 @@
-//! How a client finds its server, what it sends there, and what it says when that fails.
+//! How a command finds its server, what it sends there, and its errors.
 
 use std::net::TcpListener;
 
@@ -23,7 +23,7 @@ fn reaches(fake: &Fake, home: &Home, args: &[&str], variables: &[(&str, &str)]) 
 }
 
 #[test]
-fn a_server_is_named_in_every_known_way() {
+fn a_server_is_named_by_flags_environment_or_context() {
     let (home, fake) = (Home::new(), healthy());
     let port = fake.url.rsplit(':').next().unwrap();
     let other = [("NOETL_SERVER_URL", "http://127.0.0.1:1")];
@@ -81,7 +81,7 @@ fn a_server_is_named_in_every_known_way() {
 }
 
 #[test]
-fn nobody_at_home_says_how_to_start_one() {
+fn the_error_for_an_unreachable_server_tells_how_to_start_one() {
     let home = Home::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -143,9 +143,9 @@ fn a_token_comes_from_the_environment_a_file_or_the_context() {
     assert_eq!(
         sent(&["--token-file", file], Some("from-env")).as_deref(),
         Some("Bearer from-file"),
-        "a flag wins over the environment"
+        "a flag overrides the environment"
     );
-    // Another server gets nothing that is not its own.
+    // The context's token is not sent to another server.
     let other = fake.url.replace("127.0.0.1", "localhost");
     assert_eq!(sent(&["--server-url", &other], None), None);
     let text = home.run(&["catalog", "list", "--token", "secret"]);
@@ -156,7 +156,7 @@ fn a_token_comes_from_the_environment_a_file_or_the_context() {
 }
 
 #[test]
-fn a_token_never_crosses_the_network_in_the_clear() {
+fn a_token_is_not_sent_without_encryption() {
     let home = Home::new();
     let token = home.write("token", "secret");
     let text = home.run(&[
@@ -169,19 +169,19 @@ fn a_token_never_crosses_the_network_in_the_clear() {
     ]);
     assert_eq!(
         text,
-        "error: the token would go to http://10.255.255.1:8082 for everyone to read\n\
-         help: give an https:// URL; or set NOETL_ALLOW_HTTP=true where the network is yours alone, as in a cluster\n[exit 1]"
+        "error: the token would be sent to http://10.255.255.1:8082 without encryption\n\
+         help: use an https:// URL; or set NOETL_ALLOW_HTTP=true in a private network, such as that of a cluster\n[exit 1]"
     );
     home.write("token", "two words");
     let text = home.run(&["list", "worker", "--token-file", token.to_str().unwrap()]);
     assert!(
-        text.contains("holds no token\nhelp: the file has the token on one line"),
+        text.contains("contains no token\nhelp: the file must contain the token on one line"),
         "{text}"
     );
 }
 
 #[test]
-fn what_the_server_says_is_passed_on() {
+fn the_message_and_help_of_a_server_are_printed() {
     let home = Home::new();
     let fake = Fake::new(|_| {
         (
@@ -215,7 +215,7 @@ fn what_the_server_says_is_passed_on() {
 }
 
 #[test]
-fn certificates_of_ones_own_are_read_when_there_is_tls() {
+fn ssl_cert_file_is_read_for_https_alone() {
     let home = Home::new();
     let run = |url: &str, file: &str| {
         let mut command = home.noetl(&["list", "worker", "--server-url", url]);

@@ -1,4 +1,4 @@
-//! `noetl context` and the file behind it.
+//! `noetl context` and its file, `~/.noetl/config.yaml`.
 
 use std::fs;
 
@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 use crate::support::Home;
 
 #[test]
-fn contexts_come_and_go() {
+fn contexts_are_added_listed_and_chosen() {
     let home = Home::new();
     let text = home.run(&["context", "current"]);
     assert!(
-        text.starts_with("error: there is no current context\nhelp: ")
-            && text.ends_with("[exit 1]"),
+        text.starts_with("error: no context is current\nhelp: ") && text.ends_with("[exit 1]"),
         "{text}"
     );
     assert_eq!(
@@ -61,7 +60,7 @@ fn contexts_come_and_go() {
 }
 
 #[test]
-fn a_context_that_is_changed_keeps_what_was_not_given() {
+fn a_changed_context_keeps_the_other_values() {
     let home = Home::new();
     home.run(&[
         "context",
@@ -86,7 +85,7 @@ fn a_context_that_is_changed_keeps_what_was_not_given() {
 }
 
 #[test]
-fn a_context_that_is_deleted_is_no_longer_current() {
+fn a_deleted_context_is_not_current() {
     let home = Home::new();
     home.run(&["context", "add", "prod", "--server-url", "http://localhost"]);
     let text = home.run(&["context", "delete", "prod"]);
@@ -98,7 +97,7 @@ fn a_context_that_is_deleted_is_no_longer_current() {
     let text = home.run(&["context", "use", "prod"]);
     assert_eq!(
         text,
-        "error: no such context: prod\nhelp: `noetl context list` shows what there is\n[exit 1]"
+        "error: no such context: prod\nhelp: `noetl context list` lists the contexts\n[exit 1]"
     );
     assert!(
         home.run(&["context", "add", "x", "--server-url", "nonsense"])
@@ -108,7 +107,7 @@ fn a_context_that_is_deleted_is_no_longer_current() {
 }
 
 #[test]
-fn fields_of_others_stay_and_nobody_else_reads_them() {
+fn unknown_fields_are_kept_in_a_private_file() {
     let home = Home::new();
     let before = "current_context: gw\ncontexts:\n  gw:\n    server_url: http://localhost:8082\n    runtime: auto\n    \
         gateway_session_token: secret\n    gateway_auth0_domain: a.example\ntelemetry: false\n";
@@ -157,7 +156,7 @@ fn fields_of_others_stay_and_nobody_else_reads_them() {
 }
 
 #[test]
-fn an_old_file_works_and_a_broken_one_is_named() {
+fn an_old_file_is_read_and_a_broken_one_is_an_error() {
     let home = Home::new();
     let file = home.write(
         ".noetl/config.yaml",
@@ -171,20 +170,20 @@ fn an_old_file_works_and_a_broken_one_is_named() {
     let text = home.run(&["context", "list"]);
     assert!(
         text.starts_with(&format!(
-            "error: cannot understand {}\ncaused by: ",
+            "error: cannot parse {}\ncaused by: ",
             file.display()
         )),
         "{text}"
     );
-    assert!(text.contains("help: mend the file"), "{text}");
-    // A server that is named needs no file.
+    assert!(text.contains("help: correct the file"), "{text}");
+    // The file is not needed when the server is given.
     let text = home.run(&["list", "worker", "--server-url", "http://127.0.0.1:1"]);
     assert!(text.starts_with("error: cannot reach a server"), "{text}");
 }
 
 #[test]
 #[cfg(unix)]
-fn a_linked_file_stays_a_link() {
+fn a_symbolic_link_is_kept() {
     let home = Home::new();
     let real = home.write("dotfiles/noetl.yaml", "contexts: {}\n");
     fs::create_dir(home.path().join(".noetl")).unwrap();

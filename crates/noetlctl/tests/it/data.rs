@@ -31,7 +31,7 @@ fn store() -> Fake {
 }
 
 #[test]
-fn every_type_has_its_table() {
+fn every_type_is_listed_as_a_table() {
     let (home, fake) = (Home::new(), store());
     assert_eq!(
         fake.run(&home, &["list", "Playbook"]),
@@ -65,9 +65,9 @@ fn every_type_has_its_table() {
     assert!(fake.run(&home, &["list", "Nonsense"]).ends_with("[exit 2]"));
 }
 
-/// Upstream showed the data always, and its documented `--include_data=false` was an error.
+/// Upstream always showed the data, and its documented `--include_data=false` was an error.
 #[test]
-fn data_of_a_credential_is_shown_only_when_asked() {
+fn the_data_of_a_credential_is_shown_with_a_flag_alone() {
     let (home, fake) = (Home::new(), store());
     let without: [&[&str]; 3] = [&[], &["--include-data=false"], &["--include_data=false"]];
     for flags in without {
@@ -107,7 +107,7 @@ fn data_of_a_credential_is_shown_only_when_asked() {
 }
 
 #[test]
-fn rows_are_a_table_or_the_answer() {
+fn rows_are_printed_as_a_table_or_as_json() {
     let home = Home::new();
     let fake = Fake::new(|request| match request.body["query"].as_str() {
         Some("DROP") => {

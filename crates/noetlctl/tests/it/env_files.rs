@@ -1,8 +1,8 @@
-//! `.env` files: which one counts, and that the environment comes first.
+//! `.env` files: their order, and the environment, which overrides them.
 
 use crate::support::{Home, show};
 
-/// The server that a command would ask, with these variables set.
+/// Returns the server that a command sends its request to, with these variables set.
 fn server(home: &Home, variables: &[(&str, &str)]) -> String {
     let output = home
         .noetl(&["list", "worker"])
@@ -17,7 +17,7 @@ fn server(home: &Home, variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn the_nearest_file_counts_and_the_environment_comes_first() {
+fn files_have_an_order_and_the_environment_overrides_them() {
     let home = Home::new();
     assert_eq!(server(&home, &[]), "http://127.0.0.1:8082");
     home.write(
@@ -58,7 +58,7 @@ fn the_nearest_file_counts_and_the_environment_comes_first() {
 }
 
 #[test]
-fn nonsense_is_named_and_passed_over() {
+fn invalid_lines_are_reported_and_ignored() {
     let home = Home::new();
     home.write(
         ".env",

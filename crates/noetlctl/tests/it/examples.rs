@@ -1,4 +1,4 @@
-//! The playbooks of examples/, each run by the real binary as its first lines say.
+//! The playbooks of examples/, each run by the real binary with the command in its first lines.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -32,7 +32,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples")
 }
 
-/// Runs an example: its exit code, and what it says as JSON.
+/// Runs an example. Returns its exit code and its JSON output.
 fn run_in(home: &Home, name: &str, args: &[&str]) -> (i32, Value) {
     assert!(RUN.contains(&name), "{name} is missing in RUN");
     let file = folder().join(format!("{name}.yaml"));
@@ -50,7 +50,7 @@ fn run(name: &str, args: &[&str]) -> (i32, Value) {
     run_in(&Home::new(), name, args)
 }
 
-/// The result of an example that ends well.
+/// Returns the result of an example that must complete.
 #[track_caller]
 fn result(name: &str, args: &[&str]) -> Value {
     let (code, mut answer) = run(name, args);
@@ -64,8 +64,7 @@ fn result(name: &str, args: &[&str]) -> Value {
 
 type Answer = dyn Fn(usize, &str, &BTreeMap<String, String>) -> (u16, Value) + Send + Sync;
 
-/// An HTTP server on a free port of this machine; `answer` gets the number of the request, its path and its
-/// query.
+/// An HTTP server on a free port. `answer` gets the number of the request, its path and its query.
 struct Api {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -79,7 +78,7 @@ impl Api {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let (log, answer): (_, Arc<Answer>) = (Arc::clone(&asked), Arc::new(answer));
-        // It ends with the test's process.
+        // The thread ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 serve(&stream, &log, &*answer);
@@ -134,7 +133,7 @@ fn serve(mut stream: &TcpStream, log: &Mutex<Vec<String>>, answer: &Answer) {
 }
 
 #[test]
-fn every_example_is_documented_validated_and_run_by_a_test() {
+fn every_example_has_a_comment_and_a_test() {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();

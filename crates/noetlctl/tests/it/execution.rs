@@ -58,15 +58,15 @@ fn a_playbook_is_started_with_its_input() {
         &["execute", "playbook", "examples/p", "--payload", "nonsense"],
     );
     assert!(
-        text.starts_with("error: --payload is no JSON\n")
-            && text.contains("help: give a JSON object"),
+        text.starts_with("error: --payload is not JSON\n")
+            && text.contains("help: use a JSON object"),
         "{text}"
     );
     assert!(fake.requests().is_empty());
 }
 
 #[test]
-fn what_cannot_be_started_says_why() {
+fn an_execution_that_cannot_start_has_an_error_with_help() {
     let home = Home::new();
     let fake = Fake::new(|request| match request.body["path"].as_str() {
         Some("invalid") => (
@@ -89,7 +89,7 @@ fn what_cannot_be_started_says_why() {
 }
 
 #[test]
-fn a_status_is_a_block_of_fields() {
+fn a_status_is_printed_as_fields() {
     let (home, fake) = (Home::new(), Fake::new(|_| status("COMPLETED")));
     let rule = "=".repeat(60);
     let expected = format!(
@@ -106,7 +106,7 @@ fn a_status_is_a_block_of_fields() {
 
 /// Upstream showed failed executions as running.
 #[test]
-fn a_failure_is_shown_as_one_and_with_its_place() {
+fn a_failed_execution_is_shown_with_the_place_of_its_error() {
     let home = Home::new();
     let fake = Fake::new(|request| {
         if request.line.ends_with("/status") {
@@ -124,16 +124,16 @@ fn a_failure_is_shown_as_one_and_with_its_place() {
         "{text}"
     );
     assert!(text.ends_with("[exit 0]"), "{text}");
-    let gone = Fake::new(|_| (404, json!({"detail": "Execution not found"})));
+    let unknown = Fake::new(|_| (404, json!({"detail": "Execution not found"})));
     for command in [["status", "7"], ["cancel", "7"]] {
         assert_eq!(
-            gone.run(&home, &command),
-            "error: no such execution: 7\ncaused by: Execution not found\nhelp: `noetl list Execution` shows the newest ones\n[exit 1]"
+            unknown.run(&home, &command),
+            "error: no such execution: 7\ncaused by: Execution not found\nhelp: `noetl list Execution` lists the newest executions\n[exit 1]"
         );
     }
 }
 
-/// A server whose stream breaks off once before the execution ends.
+/// A server whose stream breaks once before the execution ends.
 fn streaming(end: &'static str) -> Fake {
     Fake::new(move |request| {
         let event = |id: u32, step: &str| {
@@ -158,13 +158,13 @@ fn streaming(end: &'static str) -> Fake {
 }
 
 #[test]
-fn watching_goes_on_over_a_broken_stream_and_ends_with_the_execution() {
+fn watch_reconnects_after_a_broken_stream_until_the_execution_ends() {
     let home = Home::new();
     let fake = Fake::new({
         let asked = std::sync::atomic::AtomicU32::new(0);
         let inner = streaming("COMPLETED").url;
         move |request| {
-            // The second time it is asked for its status, the execution has ended.
+            // At the second request for its status, the execution has ended.
             if request.line.ends_with("/status") {
                 let count = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 return Answer::from(status(if count == 0 { "RUNNING" } else { "COMPLETED" }));
@@ -203,7 +203,7 @@ fn watching_goes_on_over_a_broken_stream_and_ends_with_the_execution() {
 }
 
 #[test]
-fn the_exit_code_says_how_it_ended() {
+fn the_exit_code_depends_on_the_final_status() {
     let home = Home::new();
     for (word, expected) in [("COMPLETED", 0), ("FAILED", 1), ("CANCELLED", 1)] {
         let fake = Fake::new(move |request| match request.line.as_str() {
@@ -231,7 +231,7 @@ fn the_exit_code_says_how_it_ended() {
 }
 
 #[test]
-fn cancelling_takes_those_it_started_along() {
+fn cancel_includes_the_executions_that_were_started() {
     let home = Home::new();
     let fake = Fake::new(|request| {
         let ids = if request.body["cascade"] == true {
@@ -266,12 +266,12 @@ fn cancelling_takes_those_it_started_along() {
     );
     assert_eq!(
         fake.run(&home, &["cancel", "42"]),
-        "execution 42 had ended already\n[exit 0]"
+        "execution 42 had already ended\n[exit 0]"
     );
 }
 
 #[test]
-fn cleaning_up_says_what_it_did() {
+fn cleanup_prints_the_cancelled_executions() {
     let home = Home::new();
     let fake = Fake::new(
         |_| json!({"cancelled_count": 2, "execution_ids": ["41", "42"], "message": "ok"}),

@@ -1,4 +1,4 @@
-//! A server that answers what a test tells it to, and remembers what it was asked.
+//! A server with answers that a test defines. It records the requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{Home, show};
 
-/// One request as it came.
+/// One recorded request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// `GET /api/x?y=z`.
@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-/// The server; its thread ends with the test.
+/// The server. Its thread ends with the test's process.
 pub(crate) struct Fake {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -76,19 +76,19 @@ impl Fake {
         Self { url, requests }
     }
 
-    /// The command in this home, talking to this server.
+    /// Returns the `noetl` command in this home, with this server as its server.
     pub(crate) fn command(&self, home: &Home, args: &[&str]) -> Command {
         let mut command = home.noetl(args);
         command.env("NOETL_SERVER_URL", &self.url);
         command
     }
 
-    /// Runs a command to its end, as [`Home::run`] does.
+    /// Runs a command like [`Home::run`].
     pub(crate) fn run(&self, home: &Home, args: &[&str]) -> String {
         show(&self.command(home, args).output().unwrap())
     }
 
-    /// The one JSON document that a command prints, and its exit code.
+    /// Returns the one JSON document that a command prints, and its exit code.
     pub(crate) fn json(&self, home: &Home, args: &[&str]) -> (Value, i32) {
         let output = self.command(home, args).output().unwrap();
         let text = String::from_utf8(output.stdout.clone()).unwrap();
@@ -97,12 +97,12 @@ impl Fake {
         (document, output.status.code().unwrap())
     }
 
-    /// What was asked since the last time.
+    /// Returns the requests since the last call.
     pub(crate) fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.requests.lock().unwrap())
     }
 
-    /// The only request since the last time: its line and its body.
+    /// Returns the line and the body of the only request since the last call.
     pub(crate) fn request(&self) -> (String, Value) {
         let requests = self.requests();
         assert_eq!(requests.len(), 1, "{requests:?}");
@@ -142,12 +142,12 @@ fn write(mut stream: TcpStream, status: u16, kind: &str, body: &str) {
     };
     let head =
         format!("HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\nconnection: close\r\n{location}");
-    // The length of a stream is not known beforehand.
+    // The length of a stream is not known in advance.
     let length = if kind == "text/event-stream" {
         String::new()
     } else {
         format!("content-length: {}\r\n", body.len())
     };
-    // The client may have hung up.
+    // The client may have closed the connection.
     drop(stream.write_all(format!("{head}{length}\r\n{body}").as_bytes()));
 }

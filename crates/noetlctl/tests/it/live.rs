@@ -1,4 +1,4 @@
-//! A real server of a test's own, over either store, and what a test asks it.
+//! A real server for one test, with SQLite or PostgreSQL, and requests to it.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 use crate::postgres::Database;
 use crate::support::{Home, Server};
 
-/// How long anything may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for anything before it fails.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server, its home folder and its store.
 pub(crate) struct Live {
-    // First, since fields are dropped in their order: the server goes before what it stands on.
+    // First, since fields are dropped in this order: the server stops before its store is deleted.
     server: Option<Server>,
     pub(crate) home: Home,
     pub(crate) store: Store,
-    /// The port of its first start, which workers know it by.
+    /// The port of the first start. Later starts use it too, so that workers find the server.
     port: String,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
-/// Where a server keeps what it knows.
+/// The store of a server.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
     /// `noetl.db` in this data folder.
@@ -34,17 +34,17 @@ pub(crate) enum Store {
 }
 
 impl Live {
-    /// A server over SQLite, ready to answer.
+    /// Starts a server with SQLite.
     pub(crate) fn new() -> Self {
         Self::with(&[])
     }
 
-    /// A server over SQLite with flags of `noetl server start`.
+    /// Starts a server with SQLite and flags of `noetl server start`.
     pub(crate) fn with(flags: &[&str]) -> Self {
         Self::on(None, flags, &[])
     }
 
-    /// A server over PostgreSQL, or over SQLite without one.
+    /// Starts a server with PostgreSQL, or with SQLite when `database` is `None`.
     pub(crate) fn on(
         database: Option<Database>,
         flags: &[&str],
@@ -70,7 +70,7 @@ impl Live {
         live
     }
 
-    /// The command that starts this server.
+    /// Returns the command that starts this server.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.home.noetl(&["server", "start", "--port", &self.port]);
         command.args(&self.flags);
@@ -91,7 +91,7 @@ impl Live {
         self.home.path().join("server.log")
     }
 
-    /// Starts it, again after [`Self::kill`] or [`Self::stop`].
+    /// Starts the server, again after [`Self::kill`] or [`Self::stop`].
     pub(crate) fn start(&mut self) {
         let server = Server::start_with_log(self.command());
         server
@@ -103,12 +103,12 @@ impl Live {
         self.server = Some(server);
     }
 
-    /// kill -9: no handler runs.
+    /// Kills the server with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.server = None;
     }
 
-    /// SIGTERM, and waits for the end.
+    /// Stops the server with SIGTERM.
     pub(crate) fn stop(&mut self) {
         let mut server = self.server.take().unwrap();
         let id = server.child.id().to_string();
@@ -121,7 +121,7 @@ impl Live {
         url.replace("0.0.0.0", "127.0.0.1")
     }
 
-    /// A request with any method, headers and body: status, headers and text of the answer.
+    /// Sends a request with any method, headers and body.
     pub(crate) fn ask(
         &self,
         method: &str,
@@ -140,14 +140,14 @@ impl Live {
         self.expect(200, "POST", path, body)
     }
 
-    /// The answer to a request that must have this status, and be JSON.
+    /// Sends a request whose answer must have this status. Returns its JSON.
     pub(crate) fn expect(&self, status: u16, method: &str, path: &str, body: &Value) -> Value {
         let (found, answer) = self.json(method, path, body);
         assert_eq!(found, status, "{method} {path} {body}: {answer}");
         answer
     }
 
-    /// Status and JSON of an answer.
+    /// Sends a request. Returns status and JSON of the answer.
     pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let headers: &[(&str, &str)] = &[("content-type", "application/json")];
         let text = body.to_string();
@@ -163,12 +163,12 @@ impl Live {
         )
     }
 
-    /// Registers a playbook; its `path` is in the text.
+    /// Registers a playbook, whose path is in its text.
     pub(crate) fn register(&self, playbook: &str) -> Value {
         self.post("/api/catalog/register", &json!({ "content": playbook }))
     }
 
-    /// Starts an execution and gives its id.
+    /// Starts an execution. Returns its id.
     pub(crate) fn execute(&self, path: &str, payload: &Value) -> String {
         let started = self.post("/api/execute", &json!({ "path": path, "payload": payload }));
         started["execution_id"].as_str().unwrap().to_owned()
@@ -178,7 +178,7 @@ impl Live {
         self.get(&format!("/api/executions/{execution}/status"))
     }
 
-    /// Waits until an execution has ended, by its stream, and gives what it came to.
+    /// Waits for the end of an execution's stream. Returns the status of the execution.
     pub(crate) fn ended(&self, execution: &str) -> Value {
         until("the execution ends", || {
             let state = self.status(execution);
@@ -191,13 +191,13 @@ impl Live {
         self.ended(&execution)
     }
 
-    /// The log of an execution, oldest first.
+    /// Returns the events of an execution, the oldest first.
     pub(crate) fn events(&self, execution: &str) -> Vec<Value> {
         let answer = self.get(&format!("/api/executions/{execution}/events?limit=1000"));
         answer["events"].as_array().unwrap().clone()
     }
 
-    /// How often the log has an event of a step.
+    /// Counts the events of a step with this name.
     pub(crate) fn count(&self, execution: &str, event: &str, step: &str) -> usize {
         self.events(execution)
             .iter()
@@ -205,14 +205,14 @@ impl Live {
             .count()
     }
 
-    /// The `noetl` command in this home, talking to this server.
+    /// Returns the `noetl` command in this home, with this server as its server.
     pub(crate) fn noetl(&self, args: &[&str]) -> Command {
         let mut command = self.home.noetl(args);
         command.env("NOETL_SERVER_URL", self.url());
         command
     }
 
-    /// Changes the store behind the server's back, with the tool that playbooks have.
+    /// Changes the store directly, with the SQL tool of playbooks.
     pub(crate) fn sql(&self, statement: &str) {
         let tool = match &self.store {
             Store::Sqlite(folder) => json!({
@@ -235,7 +235,7 @@ impl Live {
     }
 }
 
-/// A worker of the real command, killed when dropped.
+/// A real `noetl worker`, killed when dropped.
 pub(crate) struct Worker {
     pub(crate) child: std::process::Child,
 }
@@ -257,25 +257,25 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Already gone is fine.
+        // The process may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Status, headers and text of an answer.
+/// An answer to a request.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: ureq::http::HeaderMap,
     pub(crate) text: String,
 }
 
-/// One request, whatever the answer's status.
+/// Sends a request. Any status of the answer is accepted.
 pub(crate) fn ask(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(TIMEOUT))
         .proxy(None)
         .build()
         .into();
@@ -296,22 +296,22 @@ pub(crate) fn ask(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]
     }
 }
 
-/// Looks again until there is something; the pause is between looks, and the patience is bounded.
-pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
+/// Polls until `poll` returns a value, and returns it. Panics with `what` after a timeout.
+pub(crate) fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
         assert!(
-            began.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
+            started.elapsed() < TIMEOUT,
+            "not within {TIMEOUT:?}: {what}"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// A playbook of steps one after another, each with a tool.
+/// Returns a playbook whose steps run one after another.
 pub(crate) fn playbook(path: &str, steps: &[(&str, Value)]) -> String {
     let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
     let workflow: Vec<Value> = steps
@@ -333,7 +333,7 @@ pub(crate) fn playbook(path: &str, steps: &[(&str, Value)]) -> String {
     .to_string()
 }
 
-/// A `shell` tool.
+/// Returns a `shell` tool.
 pub(crate) fn shell(script: &str) -> Value {
     json!({ "kind": "shell", "cmds": script })
 }

@@ -1,6 +1,6 @@
-//! Tests of the real `noetl` binary, as one program so that they link once.
+//! Tests of the real `noetl` binary, in one program so that it is linked once.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test fails with a panic")]
 
 mod calls;
 mod catalog;

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, in a folder that vanishes with it.
+//! A PostgreSQL server for one test, in a temporary folder.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,28 @@ use tempfile::TempDir;
 
 use crate::support::tool_is_missing;
 
-/// A running PostgreSQL, stopped when dropped.
+/// A running PostgreSQL server, stopped when dropped.
 pub(crate) struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
-    /// What commands begin with, to run in a network of their own.
+    /// The first words of commands, which run them in a network namespace.
     prefix: Vec<String>,
 }
 
-/// One of its databases.
+/// A database of the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) url: String,
 }
 
 impl Postgres {
-    /// Starts one on loopback, or notes that there is none.
+    /// Starts a server on loopback. Without PostgreSQL it notes that the test is skipped and returns `None`.
     pub(crate) fn start() -> Option<Self> {
         Self::start_in(&[])
     }
 
-    /// As [`Self::start`], by commands that begin with `prefix`.
+    /// Like [`Self::start`], with commands that begin with `prefix`.
     pub(crate) fn start_in(prefix: &[String]) -> Option<Self> {
         let Some(programs) = programs() else {
             tool_is_missing("PostgreSQL (apt: postgresql)");
@@ -66,7 +66,7 @@ impl Postgres {
         Some(server)
     }
 
-    /// A new and empty database.
+    /// Creates a database.
     pub(crate) fn database(&self, name: &str) -> Database {
         let port = self.port.to_string();
         self.run(&[
@@ -88,7 +88,7 @@ impl Postgres {
         let program = self.programs.join(words[0]).display().to_string();
         let mut all = self.prefix.clone();
         if is_root() {
-            // Root must not run PostgreSQL.
+            // PostgreSQL refuses to run as root.
             all.extend(["runuser", "-u", "postgres", "--"].map(str::to_owned));
         }
         all.push(program);
@@ -111,11 +111,11 @@ fn is_root() -> bool {
 
 fn succeed(command: &mut Command) {
     let output = command.stdout(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {stderr}");
 }
 
-/// The newest of Debian's folders of PostgreSQL's programs, or where `initdb` lies on PATH.
+/// Returns the newest of Debian's folders with the programs of PostgreSQL, or the folder of `initdb` on PATH.
 fn programs() -> Option<PathBuf> {
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()

@@ -1,4 +1,4 @@
-//! `noetl server` as people use it: what it answers, how it stops, what it says when it cannot start.
+//! `noetl server`: its answers, its web page, start and stop, errors at the start.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ fn start(home: &Home, change: impl Fn(&mut Command)) -> Server {
     Server::start(command)
 }
 
-/// A page of our own, so that the tests do not depend on whether ui-src has been built.
+/// Writes a web page, so that the tests do not need a built ui-src.
 fn page(home: &Home) -> std::path::PathBuf {
     let folder = home.path().join("page");
     fs::create_dir_all(folder.join("assets")).unwrap();
@@ -64,7 +64,7 @@ fn unknown_api_paths_are_json_404s_for_every_method() {
 }
 
 #[test]
-fn the_page_has_its_routes_assets_and_caching() {
+fn the_page_has_routes_assets_and_cache_headers() {
     let home = Home::new();
     let folder = page(&home);
     let server = start(&home, |command| {
@@ -119,7 +119,7 @@ fn the_page_has_its_routes_assets_and_caching() {
 }
 
 #[test]
-fn without_a_page_the_root_says_so() {
+fn without_a_page_the_root_answers_with_a_message() {
     let message = r#"{"message":"NoETL API is running, but UI is not available"}"#;
     let home = Home::new();
     let folder = page(&home);
@@ -168,7 +168,7 @@ fn debug_logs_each_request() {
 }
 
 #[test]
-fn kubernetes_service_links_do_no_harm() {
+fn variables_of_kubernetes_services_are_ignored() {
     let home = Home::new();
     let mut command = home.noetl(&["server", "status"]);
     let output = command
@@ -190,10 +190,10 @@ fn kubernetes_service_links_do_no_harm() {
 }
 
 #[test]
-fn what_cannot_start_says_why_and_how_to_mend_it() {
+fn a_failed_start_has_an_error_with_help() {
     let home = Home::new();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     let text = home.run(&["server", "start", "--port", &port]);
     assert!(
         text.contains(&format!(
@@ -213,7 +213,7 @@ fn what_cannot_start_says_why_and_how_to_mend_it() {
     );
     let text = home.run(&["server", "start", "--detach", "--port", &port]);
     assert!(
-        text.contains("the server ended at once") && text.contains("already in use"),
+        text.contains("the server failed to start") && text.contains("already in use"),
         "{text}"
     );
     assert!(text.ends_with("[exit 1]"), "{text}");
@@ -237,7 +237,7 @@ fn a_detached_server_is_found_and_stopped_by_its_pid_file() {
     );
     let text = home.run(&["server", "start", "--detach", "--port", "0"]);
     assert!(
-        text.contains("error: a server runs already") && text.ends_with("[exit 1]"),
+        text.contains("error: a server is already running") && text.ends_with("[exit 1]"),
         "{text}"
     );
     let text = home.run(&["server", "stop"]);
@@ -248,17 +248,17 @@ fn a_detached_server_is_found_and_stopped_by_its_pid_file() {
     assert!(!pid_file.exists());
     let text = home.run(&["server", "stop"]);
     assert!(
-        text.contains("error: no background server runs") && text.ends_with("[exit 1]"),
+        text.contains("error: no background server is running") && text.ends_with("[exit 1]"),
         "{text}"
     );
 }
 
 #[test]
-fn a_stale_pid_file_is_never_taken_for_a_server() {
+fn a_stale_pid_file_is_recognized() {
     let home = Home::new();
     let folder = home.path().join(".noetl");
     fs::create_dir(&folder).unwrap();
-    // The process id of this very test: alive, and not a server of ours.
+    // The process id of this test belongs to a running process that is not a noetl server.
     for content in [
         std::process::id().to_string(),
         "999999999".to_owned(),
@@ -282,7 +282,7 @@ fn a_stale_pid_file_is_never_taken_for_a_server() {
 
 #[test]
 #[cfg(unix)]
-fn signals_stop_it_even_with_a_connection_open() {
+fn signals_stop_a_server_with_an_open_connection() {
     for signal in ["-TERM", "-INT"] {
         let home = Home::new();
         let mut server = start(&home, |_| {});
@@ -299,7 +299,7 @@ fn signals_stop_it_even_with_a_connection_open() {
 }
 
 #[test]
-fn a_server_is_checked_as_a_browser_would() {
+fn check_requests_every_file_of_the_page() {
     let home = Home::new();
     let folder = page(&home);
     let server = start(&home, |command| {
@@ -308,30 +308,36 @@ fn a_server_is_checked_as_a_browser_would() {
     let check = |more: &[&str]| {
         let mut words = vec!["server", "check", "--server-url", server.url.as_str()];
         words.extend(more);
-        crate::support::show(&home.noetl(&words).output().unwrap())
+        show(&home.noetl(&words).output().unwrap())
     };
-    let said = check(&[]);
+    let text = check(&[]);
     assert!(
-        said.contains("failed  /: it loads no script") && said.ends_with("[exit 1]"),
-        "{said}"
+        text.contains("failed  /: the page loads no script") && text.ends_with("[exit 1]"),
+        "{text}"
     );
     let index = r#"<script src="/assets/here.js"></script><script src="/assets/gone.js"></script>"#;
     std::fs::write(folder.join("index.html"), index).unwrap();
     std::fs::write(folder.join("assets/here.js"), "1").unwrap();
-    let said = check(&[]);
-    assert!(said.contains("ok      /assets/here.js (1 bytes)"), "{said}");
+    let text = check(&[]);
+    assert!(text.contains("ok      /assets/here.js (1 bytes)"), "{text}");
     assert!(
-        said.contains("failed  /assets/gone.js: ") && said.ends_with("[exit 1]"),
-        "{said}"
+        text.contains("failed  /assets/gone.js: ") && text.ends_with("[exit 1]"),
+        "{text}"
     );
     std::fs::write(folder.join("assets/gone.js"), "2").unwrap();
     assert!(check(&[]).ends_with("[exit 0]"), "{}", check(&[]));
     assert!(check(&["--json"]).starts_with(r#"{"url":"http://"#));
     drop(server);
-    let bare = start(&home, |command| {
+    let without_page = start(&home, |command| {
         command.arg("--no-ui");
     });
-    let words = ["server", "check", "--no-ui", "--server-url", &bare.url];
-    let said = crate::support::show(&home.noetl(&words).output().unwrap());
-    assert!(said.ends_with("[exit 0]"), "{said}");
+    let words = [
+        "server",
+        "check",
+        "--no-ui",
+        "--server-url",
+        &without_page.url,
+    ];
+    let text = show(&home.noetl(&words).output().unwrap());
+    assert!(text.ends_with("[exit 0]"), "{text}");
 }

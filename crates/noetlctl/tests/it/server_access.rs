@@ -1,4 +1,4 @@
-//! Who may use a real server, and who may not.
+//! Access to a real server: host names, origins, tokens, sessions.
 
 use std::io::{BufRead as _, BufReader};
 
@@ -10,13 +10,13 @@ use crate::support::show;
 const TOKEN: &str = "correct horse battery staple";
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// A server that listens for everybody.
-fn open(environment: &[(&str, &str)]) -> Live {
+/// Starts a server that other machines can connect to.
+fn public(environment: &[(&str, &str)]) -> Live {
     Live::on(None, &["--host", "0.0.0.0"], environment)
 }
 
 #[test]
-fn on_loopback_only_its_names_are_answered() {
+fn a_server_on_loopback_answers_only_to_its_names() {
     let live = Live::new();
     let port = live.url().rsplit(':').next().unwrap().to_owned();
     for (host, status) in [
@@ -37,7 +37,7 @@ fn on_loopback_only_its_names_are_answered() {
 }
 
 #[test]
-fn a_page_of_another_origin_changes_nothing() {
+fn requests_of_another_origin_are_refused() {
     let live = Live::new();
     live.register(&playbook("t/one", &[("start", shell("true"))]));
     let own = live.url();
@@ -84,8 +84,11 @@ fn a_page_of_another_origin_changes_nothing() {
 }
 
 #[test]
-fn elsewhere_everything_but_health_metrics_and_the_page_wants_the_token() {
-    let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
+fn all_but_health_metrics_and_the_page_needs_the_token() {
+    let page = tempfile::tempdir().unwrap();
+    std::fs::write(page.path().join("index.html"), "<title>page</title>").unwrap();
+    let folder = page.path().to_str().unwrap();
+    let live = public(&[("NOETL_API_TOKEN", TOKEN), ("NOETL_UI_DIR", folder)]);
     for path in [
         "/health",
         "/api/health",
@@ -149,9 +152,9 @@ fn elsewhere_everything_but_health_metrics_and_the_page_wants_the_token() {
 }
 
 #[test]
-fn wrong_tokens_are_counted_wherever_they_are_tried() {
+fn wrong_tokens_are_counted_on_all_paths() {
     for way in ["header", "session", "cookie"] {
-        let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
+        let live = public(&[("NOETL_API_TOKEN", TOKEN)]);
         let guess = |number: usize| {
             let word = format!("Bearer guess{number}");
             let cookie = format!("noetl_session=guess{number}");
@@ -170,8 +173,8 @@ fn wrong_tokens_are_counted_wherever_they_are_tried() {
 }
 
 #[test]
-fn a_session_is_a_cookie_that_scripts_cannot_read_and_streams_can_send() {
-    let live = open(&[("NOETL_API_TOKEN", TOKEN)]);
+fn a_session_cookie_is_hidden_from_scripts_and_works_for_streams() {
+    let live = public(&[("NOETL_API_TOKEN", TOKEN)]);
     let wrong = live.ask("POST", "/api/session", &[JSON], br#"{"token": "x"}"#);
     assert_eq!(wrong.status, 401);
     let body = json!({"token": TOKEN}).to_string();
@@ -230,9 +233,9 @@ fn a_session_is_a_cookie_that_scripts_cannot_read_and_streams_can_send() {
 
 #[test]
 #[cfg(unix)]
-fn without_a_token_given_one_is_made_and_its_place_is_said() {
+fn a_missing_token_is_generated_and_its_file_is_printed() {
     use std::os::unix::fs::PermissionsExt as _;
-    let live = open(&[]);
+    let live = public(&[]);
     let path = live.home.path().join(".noetl/data/api.token");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -274,7 +277,7 @@ fn a_data_folder_and_a_database_file_have_one_server() {
         text.contains("another server uses") && text.ends_with("[exit 1]"),
         "{text}"
     );
-    // The same file by another way, from a folder of its own.
+    // The same database file, with another data folder.
     let mut command = live
         .home
         .noetl(&["server", "start", "--port", "0", "--data-dir"]);

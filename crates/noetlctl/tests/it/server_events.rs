@@ -1,4 +1,4 @@
-//! What workers report besides outcomes one by one: batches, and claims by an event.
+//! Reports of workers other than single outcomes: batches, and claims by an event.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::live::{playbook, shell};
 use crate::server_workers::{claim, idle, one_step, outcome};
 
 #[test]
-fn a_batch_is_kept_when_it_is_answered_and_known_by_its_name() {
+fn an_answered_batch_is_stored_and_found_by_its_id() {
     let live = idle();
     let steps = [("start", shell("true")), ("then", shell("true"))];
     live.register(&playbook("t/two", &steps));
@@ -53,7 +53,7 @@ fn a_batch_is_kept_when_it_is_answered_and_known_by_its_name() {
 }
 
 #[test]
-fn older_workers_claim_by_an_event_and_the_loser_is_told() {
+fn older_workers_claim_by_an_event_and_only_one_succeeds() {
     let live = idle();
     let execution = one_step(&live);
     let issued = live
@@ -63,30 +63,30 @@ fn older_workers_claim_by_an_event_and_the_loser_is_told() {
     let event = issued.unwrap()["event_id"].as_str().unwrap().to_owned();
     let pending = live.get(&format!("/api/commands/{event}"));
     let command = &pending["context"];
-    let says = |name: &str, worker: &str| {
+    let report = |name: &str, worker: &str| {
         json!({
             "execution_id": execution, "step": "start", "name": name,
             "payload": {"worker_id": worker}, "meta": {"command_id": command["id"]},
         })
     };
     for _ in 0..2 {
-        live.post("/api/events", &says("command.claimed", "a"));
+        live.post("/api/events", &report("command.claimed", "a"));
     }
     assert!(claim(&live, "c", 5).is_empty());
     for name in ["command.claimed", "command.started", "command.completed"] {
-        live.expect(409, "POST", "/api/events", &says(name, "b"));
+        live.expect(409, "POST", "/api/events", &report(name, "b"));
     }
-    let mut elsewhere = says("command.claimed", "a");
+    let mut elsewhere = report("command.claimed", "a");
     elsewhere["execution_id"] = live.execute("t/one", &json!({})).into();
     live.expect(404, "POST", "/api/events", &elsewhere);
     live.post("/api/events", &outcome(command, "a", &json!(1)));
-    live.post("/api/events", &says("command.completed", "a"));
+    live.post("/api/events", &report("command.completed", "a"));
     assert_eq!(live.ended(&execution)["result"], 1);
-    let mut gone = says("command.claimed", "b");
-    live.expect(409, "POST", "/api/events", &gone);
-    gone["execution_id"] = "1".into();
-    live.expect(404, "POST", "/api/events", &gone);
-    gone["execution_id"] = execution.into();
-    gone["meta"] = json!({});
-    live.expect(422, "POST", "/api/events", &gone);
+    let mut late = report("command.claimed", "b");
+    live.expect(409, "POST", "/api/events", &late);
+    late["execution_id"] = "1".into();
+    live.expect(404, "POST", "/api/events", &late);
+    late["execution_id"] = execution.into();
+    late["meta"] = json!({});
+    live.expect(422, "POST", "/api/events", &late);
 }

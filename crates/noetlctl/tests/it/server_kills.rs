@@ -1,5 +1,5 @@
-//! kill -9 of the server and of a worker at moments that a seed chooses: no execution is lost, and no step
-//! runs again whose outcome the log had.
+//! SIGKILL of the server and of a worker at moments that a seed chooses: no execution is lost, and no step
+//! runs again after its outcome is in the log.
 #![cfg(unix)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,17 +17,18 @@ const KEY: (&str, &str) = (
     "NOETL_ENCRYPTION_KEY",
     "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=",
 );
-/// Longer than any number of executions that somebody tries has taken.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long all executions together may take.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// An execution and one of its steps.
 type Call = (String, String);
 
-/// Xorshift: the same moments for the same seed.
-struct Chance(u64);
+/// Xorshift random numbers: the same ones for the same seed.
+struct Random(u64);
 
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
+impl Random {
+    /// Returns a number less than `bound`.
+    fn number(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -35,7 +36,7 @@ impl Chance {
     }
 }
 
-/// How often each step has left its line.
+/// Counts the lines that each step has written.
 fn lines(file: &Path) -> BTreeMap<Call, usize> {
     let mut counts = BTreeMap::new();
     let text = std::fs::read_to_string(file).unwrap_or_default();
@@ -48,7 +49,7 @@ fn lines(file: &Path) -> BTreeMap<Call, usize> {
     counts
 }
 
-/// Steps whose outcome is in the log.
+/// Returns the steps whose outcome is in the log.
 fn acknowledged(live: &Live) -> Vec<Call> {
     let query =
         "SELECT CAST(execution_id AS TEXT), node_name FROM event WHERE event_type = 'call.done'";
@@ -61,35 +62,35 @@ fn acknowledged(live: &Live) -> Vec<Call> {
         .collect()
 }
 
-/// What a run came to.
+/// The figures of a run.
 #[derive(Debug, Default)]
 struct Figures {
     servers_killed: usize,
     workers_killed: usize,
-    /// Steps that a kill cut off, and that ran again.
+    /// Runs of steps that a kill interrupted.
     again: usize,
-    /// The most lines of one step.
+    /// The largest number of runs of one step.
     most: usize,
 }
 
-/// Kills one of the two and starts it again; what it held is free at once, as after its lease.
+/// Kills the server or the worker and starts it again. Its leases end at once.
 fn kill(live: &mut Live, worker: &mut Worker, server: bool) {
     if server {
         live.kill();
         if matches!(live.store, Store::Postgres(_)) {
-            free(live, "server-%");
+            end_leases(live, "server-%");
         }
         live.start();
     } else {
         let held = format!("killed-{}-%", worker.child.id());
         worker.child.kill().unwrap();
         worker.child.wait().unwrap();
-        free(live, &held);
+        end_leases(live, &held);
         *worker = Worker::start(live, "killed", "2");
     }
 }
 
-fn free(live: &Live, worker: &str) {
+fn end_leases(live: &Live, worker: &str) {
     live.sql(&format!(
         "UPDATE command SET lease_until = 1 WHERE worker_id LIKE '{worker}'"
     ));
@@ -104,7 +105,7 @@ fn running(live: &Live) -> usize {
         .unwrap()
 }
 
-/// Starts `number` executions, kills until all have ended, and looks at what is left.
+/// Starts `number` executions, kills processes until all have ended, and checks the log and the output.
 fn run(live: &mut Live, number: usize, seed: u64) -> Figures {
     let file = live.home.path().join("lines");
     let steps = STEPS.map(|step| {
@@ -119,18 +120,18 @@ fn run(live: &mut Live, number: usize, seed: u64) -> Figures {
         .map(|_| live.execute("t/lines", &json!({})))
         .collect();
     let mut worker = Worker::start(live, "killed", "2");
-    let mut chance = Chance(seed);
+    let mut random = Random(seed);
     let mut figures = Figures::default();
     let mut before: BTreeMap<Call, usize> = BTreeMap::new();
-    let began = Instant::now();
+    let started = Instant::now();
     let mut next = 3;
     while running(live) > 0 {
         assert!(
-            began.elapsed() < PATIENCE,
-            "executions are lost: {} run",
+            started.elapsed() < TIMEOUT,
+            "{} executions do not end",
             running(live)
         );
-        // Moments are counted in lines, so that the seed chooses them and not the machine's speed.
+        // The moments depend on the lines written, and not on the speed of the machine.
         let written: usize = lines(&file).values().sum();
         if written < next {
             std::thread::sleep(Duration::from_millis(5));
@@ -139,14 +140,14 @@ fn run(live: &mut Live, number: usize, seed: u64) -> Figures {
         let done = acknowledged(live);
         let now = lines(&file);
         before.extend(done.into_iter().map(|call| (call.clone(), now[&call])));
-        let server = chance.below(2) == 0;
+        let server = random.number(2) == 0;
         *(if server {
             &mut figures.servers_killed
         } else {
             &mut figures.workers_killed
         }) += 1;
         kill(live, &mut worker, server);
-        next = written + 4 + chance.below(12);
+        next = written + 4 + random.number(12);
     }
     let after = lines(&file);
     for (call, count) in &before {
@@ -184,18 +185,18 @@ fn check(mut live: Live) {
         figures.servers_killed > 0 && figures.workers_killed > 0,
         "{figures:?}"
     );
-    // Four run at a time, so that a kill cuts off no more.
+    // Four steps run at a time, so that a kill interrupts at most four.
     let kills = figures.servers_killed + figures.workers_killed;
     assert!(figures.again <= kills * 4, "{figures:?}");
 }
 
 #[test]
-fn nothing_is_lost_or_done_twice_over_sqlite() {
+fn kills_lose_and_repeat_nothing_with_sqlite() {
     check(Live::with(&["--max-workers", "2"]));
 }
 
 #[test]
-fn nothing_is_lost_or_done_twice_over_postgresql() {
+fn kills_lose_and_repeat_nothing_with_postgresql() {
     let Some(postgres) = Postgres::start() else {
         return;
     };

@@ -1,10 +1,10 @@
-//! What a real server answers to requests that it cannot fulfil: a status, a sentence, never a 500.
+//! Invalid requests to a real server: each is answered with a status and a message, and never with 500.
 
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell};
 
-/// Status, method, path and body of requests that make no sense.
+/// Status, method, path and body of invalid requests.
 const REFUSED: &str = r#"
 404 POST /api/execute {"path": "t/none"}
 404 POST /api/execute {"catalog_id": "1"}
@@ -57,7 +57,7 @@ const REFUSED: &str = r#"
 "#;
 
 #[test]
-fn every_endpoint_refuses_what_makes_no_sense() {
+fn every_endpoint_refuses_invalid_requests() {
     let live = Live::new();
     live.register(&playbook("t/one", &[("start", shell("true"))]));
     for line in REFUSED.lines().filter(|line| !line.is_empty()) {
@@ -82,7 +82,7 @@ fn every_endpoint_refuses_what_makes_no_sense() {
 }
 
 #[test]
-fn bodies_are_json_and_bounded() {
+fn a_body_is_json_of_limited_size() {
     let live = Live::new();
     let json_type: &[(&str, &str)] = &[("content-type", "application/json")];
     let not_json = live.ask("POST", "/api/execute", json_type, b"{");
@@ -94,7 +94,7 @@ fn bodies_are_json_and_bounded() {
         b"{}",
     );
     assert_eq!(no_type.status, 415, "{}", no_type.text);
-    // Above the bound by its own word, which is refused before a byte is kept.
+    // The content-length is above the limit, so that the body is not read.
     let mut large = br#"{"template": ""#.to_vec();
     large.resize((64 << 20) + 1024, b'x');
     large.extend(br#""}"#);
@@ -104,7 +104,7 @@ fn bodies_are_json_and_bounded() {
 }
 
 #[test]
-fn an_invalid_playbook_is_refused_with_every_problem_and_its_place() {
+fn the_answer_for_an_invalid_playbook_has_every_problem_with_its_place() {
     let live = Live::new();
     let playbook = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: bad, path: t/bad}\nworkflow:\n- step: start\n  \
         tool: {kind: teleport}\n  next: [{step: nowhere}]\n";
@@ -142,7 +142,7 @@ fn an_invalid_playbook_is_refused_with_every_problem_and_its_place() {
 }
 
 #[test]
-fn the_store_is_read_through_queries_and_never_changed() {
+fn queries_cannot_change_the_store() {
     let live = Live::new();
     live.register(&playbook("t/one", &[("start", shell("true"))]));
     let ask = |body: Value| live.post("/api/postgres/execute", &body);

@@ -1,4 +1,4 @@
-//! Servers that stop in the middle, and servers that share a PostgreSQL.
+//! Restarts of a server during executions, and several servers with one PostgreSQL database.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,9 @@ const KEY: (&str, &str) = (
     "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=",
 );
 
-/// Two steps that leave a line each; the second waits at a gate.
+/// Registers a playbook with steps that write a line each. The second step waits for a file.
+///
+/// Returns the file with the lines and the file that is waited for.
 fn gated(live: &Live) -> (std::path::PathBuf, std::path::PathBuf) {
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
     let write = |word: &str| format!("echo {word} >> {}", ran.display());
@@ -34,7 +36,7 @@ fn lines(file: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn after_a_stop_or_a_kill_executions_go_on_where_they_were() {
+fn executions_continue_after_a_stop_or_a_kill() {
     for kill in [false, true] {
         let mut live = Live::new();
         let (ran, gate) = gated(&live);
@@ -53,7 +55,7 @@ fn after_a_stop_or_a_kill_executions_go_on_where_they_were() {
         assert_eq!(
             after[..before.len()],
             before,
-            "what was acknowledged is there"
+            "acknowledged events are kept"
         );
         until("the second step runs again", || {
             (lines(&ran).len() == 3).then_some(())
@@ -128,12 +130,12 @@ fn a_restart_keeps_loops_retries_variables_and_children() {
     assert_eq!(
         children.as_array().unwrap().len(),
         1,
-        "the call is one for ever"
+        "the playbook is called once"
     );
 }
 
 #[test]
-fn a_log_with_failures_is_replayed_as_it_was() {
+fn a_log_with_failures_is_replayed() {
     let mut live = Live::new();
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
     let wait = format!(
@@ -192,7 +194,7 @@ fn two_servers_on_one_postgresql_share_the_work() {
     let runs: Vec<String> = (0..30).map(|_| one.execute("t/work", &json!({}))).collect();
     let mut workers = std::collections::BTreeSet::new();
     for execution in &runs {
-        // Each server knows what the other does.
+        // Each server knows the executions of the other.
         assert_eq!(two.ended(execution)["status"], "COMPLETED");
         assert_eq!(one.status(execution)["status"], "COMPLETED");
         for step in ["start", "end"] {
@@ -213,7 +215,7 @@ fn two_servers_on_one_postgresql_share_the_work() {
 
 #[test]
 #[cfg(unix)]
-fn servers_on_one_postgresql_share_a_key_that_somebody_gave() {
+fn servers_on_one_postgresql_need_the_same_key() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
@@ -233,7 +235,7 @@ fn servers_on_one_postgresql_share_a_key_that_somebody_gave() {
             "{text}"
         );
     }
-    // The same server again, killed or not, is not another one.
+    // The same server may start again, also after it was killed.
     alone.kill();
     alone.start();
     assert_eq!(
@@ -244,12 +246,12 @@ fn servers_on_one_postgresql_share_a_key_that_somebody_gave() {
 
 #[test]
 #[cfg(unix)]
-fn postgresql_takes_what_its_text_cannot_hold() {
+fn zero_bytes_are_stored_in_postgresql() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
     let live = on(&postgres.database("zero"));
-    // Zero bytes, in an error's text and in a result.
+    // PostgreSQL's text has no zero bytes; here they are in an error and in a result.
     for (path, script, status) in [
         ("t/zero", r"printf 'a\0b\n' >&2; exit 1", "FAILED"),
         ("t/good", r"printf 'a\0b\n'", "COMPLETED"),
@@ -277,7 +279,7 @@ fn postgresql_takes_what_its_text_cannot_hold() {
 
 #[test]
 #[cfg(unix)]
-fn postgresql_is_read_through_queries_and_never_changed() {
+fn queries_cannot_change_postgresql() {
     let Some(postgres) = Postgres::start() else {
         return;
     };

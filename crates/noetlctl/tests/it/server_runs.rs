@@ -1,10 +1,10 @@
-//! Executions on a real server: their log, their end, and what can be done to them.
+//! Executions on a real server: events, results, cancel, rerun, cleanup and variables.
 
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell, until};
 
-/// What a good run of one step and an end writes, in its order.
+/// The events of a successful run of one step and an end, in order.
 const GOOD: [&str; 18] = [
     "playbook.initialized",
     "workflow.initialized",
@@ -33,7 +33,7 @@ fn is_digits(value: &Value) -> bool {
 }
 
 #[test]
-fn the_log_has_its_order_its_string_ids_and_upper_case_statuses() {
+fn events_have_their_order_string_ids_and_upper_case_statuses() {
     let live = Live::new();
     let steps = [
         ("start", shell("echo hello")),
@@ -87,7 +87,7 @@ fn the_log_has_its_order_its_string_ids_and_upper_case_statuses() {
 }
 
 #[test]
-fn a_failure_is_failed_and_says_where() {
+fn a_failed_execution_has_the_place_of_its_error() {
     let live = Live::new();
     live.register(&playbook(
         "t/bad",
@@ -126,7 +126,7 @@ fn a_failure_is_failed_and_says_where() {
     assert_eq!(check["event_type"], "playbook.failed");
 }
 
-/// A process that a step started: its id is in the file once it runs.
+/// Waits for the process id that a step writes into a file.
 fn process(file: &std::path::Path) -> String {
     until("the step writes its process id", || {
         let text = std::fs::read_to_string(file).ok()?;
@@ -136,7 +136,7 @@ fn process(file: &std::path::Path) -> String {
 
 fn is_alive(process: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // A zombie has ended and waits for its parent.
+    // A zombie has ended already.
     stat.rsplit(") ")
         .next()
         .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
@@ -151,7 +151,7 @@ fn endless(file: &std::path::Path) -> Value {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn cancel_kills_the_process_and_what_the_execution_started() {
+fn cancel_ends_the_process_and_the_called_playbook() {
     let live = Live::new();
     let file = live.home.path().join("pid");
     live.register(&playbook("t/child", &[("start", endless(&file))]));
@@ -170,7 +170,7 @@ fn cancel_kills_the_process_and_what_the_execution_started() {
     );
     assert_eq!(answer["status"], "cancelled");
     assert_eq!(answer["cancelled_executions"], json!([parent, child]));
-    until("the process is gone", || {
+    until("the process has ended", || {
         (!is_alive(&process)).then_some(())
     });
     for execution in [parent.as_str(), child] {
@@ -196,7 +196,7 @@ fn cancel_kills_the_process_and_what_the_execution_started() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn finalize_ends_the_process_and_the_log_as_well() {
+fn finalize_ends_the_process_and_the_execution() {
     let live = Live::new();
     let file = live.home.path().join("pid");
     live.register(&playbook("t/endless", &[("start", endless(&file))]));
@@ -215,14 +215,14 @@ fn finalize_ends_the_process_and_the_log_as_well() {
         live.events(&execution).last().unwrap()["event_type"],
         "playbook.failed"
     );
-    until("the process is gone", || {
+    until("the process has ended", || {
         (!is_alive(&process)).then_some(())
     });
     assert_eq!(live.post(&path, &json!({}))["status"], "already_completed");
 }
 
 #[test]
-fn cleanup_says_what_it_would_do_and_does_it() {
+fn cleanup_has_a_dry_run() {
     let live = Live::new();
     live.register(&playbook("t/endless", &[("start", shell("sleep 600"))]));
     let execution = live.execute("t/endless", &json!({}));
@@ -245,7 +245,7 @@ fn cleanup_says_what_it_would_do_and_does_it() {
 }
 
 #[test]
-fn rerun_takes_the_same_version_and_payload_or_another() {
+fn rerun_uses_the_same_version_and_payload_or_others() {
     let live = Live::new();
     let first = playbook(
         "t/again",
@@ -270,7 +270,7 @@ fn rerun_takes_the_same_version_and_payload_or_another() {
 }
 
 #[test]
-fn what_has_ended_stays_readable_without_its_playbook() {
+fn an_ended_execution_is_readable_without_its_playbook() {
     let live = Live::new();
     live.register(&playbook("t/gone", &[("start", shell("echo kept"))]));
     let state = live.run("t/gone", &json!({}));
@@ -330,7 +330,7 @@ fn variables_are_read_set_and_deleted() {
 }
 
 #[test]
-fn a_caller_that_hangs_up_leaves_nothing_half_done() {
+fn a_closed_connection_leaves_no_execution_unfinished() {
     use std::io::Write as _;
     let live = Live::new();
     live.register(&playbook("t/quick", &[("start", json!({"kind": "noop"}))]));
@@ -344,15 +344,15 @@ fn a_caller_that_hangs_up_leaves_nothing_half_done() {
     for number in 0..400 {
         let mut stream = std::net::TcpStream::connect(&address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        // Scattered over the time that an answer takes.
+        // The connection is closed at different moments of the answer.
         std::thread::sleep(std::time::Duration::from_micros(number * 10));
     }
     live.run("t/quick", &json!({}));
-    // Far less than a lease takes to lapse.
-    let began = std::time::Instant::now();
-    until("what began has ended", || {
+    // Much shorter than a lease.
+    let started = std::time::Instant::now();
+    until("all executions have ended", || {
         let running = live.get("/api/executions?status=RUNNING");
         (running == json!([])).then_some(())
     });
-    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }

@@ -1,4 +1,4 @@
-//! Credentials on a real server: kept encrypted, shown to nobody who does not ask, in no log.
+//! Credentials on a real server: encrypted in the store, in no log, and in answers only on request.
 
 use std::path::Path;
 
@@ -42,12 +42,12 @@ fn store(live: &Live) {
 }
 
 #[test]
-fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
+fn a_secret_is_in_no_event_log_or_file() {
     let mut live = Live::on(None, &[], &[("NOETL_DEBUG", "true")]);
     store(&live);
     let body = json!({"name": "api", "type": "bearer", "data": {"token": SECRET}});
     live.post("/api/credentials", &body);
-    // Both fail to connect, and a failure has most to say.
+    // Both fail to connect: error messages are where secrets leak most easily.
     let steps = [(
         "start",
         json!({"kind": "postgres", "auth": "db", "query": "SELECT 1", "timeout": 2}),
@@ -89,15 +89,15 @@ fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
             .to_string()
             .contains(SECRET)
     );
-    // Also in what SQLite has not folded into its file yet, and after it has.
-    let look = |live: &Live| {
+    // Before and after SQLite has written its log into its file.
+    let check_files = |live: &Live| {
         for file in files(live.home.path()) {
             assert!(!contains(&file, SECRET), "{}", file.display());
         }
     };
-    look(&live);
+    check_files(&live);
     live.stop();
-    look(&live);
+    check_files(&live);
     live.start();
     let asked = live.get("/api/credentials/db?include_data=true");
     assert_eq!(
@@ -108,7 +108,7 @@ fn a_secret_is_in_no_answer_no_event_no_log_and_no_file() {
     live.expect(404, "GET", "/api/credentials/db", &Value::Null);
 }
 
-/// What a server says that must not start with this key.
+/// Starts a server with a key that it must refuse. Returns its output.
 fn refused(live: &Live, key: Option<&str>) -> String {
     let mut command = live.command();
     if let Some(key) = key {
@@ -159,7 +159,7 @@ fn a_key_is_private_and_another_one_is_refused() {
     let text = refused(&live, None);
     assert!(
         text.contains("another key"),
-        "a lost key is never replaced in silence: {text}"
+        "a lost key is not replaced: {text}"
     );
     std::fs::write(&key, kept).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -172,10 +172,10 @@ fn a_key_is_private_and_another_one_is_refused() {
 
 #[test]
 #[cfg(unix)]
-fn the_store_is_for_its_owner_alone() {
+fn the_files_of_the_store_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let live = Live::new();
-    // A folder that was there before, and that others may look into.
+    // An existing folder that other users can read.
     let folder = live.home.path().join("shared");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("mine"), "").unwrap();

@@ -1,4 +1,4 @@
-//! Server-sent events of a real server: everything from the beginning, live, then an end.
+//! Server-sent events of a real server: past events, new events, and the end.
 
 use std::io::{BufRead as _, BufReader, Lines};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell};
 
-/// A stream, message by message.
+/// A stream as an iterator over its messages.
 struct Stream(Lines<BufReader<ureq::BodyReader<'static>>>);
 
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Iterator for Stream {
                 Some(("id", id)) => id.clone_into(&mut message.id),
                 Some(("data", data)) => message.data = serde_json::from_str(data).unwrap(),
                 _ if line.is_empty() && !message.event.is_empty() => return Some(message),
-                // Keep-alives.
+                // Comments, which keep the connection open.
                 _ => {}
             }
         }
@@ -49,7 +49,7 @@ impl Iterator for Stream {
 }
 
 #[test]
-fn a_stream_replays_goes_on_and_ends() {
+fn a_stream_has_past_and_new_events_and_ends() {
     let live = Live::new();
     let gate = live.home.path().join("gate");
     let wait = shell(&format!(
@@ -64,7 +64,7 @@ fn a_stream_replays_goes_on_and_ends() {
     let path = format!("/api/executions/{execution}/stream");
     let mut stream = Stream::open(&live, &path, &[]);
     let mut seen: Vec<Message> = Vec::new();
-    // What was before this stream began is there as well.
+    // The stream begins with the events from before it was opened.
     while seen
         .last()
         .is_none_or(|message| message.data["event_type"] != "step.enter")
@@ -87,7 +87,7 @@ fn a_stream_replays_goes_on_and_ends() {
     let logged: Vec<Value> = live.events(&execution);
     let streamed: Vec<Value> = seen.iter().map(|message| message.data.clone()).collect();
     assert_eq!(streamed, logged);
-    // Again from the middle, in both ways that clients have.
+    // A stream can begin after an event, by header or by parameter.
     let middle = &seen[4].id;
     for stream in [
         Stream::open(&live, &path, &[("last-event-id", middle)]),
@@ -100,7 +100,7 @@ fn a_stream_replays_goes_on_and_ends() {
 }
 
 #[test]
-fn a_long_log_is_streamed_whole_and_in_order() {
+fn a_long_log_is_streamed_completely_and_in_order() {
     let live = Live::new();
     let steps: Vec<(String, Value)> = (0..120)
         .map(|number| (format!("s{number}"), json!({"kind": "noop"})))
@@ -128,7 +128,7 @@ fn a_long_log_is_streamed_whole_and_in_order() {
 }
 
 #[test]
-fn the_stream_of_all_hears_every_start_and_end() {
+fn the_stream_of_all_executions_has_every_start_and_end() {
     let live = Live::new();
     live.register(&playbook("t/one", &[("start", shell("true"))]));
     let mut stream = Stream::open(&live, "/api/executions/stream", &[]);

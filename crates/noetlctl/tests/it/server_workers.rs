@@ -1,4 +1,4 @@
-//! Workers elsewhere, as the API has them: leases, their loss, outcomes that come twice or late.
+//! The API for workers: leases, lapsed leases, repeated and late outcomes.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::live::{Live, Worker, playbook, shell, until};
 
 const NONE: Value = Value::Null;
 
-/// A server that leaves all of the work to workers.
+/// Starts a server that runs no commands itself.
 pub(crate) fn idle() -> Live {
     Live::with(&["--max-workers", "0"])
 }
@@ -34,8 +34,8 @@ pub(crate) fn outcome(command: &Value, worker: &str, result: &Value) -> Value {
     })
 }
 
-/// Ends every lease at once, as 30 seconds without a sign of life would.
-fn lapse(live: &Live) {
+/// Ends all leases, as 30 seconds without a heartbeat do.
+fn end_leases(live: &Live) {
     live.sql("UPDATE command SET lease_until = 1 WHERE worker_id IS NOT NULL");
 }
 
@@ -104,28 +104,28 @@ fn a_command_has_one_holder_and_its_outcome_counts_once() {
 }
 
 #[test]
-fn a_lapsed_lease_is_claimed_again_and_the_late_outcome_refused() {
+fn a_lapsed_command_is_claimed_again_and_a_late_outcome_refused() {
     let live = idle();
     let execution = one_step(&live);
     register(&live, "a");
     let held = claim(&live, "a", 1);
     assert_eq!(held.len(), 1);
-    lapse(&live);
-    // A sign of life in time brings it back; nobody had taken it.
+    end_leases(&live);
+    // A heartbeat renews a lapsed lease that no other worker has claimed.
     let beat = json!({"name": "a", "commands": [held[0]["id"]]});
     assert_eq!(
         live.post("/api/worker/pool/heartbeat", &beat)["cancelled"],
         json!([])
     );
     assert!(claim(&live, "b", 1).is_empty());
-    lapse(&live);
+    end_leases(&live);
     let again = claim(&live, "b", 1);
     assert_eq!(again[0]["id"], held[0]["id"]);
     let answer = live.post("/api/worker/pool/heartbeat", &beat);
     assert_eq!(
         answer["cancelled"],
         json!([held[0]["id"]]),
-        "a is told that it lost it"
+        "a learns that it has lost the command"
     );
     live.expect(
         409,
@@ -139,7 +139,7 @@ fn a_lapsed_lease_is_claimed_again_and_the_late_outcome_refused() {
 }
 
 #[test]
-fn who_leaves_gives_its_own_work_back_and_nobody_elses() {
+fn deregistering_returns_the_commands_of_that_worker_alone() {
     let live = idle();
     one_step(&live);
     live.execute("t/one", &json!({}));
@@ -160,7 +160,7 @@ fn who_leaves_gives_its_own_work_back_and_nobody_elses() {
     live.post("/api/worker/pool/deregister", &json!({"name": "w-1"}));
     assert_eq!(running("w-1"), None);
     assert_eq!((running("w-12"), running("w_1")), (Some(1), Some(1)));
-    assert_eq!(claim(&live, "other", 5).len(), 1, "only what w-1 held");
+    assert_eq!(claim(&live, "other", 5).len(), 1, "only the command of w-1");
     live.expect(
         200,
         "DELETE",
@@ -177,23 +177,23 @@ fn who_leaves_gives_its_own_work_back_and_nobody_elses() {
 }
 
 #[test]
-fn a_question_for_work_waits_for_it_and_no_longer() {
+fn a_claim_waits_until_there_is_work() {
     let live = idle();
     live.register(&playbook("t/one", &[("start", shell("true"))]));
-    let waited = std::time::Instant::now();
+    let started = std::time::Instant::now();
     std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
+        let claim = scope.spawn(|| {
             live.post(
                 "/api/commands/claim",
                 &json!({"worker_id": "a", "wait_seconds": 30}),
             )
         });
         live.execute("t/one", &json!({}));
-        let answer = asking.join().unwrap();
+        let answer = claim.join().unwrap();
         assert_eq!(answer["commands"].as_array().unwrap().len(), 1);
         assert_eq!(answer["lease_seconds"], 30);
     });
-    assert!(waited.elapsed().as_secs() < 10);
+    assert!(started.elapsed().as_secs() < 10);
     let body = json!({"worker_id": "a", "wait_seconds": 31});
     live.expect(422, "POST", "/api/commands/claim", &body);
     let body = json!({"worker_id": "a", "limit": 0});
@@ -201,7 +201,7 @@ fn a_question_for_work_waits_for_it_and_no_longer() {
 }
 
 #[test]
-fn what_is_cancelled_is_taken_from_its_worker() {
+fn a_cancelled_command_is_taken_from_its_worker() {
     let live = idle();
     let execution = one_step(&live);
     register(&live, "a");
@@ -213,7 +213,7 @@ fn what_is_cancelled_is_taken_from_its_worker() {
     let (status, answer) = live.json("POST", "/api/events", &outcome(&held[0], "a", &json!(1)));
     assert!(matches!(status, 404 | 409), "{status} {answer}");
     assert_eq!(live.status(&execution)["status"], "CANCELLED");
-    // Nor may it start anything for it any more.
+    // The worker cannot call a playbook for the cancelled execution either.
     live.register(&playbook("t/child", &[("start", shell("true"))]));
     let call =
         json!({"execution_id": execution, "path": "t/child", "caller": "t/one@1", "key": "k"});
@@ -231,7 +231,7 @@ fn line(file: &Path) -> String {
 }
 
 #[test]
-fn a_worker_runs_what_the_server_leaves_and_stops_when_told() {
+fn a_worker_runs_commands_and_is_stopped() {
     let live = idle();
     live.register(&playbook(
         "t/one",
@@ -261,14 +261,14 @@ fn a_worker_runs_what_the_server_leaves_and_stops_when_told() {
     assert_eq!(live.get("/api/worker/pools")["count"], 0);
     let text = live.home.run(&["worker", "stop"]);
     assert!(
-        text.contains("no worker runs") && text.ends_with("[exit 1]"),
+        text.contains("no worker is running") && text.ends_with("[exit 1]"),
         "{text}"
     );
 }
 
 #[test]
 #[cfg(unix)]
-fn a_killed_workers_step_is_run_by_another() {
+fn another_worker_runs_the_step_of_a_killed_one() {
     let live = idle();
     let (file, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
     let script = format!(
@@ -285,7 +285,7 @@ fn a_killed_workers_step_is_run_by_another() {
     assert_eq!(live.status(&execution)["status"], "RUNNING");
     let _second = Worker::start(&live, "second", "1");
     assert!(claim(&live, "probe", 1).is_empty(), "the lease still holds");
-    lapse(&live);
+    end_leases(&live);
     until("the second worker has it", || {
         (line(&file) == "x\nx\n").then_some(())
     });
@@ -324,7 +324,7 @@ fn a_server_with_one_slot_runs_playbooks_that_call_playbooks() {
     }
 }
 
-/// Playbooks of which each calls the next.
+/// Registers playbooks of which each calls the next.
 fn nest(live: &Live, depth: usize) {
     for level in 0..depth {
         let tool = json!({"kind": "playbook", "path": format!("t/level{}", level + 1)});

@@ -1,4 +1,4 @@
-//! Runs the real binary with a home folder of its own and no environment but what a test sets.
+//! Runs the real binary with a home folder of its own and without NoETL's variables of the environment.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A home folder that vanishes with the test.
+/// A home folder, deleted when dropped.
 pub(crate) struct Home(TempDir);
 
 impl Home {
@@ -18,7 +18,7 @@ impl Home {
         self.0.path()
     }
 
-    /// The `noetl` command in this home.
+    /// Returns the `noetl` command in this home.
     pub(crate) fn noetl(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_noetl"));
         command
@@ -58,14 +58,14 @@ impl Home {
         command
     }
 
-    /// Runs it to the end: exit code, standard output and standard error in one text.
+    /// Runs `noetl`. Returns standard output, standard error and the exit code as one text.
     pub(crate) fn run(&self, args: &[&str]) -> String {
         show(&self.noetl(args).output().unwrap())
     }
 }
 
 impl Home {
-    /// Writes a file of this home, with the folders above it.
+    /// Writes a file into this home and creates its folder.
     pub(crate) fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -74,14 +74,23 @@ impl Home {
     }
 }
 
-/// Notes that a test was left out for want of a tool; with NOETL_REQUIRE_TOOLS=1 that is a failure.
+impl Drop for Home {
+    /// Stops the background server that a failed test has left running.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            drop(self.noetl(&["server", "stop", "--force"]).output());
+        }
+    }
+}
+
+/// Notes that a test is skipped because a tool is missing. With NOETL_REQUIRE_TOOLS=1 it fails instead.
 pub(crate) fn tool_is_missing(tool: &str) {
     let required = variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1");
     assert!(!required, "{tool} is missing, and NOETL_REQUIRE_TOOLS=1");
     skipped(&format!("{tool} is not installed"));
 }
 
-/// Notes that a test was left out, and why, where `cargo xtask test` looks for it.
+/// Notes that a test is skipped, in the file that `cargo xtask test` reads.
 pub(crate) fn skipped(reason: &str) {
     let name = std::thread::current().name().unwrap_or("test").to_owned();
     eprintln!("skipped {name}: {reason}");
@@ -97,13 +106,13 @@ pub(crate) fn skipped(reason: &str) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "which tests run is for whoever runs them to say"
+    reason = "variables choose which tests run"
 )]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What a person would see, and the exit code.
+/// Returns standard output, standard error and the exit code as one text.
 pub(crate) fn show(output: &Output) -> String {
     let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
@@ -138,7 +147,7 @@ impl Server {
         Self { child, url }
     }
 
-    /// Status, headers and body of a request, whatever the status.
+    /// Sends a GET. Any status of the answer is accepted.
     pub(crate) fn get(
         &self,
         path: &str,
@@ -168,7 +177,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already gone is fine.
+        // The process may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -1,33 +1,33 @@
-//! The objects as a Helm chart: Helm installs, upgrades and removes them, and has nothing to choose.
+//! The objects as a Helm chart, which Helm installs, upgrades and removes.
 //!
-//! A chart's templates are text, and text is where manifests go wrong. So the objects are rendered before Helm
-//! sees them; values.yaml records what from, and its schema refuses any other value.
+//! Templates in text are error-prone, so that the objects are rendered before Helm reads them. The chart's
+//! values.yaml records the values that they were rendered from, and its schema refuses any other value.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 use serde_json::{Value, json};
 
 use super::objects::Object;
-use super::values::Settled;
-use crate::error::WithHelp as _;
+use super::values::CheckedValues;
 
-/// The chart's files by their path.
+/// The files of a chart, by path.
 pub(super) type Files = BTreeMap<String, String>;
 
-/// The first line of our Chart.yaml, by which a folder may be replaced.
+/// The first line of a Chart.yaml that this command has written. Only such a folder is overwritten.
 const MARK: &str = "# Written by `noetl k8s render --output helm`.\n";
 const NOTES: &str = include_str!("../../../k8s/NOTES.txt");
 
-/// The chart of these objects.
-pub(super) fn files(settled: &Settled, objects: &[Object]) -> anyhow::Result<Files> {
+/// Returns the files of the chart with these objects.
+pub(super) fn files(checked: &CheckedValues, objects: &[Object]) -> anyhow::Result<Files> {
     let values = json!({
-        "namespace": settled.values.namespace,
-        "image": settled.image.to_string(),
-        "pythonImage": settled.python_image.to_string(),
-        "secret": settled.values.secret,
+        "namespace": checked.values.namespace,
+        "image": checked.image.to_string(),
+        "pythonImage": checked.python_image.to_string(),
+        "secret": checked.values.secret,
     });
     let mut files = Files::from([
         (
@@ -37,7 +37,7 @@ pub(super) fn files(settled: &Settled, objects: &[Object]) -> anyhow::Result<Fil
         (
             "values.yaml".to_owned(),
             format!(
-                "# A record of what the templates were rendered from.\n{}",
+                "# The values that the templates were rendered from. Changing them has no effect.\n{}",
                 yaml(&values)?
             ),
         ),
@@ -47,7 +47,7 @@ pub(super) fn files(settled: &Settled, objects: &[Object]) -> anyhow::Result<Fil
         ),
         ("templates/NOTES.txt".to_owned(), NOTES.to_owned()),
     ]);
-    // Helm makes namespaces itself, and calls one that it did not make somebody else's.
+    // Helm creates the namespace itself, and does not manage one that it has not created.
     for object in objects.iter().filter(|object| object.kind != "Namespace") {
         let mut document = object.document.clone();
         if object.kind == "PersistentVolumeClaim" {
@@ -73,22 +73,22 @@ fn chart() -> Value {
         "appVersion": env!("CARGO_PKG_VERSION"),
         "home": env!("CARGO_PKG_HOMEPAGE"),
         "sources": [env!("CARGO_PKG_REPOSITORY")],
-        // The oldest Kubernetes whose types the objects are.
+        // The Kubernetes version whose types the objects have.
         "kubeVersion": ">=1.33.0-0",
     })
 }
 
-/// Each value is the one that was rendered, so that `--set` fails instead of doing nothing.
+/// Returns a schema that accepts only the rendered values, so that `--set` fails instead of having no effect.
 fn schema(values: &Value) -> Value {
     let constants = values.as_object().into_iter().flatten();
     let mut properties: serde_json::Map<_, _> = constants
         .map(|(name, value)| (name.clone(), json!({ "const": value })))
         .collect();
-    // Helm puts it there.
+    // Helm adds this key.
     properties.insert("global".to_owned(), json!({}));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "description": "this chart has nothing to set; `noetl k8s render --output helm` makes another",
+        "description": "the values of this chart cannot be changed; `noetl k8s render --output helm` writes a chart with others",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
@@ -99,23 +99,25 @@ fn yaml(document: &Value) -> anyhow::Result<String> {
     Ok(serde_yaml_ng::to_string(document)?)
 }
 
-/// What Helm would take for a template's action stands for itself.
+/// Escapes braces, which Helm would read as an action of a template.
 fn escape(text: &str) -> String {
     text.replace("{{", "{{ \"{{\" }}")
 }
 
-/// Writes the chart in place of one that was written here before.
+/// Writes the chart, and replaces one that this command has written before.
+///
+/// # Errors
+/// Fails when the folder has other files, or cannot be written.
 pub(super) fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
-    let there = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if there {
-        let ours =
+    let exists = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if exists {
+        let is_chart =
             fs::read_to_string(folder.join("Chart.yaml")).is_ok_and(|text| text.starts_with(MARK));
-        if !ours {
-            return Err(anyhow!(
-                "{} is there and was not written by noetl",
-                folder.display()
-            ))
-            .help("give --chart a folder that is not there yet");
+        if !is_chart {
+            return Err(
+                anyhow!("{} exists and was not written by noetl", folder.display())
+                    .help("name a folder that does not exist with --chart"),
+            );
         }
         fs::remove_dir_all(folder)
             .with_context(|| format!("cannot replace {}", folder.display()))?;
@@ -135,12 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn braces_in_a_value_are_no_template() {
+    fn braces_in_a_value_are_escaped() {
         assert_eq!(escape("a: '{{ x }}'"), "a: '{{ \"{{\" }} x }}'");
     }
 
     #[test]
-    fn every_value_is_fixed() {
+    fn the_schema_accepts_the_rendered_values_alone() {
         let schema = schema(&json!({"image": "noetl:1"}));
         assert_eq!(schema["properties"]["image"]["const"], "noetl:1");
         assert_eq!(schema["additionalProperties"], false);

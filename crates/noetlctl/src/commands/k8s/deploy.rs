@@ -1,47 +1,49 @@
-//! `noetl k8s deploy`, `redeploy` and `reset`: show the difference, apply, wait, and say why not.
+//! `noetl k8s deploy`, `redeploy` and `reset`: shows the difference, applies it, waits for the pods, and
+//! explains a rollout that fails.
 
 use std::process::ExitCode;
 
 use anyhow::{anyhow, ensure};
+use noetl_help::Help as _;
 use serde_json::{Value, json};
 
+use super::diagnosis::Rollout;
 use super::kubectl::{Cluster, Conflicts};
 use super::objects::{self, DEPLOYMENTS, MANAGED_BY, Object};
-use super::values::{self, Settled};
-use super::{explain, remove, status, warn};
-use crate::cli::k8s::DeployArgs;
-use crate::error::WithHelp as _;
+use super::status::Status;
+use super::values::schema::Values;
+use super::{remove, render};
+use crate::cli::k8s::{DeployArgs, RedeployArgs};
 use crate::output;
 
-/// What happens to what is there already.
+/// What happens to an installation that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// It is brought up to date.
+    /// It is updated.
     Deploy,
-    /// So too, and pods are started anew where nothing else did that.
+    /// It is updated, and pods that the update does not restart are restarted.
     Redeploy,
     /// It is removed first, with its data.
     Reset,
 }
 
-/// What the Secret holds.
-const SECRETS: [&str; 2] = ["NOETL_API_TOKEN", "NOETL_ENCRYPTION_KEY"];
+/// The keys of the Secret.
+const SECRET_KEYS: [&str; 2] = ["NOETL_API_TOKEN", "NOETL_ENCRYPTION_KEY"];
 
 pub(super) fn run(args: &DeployArgs, mode: Mode) -> anyhow::Result<ExitCode> {
-    let settled = values::settle(&args.values)?;
-    warn(&settled);
-    let objects = objects::render(&settled)?;
+    let (checked, objects) = render::objects(&args.values)?;
+    let values = &checked.values;
     if args.dry_run {
-        output::text(&objects::stream(&objects)?)?;
+        output::text(&objects::to_yaml(&objects)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let cluster = Cluster::find(&args.cluster)?;
-    let namespace = settled.values.namespace.as_str();
+    let namespace = values.namespace.as_str();
     if mode == Mode::Reset {
         remove::remove(&cluster, namespace, remove::Data::Delete)?;
     }
-    let conflicts = if args.wait.force_conflicts {
-        Conflicts::Force
+    let conflicts = if args.apply.force_conflicts {
+        Conflicts::Overwrite
     } else {
         Conflicts::Refuse
     };
@@ -50,32 +52,31 @@ pub(super) fn run(args: &DeployArgs, mode: Mode) -> anyhow::Result<ExitCode> {
     let (namespaces, others): (Vec<_>, Vec<_>) = objects
         .iter()
         .partition(|object| object.kind == "Namespace");
-    cluster.apply(&objects::stream(namespaces)?, conflicts)?;
-    ensure_secret(&cluster, &settled)?;
+    cluster.apply(&objects::to_yaml(namespaces)?, conflicts)?;
+    ensure_secret(&cluster, values)?;
     let (deployments, others): (Vec<_>, Vec<_>) = others.into_iter().partition(deployment);
-    cluster.apply(&objects::stream(others)?, conflicts)?;
-    // One after the other: workers register with a server that answers.
+    cluster.apply(&objects::to_yaml(others)?, conflicts)?;
+    // One after the other, since workers register with a server that answers.
     for object in deployments {
         let before = match mode {
             Mode::Redeploy => Some(generation(&cluster, namespace, &object.name)?),
             Mode::Deploy | Mode::Reset => None,
         };
         cluster.apply(&object.yaml()?, conflicts)?;
-        // The restart that was asked for, where no change has brought it about.
+        // The Deployment has not changed, so that nothing else restarts its pods.
         if let Some(before) = before
             && before == generation(&cluster, namespace, &object.name)?
         {
             restart(&cluster, namespace, &object.name)?;
         }
-        wait(&cluster, namespace, &object.name, args.wait.timeout)?;
+        wait(&cluster, namespace, &object.name, args.apply.timeout)?;
     }
-    let scene = status::Scene::read(&cluster, namespace)?;
-    output::text(&scene.table())?;
-    say_where(&settled);
+    output::text(&Status::read(&cluster, namespace)?.table())?;
+    print_addresses(values);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what will change, before anything does.
+/// Prints what will change.
 fn show_difference(
     cluster: &Cluster,
     namespace: &str,
@@ -83,29 +84,29 @@ fn show_difference(
     conflicts: Conflicts,
 ) -> anyhow::Result<()> {
     if cluster.json(&["get", "namespace", namespace])?.is_null() {
-        // Nothing can be compared with what has no place yet.
+        // kubectl cannot compare objects in a namespace that does not exist yet.
         note!("new in {}:", cluster.context());
         for object in objects {
             note!("  {} {}", object.kind, object.name);
         }
         return Ok(());
     }
-    let difference = cluster.diff(&objects::stream(objects)?, conflicts)?;
+    let difference = cluster.diff(&objects::to_yaml(objects)?, conflicts)?;
     if difference.is_empty() {
-        note!("{} has all of it already", cluster.context());
+        note!("{} is already up to date", cluster.context());
     } else {
         note!("{difference}");
     }
     Ok(())
 }
 
-/// Makes the Secret where there is none. One that is there stays as it is: data are encrypted with its key.
-fn ensure_secret(cluster: &Cluster, settled: &Settled) -> anyhow::Result<()> {
-    let (name, namespace) = (&settled.values.secret, &settled.values.namespace);
+/// Creates the Secret if it does not exist. An existing one is not changed: data is encrypted with its key.
+fn ensure_secret(cluster: &Cluster, values: &Values) -> anyhow::Result<()> {
+    let (name, namespace) = (&values.secret, &values.namespace);
     let found = cluster.json(&["get", "secret", name, "--namespace", namespace])?;
     if found.is_null() {
         let mut data = serde_json::Map::new();
-        for key in SECRETS {
+        for key in SECRET_KEYS {
             data.insert(key.to_owned(), json!(noetl_server::new_secret()?));
         }
         let secret = json!({
@@ -120,21 +121,17 @@ fn ensure_secret(cluster: &Cluster, settled: &Settled) -> anyhow::Result<()> {
         });
         return cluster.create(&secret.to_string());
     }
-    let lacks = SECRETS
+    let missing = SECRET_KEYS
         .iter()
         .find(|key| found["data"][**key].as_str().is_none_or(str::is_empty));
-    let complete = || {
-        ensure!(
-            lacks.is_none(),
-            "the Secret {name} has no {}",
-            lacks.unwrap_or(&"")
-        );
-        Ok(())
-    };
-    complete().help("add the key, or name another Secret in the values file")
+    match missing {
+        None => Ok(()),
+        Some(key) => Err(anyhow!("the Secret {name} has no {key}")
+            .help("add the key, or name another Secret in the values file")),
+    }
 }
 
-/// The number that a Deployment's changes are counted with; null where there is none.
+/// Returns the generation of a Deployment, which counts its changes; null when it does not exist.
 fn generation(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<Value> {
     let found = cluster.json(&["get", "deployment", name, "--namespace", namespace])?;
     Ok(found["metadata"]["generation"].clone())
@@ -143,11 +140,11 @@ fn generation(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<
 fn restart(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<()> {
     let deployment = format!("deployment/{name}");
     let args = ["rollout", "restart", &deployment, "--namespace", namespace];
-    ensure!(cluster.follow(&args)?, "cannot restart {name}");
+    ensure!(cluster.run(&args)?, "cannot restart {name}");
     Ok(())
 }
 
-/// Waits until a Deployment's pods are up; where they are not, everything that says why is printed.
+/// Waits until the pods of a Deployment are ready. When they do not become ready, the reasons are printed.
 fn wait(cluster: &Cluster, namespace: &str, name: &str, seconds: u32) -> anyhow::Result<()> {
     let deployment = format!("deployment/{name}");
     let timeout = format!("--timeout={seconds}s");
@@ -159,32 +156,45 @@ fn wait(cluster: &Cluster, namespace: &str, name: &str, seconds: u32) -> anyhow:
         namespace,
         &timeout,
     ];
-    if cluster.follow(&args)? {
+    if cluster.run(&args)? {
         return Ok(());
     }
-    let scene = explain::Scene::read(cluster, namespace, name)?;
-    let explanation = explain::explain(&scene);
-    note!("{}", explanation.lines.join("\n"));
-    let untouched = if name == DEPLOYMENTS[0] {
-        "; the workers were left as they are"
+    let diagnosis = Rollout::read(cluster, namespace, name)?.diagnose();
+    note!("{}", diagnosis.lines.join("\n"));
+    let unchanged = if name == DEPLOYMENTS[0] {
+        "; the workers are unchanged"
     } else {
         ""
     };
-    Err(anyhow!("{name} did not come up{untouched}")).help(explanation.remedy)
+    Err(anyhow!("{name} did not become ready{unchanged}").help(diagnosis.help))
 }
 
-fn say_where(settled: &Settled) {
-    let namespace = &settled.values.namespace;
+/// Prints how the server is reached, and how its token is read.
+fn print_addresses(values: &Values) {
+    let namespace = &values.namespace;
     note!(
-        "kubectl port-forward --namespace {namespace} service/noetl 8082    leads to it from here"
+        "from this machine: kubectl port-forward --namespace {namespace} service/noetl 8082, then http://localhost:8082"
     );
-    if let Some(port) = settled.values.node_port {
+    if let Some(port) = values.node_port {
         note!(
-            "port {port} of every node leads to it; NoETL's kind cluster has that at http://localhost:8082"
+            "from the cluster's network: port {port} of every node; in NoETL's kind cluster http://localhost:8082"
         );
     }
     note!(
         "the token: kubectl get secret {} --namespace {namespace} --output 'go-template={{{{.data.NOETL_API_TOKEN | base64decode}}}}'",
-        settled.values.secret
+        values.secret
     );
+}
+
+/// Runs `redeploy` and `reset`, which accept flags of old versions.
+pub(super) fn run_again(args: &RedeployArgs, mode: Mode) -> anyhow::Result<ExitCode> {
+    if args.no_cache {
+        note!("note: --no-cache has no effect: `noetl build` builds images, this command does not");
+    }
+    if let Some(platform) = &args.platform {
+        note!(
+            "note: --platform {platform} has no effect: each node pulls the image of its own platform"
+        );
+    }
+    run(&args.deploy, mode)
 }

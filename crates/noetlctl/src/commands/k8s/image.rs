@@ -1,28 +1,27 @@
-//! The images that the manifests name: taken as given, with a warning for what may change under a name.
+//! Names of images in manifests.
 
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 
-use crate::error::WithHelp as _;
-
-/// Where a release's image is published.
+/// Where the images of releases are published.
 const RELEASED: &str = "ghcr.io/noetl/noetl";
-/// What the tag of the image with a Python ends with.
+/// What is appended to a tag for the image with Python.
 const PYTHON: &str = "-python";
 
-/// An image's name as Kubernetes reads it: `NAME[:TAG][@DIGEST]`.
+/// The name of an image, `NAME[:TAG][@DIGEST]`, as it is written in manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Image {
+pub(super) struct Image {
     name: String,
     tag: Option<String>,
     digest: Option<String>,
 }
 
 impl Image {
-    /// The image of this release.
-    pub(crate) fn released() -> Self {
+    /// Returns the image of this release.
+    pub(super) fn released() -> Self {
         Self {
             name: RELEASED.to_owned(),
             tag: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -30,15 +29,16 @@ impl Image {
         }
     }
 
-    /// The same image with a Python, by the convention of its tag. What its digest is nobody can say.
+    /// Returns the same image with Python, which has `-python` at the end of its tag and another digest.
     ///
     /// # Errors
-    /// When there is no tag to put `-python` behind.
-    pub(crate) fn with_python(&self) -> anyhow::Result<Self> {
-        let tag = self.tag.as_ref();
-        let tag = tag
+    /// Fails when there is no tag.
+    pub(super) fn with_python(&self) -> anyhow::Result<Self> {
+        let tag = self
+            .tag
+            .as_ref()
             .with_context(|| {
-                format!("{self} has no tag, so that the workers' image cannot be derived")
+                format!("{self} has no tag from which the image of the workers could be derived")
             })
             .help("name it with --python-image")?;
         Ok(Self {
@@ -48,15 +48,15 @@ impl Image {
         })
     }
 
-    /// What may go wrong with a name that says less than the image's digest.
-    pub(crate) fn warning(&self) -> Option<String> {
-        let what = match (&self.digest, &self.tag) {
+    /// Warns about an image that is named without its digest: another image may get the same name later.
+    pub(super) fn warning(&self) -> Option<String> {
+        let reason = match (&self.digest, &self.tag) {
             (Some(_), _) => return None,
             (None, Some(tag)) if tag != "latest" => "a tag may be moved",
-            _ => "`latest` is another image every day",
+            _ => "`latest` changes with every release",
         };
         Some(format!(
-            "{self} is not pinned: {what}; `cargo xtask image resolve` writes its digest"
+            "{self} is not pinned: {reason}; `cargo xtask image resolve` writes its digest"
         ))
     }
 }
@@ -65,58 +65,51 @@ impl FromStr for Image {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest)),
-            None => (text, None),
-        };
-        // A colon before the last slash is that of a registry's port.
-        let tag_at = rest
-            .rfind(':')
-            .filter(|colon| !rest[*colon..].contains('/'));
-        let (name, tag) = tag_at.map_or((rest, None), |colon| {
-            (&rest[..colon], Some(&rest[colon + 1..]))
-        });
-        let plain = |part: &str, more: &str| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-        };
-        let right = plain(name, "._-/:")
-            && name
-                .split('/')
-                .all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()))
-            && is_lower(name)
-            && tag.is_none_or(|tag| plain(tag, "._-"))
-            && digest.is_none_or(is_digest);
-        ensure_image(right, text)?;
-        Ok(Self {
-            name: name.to_owned(),
-            tag: tag.map(str::to_owned),
-            digest: digest.map(str::to_owned),
-        })
+        parse(text)
+            .ok_or_else(|| anyhow!("`{text}` is not the name of an image"))
+            .help("an image is named like ghcr.io/noetl/noetl:0.1.0; a pinned one ends with @sha256: and 64 digits")
     }
 }
 
-fn ensure_image(right: bool, text: &str) -> anyhow::Result<()> {
-    let checked = || {
-        ensure!(right, "`{text}` is no image name");
-        Ok(())
+fn parse(text: &str) -> Option<Image> {
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
     };
-    checked().help("an image is named like ghcr.io/noetl/noetl:0.1.0, with @sha256:… and 64 digits behind it when it is pinned")
+    let tag_start = rest
+        .rfind(':')
+        .filter(|colon| !rest[*colon..].contains('/'));
+    let (name, tag) = tag_start.map_or((rest, None), |colon| {
+        (&rest[..colon], Some(&rest[colon + 1..]))
+    });
+    let valid = is_name(name) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest);
+    valid.then(|| Image {
+        name: name.to_owned(),
+        tag: tag.map(str::to_owned),
+        digest: digest.map(str::to_owned),
+    })
 }
 
-/// Only a registry's host may have capitals.
-fn is_lower(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     let repository = match name.split_once('/') {
         Some((host, rest)) if host.contains(['.', ':']) => rest,
         _ => name,
     };
-    !repository.contains(|c: char| c.is_ascii_uppercase())
+    name.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-/:".contains(c))
+        && name
+            .split('/')
+            .all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        && !repository.contains(|c: char| c.is_ascii_uppercase())
 }
 
-fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|hex| {
+fn is_tag(tag: &str) -> bool {
+    let valid = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !tag.is_empty() && tag.chars().all(valid)
+}
+
+fn is_digest(digest: &str) -> bool {
+    digest.strip_prefix("sha256:").is_some_and(|hex| {
         hex.len() == 64
             && hex
                 .bytes()
@@ -146,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kept_as_they_are() {
+    fn a_valid_name_is_not_changed() {
         let digest = format!("sha256:{}", "0a".repeat(32));
         for name in [
             "noetl",
@@ -177,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_workers_image_follows_the_tag() {
+    fn the_image_with_python_is_derived_from_the_tag() {
         assert_eq!(
             image("h:5000/noetl:1.2").with_python().unwrap().to_string(),
             "h:5000/noetl:1.2-python"
@@ -185,6 +178,6 @@ mod tests {
         let pinned = image(&format!("noetl:1@sha256:{}", "0".repeat(64)));
         assert_eq!(pinned.with_python().unwrap().to_string(), "noetl:1-python");
         let error = image("noetl").with_python().unwrap_err();
-        assert!(format!("{error:#}").contains("--python-image"), "{error:#}");
+        assert!(error.to_string().contains("has no tag"), "{error}");
     }
 }

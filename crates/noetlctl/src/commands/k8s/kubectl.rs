@@ -1,35 +1,36 @@
-//! The cluster, through kubectl: which context, and how it is asked.
+//! Runs kubectl, which does all communication with a cluster.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, anyhow, bail};
+use noetl_help::Help as _;
 use serde_json::Value;
 
+use super::context;
 use super::objects::MANAGER;
 use crate::cli::k8s::ClusterArgs;
-use crate::error::WithHelp as _;
 
-/// The context of kind's cluster `noetl`, which needs no naming.
-const LOCAL: &str = "kind-noetl";
-
-/// A cluster that was named.
+/// A cluster, by its context of kubectl.
 #[derive(Debug)]
 pub(super) struct Cluster {
     context: String,
 }
 
-/// Whether fields that another tool has set may be taken over.
+/// What happens to fields that another tool has set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Conflicts {
     Refuse,
-    Force,
+    Overwrite,
 }
 
 impl Cluster {
-    /// The cluster that the flags mean, if it is the one kubectl is at.
+    /// Finds the cluster that the flags name.
+    ///
+    /// # Errors
+    /// Fails when kubectl cannot be run, does not know the cluster, or has another one as its current context.
     pub(super) fn find(args: &ClusterArgs) -> anyhow::Result<Self> {
-        // Without the credentials, which kubectl leaves out of what it shows.
+        // `config view` leaves out the credentials.
         let config = ["config", "view", "--output", "json"];
         let config = run(Command::new("kubectl").args(config), None)?;
         anyhow::ensure!(config.status.success(), "{}", text(&config.stderr));
@@ -42,7 +43,7 @@ impl Cluster {
         let known: Vec<&str> = contexts
             .filter_map(|context| context["name"].as_str())
             .collect();
-        let context = choose(args, current, &known)?;
+        let context = context::choose(args, current, &known)?;
         Ok(Self { context })
     }
 
@@ -56,16 +57,16 @@ impl Cluster {
         command
     }
 
-    /// Runs kubectl to its end, with what it prints on standard error, and says whether it succeeded.
-    pub(super) fn follow(&self, args: &[&str]) -> anyhow::Result<bool> {
+    /// Runs kubectl with its output on standard error. Returns whether it succeeded.
+    pub(super) fn run(&self, args: &[&str]) -> anyhow::Result<bool> {
         self.echo(args);
         let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(std::io::stderr());
-        let status = command.status().map_err(missing)?;
+        let status = command.status().map_err(cannot_run)?;
         Ok(status.success())
     }
 
-    /// Runs kubectl with a document as its input, as [`Cluster::follow`] does, and must succeed.
+    /// Runs kubectl with a document as its input and its output on standard error.
     fn send(&self, args: &[&str], document: &str) -> anyhow::Result<()> {
         self.echo(args);
         let output = run(&mut self.command(args), Some(document))?;
@@ -73,16 +74,16 @@ impl Cluster {
         self.check(args, &output).map(drop)
     }
 
-    /// What kubectl prints, when it succeeds.
+    /// Runs kubectl and returns what it prints.
     pub(super) fn read(&self, args: &[&str]) -> anyhow::Result<String> {
         let output = run(&mut self.command(args), None)?;
         self.check(args, &output)
     }
 
-    /// A document that kubectl prints; null where there is no such object.
+    /// Runs kubectl and returns the document that it prints, or null when the object does not exist.
     pub(super) fn json(&self, args: &[&str]) -> anyhow::Result<Value> {
-        let asked = [args, &["--output", "json", "--ignore-not-found"]].concat();
-        let printed = self.read(&asked)?;
+        let with_json = [args, &["--output", "json", "--ignore-not-found"]].concat();
+        let printed = self.read(&with_json)?;
         if printed.is_empty() {
             return Ok(Value::Null);
         }
@@ -90,11 +91,11 @@ impl Cluster {
             .with_context(|| format!("`kubectl {}` printed no JSON", args.join(" ")))
     }
 
-    /// The difference that applying would make, as kubectl shows it; empty when there is none.
+    /// Returns the changes that applying the documents would make. The text is empty when there are none.
     pub(super) fn diff(&self, documents: &str, conflicts: Conflicts) -> anyhow::Result<String> {
-        let args = with_conflicts(&["diff", "--server-side"], conflicts);
+        let args = server_side(&["diff", "--server-side"], conflicts);
         let output = run(&mut self.command(&args), Some(documents))?;
-        // diff(1): 1 when there are differences, more when it failed.
+        // Like diff(1), kubectl exits with 1 when there are differences, and with more when it failed.
         match output.status.code() {
             Some(0) => Ok(String::new()),
             Some(1) if !output.stdout.is_empty() => Ok(text(&output.stdout)),
@@ -102,15 +103,15 @@ impl Cluster {
         }
     }
 
-    /// Applies documents on the server's side.
+    /// Applies documents with server-side apply.
     pub(super) fn apply(&self, documents: &str, conflicts: Conflicts) -> anyhow::Result<()> {
         self.send(
-            &with_conflicts(&["apply", "--server-side"], conflicts),
+            &server_side(&["apply", "--server-side"], conflicts),
             documents,
         )
     }
 
-    /// Makes an object that is not there yet. What is sent is never shown.
+    /// Creates an object that does not exist yet. The document is not printed.
     pub(super) fn create(&self, document: &str) -> anyhow::Result<()> {
         self.send(&["create", "--filename", "-"], document)
     }
@@ -123,97 +124,56 @@ impl Cluster {
         if output.status.success() {
             return Ok(text(&output.stdout));
         }
-        let said = text(&output.stderr);
-        let failed = anyhow!("{said}").context(format!(
+        let message = text(&output.stderr);
+        let help = help_for(&message);
+        let error = anyhow!(message).context(format!(
             "`kubectl --context {} {}` failed",
             self.context,
             args.join(" ")
         ));
-        match remedy(&said) {
-            Some(remedy) => Err(failed).help(remedy),
-            None => Err(failed),
-        }
+        Err(match help {
+            Some(help) => error.help(help),
+            None => error,
+        })
     }
 }
 
-fn with_conflicts(args: &[&'static str], conflicts: Conflicts) -> Vec<&'static str> {
-    const FIELD_MANAGER: &str = "--field-manager";
-    let mut args = [args, &[FIELD_MANAGER, MANAGER]].concat();
-    if conflicts == Conflicts::Force {
+fn server_side(args: &[&'static str], conflicts: Conflicts) -> Vec<&'static str> {
+    let mut args = [args, &["--field-manager", MANAGER]].concat();
+    if conflicts == Conflicts::Overwrite {
         args.push("--force-conflicts");
     }
     args.extend(["--filename", "-"]);
     args
 }
 
-/// What mends the failures that people meet.
-fn remedy(said: &str) -> Option<&'static str> {
-    let remedies = [
+/// Returns help for the common messages of kubectl.
+fn help_for(message: &str) -> Option<&'static str> {
+    const NOT_RUNNING: &str = "the cluster does not answer: is it running? `kubectl cluster-info`";
+    let helps = [
         (
             "conflict",
-            "another tool has set these fields: --force-conflicts takes them over",
+            "another tool has set these fields: --force-conflicts overwrites them",
         ),
-        (
-            "was refused",
-            "the cluster does not answer: is it running? `kubectl cluster-info`",
-        ),
-        (
-            "Unable to connect",
-            "the cluster does not answer: is it running? `kubectl cluster-info`",
-        ),
+        ("was refused", NOT_RUNNING),
+        ("Unable to connect", NOT_RUNNING),
         (
             "orbidden",
-            "ask for the rights in this namespace; `kubectl auth can-i --list` shows those you have",
+            "you lack rights in this namespace; `kubectl auth can-i --list` lists those that you have",
         ),
         ("nauthorized", "sign in to the cluster again"),
         (
             "field is immutable",
-            "`noetl k8s remove` first: data and keys stay",
+            "run `noetl k8s remove` first, which keeps data and keys",
         ),
         (
             "executable file not found",
-            "install diff, which kubectl shows differences with",
+            "install diff, which `kubectl diff` runs",
         ),
     ];
-    remedies
+    helps
         .into_iter()
-        .find_map(|(sign, remedy)| said.contains(sign).then_some(remedy))
-}
-
-/// The context to talk to. What changes a cluster must not depend on where kubectl was left.
-fn choose(args: &ClusterArgs, current: Option<&str>, known: &[&str]) -> anyhow::Result<String> {
-    let named = args.context.as_deref().unwrap_or(LOCAL);
-    if current == Some(named) && known.contains(&named) {
-        return Ok(named.to_owned());
-    }
-    if !known.contains(&named) {
-        let names = known.join(", ");
-        let (error, remedy) = match (&args.context, current) {
-            (_, None) if known.is_empty() => (
-                anyhow!("kubectl knows no cluster"),
-                "set KUBECONFIG, or make one with `kind create cluster --name noetl`".to_owned(),
-            ),
-            (None, Some(current)) => (
-                anyhow!("the current context is {current}, and nobody said that it is the one"),
-                format!("name it: --context {current}"),
-            ),
-            _ => (
-                anyhow!("there is no context {named}"),
-                format!("name one of {names} with --context"),
-            ),
-        };
-        return Err(error).help(remedy);
-    }
-    if args.any_context {
-        return Ok(named.to_owned());
-    }
-    let elsewhere = match current {
-        Some(current) => anyhow!("the current context is {current}, not {named}"),
-        None => anyhow!("no context is the current one"),
-    };
-    Err(elsewhere).help(format!(
-        "`kubectl config use-context {named}`, or say --context {named} --any-context"
-    ))
+        .find_map(|(sign, help)| message.contains(sign).then_some(help))
 }
 
 fn run(command: &mut Command, input: Option<&str>) -> anyhow::Result<Output> {
@@ -227,10 +187,10 @@ fn run(command: &mut Command, input: Option<&str>) -> anyhow::Result<Output> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(missing)?;
+        .map_err(cannot_run)?;
     let pipe = child.stdin.take();
-    // Written beside the reading: kubectl answers before it has read everything.
-    let written = std::thread::scope(|scope| {
+    // Input and output need a thread each: kubectl answers before it has read everything.
+    let (written, output) = std::thread::scope(|scope| {
         let writer = scope.spawn(move || match (pipe, input) {
             (Some(mut pipe), Some(input)) => pipe.write_all(input.as_bytes()),
             _ => Ok(()),
@@ -238,77 +198,23 @@ fn run(command: &mut Command, input: Option<&str>) -> anyhow::Result<Output> {
         let output = child.wait_with_output();
         (writer.join(), output)
     });
-    let (writer, output) = written;
     let output = output.context("cannot wait for kubectl")?;
-    match writer {
-        // One that has failed reads no further, and says itself why.
+    match written {
+        // A kubectl that has failed does not read its input to the end, and prints the reason itself.
         Ok(Err(error)) if output.status.success() => {
-            Err(error).context("cannot hand kubectl its input")
+            Err(error).context("cannot write the input of kubectl")
         }
-        Err(_) => bail!("cannot hand kubectl its input"),
+        Err(_) => bail!("cannot write the input of kubectl"),
         _ => Ok(output),
     }
 }
 
-fn missing(error: std::io::Error) -> anyhow::Error {
-    let failed: anyhow::Result<()> = Err(error)
-        .context("cannot run kubectl")
-        .help("install kubectl as kubernetes.io/docs/tasks/tools says; on Debian: apt-get install kubernetes-client");
-    failed.expect_err("it is one")
+fn cannot_run(error: std::io::Error) -> anyhow::Error {
+    anyhow::Error::from(error).context("cannot run kubectl").help(
+        "install kubectl as kubernetes.io/docs/tasks/tools describes; on Debian: apt-get install kubernetes-client",
+    )
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chosen(named: Option<&str>, any_context: bool, current: Option<&str>) -> String {
-        let args = ClusterArgs {
-            context: named.map(str::to_owned),
-            any_context,
-        };
-        match choose(&args, current, &["kind-noetl", "production"]) {
-            Ok(context) => context,
-            Err(error) => format!("{error:#}"),
-        }
-    }
-
-    #[test]
-    fn only_a_cluster_that_was_named_is_touched() {
-        assert_eq!(chosen(None, false, Some("kind-noetl")), "kind-noetl");
-        assert_eq!(
-            chosen(Some("production"), false, Some("production")),
-            "production"
-        );
-        assert_eq!(
-            chosen(Some("production"), true, Some("kind-noetl")),
-            "production"
-        );
-        let elsewhere = chosen(Some("kind-noetl"), false, Some("production"));
-        assert!(
-            elsewhere.contains("the current context is production, not kind-noetl"),
-            "{elsewhere}"
-        );
-        let unnamed = chosen(None, false, Some("production"));
-        assert!(unnamed.contains("use-context kind-noetl"), "{unnamed}");
-        assert!(chosen(Some("typo"), true, None).contains("one of kind-noetl, production"));
-    }
-
-    #[test]
-    fn a_single_foreign_context_must_be_named() {
-        let args = ClusterArgs {
-            context: None,
-            any_context: false,
-        };
-        let error = choose(&args, Some("gke"), &["gke"]).unwrap_err();
-        assert!(
-            format!("{error:#}").contains("name it: --context gke"),
-            "{error:#}"
-        );
-        let error = choose(&args, None, &[]).unwrap_err();
-        assert!(format!("{error:#}").contains("KUBECONFIG"), "{error:#}");
-    }
 }

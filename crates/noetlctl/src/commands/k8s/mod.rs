@@ -1,70 +1,29 @@
-//! `noetl k8s`: renders NoETL's objects for Kubernetes, and brings them into a cluster through kubectl.
+//! `noetl k8s`: renders the Kubernetes objects of NoETL, and applies them to a cluster with kubectl.
 
 mod chart;
+mod context;
 mod deploy;
-mod explain;
+mod diagnosis;
 mod image;
 mod kubectl;
 mod objects;
 mod remove;
+mod render;
+mod resources;
 mod status;
-mod syntax;
 mod values;
 
 use std::process::ExitCode;
 
-use crate::cli::k8s::{Format, K8sCommand, RedeployArgs, RenderArgs};
-use crate::output;
+use crate::cli::k8s::K8sCommand;
 
-pub(crate) fn run(command: &K8sCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(command: &K8sCommand) -> anyhow::Result<ExitCode> {
     match command {
-        K8sCommand::Render(args) => render(args),
+        K8sCommand::Render(args) => render::run(args),
         K8sCommand::Deploy(args) => deploy::run(args, deploy::Mode::Deploy),
-        K8sCommand::Redeploy(args) => {
-            note_old_flags(args);
-            deploy::run(&args.deploy, deploy::Mode::Redeploy)
-        }
+        K8sCommand::Redeploy(args) => deploy::run_again(args, deploy::Mode::Redeploy),
         K8sCommand::Status(args) => status::run(args),
         K8sCommand::Remove(args) => remove::run(args),
-        K8sCommand::Reset(args) => {
-            note_old_flags(args);
-            deploy::run(&args.deploy, deploy::Mode::Reset)
-        }
-    }
-}
-
-fn render(args: &RenderArgs) -> anyhow::Result<ExitCode> {
-    if args.print_values {
-        output::text(values::DEFAULTS)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let settled = values::settle(&args.values)?;
-    warn(&settled);
-    let objects = objects::render(&settled)?;
-    match args.output {
-        Format::Yaml => output::text(&objects::stream(&objects)?)?,
-        Format::Helm => {
-            let chart = chart::files(&settled, &objects)?;
-            chart::write(&args.chart, &chart)?;
-            output::text(&args.chart.display().to_string())?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn warn(settled: &values::Settled) {
-    settled
-        .warnings()
-        .for_each(|warning| note!("warning: {warning}"));
-}
-
-fn note_old_flags(args: &RedeployArgs) {
-    if args.no_cache {
-        note!("note: --no-cache changes nothing: this command makes no image, `noetl build` does");
-    }
-    if let Some(platform) = &args.platform {
-        note!(
-            "note: --platform {platform} changes nothing: each node takes its own part of the image"
-        );
+        K8sCommand::Reset(args) => deploy::run_again(args, deploy::Mode::Reset),
     }
 }

@@ -1,4 +1,4 @@
-//! `noetl k8s remove`: takes away what deploy brought, and the data only when asked.
+//! `noetl k8s remove`: removes NoETL from a cluster, with its data only if --delete-data is given.
 
 use std::process::ExitCode;
 
@@ -8,13 +8,13 @@ use super::kubectl::Cluster;
 use super::objects::MANAGED_BY;
 use crate::cli::k8s::RemoveArgs;
 
-/// What may be made again from an image.
+/// The kinds of object that a deploy creates again.
 const KINDS: &str = "horizontalpodautoscaler,poddisruptionbudget,networkpolicy,service,deployment,configmap,\
                      rolebinding,role,serviceaccount";
-/// What may not.
-const DATA: &str = "persistentvolumeclaim,secret";
+/// The kinds of object with data, which a deploy cannot restore.
+const DATA_KINDS: &str = "persistentvolumeclaim,secret";
 
-/// What becomes of the volume and the keys.
+/// What happens to the volume and the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Data {
     Keep,
@@ -32,12 +32,12 @@ pub(super) fn run(args: &RemoveArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes everything that has our label from a namespace. What is not there is no failure.
+/// Removes the objects with NoETL's label from a namespace. An object that does not exist is no error.
 pub(super) fn remove(cluster: &Cluster, namespace: &str, data: Data) -> anyhow::Result<()> {
     let label = format!("{}={}", MANAGED_BY.0, MANAGED_BY.1);
     let kinds = match data {
         Data::Keep => vec![KINDS],
-        Data::Delete => vec![KINDS, DATA],
+        Data::Delete => vec![KINDS, DATA_KINDS],
     };
     for kinds in kinds {
         let args = [
@@ -49,7 +49,7 @@ pub(super) fn remove(cluster: &Cluster, namespace: &str, data: Data) -> anyhow::
             namespace,
         ];
         ensure!(
-            cluster.follow(&[&args[..], &["--ignore-not-found", "--wait=true"]].concat())?,
+            cluster.run(&[&args[..], &["--ignore-not-found", "--wait=true"]].concat())?,
             "kubectl could not remove everything from {namespace}"
         );
     }

@@ -1,4 +1,4 @@
-//! `noetl k8s status`: what runs in the cluster, where, from which image.
+//! `noetl k8s status`: shows the Deployments and pods of NoETL with their nodes and images.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -7,48 +7,49 @@ use serde_json::{Value, json};
 
 use super::kubectl::Cluster;
 use super::objects::MANAGED_BY;
+use super::resources::{architectures, items, pod_state};
 use crate::cli::k8s::StatusArgs;
 use crate::output::{self, Screen, Table};
 
-/// What the cluster says of NoETL.
+/// The Deployments and pods of NoETL in a cluster.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct Status {
     deployments: Vec<Value>,
     pods: Vec<Value>,
 }
 
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let cluster = Cluster::find(&args.cluster)?;
-    let scene = Scene::read(&cluster, &args.namespace)?;
+    let status = Status::read(&cluster, &args.namespace)?;
     if args.json {
-        output::json(&scene.json())?;
-    } else if scene.deployments.is_empty() {
+        output::json(&status.json())?;
+    } else if status.deployments.is_empty() {
         note!(
-            "NoETL is not in {}; `noetl k8s deploy` brings it there",
+            "NoETL is not installed in {}; `noetl k8s deploy` installs it",
             cluster.context()
         );
     } else {
-        output::text(&scene.table())?;
+        output::text(&status.table())?;
     }
-    Ok(if scene.is_up() {
+    Ok(if status.is_up() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-impl Scene {
-    /// Asks for Deployments, pods and the nodes that these are on.
+impl Status {
+    /// Reads the Deployments, the pods and the nodes that the pods are on.
     pub(super) fn read(cluster: &Cluster, namespace: &str) -> anyhow::Result<Self> {
         let label = format!("{}={}", MANAGED_BY.0, MANAGED_BY.1);
-        let of = |kind: &str| {
-            let asked = ["get", kind, "--selector", &label, "--namespace", namespace];
-            Ok::<_, anyhow::Error>(items(cluster.json(&asked)?))
+        let read = |kind: &str| {
+            let args = ["get", kind, "--selector", &label, "--namespace", namespace];
+            Ok::<_, anyhow::Error>(items(cluster.json(&args)?))
         };
         let architectures = architectures(&items(cluster.json(&["get", "nodes"])?));
         Ok(Self {
-            deployments: of("deployments")?.iter().map(deployment).collect(),
-            pods: of("pods")?
+            deployments: read("deployments")?.iter().map(deployment).collect(),
+            pods: read("pods")?
                 .iter()
                 .map(|one| pod(one, &architectures))
                 .collect(),
@@ -67,49 +68,26 @@ impl Scene {
         json!({ "up": self.is_up(), "deployments": self.deployments, "pods": self.pods })
     }
 
-    /// Deployments, and below them their pods.
+    /// Formats a table of Deployments and one of pods.
     pub(super) fn table(&self) -> String {
-        let mut deployments = Table::new(["DEPLOYMENT", "AVAILABLE", "IMAGE"]).whole(&[0]);
+        let mut deployments = Table::new(["DEPLOYMENT", "AVAILABLE", "IMAGE"]).unwrapped(&[0]);
         for one in &self.deployments {
             let available = format!("{}/{}", one["available"], one["desired"]);
             deployments.row([
-                output::word(&one["name"]),
+                output::cell(&one["name"]),
                 available,
-                output::word(&one["image"]),
+                output::cell(&one["image"]),
             ]);
         }
         let mut pods =
-            Table::new(["POD", "STATUS", "RESTARTS", "NODE", "ARCHITECTURE"]).whole(&[0]);
+            Table::new(["POD", "STATUS", "RESTARTS", "NODE", "ARCHITECTURE"]).unwrapped(&[0]);
         for one in &self.pods {
             let columns = ["name", "status", "restarts", "node", "architecture"];
-            pods.row(columns.map(|column| output::word(&one[column])));
+            pods.row(columns.map(|column| output::cell(&one[column])));
         }
         let screen = Screen::stdout();
         format!("{}\n{}", deployments.text(screen), pods.text(screen))
     }
-}
-
-/// The items of a list that kubectl printed.
-pub(super) fn items(list: Value) -> Vec<Value> {
-    match list {
-        Value::Object(mut list) => match list.remove("items") {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
-/// Each node's architecture, in the words of images: amd64, arm64.
-pub(super) fn architectures(nodes: &[Value]) -> BTreeMap<String, String> {
-    let architecture = |node: &Value| {
-        let name = node["metadata"]["name"].as_str()?.to_owned();
-        let architecture = node["status"]["nodeInfo"]["architecture"]
-            .as_str()?
-            .to_owned();
-        Some((name, architecture))
-    };
-    nodes.iter().filter_map(architecture).collect()
 }
 
 fn deployment(object: &Value) -> Value {
@@ -126,27 +104,10 @@ fn pod(object: &Value, architectures: &BTreeMap<String, String>) -> Value {
     let container = &object["status"]["containerStatuses"][0];
     json!({
         "name": object["metadata"]["name"],
-        "status": state(object),
+        "status": pod_state(object),
         "restarts": container["restartCount"].as_i64().unwrap_or(0),
         "node": node,
         "architecture": node.and_then(|node| architectures.get(node)),
         "image": object["spec"]["containers"][0]["image"],
     })
-}
-
-/// A pod in one word, as `kubectl get pods` has it: the reason it waits for, else its phase.
-pub(super) fn state(pod: &Value) -> &str {
-    let container = &pod["status"]["containerStatuses"][0]["state"];
-    let reasons = [
-        &container["waiting"]["reason"],
-        &container["terminated"]["reason"],
-    ];
-    if !pod["metadata"]["deletionTimestamp"].is_null() {
-        return "Terminating";
-    }
-    reasons
-        .into_iter()
-        .find_map(Value::as_str)
-        .or_else(|| pod["status"]["phase"].as_str())
-        .unwrap_or("Unknown")
 }

@@ -1,4 +1,4 @@
-//! What this machine gives to the tools of a local run.
+//! The host of a local run: credentials, called playbooks, environment and output for the engine's tools.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,21 +16,21 @@ use serde_json::Value;
 use super::progress::Progress;
 use crate::cli::client::{RemoteArgs, RootArgs};
 use crate::cli::run::RunArgs;
+use crate::client::remote::Remote;
 use crate::client::{Client, encode};
 use crate::config;
-use crate::context_file::ContextFile;
-use crate::remote::Remote;
+use crate::config::context_file::ContextFile;
 use crate::source_file::{self, Content};
 
-/// How deep playbooks may call each other.
+/// How many levels deep playbooks may call each other.
 const MAX_DEPTH: usize = 32;
 
 /// The host of a local run and of the playbooks that it calls.
 #[derive(Clone)]
 pub(super) struct LocalHost {
-    machine: ToolEnvironment,
+    tools: ToolEnvironment,
     credentials: Arc<HashMap<String, Credential>>,
-    /// The server of the current context, which may know credentials that no file here has.
+    /// A server that is asked for credentials that are in no file of --credentials.
     server: Option<RemoteArgs>,
     progress: Progress,
     depth: usize,
@@ -54,7 +54,7 @@ impl LocalHost {
                 };
                 let credential: Credential = serde_json::from_value(value).with_context(|| {
                     format!(
-                        "{} is no credential: it needs name, type and data",
+                        "{} is not a credential: it needs name, type and data",
                         file.display()
                     )
                 })?;
@@ -62,15 +62,15 @@ impl LocalHost {
             }
         }
         let remote = args.remote.or(root);
-        // Asked only when a step wants a credential that no file here has: most runs need no server.
-        let named = remote.server_url.is_some()
+        // The server is asked only when a step needs a credential that no file has: most runs need no server.
+        let has_server = remote.server_url.is_some()
             || ContextFile::read().is_ok_and(|file| file.current().is_some());
-        let server = named.then_some(remote);
+        let server = has_server.then_some(remote);
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_micros());
         Ok(Self {
-            machine: machine(None),
+            tools: config::tool_environment(),
             credentials: Arc::new(credentials),
             server,
             progress,
@@ -83,16 +83,6 @@ impl LocalHost {
 
     pub(super) fn execution_id(&self) -> String {
         self.execution.clone()
-    }
-}
-
-/// What tools may know of this machine; secrets of ours are not for their children.
-pub(crate) fn machine(folder: Option<PathBuf>) -> ToolEnvironment {
-    ToolEnvironment {
-        folder,
-        python: config::python(),
-        hidden_environment: config::SECRETS.map(str::to_owned).into(),
-        tls_roots: config::certificate_file(),
     }
 }
 
@@ -115,11 +105,14 @@ impl Host for LocalHost {
                     format!("credential `{name}` cannot be read: {error}"),
                 )
             };
-            let asked = tokio::task::spawn_blocking(move || {
+            let answered = tokio::task::spawn_blocking(move || {
                 let client = Client::new(Remote::find(&server)?)?;
                 anyhow::Ok(client.get(&path, &[("include_data", "true")]))
             });
-            match asked.await.map_err(|error| unreadable(error.to_string()))? {
+            match answered
+                .await
+                .map_err(|error| unreadable(error.to_string()))?
+            {
                 Ok(Ok(value)) => serde_json::from_value(value)
                     .map(Some)
                     .map_err(|error| unreadable(error.to_string())),
@@ -150,7 +143,7 @@ impl Host for LocalHost {
             let execution_id = format!("{}-{number}", self.execution);
             let inner = Self {
                 depth: self.depth + 1,
-                progress: self.progress.below(&playbook.name),
+                progress: self.progress.called_playbook(&playbook.name),
                 ..self.clone()
             };
             let mut observer = inner.progress.clone();
@@ -172,7 +165,7 @@ impl Host for LocalHost {
     }
 
     fn environment_variable(&self, name: &str) -> Option<String> {
-        config::for_playbooks(name)
+        config::variable_for_playbooks(name)
     }
 
     fn output_line(&self, place: &Place, stream: Stream, line: &str) {
@@ -180,19 +173,28 @@ impl Host for LocalHost {
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {
-        &self.machine
+        &self.tools
     }
 }
 
-/// The file that a call names: beside the caller, or from this folder, with or without its ending.
+/// Returns the file that a call names: relative to the caller's folder or to the current folder, with or
+/// without its extension.
 fn resolve(path: &str, caller: &str) -> Result<PathBuf, Failure> {
-    let beside = Path::new(caller).parent().unwrap_or(Path::new(""));
-    let endings = ["", ".yaml", ".yml"];
-    let candidates = [beside, Path::new("")]
+    let caller_folder = Path::new(caller).parent().unwrap_or(Path::new(""));
+    let extensions = ["", ".yaml", ".yml"];
+    let candidates = [caller_folder, Path::new("")]
         .into_iter()
-        .flat_map(|folder| endings.map(|ending| folder.join(format!("{path}{ending}"))));
-    candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        Failure::new("playbook", format!("there is no playbook {path} beside {caller} or in this folder"))
-            .help("write the path from the calling playbook's folder, or run it with --runtime distributed")
-    })
+        .flat_map(|folder| extensions.map(|extension| folder.join(format!("{path}{extension}"))));
+    candidates
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            Failure::new(
+                "playbook",
+                format!(
+                    "there is no playbook {path} in the folder of {caller} or in the current folder"
+                ),
+            )
+            .help("write the path relative to the calling playbook, or use --runtime distributed")
+        })
 }

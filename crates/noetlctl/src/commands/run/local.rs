@@ -1,4 +1,4 @@
-//! A playbook in this process: validated, run, reported.
+//! Runs a playbook in this process: validates it, runs it, prints the result.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use noetl_api::ExecutionStatus;
 use noetl_engine::local::{Job, Report};
-use noetl_engine::{Playbook, Problem, Problems};
+use noetl_engine::{Playbook, Problem, Problems, Severity};
+use noetl_help::Help as _;
 use serde_json::{Map, Value, json};
 
 use super::host::LocalHost;
 use super::progress::Progress;
 use crate::cli::client::RootArgs;
 use crate::cli::run::RunArgs;
-use crate::commands::server::start::stop_signal;
-use crate::error::WithHelp as _;
-use crate::{output, payload, problems};
+use crate::output::{self, problems};
+use crate::payload;
+use crate::process::signals;
 
-/// What Ctrl-C is called by shells.
+/// The exit code that shells use for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 pub(super) fn run(
@@ -31,31 +32,31 @@ pub(super) fn run(
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read {file}"))
-        .help("a playbook is YAML in UTF-8 that you may read")?;
+        .help("the file must exist, be readable and be YAML in UTF-8")?;
     let mut payload = payload::merge(&args.payload)?;
     if let Some(target) = target {
         payload.entry("target").or_insert_with(|| target.into());
     }
     let playbook = match Playbook::parse(&file, &text) {
         Ok(playbook) => Arc::new(playbook),
-        Err(_) => return refuse(args, &Playbook::validate(&file, &text, &payload)),
+        Err(_) => return reject(args, &Playbook::validate(&file, &text, &payload)),
     };
-    as_text(&mut payload, &playbook, args);
+    keep_text(&mut payload, &playbook, args);
     let found = playbook.problems(&payload);
     if args.dry_run {
         return dry_run(args, &playbook, &found);
     }
     if playbook.executor.profile.as_deref() == Some("distributed") && args.runtime.is_none() {
         return Err(anyhow!(
-            "{file} asks to be run by a server (executor.profile: distributed)"
-        ))
+            "{file} is for a server (executor.profile: distributed)"
+        )
         .help(format!(
-            "noetl run {file} --runtime distributed, or --runtime local to run it here all the same"
-        ));
+            "noetl run {file} --runtime distributed, or --runtime local to run it in this process anyway"
+        )));
     }
-    // What may go wrong is no reason not to begin; a dry run would have refused.
-    show(&found.0, "warning");
-    // A name that is no step is a value for the playbook's own routing.
+    // A problem may be in a step that never runs, so that only a dry run fails because of it.
+    print_as_warnings(&found.0);
+    // A target that is not a step is a value that the playbook's own routing uses.
     let step = target.filter(|target| playbook.step(target).is_some());
     if let (Some(target), None, true) = (target, step, args.target.is_some() || args.step.is_some())
     {
@@ -64,8 +65,8 @@ pub(super) fn run(
             .iter()
             .map(|step| step.name.as_str())
             .collect();
-        return Err(anyhow!("{file} has no step `{target}`"))
-            .help(format!("its steps are {}", known.join(", ")));
+        return Err(anyhow!("{file} has no step `{target}`")
+            .help(format!("its steps are {}", known.join(", "))));
     }
     execute(args, root, &playbook, &payload, step)
 }
@@ -81,10 +82,10 @@ fn execute(
     let host = LocalHost::new(args, root, progress.clone())?;
     let execution_id = host.execution_id();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    let begun = Instant::now();
-    progress.begin(&playbook.name, playbook.steps.len());
+    let started = Instant::now();
+    progress.started(&playbook.name, playbook.steps.len());
     let report = runtime.block_on(async {
-        let stop = stop_signal()?;
+        let stop = signals::stop()?;
         let job = Job {
             playbook: Arc::clone(playbook),
             execution_id: &execution_id,
@@ -100,15 +101,15 @@ fn execute(
         };
         anyhow::Ok(ended)
     });
-    // Dropping a step ends its children; this waits until that is done.
+    // Dropping a step ends its child processes; this waits until they have ended.
     runtime.shutdown_timeout(Duration::from_secs(2));
     let Some(report) = report? else {
-        progress.end(ExecutionStatus::Cancelled, begun.elapsed());
-        note!("error: interrupted; what was running is stopped");
+        progress.ended(ExecutionStatus::Cancelled, started.elapsed());
+        note!("error: interrupted; running steps are stopped");
         return Ok(ExitCode::from(INTERRUPTED));
     };
-    progress.end(report.status, begun.elapsed());
-    finish(args, &report, &execution_id, begun.elapsed())
+    progress.ended(report.status, started.elapsed());
+    finish(args, &report, &execution_id, started.elapsed())
 }
 
 fn finish(
@@ -133,27 +134,31 @@ fn finish(
     let Some(failure) = &report.failure else {
         return Ok(ExitCode::SUCCESS);
     };
-    note!("error: {}", output::clean(&failure.to_string()));
+    note!("error: {}", output::sanitize(&failure.to_string()));
     if let Some(help) = &failure.help {
-        note!("help: {}", output::clean(help));
+        note!("help: {}", output::sanitize(help));
     }
     Ok(ExitCode::FAILURE)
 }
 
-/// Prints problems, none worse than `worst`.
-fn show(problems: &[Problem], worst: &str) {
+fn print_problems(problems: &[Problem]) {
     for line in problems::text(problems, None).lines() {
-        let line = if worst == "warning" {
-            line.replacen("error: ", "warning: ", 1)
-        } else {
-            line.to_owned()
-        };
-        note!("{}", output::clean(&line));
+        note!("{}", output::sanitize(line));
     }
 }
 
-/// Where the workload's default is text, `--set` gives text: `--set deploy=true` over `deploy: "false"`.
-fn as_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs) {
+/// Prints problems, errors as warnings.
+fn print_as_warnings(problems: &[Problem]) {
+    let as_warning = |problem: &Problem| Problem {
+        severity: Severity::Warning,
+        ..problem.clone()
+    };
+    print_problems(&problems.iter().map(as_warning).collect::<Vec<_>>());
+}
+
+/// Keeps a value of `--set` as text where the workload's default is text, such as `--set deploy=true` for
+/// `deploy: "false"`.
+fn keep_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs) {
     for assignment in &args.payload.set {
         let Some((key, value)) = assignment.split_once('=') else {
             continue;
@@ -166,11 +171,11 @@ fn as_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs
     }
 }
 
-fn refuse(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
+fn reject(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&json!({ "status": "INVALID", "valid": false, "problems": problems.0 }))?;
     }
-    show(&problems.0, "error");
+    print_problems(&problems.0);
     Err(anyhow!(
         "the playbook cannot run: {}",
         problems::count(&problems.0)
@@ -193,7 +198,7 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
         output::json(&json!({ "valid": !found.any_error(), "problems": found.0, "steps": steps }))?;
     } else {
         output::text(&format!(
-            "{} ({} steps), begins at `{}`",
+            "{} ({} steps), starts at `{}`",
             playbook.name,
             playbook.steps.len(),
             playbook.entry().name
@@ -218,7 +223,7 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
             ))?;
         }
     }
-    show(&found.0, "error");
+    print_problems(&found.0);
     if found.any_error() {
         return Err(anyhow!(
             "the playbook would not run to its end: {}",

@@ -1,6 +1,6 @@
-//! What people see of a run: a tree of steps with times on a terminal, lines elsewhere.
+//! Shows the progress of a local run: a spinner for each running step on a terminal, lines elsewhere.
 //!
-//! What steps print goes where they print it; what we say about them goes to standard error.
+//! The output of steps goes to the stream that they write to; lines about steps go to standard error.
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -16,9 +16,9 @@ use serde_json::Value;
 use crate::{config, output};
 
 /// How often a spinner moves.
-const TICK: Duration = Duration::from_millis(120);
+const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
-/// The view of a run, or of a playbook that it calls.
+/// The progress of a run, or of a playbook that it calls.
 #[derive(Clone)]
 pub(super) struct Progress {
     shared: Arc<Shared>,
@@ -26,7 +26,7 @@ pub(super) struct Progress {
 }
 
 struct Shared {
-    /// Bars on a terminal; none elsewhere.
+    /// The spinners; only on a terminal.
     bars: Option<MultiProgress>,
     colour: bool,
     json: bool,
@@ -49,25 +49,25 @@ impl Progress {
         }
     }
 
-    /// The view of a playbook that a step calls.
-    pub(super) fn below(&self, name: &str) -> Self {
-        let below = Self {
+    /// Prints the name of a playbook that a step calls. Returns the progress of it.
+    pub(super) fn called_playbook(&self, name: &str) -> Self {
+        let called = Self {
             shared: Arc::clone(&self.shared),
             depth: self.depth + 1,
         };
-        below.say(&format!("{}{name}", "  ".repeat(below.depth)));
-        below
+        called.print(&format!("{}{name}", "  ".repeat(called.depth)));
+        called
     }
 
-    pub(super) fn begin(&self, name: &str, steps: usize) {
+    pub(super) fn started(&self, name: &str, steps: usize) {
         let plural = if steps == 1 { "" } else { "s" };
-        self.say(&format!("{name}: {steps} step{plural}"));
+        self.print(&format!("{name}: {steps} step{plural}"));
     }
 
-    pub(super) fn end(&self, status: ExecutionStatus, elapsed: Duration) {
-        self.say(&format!(
+    pub(super) fn ended(&self, status: ExecutionStatus, elapsed: Duration) {
+        self.print(&format!(
             "{}  {}",
-            self.mark(status.into(), status.as_str()),
+            self.status_text(status.into(), status.as_str()),
             seconds(elapsed)
         ));
     }
@@ -79,19 +79,20 @@ impl Progress {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows an event of the run.
     pub(super) fn event(&mut self, event: &Event) {
         let (Some(step), command) = (&event.step, event.command_id.as_deref()) else {
             return;
         };
-        let label = format!("{}{}", "  ".repeat(self.depth + 1), output::clean(step));
+        let label = format!("{}{}", "  ".repeat(self.depth + 1), output::sanitize(step));
         match event.name {
-            event_name::COMMAND_STARTED => self.started(command.unwrap_or(step), &label),
+            event_name::COMMAND_STARTED => self.command_started(command.unwrap_or(step), &label),
             event_name::CALL_DONE
             | event_name::CALL_ERROR
             | event_name::SINK_EXECUTED
             | event_name::SINK_FAILED => {
-                let begun = self.running().remove(command.unwrap_or(step));
-                let (begun, bar) = begun.unwrap_or((Instant::now(), None));
+                let running = self.running().remove(command.unwrap_or(step));
+                let (started, bar) = running.unwrap_or((Instant::now(), None));
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
@@ -102,47 +103,47 @@ impl Progress {
                 };
                 let item = event.context.get("iteration").and_then(Value::as_u64);
                 let item = item.map(|index| format!("[{index}]")).unwrap_or_default();
-                self.say(&format!(
+                self.print(&format!(
                     "{} {label}{item}{saved}  {}",
-                    self.mark(event.status, ""),
-                    seconds(begun.elapsed())
+                    self.status_text(event.status, ""),
+                    seconds(started.elapsed())
                 ));
                 if let Some(error) = event
                     .error
                     .as_ref()
                     .filter(|_| event.name != event_name::SINK_FAILED)
                 {
-                    self.say(&format!("  {label}: {}", output::clean(&error.message)));
+                    self.print(&format!("  {label}: {}", output::sanitize(&error.message)));
                 } else if self.shared.verbose && !event.result.is_null() {
-                    self.say(&format!("  {label} -> {}", short(&event.result)));
+                    self.print(&format!("  {label} -> {}", shortened(&event.result)));
                 }
             }
-            event_name::STEP_SKIPPED => self.say(&format!("- {label}  skipped")),
+            event_name::STEP_SKIPPED => self.print(&format!("- {label}  skipped")),
             _ => {}
         }
     }
 
-    fn started(&self, command: &str, label: &str) {
+    fn command_started(&self, command: &str, label: &str) {
         let bar = self.shared.bars.as_ref().map(|bars| {
             let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.set_message(label.to_owned());
-            bar.enable_steady_tick(TICK);
+            bar.enable_steady_tick(SPINNER_INTERVAL);
             bar
         });
         self.running()
             .insert(command.to_owned(), (Instant::now(), bar));
     }
 
-    /// A line that a step's child wrote.
+    /// Prints a line that a step's program has written.
     pub(super) fn line(&self, step: Option<&str>, stream: Stream, line: &str) {
         let text = match step.filter(|_| self.shared.verbose) {
             Some(step) => format!("{step} | {line}"),
             None => line.to_owned(),
         };
         let print = || {
-            // A reader that is gone does not stop the run.
+            // A closed stream does not stop the run.
             match stream {
                 Stream::Out if !self.shared.json => writeln!(io::stdout(), "{text}").ok(),
                 Stream::Out | Stream::Err => writeln!(io::stderr(), "{text}").ok(),
@@ -154,7 +155,8 @@ impl Progress {
         };
     }
 
-    fn say(&self, text: &str) {
+    /// Prints a line on standard error, above the spinners.
+    fn print(&self, text: &str) {
         let print = || writeln!(io::stderr(), "{text}").ok();
         match &self.shared.bars {
             Some(bars) => bars.suspend(print),
@@ -162,13 +164,14 @@ impl Progress {
         };
     }
 
-    fn mark(&self, status: EventStatus, word: &str) -> String {
-        let (sign, code) = match status {
+    /// Returns `word` in the colour of a status, or a short word for the status if `word` is empty.
+    fn status_text(&self, status: EventStatus, word: &str) -> String {
+        let (short, code) = match status {
             EventStatus::Completed => ("ok", "32"),
             EventStatus::Cancelled => ("--", "35"),
             _ => ("FAILED", "31"),
         };
-        let text = if word.is_empty() { sign } else { word };
+        let text = if word.is_empty() { short } else { word };
         if self.shared.colour {
             format!("\x1b[{code}m{text}\x1b[0m")
         } else {
@@ -184,8 +187,9 @@ fn seconds(elapsed: Duration) -> String {
     }
 }
 
-fn short(value: &Value) -> String {
-    let text = output::clean(&value.to_string());
+/// Formats a value on one line of at most 300 characters.
+fn shortened(value: &Value) -> String {
+    let text = output::sanitize(&value.to_string());
     let mut short: String = text.chars().take(300).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -1,21 +1,20 @@
-//! What people call a playbook: a file, a file without its ending, a catalog path, a target.
+//! Finds the playbook that REF names: a file, a file without its extension, a catalog path, a target.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use noetl_help::Help as _;
 
-use crate::error::WithHelp as _;
-
-/// Files that are found when nothing is named.
+/// The files that are looked for when no REF is given.
 const DEFAULTS: [&str; 4] = ["noetl.yaml", "noetl.yml", "main.yaml", "main.yml"];
 
-/// A playbook, found.
+/// Where a playbook is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reference {
-    /// A file of this machine.
+    /// A file on this machine.
     File(PathBuf),
-    /// A path of the server's catalog.
+    /// A path in the server's catalog.
     Catalog { path: String, version: Option<u64> },
 }
 
@@ -35,24 +34,15 @@ impl fmt::Display for Reference {
     }
 }
 
-/// The playbook that `reference` names, and the target that it implies.
+/// Returns the playbook that `reference` names, and the target that it implies.
 pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option<String>)> {
     let exists = |path: &str| Path::new(path).is_file();
     let default = DEFAULTS.into_iter().find(|path| exists(path));
     let Some(reference) = reference else {
-        let file = default.ok_or_else(|| {
-            anyhow!(
-                "there is no playbook here: looked for {}",
-                DEFAULTS.join(", ")
-            )
-        });
-        return Ok((
-            Reference::File(
-                file.help("name one, such as `noetl run hello.yaml`")?
-                    .into(),
-            ),
-            None,
-        ));
+        let file = default
+            .ok_or_else(|| anyhow!("this folder has none of {}", DEFAULTS.join(", ")))
+            .help("name a playbook, such as `noetl run hello.yaml`")?;
+        return Ok((Reference::File(file.into()), None));
     };
     if let Some(path) = reference.strip_prefix("catalog://") {
         return Ok((catalog(path), None));
@@ -65,8 +55,8 @@ pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option
         return Ok(file(reference));
     }
     if yaml {
-        return Err(anyhow!("there is no file {reference}"))
-            .help("give the path of a playbook, from this folder or from the root");
+        return Err(anyhow!("there is no file {reference}")
+            .help("name the path of a playbook, relative to this folder or absolute"));
     }
     let candidates = ["", "automation/"]
         .into_iter()
@@ -75,7 +65,7 @@ pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option
         return Ok(file(&found));
     }
     match default {
-        // `noetl run boot`: a target of the playbook of this folder.
+        // `noetl run boot`: a target of this folder's playbook.
         Some(default) if default.starts_with("noetl.") && !reference.contains('/') => {
             Ok((Reference::File(default.into()), Some(reference.to_owned())))
         }

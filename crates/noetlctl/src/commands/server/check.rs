@@ -1,31 +1,31 @@
-//! `noetl server check`: whether a server does what people want of one, asked as a browser asks.
+//! `noetl server check`: requests what a browser requests of a server, and reports each answer.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::CheckArgs;
 use crate::cli::client::RootArgs;
+use crate::cli::server::CheckArgs;
 use crate::client::Client;
 use crate::output;
 
-/// What one request came to.
+/// The outcome of one request.
 struct Answer {
     path: String,
-    /// Length in bytes, or what is wrong.
+    /// The length in bytes, or what is wrong.
     outcome: Result<usize, String>,
 }
 
-pub(crate) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let mut answers = vec![
-        ask(&client, "/api/health", "application/json").0,
-        ask(&client, "/api/version", "application/json").0,
+        request(&client, "/api/health", "application/json").0,
+        request(&client, "/api/version", "application/json").0,
     ];
     if !args.no_ui {
         answers.extend(page(&client));
     }
-    let good = answers.iter().all(|answer| answer.outcome.is_ok());
+    let all_served = answers.iter().all(|answer| answer.outcome.is_ok());
     let text = if args.client.json {
         let list: Vec<_> = answers
             .iter()
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
                 Err(error) => json!({"path": path, "ok": false, "error": error}),
             })
             .collect();
-        json!({"url": client.url(), "ok": good, "answers": list}).to_string()
+        json!({"url": client.url(), "ok": all_served, "answers": list}).to_string()
     } else {
         let lines = answers
             .iter()
@@ -44,28 +44,28 @@ pub(crate) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
             });
         lines.collect()
     };
-    output::though_unread(output::text(&text))?;
-    Ok(if good {
+    output::ignore_broken_pipe(output::text(&text))?;
+    Ok(if all_served {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// The page, a deep link into it, and every file that it loads first.
+/// Requests the page, a deep link into it, and every file that it loads at first.
 fn page(client: &Client) -> Vec<Answer> {
-    let (mut answer, html) = ask(client, "/", "text/html");
+    let (mut answer, html) = request(client, "/", "text/html");
     let html = String::from_utf8_lossy(&html).into_owned();
     let assets: Vec<_> = assets(&html).collect();
     if answer.outcome.is_ok() && assets.is_empty() {
-        answer.outcome = Err("it loads no script; is it NoETL's page?".to_owned());
+        answer.outcome = Err("the page loads no script; is it the page of NoETL?".to_owned());
     }
-    let mut answers = vec![answer, ask(client, "/execution/1", "text/html").0];
-    answers.extend(assets.into_iter().map(|path| ask(client, path, "").0));
+    let mut answers = vec![answer, request(client, "/execution/1", "text/html").0];
+    answers.extend(assets.into_iter().map(|path| request(client, path, "").0));
     answers
 }
 
-/// Paths of the page's own files: `src` and `href` that stay on this server.
+/// Returns the paths of the page's own files: each `src` and `href` on the same server.
 fn assets(html: &str) -> impl Iterator<Item = &str> {
     let values = ["src=\"", "href=\""]
         .into_iter()
@@ -74,15 +74,16 @@ fn assets(html: &str) -> impl Iterator<Item = &str> {
     values.filter(|path| path.starts_with('/') && !path.starts_with("//"))
 }
 
-/// Asks for a path; an answer of another type than `expected` is wrong too.
-fn ask(client: &Client, path: &str, expected: &str) -> (Answer, Vec<u8>) {
+/// Requests a path. An answer whose content type does not start with `expected` is wrong too.
+fn request(client: &Client, path: &str, expected: &str) -> (Answer, Vec<u8>) {
     let path = path.to_owned();
     let (outcome, bytes) = match client.file(&path) {
         Err(error) => (Err(error.to_string()), Vec::new()),
-        Ok((kind, _)) if !kind.starts_with(expected) => {
-            (Err(format!("it is {kind}, not {expected}")), Vec::new())
-        }
-        Ok((_, bytes)) if bytes.is_empty() => (Err("it is empty".to_owned()), bytes),
+        Ok((kind, _)) if !kind.starts_with(expected) => (
+            Err(format!("the content type is {kind}, not {expected}")),
+            Vec::new(),
+        ),
+        Ok((_, bytes)) if bytes.is_empty() => (Err("the answer is empty".to_owned()), bytes),
         Ok((_, bytes)) => (Ok(bytes.len()), bytes),
     };
     (Answer { path, outcome }, bytes)
@@ -91,7 +92,7 @@ fn ask(client: &Client, path: &str, expected: &str) -> (Answer, Vec<u8>) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_page_names_its_files() {
+    fn the_files_of_a_page_are_found() {
         let html = r#"<script src="/assets/a.js"></script><link href="/assets/b.css"><a href="https://noetl.io">"#;
         let found: Vec<_> = super::assets(html).collect();
         assert_eq!(found, ["/assets/a.js", "/assets/b.css"]);

@@ -7,51 +7,54 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
+use noetl_help::Help as _;
 
-use super::ask_version;
 use super::log_file;
-use super::pid_file::{self, Recorded};
-use crate::cli::StartArgs;
-use crate::config::Listen;
-use crate::error::WithHelp as _;
+use crate::cli::server::StartArgs;
+use crate::client::probe;
+use crate::config::server::Listen;
 use crate::output;
+use crate::process::pid_file::{self, Recorded};
 
 /// How long the new server may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often the new server is asked whether it answers.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
     match pid_file::read(pid_file::SERVER)? {
         Recorded::Nothing => {}
         Recorded::Running { pid, url } => {
-            return Err(anyhow!("a server runs already at {url} (pid {pid})"))
-                .help("noetl server stop");
+            return Err(anyhow!("a server is already running at {url} (pid {pid})")
+                .help("noetl server stop"));
         }
         Recorded::Stale { path, content } => {
             return Err(anyhow!(
-                "stale pid file {}: no server of ours runs as process `{content}`",
+                "stale pid file {}: process `{content}` is not a server of noetl",
                 path.display()
-            ))
-            .help("`noetl server stop` removes it");
+            )
+            .help("`noetl server stop` removes it"));
         }
     }
     let log = log_file::open()?;
-    let before = log.metadata().context("cannot look at the log")?.len();
+    let before = log
+        .metadata()
+        .context("cannot read the size of the log")?
+        .len();
     let mut child = spawn(args, log)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().context("cannot watch the server")? {
+        if let Some(status) = child.try_wait().context("cannot check the new server")? {
             bail!(
-                "the server ended at once ({status}):\n{}",
+                "the server failed to start ({status}):\n{}",
                 log_tail(before)?
             );
         }
-        // The pid file is written by the child once it listens, with the address it really got.
+        // The child writes the pid file when it listens, with the address that it was given.
         if let Recorded::Running { pid, url } = pid_file::read(pid_file::SERVER)?
             && pid == child.id()
-            && ask_version(&url).is_some()
+            && probe::version(&url).is_some()
         {
             let log = log_file::path()?;
             output::text(&format!(
@@ -62,20 +65,20 @@ pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
         }
         thread::sleep(INTERVAL);
     }
-    child.kill().context("cannot end the server")?;
-    child.wait().context("cannot wait for the server's end")?;
+    child.kill().context("cannot stop the server")?;
+    child.wait().context("cannot wait for the server to stop")?;
     pid_file::remove(pid_file::SERVER)?;
     let Listen { host, port } = Listen::new(&args.listen);
     Err(anyhow!(
-        "the server did not answer at {host}:{port} within {} s; it is stopped",
-        PATIENCE.as_secs()
-    ))
-    .help("give an address that this machine can reach itself at, such as --host 127.0.0.1")
+        "the server did not answer at {host}:{port} within {} s and was stopped",
+        TIMEOUT.as_secs()
+    )
+    .help("use an address at which this machine can reach itself, such as --host 127.0.0.1"))
 }
 
 fn spawn(args: &StartArgs, log: File) -> anyhow::Result<Child> {
     let Listen { host, port } = Listen::new(&args.listen);
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let program = std::env::current_exe().context("cannot find the file of this program")?;
     let mut command = Command::new(program);
     command.args([
         "server",
@@ -99,20 +102,20 @@ fn spawn(args: &StartArgs, log: File) -> anyhow::Result<Child> {
         .stdin(Stdio::null())
         .stdout(log.try_clone().context("cannot share the log")?)
         .stderr(log)
-        // A log file is no terminal.
+        // The output goes into a file.
         .env("NO_COLOR", "1");
     in_background(&mut command);
     command.spawn().context("cannot start the server")
 }
 
-/// Cuts the new process off from this terminal's Ctrl-C.
+/// Keeps this terminal's Ctrl-C from the new process.
 #[cfg(unix)]
 fn in_background(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
-/// Cuts the new process off from this console's Ctrl-C, and from this process's own streams: Windows hands on
-/// every handle that may be inherited, and who reads our output would else wait until the server ends.
+/// Keeps this console's Ctrl-C and the streams of this process from the new process. Windows passes on every
+/// handle that can be inherited, and a program that reads our output would wait until the server ends.
 #[cfg(windows)]
 fn in_background(command: &mut Command) {
     use std::os::windows::io::AsRawHandle as _;
@@ -126,13 +129,13 @@ fn in_background(command: &mut Command) {
         std::io::stdout().as_raw_handle(),
         std::io::stderr().as_raw_handle(),
     ] {
-        // SAFETY: the handle is open for as long as this process is; one that is none is refused, and then
-        // there is nothing to keep.
+        // SAFETY: the handle is open as long as this process runs. The call refuses an invalid handle, which
+        // cannot be inherited anyway.
         unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
     }
 }
 
-/// The last lines that this server wrote after those of earlier ones.
+/// Returns the last lines of the log, without those that earlier servers wrote.
 fn log_tail(before: u64) -> anyhow::Result<String> {
     let path = log_file::path()?;
     let mut text = String::new();

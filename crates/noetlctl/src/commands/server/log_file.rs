@@ -1,4 +1,5 @@
-//! `~/.noetl/noetl_server.log`: what a background server writes, kept over restarts up to a size.
+//! `~/.noetl/noetl_server.log`: the output of the background server. Restarts append to it, and a full file
+//! is rotated.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -8,29 +9,29 @@ use anyhow::Context as _;
 
 use crate::config;
 
-/// From this size on, a start begins a new file.
+/// A start rotates a file that has this size.
 const LIMIT_BYTES: u64 = 10 << 20;
 
-/// How many full files are kept: `noetl_server.log.1` is the youngest.
+/// How many full files are kept; `noetl_server.log.1` is the newest.
 const KEPT: u32 = 3;
 
-/// Where a background server writes its log.
+/// Returns the path of the log, after its folder is created.
 pub(super) fn path() -> anyhow::Result<PathBuf> {
     let folder = config::home()?;
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder.join("noetl_server.log"))
 }
 
-/// Opens the log for a new server, which goes on where the last one ended.
+/// Opens the log for a new server, which appends to it.
 pub(super) fn open() -> anyhow::Result<File> {
     let path = path()?;
-    rotate(&path, LIMIT_BYTES).with_context(|| format!("cannot move {} away", path.display()))?;
+    rotate(&path, LIMIT_BYTES).with_context(|| format!("cannot rotate {}", path.display()))?;
     let mut options = File::options();
     options.create(true).append(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // Under NOETL_DEBUG it holds what playbooks print.
+        // With NOETL_DEBUG it contains the output of playbooks.
         options.mode(0o600);
     }
     options
@@ -53,7 +54,8 @@ fn rotate(path: &Path, limit_bytes: u64) -> std::io::Result<()> {
     fs::rename(path, numbered(1))
 }
 
-/// The last lines of a file, and the offset after them. Reads backwards, since a log can be long.
+/// Returns the last lines of a file and the offset of its end. The file is read backwards, since a log can be
+/// long.
 pub(super) fn tail(file: &mut File, lines: usize) -> std::io::Result<(Vec<u8>, u64)> {
     const CHUNK_BYTES: u64 = 64 << 10;
     let end = file.seek(SeekFrom::End(0))?;
@@ -68,7 +70,7 @@ pub(super) fn tail(file: &mut File, lines: usize) -> std::io::Result<(Vec<u8>, u
         chunk.append(&mut text);
         text = chunk;
     }
-    // The newline that ends the last line starts no line of its own.
+    // The newline at the end of the file does not start another line.
     let body = text.strip_suffix(b"\n").unwrap_or(&text);
     let mut starts = (0..body.len()).rev().filter(|index| body[*index] == b'\n');
     let from = match lines {
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_log_moves_aside() {
+    fn a_full_log_is_rotated() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         for content in ["1111", "2222", "3333", "4444", "5555"] {
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_is_the_last_lines() {
+    fn the_tail_has_the_last_lines() {
         let mut file = tempfile::tempfile().unwrap();
         let text: String = (0..30_000)
             .map(|number| format!("line {number}\n"))

@@ -1,4 +1,4 @@
-//! `noetl server logs`: the end of the background server's log, and what is added to it.
+//! `noetl server logs`: prints the end of the background server's log, and follows it.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -8,25 +8,24 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 
 use super::log_file;
-use crate::cli::machine::LogsArgs;
-use crate::error::WithHelp as _;
+use crate::cli::server::LogsArgs;
 use crate::output;
 
-/// How often a log that is followed is looked at.
+/// How often a followed log is read.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let path = log_file::path()?;
     let cannot = || format!("cannot read {}", path.display());
     let mut file = match File::open(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(anyhow!(
-                "no background server has written {}",
-                path.display()
-            ))
-            .help("`noetl server start --detach` starts one");
+            return Err(
+                anyhow!("no background server has written {}", path.display())
+                    .help("`noetl server start --detach` starts one"),
+            );
         }
         file => file.with_context(cannot)?,
     };
@@ -38,12 +37,13 @@ pub(crate) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends only with Ctrl-C or when nobody reads any more. A log that is shorter than before is a new one.
+/// Prints what is added to the log, until Ctrl-C or until standard output is closed. A log that is shorter
+/// than before is a new one.
 fn follow(path: &Path, mut position: u64) -> anyhow::Result<()> {
     loop {
         thread::sleep(INTERVAL);
         let mut file = match File::open(path) {
-            // Between two servers the log can be away for a moment.
+            // While the log is rotated, it does not exist for a moment.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             file => file?,
         };

@@ -1,145 +1,125 @@
-//! `noetl server start`: the server in the foreground, as PID 1 of a container as well.
+//! `noetl server start`: the server in the foreground, also as process 1 of a container.
 
-use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use noetl_api::server::StorageKind;
+use noetl_help::Help as _;
 use noetl_server::{BindError, Config, Server, StartError, StoreError, VaultError};
-use tracing_subscriber::filter::LevelFilter;
 
-use super::client_url;
-use super::pid_file::{self, PidFile};
-use crate::cli::StartArgs;
-use crate::config::{self, Listen};
-use crate::error::WithHelp as _;
+use crate::cli::server::StartArgs;
+use crate::client::url;
+use crate::config;
+use crate::config::server::{Listen, server_name, store_config, ui_source};
+use crate::process::pid_file::{self, PidFile};
+use crate::process::{log, signals};
 use crate::stamp;
 
-pub(crate) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
-    log();
+pub(super) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
+    log::to_stderr();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(serve(args))?;
-    // Anything still running has had its grace; waiting for it would hold up the stop.
+    // The server has already waited for running steps; the rest must not delay the exit.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sends the log to standard error.
-pub(crate) fn log() {
-    let level = if config::debug() {
-        LevelFilter::DEBUG
-    } else {
-        LevelFilter::INFO
-    };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        // A file or a pipe gets no escape codes.
-        .with_ansi(std::io::stderr().is_terminal() && config::colour_allowed())
-        .init();
-}
-
 async fn serve(args: &StartArgs) -> anyhow::Result<()> {
-    // Handlers first: a signal that arrives while we bind must not be lost.
-    let stop = stop_signal()?;
+    // Before the server binds its address, so that a signal during the start is not lost.
+    let stop = signals::stop()?;
     let Listen { host, port } = Listen::new(&args.listen);
     let config = Config {
         host,
         port,
-        ui: config::ui_source(args.no_ui),
+        ui: ui_source(args.no_ui),
         build: stamp::build(),
-        name: config::server_name(),
+        name: server_name(),
         api_token: config::api_token(),
-        max_workers: args
-            .max_workers
-            .or_else(|| config::number("NOETL_MAX_WORKERS"))
-            .unwrap_or(8),
-        tools: crate::commands::run::machine(None),
-        store: config::store_config(args)?,
+        max_workers: config::max_workers(args.max_workers),
+        tools: config::tool_environment(),
+        store: store_config(args)?,
     };
     let server = bind(config).await?;
     let address = server.address();
-    let url = client_url(&address.ip().to_string(), address.port());
-    // Held until the server ends: the lock on it is what says that we are alive. In front, `noetl server
-    // stop` of another terminal finds it as well, unless a server in the background has the file.
+    let url = url::of_listener(&address.ip().to_string(), address.port());
+    // A foreground server has a pid file too, so that `noetl server stop` finds it from another terminal,
+    // unless a background server has it already.
     let pid_file = match PidFile::create(pid_file::SERVER, &url) {
         Err(error) if args.detached => return Err(error),
-        made => made.ok(),
+        created => created.ok(),
     };
-    let mut words = format!(
+    let mut text = format!(
         "noetl server {} listening on http://{address}\n",
         env!("CARGO_PKG_VERSION")
     );
     if let Some(path) = server.token_file() {
-        words += &format!(
-            "callers from other machines need the token in {}\n",
+        text += &format!(
+            "requests from other machines need the token in {}\n",
             path.display()
         );
     }
-    // Who reads no further than the first line, or not at all, still wants the server.
-    drop(std::io::stdout().write_all(words.as_bytes()));
+    // The server also runs when its standard output is closed.
+    drop(std::io::stdout().write_all(text.as_bytes()));
     server.run(stop).await.context("the server failed")?;
     drop(pid_file);
     Ok(())
 }
 
 async fn bind(config: Config) -> anyhow::Result<Server> {
-    let remedy = |error: &BindError| {
-        match error {
-        BindError::Host { .. } => "give an address of this machine, such as --host 127.0.0.1".to_owned(),
-        BindError::InUse { address } => {
-            format!("`noetl server status --port {}` shows whether it is NoETL; else take another, such as --port 0", address.port())
-        }
-        BindError::Start(error) => start_remedy(error),
-        BindError::Listen { .. } => "give an address of this machine and a port you may use, such as --host 127.0.0.1 --port 8082".to_owned(),
-    }
-    };
-    match Server::bind(config).await {
-        Ok(server) => Ok(server),
-        Err(error) => {
-            let remedy = remedy(&error);
-            Err(error).help(remedy)
-        }
-    }
+    Server::bind(config).await.map_err(|error| {
+        let help = bind_help(&error);
+        anyhow::Error::from(error).help(help)
+    })
 }
 
-fn start_remedy(error: &StartError) -> String {
+fn bind_help(error: &BindError) -> String {
     match error {
-        StartError::DataFolder { .. } => "name a folder that you may write to with --data-dir".to_owned(),
-        StartError::Taken { .. } => "stop it with `noetl server stop`, or name another folder with --data-dir".to_owned(),
-        StartError::Store { source: StoreError::Newer { .. }, .. } => {
-            "start the NoETL that the store was last used with, or a later one".to_owned()
+        BindError::Host { .. } => {
+            "use an address of this machine, such as --host 127.0.0.1".to_owned()
         }
-        StartError::Store { kind: StorageKind::Sqlite, .. } => "name another folder with --data-dir".to_owned(),
-        StartError::Store { .. } => {
-            "check DATABASE_URL or POSTGRES_*; several servers on one database need the same NOETL_ENCRYPTION_KEY".to_owned()
+        BindError::InUse { address } => format!(
+            "`noetl server status --port {}` shows whether NoETL uses it; else choose another, such as --port 0",
+            address.port()
+        ),
+        BindError::Start(error) => start_help(error),
+        BindError::Listen { .. } => {
+            "use an address of this machine and a port that you may use, such as --host 127.0.0.1 --port 8082"
+                .to_owned()
         }
-        StartError::Secret(VaultError::File { path, .. }) => format!("chmod 600 {}", path.display()),
-        StartError::Secret(_) => "make one with `head -c 32 /dev/urandom | base64` and give it as NOETL_ENCRYPTION_KEY".to_owned(),
-        StartError::OtherKey => "give the NOETL_ENCRYPTION_KEY that this store was begun with".to_owned(),
     }
 }
 
-/// Completes on Ctrl-C and, on Unix, on SIGTERM.
-pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle Ctrl-C")?;
-        Ok(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-    }
-    #[cfg(windows)]
-    {
-        let mut interrupt = tokio::signal::windows::ctrl_c().context("cannot handle Ctrl-C")?;
-        Ok(async move {
-            interrupt.recv().await;
-        })
+fn start_help(error: &StartError) -> String {
+    match error {
+        StartError::DataFolder { .. } => {
+            "name a folder that you may write to with --data-dir".to_owned()
+        }
+        StartError::Taken { .. } => {
+            "stop it with `noetl server stop`, or name another folder with --data-dir".to_owned()
+        }
+        StartError::Store {
+            source: StoreError::Newer { .. },
+            ..
+        } => "start the NoETL that the store was last used with, or a later one".to_owned(),
+        StartError::Store {
+            kind: StorageKind::Sqlite,
+            ..
+        } => {
+            "name another folder with --data-dir".to_owned()
+        }
+        StartError::Store { .. } => {
+            "check DATABASE_URL or POSTGRES_*; several servers on one database need the same NOETL_ENCRYPTION_KEY"
+                .to_owned()
+        }
+        StartError::Secret(VaultError::File { path, .. }) => {
+            format!("chmod 600 {}", path.display())
+        }
+        StartError::Secret(_) => {
+            "create a key with `head -c 32 /dev/urandom | base64` and set NOETL_ENCRYPTION_KEY to it".to_owned()
+        }
+        StartError::OtherKey => {
+            "set NOETL_ENCRYPTION_KEY to the key that this store was created with".to_owned()
+        }
     }
 }

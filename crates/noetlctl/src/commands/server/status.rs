@@ -1,27 +1,27 @@
-//! `noetl server status`: exit code 0 when a server answers, 1 when none does.
+//! `noetl server status`: prints whether a server answers. Exit code 0 when one does, else 1.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::pid_file::{self, Recorded};
-use super::{ask_version, client_url};
-use crate::cli::StatusArgs;
-use crate::config::Listen;
+use crate::cli::server::StatusArgs;
+use crate::client::{probe, url};
+use crate::config::server::Listen;
 use crate::output;
+use crate::process::pid_file::{self, Recorded};
 
-pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let recorded = pid_file::read(pid_file::SERVER)?;
-    let asked = args.listen.host.is_some() || args.listen.port.is_some();
-    // The background server is meant unless an address was given.
+    let given = args.listen.host.is_some() || args.listen.port.is_some();
+    // Without an address, it is the server of the pid file.
     let (url, pid) = match &recorded {
-        Recorded::Running { pid, url } if !asked => (url.clone(), Some(*pid)),
+        Recorded::Running { pid, url } if !given => (url.clone(), Some(*pid)),
         _ => {
             let Listen { host, port } = Listen::new(&args.listen);
-            (client_url(&host, port), None)
+            (url::of_listener(&host, port), None)
         }
     };
-    let version = ask_version(&url).map(|stamp| stamp["version"].clone());
+    let version = probe::version(&url).map(|stamp| stamp["version"].clone());
     let text = if args.json {
         let status =
             json!({"running": version.is_some(), "url": url, "pid": pid, "version": version});
@@ -29,10 +29,10 @@ pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     } else {
         sentence(&url, pid, version.as_ref())
     };
-    output::though_unread(output::text(&text))?;
+    output::ignore_broken_pipe(output::text(&text))?;
     if let Recorded::Stale { path, content } = &recorded {
         note!(
-            "warning: stale pid file {}: no server of ours runs as process `{content}`",
+            "warning: stale pid file {}: process `{content}` is not a server of noetl",
             path.display()
         );
         note!("help: `noetl server stop` removes it");

@@ -19,7 +19,7 @@ use crate::config;
 pub(super) struct WorkerHost {
     pub(super) client: Arc<Client>,
     pub(super) execution_id: String,
-    pub(super) machine: ToolEnvironment,
+    pub(super) tools: ToolEnvironment,
     pub(super) slot: LentSlot,
 }
 
@@ -93,7 +93,7 @@ impl Host for WorkerHost {
     }
 
     fn environment_variable(&self, name: &str) -> Option<String> {
-        config::for_playbooks(name)
+        config::variable_for_playbooks(name)
     }
 
     fn output_line(&self, place: &Place, stream: Stream, line: &str) {
@@ -106,6 +106,6 @@ impl Host for WorkerHost {
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {
-        &self.machine
+        &self.tools
     }
 }

@@ -9,7 +9,7 @@ mod stop;
 use std::process::ExitCode;
 
 use crate::cli::client::RootArgs;
-use crate::cli::run::WorkerCommand;
+use crate::cli::worker::WorkerCommand;
 
 pub(crate) fn run(command: &WorkerCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
     match command {

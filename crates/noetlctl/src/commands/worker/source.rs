@@ -27,7 +27,7 @@ pub(super) struct ServerSource {
     /// The worker's name.
     pub(super) name: String,
     pub(super) capacity: usize,
-    pub(super) machine: ToolEnvironment,
+    pub(super) tools: ToolEnvironment,
 }
 
 impl ServerSource {
@@ -124,7 +124,7 @@ impl Source for ServerSource {
         WorkerHost {
             client: Arc::clone(&self.client),
             execution_id: command.execution_id.clone(),
-            machine: self.machine.clone(),
+            tools: self.tools.clone(),
             slot,
         }
     }

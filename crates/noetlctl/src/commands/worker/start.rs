@@ -6,31 +6,26 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use noetl_help::Help as _;
 use noetl_server::worker::{Slots, Worker};
 
 use super::source::ServerSource;
 use crate::cli::client::RootArgs;
-use crate::cli::run::WorkerStartArgs;
+use crate::cli::worker::WorkerStartArgs;
 use crate::client::Client;
-use crate::commands::run::machine;
-use crate::commands::server::pid_file::{self, PidFile};
-use crate::commands::server::start::stop_signal;
+use crate::client::remote::Remote;
 use crate::config;
-use crate::error::WithHelp as _;
 use crate::output;
-use crate::remote::Remote;
+use crate::process::pid_file::{self, PidFile};
+use crate::process::{log, signals};
 
 /// How long tasks may take to end once the worker is stopped.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
-    crate::commands::server::start::log();
+    log::to_stderr();
     let client = Arc::new(Client::new(Remote::find(&args.remote.or(root))?)?);
-    let capacity = args
-        .max_workers
-        .or_else(|| config::number("NOETL_MAX_WORKERS"))
-        .unwrap_or(8)
-        .max(1);
+    let capacity = config::max_workers(args.max_workers).max(1);
     let name = args
         .name
         .clone()
@@ -40,7 +35,7 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
         client,
         name: unique(&name),
         capacity,
-        machine: machine(None),
+        tools: config::tool_environment(),
     };
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let ended = runtime.block_on(work(source, &name));
@@ -52,7 +47,7 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
 /// Works until a signal to stop; `name` is what `noetl worker stop` calls the worker.
 async fn work(source: ServerSource, name: &str) -> anyhow::Result<()> {
     // A signal that arrives while the worker registers must not be lost.
-    let stop = stop_signal()?;
+    let stop = signals::stop()?;
     source
         .register()
         .await

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use noetl_help::Help as _;
 
-use crate::cli::run::WorkerStopArgs;
-use crate::commands::server::{pid_file, stop};
-use crate::error::WithHelp as _;
+use crate::cli::worker::WorkerStopArgs;
+use crate::process::{pid_file, stop};
 
 pub(super) fn run(args: &WorkerStopArgs) -> anyhow::Result<ExitCode> {
     let start = "`noetl worker start` starts one";
@@ -15,7 +15,7 @@ pub(super) fn run(args: &WorkerStopArgs) -> anyhow::Result<ExitCode> {
         None => {
             let names = pid_file::workers()?;
             match names.as_slice() {
-                [] => return Err(anyhow!("no worker runs")).help(start),
+                [] => return Err(anyhow!("no worker is running").help(start)),
                 [name] => name.clone(),
                 several => {
                     let names: Vec<_> = several

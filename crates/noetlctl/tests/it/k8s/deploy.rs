@@ -1,11 +1,11 @@
-//! Deploying, deploying again, failing, removing: real kubectl, no real cluster.
+//! `noetl k8s deploy`, `redeploy`, `reset`, `status` and `remove`, with the real kubectl and a fake cluster.
 
 use std::process::Command;
 
 use super::standin::Cluster;
 use crate::support::{Home, show, tool_is_missing};
 
-/// A home whose kubectl is at a stand-in; none without a kubectl.
+/// Returns a home whose kubectl uses a fake cluster, or `None` without kubectl.
 fn cluster(architectures: &[&str]) -> Option<(Home, Cluster)> {
     if Command::new("kubectl")
         .args(["version", "--client"])
@@ -38,7 +38,7 @@ fn image_of(cluster: &Cluster, deployment: &str) -> String {
 }
 
 #[test]
-fn a_cluster_with_both_architectures_gets_everything_once() {
+fn deploying_twice_changes_nothing_the_second_time() {
     let Some((home, cluster)) = cluster(&["amd64", "arm64"]) else {
         return;
     };
@@ -58,7 +58,7 @@ fn a_cluster_with_both_architectures_gets_everything_once() {
             && row("noetl-worker-1-1", "arm64"),
         "{text}"
     );
-    // The secret went over standard input, and nobody has seen it.
+    // The secret is sent through standard input and is not printed.
     let secret = cluster.object("secrets", "noetl", "noetl-secret").unwrap();
     for key in ["NOETL_API_TOKEN", "NOETL_ENCRYPTION_KEY"] {
         let value = secret["data"][key].as_str().unwrap();
@@ -76,10 +76,10 @@ fn a_cluster_with_both_architectures_gets_everything_once() {
         "{changes:?}"
     );
 
-    // Nothing differs, so that nothing is restarted and the secret stays.
+    // Nothing differs, so that nothing is restarted and the secret is kept.
     let text = noetl(&home, &["deploy", "--image", "noetl:1"]);
     assert!(
-        text.contains("kind-noetl has all of it already\n") && text.ends_with("[exit 0]"),
+        text.contains("kind-noetl is already up to date\n") && text.ends_with("[exit 0]"),
         "{text}"
     );
     assert_eq!(
@@ -94,7 +94,7 @@ fn a_cluster_with_both_architectures_gets_everything_once() {
 }
 
 #[test]
-fn a_new_digest_is_shown_before_it_is_rolled_out() {
+fn the_difference_is_shown_before_it_is_applied() {
     let Some((home, cluster)) = cluster(&["amd64"]) else {
         return;
     };
@@ -121,7 +121,7 @@ fn a_new_digest_is_shown_before_it_is_rolled_out() {
         "the new image restarts them: {text}"
     );
     assert_eq!(image_of(&cluster, "noetl-worker"), image("b"));
-    // The same again: then it is the restart that was asked for.
+    // Without a difference, redeploy restarts the pods.
     let text = deploy("redeploy", &image("b"));
     assert!(
         text.contains("rollout restart deployment/noetl-server") && text.ends_with("[exit 0]"),
@@ -134,7 +134,7 @@ fn a_new_digest_is_shown_before_it_is_rolled_out() {
 }
 
 #[test]
-fn a_rollout_that_fails_says_why_and_leaves_the_workers() {
+fn a_failed_rollout_is_explained_and_leaves_the_workers_unchanged() {
     let Some((home, cluster)) = cluster(&["amd64", "arm64"]) else {
         return;
     };
@@ -146,8 +146,8 @@ fn a_rollout_that_fails_says_why_and_leaves_the_workers() {
         "{text}"
     );
     assert!(text.contains("no match for platform in manifest"), "{text}");
-    let end = "error: noetl-server did not come up; the workers were left as they are\n\
-        help: noetl:2 has nothing for linux/amd64: make it for every node with `cargo xtask image --platforms linux/amd64,linux/arm64 --push`\n[exit 1]";
+    let end = "error: noetl-server did not become ready; the workers are unchanged\n\
+        help: noetl:2 has nothing for linux/amd64: build it for every node with `cargo xtask image --platforms linux/amd64,linux/arm64 --push`\n[exit 1]";
     assert!(text.ends_with(end), "{text}");
     assert_eq!(image_of(&cluster, "noetl-worker"), "noetl:1-python");
     let text = noetl(&home, &["status", "--json"]);
@@ -158,7 +158,7 @@ fn a_rollout_that_fails_says_why_and_leaves_the_workers() {
 }
 
 #[test]
-fn removing_keeps_what_cannot_be_made_again() {
+fn remove_keeps_the_data() {
     let Some((home, cluster)) = cluster(&["arm64"]) else {
         return;
     };
@@ -178,7 +178,7 @@ fn removing_keeps_what_cannot_be_made_again() {
         cluster.object("secrets", "noetl", "noetl-secret").unwrap(),
         secret
     );
-    // Without its keys old data are unreadable, so that both go together.
+    // Data cannot be decrypted without its key, so that reset deletes both.
     assert!(noetl(&home, &["reset"]).ends_with("[exit 0]"));
     assert_ne!(
         cluster.object("secrets", "noetl", "noetl-secret").unwrap()["data"],
@@ -188,13 +188,13 @@ fn removing_keeps_what_cannot_be_made_again() {
     assert!(cluster.names("noetl").is_empty());
     let text = noetl(&home, &["status"]);
     assert!(
-        text.contains("NoETL is not in kind-noetl") && text.ends_with("[exit 1]"),
+        text.contains("NoETL is not installed in kind-noetl") && text.ends_with("[exit 1]"),
         "{text}"
     );
 }
 
 #[test]
-fn only_the_cluster_that_was_named_is_touched() {
+fn only_the_named_cluster_is_changed() {
     let Some((home, cluster)) = cluster(&["amd64"]) else {
         return;
     };
@@ -217,7 +217,7 @@ fn only_the_cluster_that_was_named_is_touched() {
 }
 
 #[test]
-fn a_secret_that_lacks_a_key_is_not_touched() {
+fn an_incomplete_secret_is_not_changed() {
     let Some((home, cluster)) = cluster(&["amd64"]) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! `noetl k8s` with the real kubectl, against a stand-in for a cluster.
+//! `noetl k8s` with the real kubectl and a fake cluster.
 
 mod deploy;
 mod render;

@@ -1,11 +1,11 @@
-//! `noetl k8s render`: the same bytes every time, no secrets, and errors with a place.
+//! `noetl k8s render`: reproducible manifests, warnings, and errors with their place.
 
 use crate::support::Home;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[test]
-fn the_same_inputs_are_the_same_bytes() {
+fn the_same_values_render_the_same_bytes() {
     let home = Home::new();
     let values = home.write(
         "v.yaml",
@@ -23,7 +23,7 @@ fn the_same_inputs_are_the_same_bytes() {
     let first = render("render", &[]);
     assert!(first.starts_with(b"---\napiVersion: v1\nkind: Namespace\n"));
     assert_eq!(first, render("render", &[]));
-    // No cluster is asked, so that there need not be one.
+    // No cluster is needed for these.
     assert_eq!(first, render("deploy", &["--dry-run"]));
     assert_eq!(
         first,
@@ -35,7 +35,7 @@ fn the_same_inputs_are_the_same_bytes() {
 }
 
 #[test]
-fn an_image_without_a_digest_is_warned_about() {
+fn an_image_without_a_digest_causes_a_warning() {
     let home = Home::new();
     let render = |args: &[&str]| {
         let output = home
@@ -46,16 +46,16 @@ fn an_image_without_a_digest_is_warned_about() {
         let texts = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         (texts[0].clone(), texts[1].clone())
     };
-    let (manifests, said) = render(&["--image", "127.0.0.1:5000/noetl:0.2.0"]);
+    let (manifests, warnings) = render(&["--image", "127.0.0.1:5000/noetl:0.2.0"]);
     assert!(manifests.contains("image: 127.0.0.1:5000/noetl:0.2.0\n"));
     assert!(manifests.contains("image: 127.0.0.1:5000/noetl:0.2.0-python\n"));
     assert!(
-        said.contains("warning: 127.0.0.1:5000/noetl:0.2.0 is not pinned: a tag may be moved"),
-        "{said}"
+        warnings.contains("warning: 127.0.0.1:5000/noetl:0.2.0 is not pinned: a tag may be moved"),
+        "{warnings}"
     );
     let (server, worker) = (format!("noetl:1@{DIGEST}"), format!("noetl@{DIGEST}"));
-    let (_, said) = render(&["--image", &server, "--python-image", &worker]);
-    assert_eq!(said, "");
+    let (_, warnings) = render(&["--image", &server, "--python-image", &worker]);
+    assert_eq!(warnings, "");
     let text = home.run(&["k8s", "render", "--image", &worker]);
     assert!(
         text.contains("help: name it with --python-image\n[exit 1]"),
@@ -64,7 +64,7 @@ fn an_image_without_a_digest_is_warned_about() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_by_name() {
+fn invalid_values_are_errors_with_their_key() {
     let home = Home::new();
     let text = home.run(&["k8s", "render", "--replicas", "3"]);
     assert!(
@@ -75,7 +75,8 @@ fn what_cannot_work_is_refused_by_name() {
     let path = home.write("v.yaml", "worker:\n  replicas: 2\n  nodes: 3\n");
     let text = home.run(&["k8s", "render", "--values", path.to_str().unwrap()]);
     assert!(
-        text.contains("v.yaml is no values file") && text.contains("unknown field `nodes`"),
+        text.contains("v.yaml is not a valid values file")
+            && text.contains("unknown field `nodes`"),
         "{text}"
     );
     assert!(
@@ -86,7 +87,7 @@ fn what_cannot_work_is_refused_by_name() {
 }
 
 #[test]
-fn the_printed_values_are_a_values_file() {
+fn print_values_prints_a_values_file() {
     let home = Home::new();
     let printed = home
         .noetl(&["k8s", "render", "--print-values"])
@@ -100,7 +101,7 @@ fn the_printed_values_are_a_values_file() {
 }
 
 #[test]
-fn a_chart_is_the_same_objects() {
+fn a_chart_has_the_same_objects() {
     let home = Home::new();
     let args = ["k8s", "render", "--output", "helm", "--values", "v.yaml"];
     home.write("v.yaml", "server: {env: {GREETING: '{{ hello }}'}}\n");
@@ -121,7 +122,7 @@ fn a_chart_is_the_same_objects() {
             .join("noetl-chart/templates/noetl-namespace.yaml")
             .exists()
     );
-    // A second one takes its place; somebody's own folder is safe.
+    // A chart is replaced, and another folder is not.
     assert!(home.run(&args).contains("[exit 0]"));
     home.write("mine/thesis.txt", "years of work");
     let text = home.run(&["k8s", "render", "--output", "helm", "--chart", "mine"]);

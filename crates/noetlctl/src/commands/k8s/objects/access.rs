@@ -1,4 +1,4 @@
-//! Who may do what: accounts without rights, policies of the network, budgets of disruption.
+//! Access: service accounts without rights, network policies, disruption budgets.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::networking::v1::{
@@ -10,13 +10,14 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{PORT, metadata, pods_of, server, worker};
-use crate::commands::k8s::values::Values;
+use super::metadata::{PORT, metadata, pods_of};
+use super::{server, worker};
+use crate::commands::k8s::values::schema::Values;
 
 const ROLE: &str = "noetl-worker-role";
 const BINDING: &str = "noetl-worker-rolebinding";
 
-/// An account of its own for each Deployment, without a token in its pods.
+/// Each Deployment has an account of its own, whose token is not in its pods.
 pub(super) fn service_account(values: &Values, app: &str) -> ServiceAccount {
     ServiceAccount {
         automount_service_account_token: Some(false),
@@ -25,7 +26,7 @@ pub(super) fn service_account(values: &Values, app: &str) -> ServiceAccount {
     }
 }
 
-/// The least that a worker needs of Kubernetes, which is nothing. Rules of one's own go here.
+/// Workers need no rights in Kubernetes, so that the role is empty. Operators add rules of their own to it.
 pub(super) fn role(values: &Values) -> Role {
     Role {
         metadata: metadata(values, ROLE, Some(worker::NAME)),
@@ -50,17 +51,17 @@ pub(super) fn role_binding(values: &Values) -> RoleBinding {
     }
 }
 
-/// Servers answer on their port, and call nobody but PostgreSQL: steps run in workers.
+/// Servers accept connections on their port, and connect only to PostgreSQL and DNS: steps run in workers.
 pub(super) fn server_policy(values: &Values) -> NetworkPolicy {
-    let everyone = values.node_port.is_some();
-    let neighbours = || {
+    let from_anywhere = values.node_port.is_some();
+    let from_namespace = || {
         vec![NetworkPolicyPeer {
             pod_selector: Some(LabelSelector::default()),
             ..NetworkPolicyPeer::default()
         }]
     };
     let ingress = NetworkPolicyIngressRule {
-        from: (!everyone).then(neighbours),
+        from: (!from_anywhere).then(from_namespace),
         ports: Some(vec![port("TCP", PORT)]),
     };
     let egress = values.database.secret.as_ref().map(|_| {
@@ -82,7 +83,7 @@ pub(super) fn server_policy(values: &Values) -> NetworkPolicy {
     )
 }
 
-/// Workers call whatever a playbook names, and answer nobody.
+/// Workers connect to any address, since playbooks name them, and accept no connections.
 pub(super) fn worker_policy(values: &Values) -> NetworkPolicy {
     let anywhere = NetworkPolicyEgressRule::default();
     policy(values, worker::NAME, Vec::new(), vec![anywhere])
@@ -113,7 +114,7 @@ fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
     }
 }
 
-/// Machines are emptied one pod at a time; a pod that is broken anyhow holds up nothing.
+/// Draining nodes evicts one pod at a time. A pod that is not ready does not block it.
 pub(super) fn disruption_budget(values: &Values, app: &str) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: metadata(values, app, Some(app)),

@@ -1,4 +1,4 @@
-//! What every pod of NoETL has in common: it may do nothing but run one program that writes to its mounts.
+//! What all pods of NoETL have in common: restricted rights, a read-only file system, one container.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
-use super::{labels, metadata, pods_of};
+use super::metadata::{labels, metadata, pods_of};
 use crate::commands::k8s::image::Image;
-use crate::commands::k8s::values::{PullPolicy, Resources, Values};
+use crate::commands::k8s::values::schema::{PullPolicy, Resources, Values};
 
-/// The image's user and group, as a number: a node cannot know that a name is not root's.
+/// The image's user and group. A number, since a node cannot check that a name is not root.
 const USER: i64 = 65532;
 
-/// What tells one Deployment from the other.
+/// The parts in which Deployments differ.
 pub(super) struct Workload<'a> {
     pub(super) name: &'static str,
     pub(super) replicas: Option<i32>,
@@ -34,7 +34,7 @@ pub(super) struct Workload<'a> {
     pub(super) volumes: Vec<Volume>,
 }
 
-/// The Deployment around a container, hardened.
+/// Returns the Deployment of a container.
 pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment {
     let app = workload.name;
     let container = Container {
@@ -54,16 +54,16 @@ pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment 
             ..ResourceRequirements::default()
         }),
         security_context: Some(container_security()),
-        // The last words of a pod that fails stand in its status.
+        // The status of a pod that fails contains the end of its log.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         ..workload.container
     };
     let spec = PodSpec {
         automount_service_account_token: Some(false),
         containers: vec![container],
-        // A Service called `noetl` would else set NOETL_PORT=tcp://… in every pod.
+        // Otherwise the Service `noetl` sets NOETL_PORT=tcp://… in every pod.
         enable_service_links: Some(false),
-        image_pull_secrets: some_of(pull_secrets(values)),
+        image_pull_secrets: Some(pull_secrets(values)).filter(|secrets| !secrets.is_empty()),
         node_selector: Some(values.node_selector.clone()).filter(|labels| !labels.is_empty()),
         security_context: Some(pod_security()),
         service_account_name: Some(app.to_owned()),
@@ -101,7 +101,7 @@ pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment 
 
 fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
-        // Volumes belong to root until they are given to this group.
+        // Otherwise volumes belong to root.
         fs_group: Some(USER),
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         run_as_group: Some(USER),
@@ -128,7 +128,7 @@ fn container_security() -> SecurityContext {
     }
 }
 
-/// Over machines and zones as far as there are some, and over both generations of a rollout apart.
+/// Spreads pods over nodes and zones if possible. The pods of an earlier rollout do not count.
 fn spread(app: &str) -> Vec<TopologySpreadConstraint> {
     let over = |key: &str| TopologySpreadConstraint {
         label_selector: Some(pods_of(app)),
@@ -144,7 +144,7 @@ fn spread(app: &str) -> Vec<TopologySpreadConstraint> {
     ]
 }
 
-/// A folder that lives and dies with the pod, mounted there.
+/// A volume that is deleted with the pod.
 pub(super) fn scratch(name: &str, limit: &str) -> Volume {
     Volume {
         name: name.to_owned(),
@@ -156,7 +156,7 @@ pub(super) fn scratch(name: &str, limit: &str) -> Volume {
     }
 }
 
-/// A volume that outlives the pod.
+/// A volume that is kept when the pod is deleted.
 pub(super) fn claimed(name: &str, claim: &str) -> Volume {
     Volume {
         name: name.to_owned(),
@@ -207,10 +207,6 @@ fn pull_secrets(values: &Values) -> Vec<LocalObjectReference> {
         .collect()
 }
 
-fn some_of<T>(list: Vec<T>) -> Option<Vec<T>> {
-    Some(list).filter(|list| !list.is_empty())
-}
-
 fn quantities(values: &BTreeMap<String, String>) -> BTreeMap<String, Quantity> {
     let values = values.iter();
     values
@@ -218,7 +214,8 @@ fn quantities(values: &BTreeMap<String, String>) -> BTreeMap<String, Quantity> {
         .collect()
 }
 
-/// The settings' digest: a pod reads them when it starts, so that other settings need another pod.
+/// Returns the digest of the settings. It is part of the pod template, so that changed settings restart pods,
+/// which read them only when they start.
 fn digest(config: &ConfigMap) -> String {
     let mut hash = Sha256::new();
     for (name, value) in config.data.iter().flatten() {

@@ -9,9 +9,10 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::metadata::{PORT, config_map, metadata, strings};
 use super::pods::{self, Workload, claimed, mount, scratch, secret_variable};
-use super::{PORT, config_map, metadata, strings};
-use crate::commands::k8s::values::{Settled, Values};
+use crate::commands::k8s::values::CheckedValues;
+use crate::commands::k8s::values::schema::Values;
 
 pub(super) const NAME: &str = "noetl-server";
 /// The Service inside the cluster.
@@ -20,27 +21,27 @@ pub(super) const SERVICE: &str = "noetl";
 const NODE_SERVICE: &str = "noetl-ext";
 const CONFIG: &str = "noetl-server-config";
 const CLAIM: &str = "noetl-data";
-/// Where the volume is mounted.
+/// The mount point of the volume.
 const VOLUME: &str = "/opt/noetl/data";
-/// The server's own folder on it: the volume itself is root's, who alone may close it to others.
+/// The server's data folder. It is below the mount point, whose permissions only root can change.
 const DATA: &str = "/opt/noetl/data/store";
-/// The container's port by its name, which Services and probes follow.
+/// The name of the container's port, which Services and probes refer to.
 const PORT_NAME: &str = "http";
 
-/// The server's settings that are no secret.
+/// The server's settings that are not secret.
 pub(super) fn config(values: &Values) -> ConfigMap {
     let data = strings([
         ("NOETL_DATA_DIR", DATA),
         ("NOETL_HOST", "0.0.0.0"),
-        // Steps are for workers, whose image has a Python and a shell.
+        // Steps run in workers, whose image has Python and a shell.
         ("NOETL_MAX_WORKERS", "0"),
         ("NOETL_PORT", &PORT.to_string()),
     ]);
     config_map(values, CONFIG, NAME, data, &values.server.env)
 }
 
-pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
-    let values = &settled.values;
+pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deployment {
+    let values = &checked.values;
     let data = match values.database.secret {
         None => claimed("data", CLAIM),
         Some(_) => scratch("data", "256Mi"),
@@ -69,7 +70,7 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
-        // Two minutes for a first start on a slow volume; after that the other two take over.
+        // A first start on a slow volume may take two minutes; then the other two probes begin.
         startup_probe: Some(probe(2, 60)),
         liveness_probe: Some(probe(10, 6)),
         readiness_probe: Some(probe(5, 3)),
@@ -81,7 +82,7 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
         replicas: Some(values.server.replicas),
         strategy: strategy(values),
         min_ready_seconds: None,
-        image: &settled.image,
+        image: &checked.image,
         config,
         resources: &values.server.resources,
         container,
@@ -90,7 +91,7 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
     pods::deployment(values, workload)
 }
 
-/// Two servers never share one SQLite file, not even while one replaces the other.
+/// With SQLite, the old server stops before the new one starts, so that they never share the file.
 fn strategy(values: &Values) -> DeploymentStrategy {
     if values.database.secret.is_none() {
         return DeploymentStrategy {
@@ -139,12 +140,12 @@ pub(super) fn volume_claim(values: &Values) -> PersistentVolumeClaim {
     }
 }
 
-/// Where workers and other pods find a server.
+/// The Service by which workers and other pods reach the server.
 pub(super) fn service(values: &Values) -> Service {
     service_of(values, SERVICE, "ClusterIP", None)
 }
 
-/// The same on a port of every node.
+/// The Service by which the server is reached on a port of every node.
 pub(super) fn node_port(values: &Values, port: i32) -> Service {
     service_of(values, NODE_SERVICE, "NodePort", Some(port))
 }

@@ -1,12 +1,12 @@
-//! What holds for every rendering.
+//! Properties of the rendered objects.
 
 use serde_json::{Value, json};
 
-use super::super::values::{self, Settled};
+use super::super::values::{self, CheckedValues};
 use super::{Object, render};
 use crate::cli::k8s::ValuesArgs;
 
-fn settled(change: impl FnOnce(&mut ValuesArgs)) -> Settled {
+fn values(change: impl FnOnce(&mut ValuesArgs)) -> CheckedValues {
     let mut args = ValuesArgs {
         image: None,
         python_image: None,
@@ -17,7 +17,7 @@ fn settled(change: impl FnOnce(&mut ValuesArgs)) -> Settled {
         values: None,
     };
     change(&mut args);
-    values::settle(&args).unwrap()
+    values::read(&args).unwrap()
 }
 
 fn find<'a>(objects: &'a [Object], kind: &str, name: &str) -> &'a Value {
@@ -36,8 +36,8 @@ fn names(objects: &[Object], kind: &str) -> Vec<String> {
 }
 
 #[test]
-fn everything_has_the_names_that_people_know() {
-    let objects = render(&settled(|_| {})).unwrap();
+fn objects_keep_the_names_of_earlier_versions() {
+    let objects = render(&values(|_| {})).unwrap();
     let expected = [
         ("Namespace", vec!["noetl"]),
         ("Deployment", vec!["noetl-server", "noetl-worker"]),
@@ -56,13 +56,13 @@ fn everything_has_the_names_that_people_know() {
     }
     let port = &find(&objects, "Service", "noetl-ext")["spec"]["ports"][0]["nodePort"];
     assert_eq!(port, 30082);
-    // In the order in which a cluster can take them.
+    // The namespace comes before what is in it.
     assert_eq!(objects[0].kind, "Namespace");
 }
 
 #[test]
-fn no_pod_may_do_more_than_it_needs() {
-    let objects = render(&settled(|_| {})).unwrap();
+fn pods_have_restricted_rights() {
+    let objects = render(&values(|_| {})).unwrap();
     for name in ["noetl-server", "noetl-worker"] {
         let pod = &find(&objects, "Deployment", name)["spec"]["template"]["spec"];
         assert_eq!(pod["automountServiceAccountToken"], false);
@@ -87,7 +87,7 @@ fn no_pod_may_do_more_than_it_needs() {
         assert!(container["resources"]["requests"]["memory"].is_string());
         assert!(
             pod["nodeSelector"].is_null() && pod["affinity"].is_null(),
-            "any node will do"
+            "pods run on any node"
         );
     }
     let labels = &objects[0].document["metadata"]["labels"];
@@ -95,8 +95,8 @@ fn no_pod_may_do_more_than_it_needs() {
 }
 
 #[test]
-fn secrets_are_named_and_never_shown() {
-    let objects = render(&settled(|args| {
+fn manifests_refer_to_secrets_without_their_values() {
+    let objects = render(&values(|args| {
         args.database_secret = Some("pg/url".to_owned())
     }))
     .unwrap();
@@ -128,17 +128,17 @@ fn secrets_are_named_and_never_shown() {
 }
 
 #[test]
-fn sqlite_has_one_server_and_postgresql_many() {
-    let alone = render(&settled(|_| {})).unwrap();
+fn sqlite_allows_one_server_and_postgresql_several() {
+    let alone = render(&values(|_| {})).unwrap();
     let spec = &find(&alone, "Deployment", "noetl-server")["spec"];
     assert_eq!(
         (&spec["strategy"]["type"], &spec["replicas"]),
         (&json!("Recreate"), &json!(1))
     );
     let egress = &find(&alone, "NetworkPolicy", "noetl-server")["spec"]["egress"];
-    assert_eq!(egress, &json!([]), "it calls nobody");
+    assert_eq!(egress, &json!([]), "the server connects to nothing");
 
-    let many = settled(|args| {
+    let many = values(|args| {
         args.replicas = Some(3);
         args.workers = Some(8);
         args.database_secret = Some("pg".to_owned());
@@ -154,7 +154,7 @@ fn sqlite_has_one_server_and_postgresql_many() {
     );
     assert!(
         names(&many, "HorizontalPodAutoscaler").is_empty(),
-        "8 is the most already"
+        "8 is already the maximum"
     );
     assert_eq!(
         find(&many, "Deployment", "noetl-worker")["spec"]["replicas"],
@@ -163,13 +163,13 @@ fn sqlite_has_one_server_and_postgresql_many() {
 }
 
 #[test]
-fn other_settings_are_another_pod() {
-    let annotation = |settled: &Settled| {
-        let objects = render(settled).unwrap();
+fn changed_settings_change_the_pod_template() {
+    let annotation = |values: &CheckedValues| {
+        let objects = render(values).unwrap();
         let template = &find(&objects, "Deployment", "noetl-server")["spec"]["template"];
         template["metadata"]["annotations"]["noetl.io/config-sha256"].clone()
     };
-    let plain = settled(|_| {});
+    let plain = values(|_| {});
     let mut debug = plain.clone();
     let variable = ("NOETL_DEBUG".to_owned(), "true".to_owned());
     debug.values.server.env.extend([variable]);
@@ -178,10 +178,10 @@ fn other_settings_are_another_pod() {
 }
 
 #[test]
-fn a_server_without_a_node_port_answers_its_namespace_alone() {
-    let mut settled = settled(|_| {});
-    settled.values.node_port = None;
-    let objects = render(&settled).unwrap();
+fn a_server_without_a_node_port_accepts_its_namespace_alone() {
+    let mut values = values(|_| {});
+    values.values.node_port = None;
+    let objects = render(&values).unwrap();
     assert_eq!(names(&objects, "Service"), ["noetl"]);
     let ingress = &find(&objects, "NetworkPolicy", "noetl-server")["spec"]["ingress"][0];
     assert_eq!(ingress["from"], json!([{"podSelector": {}}]));

@@ -8,21 +8,23 @@ use k8s_openapi::api::autoscaling::v2::{
 use k8s_openapi::api::core::v1::{ConfigMap, Container};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::metadata::{PORT, config_map, metadata, strings};
 use super::pods::{self, Workload, mount, scratch, secret_variable};
-use super::{PORT, config_map, metadata, server, strings};
-use crate::commands::k8s::values::{Settled, Values};
+use super::server;
+use crate::commands::k8s::values::CheckedValues;
+use crate::commands::k8s::values::schema::Values;
 
 pub(super) const NAME: &str = "noetl-worker";
 const CONFIG: &str = "noetl-worker-config";
-/// Home of the worker and of what its steps run.
+/// The home folder of the worker and of the programs that its steps run.
 const HOME: &str = "/opt/noetl/data";
 
-/// The workers' settings that are no secret.
+/// The workers' settings that are not secret.
 pub(super) fn config(values: &Values) -> ConfigMap {
     let server = format!("http://{}.{}.svc:{PORT}", server::SERVICE, values.namespace);
     let data = strings([
         ("HOME", HOME),
-        // The token stays inside the cluster's network.
+        // The token is sent over HTTP, inside the cluster's network.
         ("NOETL_ALLOW_HTTP", "true"),
         ("NOETL_MAX_WORKERS", &values.worker.concurrency.to_string()),
         ("NOETL_SERVER_URL", &server),
@@ -31,12 +33,12 @@ pub(super) fn config(values: &Values) -> ConfigMap {
     config_map(values, CONFIG, NAME, data, &values.worker.env)
 }
 
-/// Workers answer nobody, so that there is nothing to probe: one that cannot register, or fails, ends.
-pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
-    let values = &settled.values;
+/// Workers accept no connections, so that they have no probes: a worker that cannot register, or fails, exits.
+pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deployment {
+    let values = &checked.values;
     let container = Container {
         args: Some(vec!["worker".to_owned(), "start".to_owned()]),
-        // Only servers hold the key that credentials are encrypted with.
+        // Only servers have the key that encrypts credentials.
         env: Some(vec![secret_variable(
             "NOETL_API_TOKEN",
             &values.secret,
@@ -47,8 +49,8 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
     };
     let workload = Workload {
         name: NAME,
-        // Applied anew, a number would undo what the autoscaler has done.
-        replicas: (!scales(values)).then_some(values.worker.replicas),
+        // A number would reset what the autoscaler has set.
+        replicas: (!is_autoscaled(values)).then_some(values.worker.replicas),
         strategy: DeploymentStrategy {
             type_: Some("RollingUpdate".to_owned()),
             rolling_update: Some(RollingUpdateDeployment {
@@ -56,9 +58,9 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
                 max_unavailable: Some(IntOrString::Int(0)),
             }),
         },
-        // One that ends at once is never taken for one that works.
+        // A worker that exits at its start does not count as available.
         min_ready_seconds: Some(5),
-        image: &settled.python_image,
+        image: &checked.python_image,
         config,
         resources: &values.worker.resources,
         container,
@@ -70,8 +72,8 @@ pub(super) fn deployment(settled: &Settled, config: &ConfigMap) -> Deployment {
     pods::deployment(values, workload)
 }
 
-/// Whether the number of workers is the autoscaler's to choose.
-pub(super) fn scales(values: &Values) -> bool {
+/// Whether an autoscaler sets the number of workers.
+pub(super) fn is_autoscaled(values: &Values) -> bool {
     values.worker.max_replicas > values.worker.replicas
 }
 

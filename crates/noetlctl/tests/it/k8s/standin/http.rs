@@ -1,4 +1,4 @@
-//! As much of HTTP as kubectl speaks.
+//! The part of HTTP that kubectl uses.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write as _};
@@ -9,14 +9,14 @@ use serde_json::Value;
 /// One request.
 pub(super) struct Request {
     pub(super) method: String,
-    /// Without the query.
+    /// The path without the query.
     pub(super) path: String,
     query: BTreeMap<String, String>,
     pub(super) body: Value,
 }
 
 impl Request {
-    /// A parameter of the query; empty when it is not there.
+    /// Returns a parameter of the query, or an empty text.
     pub(super) fn query(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }
@@ -26,7 +26,7 @@ impl Request {
     }
 }
 
-/// The next request of a connection; none when it was closed.
+/// Reads the next request of a connection. Returns `None` when it was closed.
 pub(super) fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut first = String::new();
     if reader.read_line(&mut first).ok()? == 0 {
@@ -55,7 +55,7 @@ pub(super) fn read(reader: &mut impl BufRead) -> Option<Request> {
         query: query
             .map(|(name, value)| (decode(name), decode(value)))
             .collect(),
-        // kubectl sends JSON, whatever it calls it.
+        // kubectl sends JSON under several content types.
         body: serde_json::from_slice(&body).unwrap_or_default(),
     })
 }
@@ -67,7 +67,7 @@ pub(super) fn write(
     body: &str,
 ) -> std::io::Result<()> {
     let length = body.len();
-    // In one piece: the second of two small ones would wait for the first to be acknowledged.
+    // In one write, since a second small one would wait until the first is acknowledged.
     let answer = format!(
         "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
     );

@@ -1,19 +1,20 @@
-//! What becomes of a pod on a node: up where the image has the node's architecture, and a kubelet's words where
-//! it has not.
+//! Starts a pod on a node: it runs if the image has the node's architecture, else it has the message of a
+//! kubelet.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// A pod after its node has tried to start it.
+/// A pod after the attempt to start it.
 pub(super) struct Pod {
     pub(super) name: String,
     pub(super) object: Value,
-    /// What the kubelet says when it could not.
+    /// The kubelet's message when the pod did not start.
     pub(super) failure: Option<String>,
 }
 
-/// Starts the pod of a Deployment with this number on a node; `images` has the architectures of those that lack some.
+/// Starts the pod of a Deployment with this number on a node. `images` has the architectures of images that do
+/// not have all.
 pub(super) fn start(
     app: &str,
     number: u64,
@@ -65,10 +66,10 @@ pub(super) fn start(
     }
 }
 
-/// The event that a kubelet writes about a pod.
-pub(super) fn warning(pod: &str, said: &str) -> Value {
+/// Returns the event that a kubelet writes about a pod.
+pub(super) fn warning(pod: &str, message: &str) -> Value {
     json!({
-        "apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": "Failed", "message": said,
+        "apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": "Failed", "message": message,
         "involvedObject": {"kind": "Pod", "name": pod},
     })
 }

@@ -1,7 +1,7 @@
-//! A stand-in for a Kubernetes cluster on loopback, for the real kubectl: discovery, OpenAPI, objects with
-//! server-side apply, watches, and nodes whose kubelets take the images that have their architecture.
+//! A fake Kubernetes cluster on loopback, for the real kubectl: discovery, OpenAPI, objects with server-side
+//! apply, watches, and nodes that run the images of their architecture.
 //!
-//! It keeps what it is given and judges nothing: whether manifests are valid is for kubernetes-validate.
+//! It accepts any object: kubernetes-validate checks whether manifests are valid.
 
 mod http;
 mod kubelet;
@@ -19,13 +19,13 @@ use serde_json::{Value, json};
 use http::Request;
 use store::Store;
 
-/// A running cluster; its threads end with the test.
+/// A running cluster. Its threads end with the test's process.
 pub(crate) struct Cluster {
     url: String,
     shared: Arc<Shared>,
 }
 
-/// What the connections share.
+/// The state that all connections share.
 struct Shared {
     store: Mutex<Store>,
     changed: std::sync::Condvar,
@@ -38,7 +38,7 @@ impl Shared {
 }
 
 impl Cluster {
-    /// A cluster with a node for each of these architectures.
+    /// Starts a cluster with a node for each of these architectures.
     pub(crate) fn start(architectures: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ impl Cluster {
         Self { url, shared }
     }
 
-    /// Says which architectures an image has; any other image has all of them.
+    /// Sets the architectures of an image. Any other image has all of them.
     pub(crate) fn image(&self, reference: &str, architectures: &[&str]) {
         let architectures = architectures.iter().map(ToString::to_string).collect();
         self.shared
@@ -65,7 +65,7 @@ impl Cluster {
             .insert(reference.to_owned(), architectures);
     }
 
-    /// Writes a kubeconfig whose contexts all lead here, the first of them current.
+    /// Writes a kubeconfig whose contexts all name this cluster. The first one is current.
     pub(crate) fn kubeconfig(&self, path: &Path, contexts: &[&str]) {
         let context = |name: &&str| json!({"name": name, "context": {"cluster": "standin", "user": "tester"}});
         let config = json!({
@@ -77,13 +77,13 @@ impl Cluster {
         std::fs::write(path, config.to_string()).unwrap();
     }
 
-    /// An object as it is now.
+    /// Returns an object.
     pub(crate) fn object(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
         let key = (plural.to_owned(), namespace.to_owned(), name.to_owned());
         self.shared.store().objects.get(&key).cloned()
     }
 
-    /// Changes an object behind kubectl's back.
+    /// Changes an object without kubectl.
     pub(crate) fn change(
         &self,
         plural: &str,
@@ -95,24 +95,24 @@ impl Cluster {
         change(self.shared.store().objects.get_mut(&key).unwrap());
     }
 
-    /// `plural/name` of everything in a namespace that somebody has put there.
+    /// Returns `plural/name` of the objects in a namespace that a client has created.
     pub(crate) fn names(&self, namespace: &str) -> Vec<String> {
         let store = self.shared.store();
-        let there = store.objects.keys().filter(|(plural, place, _)| {
+        let created = store.objects.keys().filter(|(plural, place, _)| {
             place == namespace && plural != "pods" && plural != "events"
         });
-        there
+        created
             .map(|(plural, _, name)| format!("{plural}/{name}"))
             .collect()
     }
 
-    /// What has been changed since the last time: `PATCH /api/v1/namespaces/noetl`, dry runs left out.
+    /// Returns the changes since the last call, such as `PATCH /api/v1/namespaces/noetl`, without dry runs.
     pub(crate) fn changes(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.store().changes)
     }
 }
 
-/// Answers one connection until it is closed.
+/// Answers the requests of a connection until it is closed.
 fn serve(shared: &Shared, stream: TcpStream) {
     let mut reader = std::io::BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
@@ -138,13 +138,13 @@ fn answer(shared: &Shared, request: &Request) -> (u16, &'static str, String) {
     drop(store);
     shared.changed.notify_all();
     match body {
-        // A log is text.
+        // Only a log is text.
         Value::String(text) => (status, "text/plain", text),
         body => (status, "application/json", body.to_string()),
     }
 }
 
-/// Sends what happens to the objects of a list, from the version that the client has.
+/// Sends the events of the objects in a list that are newer than the client's version.
 fn watch(shared: &Shared, request: &Request, writer: &mut TcpStream) -> std::io::Result<()> {
     let mut seen = request.query("resourceVersion").parse().unwrap_or(0);
     writer.write_all(

@@ -1,8 +1,8 @@
-//! What the cluster knows: its kinds, and the documents by which it says so.
+//! The kinds of object that the cluster has, and its discovery and OpenAPI documents.
 
 use serde_json::{Value, json};
 
-/// Group and version, kind, plural, whether it lies in a namespace.
+/// Group and version, kind, plural, whether the object is in a namespace.
 type Kind = (&'static str, &'static str, &'static str, bool);
 
 const KINDS: &[Kind] = &[
@@ -48,13 +48,13 @@ const KINDS: &[Kind] = &[
     ),
 ];
 
-/// Version and kind of the objects that a path calls by this plural.
+/// Returns version and kind of the objects with this plural in a path.
 pub(super) fn kind(plural: &str) -> Option<(&'static str, &'static str)> {
     let found = KINDS.iter().find(|(_, _, known, _)| *known == plural);
     found.map(|(version, kind, _, _)| (*version, *kind))
 }
 
-/// A document of discovery or OpenAPI.
+/// Returns a document of discovery or OpenAPI.
 pub(super) fn document(path: &str) -> Option<Value> {
     match path {
         "/api" => Some(json!({"kind": "APIVersions", "versions": ["v1"]})),
@@ -120,7 +120,7 @@ fn list(version: &str) -> Value {
     })
 }
 
-/// As much of OpenAPI as kubectl asks for: that dry runs and the validation of fields are the server's.
+/// Returns the part of OpenAPI that kubectl reads: whether the server supports dry runs and field validation.
 fn openapi(version: &str) -> Value {
     let (group, short) = version.split_once('/').unwrap_or(("", version));
     let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string"}});

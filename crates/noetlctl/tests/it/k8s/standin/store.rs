@@ -1,4 +1,4 @@
-//! The objects, what changes them, and the pods that follow from Deployments.
+//! The objects of the cluster, changes to them, and the pods of Deployments.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ type Key = (String, String, String);
 
 pub(super) struct Store {
     pub(super) objects: BTreeMap<Key, Value>,
-    /// Architectures by image, where not every one is there.
+    /// The architectures of images that do not have all.
     pub(super) images: BTreeMap<String, Vec<String>>,
-    /// Requests that changed something.
+    /// The requests that changed an object.
     pub(super) changes: Vec<String>,
     events: Vec<(u64, Key, Value)>,
     version: u64,
@@ -44,7 +44,7 @@ impl Store {
         store
     }
 
-    /// Status and body for a request about objects.
+    /// Returns status and body of the answer to a request.
     pub(super) fn answer(&mut self, request: &Request) -> (u16, Value) {
         let Some((key, sub)) = parse(&request.path) else {
             return not_found(&request.path);
@@ -77,7 +77,7 @@ impl Store {
         let items: Vec<_> = self
             .objects
             .iter()
-            .filter(|(key, object)| is_wanted(place, request, key, object))
+            .filter(|(key, object)| matches(place, request, key, object))
             .map(|(_, object)| object.clone())
             .collect();
         json!({
@@ -86,13 +86,13 @@ impl Store {
         })
     }
 
-    /// What has happened to the objects of a list after a version.
+    /// Returns the events of the objects in a list that are newer than a version.
     pub(super) fn events_since(&self, request: &Request, seen: u64) -> Vec<(u64, Value)> {
         let Some((place, _)) = parse(&request.path) else {
             return Vec::new();
         };
         let events = self.events.iter().filter(|(version, key, event)| {
-            *version > seen && is_wanted(&place, request, key, &event["object"])
+            *version > seen && matches(&place, request, key, &event["object"])
         });
         events
             .map(|(version, _, event)| (*version, event.clone()))
@@ -111,15 +111,15 @@ impl Store {
         self.patch(key, body, dry)
     }
 
-    /// Applies a document: what it says replaces what was said before, and what the cluster keeps stays.
+    /// Applies a document: its fields replace those of the object, and other fields are kept.
     fn patch(&mut self, key: Key, body: &Value, dry: bool) -> (u16, Value) {
-        let nowhere = !key.1.is_empty()
+        let no_namespace = !key.1.is_empty()
             && !self
                 .objects
                 .contains_key(&self::key("namespaces", "", &key.1));
-        if nowhere {
-            let why = format!("namespaces \"{}\" not found", key.1);
-            return (404, failure(404, "NotFound", &why));
+        if no_namespace {
+            let message = format!("namespaces \"{}\" not found", key.1);
+            return (404, failure(404, "NotFound", &message));
         }
         let before = self.objects.get(&key).cloned();
         let mut object = before
@@ -132,7 +132,7 @@ impl Store {
         {
             object["data"] = data;
         }
-        // As a real one does it: what changes nothing is no new version.
+        // Like in a real cluster, a document that changes nothing creates no new version.
         if let Some(before) = before.as_ref().filter(|before| **before == object) {
             return (200, before.clone());
         }
@@ -188,7 +188,7 @@ impl Store {
         });
     }
 
-    /// Its pods over the nodes, in turn; the Deployment knows at once how many have come up.
+    /// Starts the pods of a Deployment on the nodes in turn, and sets its status.
     fn roll_out(&mut self, key: &Key) {
         self.remove_pods(key);
         let mut deployment = self.objects[key].clone();
@@ -197,16 +197,16 @@ impl Store {
             .filter(|object| object["kind"] == "Node")
             .cloned()
             .collect();
-        // Without a number, the autoscaler's would be there.
+        // Without a number, an autoscaler would set it.
         let desired = deployment["spec"]["replicas"]
             .as_u64()
             .unwrap_or(nodes.len() as u64);
-        let mut up = 0;
+        let mut ready = 0;
         for (number, node) in (0..desired).zip(nodes.iter().cycle()) {
             let pod = kubelet::start(&key.2, number, &deployment, node, &self.images);
-            up += u64::from(pod.failure.is_none());
-            if let Some(said) = pod.failure {
-                let event = kubelet::warning(&pod.name, &said);
+            ready += u64::from(pod.failure.is_none());
+            if let Some(message) = pod.failure {
+                let event = kubelet::warning(&pod.name, &message);
                 self.put(
                     self::key("events", &key.1, &format!("{}.1", pod.name)),
                     event,
@@ -214,7 +214,7 @@ impl Store {
             }
             self.put(self::key("pods", &key.1, &pod.name), pod.object);
         }
-        let progressing = if up == desired {
+        let progressing = if ready == desired {
             ("True", "NewReplicaSetAvailable")
         } else {
             ("False", "ProgressDeadlineExceeded")
@@ -222,13 +222,13 @@ impl Store {
         deployment["spec"]["replicas"] = json!(desired);
         deployment["status"] = json!({
             "observedGeneration": deployment["metadata"]["generation"], "replicas": desired,
-            "updatedReplicas": desired, "readyReplicas": up, "availableReplicas": up,
+            "updatedReplicas": desired, "readyReplicas": ready, "availableReplicas": ready,
             "conditions": [{"type": "Progressing", "status": progressing.0, "reason": progressing.1}],
         });
         self.put(key.clone(), deployment);
     }
 
-    /// A container that never started has said nothing.
+    /// Returns the log of a pod. A container that has not started has none.
     fn log(&self, key: &Key) -> (u16, Value) {
         match self.objects.get(key) {
             Some(pod) if pod["status"]["phase"] == "Running" => {
@@ -243,7 +243,7 @@ impl Store {
     }
 }
 
-/// The key of a path, with an empty name for a list, and what stands behind the name.
+/// Parses a path into a key, which has an empty name for a list, and the part after the name.
 fn parse(path: &str) -> Option<(Key, Option<String>)> {
     let mut parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     parts.drain(
@@ -272,7 +272,7 @@ fn key(plural: &str, namespace: &str, name: &str) -> Key {
     (plural.to_owned(), namespace.to_owned(), name.to_owned())
 }
 
-fn is_wanted(place: &Key, request: &Request, key: &Key, object: &Value) -> bool {
+fn matches(place: &Key, request: &Request, key: &Key, object: &Value) -> bool {
     let labels = request
         .query("labelSelector")
         .split(',')
@@ -287,7 +287,7 @@ fn is_wanted(place: &Key, request: &Request, key: &Key, object: &Value) -> bool 
         && labels.all(|(name, value)| object["metadata"]["labels"][name] == value)
 }
 
-/// What the cluster itself writes into every object.
+/// Adds the fields that the cluster itself sets in every object.
 fn finish(key: &Key, mut object: Value, uid: &str, version: u64) -> Value {
     let (group_version, kind) = resources::kind(&key.0).unwrap_or_default();
     object["apiVersion"] = json!(group_version);
@@ -305,14 +305,14 @@ fn finish(key: &Key, mut object: Value, uid: &str, version: u64) -> Value {
     object
 }
 
-fn merge(below: &mut Value, over: &Value) {
-    match (below, over) {
-        (Value::Object(below), Value::Object(over)) => {
-            for (name, value) in over {
-                merge(below.entry(name.clone()).or_insert(Value::Null), value);
+fn merge(object: &mut Value, document: &Value) {
+    match (object, document) {
+        (Value::Object(object), Value::Object(document)) => {
+            for (name, value) in document {
+                merge(object.entry(name.clone()).or_insert(Value::Null), value);
             }
         }
-        (below, over) => below.clone_from(over),
+        (object, document) => object.clone_from(document),
     }
 }
 

@@ -1,10 +1,10 @@
-//! `noetl list`, `get`, `query` and `db`: what the server holds.
+//! `noetl list` and `noetl get`: what a server holds, listed or one by one.
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::client::ClientArgs;
 
-/// What can be listed.
+/// The kinds of object that can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListType {
     /// Playbooks in their newest version
@@ -26,7 +26,7 @@ pub(crate) enum ListType {
     after_help = "Examples:\n  noetl list Playbook\n  noetl list Execution --json | jq -r '.[].execution_id'"
 )]
 pub(crate) struct ListArgs {
-    /// What to list
+    /// Kind of object to list
     #[arg(value_name = "TYPE", ignore_case = true)]
     pub(crate) kind: ListType,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GetCommand {
-    /// Show a credential; its data only when asked for
+    /// Show a credential, without its data unless --include-data is given
     #[command(
         after_help = "Examples:\n  noetl get credential pg\n  noetl get credential pg --include-data --json"
     )]
@@ -50,48 +50,6 @@ pub(crate) struct GetCredentialArgs {
     #[arg(long, alias = "include_data", value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
         default_value_t = false, default_missing_value = "true", hide_default_value = true)]
     pub(crate) include_data: bool,
-    #[command(flatten)]
-    pub(crate) client: ClientArgs,
-}
-
-/// How rows are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Columns for people
-    Table,
-    /// The server's answer
-    Json,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Asks the server's own store, which answers but cannot be changed this way.\n\nExamples:\n  \
-    noetl query 'SELECT path, version FROM catalog'\n  noetl query 'SELECT 1' --format json"
-)]
-pub(crate) struct QueryArgs {
-    /// SQL to run
-    #[arg(value_name = "SQL")]
-    pub(crate) sql: String,
-    /// Schema to look up names in
-    #[arg(long, short)]
-    pub(crate) schema: Option<String>,
-    /// How to print the rows; json is the same as --json
-    #[arg(long, short, default_value = "table")]
-    pub(crate) format: Format,
-    #[command(flatten)]
-    pub(crate) client: ClientArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DbCommand {
-    /// Create what is missing in the server's store
-    Init(DbArgs),
-    /// Check that nothing is missing; exit code 1 when something is
-    Validate(DbArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DbArgs {
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }

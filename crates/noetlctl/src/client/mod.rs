@@ -1,45 +1,47 @@
-//! Requests to a NoETL server: JSON in, JSON or a typed error out. Prints nothing.
+//! Requests to a NoETL server. Each returns the JSON of the answer or a typed error; nothing is printed.
 
 pub(crate) mod error;
-pub(crate) mod events;
+mod events;
+pub(crate) mod probe;
+pub(crate) mod problems;
+pub(crate) mod remote;
+mod tls;
+pub(crate) mod url;
 
-use std::fs;
 use std::io::BufReader;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ureq::http::{Method, Request, Response};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use crate::cli::client::{ClientArgs, RootArgs};
 use crate::config;
-use crate::remote::{Remote, Token};
 use error::Error;
 use events::Messages;
+use remote::{Remote, Token};
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a whole answer may take.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long a stream may be silent; the server sends a comment far more often.
-const SILENCE: Duration = Duration::from_secs(60);
+/// How long a stream may be silent. The server sends a comment far more often.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// More than any answer; a limit at all keeps a broken server from filling the memory.
+/// The largest answer that is read, so that a broken server does not fill the memory.
 const LIMIT_BYTES: u64 = 512 << 20;
 
-/// What stays as it is in a part of a path or a query.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+/// The characters that are percent-encoded in a part of a path or a query.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// One server.
+/// A connection to one server.
 #[derive(Debug)]
 pub(crate) struct Client {
     url: String,
@@ -49,32 +51,32 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The client of a command, with the flags before and after the subcommand.
+    /// Returns the client of a command, from the flags before and after the subcommand.
     pub(crate) fn open(root: &RootArgs, args: &ClientArgs) -> anyhow::Result<Self> {
         Self::new(Remote::find(&args.remote.or(root))?)
     }
 
-    /// The client of a server.
+    /// Returns the client of a server.
     pub(crate) fn new(remote: Remote) -> anyhow::Result<Self> {
         let proxy = if remote.loopback {
             None
         } else {
             config::proxy()
         };
-        let tls = tls(&remote.url)?;
+        let tls = tls::config(&remote.url)?;
         let config = || {
             Agent::config_builder()
                 .http_status_as_error(false)
-                // Followed, a redirect would turn a POST into a GET; it is reported instead.
+                // Following a redirect would turn a POST into a GET, so it is reported instead.
                 .max_redirects(0)
                 .max_redirects_will_error(false)
                 .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))
                 .proxy(proxy.clone())
                 .tls_config(tls.clone())
-                .timeout_connect(Some(CONNECT))
+                .timeout_connect(Some(CONNECT_TIMEOUT))
         };
-        let answers = config().timeout_global(Some(ANSWER)).build();
-        let streams = config().timeout_per_read(Some(SILENCE)).build();
+        let answers = config().timeout_global(Some(ANSWER_TIMEOUT)).build();
+        let streams = config().timeout_per_read(Some(SILENCE_TIMEOUT)).build();
         Ok(Self {
             url: remote.url,
             token: remote.token,
@@ -83,30 +85,30 @@ impl Client {
         })
     }
 
-    /// The server, without a final slash.
+    /// Returns the server's URL, without a final slash.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// The answer to a GET.
+    /// Sends a GET and returns the answer.
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
         self.call(Method::GET, path, query, "")
     }
 
-    /// The answer to a POST of JSON.
+    /// Sends a POST with JSON and returns the answer.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
         self.call(Method::POST, path, &[], &body.to_string())
     }
 
-    /// The answer to a DELETE.
+    /// Sends a DELETE and returns the answer.
     pub(crate) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
         self.call(Method::DELETE, path, query, "")
     }
 
-    /// A file of the page, or any other answer as it is: its content type and its bytes.
+    /// Sends a GET for a file of the web page. Returns its content type and its bytes.
     pub(crate) fn file(&self, path: &str) -> Result<(String, Vec<u8>), Error> {
         let request = self.request(Method::GET, path, &[]).body(());
-        let request = request.map_err(|cause| Error::unusable(&self.url, cause))?;
+        let request = request.map_err(|cause| Error::invalid_request(&self.url, cause))?;
         let mut response = self
             .answers
             .run(request)
@@ -129,7 +131,7 @@ impl Client {
         Ok((kind, bytes))
     }
 
-    /// A stream of events, from after the one with this id.
+    /// Opens a stream of the events that follow the one with the id `after`.
     pub(crate) fn stream(
         &self,
         path: &str,
@@ -140,7 +142,7 @@ impl Client {
             .header("accept", "text/event-stream")
             .header("last-event-id", after)
             .body(())
-            .map_err(|cause| Error::unusable(&self.url, cause))?;
+            .map_err(|cause| Error::invalid_request(&self.url, cause))?;
         let response = self
             .streams
             .run(request)
@@ -165,12 +167,12 @@ impl Client {
         let request = self
             .request(method, path, query)
             .header("accept", "application/json");
-        let unusable = |cause| Error::unusable(&self.url, cause);
+        let invalid = |cause| Error::invalid_request(&self.url, cause);
         let response = if body.is_empty() {
-            self.answers.run(request.body(()).map_err(unusable)?)
+            self.answers.run(request.body(()).map_err(invalid)?)
         } else {
             let request = request.header("content-type", "application/json");
-            self.answers.run(request.body(body).map_err(unusable)?)
+            self.answers.run(request.body(body).map_err(invalid)?)
         };
         self.answer(response.map_err(|cause| Error::unreachable(&self.url, cause))?)
     }
@@ -218,41 +220,15 @@ impl Client {
     }
 }
 
-/// A name as one part of a path or a query.
+/// Encodes a name as one part of a path or a query.
 pub(crate) fn encode(part: &str) -> String {
-    utf8_percent_encode(part, PLAIN).to_string()
-}
-
-/// Mozilla's roots, and those of `SSL_CERT_FILE` when it is set and the server is asked over TLS.
-fn tls(url: &str) -> anyhow::Result<TlsConfig> {
-    let roots = match config::certificate_file() {
-        Some(path) if url.starts_with("https://") => {
-            let pem = fs::read(&path)
-                .with_context(|| format!("cannot read SSL_CERT_FILE={}", path.display()))?;
-            let mut certificates: Vec<Certificate<'static>> =
-                webpki_root_certs::TLS_SERVER_ROOT_CERTS
-                    .iter()
-                    .map(|certificate| Certificate::from_der(certificate))
-                    .collect();
-            for item in ureq::tls::parse_pem(&pem) {
-                let item = item.with_context(|| {
-                    format!("no certificates in SSL_CERT_FILE={}", path.display())
-                })?;
-                if let PemItem::Certificate(certificate) = item {
-                    certificates.push(certificate);
-                }
-            }
-            RootCerts::new_with_certs(&certificates)
-        }
-        _ => RootCerts::WebPki,
-    };
-    Ok(TlsConfig::builder().root_certs(roots).build())
+    utf8_percent_encode(part, ENCODED).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn names_stay_one_part_of_a_path() {
+    fn an_encoded_name_is_one_part_of_a_path() {
         assert_eq!(super::encode("a/b c?d=e&f%"), "a%2Fb%20c%3Fd%3De%26f%25");
         assert_eq!(super::encode("a-b.c_d~1"), "a-b.c_d~1");
     }

@@ -1,24 +1,22 @@
-//! `~/.noetl/config.yaml`: the servers known by name. Fields that are not ours, such as those of the
-//! gateway, stay as they are; comments do not survive a change.
+//! `~/.noetl/config.yaml`: the contexts, which are servers with a name. Fields that this version does not
+//! know, such as those of the gateway, are kept when the file is rewritten; comments are lost.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use noetl_help::Help as _;
 use serde_yaml_ng::{Mapping, Value};
 
-use crate::config;
-use crate::error::WithHelp as _;
-
-/// The file as it was read, with its changes.
+/// The file as it was read, with the changes since then.
 #[derive(Debug)]
 pub(crate) struct ContextFile {
     path: PathBuf,
     root: Mapping,
 }
 
-/// One context.
+/// A server with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Context {
     pub(crate) name: String,
@@ -31,26 +29,26 @@ pub(crate) struct Context {
 impl ContextFile {
     /// Reads the file; a missing or empty one has no contexts.
     pub(crate) fn read() -> anyhow::Result<Self> {
-        let path = config::home()?.join("config.yaml");
+        let path = super::home()?.join("config.yaml");
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
         };
         let root = parse(&text)
-            .with_context(|| format!("cannot understand {}", path.display()))
-            .help("mend the file, or move it away and use `noetl context add`")?;
+            .with_context(|| format!("cannot parse {}", path.display()))
+            .help("correct the file, or move it away and use `noetl context add`")?;
         Ok(Self { path, root })
     }
 
-    /// Writes the file, for its owner's eyes only: a context may hold secrets of a gateway.
+    /// Writes the file so that only its owner can read it: a context may contain secrets of a gateway.
     pub(crate) fn write(&self) -> anyhow::Result<()> {
         let text = serde_yaml_ng::to_string(&self.root).context("cannot write the contexts")?;
-        // A link to a file kept elsewhere stays a link.
+        // When the file is a symbolic link, the file that it points to is written.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        write_privately(&path, &text).with_context(|| format!("cannot write {}", path.display()))
+        write_private(&path, &text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// The contexts in the order of the file.
+    /// Returns the contexts in the order of the file.
     pub(crate) fn contexts(&self) -> Vec<Context> {
         let entries = self.root.get("contexts").and_then(Value::as_mapping);
         let names = entries.into_iter().flat_map(Mapping::keys);
@@ -60,7 +58,7 @@ impl ContextFile {
             .collect()
     }
 
-    /// The context of this name.
+    /// Returns the context with this name.
     pub(crate) fn context(&self, name: &str) -> Option<Context> {
         let entry = self.root.get("contexts")?.get(name)?;
         let text = |key: &str| Some(entry.get(key)?.as_str()?.to_owned());
@@ -72,23 +70,23 @@ impl ContextFile {
         })
     }
 
-    /// The name of the current context.
+    /// Returns the name of the current context.
     pub(crate) fn current_name(&self) -> Option<&str> {
         self.root.get("current_context")?.as_str()
     }
 
-    /// The current context, when it exists.
+    /// Returns the current context, if the file has it.
     pub(crate) fn current(&self) -> Option<Context> {
         self.context(self.current_name()?)
     }
 
-    /// Makes a context the current one, or none.
+    /// Makes a context the current one, or leaves none current.
     pub(crate) fn set_current(&mut self, name: Option<&str>) {
         let value = name.map_or(Value::Null, Value::from);
         self.root.insert("current_context".into(), value);
     }
 
-    /// Sets fields of a context, which is added when it is new.
+    /// Sets fields of a context. A context that does not exist is added.
     pub(crate) fn set(&mut self, name: &str, fields: &[(&str, &str)]) {
         let contexts = mapping(self.root.entry("contexts".into()));
         let context = mapping(contexts.entry(name.into()));
@@ -97,7 +95,7 @@ impl ContextFile {
         }
     }
 
-    /// Removes a context; whether there was one.
+    /// Removes a context. Returns whether it existed.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         self.root
             .get_mut("contexts")
@@ -116,16 +114,18 @@ fn parse(text: &str) -> anyhow::Result<Mapping> {
     }
 }
 
-/// The mapping at an entry; anything else there, such as null, is replaced by one.
+/// Returns the mapping at an entry. Any other value there, such as null, is replaced by an empty mapping.
 fn mapping(entry: serde_yaml_ng::mapping::Entry<'_>) -> &mut Mapping {
     let value = entry.or_insert(Value::Null);
     if !value.is_mapping() {
         *value = Value::Mapping(Mapping::new());
     }
-    value.as_mapping_mut().expect("it was made a mapping above")
+    value
+        .as_mapping_mut()
+        .expect("the value was made a mapping above")
 }
 
-fn write_privately(path: &Path, text: &str) -> anyhow::Result<()> {
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().context("the file has no folder")?;
     fs::create_dir_all(folder)?;
     let temporary = folder.join(format!(".config.yaml.{}.part", std::process::id()));
@@ -135,7 +135,7 @@ fn write_privately(path: &Path, text: &str) -> anyhow::Result<()> {
         fs::rename(&temporary, path)
     });
     if written.is_err() {
-        // The error of the write is the one to report.
+        // The error of the write is reported, not that of the clean-up.
         drop(fs::remove_file(&temporary));
     }
     Ok(written?)
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_and_the_order_stay() {
+    fn unknown_fields_and_the_order_are_kept() {
         let mut file = file(
             "current_context: b\ncontexts:\n  b:\n    server_url: http://b\n    gateway_session_token: s\n  \
              a:\n    server_url: http://a\ntelemetry: false\n",
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_files_are_read_leniently() {
+    fn files_without_contexts_are_read() {
         for text in [
             "",
             "current_context: null\ncontexts: null\n",

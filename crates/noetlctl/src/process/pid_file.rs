@@ -1,9 +1,8 @@
-//! `~/.noetl/noetl_server.pid` and `noetl_worker_NAME.pid`: which processes of ours run, and for which
-//! address.
+//! `~/.noetl/noetl_server.pid` and `noetl_worker_NAME.pid`: which noetl processes run, and at which address.
 //!
-//! The file holds the process id alone, as scripts expect; `….url` beside it holds the address. A live
-//! process keeps a lock on a third file, so that a process id which the system gave to somebody else is
-//! never taken for ours.
+//! The pid file contains the process id alone, as scripts expect; `….url` beside it contains the address. A
+//! running process holds a lock on a third file. When the lock is free, the process id may belong to another
+//! program, and the pid file is stale.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,12 +11,12 @@ use anyhow::{Context as _, bail};
 
 use crate::config;
 
-/// The name of the server's files.
+/// The name of the server's files, without an extension.
 pub(crate) const SERVER: &str = "noetl_server";
 
-/// The name of a worker's files.
+/// Returns the name of a worker's files, without an extension.
 pub(crate) fn worker(name: &str) -> String {
-    let plain = |character: char| {
+    let safe = |character: char| {
         if character.is_ascii_alphanumeric() {
             character
         } else {
@@ -26,11 +25,11 @@ pub(crate) fn worker(name: &str) -> String {
     };
     format!(
         "noetl_worker_{}",
-        name.chars().map(plain).collect::<String>()
+        name.chars().map(safe).collect::<String>()
     )
 }
 
-/// The names of the files of every worker that has some.
+/// Returns the file names of all workers that have a pid file.
 pub(crate) fn workers() -> anyhow::Result<Vec<String>> {
     let folder = config::home()?;
     let Ok(entries) = fs::read_dir(&folder) else {
@@ -45,26 +44,29 @@ pub(crate) fn workers() -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The pid file of a running process; dropping it removes the files.
+/// The pid file of this process. Dropping it removes the files.
 #[derive(Debug)]
 pub(crate) struct PidFile {
     name: String,
     _lock: File,
 }
 
-/// What the pid file says.
+/// What a pid file tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
-    /// No pid file.
+    /// There is no pid file.
     Nothing,
-    /// A server runs: its process id and URL.
+    /// The process runs.
     Running { pid: u32, url: String },
-    /// A pid file of a server that is gone.
+    /// The process does not run any more.
     Stale { path: PathBuf, content: String },
 }
 
 impl PidFile {
     /// Takes the lock and writes both files for this process.
+    ///
+    /// # Errors
+    /// Fails when another process holds the lock, or when a file cannot be written.
     pub(crate) fn create(name: &str, url: &str) -> anyhow::Result<Self> {
         let folder = config::home()?;
         let lock = open_lock(&folder, name)?;
@@ -94,7 +96,7 @@ impl Drop for PidFile {
     }
 }
 
-/// Reads the pid file and finds out whether its server lives.
+/// Reads a pid file and checks whether its process runs.
 pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
     let folder = config::home()?;
     let path = folder.join(format!("{name}.pid"));
@@ -105,7 +107,7 @@ pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
         .with_context(|| format!("cannot read {}", path.display()))?
         .trim()
         .to_owned();
-    let alive = match open_lock(&folder, name)?.try_lock() {
+    let running = match open_lock(&folder, name)?.try_lock() {
         Ok(()) => false,
         Err(TryLockError::WouldBlock) => true,
         Err(TryLockError::Error(error)) => {
@@ -113,7 +115,7 @@ pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
         }
     };
     match content.parse() {
-        Ok(pid) if alive => {
+        Ok(pid) if running => {
             let url = fs::read_to_string(folder.join(format!("{name}.url")))
                 .context("cannot read the server's address")?;
             Ok(Recorded::Running {
@@ -125,7 +127,7 @@ pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
     }
 }
 
-/// Removes the pid file and the address; the lock file stays, since removing it would race.
+/// Removes the pid file and the address. The lock file is kept: removing it would race with a new process.
 pub(crate) fn remove(name: &str) -> anyhow::Result<()> {
     let folder = config::home()?;
     for name in [format!("{name}.pid"), format!("{name}.url")] {

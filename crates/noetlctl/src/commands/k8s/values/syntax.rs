@@ -1,22 +1,22 @@
-//! How Kubernetes spells names, labels and quantities.
+//! The syntax of names, labels and quantities in Kubernetes.
 
-/// Whether it is a label of RFC 1123, as namespaces are named.
+/// Whether this is a label of RFC 1123, such as the name of a namespace.
 pub(super) fn is_label(name: &str) -> bool {
     (1..=63).contains(&name.len()) && is_part(name)
 }
 
-/// Whether it is a subdomain of RFC 1123, as Secrets and most else are named.
+/// Whether this is a subdomain of RFC 1123, such as the name of a Secret and of most objects.
 pub(super) fn is_subdomain(name: &str) -> bool {
     (1..=253).contains(&name.len()) && name.split('.').all(is_part)
 }
 
-/// Whether a Secret or ConfigMap takes it for a key.
+/// Whether this is a valid key of a Secret or a ConfigMap.
 pub(super) fn is_key(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=253).contains(&name.len()) && name.bytes().all(plain)
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=253).contains(&name.len()) && name.bytes().all(valid)
 }
 
-/// Whether it is a label's key: a name, with or without a subdomain and a slash before it.
+/// Whether this is the key of a label: a name, with or without a subdomain and a slash in front of it.
 pub(super) fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => is_subdomain(prefix) && is_qualified(name),
@@ -24,12 +24,12 @@ pub(super) fn is_label_key(key: &str) -> bool {
     }
 }
 
-/// Whether it is a label's value, which may be empty.
+/// Whether this is the value of a label, which may be empty.
 pub(super) fn is_label_value(value: &str) -> bool {
     value.is_empty() || is_qualified(value)
 }
 
-/// The number that a quantity stands for, such as 0.1 for `100m` and 1024 for `1Ki`; none for what is no quantity.
+/// Parses a quantity, such as 0.1 for `100m` and 1024 for `1Ki`.
 pub(super) fn quantity(text: &str) -> Option<f64> {
     const UNITS: &[(&str, f64)] = &[
         ("n", 1e-9),
@@ -61,8 +61,8 @@ pub(super) fn quantity(text: &str) -> Option<f64> {
 }
 
 fn is_part(part: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !part.is_empty() && part.bytes().all(plain) && !part.starts_with('-') && !part.ends_with('-')
+    let valid = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !part.is_empty() && part.bytes().all(valid) && !part.starts_with('-') && !part.ends_with('-')
 }
 
 fn is_qualified(name: &str) -> bool {
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_labels_are_spelled_as_kubernetes_has_them() {
+    fn names_and_labels_follow_the_rules_of_kubernetes() {
         assert!(is_label("noetl-2") && !is_label("a.b") && !is_label("-a") && !is_label("A"));
         assert!(is_subdomain("my.secret") && !is_subdomain("my..secret") && !is_subdomain(""));
         assert!(is_key("DATABASE_URL") && !is_key("BAD KEY") && !is_key("b/c"));

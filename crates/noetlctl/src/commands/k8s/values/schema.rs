@@ -1,0 +1,73 @@
+//! The keys of a values file, as types.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Values {
+    pub(crate) namespace: String,
+    pub(crate) image: Option<String>,
+    pub(crate) python_image: Option<String>,
+    pub(crate) image_pull_policy: PullPolicy,
+    pub(crate) image_pull_secrets: Vec<String>,
+    pub(crate) secret: String,
+    pub(crate) node_port: Option<i32>,
+    pub(crate) database: Database,
+    pub(crate) storage: Storage,
+    pub(crate) node_selector: BTreeMap<String, String>,
+    pub(crate) server: Server,
+    pub(crate) worker: Worker,
+}
+
+/// When a node pulls an image from the registry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PullPolicy {
+    Always,
+    #[default]
+    IfNotPresent,
+    Never,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Database {
+    pub(crate) secret: Option<String>,
+    pub(crate) key: String,
+    pub(crate) port: i32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Storage {
+    pub(crate) size: String,
+    pub(crate) class_name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Server {
+    pub(crate) replicas: i32,
+    pub(crate) resources: Resources,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Worker {
+    pub(crate) replicas: i32,
+    pub(crate) max_replicas: i32,
+    pub(crate) cpu_percent: i32,
+    pub(crate) concurrency: u32,
+    pub(crate) scratch: String,
+    pub(crate) resources: Resources,
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Resources {
+    pub(crate) requests: BTreeMap<String, String>,
+    pub(crate) limits: BTreeMap<String, String>,
+}

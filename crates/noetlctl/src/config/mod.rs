@@ -1,0 +1,99 @@
+//! The settings of this process: environment variables, `.env` files and `~/.noetl/config.yaml`.
+
+pub(crate) mod context_file;
+mod dotenv;
+mod environment;
+pub(crate) mod server;
+
+use std::path::PathBuf;
+
+use noetl_engine::ToolEnvironment;
+
+use environment::{boolean, number, variable};
+
+/// Variables with NoETL's own secrets. Playbooks and the programs that they start do not get them.
+pub(crate) const SECRETS: [&str; 5] = [
+    "NOETL_ENCRYPTION_KEY",
+    "NOETL_API_TOKEN",
+    "DATABASE_URL",
+    "POSTGRES_PASSWORD",
+    "NOETL_PASSWORD",
+];
+
+/// Returns a variable that a playbook asks for.
+pub(crate) fn variable_for_playbooks(name: &str) -> Option<String> {
+    if SECRETS.contains(&name) {
+        None
+    } else {
+        variable(name)
+    }
+}
+
+/// Returns what tools may use of this machine: the Python of `NOETL_PYTHON`, and the environment
+/// without NoETL's own secrets.
+pub(crate) fn tool_environment() -> ToolEnvironment {
+    ToolEnvironment {
+        folder: None,
+        python: variable("NOETL_PYTHON").map(PathBuf::from),
+        hidden_environment: SECRETS.map(str::to_owned).into(),
+        tls_roots: certificate_file(),
+    }
+}
+
+/// Returns how many commands run at once: the flag, else `NOETL_MAX_WORKERS`, else 8.
+pub(crate) fn max_workers(flag: Option<usize>) -> usize {
+    flag.or_else(|| number("NOETL_MAX_WORKERS")).unwrap_or(8)
+}
+
+/// Returns the name of a worker: `NOETL_WORKER_POOL_NAME`, else the name of this machine.
+pub(crate) fn worker_name() -> Option<String> {
+    variable("NOETL_WORKER_POOL_NAME").or_else(host_name)
+}
+
+/// Returns the name of this machine, if the environment has it.
+pub(crate) fn host_name() -> Option<String> {
+    variable("HOSTNAME").or_else(|| variable("COMPUTERNAME"))
+}
+
+/// `NOETL_DEBUG`: whether every step is logged.
+pub(crate) fn debug() -> bool {
+    boolean("NOETL_DEBUG", false)
+}
+
+/// `NOETL_SERVER_URL`: the server that commands send requests to.
+pub(crate) fn server_url() -> Option<String> {
+    variable("NOETL_SERVER_URL")
+}
+
+/// `NOETL_API_TOKEN`: the token that a server asks for.
+pub(crate) fn api_token() -> Option<String> {
+    variable("NOETL_API_TOKEN")
+}
+
+/// `NOETL_ALLOW_HTTP`: whether a token may be sent over plain HTTP, as inside a cluster.
+pub(crate) fn allow_http() -> bool {
+    boolean("NOETL_ALLOW_HTTP", false)
+}
+
+/// `SSL_CERT_FILE`: certificates that are trusted in addition to Mozilla's.
+pub(crate) fn certificate_file() -> Option<PathBuf> {
+    variable("SSL_CERT_FILE").map(PathBuf::from)
+}
+
+/// Returns the proxy of `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY`.
+pub(crate) fn proxy() -> Option<ureq::Proxy> {
+    ureq::Proxy::try_from_env()
+}
+
+/// Whether output may have colours: not with `NO_COLOR` or `TERM=dumb`.
+pub(crate) fn colour_allowed() -> bool {
+    variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Returns the folder of NoETL's own files, `~/.noetl`.
+pub(crate) fn home() -> anyhow::Result<PathBuf> {
+    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+    Ok(home
+        .ok_or_else(|| anyhow::anyhow!("no home folder: HOME is not set"))?
+        .join(".noetl"))
+}

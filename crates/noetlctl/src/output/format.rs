@@ -1,0 +1,71 @@
+//! Values of a server's answer as text for people: cells, times, durations.
+
+use serde_json::Value;
+
+/// Formats a value as one table cell or field: text as it is, null as `-`, everything else as JSON.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) => sanitize(text),
+        other => sanitize(&other.to_string()),
+    }
+}
+
+/// Returns text on one line and without control characters.
+pub(crate) fn sanitize(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\n' | '\r' | '\t' => ' ',
+            character if character.is_control() => '\u{fffd}',
+            character => character,
+        })
+        .collect()
+}
+
+/// Formats `2026-11-23T12:00:00.123Z` as `2026-11-23 12:00:00`.
+pub(crate) fn time(value: &Value) -> String {
+    match value.as_str() {
+        Some(time) => sanitize(time.get(..19).unwrap_or(time)).replace('T', " "),
+        None => "-".to_owned(),
+    }
+}
+
+/// Formats seconds as `0.4s`, `2m 03s` or `1h 02m`.
+pub(crate) fn duration(value: &Value) -> String {
+    let Some(seconds) = value.as_f64() else {
+        return "-".to_owned();
+    };
+    let minutes = (seconds / 60.0).floor();
+    let hours = (minutes / 60.0).floor();
+    if seconds < 60.0 {
+        format!("{seconds:.1}s")
+    } else if minutes < 60.0 {
+        format!("{minutes}m {:02.0}s", (seconds - minutes * 60.0).floor())
+    } else {
+        format!("{hours}h {:02.0}m", minutes - hours * 60.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_become_text_for_people() {
+        assert_eq!(cell(&json!(null)), "-");
+        assert_eq!(cell(&json!({"a": [1]})), r#"{"a":[1]}"#);
+        assert_eq!(cell(&json!("a\nb\u{1b}[31m")), "a b\u{fffd}[31m");
+        assert_eq!(
+            time(&json!("2026-11-23T12:00:00.123Z")),
+            "2026-11-23 12:00:00"
+        );
+        assert_eq!(time(&json!(null)), "-");
+        let durations = [0.04, 59.94, 61.5, 3599.9, 3600.0, 90_061.0].map(|s| duration(&json!(s)));
+        assert_eq!(
+            durations,
+            ["0.0s", "59.9s", "1m 01s", "59m 59s", "1h 00m", "25h 01m"]
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! Writes to standard output. A program that closes the pipe, such as `head`, gives an error of its own
+//! type, which ends the command without a message.
+
+use std::fmt;
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+
+/// Standard output is a pipe whose reader has closed it.
+#[derive(Debug)]
+struct BrokenPipe;
+
+impl fmt::Display for BrokenPipe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("standard output is closed")
+    }
+}
+
+impl std::error::Error for BrokenPipe {}
+
+/// Whether a command failed because standard output is closed.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    noetl_help::find::<BrokenPipe>(error).is_some()
+}
+
+/// Drops the error of a closed standard output, for commands whose exit code is their answer.
+pub(crate) fn ignore_broken_pipe(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    match printed {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        printed => printed,
+    }
+}
+
+/// Prints a document on one line.
+pub(crate) fn json(document: &Value) -> anyhow::Result<()> {
+    text(&document.to_string())
+}
+
+/// Prints text, with a newline if it does not end with one.
+pub(crate) fn text(text: &str) -> anyhow::Result<()> {
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    bytes(format!("{text}{end}").as_bytes())
+}
+
+/// Prints bytes as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(BrokenPipe.into()),
+        written => Ok(written?),
+    }
+}
