@@ -1556,7 +1556,7 @@ export interface components {
             result?: unknown;
             /**
              * Format: double
-             * @description Seconds after which a server asked to be tried again.
+             * @description Seconds that a server asked to wait before the next attempt.
              */
             retry_after?: number | null;
             /** @description Whether the same call may succeed later. */
