@@ -91,7 +91,7 @@ fn words_hold(text: &str, context: &Value) -> Result<bool, Error> {
     let mut outline = Outline::default();
     for segment in segments(text) {
         match segment {
-            Segment::Text(text) => outline.push_text(text),
+            Segment::Text(text) | Segment::Comment(text) => outline.push_text(text),
             segment => {
                 let value = template(&LENIENT, segment.text())?.render(context.clone())?;
                 outline.push_value(value);

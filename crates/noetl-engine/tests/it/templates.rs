@@ -156,6 +156,10 @@ fn go_templates_and_shell_lengths_are_kept() {
         json!("docker ps --format '{{.Names}}' | grep Hello"),
     );
     assert_renders("{{`{{.Size}}`}}", json!("{{.Size}}"));
+    assert_renders(
+        "{% raw %}{{.Size}} ${#a}{% endraw %} {{ n }}",
+        json!("{{.Size}} ${#a} 7"),
+    );
 }
 
 #[test]
