@@ -23,11 +23,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", watched.display());
     println!("cargo::rerun-if-changed=build.rs");
 
-    let files = if built {
-        files_below(&dist)?
-    } else {
-        Vec::new()
-    };
+    let files = if built { files_in(&dist)? } else { Vec::new() };
     let mut table = String::from("&[\n");
     let mut tree = Sha256::new();
     for (number, (path, file)) in files.iter().enumerate() {
@@ -61,8 +57,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Files below `root` as (slash-separated relative path, path), in byte order of the former.
-fn files_below(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+/// Lists the files in `root` and its folders as (relative path with slashes, path), in byte order of the former.
+fn files_in(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     let mut folders = vec![(String::new(), root.to_path_buf())];
     while let Some((prefix, folder)) = folders.pop() {
@@ -83,7 +79,7 @@ fn files_below(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     Ok(files)
 }
 
-/// Gzip with a header that says nothing of this machine: no name, time 0, system 255.
+/// Compresses with gzip. The header contains nothing of this machine: no name, time 0, system 255.
 fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new()
         .operating_system(255)

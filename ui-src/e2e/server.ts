@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ExecutionState, ExecutionStatus, Started } from "../src/api/schema";
 
 const START_SECONDS = 30;
 const STOP_SECONDS = 10;
@@ -15,7 +16,7 @@ export interface Server {
   get: <T>(path: string) => Promise<T>;
   register: (content: string) => Promise<void>;
   execute: (path: string, payload?: object) => Promise<string>;
-  waitUntilEnded: (id: string) => Promise<string>;
+  waitUntilEnded: (id: string) => Promise<ExecutionStatus>;
   stop: () => Promise<void>;
 }
 
@@ -67,11 +68,11 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
       await server.post("/api/catalog/register", { content });
     },
     execute: async (path, payload = {}) =>
-      (await server.post<{ execution_id: string }>("/api/execute", { path, payload })).execution_id,
+      (await server.post<Started>("/api/execute", { path, payload })).execution_id,
     waitUntilEnded: async (id) => {
       for (;;) {
-        const { status } = await server.get<{ status: string }>(`/api/executions/${id}/status`);
-        if (!["RUNNING", "PENDING"].includes(status)) return status;
+        const { status } = await server.get<ExecutionState>(`/api/executions/${id}/status`);
+        if (status !== "RUNNING") return status;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },

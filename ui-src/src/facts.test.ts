@@ -18,11 +18,26 @@ test("every field of the stamp has a line", () => {
   expect(allFacts(STAMP)).toHaveLength(Object.keys(STAMP).length);
 });
 
-test("of the server, only what it says has a line", () => {
-  const facts = serverFacts({ status: "ok", version: "0.1.0", storage: "sqlite", uptime_seconds: 125 });
-  expect(facts).toEqual([
+test("of the server, what is not empty has a line", () => {
+  const facts = serverFacts({
+    status: "ok",
+    version: "0.1.0",
+    server_name: "",
+    storage: "sqlite",
+    data_dir: "/data",
+    started_at: "2026-11-23T12:00:00.000Z",
+    uptime_seconds: 125,
+    running_executions: 2,
+    pending_commands: 0,
+    auth: "none",
+  });
+  expect(facts.filter(({ label }) => label !== "Started")).toEqual([
     { label: "Version", value: "0.1.0" },
     { label: "Storage", value: "sqlite" },
+    { label: "Data directory", value: "/data" },
     { label: "Runs for", value: "2 min 5 s" },
+    { label: "Running executions", value: "2" },
+    { label: "Waiting commands", value: "0" },
+    { label: "Sign-in", value: "none" },
   ]);
 });

@@ -1,5 +1,5 @@
 // The build stamp as labelled lines for people. Asks nobody and draws nothing.
-import type { BuildStamp, ServerFacts } from "./api/server";
+import type { BuildStamp, ServerInfo } from "./api/schema";
 import { formatDateTime, formatDuration } from "./ui/format";
 
 export interface Fact {
@@ -7,20 +7,20 @@ export interface Fact {
   value: string;
 }
 
-/** How the server runs: only what it says. */
-export function serverFacts(server: ServerFacts): Fact[] {
-  const lines: [string, string | undefined][] = [
+/** How the server runs. */
+export function serverFacts(server: ServerInfo): Fact[] {
+  const lines: [string, string][] = [
     ["Name", server.server_name],
     ["Version", server.version],
     ["Storage", server.storage],
     ["Data directory", server.data_dir],
-    ["Started", server.started_at === undefined ? undefined : formatDateTime(server.started_at)],
-    ["Runs for", server.uptime_seconds === undefined ? undefined : formatDuration(server.uptime_seconds)],
-    ["Running executions", server.running_executions?.toString()],
-    ["Waiting commands", server.pending_commands?.toString()],
+    ["Started", formatDateTime(server.started_at)],
+    ["Runs for", formatDuration(server.uptime_seconds)],
+    ["Running executions", String(server.running_executions)],
+    ["Waiting commands", String(server.pending_commands)],
     ["Sign-in", server.auth],
   ];
-  return lines.flatMap(([label, value]) => (value === undefined || value === "" ? [] : [{ label, value }]));
+  return lines.flatMap(([label, value]) => (value === "" ? [] : [{ label, value }]));
 }
 
 /** The whole stamp, each value in full. */

@@ -4,8 +4,8 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render } from "@testing-library/react";
 import { MemoryRouter } from "react-router";
 import { afterEach, beforeEach, vi } from "vitest";
-import type { BuildStamp } from "./api/server";
 import { App } from "./App";
+import type { BuildStamp } from "./api/schema";
 import { createQueryClient } from "./queries";
 
 export const STAMP: BuildStamp = {

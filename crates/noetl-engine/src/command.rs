@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::playbook::{Task, ToolKind};
 use crate::secret_reference;
+use noetl_api::Failure;
 
 /// A request to a worker: to run the tasks of a step once.
 #[derive(Debug, Clone, Serialize, Deserialize)]

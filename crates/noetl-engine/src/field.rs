@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::problem::Place;
+use noetl_api::Place;
 
 /// A value of a playbook, whose strings may hold templates.
 #[derive(Debug, Clone, Serialize, Deserialize)]

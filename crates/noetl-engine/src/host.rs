@@ -8,8 +8,8 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
-use crate::problem::Place;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// A boxed future, as the [`Host`] trait returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -11,12 +11,11 @@
 //!
 //! # Map
 //!
-//! A module depends only on modules above it, and so does a file within a module:
+//! A module depends only on modules above it, and so does a file within a module. Failures, problems and statuses
+//! are types of `noetl-api`:
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `problem` | problems of a playbook, with their places |
-//! | `failure` | the failure of a step, a tool or a template |
 //! | `path` | paths of values within a field |
 //! | `field` | a value of a playbook with the templates inside it |
 //! | `secret_reference` | references that stand for secrets in results |
@@ -32,7 +31,6 @@
 
 mod command;
 pub mod execution;
-mod failure;
 mod field;
 mod host;
 pub mod local;
@@ -40,19 +38,17 @@ mod outcome_values;
 mod path;
 mod pipeline;
 mod playbook;
-mod problem;
 mod secret_reference;
 mod template;
 mod tool;
 
-pub use failure::Failure;
 pub use field::Field;
 pub use host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
+pub use noetl_api::{Failure, Place, Problem, Problems, Severity};
 pub use pipeline::run as run_command;
 pub use playbook::{
     Action, Admission, Assignment, Backoff, Case, Collect, Edge, Executor, KeychainEntry, Loop,
     Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope,
 };
-pub use problem::{Place, Problem, Problems, Severity};
 pub use template::render_value as render;
 pub use tool::run_sql;

@@ -8,17 +8,17 @@ use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::command::{Command, Outcome};
-use crate::execution::{Event, Machine, Status, Turn};
-use crate::failure::Failure;
+use crate::execution::{Event, Machine, Turn};
 use crate::host::Host;
 use crate::pipeline;
 use crate::playbook::Playbook;
+use noetl_api::{ExecutionStatus, Failure};
 
 /// How a local run ended.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Completed or failed.
-    pub status: Status,
+    pub status: ExecutionStatus,
     /// The result of the last step that had one.
     pub result: Json,
     /// Why it failed.

@@ -6,8 +6,8 @@ use minijinja::Value;
 use serde_json::{Value as Json, json};
 
 use crate::command::Outcome;
-use crate::failure::Failure;
 use crate::template::{StepResult, from_json};
+use noetl_api::Failure;
 
 /// Returns the value of `error`: `error.status`, `error.kind`, `error.message`.
 pub(crate) fn error_value(failure: &Failure) -> Value {

@@ -1,8 +1,9 @@
-//! Who may use the API.
+//! Decides which requests may use the API.
 //!
-//! On loopback everybody on this machine may, but not every web page that a browser on this machine shows:
-//! only the names of loopback are answered, and a foreign origin may change nothing. Elsewhere a token is
-//! needed, as a header or as the cookie that the page exchanged it for.
+//! On a loopback address no token is needed, since only this machine reaches it. A web page of another site that
+//! a browser on this machine shows is kept out: only loopback's own names are answered, and requests of another
+//! origin cannot change anything. On other addresses a request needs the token, in a header or as the cookie
+//! that the web page exchanged it for.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,22 +17,22 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 use crate::vault::{same_secret, session_of};
 
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "noetl_session";
-/// Wrong tokens that one address may send before it has to wait.
+/// How many wrong tokens an address may send before it is locked out.
 const WRONG_TOKENS: usize = 20;
-/// How long it has to wait.
-const WAIT: Duration = Duration::from_secs(60);
-/// Requests of one second, over all callers, beyond which they are asked to come again.
+/// How long an address is locked out.
+const LOCK_OUT: Duration = Duration::from_secs(60);
+/// How many requests are answered in one second, over all callers.
 const RATE: u32 = 5_000;
 
-/// What the gate knows.
+/// The token, and the counts that limit requests.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// None where everybody on this machine may enter.
+    /// None when callers need no token.
     token: Option<Arc<str>>,
     loopback: bool,
     rate: Mutex<(Option<Instant>, u32)>,
@@ -48,8 +49,8 @@ impl Gate {
         }
     }
 
-    /// Whether this second has room for one request more.
-    fn has_room(&self) -> bool {
+    /// Counts a request, and returns whether it is within this second's limit.
+    fn count_request(&self) -> bool {
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if rate
@@ -62,23 +63,23 @@ impl Gate {
         rate.1 <= RATE
     }
 
-    fn is_waiting(&self, peer: Option<IpAddr>) -> bool {
+    fn is_locked_out(&self, peer: Option<IpAddr>) -> bool {
         let Some(peer) = peer else { return false };
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.retain(|_, (since, _)| since.elapsed() < WAIT);
+        wrong.retain(|_, (since, _)| since.elapsed() < LOCK_OUT);
         wrong
             .get(&peer)
             .is_some_and(|(_, count)| *count >= WRONG_TOKENS)
     }
 
-    fn note_wrong(&self, peer: Option<IpAddr>) {
+    fn count_wrong_token(&self, peer: Option<IpAddr>) {
         let Some(peer) = peer else { return };
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         wrong.entry(peer).or_insert_with(|| (Instant::now(), 0)).1 += 1;
     }
 }
 
-/// Lets a request in, or says why not.
+/// Answers a request, or refuses it with the reason.
 pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let peer = request
         .extensions()
@@ -89,7 +90,7 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
         Ok(()) => {
             let response = next.run(request).await;
             if signs_in && response.status() == StatusCode::UNAUTHORIZED {
-                gate.note_wrong(peer);
+                gate.count_wrong_token(peer);
             }
             response
         }
@@ -107,14 +108,14 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
     if gate.loopback && !host.as_deref().is_some_and(is_loopback_name) {
         return Err(ApiError::new(
             StatusCode::MISDIRECTED_REQUEST,
-            "this server answers to localhost, 127.0.0.1 and [::1] alone",
+            "this server answers only to localhost, 127.0.0.1 and [::1]",
         )
-        .help("ask it by one of these names, or start it with --host and a token for others"));
+        .help("use one of these names, or start the server with --host and a token"));
     }
-    if !gate.has_room() {
+    if !gate.count_request() {
         return Err(ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "too many requests in this second",
+            "too many requests within one second",
         ));
     }
     let changes = !matches!(
@@ -124,7 +125,7 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
     if changes && !origin_fits(headers, host.as_deref()) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            "a page of another origin may change nothing here",
+            "requests of another origin cannot change anything on this server",
         ));
     }
     let Some(token) = &gate.token else {
@@ -133,7 +134,7 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
     if is_open(path) && !is_sign_in(request) {
         return Ok(());
     }
-    if gate.is_waiting(peer) {
+    if gate.is_locked_out(peer) {
         return Err(ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too many wrong tokens from this address",
@@ -144,26 +145,26 @@ fn admit(gate: &Gate, request: &Request, peer: Option<IpAddr>) -> Result<(), Api
         return Ok(());
     }
     if headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE_HEADER) {
-        gate.note_wrong(peer);
+        gate.count_wrong_token(peer);
     }
     Err(
-        ApiError::new(StatusCode::UNAUTHORIZED, "this server wants its token").help(
-            "set NOETL_API_TOKEN to the token; the server prints at its start where it is kept",
+        ApiError::new(StatusCode::UNAUTHORIZED, "this server requires its token").help(
+            "set NOETL_API_TOKEN to the token; the server prints the token's file when it starts",
         ),
     )
 }
 
-/// What needs no token: health, metrics, the page itself, and the way to get in.
+/// Whether a path needs no token: health, metrics, the page's files, and signing in.
 fn is_open(path: &str) -> bool {
     !path.starts_with("/api/") && path != "/docs" || matches!(path, "/api/health" | "/api/session")
 }
 
-/// The one open request that tries a token, so that wrong ones count there as well.
+/// Whether a request signs in. It needs no token, and a wrong one in its body counts as well.
 fn is_sign_in(request: &Request) -> bool {
     request.method() == Method::POST && request.uri().path() == "/api/session"
 }
 
-/// Whether a request brings the token, as a header or as a session's cookie.
+/// Whether a request has the token, in a header or as a session's cookie.
 pub(crate) fn carries(headers: &HeaderMap, token: &str) -> bool {
     let bearer = headers
         .get(AUTHORIZATION)
@@ -205,7 +206,7 @@ fn is_loopback_name(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether a browser's request comes from the page that this server serves; others send no origin.
+/// Whether a request's origin is this server. Only browsers send an origin.
 fn origin_fits(headers: &HeaderMap, host: Option<&str>) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return true;

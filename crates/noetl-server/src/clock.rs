@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970 in UTC.
+/// The time now, in milliseconds since 1970 in UTC.
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -11,20 +11,20 @@ pub(crate) fn now_ms() -> i64 {
         })
 }
 
-/// `2026-11-23T12:00:00.123Z`.
+/// A time in RFC 3339, such as `2026-11-23T12:00:00.123Z`.
 pub(crate) fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms)
         .map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
 }
 
-/// Milliseconds of an RFC 3339 time.
+/// The milliseconds of a time in RFC 3339; none when the text is not one.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>()
         .ok()
         .map(jiff::Timestamp::as_millisecond)
 }
 
-/// `1m 3s` for people.
+/// A duration for people, such as `1m 3s`.
 pub(crate) fn human(ms: i64) -> String {
     let seconds = ms / 1000;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_survive_a_round_trip() {
+    fn times_are_written_and_read() {
         assert_eq!(rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
         assert_eq!(parse("2023-11-14T22:13:20.123Z"), Some(1_700_000_000_123));
         assert_eq!(parse("yesterday"), None);

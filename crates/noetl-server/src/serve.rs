@@ -1,4 +1,4 @@
-//! Binding and running: one listener, one router, an orderly stop.
+//! The server: binds its listener, answers requests, and stops in order.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,41 +17,27 @@ use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 
 use crate::access::{self, Gate};
-use crate::api;
+use crate::api::{self, About, AppState};
 use crate::clock;
-use crate::start::{Keeping, Ready, StartError};
+use crate::sql::Sql;
+use crate::start::{Config, Ready, StartError};
 use crate::ui::{self, UiSource};
 
-/// The port NoETL people know; also written into the build stamp and the image config.
+/// NoETL's port; it is also in the build stamp and in the image's configuration.
 pub const DEFAULT_PORT: u16 = 8082;
 
-/// How long open requests may take to finish once the server was told to stop.
+/// How long open requests may take once the server is told to stop.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// Everything the server has to know.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Name or address to listen on, such as `127.0.0.1`, `::1` or `localhost`.
-    pub host: String,
-    /// TCP port; 0 takes a free one.
-    pub port: u16,
-    /// Where the web page comes from.
-    pub ui: UiSource,
-    /// The build stamp, answered as it is at `/api/version`.
-    pub build: serde_json::Value,
-    /// The store, the keys and the work.
-    pub keeping: Keeping,
-}
 
 /// Why the server could not start listening.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The host is neither an address nor a name that resolves.
+    /// The host is not an address, and its name cannot be resolved.
     #[error("cannot resolve host `{host}`")]
     Host {
         /// The host as given.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         source: io::Error,
     },
     /// Another program listens there.
@@ -65,10 +51,10 @@ pub enum BindError {
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The address is free, and the server could not get ready.
+    /// The server could not be prepared.
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -83,23 +69,30 @@ pub struct Server {
 }
 
 impl Server {
-    /// Resolves the host and binds the port, so that every mistake shows before anything runs.
+    /// Resolves the host, binds the port and prepares the server.
     ///
     /// # Errors
-    /// A [`BindError`] that names the host or the address.
+    /// Fails when the host cannot be resolved, the port cannot be bound, or the store cannot be used.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let listener = listen(&config.host, config.port).await?;
         let address = listener.local_addr().map_err(|source| BindError::Host {
             host: config.host.clone(),
             source,
         })?;
-        let ready = Ready::new(&config.keeping, address).await?;
-        let state = api::Server {
-            runs: Arc::clone(&ready.runs),
-            build: Arc::new(config.build),
-            name: config.keeping.name,
-            data_dir: config.keeping.data_dir,
+        let ready = Ready::new(&config, address).await?;
+        let about = About {
+            build: config.build,
+            name: config.name,
+            data_dir: config.store.data_dir,
             started_at: clock::now_ms(),
+        };
+        let state = AppState {
+            store: ready.store.clone(),
+            ids: Arc::clone(&ready.ids),
+            executions: Arc::clone(&ready.executions),
+            credentials: ready.credentials.clone(),
+            sql: Arc::new(Sql::new(ready.credentials.clone(), config.tools)),
+            about: Arc::new(about),
             token: ready.token.clone(),
             requests: Arc::default(),
         };
@@ -112,12 +105,12 @@ impl Server {
         })
     }
 
-    /// Where the token lies that callers from elsewhere need, when nobody gave one.
+    /// The file of the token that callers need, when the server made the token.
     pub fn token_file(&self) -> Option<&Path> {
         self.ready.token_file.as_deref()
     }
 
-    /// The address in use, with the real port where 0 was asked for.
+    /// The address in use; when port 0 was asked for, with the port that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -125,8 +118,8 @@ impl Server {
     /// Answers requests until `stop` completes, then gives open ones half a second.
     ///
     /// # Errors
-    /// What the listener reported.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    /// Fails when the listener fails.
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         self.ready.begin();
         let (stopping, stopped) = oneshot::channel::<Infallible>();
         let service = self
@@ -137,7 +130,7 @@ impl Server {
             drop(stopping);
         });
         let overdue = async {
-            // An error is the sender's end being dropped, which is the signal itself.
+            // The sender is dropped as the signal, which is an error here.
             if stopped.await.is_err() {
                 tokio::time::sleep(GRACE).await;
             }
@@ -167,7 +160,7 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
     for address in addresses {
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),
-            // The next address would work, and half of the clients would reach the other program.
+            // The next address may be free, but some clients would then reach the other program.
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                 return Err(BindError::InUse { address });
             }
@@ -177,7 +170,7 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
     Err(failure)
 }
 
-fn router(ui: UiSource, state: api::Server, gate: Arc<Gate>) -> Router {
+fn router(ui: UiSource, state: AppState, gate: Arc<Gate>) -> Router {
     let requests = Arc::clone(&state.requests);
     api::router(state)
         .merge(ui::router(ui))
@@ -193,8 +186,8 @@ async fn log_request(
 ) -> Response {
     requests.fetch_add(1, Ordering::Relaxed);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    // A change goes on when its caller hangs up: between the commit and what follows from it is no place to
-    // stop. Only a question for work ends with the worker that asked.
+    // A change is completed even when its caller disconnects, since workers and receivers must be notified of
+    // what was committed. A request for work ends with its worker, which would not get the commands.
     let response = if method == Method::GET || path == "/api/commands/claim" {
         next.run(request).await
     } else {

@@ -1,4 +1,4 @@
-//! From a configuration to a server that is ready: store, secrets, access.
+//! Prepares a server: opens its store, reads its secrets, and takes its shard of the ids.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,40 +7,60 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use noetl_api::server::{BuildStamp, StorageKind};
 use noetl_engine::ToolEnvironment;
 
 use crate::clock;
-use crate::runs::Runs;
+use crate::credentials::Credentials;
+use crate::executions::{Executions, LocalQueue};
+use crate::local_worker::{LocalSource, LocalWorker};
 use crate::store::{Ids, Storage, Store, StoreError};
+use crate::ui::UiSource;
 use crate::vault::{Vault, VaultError, secret_file};
+use crate::worker::Slots;
 
-/// A server silent for so long has left its place to another, in milliseconds.
+/// A server that has not kept its shard for so long loses it, in milliseconds.
 const SILENT_MS: i64 = 60_000;
-/// How often a server says that it lives.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-/// A text that only the right key gives back.
+/// How often a server keeps its shard.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A text that is kept encrypted in the store, to recognize the key that the store is used with.
 const KEY_CHECK: &str = "noetl";
 
-/// What a server keeps, and where.
+/// A server's configuration.
 #[derive(Debug, Clone)]
-pub struct Keeping {
+pub struct Config {
+    /// The name or address to listen on, such as `127.0.0.1`, `::1` or `localhost`.
+    pub host: String,
+    /// The TCP port; 0 takes a free one.
+    pub port: u16,
+    /// Where the web page comes from.
+    pub ui: UiSource,
+    /// The build stamp, which `/api/version` answers.
+    pub build: BuildStamp,
+    /// The server's name in lists and metrics.
+    pub name: String,
+    /// The token that callers need on an address that is not loopback; without one, the server makes it.
+    pub api_token: Option<String>,
+    /// How many commands run at once in this process; 0 leaves all commands to other workers.
+    pub max_workers: usize,
+    /// The environment of tools that run in this process.
+    pub tools: ToolEnvironment,
+    /// The store.
+    pub store: StoreConfig,
+}
+
+/// The configuration of a server's store.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
     /// The folder of the store, the keys and the log.
     pub data_dir: PathBuf,
     /// Where the store is.
     pub storage: Storage,
-    /// 32 bytes in base64; none makes a key in the data folder.
+    /// The key that encrypts credentials, 32 bytes in base64; without one, the server makes it in the data folder.
     pub encryption_key: Option<String>,
-    /// The token for callers from elsewhere; none makes one in the data folder when it is needed.
-    pub api_token: Option<String>,
-    /// The server's name in lists and metrics.
-    pub name: String,
-    /// Commands that run at once in this process; 0 leaves all of them to workers elsewhere.
-    pub max_workers: usize,
-    /// What tools may know of this machine.
-    pub machine: ToolEnvironment,
 }
 
-/// Why a server could not get ready.
+/// Why a server could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data folder cannot be used.
@@ -48,10 +68,10 @@ pub enum StartError {
     DataFolder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another server has the data folder.
+    /// Another server uses the data folder.
     #[error("another server uses the data folder {path}")]
     Taken {
         /// The folder.
@@ -60,12 +80,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("cannot open the {kind} store")]
     Store {
-        /// `sqlite` or `postgresql`.
-        kind: &'static str,
-        /// What it said.
+        /// The kind of store.
+        kind: StorageKind,
+        /// The store's error.
         source: StoreError,
     },
-    /// A secret cannot be used.
+    /// A secret cannot be read or made.
     #[error(transparent)]
     Secret(#[from] VaultError),
     /// The store's credentials were encrypted by another key.
@@ -73,108 +93,132 @@ pub enum StartError {
     OtherKey,
 }
 
-/// Everything but the listener.
+/// A server without its listener.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub(crate) runs: Arc<Runs>,
+    pub(crate) store: Store,
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) executions: Arc<Executions>,
+    pub(crate) credentials: Credentials,
     pub(crate) token: Option<Arc<str>>,
-    /// Where a token lies that nobody gave.
+    /// The file of the token, when the token was made by the server.
     pub(crate) token_file: Option<PathBuf>,
+    worker: LocalWorker,
     shard: i64,
     _lock: Option<File>,
 }
 
 impl Ready {
-    pub(crate) async fn new(keeping: &Keeping, address: SocketAddr) -> Result<Self, StartError> {
-        let folder = &keeping.data_dir;
+    pub(crate) async fn new(config: &Config, address: SocketAddr) -> Result<Self, StartError> {
+        let folder = &config.store.data_dir;
         create_private(folder).map_err(|source| StartError::DataFolder {
             path: folder.clone(),
             source,
         })?;
-        let lock = match &keeping.storage {
-            // Beside the file, which is not always in the data folder.
-            Storage::Sqlite(path) => Some(lock(path.parent().unwrap_or(folder))?),
-            // A key that lies in the data folder: whoever else used it there is gone.
-            Storage::Postgres { .. } if keeping.encryption_key.is_none() => Some(lock(folder)?),
-            Storage::Postgres { .. } => None,
-        };
+        let lock = lock_for(&config.store)?;
         let failed = |source| StartError::Store {
-            kind: keeping.storage.name(),
+            kind: config.store.storage.kind(),
             source,
         };
-        let store = Store::open(&keeping.storage).await.map_err(failed)?;
-        let (key, own_key) = match &keeping.encryption_key {
+        let store = Store::open(&config.store.storage).await.map_err(failed)?;
+        let (key, own_key) = match &config.store.encryption_key {
             Some(key) => (key.clone(), false),
             None => (secret_file(&folder.join("encryption.key"))?, true),
         };
         let vault = Vault::new(&key)?;
         check_key(&store, &vault, failed).await?;
-        let now = clock::now_ms();
-        let random = secret_suffix()?;
-        let worker_id = format!("server-{}-{random}", keeping.name);
-        // A SQLite file has one server, and its predecessor is gone.
-        let stale = if store.is_postgres() {
-            now - SILENT_MS
-        } else {
-            i64::MAX
-        };
-        let shard = store
-            .take_shard(&worker_id, own_key, now, stale)
+        let worker_id = format!("server-{}-{}", config.name, random_suffix()?);
+        let shard = take_shard(&store, &worker_id, own_key)
             .await
             .map_err(failed)?;
-        if !store.is_postgres() {
-            store.release(None).await.map_err(failed)?;
-        }
-        let runs = Runs::new(
-            store,
-            Ids::new(shard),
-            vault,
+        let ids = Arc::new(Ids::new(shard));
+        let credentials = Credentials::new(store.clone(), Arc::clone(&ids), vault);
+        let slots = Slots::new(config.max_workers);
+        let (queue, orders) = LocalQueue::new(worker_id.clone(), slots.clone());
+        let executions = Arc::new(Executions::new(store.clone(), Arc::clone(&ids), queue));
+        let source = LocalSource {
             worker_id,
-            keeping.max_workers,
-            keeping.machine.clone(),
-        );
-        let mut token_file = None;
-        let token = match (&keeping.api_token, address.ip().is_loopback()) {
-            (_, true) => None,
-            (Some(token), false) => Some(token.clone()),
-            (None, false) => {
-                let path = folder.join("api.token");
-                let token = secret_file(&path)?;
-                token_file = Some(path);
-                Some(token)
-            }
+            store: store.clone(),
+            executions: Arc::clone(&executions),
+            credentials: credentials.clone(),
+            tools: config.tools.clone(),
         };
+        let (token, token_file) = token(config, address)?;
         Ok(Self {
-            runs: Arc::new(runs),
+            store,
+            ids,
+            executions,
+            credentials,
             token: token.map(Arc::from),
             token_file,
+            worker: LocalWorker::new(source, slots, orders),
             shard,
             _lock: lock,
         })
     }
 
-    /// Starts what works beside the requests.
-    pub(crate) fn begin(&self) {
-        tokio::spawn(Arc::clone(&self.runs).dispatch());
-        tokio::spawn(Arc::clone(&self.runs).renew_leases());
-        let (runs, shard) = (Arc::clone(&self.runs), self.shard);
+    /// Starts the tasks that run beside the requests.
+    pub(crate) fn begin(&mut self) {
+        self.worker.begin();
+        let (store, shard) = (self.store.clone(), self.shard);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(SIGN_OF_LIFE).await;
-                if let Err(error) = runs.store.keep_shard(shard, clock::now_ms()).await {
-                    tracing::error!(%error, "cannot say that this server lives");
+                tokio::time::sleep(HEARTBEAT).await;
+                if let Err(error) = store.keep_shard(shard, clock::now_ms()).await {
+                    tracing::error!(%error, "cannot keep the server's shard");
                 }
             }
         });
     }
 
-    /// Gives back what this server holds.
+    /// Gives back the commands and the shard that this server holds, and closes the store.
     pub(crate) async fn end(&self) {
-        self.runs.stop().await;
-        if let Err(error) = self.runs.store.free_shard(self.shard).await {
+        self.worker.stop().await;
+        if let Err(error) = self.store.free_shard(self.shard).await {
             tracing::warn!(%error, "cannot give back the server's shard");
         }
-        self.runs.store.close().await;
+        self.store.close().await;
+    }
+}
+
+/// Takes a shard. On SQLite, the commands of the server before are given back as well.
+async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64, StoreError> {
+    let now = clock::now_ms();
+    if store.is_postgres() {
+        return store
+            .take_shard(worker_id, own_key, now, now - SILENT_MS)
+            .await;
+    }
+    // A SQLite file has one server at a time, so every other server has ended.
+    let shard = store.take_shard(worker_id, own_key, now, i64::MAX).await?;
+    store.release(None).await?;
+    Ok(shard)
+}
+
+/// The token that callers need, and its file when the server made it. On a loopback address none is needed.
+fn token(
+    config: &Config,
+    address: SocketAddr,
+) -> Result<(Option<String>, Option<PathBuf>), VaultError> {
+    if address.ip().is_loopback() {
+        return Ok((None, None));
+    }
+    if let Some(token) = &config.api_token {
+        return Ok((Some(token.clone()), None));
+    }
+    let path = config.store.data_dir.join("api.token");
+    Ok((Some(secret_file(&path)?), Some(path)))
+}
+
+/// Locks the folder of files that only one server may use at a time.
+fn lock_for(config: &StoreConfig) -> Result<Option<File>, StartError> {
+    let folder = &config.data_dir;
+    match &config.storage {
+        // The store's file is not always in the data folder.
+        Storage::Sqlite(path) => lock(path.parent().unwrap_or(folder)).map(Some),
+        // The encryption key is made in the data folder.
+        Storage::Postgres { .. } if config.encryption_key.is_none() => lock(folder).map(Some),
+        Storage::Postgres { .. } => Ok(None),
     }
 }
 
@@ -183,7 +227,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // A folder of ours only: one that others share, such as /tmp, is left as it is.
+        // Only an empty folder: one that is shared, such as /tmp, is left as it is.
         if fs::read_dir(folder)?.next().is_none() {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         }
@@ -222,7 +266,7 @@ async fn check_key(
             .await
             .map_err(&failed)?;
     }
-    // Read again: another server may have been first.
+    // Read again: another server may have set it at the same time.
     let check = store
         .setting("key_check")
         .await
@@ -234,7 +278,7 @@ async fn check_key(
     }
 }
 
-fn secret_suffix() -> Result<String, VaultError> {
+fn random_suffix() -> Result<String, VaultError> {
     use ring::rand::SecureRandom as _;
     let mut bytes = [0; 4];
     ring::rand::SystemRandom::new()

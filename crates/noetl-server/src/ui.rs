@@ -12,8 +12,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
+use noetl_api::server::Notice;
 use percent_encoding::percent_decode_str;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/embedded_ui.rs"));
@@ -23,11 +23,11 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none';
 /// Where the web page comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UiSource {
-    /// The page that was compiled in; the same as [`UiSource::Off`] where none was.
+    /// The page that was compiled in; the same as [`UiSource::Off`] when none was.
     Embedded,
-    /// A folder with an `index.html`, read on each request: for work on the page itself.
+    /// A folder with an `index.html`, read at each request, for development of the page.
     Folder(PathBuf),
-    /// No page: `/` says that the API runs.
+    /// No page: `/` answers that the API runs.
     Off,
 }
 
@@ -89,7 +89,7 @@ impl UiSource {
     }
 }
 
-/// A regular file below `root`; neither `..` nor a link leads out of it.
+/// The bytes of a regular file inside `root`; none when `..` or a link leads out of it.
 fn read_inside(root: &Path, path: &str) -> Option<Vec<u8>> {
     let relative = Path::new(path);
     if !relative
@@ -103,11 +103,13 @@ fn read_inside(root: &Path, path: &str) -> Option<Vec<u8>> {
     inside.then(|| std::fs::read(file).ok())?
 }
 
-/// Every path that the API does not own: assets, and `index.html` for the page's own routes.
+/// Answers the paths outside of the API: the page's files, and `index.html` for the page's own routes.
 pub(crate) fn router(source: UiSource) -> Router {
     if source.index().is_none() {
-        let message = json!({"message": "NoETL API is running, but UI is not available"});
-        return Router::new().route("/", get(async move || Json(message)));
+        let message = Notice {
+            message: "NoETL API is running, but UI is not available".to_owned(),
+        };
+        return Router::new().route("/", get(async move || Json(message.clone())));
     }
     // Fallbacks answer any method; a route with a wildcard refuses what is not GET or HEAD.
     Router::new()
@@ -120,7 +122,7 @@ async fn page(State(source): State<UiSource>, uri: Uri, headers: HeaderMap) -> R
     let path = percent_decode_str(uri.path().trim_start_matches('/'))
         .decode_utf8_lossy()
         .into_owned();
-    // A folder is read from disk, which would hold up every other request on this thread.
+    // Reading a folder from disk would block the other requests of this thread.
     let found = tokio::task::spawn_blocking(move || find(&source, &path)).await;
     found
         .ok()
@@ -128,9 +130,9 @@ async fn page(State(source): State<UiSource>, uri: Uri, headers: HeaderMap) -> R
         .map_or_else(not_found, |asset| respond(&asset, &headers))
 }
 
-/// The asset of a path, or `index.html` for what may be one of the page's own routes.
+/// The file of a path, or `index.html` when the path may be one of the page's own routes.
 fn find(source: &UiSource, path: &str) -> Option<Asset> {
-    // A missing script must not come back as HTML: the browser would report nonsense.
+    // A missing script must not be answered with HTML, which the browser would report as a syntax error.
     let is_file_name =
         path.starts_with("assets/") || FILES.iter().any(|extension| path.ends_with(extension));
     source
@@ -138,7 +140,7 @@ fn find(source: &UiSource, path: &str) -> Option<Asset> {
         .or_else(|| if is_file_name { None } else { source.index() })
 }
 
-/// Extensions of what a page is made of; a playbook's path may end in any other.
+/// Extensions of the page's files; the path of a playbook may have any other.
 const FILES: &[&str] = &[
     ".css", ".ico", ".js", ".map", ".png", ".svg", ".txt", ".woff2",
 ];
@@ -192,7 +194,7 @@ fn not_found() -> Response<Body> {
         .expect("constant headers are valid")
 }
 
-/// Vite puts a content hash into the names below `assets/`; everything else must be asked for again.
+/// How long a file may be cached: names in `assets/` contain a hash of the content, other files may change.
 fn cache_control(path: &str) -> &'static str {
     if path.starts_with("assets/") {
         "public, max-age=31536000, immutable"
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_only_to_those_who_accept_it() {
+    fn gzip_is_sent_when_the_request_accepts_it() {
         for (value, expected) in [
             ("gzip", true),
             ("deflate, gzip;q=0.5, br", true),
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_never_serves_what_lies_outside_it() {
+    fn files_outside_of_a_folder_are_not_served() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("index.html"), "page").expect("writable");
         let inner = folder.path().join("inner");

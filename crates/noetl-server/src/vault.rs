@@ -1,5 +1,5 @@
-//! Secrets: the key that encrypts credentials, the token that lets people in, and the files both are kept
-//! in when nobody gave them.
+//! Secrets: the key that encrypts credentials, the token that callers need, and the files that hold both when
+//! the configuration does not.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,18 +11,18 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// What an encryption key is in bytes.
+/// The length of an encryption key in bytes.
 const KEY_LEN: usize = 32;
-/// Names the format of an encrypted text.
+/// The prefix of an encrypted text, which names its format.
 const FORMAT: &str = "v1:";
 
-/// Why a secret could not be had.
+/// Why a secret could not be read or made.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The key is not one.
+    /// The text is not an encryption key.
     #[error("the encryption key is not 32 bytes in base64")]
     Key,
-    /// A text was not encrypted by this key.
+    /// The text was not encrypted with this key.
     #[error("the text was not encrypted by this server's key")]
     Foreign,
     /// A secret's file cannot be used.
@@ -30,11 +30,11 @@ pub enum VaultError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system gave no random bytes.
-    #[error("the system gives no random bytes")]
+    /// The system has no random bytes.
+    #[error("the system has no random bytes")]
     Random,
 }
 
@@ -102,10 +102,11 @@ impl Vault {
     }
 }
 
-/// The secret in a file, made at first use and readable by its owner alone.
+/// Returns the secret in a file. A file that does not exist is made with a new secret, readable by its owner
+/// only.
 ///
 /// # Errors
-/// When the file can neither be read nor made, or others may read it.
+/// Fails when the file can neither be read nor written, or when other users may read it.
 pub fn secret_file(path: &Path) -> Result<String, VaultError> {
     let failed = |source| VaultError::File {
         path: path.to_owned(),
@@ -113,7 +114,7 @@ pub fn secret_file(path: &Path) -> Result<String, VaultError> {
     };
     match fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => {
-            private(path).map_err(failed)?;
+            check_private(path).map_err(failed)?;
             return Ok(text.trim().to_owned());
         }
         Ok(_) => {}
@@ -121,7 +122,7 @@ pub fn secret_file(path: &Path) -> Result<String, VaultError> {
         Err(error) => return Err(failed(error)),
     }
     let secret = new_secret()?;
-    let draft = path.with_extension("part");
+    let temporary = path.with_extension("part");
     let write = || -> io::Result<()> {
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -130,19 +131,19 @@ pub fn secret_file(path: &Path) -> Result<String, VaultError> {
             use std::os::unix::fs::OpenOptionsExt as _;
             options.mode(0o600);
         }
-        let mut file = options.open(&draft)?;
+        let mut file = options.open(&temporary)?;
         file.write_all(secret.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&draft, path)
+        fs::rename(&temporary, path)
     };
     write().map_err(failed)?;
     Ok(secret)
 }
 
-/// A secret that nobody had before: 32 random bytes in base64, as a key or as a token.
+/// Returns a new secret, for use as a key or a token: 32 random bytes in base64.
 ///
 /// # Errors
-/// When the system gives no random bytes.
+/// Fails when the system has no random bytes.
 pub fn new_secret() -> Result<String, VaultError> {
     let mut bytes = [0; KEY_LEN];
     SystemRandom::new()
@@ -151,8 +152,8 @@ pub fn new_secret() -> Result<String, VaultError> {
     Ok(STANDARD.encode(bytes))
 }
 
-/// A secret that others may read is none.
-fn private(path: &Path) -> io::Result<()> {
+/// Fails when other users may read a file.
+fn check_private(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -172,7 +173,7 @@ fn private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether two secrets are the same, in a time that does not tell where they differ.
+/// Whether two secrets are the same. The time that this takes does not depend on where they differ.
 pub(crate) fn same_secret(left: &str, right: &str) -> bool {
     let digest = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
     let (left, right) = (digest(left), digest(right));
@@ -184,7 +185,7 @@ pub(crate) fn same_secret(left: &str, right: &str) -> bool {
     differing == 0
 }
 
-/// A value that stands for a token in a cookie and cannot be turned back into it.
+/// The value of a session's cookie: a hash of the token, from which the token cannot be derived.
 pub(crate) fn session_of(token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(
         &digest::SHA256,
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_encrypted_comes_back_and_nothing_else_does() {
+    fn a_text_is_decrypted_with_its_own_key_only() {
         let vault = Vault::new(&STANDARD.encode([7; 32])).expect("a key");
         let sealed = vault.encrypt("geheim").expect("encrypts");
         assert_ne!(
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_file_is_made_once_and_kept_private() {
+    fn a_secret_file_is_made_once_and_is_private() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("key");
         let first = secret_file(&path).expect("made");

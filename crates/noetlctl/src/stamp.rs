@@ -5,7 +5,8 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use noetl_api::server::BuildStamp;
+use serde::Deserialize;
 
 macro_rules! stamp {
     () => {
@@ -44,43 +45,54 @@ static STAMP: [u8; stamp!().len()] = {
     bytes
 };
 
+/// The JSON in the section.
+#[derive(Deserialize)]
+struct Section {
+    schema: u32,
+    name: String,
+    version: String,
+    commit: String,
+    target: String,
+    target_features: String,
+    rustc: String,
+    ui_sha256: String,
+    default_port: u16,
+}
+
 /// Returns the stamp as `noetl version --json` and `/api/version` show it: an empty hash becomes null, and
 /// `ui_embedded` tells whether the web page is in the binary.
-pub(crate) fn build() -> Value {
+pub(crate) fn build() -> BuildStamp {
     // Read through a volatile pointer, so that the optimiser cannot replace the section by a copy.
     // SAFETY: STAMP is a static of exactly this type.
     let bytes = unsafe { std::ptr::read_volatile(&raw const STAMP) };
-    let mut stamp: Value =
+    let section: Section =
         serde_json::from_slice(&bytes).expect("the build script writes valid JSON");
-    let embedded = stamp["ui_sha256"]
-        .as_str()
-        .is_some_and(|hash| !hash.is_empty());
-    if !embedded {
-        stamp["ui_sha256"] = Value::Null;
+    BuildStamp {
+        ui_embedded: !section.ui_sha256.is_empty(),
+        schema: section.schema,
+        name: section.name,
+        version: section.version,
+        commit: section.commit,
+        target: section.target,
+        target_features: section.target_features,
+        rustc: section.rustc,
+        ui_sha256: Some(section.ui_sha256).filter(|hash| !hash.is_empty()),
+        default_port: section.default_port,
     }
-    stamp["ui_embedded"] = Value::Bool(embedded);
-    stamp
 }
 
 /// Formats the stamp as lines for people.
 pub(crate) fn text() -> String {
     let stamp = build();
-    let field = |key: &str| {
-        stamp[key]
-            .as_str()
-            .filter(|text| !text.is_empty())
-            .unwrap_or("none")
-            .to_owned()
-    };
-    let mut text = format!("noetl {}\n", field("version"));
-    for key in ["commit", "target", "rustc", "ui_sha256"] {
-        writeln!(
-            text,
-            "{:<10} {}",
-            key.trim_end_matches("_sha256"),
-            field(key)
-        )
-        .expect("writing to a String cannot fail");
+    let mut text = format!("noetl {}\n", stamp.version);
+    for (label, value) in [
+        ("commit", stamp.commit),
+        ("target", stamp.target),
+        ("rustc", stamp.rustc),
+        ("ui", stamp.ui_sha256.unwrap_or_default()),
+    ] {
+        let value = if value.is_empty() { "none" } else { &value };
+        writeln!(text, "{label:<10} {value}").expect("writing to a String cannot fail");
     }
     text
 }

@@ -1,87 +1,22 @@
 // Questions about executions: the list, one of them, its events, flow and timeline, and ending one.
-import { isStarted, type Graph, type Started } from "./catalog";
-import { hasFields, isRecord, query, request, type Place } from "./request";
-
-export const STATUSES = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"] as const;
-export type Status = (typeof STATUSES)[number];
-export type StepStatus = Status | "SKIPPED";
-
-export interface Execution {
-  execution_id: string;
-  catalog_id: string;
-  path: string;
-  version: number;
-  status: Status;
-  start_time: string;
-  end_time: string | null;
-  duration_seconds: number | null;
-  progress: number;
-  current_step: string | null;
-  result: unknown;
-  error: string | null;
-  parent_execution_id: string | null;
-}
-
-export interface StepError {
-  kind?: string;
-  message: string;
-  place?: Place | null;
-  help?: string | null;
-  code?: unknown;
-}
-
-export interface ExecutionEvent {
-  event_id: string;
-  execution_id: string;
-  event_type: string;
-  node_id: string | null;
-  node_name: string | null;
-  status: string;
-  created_at: string;
-  context: unknown;
-  result: unknown;
-  error: StepError | null;
-  meta: unknown;
-  duration: number | null;
-}
-
-export interface EventPage {
-  events: ExecutionEvent[];
-  last_event_id: string | null;
-  status: Status;
-}
-
-export interface TimelineStep {
-  step: string;
-  iteration: number | null;
-  attempt: number;
-  status: StepStatus;
-  start_time: string;
-  end_time: string | null;
-  duration_seconds: number | null;
-  worker_id: string | null;
-  error: unknown;
-}
-
-export interface StepState {
-  status: StepStatus;
-  count: number;
-}
-
-export interface LiveGraph extends Graph {
-  states: Record<string, StepState>;
-}
-
-/** The end of an execution as `/status` tells it: with the whole result, however large. */
-export interface Outcome {
-  status: Status;
-  result: unknown;
-  error: unknown;
-  variables?: Record<string, unknown>;
-}
+import { isStarted } from "./catalog";
+import { hasFields, query, request } from "./request";
+import type {
+  CancelAnswer,
+  CancelRequest,
+  EventList,
+  Execution,
+  ExecutionEvent,
+  ExecutionGraph,
+  ExecutionState,
+  ExecutionStatus,
+  Started,
+  Timeline,
+  TimelineStep,
+} from "./schema";
 
 export interface Filter {
-  status: Status | "";
+  status: ExecutionStatus | "";
   text: string;
   /** RFC 3339; what started before is left out. */
   since: string;
@@ -120,29 +55,29 @@ export function getExecution(id: string, signal?: AbortSignal): Promise<Executio
   return request(`${at(id)}?page_size=10`, isExecution, { signal });
 }
 
-export function getEvents(id: string, after: string | null, signal?: AbortSignal): Promise<EventPage> {
-  const isPage = hasFields<EventPage>({ events: "array", status: "string" });
+export function getEvents(id: string, after: string | null, signal?: AbortSignal): Promise<EventList> {
+  const isPage = hasFields<EventList>({ events: "array", status: "string" });
   return request(`${at(id)}/events${query({ after: after ?? "", limit: 500 })}`, isPage, { signal });
 }
 
 export async function getTimeline(id: string, signal?: AbortSignal): Promise<TimelineStep[]> {
-  const isTimeline = hasFields<{ steps: TimelineStep[] }>({ steps: "array" });
+  const isTimeline = hasFields<Timeline>({ steps: "array" });
   return (await request(`${at(id)}/timeline`, isTimeline, { signal })).steps;
 }
 
-export function getLiveGraph(id: string, signal?: AbortSignal): Promise<LiveGraph> {
-  const isLiveGraph = hasFields<LiveGraph>({ nodes: "array", edges: "array", states: "object" });
+export function getLiveGraph(id: string, signal?: AbortSignal): Promise<ExecutionGraph> {
+  const isLiveGraph = hasFields<ExecutionGraph>({ nodes: "array", edges: "array", states: "object" });
   return request(`${at(id)}/graph`, isLiveGraph, { signal });
 }
 
-export function getOutcome(id: string, signal?: AbortSignal): Promise<Outcome> {
-  return request(`${at(id)}/status`, hasFields<Outcome>({ status: "string" }), { signal });
+export function getOutcome(id: string, signal?: AbortSignal): Promise<ExecutionState> {
+  return request(`${at(id)}/status`, hasFields<ExecutionState>({ status: "string" }), { signal });
 }
 
-export async function cancel(id: string): Promise<string> {
-  const body = { reason: "cancelled on the web page", cascade: true };
-  const answer = await request(`${at(id)}/cancel`, isRecord, { method: "POST", body });
-  return String(answer.status);
+export async function cancel(id: string): Promise<CancelAnswer["status"]> {
+  const body: CancelRequest = { reason: "cancelled on the web page", cascade: true };
+  const isCancelled = hasFields<CancelAnswer>({ status: "string" });
+  return (await request(`${at(id)}/cancel`, isCancelled, { method: "POST", body })).status;
 }
 
 export function rerun(id: string): Promise<Started> {

@@ -1,24 +1,9 @@
 // Talks to the NoETL server: one function that asks, and what a refusal looks like. Which questions
 // there are is for the files beside it. Addresses are relative: the page is served by the server it asks.
+import type { Problem } from "./schema";
 import { tokenNeeded } from "./session";
 
 const TIMEOUT_SECONDS = 10;
-
-/** What is wrong with a playbook, and where. Lines and columns count from 1; column 0 is unknown. */
-export interface Problem {
-  severity: "error" | "warning";
-  message: string;
-  help?: string | null;
-  place: Place;
-}
-
-export interface Place {
-  file?: string;
-  line: number;
-  column: number;
-  step?: string | null;
-  field?: string | null;
-}
 
 /** A question that got no answer (status 0), a refusal, or an answer nobody can read. */
 export class ApiError extends Error {

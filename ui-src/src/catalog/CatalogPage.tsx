@@ -2,7 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { deleteEntry, listPlaybooks, type Entry } from "../api/catalog";
+import { deleteEntry, listPlaybooks } from "../api/catalog";
+import type { CatalogEntry } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import "../styles/catalog.css";
 import { ConfirmDialog } from "../ui/ConfirmDialog";
@@ -20,7 +21,7 @@ type Opened =
   | { dialog: "register" }
   | { dialog: "run"; path: string; version?: number }
   | { dialog: "versions"; path: string }
-  | { dialog: "delete"; entry: Entry };
+  | { dialog: "delete"; entry: CatalogEntry };
 
 export default function CatalogPage() {
   const [parameters, setParameters] = useSearchParams();

@@ -1,6 +1,6 @@
 // The playbooks as a table; below a narrow width each row stands as a block of its own.
 import { Link } from "react-router";
-import type { Entry } from "../api/catalog";
+import type { CatalogEntry } from "../api/schema";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 import { Ago } from "../ui/Time";
@@ -9,10 +9,10 @@ import { editorPath } from "./search";
 const DESCRIPTION_LIMIT = 220;
 
 interface Props {
-  entries: readonly Entry[];
-  onRun: (entry: Entry) => void;
-  onVersions: (entry: Entry) => void;
-  onDelete: (entry: Entry) => void;
+  entries: readonly CatalogEntry[];
+  onRun: (entry: CatalogEntry) => void;
+  onVersions: (entry: CatalogEntry) => void;
+  onDelete: (entry: CatalogEntry) => void;
 }
 
 export function PlaybookTable({ entries, onRun, onVersions, onDelete }: Props) {

@@ -1,5 +1,5 @@
 // What is wrong with a playbook, line by line; a line can be gone to where there is a text to show it in.
-import type { Problem } from "../api/request";
+import type { Problem } from "../api/schema";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 

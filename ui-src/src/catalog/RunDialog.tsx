@@ -2,7 +2,8 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useId, useMemo, useState, type SyntheticEvent } from "react";
 import { useNavigate } from "react-router";
-import { getEntry, problemsOf, start, workloadOf, type Entry } from "../api/catalog";
+import { getEntry, problemsOf, start, workloadOf } from "../api/catalog";
+import type { CatalogEntry } from "../api/schema";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice, Loading } from "../ui/notices";
 import { ProblemList } from "./ProblemList";
@@ -34,7 +35,7 @@ export function RunDialog({ path, version, onClose }: Props) {
   );
 }
 
-function RunForm({ entry, onClose }: { entry: Entry; onClose: () => void }) {
+function RunForm({ entry, onClose }: { entry: CatalogEntry; onClose: () => void }) {
   const navigate = useNavigate();
   const fields = useMemo(() => fieldsOf(workloadOf(entry)), [entry]);
   const [mode, setMode] = useState<"form" | "json">("form");

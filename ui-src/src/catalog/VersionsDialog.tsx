@@ -2,7 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import { deleteEntry, listVersions, type Entry } from "../api/catalog";
+import { deleteEntry, listVersions } from "../api/catalog";
+import type { CatalogEntry } from "../api/schema";
 import { ConfirmDialog } from "../ui/ConfirmDialog";
 import { Dialog } from "../ui/Dialog";
 import { Icon } from "../ui/Icon";
@@ -23,7 +24,7 @@ export function VersionsDialog({ path, onRun, onClose }: Props) {
     queryKey: ["catalog", "versions", path],
     queryFn: ({ signal }) => listVersions(path, signal),
   });
-  const [doomed, setDoomed] = useState<Entry>();
+  const [doomed, setDoomed] = useState<CatalogEntry>();
   const newest = data?.[0]?.version;
 
   return (

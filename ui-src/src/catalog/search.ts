@@ -1,7 +1,7 @@
 // Finding a playbook among the catalog's: every word must be in its path, name or description. Pure.
-import type { Entry } from "../api/catalog";
+import type { CatalogEntry } from "../api/schema";
 
-export function search(entries: readonly Entry[], text: string): Entry[] {
+export function search(entries: readonly CatalogEntry[], text: string): CatalogEntry[] {
   const words = text
     .toLowerCase()
     .split(/\s+/)

@@ -1,5 +1,6 @@
 // The tokens' colours for a canvas, which knows nothing of CSS variables. Read anew when the theme changes.
 import { useSyncExternalStore } from "react";
+import type { StepStatus } from "../api/schema";
 import { useTheme } from "../theme";
 
 const TOKENS = {
@@ -14,7 +15,7 @@ const TOKENS = {
   RUNNING: "--active",
   PENDING: "--control-line",
   SKIPPED: "--control-line",
-} as const;
+} as const satisfies Record<StepStatus, string> & Record<string, string>;
 
 export type Palette = Record<keyof typeof TOKENS, string>;
 

@@ -1,7 +1,8 @@
 // Stores a credential. What is typed goes to the server and out of the page; it is never shown again.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type SyntheticEvent } from "react";
-import { saveCredential, type NewCredential } from "../api/credentials";
+import { saveCredential } from "../api/credentials";
+import type { CredentialRequest } from "../api/schema";
 import { rawPayload } from "../catalog/workload";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice } from "../ui/notices";
@@ -37,7 +38,7 @@ export function CredentialDialog({ taken, onClose }: Props) {
     gcTime: 0,
   });
 
-  function fill(): { order: NewCredential | undefined; found: Record<string, string> } {
+  function fill(): { order: CredentialRequest | undefined; found: Record<string, string> } {
     const found: Record<string, string> = {};
     if (name.trim() === "") found.name = "Name is needed; playbooks refer to it.";
     if (isCustom) {

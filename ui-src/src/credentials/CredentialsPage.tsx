@@ -1,7 +1,8 @@
 // The credentials that playbooks refer to by name: store, test, delete. Their data is never shown.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { deleteCredential, listCredentials, testCredential, type Credential } from "../api/credentials";
+import { deleteCredential, listCredentials, testCredential } from "../api/credentials";
+import type { CredentialItem } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import "../styles/catalog.css";
 import { ConfirmDialog } from "../ui/ConfirmDialog";
@@ -88,7 +89,7 @@ export default function CredentialsPage() {
 }
 
 interface TableProps {
-  credentials: readonly Credential[];
+  credentials: readonly CredentialItem[];
   onDelete: (name: string) => void;
 }
 
@@ -120,7 +121,7 @@ function CredentialRow({
   credential: { name, type, description, updated_at },
   onDelete,
 }: {
-  credential: Credential;
+  credential: CredentialItem;
   onDelete: (name: string) => void;
 }) {
   const test = useMutation({ mutationFn: () => testCredential(name) });

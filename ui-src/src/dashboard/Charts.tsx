@@ -1,18 +1,18 @@
 // The three charts of the dashboard, each in a panel, each with its numbers as a table behind it.
 import { useCallback } from "react";
-import type { Dashboard } from "../api/server";
+import type { Dashboard, ExecutionStatus } from "../api/schema";
 import { ChartFrame } from "../charts/ChartFrame";
 import type { Palette } from "../charts/palette";
 import { formatDateTime, formatDuration, formatPercent } from "../ui/format";
 import { Empty } from "../ui/notices";
 import { executionsChart, rateChart, rateOf, slowestChart } from "./series";
 
-const LEGEND = [
+const LEGEND: readonly (readonly [string, ExecutionStatus])[] = [
   ["Completed", "COMPLETED"],
   ["Failed", "FAILED"],
   ["Cancelled", "CANCELLED"],
   ["Running", "RUNNING"],
-] as const;
+];
 
 export function Charts({ dashboard, hours }: { dashboard: Dashboard; hours: number }) {
   const { series, slowest_steps: slowest } = dashboard;

@@ -3,7 +3,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import { getDashboard, type Dashboard } from "../api/server";
+import type { Dashboard } from "../api/schema";
+import { getDashboard } from "../api/server";
 import { PageHeader } from "../components/PageHeader";
 import { useRefresh } from "../live/useRefresh";
 import { useStream } from "../live/useStream";

@@ -1,6 +1,6 @@
 // A short list of executions, one line each: what it is, where it stands, since when.
 import { Link } from "react-router";
-import type { Execution } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { cut } from "../ui/LongText";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import { Ago, Elapsed } from "../ui/Time";

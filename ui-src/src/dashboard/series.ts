@@ -1,6 +1,6 @@
 // The dashboard's numbers as charts: what is stacked, what a rate is, how an axis reads. Pure.
 import type { ChartConfiguration } from "chart.js";
-import type { Bucket, SlowStep } from "../api/server";
+import type { DashboardBucket, SlowStep } from "../api/schema";
 import type { Palette } from "../charts/palette";
 import { cut } from "../ui/LongText";
 import { formatClock, formatDate, formatDuration } from "../ui/format";
@@ -23,7 +23,7 @@ export function bucketLabel(start: string, hours: number): string {
 }
 
 /** The share of what ended well; null while nothing has ended. */
-export function rateOf({ completed, failed }: Pick<Bucket, "completed" | "failed">): number | null {
+export function rateOf({ completed, failed }: Pick<DashboardBucket, "completed" | "failed">): number | null {
   const ended = completed + failed;
   return ended === 0 ? null : completed / ended;
 }
@@ -36,7 +36,7 @@ export function axisName(name: string): string {
 }
 
 export function executionsChart(
-  series: readonly Bucket[],
+  series: readonly DashboardBucket[],
   hours: number,
   palette: Palette,
 ): ChartConfiguration {
@@ -74,7 +74,11 @@ export function executionsChart(
   };
 }
 
-export function rateChart(series: readonly Bucket[], hours: number, palette: Palette): ChartConfiguration {
+export function rateChart(
+  series: readonly DashboardBucket[],
+  hours: number,
+  palette: Palette,
+): ChartConfiguration {
   return {
     type: "line",
     data: {

@@ -16,7 +16,7 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
-import type { Problem } from "../api/request";
+import type { Problem } from "../api/schema";
 import { codeTheme } from "./codeTheme";
 import { marksOf, rangeOf } from "./diagnostics";
 

@@ -1,5 +1,5 @@
 // The head of the editor: which playbook and version, what to compare it with, run and save.
-import type { Entry } from "../api/catalog";
+import type { CatalogEntry } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import { formatDateTime } from "../ui/format";
 import { Icon } from "../ui/Icon";
@@ -8,7 +8,7 @@ import { wholeNumber } from "./wholeNumber";
 interface Props {
   path: string;
   version: number | undefined;
-  versions: readonly Entry[];
+  versions: readonly CatalogEntry[];
   compare: number | undefined;
   isChanged: boolean;
   isSaving: boolean;

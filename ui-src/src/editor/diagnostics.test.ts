@@ -46,8 +46,8 @@ test("columns count characters, of which JavaScript counts some twice", () => {
 test("marks are in order and carry the advice", () => {
   const marks = marksOf(
     [
-      { severity: "warning", message: "second", place: { line: 3, column: 5 } },
-      { severity: "error", message: "first", help: "do this", place: { line: 1, column: 7 } },
+      { severity: "warning", message: "second", place: { file: "p", line: 3, column: 5 } },
+      { severity: "error", message: "first", help: "do this", place: { file: "p", line: 1, column: 7 } },
     ],
     linesOf(TEXT),
   );

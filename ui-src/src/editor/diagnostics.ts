@@ -1,6 +1,6 @@
 // The server's problems as marks in the text: from lines and columns to offsets. Pure, and careful: the
 // text may have changed since the server looked at it.
-import type { Problem } from "../api/request";
+import type { Problem } from "../api/schema";
 
 /** What is needed of CodeMirror's text, so that this can be tested without it. */
 export interface Lines {

@@ -2,8 +2,8 @@
 // cannot be read has no flow; the last one stands meanwhile, and says that it does.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { validate, type Graph } from "../api/catalog";
-import type { Problem } from "../api/request";
+import { validate } from "../api/catalog";
+import type { Graph, Problem } from "../api/schema";
 import { useDebounced } from "../live/useDebounced";
 
 const TYPING_MILLISECONDS = 350;

@@ -1,6 +1,6 @@
 // What went wrong, in words, with the line of the playbook where it did.
 import { Link } from "react-router";
-import type { Execution, ExecutionEvent } from "../api/executions";
+import type { Execution, ExecutionEvent } from "../api/schema";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 import { editorAddress, errorsOf, lineOf, type FoundError } from "./events";

@@ -1,7 +1,7 @@
 // The event log: filtered, only the rows in view in the document, each row opening to its payloads.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
-import type { ExecutionEvent } from "../api/executions";
+import type { ExecutionEvent } from "../api/schema";
 import { count } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { Empty } from "../ui/notices";

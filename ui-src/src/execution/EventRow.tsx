@@ -1,5 +1,5 @@
 // One event: a line that opens to its payloads.
-import type { ExecutionEvent } from "../api/executions";
+import type { ExecutionEvent } from "../api/schema";
 import { formatClock, formatDateTime, formatDuration } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { cut, LongText } from "../ui/LongText";

@@ -3,7 +3,7 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
-import type { ExecutionEvent } from "../api/executions";
+import type { ExecutionEvent } from "../api/schema";
 import { EXECUTION } from "../executions/filter.test";
 import { FakeEventSource, json, renderAt, RUNNING, serve } from "../testing";
 
@@ -27,16 +27,20 @@ const NODE = {
 const event = (event_id: string, event_type: string, more: Partial<ExecutionEvent> = {}): ExecutionEvent => ({
   event_id,
   execution_id: ID,
+  catalog_id: "1",
   event_type,
   node_id: null,
   node_name: "fetch",
   status: "RUNNING",
   created_at: "2026-11-23T11:50:00.000Z",
+  timestamp: "2026-11-23T11:50:00.000Z",
   context: null,
   result: null,
   error: null,
   meta: {},
   duration: null,
+  parent_event_id: null,
+  parent_execution_id: null,
   ...more,
 });
 const running = { ...EXECUTION, status: "RUNNING", end_time: null, duration_seconds: null, error: null };
@@ -90,6 +94,7 @@ test("an error stands first, with the way to its line", async () => {
   const error = {
     kind: "http",
     message: "HTTP 503",
+    retryable: true,
     place: { file: "x", line: 20, column: 5, step: "fetch", field: "tool.url" },
   };
   serve({

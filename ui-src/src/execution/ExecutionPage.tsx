@@ -2,7 +2,7 @@
 // playbook, the result, and the event log.
 import { useState } from "react";
 import { Link, useParams } from "react-router";
-import type { Execution } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import { useActions } from "../executions/useActions";
 import { GraphPanel } from "../graph/GraphPanel";

@@ -1,8 +1,8 @@
 // What an execution answered, and the variables it ended with.
-import type { Outcome } from "../api/executions";
+import type { ExecutionState } from "../api/schema";
 import { LongText } from "../ui/LongText";
 
-export function Result({ outcome: { result, status, variables = {} } }: { outcome: Outcome }) {
+export function Result({ outcome: { result, status, variables } }: { outcome: ExecutionState }) {
   const hasResult = result !== null && result !== undefined;
   const names = Object.keys(variables);
   if (!hasResult && names.length === 0) return null;

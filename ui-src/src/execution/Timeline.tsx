@@ -1,6 +1,6 @@
 // The steps of a run on a time axis; while it runs, what runs grows with the clock.
 import { useCallback, useMemo } from "react";
-import type { TimelineStep } from "../api/executions";
+import type { TimelineStep } from "../api/schema";
 import { ChartFrame } from "../charts/ChartFrame";
 import type { Palette } from "../charts/palette";
 import { useNow } from "../ui/clock";

@@ -1,6 +1,6 @@
 // The event log: the seam of history and stream, filters, errors and their places.
 import { expect, test } from "vitest";
-import type { ExecutionEvent, StepError } from "../api/executions";
+import type { ExecutionEvent, Failure } from "../api/schema";
 import {
   append,
   editorAddress,
@@ -18,19 +18,28 @@ let next = 478_775_660_589_088_776n;
 const event = (event_type: string, more: Partial<ExecutionEvent> = {}): ExecutionEvent => ({
   event_id: String((next += 1n)),
   execution_id: "1",
+  catalog_id: "2",
   event_type,
   node_id: null,
   node_name: null,
   status: "COMPLETED",
   created_at: "2026-11-23T12:00:00.000Z",
+  timestamp: "2026-11-23T12:00:00.000Z",
   context: null,
   result: null,
   error: null,
   meta: {},
   duration: null,
+  parent_event_id: null,
+  parent_execution_id: null,
   ...more,
 });
-const error = (message: string, line = 0): StepError => ({ message, place: { line, column: 0 } });
+const error = (message: string, line = 0): Failure => ({
+  kind: "http",
+  message,
+  retryable: false,
+  place: { file: "p", line, column: 0 },
+});
 
 test("what the history and the stream both bring counts once", () => {
   const [a, b, c] = [event("a"), event("b"), event("c")];
@@ -87,5 +96,5 @@ test("a result that the status leaves out is the last event's", () => {
 test("an event's tone follows its error and name before its status", () => {
   expect(toneOf(event("call.done"))).toBe("COMPLETED");
   expect(toneOf(event("call.error", { status: "COMPLETED" }))).toBe("FAILED");
-  expect(toneOf(event("step.exit", { status: "failed" }))).toBe("FAILED");
+  expect(toneOf(event("step.exit", { status: "FAILED" }))).toBe("FAILED");
 });

@@ -1,5 +1,5 @@
 // The event log: putting pushed events in, telling them apart, and the errors among them. Pure.
-import type { ExecutionEvent, StepError } from "../api/executions";
+import type { EventStatus, ExecutionEvent, Failure } from "../api/schema";
 
 /** Appends what is new; what the history and the stream both brought counts once. */
 export function append(known: readonly ExecutionEvent[], fresh: readonly ExecutionEvent[]): ExecutionEvent[] {
@@ -44,9 +44,12 @@ export function stepsOf(events: readonly ExecutionEvent[]): string[] {
   return [...new Set(events.flatMap(({ node_name }) => (node_name === null ? [] : [node_name])))];
 }
 
+/** What is shown of a failure; of an execution's own error only the message is known. */
+export type ShownFailure = Pick<Failure, "message"> & Partial<Failure>;
+
 export interface FoundError {
   step: string | null;
-  error: StepError;
+  error: ShownFailure;
   times: number;
 }
 
@@ -54,7 +57,7 @@ export interface FoundError {
 export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
   const found = new Map<string, FoundError>();
   for (const { error, node_name, event_type } of events) {
-    if (error === null || typeof error.message !== "string") continue;
+    if (error === null) continue;
     const key = error.message;
     const known = found.get(key);
     if (known === undefined) {
@@ -69,7 +72,7 @@ export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
 }
 
 /** The line of the playbook where it went wrong, where the server knows it. */
-export function lineOf(error: StepError): number | null {
+export function lineOf(error: ShownFailure): number | null {
   const line = error.place?.line ?? 0;
   return line > 0 ? line : null;
 }
@@ -86,7 +89,7 @@ export function resultOf(events: readonly ExecutionEvent[]): unknown {
 }
 
 /** A status says how the step stands, and some events say it only by their name. */
-export function toneOf({ event_type, status, error }: ExecutionEvent): string {
+export function toneOf({ event_type, status, error }: ExecutionEvent): EventStatus {
   if (error !== null || event_type.endsWith(".failed") || event_type.endsWith(".error")) return "FAILED";
-  return status.toUpperCase();
+  return status;
 }

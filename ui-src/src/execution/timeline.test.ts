@@ -1,6 +1,6 @@
 // Steps of a run as bars: where they begin, how long they are, and what many of them become.
 import { expect, test } from "vitest";
-import type { TimelineStep } from "../api/executions";
+import type { TimelineStep } from "../api/schema";
 import { barsOf, describeBar, ROW_LIMIT } from "./timeline";
 
 const START = "2026-11-23T12:00:00.000Z";

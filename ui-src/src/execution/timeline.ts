@@ -1,6 +1,6 @@
 // Steps of a run as bars on a time axis: which rows there are, where they begin and end. Pure.
 import type { ChartConfiguration } from "chart.js";
-import type { StepStatus, TimelineStep } from "../api/executions";
+import type { StepStatus, TimelineStep } from "../api/schema";
 import type { Palette } from "../charts/palette";
 import { axisName } from "../dashboard/series";
 import { formatDuration } from "../ui/format";

@@ -10,8 +10,8 @@ import {
   getTimeline,
   isEvent,
   listExecutions,
-  type ExecutionEvent,
 } from "../api/executions";
+import type { ExecutionEvent } from "../api/schema";
 import { isLive } from "../executions/filter";
 import { useRefresh } from "../live/useRefresh";
 import { useStream } from "../live/useStream";

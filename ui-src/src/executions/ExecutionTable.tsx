@@ -3,7 +3,7 @@ import { createColumnHelper, tableFeatures, useTable } from "@tanstack/react-tab
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import { Link } from "react-router";
-import type { Execution } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 import { StatusBadge } from "../ui/StatusBadge";

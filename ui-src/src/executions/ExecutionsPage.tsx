@@ -1,7 +1,7 @@
 // The executions: filtered by status, text and time, newest first, current by what the server pushes.
 import { useEffect, useEffectEvent, useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { STATUSES } from "../api/executions";
+import { executionStatusValues } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import { count } from "../ui/format";
 import { Icon } from "../ui/Icon";
@@ -124,11 +124,11 @@ function Filters({ choice, choose }: { choice: Choice; choose: (change: Partial<
         <select
           value={choice.status}
           onChange={(event) => {
-            choose({ status: STATUSES.find((status) => status === event.target.value) ?? "" });
+            choose({ status: executionStatusValues.find((status) => status === event.target.value) ?? "" });
           }}
         >
           <option value="">Any status</option>
-          {STATUSES.map((status) => (
+          {executionStatusValues.map((status) => (
             <option key={status} value={status}>
               {statusWord(status)}
             </option>

@@ -1,6 +1,6 @@
 // The filter of the list: from the address to the question, and what pushed executions belong to it.
 import { expect, test } from "vitest";
-import type { Execution } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { addressOf, choiceOf, filterOf, matches } from "./filter";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");

@@ -1,6 +1,7 @@
 // Which executions are wanted: from the address of the page to the server's question, and whether one
 // that is pushed belongs to the list. Pure.
-import { STATUSES, type Execution, type Filter, type Status } from "../api/executions";
+import { type Filter } from "../api/executions";
+import { executionStatusValues, type Execution, type ExecutionStatus } from "../api/schema";
 
 export const RANGES = [
   { value: "", label: "Any time", seconds: null },
@@ -13,7 +14,7 @@ export const RANGES = [
 export type Range = (typeof RANGES)[number]["value"];
 
 export interface Choice {
-  status: Status | "";
+  status: ExecutionStatus | "";
   text: string;
   range: Range;
 }
@@ -23,7 +24,7 @@ export function choiceOf(parameters: URLSearchParams): Choice {
   const status = (parameters.get("status") ?? "").toUpperCase();
   const range = parameters.get("range") ?? "";
   return {
-    status: STATUSES.find((known) => known === status) ?? "",
+    status: executionStatusValues.find((known) => known === status) ?? "",
     text: parameters.get("q") ?? "",
     range: RANGES.find(({ value }) => value === range)?.value ?? "",
   };
@@ -53,6 +54,6 @@ export function matches(
   return text === "" || [path, execution_id, error ?? ""].some((part) => part.toLowerCase().includes(text));
 }
 
-export function isLive(status: string): boolean {
-  return status === "RUNNING" || status === "PENDING";
+export function isLive(status: ExecutionStatus): boolean {
+  return status === "RUNNING";
 }

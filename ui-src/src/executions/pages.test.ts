@@ -1,6 +1,7 @@
 // The loaded pages of the list, and what pushes do to them.
 import { expect, test } from "vitest";
-import type { Execution, ExecutionPage } from "../api/executions";
+import type { ExecutionPage } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { EXECUTION } from "./filter.test";
 import { flatten, merge, nextOffset, PAGE_SIZE, totalOf } from "./pages";
 

@@ -1,6 +1,7 @@
 // The pages of the list that have been loaded, and what a pushed execution changes in them. Pure: a list
 // of thousands must not be asked for again because one of them took a step.
-import type { Execution, ExecutionPage, Filter } from "../api/executions";
+import type { ExecutionPage, Filter } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { matches } from "./filter";
 
 export const PAGE_SIZE = 100;

@@ -1,7 +1,8 @@
 // The list of executions, page by page, kept current by what the server pushes.
 import { keepPreviousData, useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef } from "react";
-import { isExecution, listExecutions, type Execution, type ExecutionPage } from "../api/executions";
+import { isExecution, listExecutions, type ExecutionPage } from "../api/executions";
+import type { Execution } from "../api/schema";
 import { useStream } from "../live/useStream";
 import { filterOf, type Choice } from "./filter";
 import { flatten, merge, nextOffset, PAGE_SIZE, totalOf } from "./pages";

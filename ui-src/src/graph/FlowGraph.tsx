@@ -14,8 +14,7 @@ import {
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { useEffect, useMemo } from "react";
-import type { Graph } from "../api/catalog";
-import type { StepState } from "../api/executions";
+import type { Graph, StepState } from "../api/schema";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import "../styles/graph.css";
 import { colour, placeGraph, type StepNode } from "./layout";

@@ -1,6 +1,6 @@
 // From the server's graph to boxes, lines and colours.
 import { describe, expect, test } from "vitest";
-import type { Graph, GraphEdge, GraphNode } from "../api/catalog";
+import type { Graph, GraphEdge, GraphNode } from "../api/schema";
 import { colour, NODE_HEIGHT, NODE_WIDTH, pathOf, placeGraph, shortCondition } from "./layout";
 
 const node = (id: string, more: Partial<GraphNode> = {}): GraphNode => ({

@@ -2,8 +2,7 @@
 // The layout itself is dagre's; here it is only asked, and its answer put into the flow's terms.
 import dagre from "@dagrejs/dagre";
 import type { Edge, Node } from "@xyflow/react";
-import type { Graph, GraphEdge, GraphNode } from "../api/catalog";
-import type { StepState } from "../api/executions";
+import type { Graph, GraphEdge, GraphNode, StepState } from "../api/schema";
 import { cut } from "../ui/LongText";
 
 export const NODE_WIDTH = 208;

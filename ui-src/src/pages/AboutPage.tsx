@@ -1,7 +1,8 @@
 // The About page: the whole build stamp of the running server, to read and to copy into a report.
 import { useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
-import { getStatus, type BuildStamp } from "../api/server";
+import type { BuildStamp } from "../api/schema";
+import { getStatus } from "../api/server";
 import { FactList } from "../components/FactList";
 import { PageHeader } from "../components/PageHeader";
 import { allFacts, serverFacts } from "../facts";

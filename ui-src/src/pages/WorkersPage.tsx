@@ -1,7 +1,8 @@
 // The workers that run the steps of playbooks. The server pushes nothing about them, so they are looked
 // at every few seconds while the page is in view.
 import { useQuery } from "@tanstack/react-query";
-import { getWorkers, type WorkerPool } from "../api/server";
+import type { Worker } from "../api/schema";
+import { getWorkers } from "../api/server";
 import { PageHeader } from "../components/PageHeader";
 import "../styles/catalog.css";
 import { count } from "../ui/format";
@@ -63,7 +64,7 @@ export default function WorkersPage() {
   );
 }
 
-function WorkerRow({ worker }: { worker: WorkerPool }) {
+function WorkerRow({ worker }: { worker: Worker }) {
   const { name, status, running, capacity, hostname, pid, started_at, heartbeat } = worker;
   return (
     <tr>
@@ -76,8 +77,7 @@ function WorkerRow({ worker }: { worker: WorkerPool }) {
         </span>
       </td>
       <td>
-        {running}
-        {capacity !== null && ` of ${capacity}`}
+        {running} of {capacity}
       </td>
       <td>
         <bdi>{hostname ?? "–"}</bdi>

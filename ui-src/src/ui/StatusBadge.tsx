@@ -1,7 +1,10 @@
 // A status as a coloured badge: shape and word say it too, for whoever does not see the colour.
-import type { StepStatus } from "../api/executions";
+import type { EventStatus, StepStatus } from "../api/schema";
 
-const WORDS: Record<StepStatus | "STARTED", string> = {
+/** The status of an execution, a step or an event. */
+export type Status = StepStatus | EventStatus;
+
+const WORDS: Record<Status, string> = {
   STARTED: "Started",
   PENDING: "Pending",
   RUNNING: "Running",
@@ -11,11 +14,11 @@ const WORDS: Record<StepStatus | "STARTED", string> = {
   SKIPPED: "Skipped",
 };
 
-export function statusWord(status: string): string {
-  return status in WORDS ? WORDS[status as keyof typeof WORDS] : status;
+export function statusWord(status: Status): string {
+  return WORDS[status];
 }
 
-export function StatusBadge({ status }: { status: string }) {
+export function StatusBadge({ status }: { status: Status }) {
   return (
     <span className="badge" data-status={status}>
       <StatusIcon status={status} />
@@ -24,7 +27,7 @@ export function StatusBadge({ status }: { status: string }) {
   );
 }
 
-export function StatusIcon({ status }: { status: string }) {
+export function StatusIcon({ status }: { status: Status }) {
   return (
     <svg className="status-icon" data-status={status} viewBox="0 0 12 12" aria-hidden="true">
       {shapeOf(status)}
@@ -32,7 +35,7 @@ export function StatusIcon({ status }: { status: string }) {
   );
 }
 
-function shapeOf(status: string) {
+function shapeOf(status: Status) {
   switch (status) {
     case "COMPLETED":
       return <path d="M2.5 6.5 5 9l4.5-6" />;
@@ -44,7 +47,8 @@ function shapeOf(status: string) {
       return <path className="turning" d="M6 1.75a4.25 4.25 0 1 1-4.25 4.25" />;
     case "SKIPPED":
       return <path d="m3 3 3 3-3 3M6.5 3l3 3-3 3" />;
-    default:
+    case "STARTED":
+    case "PENDING":
       return <circle cx="6" cy="6" r="3.75" />;
   }
 }

@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json};
 use super::event_name::CALL_DONE;
 use super::frame::{Frame, Route};
 use super::state::Machine;
-use crate::failure::Failure;
 use crate::playbook::{Action, Collect, Edge, Repeat, Task};
 use crate::template::{self, Style, from_json, to_json};
+use noetl_api::Failure;
 
 /// The most seconds to wait before a repeated call because a server asked for it.
 const MAX_RETRY_AFTER: f64 = 3600.0;

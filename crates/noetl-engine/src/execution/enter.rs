@@ -7,9 +7,9 @@ use super::event_name::STEP_SKIPPED;
 use super::frame::{Frame, LoopState, StepRun};
 use super::names::EvaluationContext;
 use super::state::Machine;
-use crate::failure::Failure;
 use crate::playbook::Loop;
 use crate::template::{self, Style, from_json, to_json};
+use noetl_api::{EventStatus, Failure};
 
 impl Machine {
     /// Enters the step `end`, if the playbook has one.
@@ -41,7 +41,9 @@ impl Machine {
             Ok(false) => {
                 self.runs.remove(&id);
                 let name = name.to_owned();
-                self.emit(STEP_SKIPPED, "COMPLETED", |event| event.step = Some(name));
+                self.emit(STEP_SKIPPED, EventStatus::Completed, |event| {
+                    event.step = Some(name)
+                });
             }
             Err(failure) => self.queue_failure(id, None, failure),
         }

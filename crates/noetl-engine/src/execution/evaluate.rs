@@ -7,10 +7,10 @@ use super::event_name::{CALL_DONE, STEP_EXIT};
 use super::frame::Frame;
 use super::names::EvaluationContext;
 use super::state::Machine;
-use crate::failure::Failure;
 use crate::field::Field;
 use crate::playbook::{Assignment, Edge, VariableScope};
 use crate::template::{self, Style, from_json, to_json};
+use noetl_api::Failure;
 
 impl Machine {
     /// Returns a field's value after a call. The bare words `response`, `result.rows` and others of that

@@ -7,9 +7,9 @@ use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, STEP_EXIT};
 use super::frame::{Frame, Route, StoredResult};
 use super::state::Machine;
 use crate::command::Outcome;
-use crate::failure::Failure;
 use crate::playbook::{Step, VariableScope};
 use crate::template::from_json;
+use noetl_api::{EventStatus, Failure};
 
 /// Names that the event has for conditions of edges; one that holds for any of them holds.
 const EDGE_DONE: [&str; 3] = [STEP_EXIT, CALL_DONE, "step.done"];
@@ -37,9 +37,9 @@ impl Machine {
         };
         let failure = frame.outcome.error.clone();
         let status = if failure.is_some() {
-            "FAILED"
+            EventStatus::Failed
         } else {
-            "COMPLETED"
+            EventStatus::Completed
         };
         let targets: Vec<_> = routes.iter().map(|route| route.edge.step.clone()).collect();
         self.emit(STEP_EXIT, status, |event| {

@@ -6,8 +6,8 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::command::{Command, Outcome};
-use crate::failure::Failure;
 use crate::playbook::{Action, Edge};
+use noetl_api::Failure;
 
 /// The result of a step that has ended.
 #[derive(Debug, Clone)]

@@ -8,9 +8,9 @@ use super::event_name::{
 };
 use super::frame::{PendingCommand, Work};
 use super::state::Machine;
-use super::{Event, Status, Turn};
+use super::{Event, Turn};
 use crate::command::Outcome;
-use crate::failure::Failure;
+use noetl_api::{EventStatus, ExecutionStatus, Failure};
 
 /// The execution does not wait for the command: it has an outcome already, or was dropped.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -21,10 +21,10 @@ impl Machine {
     /// Starts the execution at `target`, or at the playbook's first step.
     pub fn start(&mut self, target: Option<&str>) -> Turn {
         let workload = Json::Object(self.workload.clone());
-        self.emit(PLAYBOOK_INITIALIZED, "STARTED", |event| {
+        self.emit(PLAYBOOK_INITIALIZED, EventStatus::Started, |event| {
             event.context = json!({ "workload": workload, "target": target });
         });
-        self.emit(WORKFLOW_INITIALIZED, "STARTED", |_| {});
+        self.emit(WORKFLOW_INITIALIZED, EventStatus::Started, |_| {});
         let entry = target.map_or_else(|| self.playbook.entry().name.clone(), str::to_owned);
         if self.playbook.step(&entry).is_none() && entry != "end" {
             self.fail(Failure::new(
@@ -66,8 +66,8 @@ impl Machine {
     pub fn cancel(&mut self, reason: &str) -> Turn {
         if !self.status.is_final() {
             self.drop_all();
-            self.status = Status::Cancelled;
-            self.emit(EXECUTION_CANCELLED, "CANCELLED", |event| {
+            self.status = ExecutionStatus::Cancelled;
+            self.emit(EXECUTION_CANCELLED, EventStatus::Cancelled, |event| {
                 event.context = json!({ "reason": reason });
             });
         }
@@ -85,7 +85,7 @@ impl Machine {
             name,
             step: Some(step.clone()),
             command_id: Some(command_id.to_owned()),
-            status: "RUNNING",
+            status: EventStatus::Running,
             context: json!({ "worker_id": worker }),
             result: Json::Null,
             error: None,
@@ -107,7 +107,7 @@ impl Machine {
             while let Some(work) = self.queue.pop_front() {
                 self.do_work(work);
             }
-            if self.status != Status::Running || !self.runs.is_empty() {
+            if self.status != ExecutionStatus::Running || !self.runs.is_empty() {
                 break;
             }
             if self.failure.is_none()
@@ -140,14 +140,13 @@ impl Machine {
 
     fn end_execution(&mut self) {
         let error = self.failure.clone();
-        let (status, name, workflow, playbook) = match &error {
+        let (status, workflow, playbook) = match &error {
             None => (
-                Status::Completed,
-                "COMPLETED",
+                ExecutionStatus::Completed,
                 WORKFLOW_COMPLETED,
                 PLAYBOOK_COMPLETED,
             ),
-            Some(_) => (Status::Failed, "FAILED", WORKFLOW_FAILED, PLAYBOOK_FAILED),
+            Some(_) => (ExecutionStatus::Failed, WORKFLOW_FAILED, PLAYBOOK_FAILED),
         };
         self.status = status;
         let result = if error.is_none() {
@@ -155,8 +154,10 @@ impl Machine {
         } else {
             Json::Null
         };
-        self.emit(workflow, name, |event| event.error.clone_from(&error));
-        self.emit(playbook, name, |event| {
+        self.emit(workflow, status.into(), |event| {
+            event.error.clone_from(&error)
+        });
+        self.emit(playbook, status.into(), |event| {
             event.result = result;
             event.error = error;
         });

@@ -9,10 +9,10 @@ use super::frame::{Frame, PendingCommand, Work};
 use super::names::EvaluationContext;
 use super::state::Machine;
 use crate::command::{Command, Outcome};
-use crate::failure::Failure;
 use crate::field::Field;
 use crate::playbook::{Task, ToolKind, main_parameters, reads_context};
 use crate::template::{self, Scope, Style, to_json};
+use noetl_api::{EventStatus, Failure};
 
 impl Machine {
     /// Issues the command for a frame's call. A step without tools needs none: its result is its arguments.
@@ -27,7 +27,9 @@ impl Machine {
             Err(failure) => return self.queue_failure(run, iteration, failure),
         };
         if tasks.is_empty() {
-            self.emit(STEP_ENTER, "RUNNING", |event| event.step = Some(name));
+            self.emit(STEP_ENTER, EventStatus::Running, |event| {
+                event.step = Some(name)
+            });
             let outcome = Outcome {
                 result: Json::Object(args),
                 ..Outcome::default()
@@ -85,7 +87,7 @@ impl Machine {
                 .collect(),
             secrets: self.secrets.clone(),
         };
-        self.emit(COMMAND_ISSUED, "PENDING", |event| {
+        self.emit(COMMAND_ISSUED, EventStatus::Pending, |event| {
             event.context = json!({
                 "tool": command.tasks.first().map(|task| task.kind.name()),
                 "args": command.args,
@@ -107,9 +109,9 @@ impl Machine {
         };
         let step = self.step_of(frame.run).map(|step| step.name.clone());
         let (name, status) = if failed {
-            (COMMAND_FAILED, "FAILED")
+            (COMMAND_FAILED, EventStatus::Failed)
         } else {
-            (COMMAND_COMPLETED, "COMPLETED")
+            (COMMAND_COMPLETED, EventStatus::Completed)
         };
         self.emit(name, status, |event| {
             event.step = step;

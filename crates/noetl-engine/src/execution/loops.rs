@@ -1,5 +1,6 @@
 //! Loops: starting iterations, and the end of a loop.
 
+use noetl_api::EventStatus;
 use serde_json::{Value as Json, json};
 
 use super::event_name::{LOOP_DONE, LOOP_ITEM, STEP_EXIT};
@@ -34,7 +35,7 @@ impl Machine {
             state.next += 1;
             state.in_flight += 1;
             let (name, item) = (step.name.clone(), to_json(&state.items[index]));
-            self.emit(LOOP_ITEM, "RUNNING", |event| {
+            self.emit(LOOP_ITEM, EventStatus::Running, |event| {
                 event.step = Some(name);
                 event.context = json!({ "index": index, "item": item });
             });
@@ -63,9 +64,9 @@ impl Machine {
         });
         self.loop_results = Some(from_json(&result));
         let status = if failure.is_some() {
-            "FAILED"
+            EventStatus::Failed
         } else {
-            "COMPLETED"
+            EventStatus::Completed
         };
         self.emit(LOOP_DONE, status, |event| {
             event.step = Some(step);

@@ -19,14 +19,14 @@ mod rules;
 mod state;
 mod workload;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value as Json;
 
 pub use inputs::UnknownCommand;
 pub use state::Machine;
 
 pub use crate::command::{Command, Outcome};
-use crate::failure::Failure;
+use noetl_api::{EventStatus, Failure};
 
 /// Event names, as NoETL's log has always had them.
 pub mod event_name {
@@ -74,37 +74,6 @@ pub mod event_name {
     pub const EXECUTION_CANCELLED: &str = "execution.cancelled";
 }
 
-/// The state of an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Status {
-    /// It goes on.
-    Running,
-    /// It ended well.
-    Completed,
-    /// It failed.
-    Failed,
-    /// It was cancelled.
-    Cancelled,
-}
-
-impl Status {
-    /// The name in logs and answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Running => "RUNNING",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
-
-    /// Whether nothing more will happen.
-    pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Running)
-    }
-}
-
 /// A line of the event log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
@@ -114,8 +83,8 @@ pub struct Event {
     pub step: Option<String>,
     /// The command, for events of one.
     pub command_id: Option<String>,
-    /// Upper-case status: STARTED, RUNNING, COMPLETED, FAILED, …
-    pub status: &'static str,
+    /// The status of its execution, step or command after the event.
+    pub status: EventStatus,
     /// What went in: arguments, the loop's item, the payload.
     pub context: Json,
     /// What came out.

@@ -7,10 +7,10 @@ use serde_json::{Map, Value as Json};
 
 use super::frame::{Frame, StepRun};
 use super::state::Machine;
-use crate::failure::Failure;
 use crate::field::Field;
 use crate::outcome_values::{error_value, outcome_value};
 use crate::template::{Scope, StepResult, from_json, to_json};
+use noetl_api::Failure;
 
 /// Where a template is evaluated: in a step run, an iteration of its loop, and perhaps after a call.
 pub(super) struct EvaluationContext<'a> {

@@ -6,9 +6,9 @@ use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, SINK_EXECUTED, SINK_FA
 use super::frame::{Frame, Phase};
 use super::state::Machine;
 use crate::command::Outcome;
-use crate::failure::Failure;
 use crate::playbook::{Action, Case};
 use crate::template::from_json;
+use noetl_api::{EventStatus, Failure};
 
 /// Names that the event at the end of a call has for rules.
 const CALL_DONE_NAMES: [&str; 1] = [CALL_DONE];
@@ -61,9 +61,9 @@ impl Machine {
             (true, true) => SINK_FAILED,
         };
         let status = if error.is_some() {
-            "FAILED"
+            EventStatus::Failed
         } else {
-            "COMPLETED"
+            EventStatus::Completed
         };
         self.emit(name, status, |event| {
             event.step = step;

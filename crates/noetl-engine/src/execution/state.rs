@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json};
 
 use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Work};
 use super::workload::{evaluate_defaults, merge};
-use super::{Event, Status, Turn};
+use super::{Event, Turn};
 use crate::command::{Command, Outcome};
-use crate::failure::Failure;
 use crate::playbook::{Playbook, Step};
 use crate::template::{from_json, to_json};
+use noetl_api::{EventStatus, ExecutionStatus, Failure};
 
 /// How often steps may run in one execution: a bound on workflows that would not end.
 const MAX_RUNS: u64 = 100_000;
@@ -42,7 +42,7 @@ pub struct Machine {
     pub(super) turn: Turn,
     pub(super) run_count: u64,
     pub(super) command_count: u64,
-    pub(super) status: Status,
+    pub(super) status: ExecutionStatus,
     pub(super) failure: Option<Failure>,
     pub(super) last_result: Json,
     /// The references that `secrets` tasks gave.
@@ -74,7 +74,7 @@ impl Machine {
             turn: Turn::default(),
             run_count: 0,
             command_count: 0,
-            status: Status::Running,
+            status: ExecutionStatus::Running,
             failure: None,
             last_result: Json::Null,
             secrets: Vec::new(),
@@ -102,7 +102,7 @@ impl Machine {
     }
 
     /// Returns the status of the execution.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ExecutionStatus {
         self.status
     }
 
@@ -154,7 +154,7 @@ impl Machine {
     pub(super) fn emit(
         &mut self,
         name: &'static str,
-        status: &'static str,
+        status: EventStatus,
         fill: impl FnOnce(&mut Event),
     ) {
         let mut event = Event {

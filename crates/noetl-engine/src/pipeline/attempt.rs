@@ -10,10 +10,10 @@ use super::fields::{check_reported_error, override_field};
 use super::resolve::resolve;
 use super::state::Pipeline;
 use crate::command::Outcome;
-use crate::failure::Failure;
 use crate::playbook::{Task, ToolKind};
 use crate::template::{self, Scope, Style, from_json};
 use crate::tool::{self, Call};
+use noetl_api::Failure;
 
 /// The most seconds between two attempts.
 const MAX_DELAY: f64 = 3600.0;

@@ -2,9 +2,9 @@
 
 use super::state::Pipeline;
 use crate::command::Outcome;
-use crate::failure::Failure;
 use crate::playbook::{Rule, RuleAction, Task};
 use crate::template;
+use noetl_api::Failure;
 
 /// What follows an attempt of a task.
 #[derive(Debug, Clone, PartialEq)]

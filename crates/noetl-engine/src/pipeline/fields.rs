@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::playbook::Task;
+use noetl_api::Failure;
 
 /// Returns the failure of a result with `status: error`, and every other result as it is.
 pub(super) fn check_reported_error(result: Json, task: &Task) -> Result<Json, Failure> {

@@ -20,11 +20,11 @@ use self::redacting_host::RedactingHost;
 use self::resolve::resolve;
 use self::state::Pipeline;
 use crate::command::{Command, Outcome};
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::playbook::{Task, ToolKind};
 use crate::secret_reference;
 use crate::template::{StepResult, from_json};
+use noetl_api::Failure;
 
 /// How often the rules of one pipeline may jump: a bound on pipelines that would not end.
 const MAX_JUMPS: u32 = 10_000;

@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 
 use super::redact::{Secrets, is_secret};
 use crate::command::Outcome;
-use crate::failure::Failure;
 use crate::host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
-use crate::problem::Place;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// A host that records the secrets that it gives to a step, and removes them from the step's output.
 pub(super) struct RedactingHost<'a> {

@@ -2,10 +2,10 @@
 
 use serde_json::Value as Json;
 
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::secret_reference::target;
 use crate::tool::credential;
+use noetl_api::Failure;
 
 /// Replaces the references in a value by their secrets; `known` are the references of this execution.
 ///

@@ -6,12 +6,12 @@ use serde_json::{Map, Value as Json};
 use super::redacting_host::RedactingHost;
 use super::resolve::resolve;
 use crate::command::{Command, Outcome};
-use crate::failure::Failure;
 use crate::host::Host as _;
 use crate::outcome_values::{error_value, outcome_value};
 use crate::playbook::{Assignment, Task, VariableScope};
 use crate::secret_reference;
 use crate::template::{self, Scope, StepResult, from_json, to_json};
+use noetl_api::Failure;
 
 /// A pipeline that runs.
 pub(super) struct Pipeline<'a> {

@@ -22,7 +22,7 @@ pub(crate) use python_code::{main_parameters, reads_context};
 pub use task::{Assignment, Backoff, Retry, Rule, RuleAction, Task, VariableScope};
 pub use tool_kind::ToolKind;
 
-use crate::problem::Problems;
+use noetl_api::Problems;
 
 impl Playbook {
     /// Reads a playbook. `file` names the text in messages.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::task::{Assignment, Retry, Task};
 use crate::field::Field;
-use crate::problem::{Place, Problem};
+use noetl_api::{Place, Problem};
 
 /// A playbook that can run.
 #[derive(Debug, Clone)]

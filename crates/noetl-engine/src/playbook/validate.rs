@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use serde_json::{Map, Value as Json};
 
 use super::model::Playbook;
-use crate::failure::Failure;
 use crate::field::Field;
 use crate::path;
-use crate::problem::{Place, Problem, Problems, Severity};
 use crate::template;
+use noetl_api::Failure;
+use noetl_api::{Place, Problem, Problems, Severity};
 
 /// Names that have a value only after a call.
 const AFTER_CALL: [&str; 6] = ["event", "response", "result", "error", "outcome", "output"];

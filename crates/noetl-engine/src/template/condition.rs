@@ -12,8 +12,8 @@ use super::names::{is_template, required_roots};
 use super::source;
 use super::token::{Segment, segments, tokens};
 use super::truth::{truth, truth_of_text};
-use crate::failure::Failure;
 use crate::field::Field;
+use noetl_api::Failure;
 
 /// Stands for a template's value while a condition is split into words.
 const MARK: char = '\u{fdd0}';

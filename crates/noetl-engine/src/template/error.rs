@@ -6,8 +6,8 @@ use minijinja::{Error, ErrorKind};
 
 use super::environment::Scope;
 use super::names::required_roots;
-use crate::failure::Failure;
-use crate::problem::Place;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// Why a text is not a template.
 #[derive(Debug)]

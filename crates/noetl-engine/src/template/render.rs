@@ -9,10 +9,10 @@ use super::environment::{self, PYTHON, STRICT, Scope, Style};
 use super::error::failure;
 use super::names::is_template;
 use super::{bounds, filters, source};
-use crate::failure::Failure;
 use crate::field::Field;
 use crate::path;
-use crate::problem::Place;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// The longest text that a template may come from, in bytes.
 const MAX_TEXT: usize = 64 << 20;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::playbook::ToolKind;
-use crate::problem::Place;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// One attempt of a task.
 #[derive(Debug, Clone)]

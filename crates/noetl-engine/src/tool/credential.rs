@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::host::{Credential, Host};
+use noetl_api::Failure;
 
 /// Returns the credential called `name`.
 ///

@@ -11,8 +11,8 @@ use super::call::Call;
 use super::process::{self, Finished, Job};
 use super::python;
 use super::sql::{self, ResultSet, Results, Statement};
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 const SCRIPT: &str = include_str!("duckdb.py");
 

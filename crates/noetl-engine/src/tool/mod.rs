@@ -26,10 +26,10 @@ use serde_json::{Map, Value as Json};
 
 pub(crate) use call::Call;
 
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::playbook::ToolKind;
-use crate::problem::Place;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// Runs one attempt.
 ///

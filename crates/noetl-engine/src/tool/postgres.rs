@@ -14,8 +14,8 @@ use sqlx::{
 use self::error::failure;
 use super::call::Call;
 use super::sql::{self, Results};
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 /// The prepared statement of a call with parameters.
 const PREPARED: &str = "noetl_statement";

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::output_reader::OutputReader;
-use crate::failure::Failure;
 use crate::host::{Host, Stream};
+use noetl_api::Failure;
 
 /// The most that is kept of each output stream.
 pub(super) const OUTPUT_LIMIT: usize = 16 * 1024 * 1024;

@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 const RUNNER: &str = include_str!("runner.py");
 

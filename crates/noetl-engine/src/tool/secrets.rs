@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
 use super::credential;
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::secret_reference;
+use noetl_api::Failure;
 
 /// Finds the secret that the step names, and returns references to it.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {

@@ -8,8 +8,8 @@ use tempfile::TempPath;
 
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 const FIELDS: [&str; 7] = [
     "cmds", "cmd", "command", "commands", "script", "code", "run",

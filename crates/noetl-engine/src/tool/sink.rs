@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json};
 
 use super::call::Call;
 use super::credential;
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 const TARGETS: [&str; 4] = ["file", "postgres", "sqlite", "duckdb"];
 

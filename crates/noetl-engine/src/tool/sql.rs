@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
-use crate::failure::Failure;
+use noetl_api::Failure;
 
 const FIELDS: [&str; 5] = ["query", "command", "commands", "sql", "statement"];
 

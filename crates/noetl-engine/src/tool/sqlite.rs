@@ -16,8 +16,8 @@ use sqlx::{
 
 use super::call::Call;
 use super::sql::{self, Results};
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 /// How long a statement waits for another writer of the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::call::Call;
-use crate::failure::Failure;
 use crate::host::{Host, SubPlaybook};
+use noetl_api::Failure;
 
 /// Has the host run the playbook of `call`, and returns its result.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {

@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json, json};
 use tempfile::TempDir;
 
 use super::Call;
-use crate::failure::Failure;
 use crate::host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
 use crate::playbook::ToolKind;
-use crate::problem::Place;
 use crate::secret_reference;
+use noetl_api::Failure;
+use noetl_api::Place;
 
 /// A host with a folder of its own.
 pub(crate) struct TestHost {

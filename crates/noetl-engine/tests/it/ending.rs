@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 #[cfg(unix)]
 use std::{io::Read as _, path::PathBuf};
 
+use noetl_api::ExecutionStatus;
 use noetl_engine::Failure;
-use noetl_engine::execution::{Event, Machine, Outcome, Status};
+use noetl_engine::execution::{Event, Machine, Outcome};
 use noetl_engine::local::{self, Job};
 use serde_json::{Map, json};
 #[cfg(unix)]
@@ -49,7 +50,7 @@ fn an_execution_runs_while_one_branch_runs() {
             .commands
             .is_empty()
     );
-    assert_eq!(machine.status(), Status::Running);
+    assert_eq!(machine.status(), ExecutionStatus::Running);
     let longer = machine
         .complete(&long.id, success(json!(1)))
         .unwrap()
@@ -61,9 +62,9 @@ fn an_execution_runs_while_one_branch_runs() {
         .commands
         .remove(0);
     assert_eq!(end.step, "end");
-    assert_eq!(machine.status(), Status::Running);
+    assert_eq!(machine.status(), ExecutionStatus::Running);
     machine.complete(&end.id, success(json!(1))).unwrap();
-    assert_eq!(machine.status(), Status::Completed);
+    assert_eq!(machine.status(), ExecutionStatus::Completed);
 }
 
 #[tokio::test]
@@ -140,7 +141,7 @@ fn commands_of_a_failed_execution_are_dropped() {
         "{:?}",
         driven.dropped
     );
-    assert_eq!(driven.machine.status(), Status::Failed);
+    assert_eq!(driven.machine.status(), ExecutionStatus::Failed);
 }
 
 #[tokio::test]
@@ -230,10 +231,10 @@ fn cancelling_drops_all_commands_and_counts_once() {
     assert_eq!(turn.events.last().unwrap().name, "execution.cancelled");
     assert_eq!(turn.events.last().unwrap().context["reason"], "enough");
     assert!(turn.commands.is_empty());
-    assert_eq!(machine.status(), Status::Cancelled);
+    assert_eq!(machine.status(), ExecutionStatus::Cancelled);
     assert!(machine.cancel("again").events.is_empty());
     assert!(machine.complete(&id, success(json!(1))).is_err());
-    assert_eq!(machine.status(), Status::Cancelled);
+    assert_eq!(machine.status(), ExecutionStatus::Cancelled);
 }
 
 /// Waits until a process has opened the named pipe for writing, then for the end of all that hold it open.

@@ -1,7 +1,8 @@
 //! The order of events, and the rebuilding of an execution from its recorded inputs.
 
+use noetl_api::{EventStatus, ExecutionStatus};
 use noetl_engine::Failure;
-use noetl_engine::execution::{Command, Event, Machine, Outcome, Status, UnknownCommand};
+use noetl_engine::execution::{Command, Event, Machine, Outcome, UnknownCommand};
 use serde_json::{Map, Value, json};
 
 use crate::harness::{drive, playbook, run, success};
@@ -31,11 +32,19 @@ async fn events_of_a_step_that_succeeds() {
             "playbook.completed",
         ]
     );
-    let statuses: Vec<_> = ran.events.iter().map(|event| event.status).collect();
+    let statuses: Vec<_> = ran
+        .events
+        .iter()
+        .map(|event| event.status.as_str())
+        .collect();
+    assert_eq!(
+        statuses[..6],
+        [
+            "STARTED", "STARTED", "PENDING", "RUNNING", "RUNNING", "RUNNING"
+        ]
+    );
     assert!(
-        statuses
-            .iter()
-            .all(|status| status.chars().all(char::is_uppercase)),
+        statuses[6..].iter().all(|status| *status == "COMPLETED"),
         "{statuses:?}"
     );
     let id = ran.events[2].command_id.as_deref().unwrap();
@@ -60,7 +69,7 @@ async fn events_of_a_step_that_fails() {
             "playbook.failed"
         ]
     );
-    assert_eq!(ran.events[7].status, "FAILED");
+    assert_eq!(ran.events[7].status, EventStatus::Failed);
     assert!(ran.events.last().unwrap().error.is_some());
 }
 
@@ -147,7 +156,7 @@ fn the_same_inputs_give_the_same_commands() {
     );
     assert_eq!(
         one.machine.status(),
-        Status::Completed,
+        ExecutionStatus::Completed,
         "{:?}",
         one.machine.failure()
     );
@@ -215,7 +224,7 @@ fn an_outcome_is_taken_once_and_only_for_a_pending_command() {
     machine
         .complete(&turn.commands[0].id, success(json!(3)))
         .unwrap();
-    assert_eq!(machine.status(), Status::Completed);
+    assert_eq!(machine.status(), ExecutionStatus::Completed);
     assert!(
         machine
             .complete(&turn.commands[0].id, success(json!(3)))

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use noetl_engine::execution::{Command, Event, Machine, Outcome, Status};
+use noetl_api::ExecutionStatus;
+use noetl_engine::execution::{Command, Event, Machine, Outcome};
 use noetl_engine::local::{self, Job, Report};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Playbook, Problem, Stream, SubPlaybook,
@@ -200,14 +201,19 @@ impl FinishedRun {
         if let Some(failure) = &self.report.failure {
             panic!("{failure}");
         }
-        assert_eq!(self.report.status, Status::Completed);
+        assert_eq!(self.report.status, ExecutionStatus::Completed);
         self
     }
 
     /// Returns the message of the failure; panics when the run did not fail.
     #[track_caller]
     pub(crate) fn failed(&self) -> String {
-        assert_eq!(self.report.status, Status::Failed, "{:?}", self.report);
+        assert_eq!(
+            self.report.status,
+            ExecutionStatus::Failed,
+            "{:?}",
+            self.report
+        );
         self.report.failure.as_ref().unwrap().to_string()
     }
 

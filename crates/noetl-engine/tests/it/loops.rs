@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{TestHost, drive, run, success};
+use noetl_api::EventStatus;
 use noetl_engine::Failure;
 
 #[tokio::test]
@@ -147,7 +148,7 @@ fn a_failed_iteration_ends_the_loop_and_the_run() {
         .iter()
         .find(|event| event.name == "loop.done")
         .unwrap();
-    assert_eq!(done.status, "FAILED");
+    assert_eq!(done.status, EventStatus::Failed);
     assert_eq!(
         done.result["stats"],
         json!({"total": 3, "success": 1, "failed": 1})

@@ -1,131 +1,66 @@
-//! `/api/catalog`: playbooks in, playbooks out.
+//! `/api/catalog`: registering, listing, reading and deleting playbooks.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use noetl_api::catalog::{
+    CatalogDeleted, CatalogEntries, CatalogEntry, CatalogEntryQuery, CatalogListRequest,
+    CatalogResourceRequest, DeleteStatus, RegisterStatus, Registered, Registration,
+};
+use noetl_api::graph::Graph;
+use noetl_api::{Id, Version};
 use noetl_engine::Playbook;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{ApiError, Body, ErrorBody, OptionalBody, Path, ProblemBody, Query};
-use super::graph::Graph;
-use super::names::{Id, Version, VersionSchema};
-use super::{Server, credentials};
+use super::credentials;
+use super::extract::{Body, OptionalBody, Path, Query, parse_id};
+use super::graph::graph_of;
+use super::state::AppState;
 use crate::clock;
-use crate::runs::RunError;
-use crate::store::{CatalogEntry, CatalogFilter};
+use crate::error::ApiError;
+use crate::executions::RunError;
+use crate::store::{self, CatalogFilter};
 
-/// A document for the catalog.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Registration {
-    /// YAML text, or base64 of it.
-    content: String,
-    /// `Playbook` or `Credential`; found from the document when it is missing.
-    resource_type: Option<String>,
+/// The routes of the catalog.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(list_entries))
+        .routes(routes!(list_kind))
+        .routes(routes!(resource))
+        .routes(routes!(get_path))
+        .routes(routes!(playbook_graph))
+        .routes(routes!(delete_entry))
 }
 
-/// What was registered.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Registered {
-    status: &'static str,
-    message: String,
-    path: String,
-    version: i64,
-    catalog_id: String,
-    kind: String,
-    warnings: Vec<ProblemBody>,
-}
-
-/// An entry of the catalog.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Entry {
-    catalog_id: String,
-    path: String,
-    name: String,
-    version: i64,
-    kind: String,
-    description: Option<String>,
-    /// The YAML text.
-    content: Option<String>,
-    layout: Option<Map<String, Value>>,
-    /// The document as JSON.
-    payload: Option<Map<String, Value>>,
-    meta: Map<String, Value>,
-    created_at: String,
-}
-
-/// Entries, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Entries {
-    entries: Vec<Entry>,
-}
-
-/// Which entries.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub(crate) struct ListRequest {
-    resource_type: Option<String>,
-    path: Option<String>,
-    /// Part of a path, name or description.
-    q: Option<String>,
-    /// Only the latest version of each path.
-    latest: Option<bool>,
-    /// False leaves the texts out.
-    content: Option<bool>,
-}
-
-/// Which entry.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ResourceRequest {
-    #[schema(value_type = Option<String>)]
-    catalog_id: Option<Id>,
-    path: Option<String>,
-    #[schema(value_type = Option<VersionSchema>)]
-    version: Option<Version>,
-}
-
-/// An entry by its path.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct EntryQuery {
-    path: String,
-    version: Option<i64>,
-}
-
-/// How many entries are gone.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Deleted {
-    status: &'static str,
-    deleted: u64,
-}
-
-impl Entry {
-    fn new(entry: CatalogEntry, content: bool) -> Self {
-        let payload = content
-            .then(|| Playbook::document(&entry.content))
-            .flatten();
-        Self {
-            catalog_id: entry.catalog_id.to_string(),
-            path: entry.path,
-            name: entry.name,
-            version: entry.version,
-            kind: entry.kind,
-            description: entry.description,
-            content: content.then_some(entry.content),
-            layout: None,
-            payload,
-            meta: Map::new(),
-            created_at: clock::rfc3339(entry.created_at),
-        }
+/// Returns an entry as answers show it; `content` says whether its text is included.
+fn item(entry: store::CatalogEntry, content: bool) -> CatalogEntry {
+    let payload = content
+        .then(|| Playbook::document(&entry.content))
+        .flatten();
+    CatalogEntry {
+        catalog_id: entry.catalog_id.to_string(),
+        path: entry.path,
+        name: entry.name,
+        version: entry.version,
+        kind: entry.kind,
+        description: entry.description,
+        content: content.then_some(entry.content),
+        layout: None,
+        payload,
+        meta: Map::new(),
+        created_at: clock::rfc3339(entry.created_at),
     }
 }
 
-/// The text of a registration, which may be base64.
+/// Returns the text of a registration, which may be in base64.
 fn text_of(content: &str) -> String {
     let compact: String = content.split_whitespace().collect();
-    // YAML has a colon, base64 has none.
+    // A playbook in YAML contains a colon, which base64 does not.
     if content.contains(':') {
         return content.to_owned();
     }
@@ -138,9 +73,9 @@ fn text_of(content: &str) -> String {
 
 /// Register a playbook's next version, or a credential
 #[utoipa::path(post, path = "/api/catalog/register", tag = "catalog", request_body = Registration,
-    responses((status = 200, body = Registered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Registered), ApiError))]
 pub(crate) async fn register(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<Registration>,
 ) -> Result<Json<Registered>, ApiError> {
     let text = text_of(&request.content);
@@ -159,7 +94,7 @@ pub(crate) async fn register(
             document.ok_or_else(|| ApiError::invalid("the credential is neither JSON nor YAML"))?;
         let stored = credentials::store(&server, document).await?;
         return Ok(Json(Registered {
-            status: "success",
+            status: RegisterStatus::Success,
             message: format!("Credential '{}' registered.", stored.name),
             path: stored.name,
             version: 1,
@@ -186,10 +121,9 @@ pub(crate) async fn register(
     let playbook = Playbook::parse(file, &text).map_err(all)?;
     let problems = playbook.problems(&Map::new());
     let entry = server
-        .runs
         .store
-        .register(CatalogEntry {
-            catalog_id: server.runs.ids.next(),
+        .register(store::CatalogEntry {
+            catalog_id: server.ids.next(),
             path: playbook.path.clone(),
             version: 0,
             kind: "Playbook".to_owned(),
@@ -200,7 +134,7 @@ pub(crate) async fn register(
         })
         .await?;
     Ok(Json(Registered {
-        status: "success",
+        status: RegisterStatus::Success,
         message: format!(
             "Resource '{}' version '{}' registered.",
             entry.path, entry.version
@@ -209,35 +143,38 @@ pub(crate) async fn register(
         version: entry.version,
         catalog_id: entry.catalog_id.to_string(),
         kind: entry.kind,
-        warnings: problems.0.iter().map(ProblemBody::from).collect(),
+        warnings: problems.0,
     }))
 }
 
 /// List entries, newest first
-#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<ListRequest>,
-    responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
-    OptionalBody(request): OptionalBody<ListRequest>,
-) -> Result<Json<Entries>, ApiError> {
+#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<CatalogListRequest>,
+    responses((status = 200, body = CatalogEntries), ApiError))]
+pub(crate) async fn list_entries(
+    State(server): State<AppState>,
+    OptionalBody(request): OptionalBody<CatalogListRequest>,
+) -> Result<Json<CatalogEntries>, ApiError> {
     entries(&server, request).await
 }
 
 /// List entries of a kind, newest first
 #[utoipa::path(get, path = "/api/catalog/list/{kind}", tag = "catalog", params(("kind" = String, Path)),
-    responses((status = 200, body = Entries), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntries), ApiError))]
 pub(crate) async fn list_kind(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(kind): Path<String>,
-) -> Result<Json<Entries>, ApiError> {
-    let request = ListRequest {
+) -> Result<Json<CatalogEntries>, ApiError> {
+    let request = CatalogListRequest {
         resource_type: Some(kind),
-        ..ListRequest::default()
+        ..CatalogListRequest::default()
     };
     entries(&server, request).await
 }
 
-async fn entries(server: &Server, request: ListRequest) -> Result<Json<Entries>, ApiError> {
+async fn entries(
+    server: &AppState,
+    request: CatalogListRequest,
+) -> Result<Json<CatalogEntries>, ApiError> {
     let filter = CatalogFilter {
         kind: request.resource_type,
         path: request.path,
@@ -245,11 +182,11 @@ async fn entries(server: &Server, request: ListRequest) -> Result<Json<Entries>,
         latest: request.latest.unwrap_or(false),
     };
     let content = request.content.unwrap_or(true);
-    let entries = server.runs.store.catalog(&filter).await?;
-    Ok(Json(Entries {
+    let entries = server.store.catalog(&filter).await?;
+    Ok(Json(CatalogEntries {
         entries: entries
             .into_iter()
-            .map(|entry| Entry::new(entry, content))
+            .map(|entry| item(entry, content))
             .collect(),
     }))
 }
@@ -260,12 +197,12 @@ pub(crate) fn missing() -> ApiError {
 }
 
 /// Get an entry by id, or by path and version
-#[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = ResourceRequest,
-    responses((status = 200, body = Entry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = CatalogResourceRequest,
+    responses((status = 200, body = CatalogEntry), ApiError))]
 pub(crate) async fn resource(
-    State(server): State<Server>,
-    Body(request): Body<ResourceRequest>,
-) -> Result<Json<Entry>, ApiError> {
+    State(server): State<AppState>,
+    Body(request): Body<CatalogResourceRequest>,
+) -> Result<Json<CatalogEntry>, ApiError> {
     let entry = find(
         &server,
         request.catalog_id.as_ref(),
@@ -273,27 +210,30 @@ pub(crate) async fn resource(
         request.version.as_ref(),
     )
     .await?;
-    Ok(Json(Entry::new(entry, true)))
+    Ok(Json(item(entry, true)))
 }
 
-/// The entry that a request names.
+/// Returns the entry that a request names, by id or by path and version.
 pub(crate) async fn find(
-    server: &Server,
+    server: &AppState,
     catalog_id: Option<&Id>,
     path: Option<&str>,
     version: Option<&Version>,
-) -> Result<CatalogEntry, ApiError> {
+) -> Result<store::CatalogEntry, ApiError> {
     let found = match (catalog_id, path) {
         (Some(catalog_id), _) => {
             server
-                .runs
                 .store
-                .entry_by_id(catalog_id.parse("catalog entry")?)
+                .entry_by_id(parse_id(&catalog_id, "catalog entry")?)
                 .await?
         }
         (None, Some(path)) => {
-            let version = version.map(Version::number).transpose()?.flatten();
-            server.runs.store.entry(path, version).await?
+            let version = version
+                .map(Version::number)
+                .transpose()
+                .map_err(|error| ApiError::invalid(error.to_string()))?
+                .flatten();
+            server.store.entry(path, version).await?
         }
         (None, None) => {
             return Err(ApiError::invalid(
@@ -306,58 +246,51 @@ pub(crate) async fn find(
 
 /// Get the latest version of a path
 #[utoipa::path(get, path = "/api/catalog/get/{path}", tag = "catalog", params(("path" = String, Path)),
-    responses((status = 200, body = Entry), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CatalogEntry), ApiError))]
 pub(crate) async fn get_path(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(path): Path<String>,
-) -> Result<Json<Entry>, ApiError> {
-    let entry = server
-        .runs
-        .store
-        .entry(&path, None)
-        .await?
-        .ok_or_else(missing)?;
-    Ok(Json(Entry::new(entry, true)))
+) -> Result<Json<CatalogEntry>, ApiError> {
+    let entry = server.store.entry(&path, None).await?.ok_or_else(missing)?;
+    Ok(Json(item(entry, true)))
 }
 
-/// Get the flow of a playbook as nodes and edges
-#[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(EntryQuery),
-    responses((status = 200, body = Graph), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn graph(
-    State(server): State<Server>,
-    Query(query): Query<EntryQuery>,
+/// Get the graph of a playbook
+#[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(CatalogEntryQuery),
+    responses((status = 200, body = Graph), ApiError))]
+pub(crate) async fn playbook_graph(
+    State(server): State<AppState>,
+    Query(query): Query<CatalogEntryQuery>,
 ) -> Result<Json<Graph>, ApiError> {
     let entry = server
-        .runs
         .store
         .entry(&query.path, query.version)
         .await?
         .ok_or_else(missing)?;
-    Ok(Json(Graph::of(&*server.runs.playbook(&entry)?)))
+    Ok(Json(graph_of(&*server.executions.playbook(&entry)?)))
 }
 
 /// Delete a version of a path, or all of them
-#[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(EntryQuery),
-    responses((status = 200, body = Deleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(server): State<Server>,
-    Query(query): Query<EntryQuery>,
-) -> Result<Json<Deleted>, ApiError> {
+#[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(CatalogEntryQuery),
+    responses((status = 200, body = CatalogDeleted), ApiError))]
+pub(crate) async fn delete_entry(
+    State(server): State<AppState>,
+    Query(query): Query<CatalogEntryQuery>,
+) -> Result<Json<CatalogDeleted>, ApiError> {
     match server
-        .runs
         .store
         .delete_entry(&query.path, query.version)
         .await?
     {
         Some(0) => Err(missing()),
-        Some(deleted) => Ok(Json(Deleted {
-            status: "deleted",
+        Some(deleted) => Ok(Json(CatalogDeleted {
+            status: DeleteStatus::Deleted,
             deleted,
         })),
         None => Err(ApiError::new(
             StatusCode::CONFLICT,
-            format!("an execution of `{}` is under way", query.path),
+            format!("an execution of `{}` is running", query.path),
         )
-        .help("cancel it first, or wait until it has ended")),
+        .help("cancel it, or wait until it has ended")),
     }
 }

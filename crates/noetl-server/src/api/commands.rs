@@ -1,53 +1,28 @@
-//! `/api/commands`: the work that workers claim.
+//! `/api/commands`: the commands that workers claim.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::CommandStatus;
+use noetl_api::worker::{ClaimRequest, Claims, CommandClaim, CommandItem};
 use noetl_engine::execution::Command;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path, id};
-use super::workers::named;
-use crate::runs::LEASE_MS;
+use super::extract::{Body, Path, parse_id};
+use super::state::AppState;
+use super::workers::check_worker_name;
+use crate::error::ApiError;
+use crate::store::LEASE_MS;
 
-/// Who asks for work.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ClaimRequest {
-    #[schema(min_length = 1, max_length = 200)]
-    worker_id: String,
-    /// At the most 100; 1 when missing.
-    #[schema(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// How long to wait for work, at the most 30.
-    #[schema(minimum = 0, maximum = 30)]
-    wait_seconds: Option<u32>,
-}
-
-/// Commands that a worker now holds.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Claims {
-    commands: Vec<Map<String, Value>>,
-    /// How long they are held without a sign of life.
-    lease_seconds: i64,
-}
-
-/// A command, as older workers know it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CommandItem {
-    status: &'static str,
-    event_id: String,
-    execution_id: String,
-    node_id: String,
-    node_name: String,
-    /// The kind of its first tool.
-    action: String,
-    /// What a worker runs.
-    context: Map<String, Value>,
-    meta: Map<String, Value>,
+/// The routes of commands.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(claim))
+        .routes(routes!(command))
+        .routes(routes!(claim_one))
 }
 
 fn as_map(command: &Command) -> Map<String, Value> {
@@ -57,14 +32,14 @@ fn as_map(command: &Command) -> Map<String, Value> {
     }
 }
 
-/// Ask for work, and wait a while for it
+/// Claim commands, and wait a while for the first one
 #[utoipa::path(post, path = "/api/commands/claim", tag = "workers", request_body = ClaimRequest,
-    responses((status = 200, body = Claims), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Claims), ApiError))]
 pub(crate) async fn claim(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<ClaimRequest>,
 ) -> Result<Json<Claims>, ApiError> {
-    named(&request.worker_id)?;
+    check_worker_name(&request.worker_id)?;
     let limit = request.limit.unwrap_or(1) as usize;
     let wait = request.wait_seconds.unwrap_or(0);
     if !(1..=100).contains(&limit) || wait > 30 {
@@ -74,7 +49,7 @@ pub(crate) async fn claim(
     }
     let wait = Duration::from_secs(u64::from(wait));
     let commands = server
-        .runs
+        .executions
         .claim_some(&request.worker_id, limit, wait)
         .await?;
     Ok(Json(Claims {
@@ -83,14 +58,7 @@ pub(crate) async fn claim(
     }))
 }
 
-/// Who claims a command.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Claimant {
-    #[schema(min_length = 1, max_length = 200)]
-    worker_id: String,
-}
-
-fn item(event_id: String, status: &'static str, command: &Command) -> CommandItem {
+fn item(event_id: String, status: CommandStatus, command: &Command) -> CommandItem {
     let mut meta = Map::new();
     meta.insert("command_id".to_owned(), command.id.clone().into());
     meta.insert("attempt".to_owned(), command.attempt.into());
@@ -110,30 +78,29 @@ fn item(event_id: String, status: &'static str, command: &Command) -> CommandIte
     }
 }
 
-/// Look at a command
+/// Get a command
 #[utoipa::path(get, path = "/api/commands/{event_id}", tag = "workers", params(("event_id" = String, Path)),
-    responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CommandItem), ApiError))]
 pub(crate) async fn command(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(event_id): Path<String>,
 ) -> Result<Json<CommandItem>, ApiError> {
     let missing = || ApiError::not_found(format!("there is no command for event {event_id}"));
     let row = server
-        .runs
         .store
-        .command_by_event(id(&event_id, "command")?)
+        .command_by_event(parse_id(&event_id, "command")?)
         .await?
         .ok_or_else(missing)?;
     let command = server
-        .runs
+        .executions
         .look(row.execution_id, |machine| {
             machine.command(&row.command_id).cloned()
         })
         .await?;
     let status = if row.worker_id.is_some() {
-        "claimed"
+        CommandStatus::Claimed
     } else {
-        "pending"
+        CommandStatus::Pending
     };
     Ok(Json(item(
         event_id.clone(),
@@ -143,25 +110,24 @@ pub(crate) async fn command(
 }
 
 /// Claim one command
-#[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = Claimant,
+#[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = CommandClaim,
     params(("event_id" = String, Path)),
-    responses((status = 200, body = CommandItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CommandItem), ApiError))]
 pub(crate) async fn claim_one(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(event_id): Path<String>,
-    Body(request): Body<Claimant>,
+    Body(request): Body<CommandClaim>,
 ) -> Result<Json<CommandItem>, ApiError> {
-    named(&request.worker_id)?;
+    check_worker_name(&request.worker_id)?;
     let row = server
-        .runs
         .store
-        .command_by_event(id(&event_id, "command")?)
+        .command_by_event(parse_id(&event_id, "command")?)
         .await?;
     let row = row
         .ok_or_else(|| ApiError::not_found(format!("there is no command for event {event_id}")))?;
     let command = server
-        .runs
+        .executions
         .claim(row.execution_id, &row.command_id, &request.worker_id)
         .await?;
-    Ok(Json(item(event_id, "claimed", &command)))
+    Ok(Json(item(event_id, CommandStatus::Claimed, &command)))
 }

@@ -1,139 +1,66 @@
-//! `/api/credentials`: in encrypted, out only when asked for by name.
+//! `/api/credentials`: storing, listing, reading, testing and deleting credentials.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use noetl_api::catalog::DeleteStatus;
+use noetl_api::credential::{
+    CredentialDeleted, CredentialFilter, CredentialItem, CredentialList, CredentialQuery,
+    CredentialRequest, CredentialTest,
+};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path, Query};
+use super::extract::{Body, Path, Query};
+use super::state::AppState;
 use crate::clock;
-use crate::runs::CredentialError;
+use crate::credentials::{KEYCHAIN, NewCredential};
+use crate::error::ApiError;
 use crate::store::CredentialRow;
 
-/// A credential to keep.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct CredentialRequest {
-    #[schema(min_length = 1, max_length = 200)]
-    name: String,
-    /// Such as `postgres`, `bearer`, `basic`, `api_key`.
-    #[serde(rename = "type", alias = "credential_type", alias = "kind")]
-    kind: String,
-    data: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-    #[serde(default)]
-    tags: Option<Vec<String>>,
-    #[serde(default)]
-    description: Option<String>,
+/// The routes of credentials.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_credentials, create))
+        .routes(routes!(get_credential, delete_credential))
+        .routes(routes!(test))
 }
 
-/// A credential without its data.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialItem {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    meta: Map<String, Value>,
-    tags: Vec<String>,
-    description: Option<String>,
-    created_at: String,
-    updated_at: String,
-    /// Only when `include_data` asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    data: Option<Map<String, Value>>,
-}
-
-/// Credentials by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialList {
-    items: Vec<CredentialItem>,
-    filter: CredentialFilter,
-}
-
-/// Which credentials.
-#[derive(Debug, Serialize, Deserialize, ToSchema, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct CredentialFilter {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    q: Option<String>,
-}
-
-/// Whether the data is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct DataQuery {
-    include_data: Option<bool>,
-}
-
-/// A credential that is gone.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialDeleted {
-    pub(super) status: &'static str,
-    pub(super) name: String,
-}
-
-/// Whether a credential works.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CredentialTest {
-    ok: bool,
-    message: String,
-}
-
-impl From<CredentialRow> for CredentialItem {
-    fn from(row: CredentialRow) -> Self {
-        Self {
-            id: row.id.to_string(),
-            name: row.name,
-            kind: row.kind,
-            meta: serde_json::from_str(&row.meta).unwrap_or_default(),
-            tags: serde_json::from_str(&row.tags).unwrap_or_default(),
-            description: row.description,
-            created_at: clock::rfc3339(row.created_at),
-            updated_at: clock::rfc3339(row.updated_at),
-            data: None,
-        }
+/// Returns a credential as answers show it, without its data.
+fn item(row: CredentialRow) -> CredentialItem {
+    CredentialItem {
+        id: row.id.to_string(),
+        name: row.name,
+        kind: row.kind,
+        meta: serde_json::from_str(&row.meta).unwrap_or_default(),
+        tags: serde_json::from_str(&row.tags).unwrap_or_default(),
+        description: row.description,
+        created_at: clock::rfc3339(row.created_at),
+        updated_at: clock::rfc3339(row.updated_at),
+        data: None,
     }
 }
 
-pub(super) fn unreadable(error: CredentialError) -> ApiError {
-    match error {
-        CredentialError::Store(error) => error.into(),
-        CredentialError::Vault(error) => ApiError::new(StatusCode::CONFLICT, error.to_string())
-            .help("start the server with the NOETL_ENCRYPTION_KEY that the credential was kept with, or register it again"),
-    }
-}
-
-async fn keep(server: &Server, request: CredentialRequest) -> Result<CredentialItem, ApiError> {
+async fn keep(server: &AppState, request: CredentialRequest) -> Result<CredentialItem, ApiError> {
     if request.name.trim().is_empty() || request.name.len() > 200 {
         return Err(ApiError::invalid(
             "a credential's name has from 1 to 200 characters",
         ));
     }
-    let data = Value::Object(request.data).to_string();
-    let encrypted = server.runs.vault.encrypt(&data);
-    let row = CredentialRow {
-        id: server.runs.ids.next(),
+    let credential = NewCredential {
         name: request.name,
         kind: request.kind,
-        data_encrypted: encrypted.map_err(|error| unreadable(error.into()))?,
+        data: request.data,
         meta: Value::Object(request.meta.unwrap_or_default()).to_string(),
         tags: Value::from(request.tags.unwrap_or_default()).to_string(),
         description: request.description,
-        created_at: 0,
-        updated_at: 0,
     };
-    Ok(server.runs.store.put_credential(&row).await?.into())
+    Ok(item(server.credentials.put(credential).await?))
 }
 
-/// Keeps a credential that came through the catalog.
+/// Stores a credential that was registered as a document.
 pub(super) async fn store(
-    server: &Server,
+    server: &AppState,
     document: Map<String, Value>,
 ) -> Result<CredentialItem, ApiError> {
     let mut document = document;
@@ -153,63 +80,59 @@ pub(super) async fn store(
     keep(server, request).await
 }
 
-async fn find(server: &Server, name: &str) -> Result<CredentialRow, ApiError> {
-    let row = server.runs.store.credential(name).await?;
+async fn find(server: &AppState, name: &str) -> Result<CredentialRow, ApiError> {
+    let row = server.store.credential(name).await?;
     row.ok_or_else(|| {
         ApiError::not_found(format!("there is no credential `{name}`"))
             .help("`noetl list Credential` shows those that are there")
     })
 }
 
-/// Keep a credential, or replace the one of its name
+/// Store a credential, or replace the one of its name
 #[utoipa::path(post, path = "/api/credentials", tag = "credentials", request_body = CredentialRequest,
-    responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CredentialItem), ApiError))]
 pub(crate) async fn create(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<CredentialRequest>,
 ) -> Result<Json<CredentialItem>, ApiError> {
     Ok(Json(keep(&server, request).await?))
 }
 
-/// List credentials, never their data
+/// List credentials without their data
 #[utoipa::path(get, path = "/api/credentials", tag = "credentials", params(CredentialFilter),
-    responses((status = 200, body = CredentialList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialList), ApiError))]
+pub(crate) async fn list_credentials(
+    State(server): State<AppState>,
     Query(filter): Query<CredentialFilter>,
 ) -> Result<Json<CredentialList>, ApiError> {
     let rows = server
-        .runs
         .store
         .credentials(filter.kind.as_deref(), filter.q.as_deref())
         .await?;
     Ok(Json(CredentialList {
-        // Those of a playbook's keychain are its own.
+        // Secrets of keychains have their own list.
         items: rows
             .into_iter()
-            .filter(|row| row.kind != super::keychain::KIND)
-            .map(CredentialItem::from)
+            .filter(|row| row.kind != KEYCHAIN)
+            .map(item)
             .collect(),
         filter,
     }))
 }
 
 /// Get a credential by name or id
-#[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), DataQuery),
-    responses((status = 200, body = CredentialItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(server): State<Server>,
+#[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), CredentialQuery),
+    responses((status = 200, body = CredentialItem), ApiError))]
+pub(crate) async fn get_credential(
+    State(server): State<AppState>,
     Path(name): Path<String>,
-    Query(query): Query<DataQuery>,
+    Query(query): Query<CredentialQuery>,
 ) -> Result<Json<CredentialItem>, ApiError> {
     let row = find(&server, &name).await?;
-    let mut item = CredentialItem::from(row.clone());
+    let name = row.name.clone();
+    let mut item = item(row);
     if query.include_data.unwrap_or(false) {
-        let credential = server
-            .runs
-            .credential(&row.name)
-            .await
-            .map_err(unreadable)?;
+        let credential = server.credentials.get(&name).await?;
         item.data = credential.map(|credential| credential.data);
     }
     Ok(Json(item))
@@ -217,43 +140,43 @@ pub(crate) async fn get(
 
 /// Delete a credential
 #[utoipa::path(delete, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = CredentialDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialDeleted), ApiError))]
+pub(crate) async fn delete_credential(
+    State(server): State<AppState>,
     Path(name): Path<String>,
 ) -> Result<Json<CredentialDeleted>, ApiError> {
     let row = find(&server, &name).await?;
-    server.runs.store.delete_credential(row.id).await?;
+    server.store.delete_credential(row.id).await?;
     Ok(Json(CredentialDeleted {
-        status: "deleted",
+        status: DeleteStatus::Deleted,
         name: row.name,
     }))
 }
 
-/// Say whether a credential can be read and, for databases, whether it lets in
+/// Test whether a credential can be read and, for PostgreSQL, whether the database accepts it
 #[utoipa::path(post, path = "/api/credentials/{name}/test", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = CredentialTest), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = CredentialTest), ApiError))]
 pub(crate) async fn test(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(name): Path<String>,
 ) -> Result<Json<CredentialTest>, ApiError> {
     let row = find(&server, &name).await?;
-    if let Err(error) = server.runs.credential(&row.name).await {
+    if let Err(error) = server.credentials.get(&row.name).await {
         let message = error.to_string();
         return Ok(Json(CredentialTest { ok: false, message }));
     }
     if row.kind != "postgres" {
         let message = format!(
-            "it can be read; what a `{}` credential opens is only known to the service it is for",
+            "it can be read; whether a service accepts a `{}` credential is not tested",
             row.kind
         );
         return Ok(Json(CredentialTest { ok: true, message }));
     }
-    let answer = server.runs.probe_postgres(&row.name).await;
+    let answer = server.sql.test_postgres(&row.name).await;
     Ok(Json(match answer {
         Ok(()) => CredentialTest {
             ok: true,
-            message: "the database let it in".to_owned(),
+            message: "the database accepted it".to_owned(),
         },
         Err(failure) => CredentialTest {
             ok: false,

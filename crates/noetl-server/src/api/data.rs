@@ -1,4 +1,4 @@
-//! SQL, variables, templates: what is behind `noetl query`, `noetl db` and older clients.
+//! SQL, the store's tables, variables and templates.
 
 use std::collections::BTreeMap;
 
@@ -7,91 +7,37 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use noetl_api::data::{
+    DatabaseState, QueryAnswer, QueryRequest, RenderRequest, Rendered, Variable, VariableKind,
+    Variables, VariablesRequest,
+};
+use noetl_api::{AnswerStatus, ErrorBody};
+use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path};
-use super::executions::row;
+use super::extract::{Body, Path};
+use super::rows::find_execution;
+use super::state::AppState;
+use crate::error::ApiError;
 use crate::store::{Storage, TABLES};
 
-/// SQL to run.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct QueryRequest {
-    query: Option<String>,
-    /// The same in base64.
-    query_base64: Option<String>,
-    parameters: Option<Vec<Value>>,
-    /// The schema to look in, on PostgreSQL.
-    schema: Option<String>,
-    /// A `postgres` credential; without one, the server's own store is read.
-    credential: Option<String>,
-}
-
-/// Rows.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct QueryAnswer {
-    /// `ok` or `error`.
-    status: &'static str,
-    columns: Vec<String>,
-    /// Rows, each a list in the order of the columns.
-    result: Vec<Vec<Value>>,
-    error: Option<String>,
-}
-
-/// The state of the store.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct DatabaseState {
-    status: &'static str,
-    message: String,
-    valid: bool,
-    tables: Vec<&'static str>,
-    missing: Vec<&'static str>,
-}
-
-/// A variable.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Variable {
-    value: Value,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    source_step: Option<String>,
-}
-
-/// The variables of an execution.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Variables {
-    execution_id: String,
-    variables: BTreeMap<String, Variable>,
-    count: usize,
-}
-
-/// Variables to set.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct VariablesRequest {
-    variables: Map<String, Value>,
-}
-
-/// A template and its names.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct RenderRequest {
-    template: Value,
-    #[serde(default)]
-    context: Map<String, Value>,
-}
-
-/// A rendered template.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Rendered {
-    result: Value,
+/// The routes of SQL, the store's tables, variables and templates.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(query))
+        .routes(routes!(init))
+        .routes(routes!(validate_store))
+        .routes(routes!(variables, set_variables))
+        .routes(routes!(variable, delete_variable))
+        .routes(routes!(render))
 }
 
 /// Run SQL
 #[utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
-    responses((status = 200, body = QueryAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = QueryAnswer), ApiError))]
 pub(crate) async fn query(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<QueryRequest>,
 ) -> Result<Json<QueryAnswer>, ApiError> {
     let query = match (request.query, request.query_base64) {
@@ -100,7 +46,7 @@ pub(crate) async fn query(
             .decode(text)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .ok_or_else(|| ApiError::invalid("query_base64 is not base64 of text"))?,
+            .ok_or_else(|| ApiError::invalid("query_base64 is not text in base64"))?,
         (None, None) => return Err(ApiError::invalid("the request has no query")),
     };
     let (postgres, config) = connection(
@@ -110,10 +56,10 @@ pub(crate) async fn query(
         request.credential,
         request.parameters,
     );
-    let answer = server.runs.sql(postgres, &config).await;
+    let answer = server.sql.run(postgres, &config).await;
     Ok(Json(match answer {
         Err(failure) => QueryAnswer {
-            status: "error",
+            status: AnswerStatus::Error,
             columns: Vec::new(),
             result: Vec::new(),
             error: Some(failure.message),
@@ -137,7 +83,7 @@ pub(crate) async fn query(
                     .collect()
             };
             QueryAnswer {
-                status: "ok",
+                status: AnswerStatus::Ok,
                 result: list("rows").iter().map(row).collect(),
                 columns,
                 error: None,
@@ -146,9 +92,9 @@ pub(crate) async fn query(
     }))
 }
 
-/// Where a query goes, as the fields of a `postgres` or `sqlite` tool.
+/// Returns whether a query is for PostgreSQL, and the fields of the `postgres` or `sqlite` tool that runs it.
 fn connection(
-    server: &Server,
+    server: &AppState,
     query: &str,
     schema: Option<String>,
     credential: Option<String>,
@@ -156,7 +102,7 @@ fn connection(
 ) -> (bool, Map<String, Value>) {
     let mut config = Map::new();
     let schema = schema.filter(|schema| !schema.is_empty());
-    let postgres = match (&credential, server.runs.store.storage()) {
+    let postgres = match (&credential, server.store.storage()) {
         (Some(credential), _) => {
             config.insert("auth".to_owned(), credential.clone().into());
             if let Some(schema) = schema {
@@ -172,16 +118,12 @@ fn connection(
             true
         }
         (None, Storage::Sqlite(path)) => {
-            config.insert(
-                "database".to_owned(),
-                path.to_string_lossy().into_owned().into(),
-            );
+            let path = Value::from(path.to_string_lossy());
+            config.insert("database".to_owned(), path.clone());
             config.insert("read_only".to_owned(), true.into());
             // `noetl.execution` names the same table as on PostgreSQL.
-            config.insert(
-                "attach".to_owned(),
-                json!({ "noetl": path.to_string_lossy() }),
-            );
+            let attached = Map::from_iter([("noetl".to_owned(), path)]);
+            config.insert("attach".to_owned(), attached.into());
             false
         }
     };
@@ -192,10 +134,14 @@ fn connection(
     (postgres, config)
 }
 
-async fn state(server: &Server, message: &str) -> DatabaseState {
-    let missing = server.runs.store.missing_tables().await;
+async fn state(server: &AppState, message: &str) -> DatabaseState {
+    let missing = server.store.missing_tables().await;
     DatabaseState {
-        status: if missing.is_empty() { "ok" } else { "error" },
+        status: if missing.is_empty() {
+            AnswerStatus::Ok
+        } else {
+            AnswerStatus::Error
+        },
         message: if missing.is_empty() {
             message.to_owned()
         } else {
@@ -205,31 +151,35 @@ async fn state(server: &Server, message: &str) -> DatabaseState {
         tables: TABLES
             .into_iter()
             .filter(|table| !missing.contains(table))
+            .map(str::to_owned)
             .collect(),
-        missing,
+        missing: missing.into_iter().map(str::to_owned).collect(),
     }
 }
 
-/// Create what the store lacks
+/// Create missing tables of the store
 #[utoipa::path(post, path = "/api/db/init", tag = "data",
-    responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn init(State(server): State<Server>) -> Result<Json<DatabaseState>, ApiError> {
-    server.runs.store.migrate().await?;
+    responses((status = 200, body = DatabaseState), ApiError))]
+pub(crate) async fn init(State(server): State<AppState>) -> Result<Json<DatabaseState>, ApiError> {
+    server.store.complete_schema().await?;
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
-/// Say whether the store is complete
+/// Check that the store has all tables
 #[utoipa::path(get, path = "/api/db/validate", tag = "data",
-    responses((status = 200, body = DatabaseState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn validate(
-    State(server): State<Server>,
+    responses((status = 200, body = DatabaseState), ApiError))]
+pub(crate) async fn validate_store(
+    State(server): State<AppState>,
 ) -> Result<Json<DatabaseState>, ApiError> {
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
-async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Variables>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
-    let (variables, _) = server.runs.variables(row.execution_id).await?;
+async fn variables_of(
+    server: &AppState,
+    execution_id: String,
+) -> Result<Json<Variables>, ApiError> {
+    let row = find_execution(&server.store, &execution_id).await?;
+    let (variables, _) = server.executions.variables(row.execution_id).await?;
     let variables: BTreeMap<_, _> = variables
         .into_iter()
         .map(|(name, value)| {
@@ -237,7 +187,7 @@ async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Vari
                 name,
                 Variable {
                     value,
-                    kind: "user_defined",
+                    kind: VariableKind::UserDefined,
                     source_step: None,
                 },
             )
@@ -252,9 +202,9 @@ async fn variables_of(server: &Server, execution_id: String) -> Result<Json<Vari
 
 /// Get the variables of an execution
 #[utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn variables(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
 ) -> Result<Json<Variables>, ApiError> {
     variables_of(&server, execution_id).await
@@ -262,9 +212,9 @@ pub(crate) async fn variables(
 
 /// Get one variable of an execution
 #[utoipa::path(get, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn variable(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
     let Json(mut all) = variables_of(&server, execution_id).await?;
@@ -279,33 +229,33 @@ pub(crate) async fn variable(
     Ok(Json(all))
 }
 
-/// Set variables of an execution that goes on
+/// Set variables of a running execution
 #[utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn set_variables(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     Body(request): Body<VariablesRequest>,
 ) -> Result<Json<Variables>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     server
-        .runs
+        .executions
         .set_variables(row.execution_id, &request.variables)
         .await?;
     variables_of(&server, execution_id).await
 }
 
-/// Set a variable of an execution that goes on to null
+/// Set a variable of a running execution to null
 #[utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Variables), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn delete_variable(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let nothing = Map::from_iter([(name, Value::Null)]);
     server
-        .runs
+        .executions
         .set_variables(row.execution_id, &nothing)
         .await?;
     variables_of(&server, execution_id).await
@@ -313,7 +263,7 @@ pub(crate) async fn delete_variable(
 
 /// Evaluate a template
 #[utoipa::path(post, path = "/api/context/render", tag = "data", request_body = RenderRequest,
-    responses((status = 200, body = Rendered), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Rendered), ApiError))]
 pub(crate) async fn render(Body(request): Body<RenderRequest>) -> Result<Json<Rendered>, ApiError> {
     let rendered = tokio::task::spawn_blocking(move || {
         noetl_engine::render(&request.template, &request.context)

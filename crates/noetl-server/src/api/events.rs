@@ -1,4 +1,4 @@
-//! `/api/events`: what workers report, one by one and in batches.
+//! `/api/events`: the events that workers report, one by one and in batches.
 
 use std::convert::Infallible;
 
@@ -7,107 +7,53 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Sse;
 use axum::response::sse::Event as Message;
+use axum::routing::{get, post};
 use futures_util::Stream;
 use futures_util::stream::iter;
-use noetl_engine::execution::Outcome;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use noetl_api::AnswerStatus;
+use noetl_api::event::{
+    BatchAnswer, BatchRequest, BatchState, BatchStatus, EventAnswer, EventRequest,
+};
+use noetl_engine::execution::{Outcome, event_name};
+use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Server;
-use super::error::{ApiError, Body, ErrorBody, Path};
-use super::names::Id;
-use super::workers::named;
+use super::extract::{Body, Path, parse_id};
+use super::state::AppState;
+use super::workers::check_worker_name;
 use crate::clock;
-use crate::runs::RunError;
+use crate::error::ApiError;
+use crate::executions::RunError;
 
-/// An event is kept, and what comes of it issued, before it is answered.
-const COMPLETED: &str = "completed";
-
-/// What happened to a command.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct EventRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    step: Option<String>,
-    /// `call.done` or `call.error`, or `command.claimed`; other names are taken and change nothing.
-    #[serde(alias = "event_type")]
-    name: String,
-    /// The outcome.
-    #[serde(default)]
-    payload: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-    worker_id: Option<String>,
-}
-
-/// An event that is kept.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventAnswer {
-    status: &'static str,
-    event_id: Option<String>,
-    /// Commands that came of it.
-    commands_generated: usize,
-    /// Whether it was kept before.
-    duplicate: bool,
+/// The routes of events, with one of older workers. The stream is not in the OpenAPI document.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(event))
+        .routes(routes!(batch))
+        .routes(routes!(batch_status))
+        .route("/api/events/batch/{request_id}/stream", get(batch_stream))
+        .route("/api/v2/events", post(event))
 }
 
 /// Report the outcome of a command
 #[utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
-    responses((status = 200, body = EventAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = EventAnswer), ApiError))]
 pub(crate) async fn event(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<EventRequest>,
 ) -> Result<Json<EventAnswer>, ApiError> {
     Ok(Json(take(&server, request).await?))
 }
 
-/// Several events of one execution.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct BatchRequest {
-    #[schema(value_type = String)]
-    execution_id: Id,
-    events: Vec<BatchEvent>,
-    worker_id: Option<String>,
-}
-
-/// One of them.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct BatchEvent {
-    step: Option<String>,
-    #[serde(alias = "event_type")]
-    name: String,
-    #[serde(default)]
-    payload: Map<String, Value>,
-    #[serde(default)]
-    meta: Option<Map<String, Value>>,
-}
-
-/// What became of them.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchAnswer {
-    /// `completed`: nothing of a batch waits once it is answered.
-    status: &'static str,
-    /// What `/api/events/batch/{request_id}/status` asks for.
-    request_id: String,
-    /// The events that they are in the log, in their order.
-    event_ids: Vec<String>,
-    /// Commands that came of them.
-    commands_generated: usize,
-    /// Commands of all executions that wait for a worker.
-    queue_depth: i64,
-    /// Whether all that is kept of them was kept before.
-    duplicate: bool,
-}
-
-/// Report several outcomes at once; each is kept when the answer comes
+/// Report several outcomes of one execution; all are in the log when the answer comes
 #[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
-    responses((status = 202, body = BatchAnswer), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 202, body = BatchAnswer), ApiError))]
 pub(crate) async fn batch(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<BatchRequest>,
 ) -> Result<(StatusCode, Json<BatchAnswer>), ApiError> {
-    let execution_id = request.execution_id.parse("execution")?;
+    let execution_id = parse_id(&request.execution_id, "execution")?;
     exists(&server, execution_id).await?;
     let mut event_ids = Vec::new();
     let mut commands_generated = 0;
@@ -128,10 +74,10 @@ pub(crate) async fn batch(
             event_ids.push(event_id);
         }
     }
-    let (queue_depth, _) = server.runs.store.queue_depth(clock::now_ms()).await?;
+    let (queue_depth, _) = server.store.queue_depth(clock::now_ms()).await?;
     let last = event_ids.last().map_or("0", String::as_str);
     let answer = BatchAnswer {
-        status: COMPLETED,
+        status: BatchStatus::Completed,
         request_id: format!("{execution_id}-{last}"),
         duplicate: !event_ids.is_empty() && !fresh,
         event_ids,
@@ -141,28 +87,19 @@ pub(crate) async fn batch(
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
-/// Where a batch is.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct BatchState {
-    request_id: String,
-    execution_id: String,
-    /// `completed`.
-    status: &'static str,
-}
-
-/// Say what became of a batch
+/// Get the status of a batch
 #[utoipa::path(get, path = "/api/events/batch/{request_id}/status", tag = "workers", params(("request_id" = String, Path)),
-    responses((status = 200, body = BatchState), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = BatchState), ApiError))]
 pub(crate) async fn batch_status(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(request_id): Path<String>,
 ) -> Result<Json<BatchState>, ApiError> {
     batch_state(&server, request_id).await.map(Json)
 }
 
-/// Follow a batch: one message, as it is answered when it is kept
+/// Follow a batch. There is one message, since a batch is completed when it is answered
 pub(crate) async fn batch_stream(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(request_id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, ApiError> {
     let state = batch_state(&server, request_id).await?;
@@ -170,69 +107,74 @@ pub(crate) async fn batch_stream(
     Ok(Sse::new(iter(message.ok().map(Ok))))
 }
 
-/// A batch's name is its execution and the last event that was kept of it, so that each server that shares
-/// the log knows it, now and after a restart.
-async fn batch_state(server: &Server, request_id: String) -> Result<BatchState, ApiError> {
+/// Returns the state of a batch. Its id is its execution and its last event in the log, so that every server on
+/// the same store knows it, after a restart as well.
+async fn batch_state(server: &AppState, request_id: String) -> Result<BatchState, ApiError> {
     let unknown = || ApiError::not_found(format!("there is no batch {request_id}"));
     let (execution, event) = request_id.split_once('-').ok_or_else(unknown)?;
     let execution_id: i64 = execution.parse().map_err(|_| unknown())?;
     let event_id: i64 = event.parse().map_err(|_| unknown())?;
     exists(server, execution_id).await.map_err(|_| unknown())?;
-    let store = &server.runs.store;
+    let store = &server.store;
     if event_id != 0 && !store.has_event(execution_id, event_id).await? {
         return Err(unknown());
     }
     Ok(BatchState {
         execution_id: execution_id.to_string(),
         request_id,
-        status: COMPLETED,
+        status: BatchStatus::Completed,
     })
 }
 
-async fn exists(server: &Server, execution_id: i64) -> Result<(), ApiError> {
-    let row = server.runs.store.execution(execution_id).await?;
+async fn exists(server: &AppState, execution_id: i64) -> Result<(), ApiError> {
+    let row = server.store.execution(execution_id).await?;
     row.map(drop)
         .ok_or_else(|| RunError::NoExecution(execution_id).into())
 }
 
-/// Keeps one event.
-async fn take(server: &Server, request: EventRequest) -> Result<EventAnswer, ApiError> {
-    let execution_id = request.execution_id.parse("execution")?;
-    if !matches!(request.name.as_str(), "call.done" | "call.error") {
+/// Takes one event.
+async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, ApiError> {
+    let execution_id = parse_id(&request.execution_id, "execution")?;
+    if !matches!(
+        request.name.as_str(),
+        event_name::CALL_DONE | event_name::CALL_ERROR
+    ) {
         return note(server, execution_id, &request).await;
     }
     let meta = request.meta.unwrap_or_default();
     let command_id = meta.get("command_id").and_then(Value::as_str);
     let command_id = command_id.ok_or_else(|| {
-        let step = request.step.as_deref().unwrap_or("that is not named");
-        ApiError::invalid(format!("meta.command_id is missing for step {step}"))
+        ApiError::invalid(match &request.step {
+            Some(step) => format!("meta.command_id is missing for step {step}"),
+            None => "meta.command_id is missing".to_owned(),
+        })
     })?;
     let worker_id = request
         .worker_id
         .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
     let outcome: Outcome = serde_json::from_value(Value::Object(request.payload))
-        .map_err(|error| ApiError::invalid(format!("payload is no outcome: {error}")))?;
-    if (request.name == "call.error") != outcome.error.is_some() {
+        .map_err(|error| ApiError::invalid(format!("payload is not an outcome: {error}")))?;
+    if (request.name == event_name::CALL_ERROR) != outcome.error.is_some() {
         return Err(ApiError::invalid(format!(
             "`{}` and the payload's `error` contradict each other",
             request.name
         )));
     }
     let done = server
-        .runs
+        .executions
         .complete(execution_id, command_id, &worker_id, &outcome)
         .await?;
     Ok(EventAnswer {
-        status: "ok",
+        status: AnswerStatus::Ok,
         event_id: Some(done.event_id.to_string()),
         commands_generated: done.commands,
         duplicate: done.duplicate,
     })
 }
 
-/// Older workers claim by an event, and report what the server notes itself.
+/// Takes an event that is not an outcome. Older workers claim commands by an event.
 async fn note(
-    server: &Server,
+    server: &AppState,
     execution_id: i64,
     request: &EventRequest,
 ) -> Result<EventAnswer, ApiError> {
@@ -241,13 +183,14 @@ async fn note(
         let meta = request.meta.as_ref().and_then(|meta| meta.get(key));
         meta.or_else(|| request.payload.get(key))?.as_str()
     };
-    let claims = request.name == "command.claimed";
+    let claims = request.name == event_name::COMMAND_CLAIMED;
     let worker_id = request.worker_id.as_deref().or_else(|| given("worker_id"));
     match given("command_id").zip(worker_id) {
         Some((command_id, worker_id)) => {
-            named(worker_id)?;
-            let runs = &server.runs;
-            runs.note(execution_id, command_id, worker_id, claims)
+            check_worker_name(worker_id)?;
+            server
+                .executions
+                .note(execution_id, command_id, worker_id, claims)
                 .await?;
         }
         None if claims => {
@@ -258,7 +201,7 @@ async fn note(
         None => {}
     }
     Ok(EventAnswer {
-        status: "ok",
+        status: AnswerStatus::Ok,
         event_id: None,
         commands_generated: 0,
         duplicate: false,

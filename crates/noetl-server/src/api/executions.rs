@@ -1,154 +1,47 @@
-//! `/api/execute` and `/api/executions`: runs, their state, their log.
-
-use std::sync::Arc;
+//! `/api/execute` and `/api/executions`: starting executions, and their status and log.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use axum::routing::{get, post};
+use noetl_api::ExecutionStatus;
+use noetl_api::event::{EventList, EventsAfterQuery};
+use noetl_api::execution::{
+    EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionListQuery, ExecutionState,
+    Pagination, RerunRequest, StartStatus, Started,
+};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Server;
 use super::catalog::find;
-use super::error::{ApiError, Body, ErrorBody, OptionalBody, Path, Query, id};
-use super::items::{EventItem, Item, json};
-use super::names::{Id, Version, VersionSchema};
+use super::extract::{Body, OptionalBody, Path, Query, parse_id};
+use super::rows::{self, find_execution};
+use super::state::AppState;
 use crate::clock;
-use crate::runs::{Runs, Start};
-use crate::store::{CatalogEntry, ExecutionFilter, ExecutionRow};
+use crate::error::ApiError;
+use crate::executions::Start;
+use crate::store::{CatalogEntry, ExecutionFilter};
 
-/// What to run.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ExecuteRequest {
-    path: Option<String>,
-    #[schema(value_type = Option<String>)]
-    catalog_id: Option<Id>,
-    #[schema(value_type = Option<VersionSchema>)]
-    version: Option<Version>,
-    /// Values over the playbook's workload.
-    #[serde(default, alias = "workload", alias = "args")]
-    payload: Option<Map<String, Value>>,
-    #[schema(value_type = Option<String>)]
-    parent_execution_id: Option<Id>,
-    /// Begins at this step.
-    target: Option<String>,
-}
-
-/// A started execution.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Started {
-    execution_id: String,
-    status: &'static str,
-    commands_generated: usize,
-    path: String,
-    version: i64,
-    catalog_id: String,
-}
-
-/// Where a page stands in the whole.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Pagination {
-    page: i64,
-    page_size: i64,
-    total_events: i64,
-    total_pages: i64,
-    has_next: bool,
-    has_prev: bool,
-}
-
-/// An execution with a page of its log, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Detail {
-    #[serde(flatten)]
-    item: Item,
-    events: Vec<EventItem>,
-    pagination: Pagination,
-}
-
-/// Which executions.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    status: Option<String>,
-    path: Option<String>,
-    /// Part of a path, error or id.
-    q: Option<String>,
-    catalog_id: Option<String>,
-    parent_execution_id: Option<String>,
-    /// RFC 3339.
-    since: Option<String>,
-    /// RFC 3339.
-    until: Option<String>,
-    /// At the most 1000.
-    limit: Option<i64>,
-    offset: Option<i64>,
-}
-
-/// Which page of the log.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    page: Option<i64>,
-    /// From 10 to 500.
-    page_size: Option<i64>,
-    since_event_id: Option<String>,
-    event_type: Option<String>,
-}
-
-/// Which events.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AfterQuery {
-    pub(super) after: Option<String>,
-    /// At the most 1000.
-    limit: Option<i64>,
-}
-
-/// Events in their order.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EventList {
-    events: Vec<EventItem>,
-    last_event_id: String,
-    status: String,
-}
-
-/// Where an execution stands.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct StatusItem {
-    execution_id: String,
-    path: String,
-    version: i64,
-    status: String,
-    current_step: Option<String>,
-    completed_steps: Vec<String>,
-    failed: bool,
-    completed: bool,
-    cancelled: bool,
-    variables: Map<String, Value>,
-    error: Option<String>,
-    result: Value,
-    start_time: String,
-    end_time: Option<String>,
-    duration_seconds: f64,
-    duration_human: String,
-}
-
-/// The row of an execution that a path names.
-pub(super) async fn row(runs: &Arc<Runs>, execution_id: &str) -> Result<ExecutionRow, ApiError> {
-    let row = runs.store.execution(id(execution_id, "execution")?).await?;
-    row.ok_or_else(|| {
-        ApiError::not_found(format!("there is no execution {execution_id}"))
-            .help("`noetl list Execution` shows those that are there")
-    })
+/// The routes of executions, with those of older clients.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(execute))
+        .route("/api/v2/execute", post(execute))
+        .route("/api/run/playbook", post(execute))
+        .routes(routes!(list_executions))
+        .routes(routes!(detail))
+        .routes(routes!(events))
+        .routes(routes!(status))
+        .route("/api/execute/status/{execution_id}", get(status))
+        .routes(routes!(rerun))
 }
 
 /// Start an execution
 #[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
-    responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Started), ApiError))]
 pub(crate) async fn execute(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Body(request): Body<ExecuteRequest>,
 ) -> Result<Json<Started>, ApiError> {
     let entry = find(
@@ -168,7 +61,7 @@ pub(crate) async fn execute(
     let parent = request
         .parent_execution_id
         .as_ref()
-        .map(|id| id.parse("execution"))
+        .map(|id| parse_id(&id, "execution"))
         .transpose()?;
     let start = Start {
         payload: request.payload.unwrap_or_default(),
@@ -180,14 +73,14 @@ pub(crate) async fn execute(
 }
 
 async fn begin(
-    server: &Server,
+    server: &AppState,
     entry: CatalogEntry,
     start: Start,
 ) -> Result<Json<Started>, ApiError> {
-    let started = server.runs.start(&entry, start).await?;
+    let started = server.executions.start(&entry, start).await?;
     Ok(Json(Started {
         execution_id: started.execution_id.to_string(),
-        status: "started",
+        status: StartStatus::Started,
         commands_generated: started.commands,
         path: entry.path,
         version: entry.version,
@@ -195,25 +88,17 @@ async fn begin(
     }))
 }
 
-/// Values for another run.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub(crate) struct RerunRequest {
-    /// Instead of the payload of the first run.
-    payload: Option<Map<String, Value>>,
-}
-
-/// Run once more what an execution ran
+/// Start the playbook of an execution again
 #[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = Started), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Started), ApiError))]
 pub(crate) async fn rerun(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
     OptionalBody(request): OptionalBody<RerunRequest>,
 ) -> Result<Json<Started>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let entry = server
-        .runs
         .store
         .entry_by_id(row.catalog_id)
         .await?
@@ -239,17 +124,17 @@ fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {
 }
 
 /// List executions, newest first
-#[utoipa::path(get, path = "/api/executions", tag = "executions", params(ListQuery),
-    responses((status = 200, body = [Item], headers(("x-total-count" = i64, description = "How many there are in all"))),
-        (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
-    Query(query): Query<ListQuery>,
+#[utoipa::path(get, path = "/api/executions", tag = "executions", params(ExecutionListQuery),
+    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all"))), ApiError))]
+pub(crate) async fn list_executions(
+    State(server): State<AppState>,
+    Query(query): Query<ExecutionListQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let parse =
-        |text: &Option<String>, noun| text.as_deref().map(|text| id(text, noun)).transpose();
+        |text: &Option<String>, noun| text.as_deref().map(|text| parse_id(text, noun)).transpose();
+    let status = query.status.map(|status| status.to_uppercase().parse());
     let filter = ExecutionFilter {
-        status: query.status.map(|status| status.to_uppercase()),
+        status: status.clone().and_then(Result::ok),
         path: query.path,
         text: query.q,
         catalog_id: parse(&query.catalog_id, "catalog entry")?,
@@ -259,8 +144,12 @@ pub(crate) async fn list(
     };
     let limit = query.limit.unwrap_or(100).clamp(1, 1000);
     let offset = query.offset.unwrap_or(0).max(0);
-    let (rows, total) = server.runs.store.executions(&filter, limit, offset).await?;
-    let items: Vec<Item> = rows.iter().map(Item::from).collect();
+    let (rows, total) = match status {
+        // A status that does not exist is the status of no execution.
+        Some(Err(_)) => (Vec::new(), 0),
+        _ => server.store.executions(&filter, limit, offset).await?,
+    };
+    let items: Vec<Execution> = rows.iter().map(rows::execution).collect();
     Ok((
         [(
             HeaderName::from_static("x-total-count"),
@@ -272,23 +161,22 @@ pub(crate) async fn list(
 
 /// Get an execution and a page of its log, newest first
 #[utoipa::path(get, path = "/api/executions/{execution_id}", tag = "executions",
-    params(("execution_id" = String, Path), PageQuery),
-    responses((status = 200, body = Detail), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    params(("execution_id" = String, Path), EventPageQuery),
+    responses((status = 200, body = ExecutionDetail), ApiError))]
 pub(crate) async fn detail(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
-    Query(query): Query<PageQuery>,
-) -> Result<Json<Detail>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    Query(query): Query<EventPageQuery>,
+) -> Result<Json<ExecutionDetail>, ApiError> {
+    let row = find_execution(&server.store, &execution_id).await?;
     let page_size = query.page_size.unwrap_or(100).clamp(10, 500);
     let page = query.page.unwrap_or(1).clamp(1, i64::MAX / 1000);
     let since = query
         .since_event_id
         .as_deref()
-        .map(|text| id(text, "event"))
+        .map(|text| parse_id(&text, "event"))
         .transpose()?;
     let (events, total) = server
-        .runs
         .store
         .events_page(
             row.execution_id,
@@ -299,9 +187,9 @@ pub(crate) async fn detail(
         )
         .await?;
     let total_pages = (total + page_size - 1) / page_size;
-    Ok(Json(Detail {
-        item: Item::from(&row),
-        events: events.iter().map(EventItem::from).collect(),
+    Ok(Json(ExecutionDetail {
+        execution: rows::execution(&row),
+        events: events.iter().map(rows::event).collect(),
         pagination: Pagination {
             page,
             page_size,
@@ -315,23 +203,22 @@ pub(crate) async fn detail(
 
 /// Get events after one, oldest first
 #[utoipa::path(get, path = "/api/executions/{execution_id}/events", tag = "executions",
-    params(("execution_id" = String, Path), AfterQuery),
-    responses((status = 200, body = EventList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    params(("execution_id" = String, Path), EventsAfterQuery),
+    responses((status = 200, body = EventList), ApiError))]
 pub(crate) async fn events(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
-    Query(query): Query<AfterQuery>,
+    Query(query): Query<EventsAfterQuery>,
 ) -> Result<Json<EventList>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
+    let row = find_execution(&server.store, &execution_id).await?;
     let after = query
         .after
         .as_deref()
-        .map(|text| id(text, "event"))
+        .map(|text| parse_id(&text, "event"))
         .transpose()?
         .unwrap_or(0);
     let limit = query.limit.unwrap_or(500).clamp(1, 1000);
     let events = server
-        .runs
         .store
         .events_after(row.execution_id, after, limit)
         .await?;
@@ -340,33 +227,33 @@ pub(crate) async fn events(
             .last()
             .map_or(after, |event| event.event_id)
             .to_string(),
-        events: events.iter().map(EventItem::from).collect(),
+        events: events.iter().map(rows::event).collect(),
         status: row.status,
     }))
 }
 
-/// Say where an execution stands
+/// Get the status of an execution
 #[utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = StatusItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = ExecutionState), ApiError))]
 pub(crate) async fn status(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
-) -> Result<Json<StatusItem>, ApiError> {
-    let row = row(&server.runs, &execution_id).await?;
-    let (variables, completed_steps) = server.runs.variables(row.execution_id).await?;
+) -> Result<Json<ExecutionState>, ApiError> {
+    let row = find_execution(&server.store, &execution_id).await?;
+    let (variables, completed_steps) = server.executions.variables(row.execution_id).await?;
     let elapsed = row.end_time.unwrap_or_else(clock::now_ms) - row.start_time;
-    Ok(Json(StatusItem {
+    Ok(Json(ExecutionState {
         execution_id: row.execution_id.to_string(),
         path: row.path.clone(),
         version: row.version,
         current_step: row.current_step.clone(),
         completed_steps,
-        failed: row.status == "FAILED",
-        completed: row.status == "COMPLETED",
-        cancelled: row.status == "CANCELLED",
+        failed: row.status == ExecutionStatus::Failed,
+        completed: row.status == ExecutionStatus::Completed,
+        cancelled: row.status == ExecutionStatus::Cancelled,
         variables,
         error: row.error.clone(),
-        result: json(row.result.as_deref()),
+        result: rows::json(row.result.as_deref()),
         start_time: clock::rfc3339(row.start_time),
         end_time: row.end_time.map(clock::rfc3339),
         duration_seconds: elapsed as f64 / 1000.0,

@@ -1,57 +1,32 @@
-//! `/api/keychain`: tokens and secrets of one playbook, with an end.
+//! `/api/keychain`: secrets of one playbook, which may expire.
 //!
-//! They lie beside the credentials and are encrypted like them; a list of credentials does not show them.
+//! They are credentials of a type of their own, which lists of credentials leave out.
 
 use axum::Json;
 use axum::extract::State;
+use noetl_api::catalog::DeleteStatus;
+use noetl_api::credential::{
+    CredentialDeleted, KeychainItem, KeychainList, KeychainRequest, KeychainStatus,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Server;
-use super::credentials::{CredentialDeleted, unreadable};
-use super::error::{ApiError, Body, ErrorBody, Path, id};
+use super::extract::{Body, Path, parse_id};
+use super::state::AppState;
 use crate::clock;
+use crate::credentials::{KEYCHAIN, NewCredential};
+use crate::error::ApiError;
 use crate::store::CredentialRow;
 
-/// The type under which keychain entries are kept.
-pub(crate) const KIND: &str = "keychain";
-
-/// A secret to keep.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct KeychainRequest {
-    /// The secret's fields.
-    #[serde(alias = "token_data")]
-    data: Map<String, Value>,
-    /// Seconds until it is forgotten; none keeps it.
-    #[schema(minimum = 1, maximum = 315360000)]
-    ttl_seconds: Option<u32>,
-    /// `secret` or `token`.
-    cache_type: Option<String>,
+/// The routes of keychains.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_secrets))
+        .routes(routes!(get_secret, put, delete_secret))
 }
 
-/// A secret, with its data when it was asked for by name.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeychainItem {
-    status: &'static str,
-    catalog_id: String,
-    keychain_name: String,
-    cache_type: String,
-    expires_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    data: Option<Map<String, Value>>,
-}
-
-/// The secrets of a playbook, never their data.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeychainList {
-    catalog_id: String,
-    entries: Vec<KeychainItem>,
-    count: usize,
-}
-
-/// What is kept beside the secret itself.
+/// The metadata of a secret.
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
     expires_at: Option<i64>,
@@ -59,7 +34,7 @@ struct Meta {
 }
 
 fn key(catalog_id: i64, name: &str) -> String {
-    format!("{KIND}/{catalog_id}/{name}")
+    format!("{KEYCHAIN}/{catalog_id}/{name}")
 }
 
 fn missing(name: &str) -> ApiError {
@@ -73,7 +48,7 @@ fn item(row: &CredentialRow) -> Option<KeychainItem> {
     }
     let mut parts = row.name.splitn(3, '/').skip(1);
     Some(KeychainItem {
-        status: "success",
+        status: KeychainStatus::Success,
         catalog_id: parts.next()?.to_owned(),
         keychain_name: parts.next()?.to_owned(),
         cache_type: meta.cache_type,
@@ -82,94 +57,86 @@ fn item(row: &CredentialRow) -> Option<KeychainItem> {
     })
 }
 
-/// Keep a secret of a playbook
+/// Store a secret of a playbook
 #[utoipa::path(post, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials", request_body = KeychainRequest,
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = KeychainItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = KeychainItem), ApiError))]
 pub(crate) async fn put(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
     Body(request): Body<KeychainRequest>,
 ) -> Result<Json<KeychainItem>, ApiError> {
-    let catalog_id = id(&catalog_id, "catalog entry")?;
+    let catalog_id = parse_id(&catalog_id, "catalog entry")?;
     let meta = Meta {
         expires_at: request
             .ttl_seconds
             .map(|seconds| clock::now_ms() + i64::from(seconds) * 1000),
         cache_type: request.cache_type.unwrap_or_else(|| "secret".to_owned()),
     };
-    let data = Value::Object(request.data).to_string();
-    let row = CredentialRow {
-        id: server.runs.ids.next(),
-        name: key(catalog_id, &name),
-        kind: KIND.to_owned(),
-        data_encrypted: server
-            .runs
-            .vault
-            .encrypt(&data)
-            .map_err(|error| unreadable(error.into()))?,
-        meta: serde_json::to_string(&meta).unwrap_or_default(),
-        tags: "[]".to_owned(),
-        description: None,
-        created_at: 0,
-        updated_at: 0,
-    };
-    let row = server.runs.store.put_credential(&row).await?;
+    let row = server
+        .credentials
+        .put(NewCredential {
+            name: key(catalog_id, &name),
+            kind: KEYCHAIN.to_owned(),
+            data: request.data,
+            meta: serde_json::to_string(&meta).unwrap_or_default(),
+            tags: "[]".to_owned(),
+            description: None,
+        })
+        .await?;
     Ok(Json(item(&row).ok_or_else(|| missing(&name))?))
 }
 
 /// Get a secret of a playbook, with its data
 #[utoipa::path(get, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = KeychainItem), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn get(
-    State(server): State<Server>,
+    responses((status = 200, body = KeychainItem), ApiError))]
+pub(crate) async fn get_secret(
+    State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
 ) -> Result<Json<KeychainItem>, ApiError> {
-    let full = key(id(&catalog_id, "catalog entry")?, &name);
+    let full = key(parse_id(&catalog_id, "catalog entry")?, &name);
     let row = server
-        .runs
         .store
         .credential(&full)
         .await?
         .ok_or_else(|| missing(&name))?;
     let mut item = item(&row).ok_or_else(|| missing(&name))?;
-    let credential = server.runs.credential(&full).await.map_err(unreadable)?;
+    let credential = server.credentials.get(&full).await?;
     item.data = credential.map(|credential| credential.data);
     Ok(Json(item))
 }
 
-/// Forget a secret of a playbook
+/// Delete a secret of a playbook
 #[utoipa::path(delete, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = CredentialDeleted), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn delete(
-    State(server): State<Server>,
+    responses((status = 200, body = CredentialDeleted), ApiError))]
+pub(crate) async fn delete_secret(
+    State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
 ) -> Result<Json<CredentialDeleted>, ApiError> {
-    let full = key(id(&catalog_id, "catalog entry")?, &name);
+    let full = key(parse_id(&catalog_id, "catalog entry")?, &name);
     let row = server
-        .runs
         .store
         .credential(&full)
         .await?
         .ok_or_else(|| missing(&name))?;
-    server.runs.store.delete_credential(row.id).await?;
+    server.store.delete_credential(row.id).await?;
     Ok(Json(CredentialDeleted {
-        status: "deleted",
+        status: DeleteStatus::Deleted,
         name,
     }))
 }
 
 /// List the secrets of a playbook
 #[utoipa::path(get, path = "/api/keychain/catalog/{catalog_id}", tag = "credentials", params(("catalog_id" = String, Path)),
-    responses((status = 200, body = KeychainList), (status = "4XX", body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub(crate) async fn list(
-    State(server): State<Server>,
+    responses((status = 200, body = KeychainList), ApiError))]
+pub(crate) async fn list_secrets(
+    State(server): State<AppState>,
     Path(catalog_id): Path<String>,
 ) -> Result<Json<KeychainList>, ApiError> {
-    let prefix = key(id(&catalog_id, "catalog entry")?, "");
-    let rows = server.runs.store.credentials(Some(KIND), None).await?;
+    let prefix = key(parse_id(&catalog_id, "catalog entry")?, "");
+    let rows = server.store.credentials(Some(KEYCHAIN), None).await?;
     let entries: Vec<_> = rows
         .iter()
         .filter(|row| row.name.starts_with(&prefix))

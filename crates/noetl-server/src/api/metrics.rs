@@ -1,4 +1,4 @@
-//! `/metrics`: the server's counters in Prometheus' text format.
+//! `/metrics`: the server's metrics in Prometheus' text format.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -6,15 +6,21 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::Server;
+use super::state::AppState;
 use crate::clock;
 
-/// The counters
-pub(crate) async fn metrics(State(server): State<Server>) -> Response {
+/// The route of the metrics, which is not in the OpenAPI document.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().route("/metrics", get(metrics))
+}
+
+/// Get the metrics
+pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
     let mut text = process(&server);
-    let store = &server.runs.store;
+    let store = &server.store;
     let totals = store.totals(0).await;
     let up = f64::from(u8::from(totals.is_ok()));
     text += &metric(
@@ -56,16 +62,12 @@ pub(crate) async fn metrics(State(server): State<Server>) -> Response {
         .into_response()
 }
 
-/// What the server knows without its store.
-fn process(server: &Server) -> String {
-    let version = server
-        .build
-        .get("version")
-        .and_then(Value::as_str)
-        .unwrap_or("unknown");
-    let name = server.name.replace(['"', '\\', '\n'], "_");
+/// Returns the metrics that do not come from the store.
+fn process(server: &AppState) -> String {
+    let version = &server.about.build.version;
+    let name = server.about.name.replace(['"', '\\', '\n'], "_");
     let info = format!("{{version=\"{version}\",name=\"{name}\"}}");
-    let started = server.started_at as f64 / 1000.0;
+    let started = server.about.started_at as f64 / 1000.0;
     let requests = server.requests.load(Ordering::Relaxed) as f64;
     metric(
         "noetl_info",

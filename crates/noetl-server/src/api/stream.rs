@@ -1,5 +1,6 @@
-//! Server-sent events: what happens, while it happens.
+//! Server-sent events: changes of executions as they happen.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -7,148 +8,132 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use axum::routing::get;
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use noetl_api::event::EventsAfterQuery;
+use noetl_api::execution::ExecutionEnd;
+use tokio::sync::broadcast::error::RecvError;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::Server;
-use super::error::{ApiError, Path, Query, id};
-use super::executions::{AfterQuery, row};
-use super::items::{EventItem, Item};
-use crate::runs::Change;
+use super::extract::{Path, Query, parse_id};
+use super::rows::{self, find_execution};
+use super::state::AppState;
+use crate::changes::{ChangeKind, Watch};
+use crate::error::ApiError;
 
-/// How long to wait before looking at the store without having heard of a change: another server may have
-/// made one.
-const LOOK: Duration = Duration::from_secs(2);
-/// Events in one look.
+/// How long to wait for a change before reading the store, since another server may have made one.
+const READ_INTERVAL: Duration = Duration::from_secs(2);
+/// How many events are read at a time.
 const PAGE: i64 = 200;
 
-type Messages = std::collections::VecDeque<Event>;
+/// The routes of streams, which are not in the OpenAPI document.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .route("/api/executions/stream", get(executions))
+        .route("/api/executions/{execution_id}/stream", get(execution))
+}
 
-struct Following {
-    server: Server,
+/// A client that follows an execution.
+struct Follower {
+    server: AppState,
     execution_id: i64,
+    /// The last event that was sent.
     after: i64,
-    changes: Receiver<Change>,
-    messages: Messages,
+    watch: Watch,
+    messages: VecDeque<Event>,
     ended: bool,
 }
 
 /// Follow the events of an execution until it ends
 pub(crate) async fn execution(
-    State(server): State<Server>,
+    State(server): State<AppState>,
     Path(execution_id): Path<String>,
-    Query(query): Query<AfterQuery>,
+    Query(query): Query<EventsAfterQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let changes = server.runs.subscribe();
-    let row = row(&server.runs, &execution_id).await?;
+    let id = parse_id(&execution_id, "execution")?;
+    // Before the first read, so that no change is missed.
+    let watch = server.executions.changes().watch(id);
+    find_execution(&server.store, &execution_id).await?;
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let after = last
         .or(query.after)
-        .map(|text| id(&text, "event"))
+        .map(|text| parse_id(&text, "event"))
         .transpose()?
         .unwrap_or(0);
-    let following = Following {
+    let follower = Follower {
         server,
-        execution_id: row.execution_id,
+        execution_id: id,
         after,
-        changes,
-        messages: Messages::new(),
+        watch,
+        messages: VecDeque::new(),
         ended: false,
     };
-    let stream = unfold(following, |mut following| async move {
+    let stream = unfold(follower, |mut follower| async move {
         loop {
-            if let Some(message) = following.messages.pop_front() {
-                return Some((Ok(message), following));
+            if let Some(message) = follower.messages.pop_front() {
+                return Some((Ok(message), follower));
             }
-            if following.ended {
+            if follower.ended || follower.read().await.is_err() {
                 return None;
             }
-            if following.look().await.is_err() {
-                return None;
-            }
-            if following.messages.is_empty() && !following.ended {
-                following.wait().await;
+            if follower.messages.is_empty() && !follower.ended {
+                follower.ended = !follower.watch.wait(READ_INTERVAL).await;
             }
         }
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
-impl Following {
-    async fn look(&mut self) -> Result<(), ApiError> {
-        // The status first: what it says has its events in the log already.
-        let row = row(&self.server.runs, &self.execution_id.to_string()).await?;
-        let events = self
-            .server
-            .runs
-            .store
+impl Follower {
+    /// Reads the next events of the log or, after the last one, the end of the execution.
+    async fn read(&mut self) -> Result<(), ApiError> {
+        // The status is read first, so that the events that led to it are in the log.
+        let store = &self.server.store;
+        let row = find_execution(store, &self.execution_id.to_string()).await?;
+        let events = store
             .events_after(self.execution_id, self.after, PAGE)
             .await?;
-        for event in &events {
-            self.after = event.event_id;
-            let item = EventItem::from(event);
-            if let Ok(message) = Event::default()
-                .event("event")
-                .id(&item.event_id)
-                .json_data(&item)
-            {
-                self.messages.push_back(message);
-            }
+        for row in &events {
+            self.after = row.event_id;
+            let event = rows::event(row);
+            let message = Event::default().event("event").id(&event.event_id);
+            self.messages.extend(message.json_data(&event));
         }
-        if row.status != "RUNNING" && events.is_empty() {
+        if row.status.is_final() && events.is_empty() {
             self.ended = true;
-            let status = serde_json::json!({ "execution_id": row.execution_id.to_string(), "status": row.status });
-            if let Ok(message) = Event::default().event("status").json_data(status) {
-                self.messages.push_back(message);
-            }
+            let end = ExecutionEnd {
+                execution_id: row.execution_id.to_string(),
+                status: row.status,
+            };
+            let message = Event::default().event("status");
+            self.messages.extend(message.json_data(end));
         }
         Ok(())
-    }
-
-    async fn wait(&mut self) {
-        let deadline = tokio::time::sleep(LOOK);
-        tokio::pin!(deadline);
-        loop {
-            tokio::select! {
-                () = &mut deadline => return,
-                change = self.changes.recv() => match change {
-                    Ok(change) if change.execution_id == self.execution_id => return,
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => {
-                        self.ended = true;
-                        return;
-                    }
-                },
-            }
-        }
     }
 }
 
 /// Follow the executions that start and end
 pub(crate) async fn executions(
-    State(server): State<Server>,
+    State(server): State<AppState>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let changes = server.runs.subscribe();
+    let changes = server.executions.changes().subscribe();
     let stream = unfold((server, changes), |(server, mut changes)| async move {
         loop {
             let change = match changes.recv().await {
-                Ok(change) if change.turned => change,
+                Ok(change) if change.kind == ChangeKind::Status => change,
                 Ok(_) | Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return None,
             };
-            let Ok(Some(row)) = server.runs.store.execution(change.execution_id).await else {
+            let Ok(Some(row)) = server.store.execution(change.execution_id).await else {
                 continue;
             };
-            if let Ok(message) = Event::default()
-                .event("execution")
-                .json_data(Item::from(&row))
-            {
+            let message = Event::default().event("execution");
+            if let Ok(message) = message.json_data(rows::execution(&row)) {
                 return Some((Ok(message), (server, changes)));
             }
         }

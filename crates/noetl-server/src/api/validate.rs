@@ -1,49 +1,35 @@
-//! `/api/catalog/validate`: everything that is wrong with a text, while it is written.
+//! `/api/catalog/validate`: the problems of a playbook that is not registered.
 
 use axum::Json;
+use noetl_api::ErrorBody;
+use noetl_api::catalog::{ValidateRequest, Validation};
 use noetl_engine::{Playbook, Problems};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{Body, ErrorBody, ProblemBody};
-use super::graph::Graph;
+use super::extract::Body;
+use super::graph::graph_of;
+use super::state::AppState;
 
-/// A text to be checked.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct ValidateRequest {
-    /// YAML text.
-    content: String,
-    /// Values that will be given when it runs.
-    #[serde(default)]
-    payload: Map<String, Value>,
+/// The route of validation.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(validate))
 }
 
-/// What is wrong with a text.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Validation {
-    valid: bool,
-    problems: Vec<ProblemBody>,
-    name: Option<String>,
-    path: Option<String>,
-    workload: Option<Map<String, Value>>,
-    graph: Option<Graph>,
-}
-
-/// Say everything that is wrong with a playbook
+/// Get all problems of a playbook
 #[utoipa::path(post, path = "/api/catalog/validate", tag = "catalog", request_body = ValidateRequest,
     responses((status = 200, body = Validation), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn validate(Body(request): Body<ValidateRequest>) -> Json<Validation> {
-    let answer = |problems: &Problems| Validation {
+    let answer = |problems: Problems| Validation {
         valid: !problems.any_error(),
-        problems: problems.0.iter().map(ProblemBody::from).collect(),
+        problems: problems.0,
         name: None,
         path: None,
         workload: None,
         graph: None,
     };
     Json(match Playbook::parse("playbook", &request.content) {
-        Err(_) => answer(&Playbook::validate(
+        Err(_) => answer(Playbook::validate(
             "playbook",
             &request.content,
             &request.payload,
@@ -52,8 +38,8 @@ pub(crate) async fn validate(Body(request): Body<ValidateRequest>) -> Json<Valid
             name: Some(playbook.name.clone()),
             path: Some(playbook.path.clone()),
             workload: Some(playbook.workload.clone()),
-            graph: Some(Graph::of(&playbook)),
-            ..answer(&playbook.problems(&request.payload))
+            graph: Some(graph_of(&playbook)),
+            ..answer(playbook.problems(&request.payload))
         },
     })
 }

@@ -1,8 +1,10 @@
-//! Playbooks by path and version.
+//! The catalog: playbooks by path and version.
 
+use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use crate::clock;
 
 /// A version of a playbook.
@@ -18,7 +20,7 @@ pub(crate) struct CatalogEntry {
     pub(crate) created_at: i64,
 }
 
-/// Which entries a list holds.
+/// Which entries to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CatalogFilter {
     pub(crate) kind: Option<String>,
@@ -33,14 +35,14 @@ const COLUMNS: &str =
     "c.catalog_id, c.path, c.version, c.kind, c.name, c.description, c.content, c.created_at";
 
 impl Store {
-    /// Adds the next version of a path. `entry.version` and `created_at` are filled in.
+    /// Adds the next version of a path. Returns the entry with its `version` and `created_at`.
     pub(crate) async fn register(
         &self,
         mut entry: CatalogEntry,
     ) -> Result<CatalogEntry, StoreError> {
         let mut transaction = self.begin().await?;
         if self.is_postgres() {
-            // Two registrations of one path take turns.
+            // Registrations of the same path wait for each other.
             sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1))::text")
                 .bind(&entry.path)
                 .fetch_one(&mut *transaction)
@@ -71,7 +73,7 @@ impl Store {
         Ok(entry)
     }
 
-    /// Entries, newest first.
+    /// Lists entries, newest first.
     pub(crate) async fn catalog(
         &self,
         filter: &CatalogFilter,
@@ -96,7 +98,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// A version of a path, or its latest.
+    /// Returns a version of a path, or the latest.
     pub(crate) async fn entry(
         &self,
         path: &str,
@@ -140,7 +142,7 @@ impl Store {
         Ok(row)
     }
 
-    /// Deletes a version, or all of them. Refused (as `None`) while an execution of it is under way.
+    /// Deletes a version of a path, or all of them. Returns none while an execution of it runs.
     pub(crate) async fn delete_entry(
         &self,
         path: &str,
@@ -148,11 +150,12 @@ impl Store {
     ) -> Result<Option<u64>, StoreError> {
         let mut transaction = self.begin().await?;
         let (running,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = 'RUNNING' \
+            "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = $3 \
              AND (CAST($2 AS BIGINT) IS NULL OR version = $2)",
         )
         .bind(path)
         .bind(version)
+        .bind(ExecutionStatus::Running.as_str())
         .fetch_one(&mut *transaction)
         .await?;
         if running > 0 {
@@ -170,7 +173,7 @@ impl Store {
     }
 }
 
-/// A LIKE pattern for text that contains `text`, its own wildcards escaped by `!`.
+/// Returns a LIKE pattern for texts that contain `text`, with `!` before wildcards in `text`.
 pub(super) fn like(text: &str) -> String {
     let text = text.to_lowercase();
     let text = text

@@ -1,8 +1,12 @@
-//! The queue of commands: who may run what, and until when.
+//! The queue of commands: which worker holds which command, and until when.
 
 use sqlx::{Any, FromRow, Transaction};
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
+
+/// How long a claim holds without a heartbeat, in milliseconds.
+pub(crate) const LEASE_MS: i64 = 30_000;
 
 /// A command without an outcome.
 #[derive(Debug, Clone, FromRow)]
@@ -16,7 +20,7 @@ pub(crate) struct CommandRow {
     pub(crate) not_before: i64,
 }
 
-/// A command that somebody may claim.
+/// A command that may be claimed.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Due {
     pub(crate) command_id: String,
@@ -25,7 +29,7 @@ pub(crate) struct Due {
 
 const COLUMNS: &str =
     "command_id, execution_id, event_id, step, worker_id, lease_until, not_before";
-/// Commands in one statement: SQLite bounds the number of parameters.
+/// How many commands one statement inserts: SQLite limits the number of parameters.
 const BATCH: usize = 64;
 
 impl Store {
@@ -59,7 +63,7 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a command, unless somebody holds it. False when somebody does.
+    /// Assigns a command to a worker. Returns false when another worker holds it.
     pub(crate) async fn claim(
         transaction: &mut Transaction<'static, Any>,
         command_id: &str,
@@ -102,7 +106,7 @@ impl Store {
         Ok(())
     }
 
-    /// The ids of an execution's commands.
+    /// Returns the ids of an execution's commands.
     pub(crate) async fn commands_of(
         transaction: &mut Transaction<'static, Any>,
         execution_id: i64,
@@ -115,7 +119,7 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
-    /// A command inside a transaction.
+    /// As [`Self::command`], inside a transaction.
     pub(crate) async fn command_in(
         transaction: &mut Transaction<'static, Any>,
         command_id: &str,
@@ -128,7 +132,7 @@ impl Store {
         Ok(row)
     }
 
-    /// A command that has no outcome yet.
+    /// Returns a command that has no outcome yet.
     pub(crate) async fn command(&self, command_id: &str) -> Result<Option<CommandRow>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM command WHERE command_id = $1");
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
@@ -150,7 +154,7 @@ impl Store {
         Ok(row)
     }
 
-    /// Commands that may be claimed now, oldest first.
+    /// Returns commands that may be claimed now, oldest first.
     pub(crate) async fn due(&self, now: i64, limit: i64) -> Result<Vec<Due>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT command_id, execution_id FROM command WHERE not_before <= $1 \
@@ -163,7 +167,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// When the next command becomes due that is not yet.
+    /// Returns the time at which the next command becomes due.
     pub(crate) async fn next_due(&self, now: i64) -> Result<Option<i64>, StoreError> {
         let (next,): (Option<i64>,) = sqlx::query_as(
             "SELECT MIN(CASE WHEN worker_id IS NULL THEN not_before ELSE lease_until + 1 END) FROM command \
@@ -175,7 +179,7 @@ impl Store {
         Ok(next)
     }
 
-    /// Extends the leases that a worker holds; gives the ids of those it holds no longer.
+    /// Extends the leases of a worker's commands. Returns the commands that it no longer holds.
     pub(crate) async fn renew(
         &self,
         worker_id: &str,
@@ -204,7 +208,7 @@ impl Store {
         Ok(lost)
     }
 
-    /// Gives back what a worker that is gone held; without a name, what every server's own worker held.
+    /// Gives back the commands of a worker; without a name, those of the servers' own workers.
     pub(crate) async fn release(&self, worker_id: Option<&str>) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let released =
@@ -216,7 +220,7 @@ impl Store {
         Ok(released.rows_affected())
     }
 
-    /// How many commands wait, and how many run.
+    /// Returns how many commands wait for a worker, and how many a worker holds.
     pub(crate) async fn queue_depth(&self, now: i64) -> Result<(i64, i64), StoreError> {
         let (waiting, running): (i64, i64) = sqlx::query_as(
             "SELECT CAST(COALESCE(SUM(CASE WHEN worker_id IS NULL OR lease_until < $1 THEN 1 ELSE 0 END), 0) AS BIGINT), \

@@ -1,11 +1,12 @@
-//! Credentials, their data always encrypted.
+//! Credentials, with encrypted data.
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 use crate::clock;
 
-/// A credential as it is kept.
+/// A credential, with encrypted data.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct CredentialRow {
     pub(crate) id: i64,
@@ -52,7 +53,7 @@ impl Store {
         Ok(row)
     }
 
-    /// The credential of that name, or of that id.
+    /// Returns the credential of that name, or of that id.
     pub(crate) async fn credential(&self, name: &str) -> Result<Option<CredentialRow>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM credential WHERE name = $1 OR id = $2 ORDER BY name = $1 DESC LIMIT 1"
@@ -65,7 +66,7 @@ impl Store {
         Ok(row)
     }
 
-    /// Credentials by name; `kind` and `text` narrow the list.
+    /// Lists credentials by name. `kind` and `text` narrow the list.
     pub(crate) async fn credentials(
         &self,
         kind: Option<&str>,

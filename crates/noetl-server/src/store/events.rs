@@ -1,10 +1,12 @@
 //! The event log.
 
+use noetl_api::EventStatus;
 use sqlx::{Any, FromRow, Transaction};
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 
-/// A line of the log.
+/// An event of the log.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct EventRow {
     pub(crate) execution_id: i64,
@@ -13,7 +15,8 @@ pub(crate) struct EventRow {
     pub(crate) event_type: String,
     pub(crate) node_id: Option<String>,
     pub(crate) node_name: Option<String>,
-    pub(crate) status: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) status: EventStatus,
     pub(crate) context: Option<String>,
     pub(crate) result: Option<String>,
     pub(crate) error: Option<String>,
@@ -22,18 +25,15 @@ pub(crate) struct EventRow {
     pub(crate) created_at: i64,
 }
 
-/// A line to be written.
-pub(crate) type NewEvent = EventRow;
-
 const COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, context, \
                        result, error, meta, duration_ms, created_at";
-/// Events in one statement: SQLite bounds the number of parameters.
+/// How many events one statement inserts: SQLite limits the number of parameters.
 const BATCH: usize = 64;
 
 impl Store {
     pub(crate) async fn insert_events(
         transaction: &mut Transaction<'static, Any>,
-        events: &[NewEvent],
+        events: &[EventRow],
     ) -> Result<(), StoreError> {
         for batch in events.chunks(BATCH) {
             let rows: Vec<String> = (0..batch.len())
@@ -54,7 +54,7 @@ impl Store {
                     .bind(&event.event_type)
                     .bind(&event.node_id)
                     .bind(&event.node_name)
-                    .bind(&event.status)
+                    .bind(event.status.as_str())
                     .bind(&event.context)
                     .bind(&event.result)
                     .bind(&event.error)
@@ -67,7 +67,7 @@ impl Store {
         Ok(())
     }
 
-    /// A page of an execution's events, newest first, and how many there are.
+    /// Returns a page of an execution's events, newest first, and the number of all events.
     pub(crate) async fn events_page(
         &self,
         execution_id: i64,
@@ -99,7 +99,7 @@ impl Store {
         Ok((rows, total))
     }
 
-    /// Events after one, oldest first.
+    /// Returns the events after one, oldest first.
     pub(crate) async fn events_after(
         &self,
         execution_id: i64,
@@ -118,7 +118,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// What a machine was told, in order: everything that brings it back to where it stood.
+    /// Returns the inputs of an execution's machine, in order, which restore it.
     pub(crate) async fn inputs(
         transaction: &mut Transaction<'static, Any>,
         execution_id: i64,
@@ -134,7 +134,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// Whether a command's outcome is in the log.
+    /// Returns the event of a command's outcome, if the log has one.
     pub(crate) async fn outcome_event(
         &self,
         execution_id: i64,
@@ -166,7 +166,7 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// What an execution gave: the result of a step, or of the whole.
+    /// Returns the result of an execution, or of one of its steps.
     pub(crate) async fn final_result(
         &self,
         execution_id: i64,

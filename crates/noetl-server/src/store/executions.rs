@@ -1,9 +1,11 @@
-//! Executions: one row each, kept in step with their event log.
+//! Executions: one row for each, which agrees with the event log.
 
+use noetl_api::ExecutionStatus;
 use sqlx::{Any, FromRow, Transaction};
 
 use super::catalog::like;
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 
 /// An execution.
 #[derive(Debug, Clone, FromRow)]
@@ -12,7 +14,8 @@ pub(crate) struct ExecutionRow {
     pub(crate) catalog_id: i64,
     pub(crate) path: String,
     pub(crate) version: i64,
-    pub(crate) status: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) status: ExecutionStatus,
     pub(crate) payload: String,
     pub(crate) target: Option<String>,
     pub(crate) parent_execution_id: Option<i64>,
@@ -26,10 +29,10 @@ pub(crate) struct ExecutionRow {
     pub(crate) last_event_id: i64,
 }
 
-/// Which executions a list holds.
+/// Which executions to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExecutionFilter {
-    pub(crate) status: Option<String>,
+    pub(crate) status: Option<ExecutionStatus>,
     pub(crate) path: Option<String>,
     /// Part of a path, error or id.
     pub(crate) text: Option<String>,
@@ -39,11 +42,11 @@ pub(crate) struct ExecutionFilter {
     pub(crate) until: Option<i64>,
 }
 
-/// What a turn changes in an execution's row.
+/// The columns of an execution's row that a change updates.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(crate) execution_id: i64,
-    pub(crate) status: String,
+    pub(crate) status: ExecutionStatus,
     pub(crate) current_step: Option<String>,
     pub(crate) progress: i64,
     pub(crate) result: Option<String>,
@@ -56,7 +59,7 @@ const COLUMNS: &str = "execution_id, catalog_id, path, version, status, payload,
                        parent_call, current_step, progress, result, error, start_time, end_time, last_event_id";
 
 impl Store {
-    /// Adds an execution; false when one with its `parent_call` exists.
+    /// Adds an execution. Returns false when one with the same `parent_call` exists.
     pub(crate) async fn insert_execution(
         transaction: &mut Transaction<'static, Any>,
         row: &ExecutionRow,
@@ -70,7 +73,7 @@ impl Store {
             .bind(row.catalog_id)
             .bind(&row.path)
             .bind(row.version)
-            .bind(&row.status)
+            .bind(row.status.as_str())
             .bind(&row.payload)
             .bind(&row.target)
             .bind(row.parent_execution_id)
@@ -87,7 +90,7 @@ impl Store {
         Ok(inserted.rows_affected() == 1)
     }
 
-    /// The row, held against every other server until the transaction ends.
+    /// Returns an execution's row, and locks it for other servers until the transaction ends.
     pub(crate) async fn lock_execution(
         &self,
         transaction: &mut Transaction<'static, Any>,
@@ -111,7 +114,7 @@ impl Store {
              last_event_id = $8 WHERE execution_id = $1",
         )
         .bind(progress.execution_id)
-        .bind(&progress.status)
+        .bind(progress.status.as_str())
         .bind(&progress.current_step)
         .bind(progress.progress)
         .bind(&progress.result)
@@ -147,7 +150,7 @@ impl Store {
         Ok(row)
     }
 
-    /// Executions, newest first, and how many there are in all.
+    /// Lists executions, newest first, and returns the number of all that match.
     pub(crate) async fn executions(
         &self,
         filter: &ExecutionFilter,
@@ -163,7 +166,7 @@ impl Store {
             "SELECT {COLUMNS} FROM execution WHERE {condition} ORDER BY start_time DESC, execution_id DESC LIMIT $8 OFFSET $9"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(&filter.status)
+            .bind(filter.status.map(ExecutionStatus::as_str))
             .bind(&filter.path)
             .bind(&text)
             .bind(filter.catalog_id)
@@ -176,7 +179,7 @@ impl Store {
             .await?;
         let statement = format!("SELECT COUNT(*) FROM execution WHERE {condition}");
         let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(&filter.status)
+            .bind(filter.status.map(ExecutionStatus::as_str))
             .bind(&filter.path)
             .bind(&text)
             .bind(filter.catalog_id)

@@ -11,7 +11,7 @@ const COUNTER_BITS: u32 = 18;
 /// How many servers can make ids at the same time.
 pub(crate) const SHARDS: i64 = 1 << SHARD_BITS;
 
-/// Makes ids for one server.
+/// Makes the ids of one server.
 #[derive(Debug)]
 pub(crate) struct Ids {
     shard: i64,
@@ -19,7 +19,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// `shard` is the server's own number, below [`SHARDS`].
+    /// `shard` is the server's own number, less than [`SHARDS`].
     pub(crate) fn new(shard: i64) -> Self {
         Self {
             shard: shard & (SHARDS - 1),
@@ -27,12 +27,12 @@ impl Ids {
         }
     }
 
-    /// The next id, greater than every one before, whatever the clock does.
+    /// Returns the next id. It is greater than all before, even when the clock is set back.
     pub(crate) fn next(&self) -> i64 {
         self.next_after(0)
     }
 
-    /// The next id that is also greater than one that another server made, whose clock may be ahead.
+    /// Returns the next id that is also greater than `other`, which a server with a faster clock may have made.
     pub(crate) fn next_after(&self, other: i64) -> i64 {
         let mut last = self
             .last
@@ -46,7 +46,7 @@ impl Ids {
         };
         let now = (clock::now_ms() - EPOCH_MS).max(last.0).max(floor);
         let counter = if now == last.0 { last.1 + 1 } else { 0 };
-        // A full counter borrows from the next millisecond.
+        // After the last number of a millisecond comes the first of the next.
         *last = if counter >> COUNTER_BITS == 0 {
             (now, counter)
         } else {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_a_server_whose_clock_is_ahead_is_passed() {
+    fn the_next_id_is_greater_than_one_of_a_server_with_a_faster_clock() {
         let ids = Ids::new(1);
         let ahead = ids.next() + (60_000 << (SHARD_BITS + COUNTER_BITS));
         let next = ids.next_after(ahead);

@@ -1,11 +1,12 @@
-//! Workers and servers that have said they are there.
+//! Workers that have registered, and the shards of servers.
 
 use sqlx::FromRow;
 
+use super::database::Store;
+use super::error::StoreError;
 use super::ids::SHARDS;
-use super::{Store, StoreError};
 
-/// A worker pool or a server.
+/// A worker.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct RuntimeRow {
     pub(crate) runtime_id: i64,
@@ -24,7 +25,7 @@ const COLUMNS: &str =
     "runtime_id, name, kind, runtime, capacity, labels, pid, hostname, started_at, heartbeat";
 
 impl Store {
-    /// Notes a worker, or renews what is known of it. Gives the id it has.
+    /// Adds a worker, or replaces the one of its name. Returns its id.
     pub(crate) async fn put_runtime(&self, row: &RuntimeRow) -> Result<i64, StoreError> {
         let statement = format!(
             "INSERT INTO runtime ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
@@ -50,7 +51,7 @@ impl Store {
         Ok(id)
     }
 
-    /// Notes that a worker lives; false when nobody knows it.
+    /// Sets the time of a worker's last heartbeat. Returns false when the worker is not registered.
     pub(crate) async fn heartbeat(
         &self,
         kind: &str,
@@ -79,7 +80,7 @@ impl Store {
         Ok(known.rows_affected() == 1)
     }
 
-    /// Workers by name, with the number of commands that each holds.
+    /// Lists workers by name, with the number of commands that each holds.
     pub(crate) async fn runtimes(
         &self,
         kind: &str,
@@ -108,7 +109,8 @@ impl Store {
             .collect())
     }
 
-    /// Takes a free shard for a server, or one whose server has been silent since `stale`.
+    /// Takes a free shard for a server, or one that its server has not kept since `stale`. `own_key` says that the
+    /// server made its encryption key itself. Fails when servers with different keys would share the store.
     pub(crate) async fn take_shard(
         &self,
         server: &str,
@@ -122,8 +124,8 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
         }
-        // A server with this key of its own is this one before a restart: the key has been checked, and the
-        // folder that it lies in is locked.
+        // A shard with an own key is this server's from before a restart: its key fits the store, and the folder
+        // with the key is locked.
         sqlx::query("DELETE FROM shard WHERE heartbeat < $1 OR (own_key = 1 AND $2 = 1)")
             .bind(stale)
             .bind(i64::from(own_key))

@@ -1,10 +1,12 @@
-//! Sums over the store, for the dashboard and the metrics.
+//! Counts and averages for the dashboard and the metrics.
 
+use noetl_api::ExecutionStatus;
 use sqlx::FromRow;
 
-use super::{Store, StoreError};
+use super::database::Store;
+use super::error::StoreError;
 
-/// How many there are of each.
+/// The number of executions, by status.
 #[derive(Debug, Clone, Default, FromRow)]
 pub(crate) struct Totals {
     pub(crate) total: i64,
@@ -25,7 +27,7 @@ pub(crate) struct Bucket {
     pub(crate) running: i64,
 }
 
-/// How long calls of a step take.
+/// How long the calls of a step take.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct SlowStep {
     pub(crate) path: String,
@@ -35,16 +37,22 @@ pub(crate) struct SlowStep {
     pub(crate) max_ms: i64,
 }
 
-const SUMS: &str = "CAST(COALESCE(SUM(CASE WHEN status = 'COMPLETED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS completed, \
-    CAST(COALESCE(SUM(CASE WHEN status = 'FAILED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS failed, \
-    CAST(COALESCE(SUM(CASE WHEN status = 'CANCELLED' THEN 1 ELSE 0 END), 0) AS BIGINT) AS cancelled, \
-    CAST(COALESCE(SUM(CASE WHEN status = 'RUNNING' THEN 1 ELSE 0 END), 0) AS BIGINT) AS running";
+/// Columns that count the executions of each status.
+fn sums() -> String {
+    let sums = ExecutionStatus::ALL.iter().map(|status| {
+        let column = status.as_str().to_lowercase();
+        format!("CAST(COALESCE(SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END), 0) AS BIGINT) AS {column}")
+    });
+    sums.collect::<Vec<_>>().join(", ")
+}
 
 impl Store {
-    /// Executions that began since a time.
+    /// Counts the executions that began since a time.
     pub(crate) async fn totals(&self, since: i64) -> Result<Totals, StoreError> {
-        let statement =
-            format!("SELECT COUNT(*) AS total, {SUMS} FROM execution WHERE start_time >= $1");
+        let statement = format!(
+            "SELECT COUNT(*) AS total, {} FROM execution WHERE start_time >= $1",
+            sums()
+        );
         let totals = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(since)
             .fetch_one(self.reader())
@@ -52,10 +60,11 @@ impl Store {
         Ok(totals)
     }
 
-    /// Executions since a time, in spans of `width` milliseconds.
+    /// Counts the executions since a time, in spans of `width` milliseconds.
     pub(crate) async fn buckets(&self, since: i64, width: i64) -> Result<Vec<Bucket>, StoreError> {
         let statement = format!(
-            "SELECT start_time / $2 AS slot, {SUMS} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1"
+            "SELECT start_time / $2 AS slot, {} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1",
+            sums()
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(since)
@@ -65,7 +74,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// The steps whose calls took longest on average since a time.
+    /// Returns the steps whose calls took longest on average since a time.
     pub(crate) async fn slowest_steps(
         &self,
         since: i64,
@@ -85,7 +94,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// How many paths and credentials there are.
+    /// Counts the paths of the catalog and the credentials.
     pub(crate) async fn inventory(&self) -> Result<(i64, i64), StoreError> {
         let (playbooks,): (i64,) = sqlx::query_as("SELECT COUNT(DISTINCT path) FROM catalog")
             .fetch_one(self.reader())

@@ -81,6 +81,9 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Print the version, commit and target of this binary
     Version(VersionArgs),
+    /// Print the OpenAPI document of the server's API, which ui-src/openapi.json is a copy of
+    #[command(hide = true)]
+    Openapi,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod get;
 mod k8s;
 mod list;
 mod man;
+mod openapi;
 mod query;
 mod register;
 mod rejected;
@@ -47,5 +48,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Version(args) => version::run(&args),
+        Command::Openapi => openapi::run(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use noetl_server::{DEFAULT_PORT, Keeping, Storage, UiSource};
+use noetl_server::{DEFAULT_PORT, Storage, StoreConfig, UiSource};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::environment::{boolean, variable};
@@ -59,11 +59,11 @@ pub(crate) fn ui_source(no_ui: bool) -> UiSource {
     }
 }
 
-/// Returns the store, the secrets and the limits of a server.
+/// Returns the store of a server, and the key of its credentials.
 ///
 /// # Errors
 /// Fails when there is no data folder: `HOME` is not set, or the current folder does not exist.
-pub(crate) fn store_config(args: &StartArgs) -> anyhow::Result<Keeping> {
+pub(crate) fn store_config(args: &StartArgs) -> anyhow::Result<StoreConfig> {
     let data_dir = match args
         .data_dir
         .clone()
@@ -73,17 +73,18 @@ pub(crate) fn store_config(args: &StartArgs) -> anyhow::Result<Keeping> {
         None => super::home()?.join("data"),
     };
     let data_dir = std::path::absolute(&data_dir)?;
-    Ok(Keeping {
+    Ok(StoreConfig {
         storage: storage(&data_dir),
         encryption_key: variable("NOETL_ENCRYPTION_KEY"),
-        api_token: super::api_token(),
-        name: variable("NOETL_SERVER_NAME")
-            .or_else(super::host_name)
-            .unwrap_or_else(|| "noetl".to_owned()),
-        max_workers: super::max_workers(args.max_workers),
-        machine: super::tool_environment(),
         data_dir,
     })
+}
+
+/// Returns the name of a server: `NOETL_SERVER_NAME`, else the name of this machine.
+pub(crate) fn server_name() -> String {
+    variable("NOETL_SERVER_NAME")
+        .or_else(super::host_name)
+        .unwrap_or_else(|| "noetl".to_owned())
 }
 
 /// Returns `DATABASE_URL`, else the database of the `POSTGRES_*` variables, else a file in the data folder.

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
+use noetl_api::{StepStatus, WorkerStatus};
+
 use crate::config;
 
 /// The properties of standard output.
@@ -47,11 +49,11 @@ impl Screen {
 
     /// Returns text in the colour of a status: green for success, red for failure, yellow for running.
     pub(crate) fn paint(self, status: &str, text: &str) -> String {
-        let code = match status {
-            "COMPLETED" | "ready" => "32",
-            "FAILED" | "offline" => "31",
-            "RUNNING" | "PENDING" => "33",
-            "CANCELLED" => "35",
+        let code = match (status.parse(), status.parse()) {
+            (Ok(StepStatus::Completed), _) | (_, Ok(WorkerStatus::Ready)) => "32",
+            (Ok(StepStatus::Failed), _) | (_, Ok(WorkerStatus::Offline)) => "31",
+            (Ok(StepStatus::Running | StepStatus::Pending), _) => "33",
+            (Ok(StepStatus::Cancelled), _) => "35",
             _ => return text.to_owned(),
         };
         match self.colour {

@@ -26,6 +26,7 @@ mod server_kills;
 mod server_refusals;
 mod server_restart;
 mod server_runs;
+mod server_schema;
 mod server_secrets;
 mod server_streams;
 mod server_workers;

@@ -21,7 +21,7 @@ use crate::release::shards::{self, Shard};
 use crate::release::target;
 use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
-use crate::release::{page, workspace};
+use crate::release::page;
 use crate::tasks::ci_multiarch::summary::Summary;
 use crate::tasks::dist::DistPlan;
 use crate::tasks::image::{NAME, REGISTRY};

@@ -13,7 +13,7 @@ use crate::host::{output, sign_ins};
 use crate::image::rules::{self, ImageStandard, X3};
 use crate::image::{contents, publish};
 use crate::release::version::Release;
-use crate::release::{rules as dist_rules, target, verify, workspace};
+use crate::release::{rules as dist_rules, target, verify};
 use crate::tasks::image::in_order;
 use crate::tasks::image::open::{Opened, Place};
 use crate::tasks::image::rebuild::RebuildArgs;

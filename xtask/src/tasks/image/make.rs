@@ -14,7 +14,6 @@ use crate::image::publish;
 use crate::image::rules::ImageStandard;
 use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
-use crate::release::workspace;
 use crate::tasks::image::attest::attest;
 use crate::tasks::image::{ImageArgs, REGISTRY, foundation, inputs, load, outputs, references};
 

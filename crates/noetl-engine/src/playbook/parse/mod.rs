@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json};
 use self::reader::Reader;
 use super::document::{self, noun};
 use super::model::{Playbook, Step};
-use crate::problem::{Problem, Problems, Severity};
+use noetl_api::{Problem, Problems, Severity};
 
 /// Returns what could be read, and every problem. The playbook has all problems as its warnings; it can run
 /// when none of them is an error.

@@ -6,7 +6,7 @@ use noetl_yaml::{Kind, Node, Value};
 
 use super::super::document::noun;
 use super::super::task::Task;
-use crate::problem::{Place, Problem, Severity};
+use noetl_api::{Place, Problem, Severity};
 
 /// Collects problems while it reads.
 pub(super) struct Reader<'a> {

@@ -9,8 +9,8 @@ use super::super::tool_kind::ToolKind;
 use super::reader::Reader;
 use crate::field::Field;
 use crate::path;
-use crate::problem::{Place, Problem, Severity};
 use crate::template;
+use noetl_api::{Place, Problem, Severity};
 
 /// Keys of a task that are not fields of its tool.
 const TASK_KEYS: [&str; 8] = [

@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::tool::call::Call;
 use crate::tool::credential;
+use noetl_api::Failure;
 
 /// Returns the header for the field `auth`; none when there is no such field.
 pub(super) async fn header(

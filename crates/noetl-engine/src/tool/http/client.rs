@@ -12,8 +12,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::failure::Failure;
 use crate::host::ToolEnvironment;
+use noetl_api::Failure;
 
 type Clients = Mutex<HashMap<(Option<PathBuf>, bool), Client>>;
 

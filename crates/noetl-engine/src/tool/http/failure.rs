@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::request::Request;
-use crate::failure::Failure;
+use noetl_api::Failure;
 
 /// Returns a URL for messages and results: without user name and password.
 pub(super) fn display_url(url: &Url) -> String {

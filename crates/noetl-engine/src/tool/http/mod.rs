@@ -15,8 +15,8 @@ use serde_json::Value as Json;
 use self::failure::{display_url, transport_failure};
 use self::request::Request;
 use super::call::Call;
-use crate::failure::Failure;
 use crate::host::Host;
+use noetl_api::Failure;
 
 /// Seconds.
 const DEFAULT_TIMEOUT: f64 = 30.0;

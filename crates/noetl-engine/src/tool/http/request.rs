@@ -4,8 +4,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Url};
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::tool::call::Call;
+use noetl_api::Failure;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const DEFAULT_BOUND: u64 = 64 * 1024 * 1024;

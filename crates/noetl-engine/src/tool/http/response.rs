@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::failure::{display_url, transport_failure};
 use super::request::Request;
-use crate::failure::Failure;
+use noetl_api::Failure;
 
 /// Characters of a body that a message quotes.
 const MAX_QUOTE: usize = 200;

@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::failure::Failure;
 use crate::playbook::ToolKind::Http;
 use crate::tool::tests::TestHost;
+use noetl_api::Failure;
 
 /// Records each request and answers it with the result of a function; one request per connection.
 struct Server {

@@ -8,10 +8,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::{connection_message, is_retryable};
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::tool::call::Call;
 use crate::tool::credential;
+use noetl_api::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use serde_json::Value as Json;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::failure::Failure;
+use noetl_api::Failure;
 
 /// Returns the failure that the server or the connection reports for `script`.
 pub(in crate::tool) fn failure(error: &sqlx::Error, script: &str) -> Failure {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::failure::Failure;
 use crate::host::Stream;
 use crate::playbook::ToolKind::Python;
 use crate::tool::tests::TestHost;
+use noetl_api::Failure;
 
 async fn run(code: &str, args: Json, context: Json) -> Result<Json, Failure> {
     let host = TestHost::new();

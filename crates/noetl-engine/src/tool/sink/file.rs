@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json, json};
 use tokio::io::AsyncWriteExt as _;
 
 use super::rows::{Mode, columns, mode, rows};
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::tool::call::Call;
+use noetl_api::Failure;
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

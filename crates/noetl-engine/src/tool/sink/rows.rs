@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::failure::Failure;
 use crate::tool::call::Call;
+use noetl_api::Failure;
 
 /// How a value is saved beside the values that are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use serde_json::{Map, Value as Json, json};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::rows::{Mode, columns, mode, rows};
-use crate::failure::Failure;
 use crate::host::Host;
 use crate::tool::call::Call;
 use crate::tool::postgres::{connect, error};
 use crate::tool::{duckdb, sqlite};
+use noetl_api::Failure;
 
 /// The values for DuckDB are part of the statement's text, which must not grow without bound.
 const ROWS_PER_STATEMENT: usize = 500;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::failure::Failure;
 use crate::playbook::ToolKind::{Sink, Sqlite};
 use crate::tool::tests::TestHost;
+use noetl_api::Failure;
 
 async fn save(host: &TestHost, config: Json, args: Json) -> Result<Json, Failure> {
     host.run_with(Sink, config, args, json!({})).await

@@ -28,7 +28,7 @@ const MAX_DEPTH: usize = 32;
 /// The host of a local run and of the playbooks that it calls.
 #[derive(Clone)]
 pub(super) struct LocalHost {
-    machine: ToolEnvironment,
+    tools: ToolEnvironment,
     credentials: Arc<HashMap<String, Credential>>,
     /// A server that is asked for credentials that are in no file of --credentials.
     server: Option<RemoteArgs>,
@@ -70,7 +70,7 @@ impl LocalHost {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_micros());
         Ok(Self {
-            machine: config::tool_environment(),
+            tools: config::tool_environment(),
             credentials: Arc::new(credentials),
             server,
             progress,
@@ -173,7 +173,7 @@ impl Host for LocalHost {
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {
-        &self.machine
+        &self.tools
     }
 }
 

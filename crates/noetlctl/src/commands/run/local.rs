@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use noetl_api::ExecutionStatus;
 use noetl_engine::local::{Job, Report};
 use noetl_engine::{Playbook, Problem, Problems, Severity};
 use noetl_help::Help as _;
@@ -103,11 +104,11 @@ fn execute(
     // Dropping a step ends its child processes; this waits until they have ended.
     runtime.shutdown_timeout(Duration::from_secs(2));
     let Some(report) = report? else {
-        progress.ended("CANCELLED", started.elapsed());
+        progress.ended(ExecutionStatus::Cancelled, started.elapsed());
         note!("error: interrupted; running steps are stopped");
         return Ok(ExitCode::from(INTERRUPTED));
     };
-    progress.ended(report.status.name(), started.elapsed());
+    progress.ended(report.status, started.elapsed());
     finish(args, &report, &execution_id, started.elapsed())
 }
 
@@ -120,7 +121,7 @@ fn finish(
     if args.json {
         output::json(&json!({
             "execution_id": execution_id,
-            "status": report.status.name(),
+            "status": report.status,
             "result": report.result,
             "error": report.failure,
             "steps": report.steps,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use noetl_api::{EventStatus, ExecutionStatus};
 use noetl_engine::Stream;
 use noetl_engine::execution::{Event, event_name};
 use serde_json::Value;
@@ -63,10 +64,10 @@ impl Progress {
         self.print(&format!("{name}: {steps} step{plural}"));
     }
 
-    pub(super) fn ended(&self, status: &str, elapsed: Duration) {
+    pub(super) fn ended(&self, status: ExecutionStatus, elapsed: Duration) {
         self.print(&format!(
             "{}  {}",
-            self.status_text(status, status),
+            self.status_text(status.into(), status.as_str()),
             seconds(elapsed)
         ));
     }
@@ -164,10 +165,10 @@ impl Progress {
     }
 
     /// Returns `word` in the colour of a status, or a short word for the status if `word` is empty.
-    fn status_text(&self, status: &str, word: &str) -> String {
+    fn status_text(&self, status: EventStatus, word: &str) -> String {
         let (short, code) = match status {
-            "COMPLETED" => ("ok", "32"),
-            "CANCELLED" => ("--", "35"),
+            EventStatus::Completed => ("ok", "32"),
+            EventStatus::Cancelled => ("--", "35"),
             _ => ("FAILED", "31"),
         };
         let text = if word.is_empty() { short } else { word };

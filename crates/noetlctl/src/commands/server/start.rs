@@ -4,12 +4,14 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use noetl_api::server::StorageKind;
 use noetl_help::Help as _;
-use noetl_server::{BindError, Config, Server, StartError, VaultError};
+use noetl_server::{BindError, Config, Server, StartError, StoreError, VaultError};
 
 use crate::cli::server::StartArgs;
 use crate::client::url;
-use crate::config::server::{Listen, store_config, ui_source};
+use crate::config;
+use crate::config::server::{Listen, server_name, store_config, ui_source};
 use crate::process::pid_file::{self, PidFile};
 use crate::process::{log, signals};
 use crate::stamp;
@@ -32,7 +34,11 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         port,
         ui: ui_source(args.no_ui),
         build: stamp::build(),
-        keeping: store_config(args)?,
+        name: server_name(),
+        api_token: config::api_token(),
+        max_workers: config::max_workers(args.max_workers),
+        tools: config::tool_environment(),
+        store: store_config(args)?,
     };
     let server = bind(config).await?;
     let address = server.address();
@@ -92,7 +98,14 @@ fn start_help(error: &StartError) -> String {
         StartError::Taken { .. } => {
             "stop it with `noetl server stop`, or name another folder with --data-dir".to_owned()
         }
-        StartError::Store { kind: "sqlite", .. } => {
+        StartError::Store {
+            source: StoreError::Newer { .. },
+            ..
+        } => "start the NoETL that the store was last used with, or a later one".to_owned(),
+        StartError::Store {
+            kind: StorageKind::Sqlite,
+            ..
+        } => {
             "name another folder with --data-dir".to_owned()
         }
         StartError::Store { .. } => {

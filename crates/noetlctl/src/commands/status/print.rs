@@ -1,8 +1,9 @@
 //! Prints the status of an execution, with the place of its error.
 
+use noetl_api::ExecutionStatus;
 use serde_json::Value;
 
-use super::view;
+use super::{request, view};
 use crate::client::{Client, encode};
 use crate::output::{self, Screen};
 
@@ -12,7 +13,7 @@ pub(super) fn status(client: &Client, answer: &Value, json: bool) -> anyhow::Res
         return output::json(answer);
     }
     // The status has only the text of the error; the event that reported the error has its place.
-    let failure = (answer["status"] == "FAILED")
+    let failure = (request::status_of(answer) == Some(ExecutionStatus::Failed))
         .then(|| newest_error(client, answer))
         .flatten();
     output::text(&view::status(answer, failure.as_ref(), Screen::stdout()))

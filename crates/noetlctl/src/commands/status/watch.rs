@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use noetl_api::ExecutionStatus;
 use serde_json::Value;
 
 use super::{print, request, view};
@@ -26,8 +27,8 @@ pub(in crate::commands) fn run(client: &Client, id: &str, json: bool) -> anyhow:
         output::text(&view::event(event, Screen::stdout()))
     })?;
     print::status(client, &answer, json)?;
-    Ok(match answer["status"].as_str() {
-        Some("COMPLETED") => ExitCode::SUCCESS,
+    Ok(match request::status_of(&answer) {
+        Some(ExecutionStatus::Completed) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
 }
@@ -89,8 +90,5 @@ fn read_stream(
 }
 
 fn has_ended(answer: &Value) -> bool {
-    matches!(
-        answer["status"].as_str(),
-        Some("COMPLETED" | "FAILED" | "CANCELLED")
-    )
+    request::status_of(answer).is_some_and(ExecutionStatus::is_final)
 }

@@ -1,14 +1,17 @@
-//! What a worker gives to the tools that run in it: the server's credentials and playbooks.
+//! The server's credentials and sub-playbooks, for the tools that run in a worker.
 
 use std::sync::Arc;
 
+use noetl_api::ExecutionStatus;
+use noetl_api::credential::CredentialItem;
+use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
 };
-use serde_json::{Value, json};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use noetl_server::worker::{Backoff, LentSlot};
+use serde_json::Value;
 
-use super::start::{FIRST_PAUSE, MAX_PAUSE};
+use super::ask::{get, may_pass, post, status};
 use crate::client::{Client, encode};
 use crate::config;
 
@@ -16,48 +19,33 @@ use crate::config;
 pub(super) struct WorkerHost {
     pub(super) client: Arc<Client>,
     pub(super) execution_id: String,
-    pub(super) machine: ToolEnvironment,
-    pub(super) slots: Arc<Semaphore>,
-    /// Given back while a sub-playbook runs, so that callers never starve those whom they call.
-    pub(super) slot: Mutex<Option<OwnedSemaphorePermit>>,
+    pub(super) tools: ToolEnvironment,
+    pub(super) slot: LentSlot,
 }
 
 impl WorkerHost {
-    async fn ask(
-        &self,
-        ask: impl FnOnce(&Client) -> Result<Value, crate::client::error::Error> + Send + 'static,
-    ) -> Result<Value, crate::client::error::Error> {
-        let client = Arc::clone(&self.client);
-        tokio::task::spawn_blocking(move || ask(&client))
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-    }
-
-    /// Asks until a sub-playbook has ended.
-    async fn called(&self, path: &str, request: Value) -> Result<Value, Failure> {
-        let mut pause = FIRST_PAUSE;
+    /// Calls a sub-playbook, and waits until it has ended.
+    async fn call(&self, request: &SubPlaybookRequest) -> Result<Value, Failure> {
+        let mut backoff = Backoff::default();
         loop {
-            let body = request.clone();
-            let answer = self
-                .ask(move |client| client.post("/api/worker/playbook", &body))
-                .await;
-            let mut answer = match answer {
+            let answer = post(&self.client, "/api/worker/playbook", request).await;
+            let answer: SubPlaybookAnswer = match answer {
                 Ok(answer) => answer,
-                // The server restarts or is busy, and the call is the same one when it is back.
-                Err(error) if matches!(error.status, None | Some(429 | 502..=504)) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(MAX_PAUSE);
+                // The key makes the repeated request the same call.
+                Err(error) if may_pass(&error) => {
+                    backoff.wait().await;
                     continue;
                 }
                 Err(error) => return Err(Failure::new("playbook", error.to_string())),
             };
-            pause = FIRST_PAUSE;
-            match answer["status"].as_str() {
-                Some("RUNNING") => {}
-                Some("COMPLETED") => return Ok(answer["result"].take()),
-                _ => {
-                    return Err(serde_json::from_value(answer["error"].take())
-                        .unwrap_or_else(|_| Failure::new("playbook", format!("`{path}` failed"))));
+            backoff = Backoff::default();
+            match answer.status {
+                ExecutionStatus::Running => {}
+                ExecutionStatus::Completed => return Ok(answer.result),
+                ExecutionStatus::Failed | ExecutionStatus::Cancelled => {
+                    return Err(answer.error.unwrap_or_else(|| {
+                        Failure::new("playbook", format!("`{}` failed", request.path))
+                    }));
                 }
             }
         }
@@ -71,14 +59,16 @@ impl Host for WorkerHost {
     ) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
         Box::pin(async move {
             let path = format!("/api/credentials/{}", encode(name));
-            match self
-                .ask(move |client| client.get(&path, &[("include_data", "true")]))
-                .await
-            {
-                Ok(value) => serde_json::from_value(value)
-                    .map(Some)
-                    .map_err(|error| Failure::new("auth", error.to_string())),
-                Err(error) if error.status == Some(404) => Ok(None),
+            let answer = get(&self.client, path, &[("include_data", "true")]).await;
+            match answer {
+                Ok(CredentialItem {
+                    name, kind, data, ..
+                }) => Ok(Some(Credential {
+                    name,
+                    kind,
+                    data: data.unwrap_or_default(),
+                })),
+                Err(error) if status(&error) == Some(404) => Ok(None),
                 Err(error) => Err(Failure::retryable(
                     "auth",
                     format!("credential `{name}` cannot be read: {error}"),
@@ -89,14 +79,16 @@ impl Host for WorkerHost {
 
     fn playbook<'a>(&'a self, call: SubPlaybook) -> BoxFuture<'a, Result<Value, Failure>> {
         Box::pin(async move {
-            let request = json!({
-                "execution_id": self.execution_id, "path": call.path, "version": call.version, "payload": call.payload,
-                "return_step": call.return_step, "caller": call.caller, "key": call.key,
-            });
-            drop(self.slot.lock().await.take());
-            let answer = self.called(&call.path, request).await;
-            *self.slot.lock().await = Arc::clone(&self.slots).acquire_owned().await.ok();
-            answer
+            let request = SubPlaybookRequest {
+                execution_id: self.execution_id.clone().into(),
+                path: call.path,
+                version: call.version,
+                payload: call.payload,
+                return_step: call.return_step,
+                caller: call.caller,
+                key: call.key,
+            };
+            self.slot.free_during(self.call(&request)).await
         })
     }
 
@@ -114,6 +106,6 @@ impl Host for WorkerHost {
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {
-        &self.machine
+        &self.tools
     }
 }

@@ -1,6 +1,8 @@
-//! `noetl worker`: this machine takes up the work of a server elsewhere.
+//! `noetl worker`: runs the commands of a server on this machine.
 
+mod ask;
 mod host;
+mod source;
 mod start;
 mod stop;
 

@@ -1,0 +1,91 @@
+//! Extractors for bodies, query parameters and paths, whose errors are answered like all others.
+
+use std::fmt::Display;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be application/json",
+            )),
+            Err(error) => Err(ApiError::new(error.status(), error.body_text())),
+        }
+    }
+}
+
+/// A JSON body that may be missing.
+pub(super) struct OptionalBody<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let length = request
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok());
+        let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+        if !chunked && length.is_none_or(|length| length == "0") {
+            return Ok(Self(T::default()));
+        }
+        Body::from_request(request, state)
+            .await
+            .map(|Body(value)| Self(value))
+    }
+}
+
+/// Query parameters.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|error: QueryRejection| {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text())
+            })
+    }
+}
+
+/// Parameters of the path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|error: PathRejection| {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, error.body_text())
+            })
+    }
+}
+
+/// Returns the number of an id. Fails with 404 when it is not a number, since no such thing exists.
+pub(super) fn parse_id(id: &(impl Display + ?Sized), noun: &str) -> Result<i64, ApiError> {
+    let text = id.to_string();
+    text.parse()
+        .map_err(|_| ApiError::not_found(format!("there is no {noun} {text}")))
+}

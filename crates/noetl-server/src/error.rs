@@ -1,0 +1,119 @@
+//! The answer to a request that fails: a status, one sentence, and how to correct it.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use noetl_api::ErrorBody;
+use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema as _};
+
+use crate::credentials::CredentialError;
+use crate::executions::RunError;
+use crate::store::StoreError;
+
+/// The answer to a request that fails.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    pub(crate) body: ErrorBody,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            body: ErrorBody {
+                detail: detail.into(),
+                help: None,
+                problems: Vec::new(),
+            },
+        }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.body.help = Some(help.into());
+        self
+    }
+}
+
+/// In the OpenAPI document, every operation may answer that it refuses or that the store is not available.
+impl IntoResponses for ApiError {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let body = ContentBuilder::new()
+            .schema(Some(openapi::Ref::from_schema_name(ErrorBody::name())))
+            .build();
+        let response = ResponseBuilder::new()
+            .content("application/json", body)
+            .build();
+        ["4XX", "503"]
+            .map(|status| (status.to_owned(), response.clone().into()))
+            .into()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.body)).into_response()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        // PostgreSQL's text has no zero bytes.
+        if error.is_unstorable() {
+            return Self::invalid("a text with a zero byte cannot be stored");
+        }
+        tracing::error!(%error, "the store failed");
+        // The database's message may contain what a caller must not see, so it is only in the log.
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store is not available",
+        )
+        .help("the server's log has the reason; try again later")
+    }
+}
+
+impl From<RunError> for ApiError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => error.into(),
+            RunError::NoPlaybook(_) => Self::not_found(error.to_string())
+                .help("register it with `noetl register playbook --file FILE`"),
+            RunError::NoExecution(_) => Self::not_found(error.to_string())
+                .help("`noetl list Execution` shows those that are there"),
+            RunError::NoCommand(_) => Self::not_found(error.to_string()),
+            RunError::NoStep(_) => Self::invalid(error.to_string()),
+            RunError::Held(_) | RunError::Ended(_) => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
+            RunError::Invalid(problems) => Self {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                body: ErrorBody {
+                    detail: "the playbook cannot run".to_owned(),
+                    help: Some("correct what `problems` lists and register it again".to_owned()),
+                    problems: problems.0,
+                },
+            },
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Store(error) => error.into(),
+            CredentialError::Vault(error) => Self::new(StatusCode::CONFLICT, error.to_string())
+                .help("start the server with the NOETL_ENCRYPTION_KEY that the credential was kept with, or register it again"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Cancels executions, marks them as failed, and sets and reads their variables.
+
+use noetl_api::ExecutionStatus;
+use serde_json::{Map, Value as Json};
+
+use super::error::RunError;
+use super::service::{Executions, Input};
+use crate::store::{ExecutionFilter, StoreError};
+
+/// How many executions that an execution started are cancelled with it.
+const CHILDREN: i64 = 10_000;
+
+impl Executions {
+    /// Cancels an execution and, with `cascade`, those that it started. Executions that have ended are skipped.
+    /// Returns the executions that were cancelled.
+    pub(crate) async fn cancel(
+        &self,
+        execution_id: i64,
+        reason: &str,
+        cascade: bool,
+    ) -> Result<Vec<i64>, RunError> {
+        let mut cancelled = Vec::new();
+        let mut ahead = vec![execution_id];
+        while let Some(id) = ahead.pop() {
+            match self.change(id, Input::Cancel { reason }).await {
+                Ok(_) => cancelled.push(id),
+                Err(RunError::Ended(_)) => {}
+                Err(error) => return Err(error),
+            }
+            if cascade {
+                let filter = ExecutionFilter {
+                    parent: Some(id),
+                    status: Some(ExecutionStatus::Running),
+                    ..ExecutionFilter::default()
+                };
+                let (children, _) = self.store.executions(&filter, CHILDREN, 0).await?;
+                ahead.extend(children.iter().map(|child| child.execution_id));
+            }
+        }
+        Ok(cancelled)
+    }
+
+    /// Marks an execution as failed whose machine cannot be restored.
+    pub(crate) async fn mark_failed(&self, execution_id: i64, error: &str) -> Result<(), RunError> {
+        self.machines.forget(execution_id);
+        let mut transaction = self.store.begin().await?;
+        let row = self
+            .store
+            .lock_execution(&mut transaction, execution_id)
+            .await?;
+        let row = row.ok_or(RunError::NoExecution(execution_id))?;
+        if row.status.is_final() {
+            return Err(RunError::Ended(execution_id));
+        }
+        let written = self
+            .writer
+            .write_failure(&mut transaction, row, error)
+            .await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.publish(written);
+        Ok(())
+    }
+
+    /// Sets variables of a running execution.
+    pub(crate) async fn set_variables(
+        &self,
+        execution_id: i64,
+        variables: &Map<String, Json>,
+    ) -> Result<(), RunError> {
+        self.change(execution_id, Input::Variables(variables))
+            .await
+            .map(drop)
+    }
+
+    /// The variables of an execution, and the steps that ended well.
+    pub(crate) async fn variables(
+        &self,
+        execution_id: i64,
+    ) -> Result<(Map<String, Json>, Vec<String>), RunError> {
+        let seen = self
+            .look(execution_id, |machine| {
+                (machine.variables(), machine.completed_steps().to_vec())
+            })
+            .await;
+        match seen {
+            // The playbook was deleted after the execution ended. The rest of its status is still readable.
+            Err(RunError::NoPlaybook(_)) => Ok((Map::new(), Vec::new())),
+            seen => seen,
+        }
+    }
+}

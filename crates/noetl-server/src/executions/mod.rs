@@ -1,0 +1,22 @@
+//! Executions: starting, changing and ending them.
+//!
+//! Every change of an execution is one transaction: its machine takes an input, and the resulting events and
+//! commands are written together with the execution's row. A machine in memory is only a cache: when it is
+//! behind the store, it is restored from the log.
+
+mod cancel;
+mod claims;
+mod error;
+mod local_queue;
+mod machines;
+mod playbooks;
+mod restore;
+mod service;
+mod sub_playbooks;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub(crate) use error::RunError;
+pub(crate) use local_queue::{LocalQueue, Order};
+pub(crate) use service::{Executions, Start};

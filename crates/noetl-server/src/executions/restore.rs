@@ -1,0 +1,60 @@
+//! Restores the machine of an execution from its log.
+
+use noetl_engine::execution::{Machine, Outcome, event_name};
+use serde_json::{Map, Value as Json};
+use sqlx::{Any, Transaction};
+
+use super::error::RunError;
+use super::machines::Loaded;
+use super::playbooks::Playbooks;
+use super::write::VARIABLES_SET;
+use crate::store::{ExecutionRow, Store, StoreError};
+
+/// Feeds the recorded inputs of an execution to a new machine.
+pub(super) async fn restore(
+    store: &Store,
+    transaction: &mut Transaction<'static, Any>,
+    playbooks: &Playbooks,
+    row: ExecutionRow,
+) -> Result<Loaded, RunError> {
+    let entry = store.entry_by_id_in(transaction, row.catalog_id).await?;
+    let entry = entry.ok_or_else(|| RunError::NoPlaybook(row.path.clone()))?;
+    let playbook = playbooks.get(&entry)?;
+    let payload: Map<String, Json> = serde_json::from_str(&row.payload).map_err(|error| {
+        StoreError::Corrupt(format!(
+            "payload of execution {}: {error}",
+            row.execution_id
+        ))
+    })?;
+    let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
+    machine.start(row.target.as_deref());
+    for event in Store::inputs(transaction, row.execution_id).await? {
+        let command_id = event.node_id.as_deref().unwrap_or_default();
+        match (event.event_type.as_str(), event.meta.as_deref()) {
+            (event_name::COMMAND_CLAIMED, _) => {
+                machine.claimed(command_id, "");
+            }
+            (VARIABLES_SET, Some(variables)) => {
+                machine.set_variables(&parse(variables, &event.event_type)?);
+            }
+            (_, Some(meta)) => {
+                let mut outcome: Outcome = parse(meta, &event.event_type)?;
+                if let Some(error) = &event.error {
+                    outcome.error = Some(parse(error, &event.event_type)?);
+                } else if let Some(result) = &event.result {
+                    outcome.result = parse(result, &event.event_type)?;
+                }
+                machine
+                    .complete(command_id, outcome)
+                    .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            }
+            (_, None) => {}
+        }
+    }
+    Ok(Loaded { machine, row })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str, event: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Corrupt(format!("event {event}: {error}")))
+}

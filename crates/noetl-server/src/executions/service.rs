@@ -1,0 +1,332 @@
+//! Starts and changes executions, in one transaction for each change.
+
+use std::sync::Arc;
+
+use noetl_api::ExecutionStatus;
+use noetl_engine::Playbook;
+use noetl_engine::execution::{Command, Machine, Outcome, Turn};
+use serde_json::{Map, Value as Json};
+use sqlx::{Any, Transaction};
+
+use super::error::RunError;
+use super::local_queue::{LocalQueue, Order};
+use super::machines::{Loaded, Machines};
+use super::playbooks::Playbooks;
+use super::restore::restore;
+use super::write::{Writer, Written};
+use crate::changes::Changes;
+use crate::clock;
+use crate::store::{CatalogEntry, ExecutionRow, Ids, LEASE_MS, Store, StoreError};
+
+/// The executions of one server.
+#[derive(Debug)]
+pub(crate) struct Executions {
+    pub(super) store: Store,
+    pub(super) changes: Changes,
+    pub(super) writer: Writer,
+    pub(super) machines: Machines,
+    playbooks: Playbooks,
+}
+
+/// What to start.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    pub(crate) payload: Map<String, Json>,
+    pub(crate) target: Option<String>,
+    pub(crate) parent_execution_id: Option<i64>,
+    /// Identifies the call of the parent: a second start with the same value returns the first execution.
+    pub(crate) parent_call: Option<String>,
+}
+
+/// A started execution.
+#[derive(Debug, Clone)]
+pub(crate) struct Started {
+    pub(crate) execution_id: i64,
+    /// How many commands were issued.
+    pub(crate) commands: usize,
+}
+
+/// An input of an execution's machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// A worker claims a command.
+    Claim {
+        command_id: &'a str,
+        worker_id: &'a str,
+    },
+    /// The worker that holds a command reports its outcome.
+    Outcome {
+        command_id: &'a str,
+        worker_id: &'a str,
+        outcome: &'a Outcome,
+    },
+    /// A request cancels it.
+    Cancel { reason: &'a str },
+    /// A request sets variables.
+    Variables(&'a Map<String, Json>),
+}
+
+/// The result of a change.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// The command that was claimed.
+    pub(super) claimed: Option<Command>,
+    /// How many commands were issued.
+    pub(super) commands: usize,
+    /// The event of the outcome that was the input.
+    pub(super) outcome_event: Option<i64>,
+}
+
+impl Executions {
+    pub(crate) fn new(store: Store, ids: Arc<Ids>, local: LocalQueue) -> Self {
+        Self {
+            store,
+            changes: Changes::default(),
+            writer: Writer { ids, local },
+            machines: Machines::default(),
+            playbooks: Playbooks::default(),
+        }
+    }
+
+    /// The notifications of changes.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Returns the playbook of a catalog entry.
+    pub(crate) fn playbook(&self, entry: &CatalogEntry) -> Result<Arc<Playbook>, RunError> {
+        self.playbooks.get(entry)
+    }
+
+    /// Starts an execution of a catalog entry.
+    pub(crate) async fn start(
+        &self,
+        entry: &CatalogEntry,
+        start: Start,
+    ) -> Result<Started, RunError> {
+        let playbook = self.playbooks.get(entry)?;
+        if let Some(target) = &start.target
+            && playbook.step(target).is_none()
+        {
+            return Err(RunError::NoStep(target.clone()));
+        }
+        let execution_id = self.writer.ids.next();
+        let machine = Machine::new(playbook, &execution_id.to_string(), &start.payload);
+        let row = new_row(execution_id, entry, &start);
+        let entry = self.machines.entry(execution_id);
+        let mut cached = entry.lock().await;
+        let mut loaded = Loaded { machine, row };
+        let mut transaction = self.store.begin().await?;
+        if !Store::insert_execution(&mut transaction, &loaded.row).await? {
+            drop(transaction);
+            self.machines.forget(execution_id);
+            let call = start.parent_call.unwrap_or_default();
+            let known = self.store.execution_by_call(&call).await?;
+            let known = known.ok_or(RunError::NoExecution(execution_id))?;
+            return Ok(Started {
+                execution_id: known.execution_id,
+                commands: 0,
+            });
+        }
+        let turn = loaded.machine.start(start.target.as_deref());
+        let written = self
+            .writer
+            .write(&mut transaction, &mut loaded, turn, None)
+            .await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        *cached = Some(loaded);
+        drop(cached);
+        let commands = written.commands;
+        self.publish(written);
+        Ok(Started {
+            execution_id,
+            commands,
+        })
+    }
+
+    /// Changes an execution. Changes of one execution wait for each other, on this server and on others.
+    pub(super) async fn change(
+        &self,
+        execution_id: i64,
+        input: Input<'_>,
+    ) -> Result<Changed, RunError> {
+        let entry = self.machines.entry(execution_id);
+        let mut cached = entry.lock().await;
+        let mut transaction = self.store.begin().await?;
+        let row = match self
+            .store
+            .lock_execution(&mut transaction, execution_id)
+            .await?
+        {
+            Some(row) if row.status.is_final() => Err(RunError::Ended(execution_id)),
+            Some(row) => Ok(row),
+            None => Err(RunError::NoExecution(execution_id)),
+        };
+        let row = row.inspect_err(|_| self.machines.forget(execution_id))?;
+        let known = cached
+            .take()
+            .filter(|loaded| loaded.row.last_event_id == row.last_event_id);
+        let mut loaded = match known {
+            Some(loaded) => loaded,
+            None => restore(&self.store, &mut transaction, &self.playbooks, row).await?,
+        };
+        // The machine of a change that fails is not put back, so that the next change reads the log.
+        let (written, claimed) = self.apply(&mut transaction, &mut loaded, input).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        if loaded.machine.status().is_final() {
+            self.machines.forget(execution_id);
+        } else {
+            *cached = Some(loaded);
+        }
+        drop(cached);
+        let changed = Changed {
+            claimed,
+            commands: written.commands,
+            outcome_event: written.outcome_event,
+        };
+        self.publish(written);
+        Ok(changed)
+    }
+
+    /// Reads from an execution's machine, whether the execution has ended or not.
+    pub(crate) async fn look<T>(
+        &self,
+        execution_id: i64,
+        look: impl FnOnce(&Machine) -> T,
+    ) -> Result<T, RunError> {
+        let entry = self.machines.entry(execution_id);
+        let cached = entry.lock().await;
+        let row = self
+            .store
+            .execution(execution_id)
+            .await?
+            .ok_or(RunError::NoExecution(execution_id))?;
+        if let Some(loaded) = cached
+            .as_ref()
+            .filter(|loaded| loaded.row.last_event_id == row.last_event_id)
+        {
+            return Ok(look(&loaded.machine));
+        }
+        let ended = row.status.is_final();
+        let mut transaction = self.store.begin().await?;
+        let loaded = restore(&self.store, &mut transaction, &self.playbooks, row).await?;
+        drop(transaction);
+        drop(cached);
+        if ended {
+            self.machines.forget(execution_id);
+        }
+        Ok(look(&loaded.machine))
+    }
+
+    async fn apply(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        loaded: &mut Loaded,
+        input: Input<'_>,
+    ) -> Result<(Written, Option<Command>), RunError> {
+        let no_command = |command_id: &str| RunError::NoCommand(command_id.to_owned());
+        let mut claimed = None;
+        let mut outcome_told = None;
+        let turn = match input {
+            Input::Claim {
+                command_id,
+                worker_id,
+            } => {
+                claim(transaction, command_id, worker_id).await?;
+                let command = loaded.machine.command(command_id).cloned();
+                claimed = Some(command.ok_or_else(|| no_command(command_id))?);
+                Turn {
+                    events: loaded.machine.claimed(command_id, worker_id),
+                    ..Turn::default()
+                }
+            }
+            Input::Outcome {
+                command_id,
+                worker_id,
+                outcome,
+            } => {
+                let row = Store::command_in(transaction, command_id)
+                    .await?
+                    .ok_or_else(|| no_command(command_id))?;
+                if row.worker_id.as_deref() != Some(worker_id) {
+                    return Err(RunError::Held(command_id.to_owned()));
+                }
+                let turn = loaded
+                    .machine
+                    .complete(command_id, outcome.clone())
+                    .map_err(|_| no_command(command_id))?;
+                Store::delete_command(transaction, command_id).await?;
+                outcome_told = Some((command_id, outcome));
+                turn
+            }
+            Input::Cancel { reason } => loaded.machine.cancel(reason),
+            Input::Variables(variables) => {
+                loaded.machine.set_variables(variables);
+                let written = self
+                    .writer
+                    .write_variables(transaction, loaded, variables)
+                    .await?;
+                return Ok((written, None));
+            }
+        };
+        let written = self
+            .writer
+            .write(transaction, loaded, turn, outcome_told)
+            .await?;
+        Ok((written, claimed))
+    }
+
+    /// Notifies the workers and receivers of a change that is committed.
+    pub(super) fn publish(&self, written: Written) {
+        for command_id in written.dropped {
+            self.writer.local.send(Order::Stop(command_id));
+        }
+        for claim in written.own {
+            self.writer.local.send(Order::Run(Box::new(claim)));
+        }
+        if written.waiting {
+            self.changes.announce_due();
+        }
+        self.changes.publish(written.change);
+    }
+}
+
+/// Assigns a command to a worker until the lease lapses.
+async fn claim(
+    transaction: &mut Transaction<'static, Any>,
+    command_id: &str,
+    worker_id: &str,
+) -> Result<(), RunError> {
+    let now = clock::now_ms();
+    if Store::claim(transaction, command_id, worker_id, now, now + LEASE_MS).await? {
+        return Ok(());
+    }
+    let held = Store::command_in(transaction, command_id).await?.is_some();
+    Err(if held {
+        RunError::Held(command_id.to_owned())
+    } else {
+        RunError::NoCommand(command_id.to_owned())
+    })
+}
+
+/// Returns the row of an execution that begins.
+fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionRow {
+    ExecutionRow {
+        execution_id,
+        catalog_id: entry.catalog_id,
+        path: entry.path.clone(),
+        version: entry.version,
+        status: ExecutionStatus::Running,
+        payload: Json::Object(start.payload.clone()).to_string(),
+        target: start.target.clone(),
+        parent_execution_id: start.parent_execution_id,
+        parent_call: start.parent_call.clone(),
+        current_step: None,
+        progress: 0,
+        result: None,
+        error: None,
+        start_time: clock::now_ms(),
+        end_time: None,
+        last_event_id: 0,
+    }
+}

@@ -1,0 +1,311 @@
+//! Writes a turn of a machine: its events, its commands and the execution's row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use noetl_api::{EventStatus, ExecutionStatus, Failure};
+use noetl_engine::execution::{Command, Event, Outcome, Turn, event_name};
+use serde_json::{Map, Value as Json};
+use sqlx::{Any, Transaction};
+
+use super::error::RunError;
+use super::local_queue::LocalQueue;
+use super::machines::Loaded;
+use crate::changes::{Change, ChangeKind};
+use crate::clock;
+use crate::store::{CommandRow, EventRow, ExecutionRow, Ids, LEASE_MS, Progress, Store};
+use crate::worker::Claim;
+
+/// The event of variables that were set by a request.
+pub(super) const VARIABLES_SET: &str = "vars.set";
+/// Results up to this size are shown in lists.
+const SMALL_RESULT: usize = 64 << 10;
+
+/// Writes the turns of machines, in the transaction of the change.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) ids: Arc<Ids>,
+    pub(super) local: LocalQueue,
+}
+
+/// What a change wrote.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) change: Change,
+    /// How many commands were issued.
+    pub(super) commands: usize,
+    /// The event of the outcome that was the input.
+    pub(super) outcome_event: Option<i64>,
+    /// Whether commands wait for a worker.
+    pub(super) waiting: bool,
+    /// Commands that the server's own worker has claimed in the same transaction.
+    pub(super) own: Vec<Claim>,
+    /// Commands whose outcomes are no longer wanted.
+    pub(super) dropped: Vec<String>,
+}
+
+impl Writer {
+    /// Writes a turn. `input` is the outcome that led to it, with its command.
+    pub(super) async fn write(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        loaded: &mut Loaded,
+        mut turn: Turn,
+        input: Option<(&str, &Outcome)>,
+    ) -> Result<Written, RunError> {
+        let now = clock::now_ms();
+        let started = loaded.row.last_event_id == 0;
+        let own = self.claim_own(loaded, &mut turn);
+        let mut rows = Vec::with_capacity(turn.events.len());
+        let mut outcome_event = None;
+        for event in &turn.events {
+            let outcome = input.filter(|(command_id, _)| is_outcome_of(event, command_id));
+            let row = self.event(loaded, event, outcome.map(|(_, outcome)| outcome), now);
+            if outcome.is_some() {
+                outcome_event.get_or_insert(row.event_id);
+            }
+            rows.push(row);
+        }
+        Store::insert_events(transaction, &rows).await?;
+        let commands = self.commands(&turn, &rows, &own, now);
+        Store::insert_commands(transaction, &commands).await?;
+        for command_id in &turn.dropped {
+            Store::delete_command(transaction, command_id).await?;
+        }
+        let progress = progress(loaded, &turn, now);
+        Store::update_execution(transaction, &progress).await?;
+        let ended = progress.end_time.is_some();
+        if ended {
+            Store::delete_commands_of(transaction, loaded.row.execution_id).await?;
+        }
+        loaded.row.status = progress.status;
+        loaded.row.current_step = progress.current_step;
+        Ok(Written {
+            change: Change {
+                execution_id: loaded.row.execution_id,
+                kind: if started || ended {
+                    ChangeKind::Status
+                } else {
+                    ChangeKind::Progress
+                },
+            },
+            commands: commands.len(),
+            outcome_event,
+            waiting: commands.iter().any(|command| command.worker_id.is_none()),
+            own,
+            dropped: turn.dropped,
+        })
+    }
+
+    /// Writes variables that a request sets.
+    pub(super) async fn write_variables(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        loaded: &mut Loaded,
+        variables: &Map<String, Json>,
+    ) -> Result<Written, RunError> {
+        let event_id = self.ids.next_after(loaded.row.last_event_id);
+        loaded.row.last_event_id = event_id;
+        let event = EventRow {
+            meta: Some(Json::Object(variables.clone()).to_string()),
+            ..bare_event(
+                &loaded.row,
+                event_id,
+                VARIABLES_SET,
+                EventStatus::Completed,
+                clock::now_ms(),
+            )
+        };
+        Store::insert_events(transaction, std::slice::from_ref(&event)).await?;
+        self.write(transaction, loaded, Turn::default(), None).await
+    }
+
+    /// Writes the failure of an execution whose machine cannot be restored.
+    pub(super) async fn write_failure(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        row: ExecutionRow,
+        error: &str,
+    ) -> Result<Written, RunError> {
+        let now = clock::now_ms();
+        let event = EventRow {
+            error: serde_json::to_string(&Failure::new("finalized", error)).ok(),
+            ..bare_event(
+                &row,
+                self.ids.next_after(row.last_event_id),
+                event_name::PLAYBOOK_FAILED,
+                EventStatus::Failed,
+                now,
+            )
+        };
+        Store::insert_events(transaction, std::slice::from_ref(&event)).await?;
+        let dropped = Store::commands_of(transaction, row.execution_id).await?;
+        let progress = Progress {
+            execution_id: row.execution_id,
+            status: ExecutionStatus::Failed,
+            current_step: row.current_step,
+            progress: row.progress,
+            result: None,
+            error: Some(error.to_owned()),
+            end_time: Some(now),
+            last_event_id: event.event_id,
+        };
+        Store::update_execution(transaction, &progress).await?;
+        Store::delete_commands_of(transaction, row.execution_id).await?;
+        Ok(Written {
+            change: Change {
+                execution_id: row.execution_id,
+                kind: ChangeKind::Status,
+            },
+            commands: 0,
+            outcome_event: None,
+            waiting: false,
+            own: Vec::new(),
+            dropped,
+        })
+    }
+
+    /// Claims commands for the server's own worker, as many as it has free slots.
+    fn claim_own(&self, loaded: &mut Loaded, turn: &mut Turn) -> Vec<Claim> {
+        let mut own = Vec::new();
+        for command in turn.commands.iter().filter(|command| command.delay_ms == 0) {
+            let Some(slot) = self.local.slot() else { break };
+            turn.events
+                .extend(loaded.machine.claimed(&command.id, self.local.worker_id()));
+            own.push(Claim {
+                command: command.clone(),
+                slot: Some(slot),
+            });
+        }
+        own
+    }
+
+    /// Returns the row of an event. The event that reports `outcome` contains what restores the machine.
+    fn event(
+        &self,
+        loaded: &mut Loaded,
+        event: &Event,
+        outcome: Option<&Outcome>,
+        now: i64,
+    ) -> EventRow {
+        let event_id = self.ids.next_after(loaded.row.last_event_id);
+        loaded.row.last_event_id = event_id;
+        let text = |json: &Json| (!json.is_null()).then(|| json.to_string());
+        let meta = outcome.map(|outcome| {
+            let rest = Outcome {
+                result: Json::Null,
+                error: None,
+                ..outcome.clone()
+            };
+            serde_json::to_string(&rest).unwrap_or_default()
+        });
+        EventRow {
+            node_id: event.command_id.clone(),
+            node_name: event.step.clone(),
+            context: text(&event.context),
+            result: text(&event.result),
+            error: event
+                .error
+                .as_ref()
+                .and_then(|error| serde_json::to_string(error).ok()),
+            meta,
+            duration_ms: event.duration_ms.and_then(|ms| i64::try_from(ms).ok()),
+            ..bare_event(&loaded.row, event_id, event.name, event.status, now)
+        }
+    }
+
+    /// Returns the rows of the commands that a turn issues; `rows` are those of its events.
+    fn commands(&self, turn: &Turn, rows: &[EventRow], own: &[Claim], now: i64) -> Vec<CommandRow> {
+        let issued: HashMap<&str, i64> = rows
+            .iter()
+            .filter(|row| row.event_type == event_name::COMMAND_ISSUED)
+            .filter_map(|row| Some((row.node_id.as_deref()?, row.event_id)))
+            .collect();
+        let row = |command: &Command| {
+            let claimed = own.iter().any(|own| own.command.id == command.id);
+            let delay = i64::try_from(command.delay_ms).unwrap_or(i64::MAX / 4);
+            Some(CommandRow {
+                command_id: command.id.clone(),
+                execution_id: rows.first()?.execution_id,
+                event_id: *issued.get(command.id.as_str())?,
+                step: command.step.clone(),
+                worker_id: claimed.then(|| self.local.worker_id().to_owned()),
+                lease_until: claimed.then_some(now + LEASE_MS),
+                not_before: now.saturating_add(delay),
+            })
+        };
+        turn.commands.iter().filter_map(row).collect()
+    }
+}
+
+/// Returns an event whose optional fields are empty.
+fn bare_event(
+    row: &ExecutionRow,
+    event_id: i64,
+    name: &str,
+    status: EventStatus,
+    now: i64,
+) -> EventRow {
+    EventRow {
+        execution_id: row.execution_id,
+        event_id,
+        catalog_id: row.catalog_id,
+        event_type: name.to_owned(),
+        node_id: None,
+        node_name: None,
+        status,
+        context: None,
+        result: None,
+        error: None,
+        meta: None,
+        duration_ms: None,
+        created_at: now,
+    }
+}
+
+/// Whether an event is the one that reports the outcome of a command.
+fn is_outcome_of(event: &Event, command_id: &str) -> bool {
+    event.command_id.as_deref() == Some(command_id)
+        && matches!(
+            event.name,
+            event_name::CALL_DONE
+                | event_name::CALL_ERROR
+                | event_name::SINK_EXECUTED
+                | event_name::SINK_FAILED
+        )
+}
+
+fn progress(loaded: &Loaded, turn: &Turn, now: i64) -> Progress {
+    let machine = &loaded.machine;
+    let status = machine.status();
+    let ended = status.is_final();
+    let entered = turn
+        .events
+        .iter()
+        .rev()
+        .find(|event| event.name == event_name::COMMAND_ISSUED);
+    let current = entered
+        .and_then(|event| event.step.clone())
+        .or_else(|| loaded.row.current_step.clone());
+    let steps = machine.playbook().steps.len().max(1);
+    let done = machine.completed_steps().len();
+    let share = i64::try_from(done * 100 / steps).unwrap_or(0).min(99);
+    let result = ended.then(|| machine.result().to_string());
+    Progress {
+        execution_id: loaded.row.execution_id,
+        status,
+        current_step: current,
+        progress: if status == ExecutionStatus::Completed {
+            100
+        } else {
+            share
+        },
+        result: result.filter(|result| result.len() <= SMALL_RESULT && result != "null"),
+        // What a tool wrote may hold zero bytes, which PostgreSQL has no text for.
+        error: machine
+            .failure()
+            .map(|failure| failure.to_string().replace('\0', "\u{fffd}")),
+        end_time: ended.then_some(now),
+        last_event_id: loaded.row.last_event_id,
+    }
+}

@@ -1,0 +1,211 @@
+//! Connections to the database, its tables and its settings.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
+
+use super::error::StoreError;
+use super::migrate::{MIGRATIONS, Migration, migrate, repair};
+use super::storage::Storage;
+
+/// Tables that `db validate` looks for.
+pub(crate) const TABLES: [&str; 8] = [
+    "catalog",
+    "command",
+    "credential",
+    "event",
+    "execution",
+    "runtime",
+    "setting",
+    "shard",
+];
+
+/// The store, ready for use.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    writer: AnyPool,
+    reader: AnyPool,
+    storage: Storage,
+}
+
+impl Store {
+    /// Opens the store and brings its schema to the newest version.
+    pub(crate) async fn open(storage: &Storage) -> Result<Self, StoreError> {
+        Self::open_with(storage, MIGRATIONS).await
+    }
+
+    pub(super) async fn open_with(
+        storage: &Storage,
+        migrations: &[Migration],
+    ) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let store = match storage {
+            Storage::Sqlite(path) => Self::sqlite(path).await?,
+            Storage::Postgres { url, schema } => Self::postgres(url, schema).await?,
+        };
+        migrate(&store.writer, storage.kind(), migrations).await?;
+        Ok(store)
+    }
+
+    async fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // Payloads and results are private. SQLite gives its other files the mode of this one.
+            let mut options = std::fs::OpenOptions::new();
+            let made = options.create_new(true).write(true).mode(0o600).open(path);
+            drop(made);
+        }
+        let options = |mode: &str| -> Result<AnyConnectOptions, sqlx::Error> {
+            // `?`, `#` and `%` of a path would be read as parts of the URL, `\\` and `C:` as a host.
+            let text = path.to_string_lossy();
+            let text = if cfg!(windows) {
+                text.replace('\\', "/")
+            } else {
+                text.into_owned()
+            };
+            let text = text
+                .replace('%', "%25")
+                .replace('?', "%3F")
+                .replace('#', "%23");
+            format!("sqlite:{text}?mode={mode}").parse()
+        };
+        let pool = |size: u32, pragmas: &'static str| {
+            AnyPoolOptions::new()
+                .max_connections(size)
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        connection.execute(pragmas).await?;
+                        Ok(())
+                    })
+                })
+        };
+        // With NORMAL in WAL mode a killed process loses nothing, and a crash cannot corrupt the file.
+        let writer = pool(
+            1,
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;",
+        )
+        .connect_with(options("rwc")?)
+        .await?;
+        let reader = pool(4, "PRAGMA busy_timeout=10000; PRAGMA query_only=ON;")
+            .connect_with(options("rw")?)
+            .await?;
+        Ok(Self {
+            writer,
+            reader,
+            storage: Storage::Sqlite(path.to_owned()),
+        })
+    }
+
+    async fn postgres(url: &str, schema: &str) -> Result<Self, StoreError> {
+        let valid = |character: char| character == '_' || character.is_ascii_alphanumeric();
+        if schema.is_empty() || !schema.chars().all(valid) {
+            return Err(StoreError::Unusable(format!(
+                "`{schema}` is not the name of a schema"
+            )));
+        }
+        let options: AnyConnectOptions = url.parse()?;
+        // A pool tries again until its timeout and then reports the timeout only, not the reason.
+        AnyConnection::connect_with(&options).await?.close().await?;
+        let search_path =
+            format!("SET search_path TO \"{schema}\", public; SET client_min_messages TO warning");
+        let pool = AnyPoolOptions::new()
+            .max_connections(12)
+            .acquire_timeout(Duration::from_secs(15))
+            .after_connect(move |connection, _| {
+                let statement = search_path.clone();
+                Box::pin(async move {
+                    connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+                    Ok(())
+                })
+            })
+            .connect_with(options)
+            .await?;
+        pool.execute(sqlx::AssertSqlSafe(format!(
+            "CREATE SCHEMA IF NOT EXISTS \"{schema}\""
+        )))
+        .await?;
+        Ok(Self {
+            writer: pool.clone(),
+            reader: pool,
+            storage: Storage::Postgres {
+                url: url.to_owned(),
+                schema: schema.to_owned(),
+            },
+        })
+    }
+
+    /// Brings the schema to the newest version, and creates again what was lost of it.
+    pub(crate) async fn complete_schema(&self) -> Result<(), StoreError> {
+        migrate(&self.writer, self.storage.kind(), MIGRATIONS).await?;
+        if !self.missing_tables().await.is_empty() {
+            repair(&self.writer, self.storage.kind(), MIGRATIONS).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.storage, Storage::Postgres { .. })
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.writer.begin().await?)
+    }
+
+    /// Connections that only read.
+    pub(super) fn reader(&self) -> &AnyPool {
+        &self.reader
+    }
+
+    /// Returns the tables of [`TABLES`] that do not exist.
+    pub(crate) async fn missing_tables(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        for table in TABLES {
+            let probe = sqlx::AssertSqlSafe(format!("SELECT 1 FROM {table} LIMIT 1"));
+            if sqlx::query(probe)
+                .fetch_optional(self.reader())
+                .await
+                .is_err()
+            {
+                missing.push(table);
+            }
+        }
+        missing
+    }
+
+    pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<(String,)> = sqlx::query_as("SELECT value FROM setting WHERE name = $1")
+            .bind(name)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(found.map(|(value,)| value))
+    }
+
+    /// Sets a setting that has no value yet.
+    pub(crate) async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name)
+        .bind(value)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Closes all connections; SQLite then merges its write-ahead log into the file.
+    pub(crate) async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,306 @@
+//! The store on a file of a test's own.
+
+use noetl_api::{EventStatus, ExecutionStatus};
+use tempfile::TempDir;
+
+use super::{
+    CatalogEntry, CatalogFilter, CommandRow, EventRow, ExecutionFilter, ExecutionRow, Progress,
+    Storage, Store, StoreError,
+};
+
+/// A new store, and the folder that it vanishes with.
+pub(crate) async fn new_store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::Sqlite(folder.path().join("noetl.db"));
+    (folder, Store::open(&storage).await.unwrap())
+}
+
+fn entry(catalog_id: i64, path: &str) -> CatalogEntry {
+    CatalogEntry {
+        catalog_id,
+        path: path.to_owned(),
+        version: 0,
+        kind: "Playbook".to_owned(),
+        name: path.to_owned(),
+        description: None,
+        content: String::new(),
+        created_at: 0,
+    }
+}
+
+fn execution(execution_id: i64, path: &str) -> ExecutionRow {
+    ExecutionRow {
+        execution_id,
+        catalog_id: 1,
+        path: path.to_owned(),
+        version: 1,
+        status: ExecutionStatus::Running,
+        payload: "{}".to_owned(),
+        target: None,
+        parent_execution_id: None,
+        parent_call: None,
+        current_step: None,
+        progress: 0,
+        result: None,
+        error: None,
+        start_time: execution_id,
+        end_time: None,
+        last_event_id: 0,
+    }
+}
+
+async fn insert(store: &Store, row: &ExecutionRow) -> bool {
+    let mut transaction = store.begin().await.unwrap();
+    let inserted = Store::insert_execution(&mut transaction, row)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    inserted
+}
+
+fn event(event_id: i64, name: &str) -> EventRow {
+    EventRow {
+        execution_id: 1,
+        event_id,
+        catalog_id: 1,
+        event_type: name.to_owned(),
+        node_id: None,
+        node_name: Some("a".to_owned()),
+        status: EventStatus::Running,
+        context: None,
+        result: None,
+        error: None,
+        meta: None,
+        duration_ms: None,
+        created_at: event_id,
+    }
+}
+
+fn command(number: i64, not_before: i64) -> CommandRow {
+    CommandRow {
+        command_id: format!("1:a:{number}"),
+        execution_id: 1,
+        event_id: number,
+        step: "a".to_owned(),
+        worker_id: None,
+        lease_until: None,
+        not_before,
+    }
+}
+
+async fn due(store: &Store, now: i64) -> Vec<String> {
+    let due = store.due(now, 10).await.unwrap();
+    due.into_iter().map(|due| due.command_id).collect()
+}
+
+async fn claim(store: &Store, command_id: &str, worker: &str, now: i64, until: i64) -> bool {
+    let mut transaction = store.begin().await.unwrap();
+    let claimed = Store::claim(&mut transaction, command_id, worker, now, until)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    claimed
+}
+
+async fn with_commands(commands: &[CommandRow]) -> (TempDir, Store) {
+    let (folder, store) = new_store().await;
+    let mut transaction = store.begin().await.unwrap();
+    Store::insert_commands(&mut transaction, commands)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    (folder, store)
+}
+
+#[tokio::test]
+async fn a_command_has_one_holder_until_its_lease_lapses() {
+    let (_folder, store) = with_commands(&[command(1, 0)]).await;
+    let id = "1:a:1";
+    assert!(claim(&store, id, "one", 100, 200).await);
+    assert!(!claim(&store, id, "two", 200, 300).await, "it is held");
+    assert!(due(&store, 200).await.is_empty());
+    assert_eq!(due(&store, 201).await, [id]);
+    assert!(claim(&store, id, "two", 201, 300).await);
+    let held = [id.to_owned()];
+    assert_eq!(store.renew("one", &held, 400).await.unwrap(), held, "lost");
+    assert!(store.renew("two", &held, 400).await.unwrap().is_empty());
+    assert!(due(&store, 400).await.is_empty(), "the lease is longer now");
+}
+
+#[tokio::test]
+async fn commands_are_due_in_order_and_not_before_their_time() {
+    let commands: Vec<_> = (1..=3).map(|number| command(number, number * 10)).collect();
+    let (_folder, store) = with_commands(&commands).await;
+    assert!(due(&store, 9).await.is_empty());
+    assert_eq!(store.next_due(9).await.unwrap(), Some(10));
+    assert_eq!(due(&store, 20).await, ["1:a:1", "1:a:2"]);
+    assert!(claim(&store, "1:a:1", "one", 20, 25).await);
+    assert_eq!(store.next_due(20).await.unwrap(), Some(26), "the lease");
+    assert_eq!(store.queue_depth(20).await.unwrap(), (2, 1));
+}
+
+#[tokio::test]
+async fn a_release_gives_back_the_commands_of_one_worker() {
+    let commands: Vec<_> = (1..=3).map(|number| command(number, 0)).collect();
+    let (_folder, store) = with_commands(&commands).await;
+    for (id, worker) in [("1:a:1", "server-a"), ("1:a:2", "server-b"), ("1:a:3", "w")] {
+        assert!(claim(&store, id, worker, 0, 1000).await);
+    }
+    assert_eq!(store.release(Some("server-a")).await.unwrap(), 1);
+    assert_eq!(due(&store, 1).await, ["1:a:1"]);
+    assert_eq!(store.release(None).await.unwrap(), 1, "the servers' own");
+    assert_eq!(due(&store, 1).await, ["1:a:1", "1:a:2"]);
+}
+
+#[tokio::test]
+async fn events_are_read_in_pages_from_both_ends() {
+    let (_folder, store) = new_store().await;
+    // More than one statement holds.
+    let events: Vec<_> = (1..=150)
+        .map(|id| {
+            event(
+                id,
+                if id % 10 == 0 {
+                    "step.exit"
+                } else {
+                    "step.enter"
+                },
+            )
+        })
+        .collect();
+    let mut transaction = store.begin().await.unwrap();
+    Store::insert_events(&mut transaction, &events)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let ids = |rows: &[EventRow]| rows.iter().map(|row| row.event_id).collect::<Vec<_>>();
+
+    let after = store.events_after(1, 148, 10).await.unwrap();
+    assert_eq!(ids(&after), [149, 150]);
+    assert_eq!(store.events_after(1, 0, 100).await.unwrap().len(), 100);
+    let (page, total) = store.events_page(1, None, None, 3, 3).await.unwrap();
+    assert_eq!((ids(&page), total), (vec![147, 146, 145], 150));
+    let (page, total) = store
+        .events_page(1, Some("step.exit"), Some(120), 10, 0)
+        .await
+        .unwrap();
+    assert_eq!((ids(&page), total), (vec![150, 140, 130], 3));
+    let (page, total) = store.events_page(2, None, None, 10, 0).await.unwrap();
+    assert_eq!((page.len(), total), (0, 0));
+    assert!(store.has_event(1, 150).await.unwrap());
+    assert!(!store.has_event(1, 151).await.unwrap());
+}
+
+#[tokio::test]
+async fn executions_are_listed_by_status_text_and_page() {
+    let (_folder, store) = new_store().await;
+    for (id, path) in [(1, "a_1"), (2, "ab1"), (3, "a_1")] {
+        assert!(insert(&store, &execution(id, path)).await);
+    }
+    let mut transaction = store.begin().await.unwrap();
+    let progress = Progress {
+        execution_id: 3,
+        status: ExecutionStatus::Failed,
+        current_step: Some("s".to_owned()),
+        progress: 50,
+        result: None,
+        error: Some("100% wrong".to_owned()),
+        end_time: Some(9),
+        last_event_id: 8,
+    };
+    Store::update_execution(&mut transaction, &progress)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let list = async |filter: ExecutionFilter| {
+        let (rows, total) = store.executions(&filter, 2, 0).await.unwrap();
+        let ids: Vec<_> = rows.iter().map(|row| row.execution_id).collect();
+        (ids, total)
+    };
+    let text = |text: &str| ExecutionFilter {
+        text: Some(text.to_owned()),
+        ..ExecutionFilter::default()
+    };
+    assert_eq!(list(ExecutionFilter::default()).await, (vec![3, 2], 3));
+    assert_eq!(list(text("A_1")).await, (vec![3, 1], 2), "`_` is itself");
+    assert_eq!(list(text("100%")).await, (vec![3], 1));
+    let running = ExecutionFilter {
+        status: Some(ExecutionStatus::Running),
+        since: Some(2),
+        ..ExecutionFilter::default()
+    };
+    assert_eq!(list(running).await, (vec![2], 1));
+    let totals = store.totals(0).await.unwrap();
+    assert_eq!((totals.total, totals.running, totals.failed), (3, 2, 1));
+}
+
+#[tokio::test]
+async fn a_parent_call_has_one_execution() {
+    let (_folder, store) = new_store().await;
+    let call = |id| ExecutionRow {
+        parent_call: Some("key".to_owned()),
+        ..execution(id, "p")
+    };
+    assert!(insert(&store, &call(1)).await);
+    assert!(!insert(&store, &call(2)).await);
+    let known = store.execution_by_call("key").await.unwrap().unwrap();
+    assert_eq!(known.execution_id, 1);
+}
+
+#[tokio::test]
+async fn a_status_that_does_not_exist_is_an_error() {
+    let (_folder, store) = new_store().await;
+    insert(&store, &execution(1, "p")).await;
+    let mut transaction = store.begin().await.unwrap();
+    sqlx::query("UPDATE execution SET status = 'ODD'")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let error = store.execution(1).await.unwrap_err();
+    assert!(error.to_string().contains("column status"), "{error}");
+}
+
+#[tokio::test]
+async fn versions_count_up_and_are_not_deleted_while_an_execution_runs() {
+    let (_folder, store) = new_store().await;
+    for id in 1..=3 {
+        let path = if id == 3 { "other" } else { "p" };
+        store.register(entry(id, path)).await.unwrap();
+    }
+    let latest = CatalogFilter {
+        latest: true,
+        ..CatalogFilter::default()
+    };
+    let versions: Vec<_> = store.catalog(&latest).await.unwrap();
+    let versions: Vec<_> = versions
+        .iter()
+        .map(|entry| (entry.path.as_str(), entry.version))
+        .collect();
+    assert_eq!(versions, [("other", 1), ("p", 2)]);
+    assert_eq!(store.entry("p", None).await.unwrap().unwrap().version, 2);
+    insert(&store, &execution(1, "p")).await;
+    assert_eq!(store.delete_entry("p", None).await.unwrap(), None);
+    assert_eq!(store.delete_entry("p", Some(2)).await.unwrap(), Some(1));
+    assert_eq!(store.delete_entry("other", None).await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn servers_share_a_store_when_they_share_a_key() {
+    let (_folder, store) = new_store().await;
+    let take = async |own_key, now, stale| store.take_shard("s", own_key, now, stale).await;
+    assert_eq!(take(false, 100, 0).await.unwrap(), 0);
+    assert_eq!(take(false, 200, 0).await.unwrap(), 1);
+    let error = take(true, 300, 0).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+    // The first has been silent for too long, and its shard is free again.
+    assert_eq!(take(false, 300, 150).await.unwrap(), 0);
+    store.free_shard(0).await.unwrap();
+    store.free_shard(1).await.unwrap();
+    assert_eq!(take(true, 400, 0).await.unwrap(), 0);
+    assert_eq!(
+        take(true, 500, 0).await.unwrap(),
+        0,
+        "its own after a restart"
+    );
+}
