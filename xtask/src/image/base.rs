@@ -13,6 +13,8 @@ pub(crate) struct Facts {
     pub group: Option<String>,
     /// Whether it has TLS root certificates at the usual path.
     pub has_ca_bundle: bool,
+    /// Whether it has a /tmp.
+    pub has_tmp: bool,
     /// Version of its `python3`, such as `3.12`.
     pub python: Option<String>,
 }
@@ -36,6 +38,7 @@ impl Facts {
             passwd: base.text("/etc/passwd"),
             group: base.text("/etc/group"),
             has_ca_bundle: files.resolve(contents::CA_BUNDLE).is_some(),
+            has_tmp: files.exists("tmp"),
             python: PYTHONS.iter().find_map(version),
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn system() -> Vec<Entry> {
     ]
 }
 
-/// Returns those of the files that a base does not have: the user, its home, and TLS roots. A base keeps its own roots.
+/// Returns those of the files that a base does not have: the user, its home, TLS roots and /tmp.
 pub(crate) fn on_base(facts: &Facts) -> Vec<Entry> {
     let mut entries = vec![Entry::folder("etc", 0o755)];
     let fields = format!("{USER}:nonroot:{HOME}:/sbin/nologin");
@@ -74,6 +74,9 @@ pub(crate) fn on_base(facts: &Facts) -> Vec<Entry> {
         Entry::folder("home", 0o755),
         Entry::folder("home/nonroot", 0o700).owned_by(USER),
     ]);
+    if !facts.has_tmp {
+        entries.push(Entry::folder("tmp", 0o1777));
+    }
     entries
 }
 
@@ -125,6 +128,7 @@ mod tests {
             passwd: Some("root:x:0:0:root:/root:/bin/bash\nnonroot:x:7:7::/:/bin/sh".to_owned()),
             group: Some("root:x:0:\nnonroot:x:65532:\n".to_owned()),
             has_ca_bundle: true,
+            has_tmp: true,
             python: None,
         };
         let entries = on_base(&facts);
@@ -137,6 +141,7 @@ mod tests {
         ");
         let bare = on_base(&Facts::default());
         assert!(bare.iter().any(|entry| CA_BUNDLE.ends_with(&entry.path)));
+        assert!(bare.iter().any(|entry| entry.path == "tmp/"));
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub(crate) const ALLOWED: &[&str] = &[
 ];
 
 /// The licences that only tools may have, which build and test the web page and are not part of it.
-pub(crate) const ALLOWED_IN_TOOLS: &[&str] = &["BlueOak-1.0.0", "CC-BY-4.0", "MPL-2.0"];
+pub(crate) const ALLOWED_IN_TOOLS: &[&str] =
+    &["BlueOak-1.0.0", "CC-BY-4.0", "MPL-2.0", "Python-2.0"];
 
 /// Whether a text is an SPDX expression of known licences, such as `MIT OR Apache-2.0 WITH LLVM-exception`.
 pub(crate) fn is_expression(text: &str) -> bool {

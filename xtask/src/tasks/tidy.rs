@@ -23,6 +23,9 @@ const FIXTURE: &str = "xtask/tests/fixture/";
 /// How many lines a source file may have.
 const LINES: usize = 400;
 
+/// A source file that is generated, whatever its length.
+const GENERATED: &str = "ui-src/src/api/schema.ts";
+
 /// Prints every finding as `path:line: message`, and fails when there is one.
 pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
     let mut tree = Tree::new();
@@ -119,7 +122,7 @@ fn check_source(path: &str, text: &str) -> Vec<String> {
         findings.push(format!("{path}:1: it does not start with a comment"));
     }
     let count = text.lines().count();
-    if count > LINES {
+    if count > LINES && path != GENERATED {
         findings.push(format!(
             "{path}:{LINES}: {count} lines; {LINES} is the limit"
         ));

@@ -84,14 +84,10 @@ fn a_layer_of_a_base_is_never_whole_in_memory() {
     let work = tempfile::tempdir().unwrap();
     large_base(work.path());
     let base = work.path().join("base");
-    let words = [
-        "--quiet",
-        "image",
-        "--push",
-        "--registry",
-        &registry.address,
-    ];
+    // No evidence: it must be of this commit, and binaries of an older dist serve as well.
+    let words = ["--quiet", "image", "--push", "--attest=none"];
     let mut xtask = binaries.xtask(&words, &work.path().join("target"));
+    xtask.args(["--registry", &registry.address]);
     let peak = peak(xtask.arg("--base").arg(&base));
     assert!(peak > 1_000, "nothing was measured");
     assert!(peak <= LIMIT * 1_000, "{peak} kB for a layer of {LAYER} MB");

@@ -31,6 +31,12 @@ pub(crate) enum Place {
 const ELSEWHERE: &[(&str, &str)] = &[
     ("cargo xtask test", "it runs this very test"),
     ("cargo xtask ci", "it runs this very test"),
+    ("cargo test --package ", "CI runs all tests of each package"),
+    ("npm --prefix ui-src test ", "CI runs all tests of the page"),
+    (
+        "NOETL_TEST_DIST=$PWD/target/xtask/test-dist ",
+        "CI runs all end-to-end tests",
+    ),
     (
         "cargo xtask ci --quick",
         "CI runs its jobs, as parts of all",
