@@ -10,8 +10,8 @@ use crate::layer::LayerCache;
 use crate::layout::Layout;
 use crate::media_type::{CONFIG, INDEX, MANIFEST};
 use crate::model::{
-    Annotations, Descriptor, History, ImageConfig, ImageIndex, ImageManifest, RootFs, RunConfig,
-    encode,
+    Annotations, BASE_LAYER, Descriptor, History, ImageConfig, ImageIndex, ImageManifest, RootFs,
+    RunConfig, encode,
 };
 use crate::platform::Platform;
 use crate::reference::Reference;
@@ -19,9 +19,6 @@ use crate::tar::write::Entry;
 
 /// What lines of history begin with when the caller names no other maker.
 pub const MAKER: &str = "noetl-oci";
-
-/// What a line of history says of a layer of a base without a usable history.
-pub(crate) const BASE_LAYER: &str = "base layer ";
 
 /// Everything that decides an image. The same value gives the same bytes on every machine.
 #[derive(Debug, Clone)]

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::assemble::BASE_LAYER;
 use crate::digest::Sha256;
 use crate::media_type;
 use crate::platform::Platform;
@@ -299,6 +298,9 @@ pub struct History {
     #[serde(flatten)]
     pub other: Unknown,
 }
+
+/// Begins the description of a base's layer in the history when the base has no usable history of its own.
+pub(crate) const BASE_LAYER: &str = "base layer ";
 
 impl History {
     /// A line for a layer.

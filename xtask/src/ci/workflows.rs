@@ -1,5 +1,5 @@
-//! The workflows of GitHub Actions as text, generated from the lists of targets and jobs. The job `tidy` compares the
-//! files with it. They only run commands of xtask.
+//! The workflows of GitHub Actions as text, generated from the lists of targets and jobs. They only run commands of
+//! xtask. The job `workflows` of `cargo xtask ci` compares the files with this text.
 
 use crate::release::shards::Shard;
 use crate::release::target::{TARGETS, Tier};

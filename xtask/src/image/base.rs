@@ -2,7 +2,8 @@
 
 use noetl_oci::{BaseImage, Kind};
 
-use crate::image::contents;
+/// Path of the TLS root certificates, as on Debian.
+pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Facts about the file system of a base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Facts {
         Self {
             passwd: base.text("/etc/passwd"),
             group: base.text("/etc/group"),
-            has_ca_bundle: files.resolve(contents::CA_BUNDLE).is_some(),
+            has_ca_bundle: files.resolve(CA_BUNDLE).is_some(),
             has_tmp: files.exists("tmp"),
             python: PYTHONS.iter().find_map(version),
         }

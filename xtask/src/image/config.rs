@@ -3,6 +3,7 @@
 use noetl_oci::{BaseImage, RunConfig};
 use serde_json::json;
 
+use crate::image::base::CA_BUNDLE;
 use crate::image::contents;
 use crate::image::plan::ImagePlan;
 
@@ -43,7 +44,7 @@ fn env(base: Option<&BaseImage>, packages: bool) -> Vec<String> {
         append(value_of(&mut variables, "PYTHONPATH"), contents::PACKAGES);
     }
     if !variables.iter().any(|(name, _)| name == "SSL_CERT_FILE") {
-        *value_of(&mut variables, "SSL_CERT_FILE") = contents::CA_BUNDLE.to_owned();
+        *value_of(&mut variables, "SSL_CERT_FILE") = CA_BUNDLE.to_owned();
     }
     let pairs = variables.into_iter();
     pairs.map(|(name, value)| name + "=" + &value).collect()

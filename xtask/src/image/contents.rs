@@ -7,14 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use noetl_oci::Blob;
 use noetl_oci::tar::Entry;
 
-use crate::image::base::Facts;
+use crate::image::base::{CA_BUNDLE, Facts};
 
 /// Numeric user and group that the server runs as; distroless images call it `nonroot`.
 pub(crate) const USER: u32 = 65532;
 /// Home and working folder of that user.
 pub(crate) const HOME: &str = "/home/nonroot";
-/// Path of the TLS root certificates, as on Debian.
-pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Path of the binary.
 pub(crate) const ENTRYPOINT: &str = "/usr/bin/noetl";
 /// Folder of the Python packages of a flavour.

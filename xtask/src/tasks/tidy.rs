@@ -9,7 +9,6 @@ use crate::host::ctx::Ctx;
 use crate::host::{files, git, output, run};
 use crate::release::target::{Os, TARGETS};
 use crate::release::workspace;
-use crate::tasks;
 
 /// The text files of the repository, by path.
 type Tree = BTreeMap<String, String>;
@@ -41,7 +40,6 @@ pub(super) fn run(ctx: &Ctx) -> anyhow::Result<()> {
     findings.extend(check_versions(&tree, &workspace::version(ctx)?));
     findings.extend(check_budget(crates(ctx, &["--package", "xtask"])?.len()));
     findings.extend(check_crates(ctx)?);
-    findings.extend(tasks::ci::check_workflows(ctx)?);
     findings.iter().for_each(|finding| output::finding(finding));
     let count = findings.len();
     anyhow::ensure!(count == 0, "{count} findings in the repository");

@@ -1,8 +1,8 @@
 //! Registries: the distribution API (distribution-spec 1.1), from one request to a whole push.
 //!
 //! [`Client`] holds connections and credentials, [`Repository`] the requests on one repository,
-//! [`RegistryImage`] is an image as a source, [`push`] publishes one, [`attach`] adds artifacts to it, and
-//! [`observe`] and [`take_inventory`] gather what rules judge. This is the only module that uses the network.
+//! [`RegistryImage`] is an image as a source, [`push()`] publishes one, [`attach`] adds artifacts to it, and
+//! [`observe()`] and [`take_inventory`] gather what rules judge. This is the only module that uses the network.
 
 mod auth;
 mod challenge;

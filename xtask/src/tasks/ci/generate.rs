@@ -18,13 +18,7 @@ pub(super) struct GenerateArgs {
 
 pub(super) fn run(ctx: &Ctx, args: &GenerateArgs) -> anyhow::Result<()> {
     if args.check {
-        let differences = check(ctx)?;
-        differences.iter().try_for_each(output::line)?;
-        return match differences.len() {
-            0 => Ok(()),
-            count => Err(anyhow!("{count} workflows differ from what is generated"))
-                .help("cargo xtask ci generate"),
-        };
+        return check(ctx);
     }
     for (name, text) in workflows::all(&super::job_names()) {
         let path = ctx.root.join(FOLDER).join(name);
@@ -34,8 +28,18 @@ pub(super) fn run(ctx: &Ctx, args: &GenerateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the first difference of each workflow from what is generated.
-pub(crate) fn check(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
+/// Prints the first difference of each workflow from what would be written, and fails when there is one.
+pub(super) fn check(ctx: &Ctx) -> anyhow::Result<()> {
+    let differences = differences(ctx)?;
+    differences.iter().try_for_each(output::line)?;
+    match differences.len() {
+        0 => Ok(()),
+        count => Err(anyhow!("{count} workflows differ from what is generated"))
+            .help("cargo xtask ci generate"),
+    }
+}
+
+fn differences(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut differences = Vec::new();
     for (name, generated) in workflows::all(&super::job_names()) {
         let path = ctx.root.join(FOLDER).join(name);

@@ -13,8 +13,6 @@ use crate::host::{error, output, run};
 use crate::tasks::test::TestArgs;
 use crate::tasks::{self, tidy};
 
-pub(crate) use self::generate::check as check_workflows;
-
 /// Run what CI runs
 #[derive(Debug, Args)]
 #[command(
@@ -53,7 +51,12 @@ const JOBS: &[Job] = &[
     (
         "tidy",
         tidy::run,
-        "headers, sizes, versions, features, number of crates, generated workflows",
+        "headers, sizes, versions, features, number of crates",
+    ),
+    (
+        "workflows",
+        generate::check,
+        "the workflows are those that `cargo xtask ci generate` writes",
     ),
     ("licenses", licenses::run, "licences of all packages"),
     ("advisories", advisories, "vulnerabilities, by cargo-deny"),
