@@ -160,7 +160,7 @@ pub struct ValidateRequest {
     /// YAML text.
     pub content: String,
     /// Values that will be given when it runs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub payload: Map<String, Value>,
 }
 

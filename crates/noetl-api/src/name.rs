@@ -41,6 +41,11 @@ pub enum Version {
 }
 
 impl Version {
+    /// Returns the word for the latest version.
+    pub fn latest() -> Self {
+        Self::Text("latest".to_owned())
+    }
+
     /// The number; none for the latest version.
     ///
     /// # Errors
@@ -54,6 +59,12 @@ impl Version {
                 .map(Some)
                 .map_err(|_| UnknownVersion(text.clone())),
         }
+    }
+}
+
+impl From<i64> for Version {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
     }
 }
 
@@ -104,7 +115,8 @@ mod tests {
         let version = |json| serde_json::from_str::<Version>(json).unwrap();
         assert_eq!(version("2").number(), Ok(Some(2)));
         assert_eq!(version("\"2\"").number(), Ok(Some(2)));
-        assert_eq!(version("\"latest\"").number(), Ok(None));
+        assert_eq!(version("\"latest\""), Version::latest());
+        assert_eq!(Version::latest().number(), Ok(None));
         assert!(version("\"two\"").number().is_err());
     }
 }

@@ -46,6 +46,15 @@ pub struct BuildStamp {
     pub ui_embedded: bool,
 }
 
+/// The part of a [`BuildStamp`] that every version of the server sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildName {
+    /// `noetl`.
+    pub name: String,
+    /// The version.
+    pub version: String,
+}
+
 /// The status of the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -4,44 +4,61 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use noetl_api::credential::CredentialRequest;
 use noetl_help::Help as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a file contains.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// The text of a playbook, or of a file that is none but is treated as one.
     Playbook(String),
     /// A credential with its secret data.
-    Credential(Value),
+    Credential(Box<CredentialRequest>),
 }
 
 /// Reads a file. A file that is not a credential is treated as a playbook: the server reports what is
 /// wrong with it.
+///
+/// # Errors
+/// Fails when the file cannot be read, or is a credential with an invalid field.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Content> {
     let text = read_text(path)?;
-    Ok(match object(&text) {
+    match object(&text) {
         Some(object) if is_credential(&object) && !is_playbook(&text) => {
-            Content::Credential(object)
+            Ok(Content::Credential(Box::new(credential(object, path)?)))
         }
-        _ => Content::Playbook(text),
-    })
+        _ => Ok(Content::Playbook(text)),
+    }
 }
 
 /// Reads a file that the user named as a playbook.
-pub(crate) fn read_playbook(path: &Path) -> anyhow::Result<Content> {
-    Ok(Content::Playbook(read_text(path)?))
+pub(crate) fn read_playbook(path: &Path) -> anyhow::Result<String> {
+    read_text(path)
 }
 
 /// Reads a file that the user named as a credential.
 ///
 /// # Errors
-/// Fails when it is not a JSON or YAML object.
-pub(crate) fn read_credential(path: &Path) -> anyhow::Result<Content> {
-    object(&read_text(path)?)
-        .map(Content::Credential)
-        .ok_or_else(|| anyhow!("{} is not a credential", path.display()))
-        .help("a credential is a JSON or YAML object with name, type and data")
+/// Fails when the file cannot be read, and when it is not a JSON or YAML object with name, type and data.
+pub(crate) fn read_credential(path: &Path) -> anyhow::Result<CredentialRequest> {
+    match object(&read_text(path)?) {
+        Some(object) => credential(object, path),
+        None => Err(anyhow!("{} is not a credential", path.display()).help(CREDENTIAL)),
+    }
+}
+
+const CREDENTIAL: &str = "a credential is a JSON or YAML object with name, type and data";
+
+fn credential(mut object: Map<String, Value>, path: &Path) -> anyhow::Result<CredentialRequest> {
+    if object.contains_key("type") {
+        // Without `type`, these keys would have its meaning.
+        object.shift_remove("kind");
+        object.shift_remove("credential_type");
+    }
+    serde_json::from_value(Value::Object(object))
+        .with_context(|| format!("{} is not a credential", path.display()))
+        .help(CREDENTIAL)
 }
 
 /// Returns the playbooks in a folder and its subfolders, sorted by path.
@@ -73,16 +90,18 @@ fn is_playbook(text: &str) -> bool {
 }
 
 /// Parses JSON or YAML. Returns `None` when it is no object.
-fn object(text: &str) -> Option<Value> {
+fn object(text: &str) -> Option<Map<String, Value>> {
     serde_json::from_str(text)
         .ok()
         .or_else(|| serde_yaml_ng::from_str(text).ok())
-        .filter(Value::is_object)
 }
 
-/// `data` tells a credential from a `package.json`, which has a name and a type too.
-fn is_credential(object: &Value) -> bool {
-    object["type"].is_string() && object.get("name").is_some() && object.get("data").is_some()
+/// Whether an object has the fields of a credential. `data` is one of them, since a `package.json` has a name
+/// and a type too.
+fn is_credential(object: &Map<String, Value>) -> bool {
+    object.get("type").is_some_and(Value::is_string)
+        && object.contains_key("name")
+        && object.contains_key("data")
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {
@@ -138,6 +157,24 @@ mod tests {
         assert!(credential("name: pg\ntype: postgres\ndata: {a: 1}\n"));
         assert!(!credential(r#"{"name": "package", "type": "module"}"#));
         assert!(!credential("[1]"));
+    }
+
+    #[test]
+    fn a_credential_with_a_kind_and_a_type_has_the_type() {
+        let read = |text| credential(object(text).unwrap(), Path::new("c.yaml"));
+        let stored = read("kind: Credential\nname: pg\ntype: postgres\ndata: {a: 1}\n").unwrap();
+        assert_eq!(stored.kind, "postgres");
+        assert_eq!(
+            read("name: pg\nkind: postgres\ndata: {}\n").unwrap().kind,
+            "postgres"
+        );
+        let error = read("name: pg\ntype: postgres\ndata: 1\n").unwrap_err();
+        let text = noetl_help::Report::of(&error).to_string();
+        assert!(
+            text.starts_with("error: c.yaml is not a credential\ncaused by: invalid type: ")
+                && text.contains("help: a credential is"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -96,8 +96,8 @@ pub(crate) struct CatalogEntryArgs {
     /// Path in the catalog, such as examples/weather
     pub(crate) path: String,
     /// Version [default: the newest for get, all for delete]
-    #[arg(long, short = 'V', value_name = "N")]
-    pub(crate) version: Option<u64>,
+    #[arg(long, short = 'V', value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) version: Option<i64>,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }

@@ -29,8 +29,8 @@ pub(crate) struct ExecutePlaybookArgs {
     #[command(flatten)]
     pub(crate) payload: PayloadArgs,
     /// Version of the playbook [default: the newest]
-    #[arg(long, short = 'V', value_name = "N")]
-    pub(crate) version: Option<u64>,
+    #[arg(long, short = 'V', value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) version: Option<i64>,
     /// Follow it until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
@@ -106,7 +106,7 @@ pub(crate) struct CancelArgs {
 pub(crate) struct CleanupArgs {
     /// Cancel executions that have been running for longer than N minutes
     #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) older_than_minutes: u64,
+    pub(crate) older_than_minutes: u32,
     /// Print what would be cancelled, and cancel nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

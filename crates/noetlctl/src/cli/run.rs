@@ -43,8 +43,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) payload: PayloadArgs,
     /// Version in the catalog [default: the newest]
-    #[arg(long, short = 'V', value_name = "N")]
-    pub(crate) version: Option<u64>,
+    #[arg(long, short = 'V', value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) version: Option<i64>,
     /// Validate the playbook and show its steps without running it
     #[arg(long)]
     pub(crate) dry_run: bool,

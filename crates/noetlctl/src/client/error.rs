@@ -3,11 +3,8 @@
 use std::fmt;
 
 use anyhow::anyhow;
-use noetl_engine::Problem;
+use noetl_api::{ErrorBody, Problem};
 use noetl_help::Help as _;
-use serde_json::Value;
-
-use super::problems::parse_problems;
 
 /// A request that failed. Converted to an `anyhow::Error` it keeps its help.
 ///
@@ -33,17 +30,21 @@ impl Error {
     }
 
     /// The server answered with an error.
-    pub(super) fn refused(status: u16, answer: &Value) -> Self {
-        let message = match &answer["detail"] {
-            Value::String(detail) => detail.clone(),
-            Value::Null => format!("the server answered {status}"),
-            other => other.to_string(),
+    pub(super) fn refused(url: &str, status: u16, text: &str) -> Self {
+        let body: ErrorBody = match serde_json::from_str(text) {
+            Ok(body) => body,
+            // An error in the form of another server or version is shown as it is.
+            Err(error) if error.is_data() => ErrorBody {
+                detail: format!("the server answered {status}: {}", text.trim()),
+                ..ErrorBody::default()
+            },
+            Err(_) => return Self::no_json(url, status),
         };
-        let help = answer["help"].as_str().map(str::to_owned);
+        let unauthorized = (status == 401).then(|| UNAUTHORIZED.to_owned());
         Self {
-            help: help.or_else(|| (status == 401).then(|| UNAUTHORIZED.to_owned())),
-            problems: parse_problems(&answer["problems"]),
-            ..Self::new(Some(status), message)
+            help: body.help.or(unauthorized),
+            problems: body.problems,
+            ..Self::new(Some(status), body.detail)
         }
     }
 
@@ -61,9 +62,18 @@ impl Error {
         }
     }
 
-    /// The server answered with something else than what was requested.
-    pub(super) fn unexpected(url: &str, what: &str) -> Self {
-        Self::new(None, format!("{url} answered with {what}"))
+    /// The answer lacks a field that this version needs, or a field has an unknown value.
+    pub(super) fn unreadable(url: &str, path: &str, status: u16, cause: serde_json::Error) -> Self {
+        Self {
+            help: Some(format!(
+                "compare the server's version with that of `noetl version`: curl {url}/api/version"
+            )),
+            cause: Some(cause.into()),
+            ..Self::new(
+                Some(status),
+                format!("cannot read the answer of {url} to {path}"),
+            )
+        }
     }
 
     /// The server answered with a redirect.
@@ -105,11 +115,22 @@ impl Error {
         }
     }
 
-    /// The request is not valid HTTP.
-    pub(super) fn invalid_request(url: &str, cause: ureq::http::Error) -> Self {
+    /// The request cannot be written as JSON and HTTP.
+    pub(super) fn invalid_request(
+        url: &str,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            cause: Some(cause.into()),
+            cause: Some(Box::new(cause)),
             ..Self::new(None, format!("cannot send a request to {url}"))
+        }
+    }
+
+    /// The thread that waited for the answer has ended.
+    pub(crate) fn interrupted(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self {
+            cause: Some(Box::new(cause)),
+            ..Self::new(None, "the request was interrupted".to_owned())
         }
     }
 
@@ -149,14 +170,17 @@ impl From<Error> for anyhow::Error {
 #[cfg(test)]
 mod tests {
     use noetl_help::Report;
-    use serde_json::json;
 
     use super::*;
 
+    fn refused(status: u16, body: &str) -> Error {
+        Error::refused("http://h", status, body)
+    }
+
     #[test]
     fn the_help_of_an_answer_is_kept_and_a_command_can_replace_it() {
-        let refused = || Error::refused(409, &json!({"detail": "busy", "help": "wait"}));
-        let failed = || -> anyhow::Result<()> { Err(refused())? };
+        let busy = || refused(409, r#"{"detail": "busy", "help": "wait"}"#);
+        let failed = || -> anyhow::Result<()> { Err(busy())? };
         let report = Report::of(&failed().unwrap_err());
         assert_eq!(report.to_string(), "error: busy\nhelp: wait\n");
         let report = Report::of(&failed().help("try again").unwrap_err());
@@ -165,12 +189,26 @@ mod tests {
 
     #[test]
     fn help_for_a_404_gives_way_to_the_servers_own() {
-        let help = |status, answer: Value| {
-            let error = Error::refused(status, &answer).help_if_not_found("list them");
+        let help = |status, body| {
+            let error = refused(status, body).help_if_not_found("list them");
             Report::of(&error.into()).help
         };
-        assert_eq!(help(404, json!({})).as_deref(), Some("list them"));
-        assert_eq!(help(404, json!({"help": "h"})).as_deref(), Some("h"));
-        assert_eq!(help(500, json!({})), None);
+        assert_eq!(help(404, "{}").as_deref(), Some("list them"));
+        let own = r#"{"detail": "none", "help": "h"}"#;
+        assert_eq!(help(404, own).as_deref(), Some("h"));
+        assert_eq!(help(500, "{}"), None);
+    }
+
+    #[test]
+    fn an_error_of_an_unknown_form_is_shown_as_it_is() {
+        let list = r#"{"detail":[{"msg":"Field required"}]}"#;
+        for (body, message) in [
+            (list, format!("the server answered 422: {list}")),
+            ("\"no\"\n", "the server answered 422: \"no\"".to_owned()),
+            ("<p>", "http://h answered 422 without JSON".to_owned()),
+            (r#"{"detail": "d", "new": 1}"#, "d".to_owned()),
+        ] {
+            assert_eq!(refused(422, body).to_string(), message);
+        }
     }
 }

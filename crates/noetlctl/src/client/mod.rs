@@ -1,9 +1,9 @@
-//! Requests to a NoETL server. Each returns the JSON of the answer or a typed error; nothing is printed.
+//! Requests to a NoETL server. Requests and answers are types of `noetl-api`; nothing is printed.
 
 pub(crate) mod error;
 mod events;
+mod parameters;
 pub(crate) mod probe;
-pub(crate) mod problems;
 pub(crate) mod remote;
 mod tls;
 pub(crate) mod url;
@@ -11,15 +11,19 @@ pub(crate) mod url;
 use std::io::BufReader;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use noetl_api::event::EventsAfterQuery;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use ureq::http::request::Builder;
 use ureq::http::{Method, Request, Response};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body};
 
 use crate::cli::client::{ClientArgs, RootArgs};
 use crate::config;
 use error::Error;
 use events::Messages;
+pub(crate) use parameters::encode;
 use remote::{Remote, Token};
 
 /// How long connecting may take.
@@ -33,13 +37,6 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The largest answer that is read, so that a broken server does not fill the memory.
 const LIMIT_BYTES: u64 = 512 << 20;
-
-/// The characters that are percent-encoded in a part of a path or a query.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// A connection to one server.
 #[derive(Debug)]
@@ -90,34 +87,52 @@ impl Client {
         &self.url
     }
 
-    /// Sends a GET and returns the answer.
-    pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
-        self.call(Method::GET, path, query, "")
+    /// Sends a GET and returns the answer. The fields of `query` are the parameters; `()` stands for none.
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, Error> {
+        let request = self.request(Method::GET, path, query)?;
+        self.answer(path, self.send(accepting_json(request), ())?)
     }
 
-    /// Sends a POST with JSON and returns the answer.
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
-        self.call(Method::POST, path, &[], &body.to_string())
+    /// Sends a POST with a body and returns the answer.
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let body = serde_json::to_string(body)
+            .map_err(|cause| Error::invalid_request(&self.url, cause))?;
+        let request = self
+            .request(Method::POST, path, &())?
+            .header("content-type", "application/json");
+        self.answer(path, self.send(accepting_json(request), body)?)
     }
 
-    /// Sends a DELETE and returns the answer.
-    pub(crate) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Error> {
-        self.call(Method::DELETE, path, query, "")
+    /// Sends a POST without a body and returns the answer.
+    pub(crate) fn post_empty<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let request = self.request(Method::POST, path, &())?;
+        self.answer(path, self.send(accepting_json(request), ())?)
+    }
+
+    /// Sends a DELETE and returns the answer. The fields of `query` are the parameters.
+    pub(crate) fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, Error> {
+        let request = self.request(Method::DELETE, path, query)?;
+        self.answer(path, self.send(accepting_json(request), ())?)
     }
 
     /// Sends a GET for a file of the web page. Returns its content type and its bytes.
     pub(crate) fn file(&self, path: &str) -> Result<(String, Vec<u8>), Error> {
-        let request = self.request(Method::GET, path, &[]).body(());
-        let request = request.map_err(|cause| Error::invalid_request(&self.url, cause))?;
-        let mut response = self
-            .answers
-            .run(request)
-            .map_err(|cause| Error::unreachable(&self.url, cause))?;
+        let request = self.request(Method::GET, path, &())?;
+        let mut response = self.send(request, ())?;
         if !response.status().is_success() {
-            return Err(match self.answer(response) {
-                Err(error) => error,
-                Ok(_) => Error::unexpected(&self.url, "neither a file nor an error"),
-            });
+            return Err(self.refusal(response));
         }
         let kind = response.headers().get("content-type");
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -137,8 +152,12 @@ impl Client {
         path: &str,
         after: &str,
     ) -> Result<Messages<impl std::io::BufRead + use<>>, Error> {
+        let query = EventsAfterQuery {
+            after: Some(after.to_owned()),
+            limit: None,
+        };
         let request = self
-            .request(Method::GET, path, &[("after", after)])
+            .request(Method::GET, path, &query)?
             .header("accept", "text/event-stream")
             .header("last-event-id", after)
             .body(())
@@ -147,89 +166,82 @@ impl Client {
             .streams
             .run(request)
             .map_err(|cause| Error::unreachable(&self.url, cause))?;
-        if response.status().is_success() {
-            let reader = response.into_body().into_reader();
-            return Ok(Messages::new(BufReader::new(reader)));
+        if !response.status().is_success() {
+            return Err(self.refusal(response));
         }
-        match self.answer(response) {
-            Err(error) => Err(error),
-            Ok(_) => Err(Error::unexpected(&self.url, "no stream of events")),
-        }
-    }
-
-    fn call(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: &str,
-    ) -> Result<Value, Error> {
-        let request = self
-            .request(method, path, query)
-            .header("accept", "application/json");
-        let invalid = |cause| Error::invalid_request(&self.url, cause);
-        let response = if body.is_empty() {
-            self.answers.run(request.body(()).map_err(invalid)?)
-        } else {
-            let request = request.header("content-type", "application/json");
-            self.answers.run(request.body(body).map_err(invalid)?)
-        };
-        self.answer(response.map_err(|cause| Error::unreachable(&self.url, cause))?)
+        let reader = response.into_body().into_reader();
+        Ok(Messages::new(BufReader::new(reader)))
     }
 
     fn request(
         &self,
         method: Method,
         path: &str,
-        query: &[(&str, &str)],
-    ) -> ureq::http::request::Builder {
-        let mut url = format!("{}{path}", self.url);
-        for (index, (name, value)) in query.iter().enumerate() {
-            url.push(if index == 0 { '?' } else { '&' });
-            url.push_str(name);
-            url.push('=');
-            url.push_str(&encode(value));
-        }
-        let request = Request::builder().method(method).uri(url);
-        match &self.token {
+        query: &impl Serialize,
+    ) -> Result<Builder, Error> {
+        let query =
+            parameters::query(query).map_err(|cause| Error::invalid_request(&self.url, cause))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}{query}", self.url));
+        Ok(match &self.token {
             Some(token) => request.header("authorization", token.bearer()),
             None => request,
-        }
+        })
     }
 
-    fn answer(&self, mut response: Response<Body>) -> Result<Value, Error> {
+    fn send(&self, request: Builder, body: impl AsSendBody) -> Result<Response<Body>, Error> {
+        let request = request
+            .body(body)
+            .map_err(|cause| Error::invalid_request(&self.url, cause))?;
+        self.answers
+            .run(request)
+            .map_err(|cause| Error::unreachable(&self.url, cause))
+    }
+
+    /// Reads the answer to a request for `path`. Fields that `T` does not have are ignored.
+    fn answer<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut response: Response<Body>,
+    ) -> Result<T, Error> {
+        let status = response.status();
+        if !status.is_success() {
+            return Err(self.refusal(response));
+        }
+        let text = self.text(&mut response)?;
+        serde_json::from_str(&text).map_err(|cause| match cause.classify() {
+            Category::Data => Error::unreadable(&self.url, path, status.as_u16(), cause),
+            _ => Error::no_json(&self.url, status.as_u16()),
+        })
+    }
+
+    /// Returns the error in an answer whose status is not a success.
+    fn refusal(&self, mut response: Response<Body>) -> Error {
         let status = response.status();
         if status.is_redirection() {
             let target = response
                 .headers()
                 .get("location")
                 .and_then(|to| to.to_str().ok());
-            return Err(Error::redirected(&self.url, status.as_u16(), target));
+            return Error::redirected(&self.url, status.as_u16(), target);
         }
-        let text = response
+        match self.text(&mut response) {
+            Ok(text) => Error::refused(&self.url, status.as_u16(), &text),
+            Err(error) => error,
+        }
+    }
+
+    fn text(&self, response: &mut Response<Body>) -> Result<String, Error> {
+        response
             .body_mut()
             .with_config()
             .limit(LIMIT_BYTES)
             .read_to_string()
-            .map_err(|cause| Error::unreachable(&self.url, cause))?;
-        match serde_json::from_str(&text) {
-            Ok(value) if status.is_success() => Ok(value),
-            Ok(value) => Err(Error::refused(status.as_u16(), &value)),
-            Err(_) => Err(Error::no_json(&self.url, status.as_u16())),
-        }
+            .map_err(|cause| Error::unreachable(&self.url, cause))
     }
 }
 
-/// Encodes a name as one part of a path or a query.
-pub(crate) fn encode(part: &str) -> String {
-    utf8_percent_encode(part, ENCODED).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn an_encoded_name_is_one_part_of_a_path() {
-        assert_eq!(super::encode("a/b c?d=e&f%"), "a%2Fb%20c%3Fd%3De%26f%25");
-        assert_eq!(super::encode("a-b.c_d~1"), "a-b.c_d~1");
-    }
+fn accepting_json(request: Builder) -> Builder {
+    request.header("accept", "application/json")
 }

@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use noetl_api::server::BuildName;
 
 /// How long the server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns the build stamp of the server at `url`, or `None` when no NoETL server answers there.
-pub(crate) fn version(url: &str) -> Option<Value> {
+/// A NoETL server that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its version; `None` when the server requires a token for it.
+    pub(crate) version: Option<String>,
+}
+
+/// Requests the version of the server at `url`. Returns `None` when no NoETL server answers there.
+pub(crate) fn server(url: &str) -> Option<Found> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
@@ -17,11 +24,12 @@ pub(crate) fn version(url: &str) -> Option<Value> {
         .into();
     let mut answer = agent.get(format!("{url}/api/version")).call().ok()?;
     if answer.status() == 401 {
-        // The server asks for a token before it tells its version. It counts as a NoETL server.
-        return Some(serde_json::json!({ "name": "noetl" }));
+        // A server that requires a token counts as a NoETL server.
+        return Some(Found { version: None });
     }
     let answer = answer.body_mut().read_to_string().ok()?;
-    serde_json::from_str::<Value>(&answer)
-        .ok()
-        .filter(|stamp| stamp["name"] == "noetl")
+    let build: BuildName = serde_json::from_str(&answer).ok()?;
+    (build.name == "noetl").then_some(Found {
+        version: Some(build.version),
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use noetl_api::cancel::{CancelAnswer, CancelRequest, CancelStatus};
 
 use super::status::request;
 use crate::cli::client::RootArgs;
@@ -12,11 +12,11 @@ use crate::output;
 
 pub(super) fn run(args: &CancelArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
-    let mut request = json!({"cascade": !args.no_cascade});
-    if let Some(reason) = &args.reason {
-        request["reason"] = reason.as_str().into();
-    }
-    let answer = client
+    let request = CancelRequest {
+        reason: args.reason.clone(),
+        cascade: Some(!args.no_cascade),
+    };
+    let answer: CancelAnswer = client
         .post(
             &format!("/api/executions/{}/cancel", encode(&args.id)),
             &request,
@@ -26,17 +26,18 @@ pub(super) fn run(args: &CancelArgs, root: &RootArgs) -> anyhow::Result<ExitCode
         output::json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let cancelled = answer["cancelled_executions"]
-        .as_array()
-        .map_or(0, Vec::len);
-    output::text(&match (answer["status"].as_str(), cancelled) {
-        (Some("already_completed"), _) => format!("execution {} had already ended", args.id),
-        (_, 0 | 1) => format!("execution {} cancelled", args.id),
-        (_, count) => format!(
-            "execution {} cancelled, and {} that it started",
-            args.id,
-            count - 1
-        ),
+    let others = answer.cancelled_executions.len().saturating_sub(1);
+    output::text(&match (answer.status, others) {
+        (CancelStatus::AlreadyCompleted, _) => {
+            format!("execution {} had already ended", args.id)
+        }
+        (CancelStatus::Cancelled, 0) => format!("execution {} cancelled", args.id),
+        (CancelStatus::Cancelled, others) => {
+            format!(
+                "execution {} cancelled, and {others} that it started",
+                args.id
+            )
+        }
     })?;
     Ok(ExitCode::SUCCESS)
 }

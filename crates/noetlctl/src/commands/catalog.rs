@@ -4,8 +4,12 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
+use noetl_api::Version;
+use noetl_api::catalog::{
+    CatalogDeleted, CatalogEntry, CatalogEntryQuery, CatalogResourceRequest, ValidateRequest,
+    Validation,
+};
 use noetl_help::Help as _;
-use serde_json::{Value, json};
 
 use super::{list, register};
 use crate::cli::catalog::{
@@ -14,7 +18,6 @@ use crate::cli::catalog::{
 use crate::cli::client::RootArgs;
 use crate::client::Client;
 use crate::client::error::Error;
-use crate::client::problems::parse_problems;
 use crate::output::{self, problems};
 use crate::source_file;
 
@@ -43,36 +46,35 @@ fn list(args: &CatalogListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
 /// Prints the text as it was registered, so that `> file.yaml` restores the file.
 fn get(args: &CatalogEntryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
-    let version = args.version.map_or(Value::from("latest"), Value::from);
-    let entry = client
-        .post(
-            "/api/catalog/resource",
-            &json!({"path": args.path, "version": version}),
-        )
+    let request = CatalogResourceRequest {
+        path: Some(args.path.clone()),
+        version: Some(args.version.map_or_else(Version::latest, Version::from)),
+        ..CatalogResourceRequest::default()
+    };
+    let entry: CatalogEntry = client
+        .post("/api/catalog/resource", &request)
         .map_err(|error| not_found(error, &args.path))?;
     if args.client.json {
         output::json(&entry)?;
     } else {
-        let text = entry["content"]
-            .as_str()
-            .context("the server sent no content")?;
-        output::text(text)?;
+        output::text(&entry.content.context("the server sent no content")?)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn delete(args: &CatalogEntryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
-    let version = args.version.map(|version| version.to_string());
-    let mut query = vec![("path", args.path.as_str())];
-    query.extend(version.as_deref().map(|version| ("version", version)));
-    let answer = client
+    let query = CatalogEntryQuery {
+        path: args.path.clone(),
+        version: args.version,
+    };
+    let answer: CatalogDeleted = client
         .delete("/api/catalog/entry", &query)
         .map_err(|error| not_found(error, &args.path))?;
     if args.client.json {
         output::json(&answer)?;
     } else {
-        let count = answer["deleted"].as_u64().unwrap_or_default();
+        let count = answer.deleted;
         let versions = if count == 1 { "version" } else { "versions" };
         output::text(&format!("{count} {versions} of {} deleted", args.path))?;
     }
@@ -90,25 +92,27 @@ fn not_found(error: Error, path: &str) -> anyhow::Error {
 
 fn validate(args: &CatalogValidateArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let file = args.file.display().to_string();
-    let content = fs::read_to_string(&args.file).with_context(|| format!("cannot read {file}"))?;
+    let request = ValidateRequest {
+        content: fs::read_to_string(&args.file).with_context(|| format!("cannot read {file}"))?,
+        ..ValidateRequest::default()
+    };
     let client = Client::open(root, &args.client)?;
-    let answer = client.post("/api/catalog/validate", &json!({"content": content}))?;
-    let valid = answer["valid"].as_bool().unwrap_or_default();
+    let answer: Validation = client.post("/api/catalog/validate", &request)?;
     if args.client.json {
         output::json(&answer)?;
-        return Ok(if valid {
+        return Ok(if answer.valid {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         });
     }
-    let found = parse_problems(&answer["problems"]);
-    output::text(&problems::text(&found, Some(&file)))?;
-    if !valid {
-        return Err(anyhow!("{file} is invalid: {}", problems::count(&found))
+    let found = &answer.problems;
+    output::text(&problems::text(found, Some(&file)))?;
+    if !answer.valid {
+        return Err(anyhow!("{file} is invalid: {}", problems::count(found))
             .help("`noetl catalog validate --json` prints the problems as JSON"));
     }
-    let warnings = problems::count(&found);
+    let warnings = problems::count(found);
     let with_warnings = if warnings.is_empty() {
         String::new()
     } else {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use noetl_api::cancel::{CleanupAnswer, CleanupRequest};
 
 use crate::cli::client::RootArgs;
 use crate::cli::execute::CleanupArgs;
@@ -11,16 +11,17 @@ use crate::output;
 
 pub(super) fn run(args: &CleanupArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
-    let request = json!({"older_than_minutes": args.older_than_minutes, "dry_run": args.dry_run});
-    let answer = client.post("/api/executions/cleanup", &request)?;
+    let request = CleanupRequest {
+        older_than_minutes: Some(args.older_than_minutes),
+        dry_run: Some(args.dry_run),
+    };
+    let answer: CleanupAnswer = client.post("/api/executions/cleanup", &request)?;
     if args.client.json {
         output::json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let ids = answer["execution_ids"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    let lines: Vec<String> = ids.iter().map(output::cell).collect();
+    let ids = &answer.execution_ids;
+    let lines: Vec<String> = ids.iter().map(|id| output::cell(id.as_str())).collect();
     output::text(&lines.join("\n"))?;
     let done = if args.dry_run {
         "would be cancelled"

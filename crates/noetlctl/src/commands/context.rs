@@ -1,11 +1,12 @@
 //! `noetl context …`: adds, lists, chooses and deletes contexts.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use clap::ValueEnum as _;
 use noetl_help::Help as _;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::context::{AddContextArgs, ContextCommand};
 use crate::cli::run::Runtime;
@@ -17,7 +18,11 @@ pub(super) fn run(command: &ContextCommand) -> anyhow::Result<ExitCode> {
     let mut file = ContextFile::read()?;
     match command {
         ContextCommand::Add(args) => add(&mut file, args)?,
-        ContextCommand::List(args) if args.json => output::json(&document(&file))?,
+        ContextCommand::List(args) if args.json => {
+            let contexts = file.contexts().into_iter();
+            let printed = contexts.map(|context| printed(&file, context));
+            output::json(&printed.collect::<Vec<_>>())?;
+        }
         ContextCommand::List(_) => list(&file)?,
         ContextCommand::Use(args) => {
             let context = find(&file, &args.name)?;
@@ -42,7 +47,7 @@ pub(super) fn run(command: &ContextCommand) -> anyhow::Result<ExitCode> {
         ContextCommand::Current(args) => {
             let context = current(&file)?;
             if args.json {
-                output::json(&fields(&file, &context))?;
+                output::json(&printed(&file, context))?;
             } else {
                 output::text(&format!(
                     "{}: {}, runtime {}",
@@ -137,23 +142,24 @@ fn list(file: &ContextFile) -> anyhow::Result<()> {
     output::text(&table.text(Screen::stdout()))
 }
 
-/// Returns the fields that this version knows. The others may be secrets.
-fn document(file: &ContextFile) -> Value {
-    let contexts = file.contexts();
-    contexts
-        .iter()
-        .map(|context| fields(file, context))
-        .collect()
+/// A context as `--json` prints it: the fields that this version knows. The others may be secrets.
+#[derive(Serialize)]
+struct PrintedContext {
+    name: String,
+    server_url: String,
+    runtime: String,
+    token_file: Option<PathBuf>,
+    current: bool,
 }
 
-fn fields(file: &ContextFile, context: &Context) -> Value {
-    json!({
-        "name": context.name,
-        "server_url": context.server_url,
-        "runtime": context.runtime,
-        "token_file": context.token_file,
-        "current": file.current_name() == Some(&context.name),
-    })
+fn printed(file: &ContextFile, context: Context) -> PrintedContext {
+    PrintedContext {
+        current: file.current_name() == Some(&context.name),
+        name: context.name,
+        server_url: context.server_url,
+        runtime: context.runtime,
+        token_file: context.token_file,
+    }
 }
 
 fn name(runtime: Runtime) -> String {

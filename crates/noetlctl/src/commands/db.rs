@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use noetl_api::data::DatabaseState;
 use noetl_help::Help as _;
-use serde_json::Value;
 
 use crate::cli::client::RootArgs;
 use crate::cli::store::DbCommand;
@@ -12,38 +12,32 @@ use crate::client::Client;
 use crate::output;
 
 pub(super) fn run(command: &DbCommand, root: &RootArgs) -> anyhow::Result<ExitCode> {
-    let (args, answer) = match command {
+    let (args, state): (_, DatabaseState) = match command {
         DbCommand::Init(args) => {
             let client = Client::open(root, &args.client)?;
-            (args, client.post("/api/db/init", &serde_json::json!({}))?)
+            (args, client.post_empty("/api/db/init")?)
         }
         DbCommand::Validate(args) => {
             let client = Client::open(root, &args.client)?;
-            (args, client.get("/api/db/validate", &[])?)
+            (args, client.get("/api/db/validate", &())?)
         }
     };
-    let valid = answer["valid"].as_bool().unwrap_or(true);
     if args.client.json {
-        output::json(&answer)?;
-        return Ok(if valid {
+        output::json(&state)?;
+        return Ok(if state.valid {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         });
     }
-    if !valid {
-        return Err(anyhow!("the store lacks {}", names(&answer["missing"])).help("noetl db init"));
+    if !state.valid {
+        let missing = output::sanitize(&state.missing.join(", "));
+        return Err(anyhow!("the store lacks {missing}").help("noetl db init"));
     }
-    let tables = answer["tables"].as_array().map_or(0, Vec::len);
     output::text(&format!(
-        "{} ({tables} tables)",
-        output::cell(&answer["message"])
+        "{} ({} tables)",
+        output::cell(state.message.as_str()),
+        state.tables.len()
     ))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn names(list: &Value) -> String {
-    let names = list.as_array().map_or(&[][..], Vec::as_slice);
-    let names: Vec<String> = names.iter().map(output::cell).collect();
-    names.join(", ")
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Map, Value, json};
+use noetl_api::execution::{ExecuteRequest, RerunRequest, Started};
 
 use super::rejected;
 use super::status::{self, request, watch};
@@ -20,41 +20,36 @@ pub(super) fn run(command: &ExecuteCommand, root: &RootArgs) -> anyhow::Result<E
 }
 
 fn playbook(args: &ExecutePlaybookArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
-    let payload = payload::merge(&args.payload)?;
+    let request = ExecuteRequest {
+        path: Some(args.path.clone()),
+        version: args.version.map(Into::into),
+        payload: Some(payload::merge(&args.payload)?),
+        ..ExecuteRequest::default()
+    };
     let client = Client::open(root, &args.client)?;
-    let started = start(&client, &args.path, args.version, payload, None)?;
+    let started = start(&client, &args.path, &request)?;
     follow(&client, &started, args.watch, args.client.json)
 }
 
-/// Starts a playbook of the catalog, at the step `target` or at its beginning. The answer has the id of the
-/// execution.
+/// Starts an execution. `playbook` is the name of the playbook in errors.
 pub(super) fn start(
     client: &Client,
-    path: &str,
-    version: Option<u64>,
-    payload: Map<String, Value>,
-    target: Option<String>,
-) -> anyhow::Result<Value> {
-    let mut request = json!({"path": path, "payload": payload});
-    if let Some(target) = target {
-        request["target"] = target.into();
-    }
-    if let Some(version) = version {
-        request["version"] = version.into();
-    }
-    client.post("/api/execute", &request).map_err(|error| {
+    playbook: &str,
+    request: &ExecuteRequest,
+) -> anyhow::Result<Started> {
+    client.post("/api/execute", request).map_err(|error| {
         let error = error.help_if_not_found(
             "`noetl catalog list` lists the playbooks, `noetl register playbook --file FILE` registers one",
         );
-        rejected::report(error, None, &format!("{path} cannot be executed"))
+        rejected::report(error, None, &format!("{playbook} cannot be executed"))
     })
 }
 
 fn rerun(args: &RerunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let path = format!("/api/executions/{}/rerun", encode(&args.id));
-    let started = client
-        .post(&path, &json!({}))
+    let started: Started = client
+        .post(&path, &RerunRequest::default())
         .map_err(|error| request::unknown_execution(error, &args.id))?;
     follow(&client, &started, args.watch, args.client.json)
 }
@@ -62,16 +57,16 @@ fn rerun(args: &RerunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
 /// Prints what was started. With `watch`, follows it until it ends.
 pub(super) fn follow(
     client: &Client,
-    started: &Value,
+    started: &Started,
     watch: bool,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let id = output::cell(&started["execution_id"]);
+    let id = output::cell(started.execution_id.as_str());
     if !json {
         output::text(&format!(
             "execution {id} started: {}, version {}",
-            output::cell(&started["path"]),
-            output::cell(&started["version"])
+            output::cell(started.path.as_str()),
+            started.version
         ))?;
     }
     if watch {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
+use noetl_api::credential::{CredentialItem, CredentialQuery};
 
 use crate::cli::client::RootArgs;
 use crate::cli::list::{GetCommand, GetCredentialArgs};
@@ -16,56 +16,44 @@ pub(super) fn run(command: &GetCommand, root: &RootArgs) -> anyhow::Result<ExitC
 
 fn credential(args: &GetCredentialArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
-    let include = if args.include_data { "true" } else { "false" };
-    let answer = client
-        .get(
-            &format!("/api/credentials/{}", encode(&args.name)),
-            &[("include_data", include)],
-        )
+    let query = CredentialQuery {
+        include_data: Some(args.include_data),
+    };
+    let credential: CredentialItem = client
+        .get(&format!("/api/credentials/{}", encode(&args.name)), &query)
         .map_err(|error| {
             error.help_if_not_found("`noetl list Credential` lists the credentials")
         })?;
     if args.client.json {
-        output::json(&answer)?;
+        output::json(&credential)?;
     } else {
-        output::text(&fields(&answer))?;
+        output::text(&fields(&credential))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Formats a credential with one field a line. Its data comes last.
-fn fields(credential: &Value) -> String {
+fn fields(credential: &CredentialItem) -> String {
     let mut lines = Vec::new();
-    for (label, key) in [
-        ("Name", "name"),
-        ("Type", "type"),
-        ("Description", "description"),
-        ("Tags", "tags"),
-    ] {
-        if !credential[key].is_null() {
-            lines.push(format!(
-                "{:<13}{}",
-                format!("{label}:"),
-                output::cell(&credential[key])
-            ));
-        }
+    let mut field = |label: &str, value: String| {
+        lines.push(format!("{:<13}{value}", format!("{label}:")));
+    };
+    field("Name", output::cell(credential.name.as_str()));
+    field("Type", output::cell(credential.kind.as_str()));
+    if let Some(description) = &credential.description {
+        field("Description", output::cell(description.as_str()));
     }
-    lines.push(format!(
-        "Created:     {}",
-        output::time(&credential["created_at"])
-    ));
-    lines.push(format!(
-        "Updated:     {}",
-        output::time(&credential["updated_at"])
-    ));
-    match credential["data"].as_object() {
+    field("Tags", output::value(&credential.tags.clone().into()));
+    field("Created", output::time(&credential.created_at));
+    field("Updated", output::time(&credential.updated_at));
+    match &credential.data {
         Some(data) => {
             lines.push("Data:".to_owned());
             lines.extend(data.iter().map(|(key, value)| {
-                format!("  {}: {}", output::sanitize(key), output::cell(value))
+                format!("  {}: {}", output::sanitize(key), output::value(value))
             }));
         }
-        None => lines.push("Data:        not shown; --include-data shows it".to_owned()),
+        None => field("Data", "not shown; --include-data shows it".to_owned()),
     }
     lines.join("\n")
 }

@@ -2,15 +2,19 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use noetl_api::catalog::{CatalogEntries, CatalogListRequest};
+use noetl_api::credential::{CredentialFilter, CredentialList};
+use noetl_api::execution::{Execution, ExecutionListQuery};
+use noetl_api::worker::WorkerList;
+use serde::Serialize;
 
 use crate::cli::client::RootArgs;
 use crate::cli::list::{ListArgs, ListType};
 use crate::client::Client;
-use crate::output::{self, Screen, Table};
+use crate::output::{self, Screen, Table, cell, time};
 
 /// How many executions are listed. This is the server's own default; a note follows when it may cut the list.
-const LIMIT: usize = 100;
+const LIMIT: u16 = 100;
 
 pub(super) fn run(args: &ListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
@@ -25,81 +29,90 @@ pub(super) fn run(args: &ListArgs, root: &RootArgs) -> anyhow::Result<ExitCode> 
 
 /// Lists playbooks. Their text is requested for JSON only.
 pub(super) fn playbooks(client: &Client, latest: bool, json: bool) -> anyhow::Result<ExitCode> {
-    let request = json!({"resource_type": "Playbook", "latest": latest, "content": json});
-    let answer = client.post("/api/catalog/list", &request)?;
+    let request = CatalogListRequest {
+        resource_type: Some("Playbook".to_owned()),
+        latest: Some(latest),
+        content: Some(json),
+        ..CatalogListRequest::default()
+    };
+    let list: CatalogEntries = client.post("/api/catalog/list", &request)?;
     if json {
-        return print(&answer);
+        return print(&list);
     }
     let mut table = Table::new(["PATH", "VERSION", "REGISTERED", "DESCRIPTION"]).unwrapped(&[0]);
-    for entry in items(&answer["entries"]) {
+    for entry in &list.entries {
         table.row([
-            output::cell(&entry["path"]),
-            output::cell(&entry["version"]),
-            output::time(&entry["created_at"]),
-            output::cell(&entry["description"]),
+            cell(entry.path.as_str()),
+            entry.version.to_string(),
+            time(&entry.created_at),
+            cell(entry.description.as_deref()),
         ]);
     }
     show(
         &table,
-        items(&answer["entries"]),
+        list.entries.len(),
         "no playbooks; `noetl register playbook --file FILE` adds one",
     )
 }
 
 /// Lists credentials. The answer never contains their data.
 pub(super) fn credentials(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
-    let answer = client.get("/api/credentials", &[])?;
+    let list: CredentialList = client.get("/api/credentials", &CredentialFilter::default())?;
     if json {
-        return print(&answer);
+        return print(&list);
     }
     let mut table = Table::new(["NAME", "TYPE", "UPDATED", "DESCRIPTION"]).unwrapped(&[0]);
-    for credential in items(&answer["items"]) {
+    for credential in &list.items {
         table.row([
-            output::cell(&credential["name"]),
-            output::cell(&credential["type"]),
-            output::time(&credential["updated_at"]),
-            output::cell(&credential["description"]),
+            cell(credential.name.as_str()),
+            cell(credential.kind.as_str()),
+            time(&credential.updated_at),
+            cell(credential.description.as_deref()),
         ]);
     }
     show(
         &table,
-        items(&answer["items"]),
+        list.items.len(),
         "no credentials; `noetl register credential --file FILE` adds one",
     )
 }
 
 fn executions(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
-    let answer = client.get("/api/executions", &[("limit", &LIMIT.to_string())])?;
+    let query = ExecutionListQuery {
+        limit: Some(LIMIT.into()),
+        ..ExecutionListQuery::default()
+    };
+    let list: Vec<Execution> = client.get("/api/executions", &query)?;
     if json {
-        return print(&answer);
+        return print(&list);
     }
     let mut table = Table::new(["ID", "PLAYBOOK", "VERSION", "STATUS", "STARTED", "DURATION"])
         .unwrapped(&[0, 3]);
-    for execution in items(&answer) {
+    for execution in &list {
         table.row([
-            output::cell(&execution["execution_id"]),
-            output::cell(&execution["path"]),
-            output::cell(&execution["version"]),
-            output::cell(&execution["status"]),
-            output::time(&execution["start_time"]),
-            output::duration(&execution["duration_seconds"]),
+            cell(execution.execution_id.as_str()),
+            cell(execution.path.as_str()),
+            execution.version.to_string(),
+            execution.status.to_string(),
+            time(&execution.start_time),
+            output::duration(execution.duration_seconds),
         ]);
     }
     let code = show(
         &table,
-        items(&answer),
+        list.len(),
         "no executions; `noetl execute playbook PATH` starts one",
     )?;
-    if items(&answer).len() == LIMIT {
+    if list.len() == usize::from(LIMIT) {
         note!("only the newest {LIMIT} are listed");
     }
     Ok(code)
 }
 
 fn workers(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
-    let answer = client.get("/api/worker/pools", &[])?;
+    let list: WorkerList = client.get("/api/worker/pools", &())?;
     if json {
-        return print(&answer);
+        return print(&list);
     }
     let mut table = Table::new([
         "NAME",
@@ -111,35 +124,32 @@ fn workers(client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         "HEARTBEAT",
     ])
     .unwrapped(&[0]);
-    for worker in items(&answer["items"]) {
+    for worker in &list.items {
         table.row([
-            output::cell(&worker["name"]),
-            output::cell(&worker["status"]),
-            output::cell(&worker["running"]),
-            output::cell(&worker["capacity"]),
-            output::cell(&worker["hostname"]),
-            output::cell(&worker["pid"]),
-            output::time(&worker["heartbeat"]),
+            cell(worker.name.as_str()),
+            worker.status.to_string(),
+            worker.running.to_string(),
+            worker.capacity.to_string(),
+            cell(worker.hostname.as_deref()),
+            cell(worker.pid.map(|pid| pid.to_string()).as_deref()),
+            time(&worker.heartbeat),
         ]);
     }
     show(
         &table,
-        items(&answer["items"]),
+        list.items.len(),
         "no workers; `noetl worker start` starts one",
     )
 }
 
-fn items(answer: &Value) -> &[Value] {
-    answer.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn print(answer: &Value) -> anyhow::Result<ExitCode> {
+fn print(answer: &impl Serialize) -> anyhow::Result<ExitCode> {
     output::json(answer)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(table: &Table, items: &[Value], empty: &str) -> anyhow::Result<ExitCode> {
-    if items.is_empty() {
+/// Prints a table, or a note when it has no rows.
+fn show(table: &Table, rows: usize, empty: &str) -> anyhow::Result<ExitCode> {
+    if rows == 0 {
         note!("{empty}");
     } else {
         output::text(&table.text(Screen::stdout()))?;

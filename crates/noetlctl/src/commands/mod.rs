@@ -6,6 +6,7 @@ mod catalog;
 mod cleanup;
 mod completions;
 mod context;
+mod credential;
 mod db;
 mod execute;
 mod get;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use serde_json::{Value, json};
+use noetl_api::AnswerStatus;
+use noetl_api::data::{QueryAnswer, QueryRequest};
+use serde_json::Value;
 
 use crate::cli::client::RootArgs;
 use crate::cli::store::{Format, QueryArgs};
@@ -12,12 +14,13 @@ use crate::output::{self, Screen, Table};
 
 pub(super) fn run(args: &QueryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
-    let mut request = json!({"query": args.sql});
-    if let Some(schema) = &args.schema {
-        request["schema"] = schema.as_str().into();
-    }
-    let answer = client.post("/api/postgres/execute", &request)?;
-    let failed = answer["status"] == "error";
+    let request = QueryRequest {
+        query: Some(args.sql.clone()),
+        schema: args.schema.clone(),
+        ..QueryRequest::default()
+    };
+    let answer: QueryAnswer = client.post("/api/postgres/execute", &request)?;
+    let failed = answer.status == AnswerStatus::Error;
     if args.client.json || args.format == Format::Json {
         output::json(&answer)?;
         return Ok(if failed {
@@ -27,30 +30,25 @@ pub(super) fn run(args: &QueryArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
         });
     }
     if failed {
-        return Err(anyhow!("{}", output::cell(&answer["error"])));
+        return Err(anyhow!("{}", output::cell(answer.error.as_deref())));
     }
     output::text(&rows(&answer, Screen::stdout()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Formats the rows of an answer as a table, and their number.
-fn rows(answer: &Value, screen: Screen) -> String {
-    let found = answer["result"].as_array().map_or(&[][..], Vec::as_slice);
-    let columns = answer["columns"].as_array().map_or(&[][..], Vec::as_slice);
+fn rows(answer: &QueryAnswer, screen: Screen) -> String {
     let mut text = String::new();
-    if !columns.is_empty() {
-        let mut table = Table::new(columns.iter().map(output::cell));
-        for row in found {
-            let cells = row.as_array().map_or(&[][..], Vec::as_slice);
-            table.row(cells.iter().map(sql_value));
+    if !answer.columns.is_empty() {
+        let columns = answer.columns.iter();
+        let mut table = Table::new(columns.map(|name| output::cell(name.as_str())));
+        for row in &answer.result {
+            table.row(row.iter().map(sql_value));
         }
         text = table.text(screen);
     }
-    text + &format!(
-        "({} row{})\n",
-        found.len(),
-        if found.len() == 1 { "" } else { "s" }
-    )
+    let count = answer.result.len();
+    text + &format!("({count} row{})\n", if count == 1 { "" } else { "s" })
 }
 
 /// Formats a value like SQL tools do: `NULL` differs from an empty text.
@@ -58,7 +56,7 @@ fn sql_value(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::String(text) => output::sanitize(text),
-        other => output::cell(other),
+        other => output::value(other),
     }
 }
 
@@ -66,6 +64,7 @@ fn sql_value(value: &Value) -> String {
 mod tests {
     use super::*;
     use crate::output::Colour;
+    use serde_json::json;
 
     #[test]
     fn rows_are_counted_and_null_is_shown() {
@@ -73,15 +72,15 @@ mod tests {
             terminal: None,
             colour: Colour::Off,
         };
-        let answer =
-            json!({"status": "ok", "columns": ["a", "long"], "result": [[1, null], ["x", ""]]});
+        let mut answer = QueryAnswer {
+            status: AnswerStatus::Ok,
+            columns: vec!["a".to_owned(), "long".to_owned()],
+            result: vec![vec![json!(1), json!(null)], vec![json!("x"), json!("")]],
+            error: None,
+        };
         assert_eq!(rows(&answer, screen), "a  long\n1  NULL\nx\n(2 rows)\n");
-        assert_eq!(
-            rows(
-                &json!({"status": "ok", "columns": [], "result": []}),
-                screen
-            ),
-            "(0 rows)\n"
-        );
+        answer.columns.clear();
+        answer.result.clear();
+        assert_eq!(rows(&answer, screen), "(0 rows)\n");
     }
 }

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use noetl_api::catalog::{Registered, Registration};
+use noetl_api::credential::CredentialItem;
+use noetl_api::{AnswerStatus, Problem};
 use noetl_help::Help as _;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::rejected;
 use crate::cli::catalog::{RegisterArgs, RegisterCommand};
 use crate::cli::client::RootArgs;
 use crate::client::Client;
 use crate::client::error::Error;
-use crate::client::problems::parse_problems;
 use crate::output::{self, problems};
 use crate::source_file::{self, Content};
 
@@ -38,8 +40,10 @@ enum Kind {
 impl Kind {
     fn read(self, path: &Path) -> anyhow::Result<Content> {
         match self {
-            Self::Playbook => source_file::read_playbook(path),
-            Self::Credential => source_file::read_credential(path),
+            Self::Playbook => source_file::read_playbook(path).map(Content::Playbook),
+            Self::Credential => {
+                source_file::read_credential(path).map(|read| Content::Credential(Box::new(read)))
+            }
         }
     }
 
@@ -65,12 +69,54 @@ impl Kind {
     }
 }
 
-/// Registers the file of a playbook. The answer has its path and version.
-pub(super) fn playbook(client: &Client, file: &Path) -> anyhow::Result<Value> {
-    let answer = register(client, &source_file::read_playbook(file)?)
+/// The server's answer to a registered file.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Playbook(Registered),
+    Credential(CredentialItem),
+}
+
+/// A file of a folder in the output of `--json`.
+#[derive(Debug, Serialize)]
+struct FileResult {
+    #[serde(flatten)]
+    outcome: Outcome,
+    file: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Registered(Box<Answer>),
+    Rejected(Rejection),
+}
+
+/// Why a file of a folder is not registered.
+#[derive(Debug, Serialize)]
+struct Rejection {
+    /// Always `error`.
+    status: AnswerStatus,
+    detail: String,
+    problems: Vec<Problem>,
+}
+
+impl Rejection {
+    fn new(detail: String, problems: Vec<Problem>) -> Self {
+        Self {
+            status: AnswerStatus::Error,
+            detail,
+            problems,
+        }
+    }
+}
+
+/// Registers the file of a playbook, and prints the warnings about it.
+pub(super) fn playbook(client: &Client, file: &Path) -> anyhow::Result<Registered> {
+    let registered = register_playbook(client, source_file::read_playbook(file)?)
         .map_err(|error| rejection(error, file))?;
-    show_warnings(&answer, file);
-    Ok(answer)
+    show_warnings(&registered, file);
+    Ok(registered)
 }
 
 /// Registers one file and prints the answer.
@@ -80,8 +126,10 @@ pub(super) fn file(
     content: Content,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let answer = register(client, &content).map_err(|error| rejection(error, file))?;
-    show_warnings(&answer, file);
+    let answer = register(client, content).map_err(|error| rejection(error, file))?;
+    if let Answer::Playbook(registered) = &answer {
+        show_warnings(registered, file);
+    }
     if json {
         output::json(&answer)?;
     } else {
@@ -90,8 +138,8 @@ pub(super) fn file(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Registers the files of a folder. A file that the server rejects does not stop the others; a server that
-/// does not answer does.
+/// Registers the files of a folder. A file that cannot be read, or that the server rejects, does not stop the
+/// others; a server that does not answer does.
 fn folder(
     client: &Client,
     folder: &Path,
@@ -107,30 +155,24 @@ fn folder(
             )),
         );
     }
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     let mut rejected = 0;
     for file in &files {
-        let mut answer = match register(client, &kind.read(file)?) {
-            Ok(answer) => answer,
-            Err(error) if error.status.is_none() || error.status == Some(401) => {
-                return Err(error.into());
+        let outcome = register_one(client, kind, file)?;
+        match &outcome {
+            Outcome::Rejected(_) => rejected += 1,
+            Outcome::Registered(answer) if !args.client.json => {
+                output::text(&format!("{}: {}", file.display(), sentence(answer)))?;
             }
-            Err(error) => {
-                rejected += 1;
-                let answer = json!({"status": "error", "detail": error.to_string(), "problems": error.problems});
-                crate::note::error(&rejection(error, file));
-                answer
-            }
-        };
-        show_warnings(&answer, file);
-        if !args.client.json && answer["status"] != "error" {
-            output::text(&format!("{}: {}", file.display(), sentence(&answer)))?;
+            Outcome::Registered(_) => {}
         }
-        answer["file"] = Value::from(file.display().to_string());
-        answers.push(answer);
+        results.push(FileResult {
+            outcome,
+            file: file.display().to_string(),
+        });
     }
     if args.client.json {
-        output::json(&Value::from(answers))?;
+        output::json(&results)?;
     } else {
         note!(
             "{} of {} {} registered",
@@ -146,14 +188,52 @@ fn folder(
     })
 }
 
-fn register(client: &Client, content: &Content) -> Result<Value, Error> {
-    match content {
-        Content::Playbook(text) => client.post(
-            "/api/catalog/register",
-            &json!({"content": text, "resource_type": "Playbook"}),
-        ),
-        Content::Credential(credential) => client.post("/api/credentials", credential),
+/// Registers one of several files, and prints why it is rejected or the warnings about it.
+///
+/// # Errors
+/// Fails when the server does not answer, or requires a token, since it would refuse the other files too.
+fn register_one(client: &Client, kind: Kind, file: &Path) -> anyhow::Result<Outcome> {
+    let content = match kind.read(file) {
+        Ok(content) => content,
+        Err(error) => {
+            crate::note::error(&error);
+            return Ok(Outcome::Rejected(Rejection::new(
+                format!("{error:#}"),
+                Vec::new(),
+            )));
+        }
+    };
+    match register(client, content) {
+        Ok(answer) => {
+            if let Answer::Playbook(registered) = &answer {
+                show_warnings(registered, file);
+            }
+            Ok(Outcome::Registered(Box::new(answer)))
+        }
+        Err(error) if error.status.is_none() || error.status == Some(401) => Err(error.into()),
+        Err(error) => {
+            let outcome = Rejection::new(error.to_string(), error.problems.clone());
+            crate::note::error(&rejection(error, file));
+            Ok(Outcome::Rejected(outcome))
+        }
     }
+}
+
+fn register(client: &Client, content: Content) -> Result<Answer, Error> {
+    match content {
+        Content::Playbook(text) => register_playbook(client, text).map(Answer::Playbook),
+        Content::Credential(credential) => client
+            .post("/api/credentials", &credential)
+            .map(Answer::Credential),
+    }
+}
+
+fn register_playbook(client: &Client, text: String) -> Result<Registered, Error> {
+    let request = Registration {
+        content: text,
+        resource_type: Some("Playbook".to_owned()),
+    };
+    client.post("/api/catalog/register", &request)
 }
 
 fn rejection(error: Error, file: &Path) -> anyhow::Error {
@@ -164,27 +244,25 @@ fn rejection(error: Error, file: &Path) -> anyhow::Error {
     rejected::report(error, Some(&file), &format!("{file} is not registered"))
 }
 
-fn show_warnings(answer: &Value, file: &Path) {
-    let warnings = parse_problems(&answer["warnings"]);
-    let text = problems::text(&warnings, Some(&file.display().to_string()));
+fn show_warnings(registered: &Registered, file: &Path) {
+    let text = problems::text(&registered.warnings, Some(&file.display().to_string()));
     if !text.is_empty() {
         note!("{}", text.trim_end());
     }
 }
 
-/// Describes what was registered. The answer for a playbook has a path and a version, the answer for a
-/// credential has a name.
-fn sentence(answer: &Value) -> String {
-    match answer["path"].as_str() {
-        Some(path) => format!(
+/// Describes what was registered.
+fn sentence(answer: &Answer) -> String {
+    match answer {
+        Answer::Playbook(playbook) => format!(
             "playbook {} registered as version {}",
-            output::sanitize(path),
-            output::cell(&answer["version"])
+            output::sanitize(&playbook.path),
+            playbook.version
         ),
-        None => format!(
+        Answer::Credential(credential) => format!(
             "credential {} registered ({})",
-            output::cell(&answer["name"]),
-            output::cell(&answer["type"])
+            output::cell(credential.name.as_str()),
+            output::cell(credential.kind.as_str())
         ),
     }
 }

@@ -9,7 +9,7 @@ mod screen;
 mod stdout;
 mod table;
 
-pub(crate) use format::{cell, duration, sanitize, time};
+pub(crate) use format::{cell, duration, sanitize, time, value};
 pub(crate) use screen::Screen;
 #[cfg(test)]
 pub(crate) use screen::{Colour, Width};

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{self, Write as _};
 
-use serde_json::Value;
+use serde::Serialize;
 
 /// Standard output is a pipe whose reader has closed it.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ pub(crate) fn ignore_broken_pipe(printed: anyhow::Result<()>) -> anyhow::Result<
     }
 }
 
-/// Prints a document on one line.
-pub(crate) fn json(document: &Value) -> anyhow::Result<()> {
-    text(&document.to_string())
+/// Prints a document as one line of JSON.
+pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
+    text(&serde_json::to_string(document)?)
 }
 
 /// Prints text, with a newline if it does not end with one.

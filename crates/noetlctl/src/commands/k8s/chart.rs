@@ -9,7 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::objects::Object;
 use super::values::CheckedValues;
@@ -23,16 +24,16 @@ const NOTES: &str = include_str!("../../../k8s/NOTES.txt");
 
 /// Returns the files of the chart with these objects.
 pub(super) fn files(checked: &CheckedValues, objects: &[Object]) -> anyhow::Result<Files> {
-    let values = json!({
-        "namespace": checked.values.namespace,
-        "image": checked.image.to_string(),
-        "pythonImage": checked.python_image.to_string(),
-        "secret": checked.values.secret,
-    });
+    let values = ChartValues {
+        namespace: &checked.values.namespace,
+        image: checked.image.to_string(),
+        python_image: checked.python_image.to_string(),
+        secret: &checked.values.secret,
+    };
     let mut files = Files::from([
         (
             "Chart.yaml".to_owned(),
-            format!("{MARK}{}", yaml(&chart())?),
+            format!("{MARK}{}", yaml(&Chart::of_this_version())?),
         ),
         (
             "values.yaml".to_owned(),
@@ -43,7 +44,7 @@ pub(super) fn files(checked: &CheckedValues, objects: &[Object]) -> anyhow::Resu
         ),
         (
             "values.schema.json".to_owned(),
-            format!("{:#}\n", schema(&values)),
+            format!("{}\n", serde_json::to_string_pretty(&schema(&values)?)?),
         ),
         ("templates/NOTES.txt".to_owned(), NOTES.to_owned()),
     ]);
@@ -63,39 +64,81 @@ pub(super) fn files(checked: &CheckedValues, objects: &[Object]) -> anyhow::Resu
     Ok(files)
 }
 
-fn chart() -> Value {
-    json!({
-        "apiVersion": "v2",
-        "name": "noetl",
-        "description": "Workflow automation from YAML playbooks: server and workers",
-        "type": "application",
-        "version": env!("CARGO_PKG_VERSION"),
-        "appVersion": env!("CARGO_PKG_VERSION"),
-        "home": env!("CARGO_PKG_HOMEPAGE"),
-        "sources": [env!("CARGO_PKG_REPOSITORY")],
-        // The Kubernetes version whose types the objects have.
-        "kubeVersion": ">=1.33.0-0",
-    })
+/// The values that the templates were rendered from.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChartValues<'a> {
+    namespace: &'a str,
+    image: String,
+    python_image: String,
+    secret: &'a str,
+}
+
+/// Chart.yaml.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Chart {
+    api_version: &'static str,
+    name: &'static str,
+    description: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    version: &'static str,
+    app_version: &'static str,
+    home: &'static str,
+    sources: [&'static str; 1],
+    /// The Kubernetes version whose types the objects have.
+    kube_version: &'static str,
+}
+
+impl Chart {
+    fn of_this_version() -> Self {
+        Self {
+            api_version: "v2",
+            name: "noetl",
+            description: "Workflow automation from YAML playbooks: server and workers",
+            kind: "application",
+            version: env!("CARGO_PKG_VERSION"),
+            app_version: env!("CARGO_PKG_VERSION"),
+            home: env!("CARGO_PKG_HOMEPAGE"),
+            sources: [env!("CARGO_PKG_REPOSITORY")],
+            kube_version: ">=1.33.0-0",
+        }
+    }
+}
+
+/// values.schema.json.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Schema {
+    #[serde(rename = "$schema")]
+    dialect: &'static str,
+    description: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    properties: Map<String, Value>,
+    additional_properties: bool,
 }
 
 /// Returns a schema that accepts only the rendered values, so that `--set` fails instead of having no effect.
-fn schema(values: &Value) -> Value {
+fn schema(values: &ChartValues<'_>) -> anyhow::Result<Schema> {
+    let values = serde_json::to_value(values)?;
     let constants = values.as_object().into_iter().flatten();
-    let mut properties: serde_json::Map<_, _> = constants
+    let mut properties: Map<_, _> = constants
         .map(|(name, value)| (name.clone(), json!({ "const": value })))
         .collect();
     // Helm adds this key.
     properties.insert("global".to_owned(), json!({}));
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "description": "the values of this chart cannot be changed; `noetl k8s render --output helm` writes a chart with others",
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": false,
+    Ok(Schema {
+        dialect: "http://json-schema.org/draft-07/schema#",
+        description: "the values of this chart cannot be changed; `noetl k8s render --output helm` writes a chart with others",
+        kind: "object",
+        properties,
+        additional_properties: false,
     })
 }
 
-fn yaml(document: &Value) -> anyhow::Result<String> {
+fn yaml(document: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_yaml_ng::to_string(document)?)
 }
 
@@ -143,8 +186,17 @@ mod tests {
 
     #[test]
     fn the_schema_accepts_the_rendered_values_alone() {
-        let schema = schema(&json!({"image": "noetl:1"}));
-        assert_eq!(schema["properties"]["image"]["const"], "noetl:1");
+        let values = ChartValues {
+            namespace: "n",
+            image: "noetl:1".to_owned(),
+            python_image: "noetl:1-python".to_owned(),
+            secret: "s",
+        };
+        let schema = serde_json::to_value(schema(&values).unwrap()).unwrap();
+        assert_eq!(
+            schema["properties"]["pythonImage"]["const"],
+            "noetl:1-python"
+        );
         assert_eq!(schema["additionalProperties"], false);
     }
 }

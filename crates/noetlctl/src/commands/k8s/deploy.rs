@@ -1,15 +1,16 @@
 //! `noetl k8s deploy`, `redeploy` and `reset`: shows the difference, applies it, waits for the pods, and
 //! explains a rollout that fails.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{anyhow, ensure};
 use noetl_help::Help as _;
-use serde_json::{Value, json};
 
 use super::diagnosis::Rollout;
 use super::kubectl::{Cluster, Conflicts};
-use super::objects::{self, DEPLOYMENTS, MANAGED_BY, Object};
+use super::objects::{self, DEPLOYMENTS, Object};
+use super::resources::{self, Secret};
 use super::status::Status;
 use super::values::schema::Values;
 use super::{remove, render};
@@ -83,7 +84,8 @@ fn show_difference(
     objects: &[Object],
     conflicts: Conflicts,
 ) -> anyhow::Result<()> {
-    if cluster.json(&["get", "namespace", namespace])?.is_null() {
+    let found: Option<resources::Object> = cluster.object(&["get", "namespace", namespace])?;
+    if found.is_none() {
         // kubectl cannot compare objects in a namespace that does not exist yet.
         note!("new in {}:", cluster.context());
         for object in objects {
@@ -103,38 +105,27 @@ fn show_difference(
 /// Creates the Secret if it does not exist. An existing one is not changed: data is encrypted with its key.
 fn ensure_secret(cluster: &Cluster, values: &Values) -> anyhow::Result<()> {
     let (name, namespace) = (&values.secret, &values.namespace);
-    let found = cluster.json(&["get", "secret", name, "--namespace", namespace])?;
-    if found.is_null() {
-        let mut data = serde_json::Map::new();
+    let get = ["get", "secret", name, "--namespace", namespace];
+    let Some(found) = cluster.object::<Secret>(&get)? else {
+        let mut keys = BTreeMap::new();
         for key in SECRET_KEYS {
-            data.insert(key.to_owned(), json!(noetl_server::new_secret()?));
+            keys.insert(key.to_owned(), noetl_server::new_secret()?);
         }
-        let secret = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": name, "namespace": namespace,
-                "labels": { "app": "noetl", MANAGED_BY.0: MANAGED_BY.1 },
-            },
-            "type": "Opaque",
-            "stringData": data,
-        });
-        return cluster.create(&secret.to_string());
-    }
-    let missing = SECRET_KEYS
-        .iter()
-        .find(|key| found["data"][**key].as_str().is_none_or(str::is_empty));
-    match missing {
+        return cluster.create(&objects::secret(values, keys)?.yaml()?);
+    };
+    let is_missing = |key: &&&str| found.data.get(**key).is_none_or(String::is_empty);
+    match SECRET_KEYS.iter().find(is_missing) {
         None => Ok(()),
         Some(key) => Err(anyhow!("the Secret {name} has no {key}")
             .help("add the key, or name another Secret in the values file")),
     }
 }
 
-/// Returns the generation of a Deployment, which counts its changes; null when it does not exist.
-fn generation(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<Value> {
-    let found = cluster.json(&["get", "deployment", name, "--namespace", namespace])?;
-    Ok(found["metadata"]["generation"].clone())
+/// Returns the generation of a Deployment, which counts its changes; `None` when it does not exist.
+fn generation(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<Option<u64>> {
+    let get = ["get", "deployment", name, "--namespace", namespace];
+    let found: Option<resources::Object> = cluster.object(&get)?;
+    Ok(found.and_then(|deployment| deployment.metadata.generation))
 }
 
 fn restart(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Result<()> {

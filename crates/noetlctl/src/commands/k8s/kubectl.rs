@@ -5,16 +5,31 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, anyhow, bail};
 use noetl_help::Help as _;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::context;
 use super::objects::MANAGER;
+use super::resources::List;
 use crate::cli::k8s::ClusterArgs;
 
 /// A cluster, by its context of kubectl.
 #[derive(Debug)]
 pub(super) struct Cluster {
     context: String,
+}
+
+/// The contexts of kubectl.
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(rename = "current-context")]
+    current: Option<String>,
+    contexts: Option<Vec<NamedContext>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NamedContext {
+    name: String,
 }
 
 /// What happens to fields that another tool has set.
@@ -34,15 +49,11 @@ impl Cluster {
         let config = ["config", "view", "--output", "json"];
         let config = run(Command::new("kubectl").args(config), None)?;
         anyhow::ensure!(config.status.success(), "{}", text(&config.stderr));
-        let config: Value = serde_json::from_slice(&config.stdout)
-            .context("`kubectl config view` printed no JSON")?;
-        let current = config["current-context"]
-            .as_str()
-            .filter(|name| !name.is_empty());
-        let contexts = config["contexts"].as_array().into_iter().flatten();
-        let known: Vec<&str> = contexts
-            .filter_map(|context| context["name"].as_str())
-            .collect();
+        let config: Config = serde_json::from_slice(&config.stdout)
+            .context("`kubectl config view` printed no JSON that noetl can read")?;
+        let current = config.current.as_deref().filter(|name| !name.is_empty());
+        let contexts = config.contexts.iter().flatten();
+        let known: Vec<&str> = contexts.map(|context| context.name.as_str()).collect();
         let context = context::choose(args, current, &known)?;
         Ok(Self { context })
     }
@@ -80,15 +91,25 @@ impl Cluster {
         self.check(args, &output)
     }
 
-    /// Runs kubectl and returns the document that it prints, or null when the object does not exist.
-    pub(super) fn json(&self, args: &[&str]) -> anyhow::Result<Value> {
+    /// Returns an object that `kubectl get` prints, or `None` when it does not exist.
+    pub(super) fn object<T: DeserializeOwned>(&self, args: &[&str]) -> anyhow::Result<Option<T>> {
         let with_json = [args, &["--output", "json", "--ignore-not-found"]].concat();
         let printed = self.read(&with_json)?;
         if printed.is_empty() {
-            return Ok(Value::Null);
+            return Ok(None);
         }
-        serde_json::from_str(&printed)
-            .with_context(|| format!("`kubectl {}` printed no JSON", args.join(" ")))
+        serde_json::from_str(&printed).map(Some).with_context(|| {
+            format!(
+                "`kubectl {}` printed no JSON that noetl can read",
+                args.join(" ")
+            )
+        })
+    }
+
+    /// Returns the objects of a list that `kubectl get` prints.
+    pub(super) fn items<T: DeserializeOwned>(&self, args: &[&str]) -> anyhow::Result<Vec<T>> {
+        let list: Option<List<T>> = self.object(args)?;
+        Ok(list.map_or_else(Vec::new, |list| list.items))
     }
 
     /// Returns the changes that applying the documents would make. The text is empty when there are none.

@@ -3,26 +3,47 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::kubectl::Cluster;
 use super::objects::MANAGED_BY;
-use super::resources::{architectures, items, pod_state};
+use super::resources::{Deployment, Pod, architectures};
 use crate::cli::k8s::StatusArgs;
-use crate::output::{self, Screen, Table};
+use crate::output::{self, Screen, Table, cell};
 
-/// The Deployments and pods of NoETL in a cluster.
-#[derive(Debug)]
+/// The Deployments and pods of NoETL in a cluster, as `--json` prints them.
+#[derive(Debug, Serialize)]
 pub(super) struct Status {
-    deployments: Vec<Value>,
-    pods: Vec<Value>,
+    /// Whether there are Deployments, and each has all its pods.
+    up: bool,
+    deployments: Vec<DeploymentRow>,
+    pods: Vec<PodRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeploymentRow {
+    name: String,
+    desired: u32,
+    available: u32,
+    image: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PodRow {
+    name: String,
+    status: String,
+    restarts: u32,
+    /// Null when the pod is on no node.
+    node: Option<String>,
+    architecture: Option<String>,
+    image: Option<String>,
 }
 
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let cluster = Cluster::find(&args.cluster)?;
     let status = Status::read(&cluster, &args.namespace)?;
     if args.json {
-        output::json(&status.json())?;
+        output::json(&status)?;
     } else if status.deployments.is_empty() {
         note!(
             "NoETL is not installed in {}; `noetl k8s deploy` installs it",
@@ -31,7 +52,7 @@ pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     } else {
         output::text(&status.table())?;
     }
-    Ok(if status.is_up() {
+    Ok(if status.up {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -42,72 +63,75 @@ impl Status {
     /// Reads the Deployments, the pods and the nodes that the pods are on.
     pub(super) fn read(cluster: &Cluster, namespace: &str) -> anyhow::Result<Self> {
         let label = format!("{}={}", MANAGED_BY.0, MANAGED_BY.1);
-        let read = |kind: &str| {
-            let args = ["get", kind, "--selector", &label, "--namespace", namespace];
-            Ok::<_, anyhow::Error>(items(cluster.json(&args)?))
-        };
-        let architectures = architectures(&items(cluster.json(&["get", "nodes"])?));
+        let get = |kind| ["get", kind, "--selector", &label, "--namespace", namespace];
+        let architectures = architectures(cluster.items(&["get", "nodes"])?);
+        let deployments: Vec<DeploymentRow> = cluster
+            .items(&get("deployments"))?
+            .into_iter()
+            .map(deployment)
+            .collect();
+        let pods: Vec<Pod> = cluster.items(&get("pods"))?;
         Ok(Self {
-            deployments: read("deployments")?.iter().map(deployment).collect(),
-            pods: read("pods")?
-                .iter()
-                .map(|one| pod(one, &architectures))
-                .collect(),
+            up: !deployments.is_empty() && deployments.iter().all(DeploymentRow::is_complete),
+            deployments,
+            pods: pods.iter().map(|one| pod(one, &architectures)).collect(),
         })
-    }
-
-    fn is_up(&self) -> bool {
-        !self.deployments.is_empty()
-            && self
-                .deployments
-                .iter()
-                .all(|deployment| deployment["available"] == deployment["desired"])
-    }
-
-    fn json(&self) -> Value {
-        json!({ "up": self.is_up(), "deployments": self.deployments, "pods": self.pods })
     }
 
     /// Formats a table of Deployments and one of pods.
     pub(super) fn table(&self) -> String {
         let mut deployments = Table::new(["DEPLOYMENT", "AVAILABLE", "IMAGE"]).unwrapped(&[0]);
         for one in &self.deployments {
-            let available = format!("{}/{}", one["available"], one["desired"]);
             deployments.row([
-                output::cell(&one["name"]),
-                available,
-                output::cell(&one["image"]),
+                cell(one.name.as_str()),
+                format!("{}/{}", one.available, one.desired),
+                cell(one.image.as_deref()),
             ]);
         }
         let mut pods =
             Table::new(["POD", "STATUS", "RESTARTS", "NODE", "ARCHITECTURE"]).unwrapped(&[0]);
         for one in &self.pods {
-            let columns = ["name", "status", "restarts", "node", "architecture"];
-            pods.row(columns.map(|column| output::cell(&one[column])));
+            pods.row([
+                cell(one.name.as_str()),
+                cell(one.status.as_str()),
+                one.restarts.to_string(),
+                cell(one.node.as_deref()),
+                cell(one.architecture.as_deref()),
+            ]);
         }
         let screen = Screen::stdout();
         format!("{}\n{}", deployments.text(screen), pods.text(screen))
     }
 }
 
-fn deployment(object: &Value) -> Value {
-    json!({
-        "name": object["metadata"]["name"],
-        "desired": object["spec"]["replicas"].as_i64().unwrap_or(1),
-        "available": object["status"]["availableReplicas"].as_i64().unwrap_or(0),
-        "image": object["spec"]["template"]["spec"]["containers"][0]["image"],
-    })
+impl DeploymentRow {
+    fn is_complete(&self) -> bool {
+        self.available == self.desired
+    }
 }
 
-fn pod(object: &Value, architectures: &BTreeMap<String, String>) -> Value {
-    let node = object["spec"]["nodeName"].as_str();
-    let container = &object["status"]["containerStatuses"][0];
-    json!({
-        "name": object["metadata"]["name"],
-        "status": pod_state(object),
-        "restarts": container["restartCount"].as_i64().unwrap_or(0),
-        "node": node,
-        "architecture": node.and_then(|node| architectures.get(node)),
-        "image": object["spec"]["containers"][0]["image"],
-    })
+fn deployment(object: Deployment) -> DeploymentRow {
+    DeploymentRow {
+        desired: object.spec.replicas.unwrap_or(1),
+        available: object.status.available_replicas.unwrap_or(0),
+        image: object.spec.template.spec.image().map(str::to_owned),
+        name: object.metadata.name,
+    }
+}
+
+fn pod(object: &Pod, architectures: &BTreeMap<String, String>) -> PodRow {
+    let node = object.spec.node_name.clone();
+    PodRow {
+        name: object.metadata.name.clone(),
+        status: object.state().to_owned(),
+        restarts: object
+            .container()
+            .map_or(0, |container| container.restart_count),
+        architecture: node
+            .as_ref()
+            .and_then(|node| architectures.get(node))
+            .cloned(),
+        node,
+        image: object.spec.image().map(str::to_owned),
+    }
 }

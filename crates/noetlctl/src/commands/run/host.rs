@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context as _;
 use noetl_engine::local::{Job, run};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Playbook, Stream, SubPlaybook, ToolEnvironment,
@@ -16,11 +15,12 @@ use serde_json::Value;
 use super::progress::Progress;
 use crate::cli::client::{RemoteArgs, RootArgs};
 use crate::cli::run::RunArgs;
+use crate::client::Client;
 use crate::client::remote::Remote;
-use crate::client::{Client, encode};
+use crate::commands::credential;
 use crate::config;
 use crate::config::context_file::ContextFile;
-use crate::source_file::{self, Content};
+use crate::source_file;
 
 /// How many levels deep playbooks may call each other.
 const MAX_DEPTH: usize = 32;
@@ -49,15 +49,12 @@ impl LocalHost {
                 vec![path.clone()]
             };
             for file in files {
-                let Content::Credential(value) = source_file::read_credential(&file)? else {
-                    continue;
+                let read = source_file::read_credential(&file)?;
+                let credential = Credential {
+                    name: read.name,
+                    kind: read.kind,
+                    data: read.data,
                 };
-                let credential: Credential = serde_json::from_value(value).with_context(|| {
-                    format!(
-                        "{} is not a credential: it needs name, type and data",
-                        file.display()
-                    )
-                })?;
                 credentials.insert(credential.name.clone(), credential);
             }
         }
@@ -98,27 +95,15 @@ impl Host for LocalHost {
             let Some(server) = self.server.clone() else {
                 return Ok(None);
             };
-            let path = format!("/api/credentials/{}", encode(name));
-            let unreadable = |error: String| {
-                Failure::retryable(
-                    "auth",
-                    format!("credential `{name}` cannot be read: {error}"),
-                )
-            };
+            let requested = name.to_owned();
             let answered = tokio::task::spawn_blocking(move || {
                 let client = Client::new(Remote::find(&server)?)?;
-                anyhow::Ok(client.get(&path, &[("include_data", "true")]))
+                Ok(credential::request(&client, &requested)?)
             });
-            match answered
-                .await
-                .map_err(|error| unreadable(error.to_string()))?
-            {
-                Ok(Ok(value)) => serde_json::from_value(value)
-                    .map(Some)
-                    .map_err(|error| unreadable(error.to_string())),
-                Ok(Err(error)) if error.status == Some(404) => Ok(None),
-                Ok(Err(error)) => Err(unreadable(error.to_string())),
-                Err(error) => Err(unreadable(error.to_string())),
+            match answered.await {
+                Ok(Ok(found)) => Ok(found),
+                Ok(Err::<_, anyhow::Error>(error)) => Err(credential::unreadable(name, &error)),
+                Err(error) => Err(credential::unreadable(name, &error)),
             }
         })
     }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use noetl_api::ExecutionStatus;
 use noetl_engine::local::{Job, Report};
-use noetl_engine::{Playbook, Problem, Problems, Severity};
+use noetl_engine::{Failure, Playbook, Problem, Problems, Severity};
 use noetl_help::Help as _;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::host::LocalHost;
 use super::progress::Progress;
@@ -19,6 +20,48 @@ use crate::cli::run::RunArgs;
 use crate::output::{self, problems};
 use crate::payload;
 use crate::process::signals;
+
+/// What a run prints with `--json`.
+#[derive(Serialize)]
+struct LocalResult<'a> {
+    execution_id: &'a str,
+    status: ExecutionStatus,
+    result: &'a Value,
+    error: Option<&'a Failure>,
+    /// The results of the steps, by name.
+    steps: &'a Map<String, Value>,
+    variables: &'a Map<String, Value>,
+    duration_seconds: f64,
+}
+
+/// What a playbook that cannot run prints with `--json`.
+#[derive(Serialize)]
+struct Rejected<'a> {
+    /// Always `INVALID`.
+    status: &'static str,
+    /// Always false.
+    valid: bool,
+    problems: &'a [Problem],
+}
+
+/// What a dry run prints with `--json`.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    /// Whether the playbook would run to its end.
+    valid: bool,
+    problems: &'a [Problem],
+    steps: Vec<PlannedStep<'a>>,
+}
+
+/// A step in the output of a dry run.
+#[derive(Serialize)]
+struct PlannedStep<'a> {
+    step: &'a str,
+    /// The kinds of its tools.
+    tools: Vec<&'a str>,
+    /// The steps that may follow.
+    next: Vec<&'a str>,
+}
 
 /// The exit code that shells use for Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -119,15 +162,15 @@ fn finish(
     elapsed: Duration,
 ) -> anyhow::Result<ExitCode> {
     if args.json {
-        output::json(&json!({
-            "execution_id": execution_id,
-            "status": report.status,
-            "result": report.result,
-            "error": report.failure,
-            "steps": report.steps,
-            "variables": report.variables,
-            "duration_seconds": elapsed.as_secs_f64(),
-        }))?;
+        output::json(&LocalResult {
+            execution_id,
+            status: report.status,
+            result: &report.result,
+            error: report.failure.as_ref(),
+            steps: &report.steps,
+            variables: &report.variables,
+            duration_seconds: elapsed.as_secs_f64(),
+        })?;
     } else if args.verbose && !report.result.is_null() {
         note!("result: {}", serde_json::to_string_pretty(&report.result)?);
     }
@@ -173,7 +216,11 @@ fn keep_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunAr
 
 fn reject(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
     if args.json {
-        output::json(&json!({ "status": "INVALID", "valid": false, "problems": problems.0 }))?;
+        output::json(&Rejected {
+            status: "INVALID",
+            valid: false,
+            problems: &problems.0,
+        })?;
     }
     print_problems(&problems.0);
     Err(anyhow!(
@@ -184,18 +231,16 @@ fn reject(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
 
 fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Result<ExitCode> {
     if args.json {
-        let steps: Vec<_> = playbook
-            .steps
-            .iter()
-            .map(|step| {
-                json!({
-                    "step": step.name,
-                    "tools": step.tasks.iter().map(|task| task.kind.name()).collect::<Vec<_>>(),
-                    "next": step.targets().collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        output::json(&json!({ "valid": !found.any_error(), "problems": found.0, "steps": steps }))?;
+        let steps = playbook.steps.iter().map(|step| PlannedStep {
+            step: &step.name,
+            tools: step.tasks.iter().map(|task| task.kind.name()).collect(),
+            next: step.targets().collect(),
+        });
+        output::json(&DryRun {
+            valid: !found.any_error(),
+            problems: &found.0,
+            steps: steps.collect(),
+        })?;
     } else {
         output::text(&format!(
             "{} ({} steps), starts at `{}`",

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::ValueEnum as _;
+use noetl_api::execution::ExecuteRequest;
 use noetl_help::Help as _;
 
 use self::reference::Reference;
@@ -39,8 +40,8 @@ pub(super) fn run(args: &RunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
             // A server runs playbooks of its catalog, so the file is registered first.
             let client = connect(args, root)?;
             let registered = register::playbook(&client, path)?;
-            let path = registered["path"].as_str().unwrap_or_default().to_owned();
-            start(&client, args, &path, registered["version"].as_u64(), target)
+            let version = Some(registered.version);
+            start(&client, args, &registered.path, version, target)
         }
         (Reference::Catalog { path, version }, Runtime::Distributed | Runtime::Auto) => {
             let client = connect(args, root)?;
@@ -59,7 +60,7 @@ fn start(
     client: &Client,
     args: &RunArgs,
     path: &str,
-    version: Option<u64>,
+    version: Option<i64>,
     target: Option<String>,
 ) -> anyhow::Result<ExitCode> {
     if args.dry_run {
@@ -69,8 +70,14 @@ fn start(
             )),
         );
     }
-    let payload = payload::merge(&args.payload)?;
-    let started = execute::start(client, path, version, payload, target)?;
+    let request = ExecuteRequest {
+        path: Some(path.to_owned()),
+        version: version.map(Into::into),
+        payload: Some(payload::merge(&args.payload)?),
+        target,
+        ..ExecuteRequest::default()
+    };
+    let started = execute::start(client, path, &request)?;
     execute::follow(client, &started, args.verbose, args.json)
 }
 

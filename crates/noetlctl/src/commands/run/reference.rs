@@ -15,7 +15,7 @@ pub(super) enum Reference {
     /// A file on this machine.
     File(PathBuf),
     /// A path in the server's catalog.
-    Catalog { path: String, version: Option<u64> },
+    Catalog { path: String, version: Option<i64> },
 }
 
 impl fmt::Display for Reference {
@@ -73,16 +73,18 @@ pub(super) fn find(reference: Option<&str>) -> anyhow::Result<(Reference, Option
     }
 }
 
+/// Returns the reference of `PATH` or `PATH@VERSION`.
 fn catalog(path: &str) -> Reference {
-    match path
-        .rsplit_once('@')
-        .map(|(path, version)| (path, version.parse()))
-    {
-        Some((path, Ok(version))) => Reference::Catalog {
+    let split = path.rsplit_once('@').and_then(|(path, version)| {
+        let version: i64 = version.parse().ok()?;
+        (version >= 0).then_some((path, version))
+    });
+    match split {
+        Some((path, version)) => Reference::Catalog {
             path: path.to_owned(),
             version: Some(version),
         },
-        _ => Reference::Catalog {
+        None => Reference::Catalog {
             path: path.to_owned(),
             version: None,
         },

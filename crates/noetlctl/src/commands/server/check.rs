@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::client::RootArgs;
 use crate::cli::server::CheckArgs;
@@ -16,6 +16,37 @@ struct Answer {
     outcome: Result<usize, String>,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    url: &'a str,
+    /// Whether each answer is as expected.
+    ok: bool,
+    answers: Vec<CheckedAnswer<'a>>,
+}
+
+/// One answer in the output of `--json`: its length, or what is wrong.
+#[derive(Serialize)]
+struct CheckedAnswer<'a> {
+    path: &'a str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> CheckedAnswer<'a> {
+    fn of(Answer { path, outcome }: &'a Answer) -> Self {
+        Self {
+            path,
+            ok: outcome.is_ok(),
+            bytes: outcome.as_ref().ok().copied(),
+            error: outcome.as_ref().err().map(String::as_str),
+        }
+    }
+}
+
 pub(super) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     let mut answers = vec![
@@ -27,14 +58,11 @@ pub(super) fn run(args: &CheckArgs, root: &RootArgs) -> anyhow::Result<ExitCode>
     }
     let all_served = answers.iter().all(|answer| answer.outcome.is_ok());
     let text = if args.client.json {
-        let list: Vec<_> = answers
-            .iter()
-            .map(|Answer { path, outcome }| match outcome {
-                Ok(bytes) => json!({"path": path, "ok": true, "bytes": bytes}),
-                Err(error) => json!({"path": path, "ok": false, "error": error}),
-            })
-            .collect();
-        json!({"url": client.url(), "ok": all_served, "answers": list}).to_string()
+        serde_json::to_string(&Report {
+            url: client.url(),
+            ok: all_served,
+            answers: answers.iter().map(CheckedAnswer::of).collect(),
+        })?
     } else {
         let lines = answers
             .iter()

@@ -54,7 +54,7 @@ pub(super) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
         // The child writes the pid file when it listens, with the address that it was given.
         if let Recorded::Running { pid, url } = pid_file::read(pid_file::SERVER)?
             && pid == child.id()
-            && probe::version(&url).is_some()
+            && probe::server(&url).is_some()
         {
             let log = log_file::path()?;
             output::text(&format!(

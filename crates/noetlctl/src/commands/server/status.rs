@@ -2,13 +2,25 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::server::StatusArgs;
-use crate::client::{probe, url};
+use crate::client::probe::{self, Found};
+use crate::client::url;
 use crate::config::server::Listen;
 use crate::output;
 use crate::process::pid_file::{self, Recorded};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct ServerStatus {
+    running: bool,
+    url: String,
+    /// The process, when the server is that of the pid file.
+    pid: Option<u32>,
+    /// Null when no server answers, or when it requires a token.
+    version: Option<String>,
+}
 
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let recorded = pid_file::read(pid_file::SERVER)?;
@@ -21,13 +33,17 @@ pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
             (url::of_listener(&host, port), None)
         }
     };
-    let version = probe::version(&url).map(|stamp| stamp["version"].clone());
+    let found = probe::server(&url);
+    let running = found.is_some();
     let text = if args.json {
-        let status =
-            json!({"running": version.is_some(), "url": url, "pid": pid, "version": version});
-        serde_json::to_string_pretty(&status)?
+        serde_json::to_string_pretty(&ServerStatus {
+            running,
+            url,
+            pid,
+            version: found.and_then(|server| server.version),
+        })?
     } else {
-        sentence(&url, pid, version.as_ref())
+        sentence(&url, pid, found.as_ref())
     };
     output::ignore_broken_pipe(output::text(&text))?;
     if let Recorded::Stale { path, content } = &recorded {
@@ -37,17 +53,18 @@ pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         );
         note!("help: `noetl server stop` removes it");
     }
-    Ok(if version.is_some() {
+    Ok(if running {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn sentence(url: &str, pid: Option<u32>, version: Option<&Value>) -> String {
+fn sentence(url: &str, pid: Option<u32>, found: Option<&Found>) -> String {
     let process = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
-    match version.and_then(Value::as_str) {
-        Some(version) => format!("noetl server {version} is running at {url}{process}"),
+    match found.map(|server| server.version.as_deref()) {
+        Some(Some(version)) => format!("noetl server {version} is running at {url}{process}"),
+        Some(None) => format!("a noetl server that requires a token is running at {url}{process}"),
         None => format!("no noetl server answers at {url}{process}"),
     }
 }

@@ -16,8 +16,8 @@ pub(super) fn run(args: &ExecutionStatusArgs, root: &RootArgs) -> anyhow::Result
     if args.watch {
         return watch::run(&client, &args.id, args.client.json);
     }
-    let answer = request::status(&client, &args.id)
+    let state = request::status(&client, &args.id)
         .map_err(|error| request::unknown_execution(error, &args.id))?;
-    print::status(&client, &answer, args.client.json)?;
+    print::status(&client, &state, args.client.json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,19 +1,13 @@
 //! Requests the status of an execution, and explains the error for an execution that does not exist.
 
-use noetl_api::ExecutionStatus;
-use serde_json::Value;
+use noetl_api::execution::ExecutionState;
 
 use crate::client::error::Error;
 use crate::client::{Client, encode};
 
 /// Requests the status of an execution.
-pub(super) fn status(client: &Client, id: &str) -> Result<Value, Error> {
-    client.get(&format!("/api/executions/{}/status", encode(id)), &[])
-}
-
-/// Returns the status in an answer, if it has one.
-pub(super) fn status_of(answer: &Value) -> Option<ExecutionStatus> {
-    answer["status"].as_str()?.parse().ok()
+pub(super) fn status(client: &Client, id: &str) -> Result<ExecutionState, Error> {
+    client.get(&format!("/api/executions/{}/status", encode(id)), &())
 }
 
 /// Adds the id and help to the error for an execution that the server does not have.

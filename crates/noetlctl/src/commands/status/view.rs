@@ -1,88 +1,67 @@
 //! Formats an execution: a block of fields for its status, one line for each event.
 
-use serde_json::Value;
+use noetl_api::Failure;
+use noetl_api::event::ExecutionEvent;
+use noetl_api::execution::ExecutionState;
 
-use crate::client::problems::parse_place;
-use crate::output::{self, Screen};
+use crate::output::{self, Screen, cell};
 
 /// Formats a status between two rules in its colour. `failure` is its error with a place, if that is known.
-pub(super) fn status(answer: &Value, failure: Option<&Value>, screen: Screen) -> String {
-    let state = output::cell(&answer["status"]);
-    let rule = screen.paint(&state, &"=".repeat(60));
-    let steps = answer["completed_steps"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+pub(super) fn status(state: &ExecutionState, failure: Option<&Failure>, screen: Screen) -> String {
+    let word = state.status.as_str();
+    let rule = screen.paint(word, &"=".repeat(60));
     let mut lines = vec![rule.clone()];
     let mut field =
         |name: &str, value: String| lines.push(format!("{:<11}{value}", format!("{name}:")));
-    field("Execution", output::cell(&answer["execution_id"]));
-    if let Some(path) = answer["path"].as_str() {
-        let version = output::cell(&answer["version"]);
-        field(
-            "Playbook",
-            format!("{} (version {version})", output::sanitize(path)),
-        );
+    field("Execution", cell(state.execution_id.as_str()));
+    let path = output::sanitize(&state.path);
+    field("Playbook", format!("{path} (version {})", state.version));
+    field("Status", screen.paint(word, word));
+    field("Steps", format!("{} done", state.completed_steps.len()));
+    field("Duration", output::sanitize(&state.duration_human));
+    if let Some(step) = &state.current_step {
+        field("Current", cell(step.as_str()));
     }
-    field("Status", screen.paint(&state, &state));
-    field("Steps", format!("{} done", steps.len()));
-    let duration = match answer["duration_human"].as_str() {
-        Some(duration) => output::sanitize(duration),
-        None => output::duration(&answer["duration_seconds"]),
-    };
-    field("Duration", duration);
-    if answer["current_step"].is_string() {
-        field("Current", output::cell(&answer["current_step"]));
-    }
-    if !answer["error"].is_null() || failure.is_some() {
-        field("Error", error(&answer["error"], failure));
-        let help = failure.and_then(|failure| failure["help"].as_str());
-        if let Some(help) = help {
-            field("Help", output::sanitize(help));
+    match (failure, &state.error) {
+        (Some(failure), _) => {
+            field("Error", error(failure));
+            if let Some(help) = &failure.help {
+                field("Help", output::sanitize(help));
+            }
         }
+        (None, Some(message)) => field("Error", cell(message.as_str())),
+        (None, None) => {}
     }
     lines.push(rule);
-    if !steps.is_empty() {
+    if !state.completed_steps.is_empty() {
         lines.push("Completed steps:".to_owned());
-        lines.extend(
-            steps
-                .iter()
-                .map(|step| format!("  - {}", output::cell(step))),
-        );
+        let steps = state.completed_steps.iter();
+        lines.extend(steps.map(|step| format!("  - {}", cell(step.as_str()))));
     }
     lines.join("\n") + "\n"
 }
 
-/// Formats an error as `file:line:column: step …: message`, as far as they are known.
-fn error(error: &Value, failure: Option<&Value>) -> String {
-    let error = failure.unwrap_or(error);
-    let message = match error["message"].as_str() {
-        Some(message) => output::sanitize(message),
-        None => output::cell(error),
-    };
-    match parse_place(&error["place"]) {
-        Some(place) => format!("{}: {message}", output::sanitize(&place.to_string())),
-        None => message,
-    }
+/// Formats an error as `file:line:column: step …: message`, as far as the place is known.
+fn error(failure: &Failure) -> String {
+    output::sanitize(&failure.to_string())
 }
 
 /// Formats the time, name, step and status of an event, and its error if it has one.
-pub(super) fn event(event: &Value, screen: Screen) -> String {
-    let time = match event["created_at"].as_str() {
-        Some(time) => output::sanitize(time.get(11..23).unwrap_or(time)),
-        None => "-".to_owned(),
-    };
-    let status = output::cell(&event["status"]);
+pub(super) fn event(event: &ExecutionEvent, screen: Screen) -> String {
+    let time = &event.created_at;
+    let status = event.status.as_str();
     let mut line = format!(
-        "{time}  {:<22} {:<20} {}",
-        output::cell(&event["event_type"]),
-        output::cell(&event["node_name"]),
-        screen.paint(&status, &status)
+        "{}  {:<22} {:<20} {}",
+        cell(time.get(11..23).unwrap_or(time)),
+        cell(event.event_type.as_str()),
+        cell(event.node_name.as_deref()),
+        screen.paint(status, status)
     );
-    if event["duration"].is_number() {
-        line += &format!("  {}", output::duration(&event["duration"]));
+    if event.duration.is_some() {
+        line += &format!("  {}", output::duration(event.duration));
     }
-    if !event["error"].is_null() {
-        line += &format!("  {}", error(&event["error"], None));
+    if let Some(failure) = &event.error {
+        line += &format!("  {}", error(failure));
     }
     line
 }
@@ -91,7 +70,28 @@ pub(super) fn event(event: &Value, screen: Screen) -> String {
 mod tests {
     use super::*;
     use crate::output::{Colour, Width};
-    use serde_json::json;
+    use noetl_api::{EventStatus, ExecutionStatus, Place};
+
+    fn state(status: ExecutionStatus) -> ExecutionState {
+        ExecutionState {
+            execution_id: "7".to_owned(),
+            path: "p".to_owned(),
+            version: 2,
+            status,
+            current_step: Some("b".to_owned()),
+            completed_steps: vec!["start".to_owned(), "a".to_owned()],
+            failed: false,
+            completed: false,
+            cancelled: false,
+            variables: Default::default(),
+            error: Some("boom".to_owned()),
+            result: Default::default(),
+            start_time: "2026-11-23T12:00:00.123Z".to_owned(),
+            end_time: None,
+            duration_seconds: 1.25,
+            duration_human: "1.2s".to_owned(),
+        }
+    }
 
     #[test]
     fn a_failure_is_shown_with_its_place() {
@@ -99,20 +99,27 @@ mod tests {
             terminal: None,
             colour: Colour::Off,
         };
-        let answer = json!({"execution_id": "7", "path": "p", "version": 2, "status": "FAILED", "current_step": "b",
-            "completed_steps": ["start", "a"], "error": "boom", "duration_seconds": 1.25, "duration_human": null});
-        let failure = json!({"kind": "template", "message": "boom", "help": "correct it",
-            "place": {"file": "p", "line": 3, "column": 5, "step": "b", "field": "tool.url"}});
+        let failed = state(ExecutionStatus::Failed);
+        let place = Place {
+            file: "p".to_owned(),
+            line: 3,
+            column: 5,
+            step: Some("b".to_owned()),
+            field: Some("tool.url".to_owned()),
+        };
+        let failure = Failure::new("template", "boom")
+            .help("correct it")
+            .at(&place);
         let rule = "=".repeat(60);
         assert_eq!(
-            status(&answer, Some(&failure), screen),
+            status(&failed, Some(&failure), screen),
             format!(
                 "{rule}\nExecution: 7\nPlaybook:  p (version 2)\nStatus:    FAILED\nSteps:     2 done\nDuration:  1.2s\n\
                  Current:   b\nError:     p:3:5: step `b`, field `tool.url`: boom\nHelp:      correct it\n{rule}\n\
                  Completed steps:\n  - start\n  - a\n"
             )
         );
-        assert!(status(&answer, None, screen).contains("Error:     boom\n"));
+        assert!(status(&failed, None, screen).contains("Error:     boom\n"));
     }
 
     #[test]
@@ -121,20 +128,30 @@ mod tests {
             terminal: Some(Width::Unknown),
             colour: Colour::On,
         };
-        let text = status(
-            &json!({"execution_id": "7", "status": "COMPLETED"}),
-            None,
-            screen,
-        );
+        let text = status(&state(ExecutionStatus::Completed), None, screen);
         assert!(
             text.starts_with("\x1b[32m====") && text.contains("\x1b[32mCOMPLETED\x1b[0m"),
             "{text}"
         );
-        let line = event(
-            &json!({"event_type": "call.done", "node_name": "a", "status": "COMPLETED", "duration": 0.5,
-                "created_at": "2026-11-23T12:00:00.123Z", "error": null}),
-            screen,
-        );
+        let done = ExecutionEvent {
+            event_id: "1".to_owned(),
+            execution_id: "7".to_owned(),
+            catalog_id: "9".to_owned(),
+            event_type: "call.done".to_owned(),
+            node_id: None,
+            node_name: Some("a".to_owned()),
+            status: EventStatus::Completed,
+            created_at: "2026-11-23T12:00:00.123Z".to_owned(),
+            timestamp: "2026-11-23T12:00:00.123Z".to_owned(),
+            context: Default::default(),
+            result: Default::default(),
+            error: None,
+            meta: Default::default(),
+            duration: Some(0.5),
+            parent_event_id: None,
+            parent_execution_id: None,
+        };
+        let line = event(&done, screen);
         assert!(
             line.starts_with("12:00:00.123  call.done") && line.ends_with("\x1b[0m  0.5s"),
             "{line}"

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use noetl_api::ExecutionStatus;
-use serde_json::Value;
+use noetl_api::event::ExecutionEvent;
+use noetl_api::execution::ExecutionState;
 
 use super::{print, request, view};
 use crate::client::error::Error;
@@ -20,15 +21,15 @@ const ATTEMPTS: u32 = 30;
 
 /// Prints the events of an execution until it ends, then its status. Exit code 1 unless it completes.
 pub(in crate::commands) fn run(client: &Client, id: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let answer = follow(client, id, |event| {
+    let state = follow(client, id, |event| {
         if json {
             return Ok(());
         }
         output::text(&view::event(event, Screen::stdout()))
     })?;
-    print::status(client, &answer, json)?;
-    Ok(match request::status_of(&answer) {
-        Some(ExecutionStatus::Completed) => ExitCode::SUCCESS,
+    print::status(client, &state, json)?;
+    Ok(match state.status {
+        ExecutionStatus::Completed => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
 }
@@ -37,15 +38,15 @@ pub(in crate::commands) fn run(client: &Client, id: &str, json: bool) -> anyhow:
 fn follow(
     client: &Client,
     id: &str,
-    mut on_event: impl FnMut(&Value) -> anyhow::Result<()>,
-) -> anyhow::Result<Value> {
+    mut on_event: impl FnMut(&ExecutionEvent) -> anyhow::Result<()>,
+) -> anyhow::Result<ExecutionState> {
     let mut last = "0".to_owned();
     let mut failures = 0;
     loop {
         let streamed = read_stream(client, id, &mut last, &mut on_event)?;
         // The stream only tells that the execution has ended; the status tells how.
         match streamed.and_then(|()| request::status(client, id)) {
-            Ok(answer) if has_ended(&answer) => return Ok(answer),
+            Ok(state) if state.status.is_final() => return Ok(state),
             Ok(_) => failures = 0,
             Err(error) if error.status.is_some_and(|status| status < 500) => {
                 return Err(request::unknown_execution(error, id));
@@ -68,7 +69,7 @@ fn read_stream(
     client: &Client,
     id: &str,
     last: &mut String,
-    on_event: &mut impl FnMut(&Value) -> anyhow::Result<()>,
+    on_event: &mut impl FnMut(&ExecutionEvent) -> anyhow::Result<()>,
 ) -> anyhow::Result<Result<(), Error>> {
     let messages = match client.stream(&format!("/api/executions/{}/stream", encode(id)), last) {
         Ok(messages) => messages,
@@ -81,14 +82,14 @@ fn read_stream(
             *last = id;
         }
         match message.event.as_str() {
-            "event" => on_event(&serde_json::from_str(&message.data).unwrap_or_default())?,
+            "event" => match serde_json::from_str(&message.data) {
+                Ok(event) => on_event(&event)?,
+                // The events of a newer server may have a status that this version does not know.
+                Err(error) => note!("warning: cannot read event {last}: {error}"),
+            },
             "status" => break,
             _ => {}
         }
     }
     Ok(Ok(()))
-}
-
-fn has_ended(answer: &Value) -> bool {
-    request::status_of(answer).is_some_and(ExecutionStatus::is_final)
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use noetl_api::ExecutionStatus;
-use noetl_api::credential::CredentialItem;
 use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
@@ -11,8 +10,9 @@ use noetl_engine::{
 use noetl_server::worker::{Backoff, LentSlot};
 use serde_json::Value;
 
-use super::ask::{get, may_pass, post, status};
-use crate::client::{Client, encode};
+use super::ask::{may_pass, on_thread, post};
+use crate::client::Client;
+use crate::commands::credential;
 use crate::config;
 
 /// The host of one command.
@@ -28,7 +28,7 @@ impl WorkerHost {
     async fn call(&self, request: &SubPlaybookRequest) -> Result<Value, Failure> {
         let mut backoff = Backoff::default();
         loop {
-            let answer = post(&self.client, "/api/worker/playbook", request).await;
+            let answer = post(&self.client, "/api/worker/playbook", request.clone()).await;
             let answer: SubPlaybookAnswer = match answer {
                 Ok(answer) => answer,
                 // The key makes the repeated request the same call.
@@ -58,22 +58,12 @@ impl Host for WorkerHost {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Credential>, Failure>> {
         Box::pin(async move {
-            let path = format!("/api/credentials/{}", encode(name));
-            let answer = get(&self.client, path, &[("include_data", "true")]).await;
-            match answer {
-                Ok(CredentialItem {
-                    name, kind, data, ..
-                }) => Ok(Some(Credential {
-                    name,
-                    kind,
-                    data: data.unwrap_or_default(),
-                })),
-                Err(error) if status(&error) == Some(404) => Ok(None),
-                Err(error) => Err(Failure::retryable(
-                    "auth",
-                    format!("credential `{name}` cannot be read: {error}"),
-                )),
-            }
+            let requested = name.to_owned();
+            on_thread(&self.client, move |client| {
+                credential::request(client, &requested)
+            })
+            .await
+            .map_err(|error| credential::unreadable(name, &error))
         })
     }
 

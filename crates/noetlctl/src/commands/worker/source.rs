@@ -11,9 +11,10 @@ use noetl_engine::execution::{Command, Outcome, event_name};
 use noetl_server::worker::{Claim, LentSlot, Report, Slots, Source};
 use serde_json::{Map, Value};
 
-use super::ask::{post, status};
+use super::ask::post;
 use super::host::WorkerHost;
 use crate::client::Client;
+use crate::client::error::Error;
 use crate::config;
 
 /// How long the server keeps a request for commands open, in seconds.
@@ -32,7 +33,7 @@ pub(super) struct ServerSource {
 
 impl ServerSource {
     /// Registers the worker with the server.
-    pub(super) async fn register(&self) -> anyhow::Result<()> {
+    pub(super) async fn register(&self) -> Result<(), Error> {
         let request = WorkerRegistration {
             name: self.name.clone(),
             runtime: Some("rust".to_owned()),
@@ -42,7 +43,7 @@ impl ServerSource {
             hostname: config::host_name(),
         };
         let path = "/api/worker/pool/register";
-        let _registered: WorkerRegistered = post(&self.client, path, &request).await?;
+        let _registered: WorkerRegistered = post(&self.client, path, request).await?;
         Ok(())
     }
 
@@ -53,7 +54,7 @@ impl ServerSource {
             commands: None,
         };
         let path = "/api/worker/pool/deregister";
-        let answer: anyhow::Result<HeartbeatAnswer> = post(&self.client, path, &request).await;
+        let answer: Result<HeartbeatAnswer, Error> = post(&self.client, path, request).await;
         if let Err(error) = answer {
             tracing::warn!(%error, "cannot deregister this worker");
         }
@@ -61,10 +62,10 @@ impl ServerSource {
 }
 
 impl Source for ServerSource {
-    type Error = anyhow::Error;
+    type Error = Error;
     type Host = WorkerHost;
 
-    async fn claim(&self, slots: &Slots, _held: &[String]) -> anyhow::Result<Vec<Claim>> {
+    async fn claim(&self, slots: &Slots, _held: &[String]) -> Result<Vec<Claim>, Error> {
         // No slot is taken while the request is open: a command that waited for a sub-playbook may need it.
         let limit = slots.free().clamp(1, LIMIT);
         let request = ClaimRequest {
@@ -72,7 +73,7 @@ impl Source for ServerSource {
             limit: u32::try_from(limit).ok(),
             wait_seconds: Some(WAIT_SECONDS),
         };
-        let claims: Claims = post(&self.client, "/api/commands/claim", &request).await?;
+        let claims: Claims = post(&self.client, "/api/commands/claim", request).await?;
         let read = |command| match serde_json::from_value(Value::Object(command)) {
             Ok(command) => Some(Claim {
                 command,
@@ -86,16 +87,16 @@ impl Source for ServerSource {
         Ok(claims.commands.into_iter().filter_map(read).collect())
     }
 
-    async fn heartbeat(&self, held: Vec<String>) -> anyhow::Result<Vec<String>> {
+    async fn heartbeat(&self, held: Vec<String>) -> Result<Vec<String>, Error> {
         let request = WorkerHeartbeat {
             name: self.name.clone(),
             commands: Some(held),
         };
-        let answer = post(&self.client, "/api/worker/pool/heartbeat", &request).await;
+        let answer = post(&self.client, "/api/worker/pool/heartbeat", request).await;
         match answer {
             Ok(HeartbeatAnswer { cancelled, .. }) => Ok(cancelled),
             // The server no longer knows the worker.
-            Err(error) if status(&error) == Some(404) => {
+            Err(error) if error.status == Some(404) => {
                 self.register().await?;
                 Ok(Vec::new())
             }
@@ -103,13 +104,18 @@ impl Source for ServerSource {
         }
     }
 
-    async fn report(&self, command: &Command, outcome: &Outcome) -> anyhow::Result<Report> {
-        let request = report_of(command, outcome, &self.name)?;
-        let answer: anyhow::Result<EventAnswer> = post(&self.client, "/api/events", &request).await;
+    async fn report(&self, command: &Command, outcome: &Outcome) -> Result<Report, Error> {
+        let request = match report_of(command, outcome, &self.name) {
+            Ok(request) => request,
+            Err(error) => return Ok(Report::Refused(error.to_string())),
+        };
+        let answer: Result<EventAnswer, Error> = post(&self.client, "/api/events", request).await;
         let Err(error) = answer else {
             return Ok(Report::Kept);
         };
-        match status(&error) {
+        match error.status {
+            // The server has the outcome; only its answer is unknown to this version.
+            Some(200..=299) => Ok(Report::Kept),
             Some(404 | 409) => {
                 tracing::warn!(command = command.id, %error, "the outcome came too late");
                 Ok(Report::TooLate)

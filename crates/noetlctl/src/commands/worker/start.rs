@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use noetl_help::Help as _;
 use noetl_server::worker::{Slots, Worker};
 
 use super::source::ServerSource;
@@ -48,10 +47,7 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
 async fn work(source: ServerSource, name: &str) -> anyhow::Result<()> {
     // A signal that arrives while the worker registers must not be lost.
     let stop = signals::stop()?;
-    source
-        .register()
-        .await
-        .help("start a server with `noetl server start`, or name another with --server-url")?;
+    source.register().await?;
     let url = source.client.url();
     let pid_file = PidFile::create(&pid_file::worker(name), url)?;
     let words = format!(

@@ -4,10 +4,8 @@ mod causes;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::kubectl::Cluster;
-use super::resources::{architectures, is_ready, items, name, pod_state};
+use super::resources::{ContainerStatus, Event, Pod, architectures};
 use crate::output::sanitize;
 
 /// How many of a log's last lines are shown.
@@ -19,8 +17,8 @@ pub(super) struct Rollout {
     /// The Deployment's name, with which the names of its pods begin.
     app: String,
     /// The pods that are not ready.
-    pods: Vec<Value>,
-    events: Vec<Value>,
+    pods: Vec<Pod>,
+    events: Vec<Event>,
     /// Architectures by node.
     architectures: BTreeMap<String, String>,
     /// The last lines of logs, by pod.
@@ -40,24 +38,23 @@ impl Rollout {
         let in_namespace = ["--namespace", namespace];
         let selector = format!("app={app}");
         let pods = [&["get", "pods", "--selector", &selector], &in_namespace[..]].concat();
-        let pods: Vec<Value> = items(cluster.json(&pods)?)
-            .into_iter()
-            .filter(|pod| !is_ready(pod))
-            .collect();
-        let events = items(cluster.json(&[&["get", "events"], &in_namespace[..]].concat())?);
+        let mut pods: Vec<Pod> = cluster.items(&pods)?;
+        pods.retain(|pod| !pod.is_ready());
+        let events = cluster.items(&[&["get", "events"], &in_namespace[..]].concat())?;
         let mut logs = BTreeMap::new();
         for pod in &pods {
+            let name = pod.metadata.name.as_str();
             let log = |more: &[&str]| {
-                let args = [&["logs", name(pod), LOG_LINES], &in_namespace[..], more].concat();
+                let args = [&["logs", name, LOG_LINES], &in_namespace[..], more].concat();
                 cluster.read(&args).ok().filter(|log| !log.is_empty())
             };
             if let Some(log) = log(&["--previous"]).or_else(|| log(&[])) {
-                logs.insert(name(pod).to_owned(), log);
+                logs.insert(name.to_owned(), log);
             }
         }
         Ok(Self {
             app: app.to_owned(),
-            architectures: architectures(&items(cluster.json(&["get", "nodes"])?)),
+            architectures: architectures(cluster.items(&["get", "nodes"])?),
             pods,
             events,
             logs,
@@ -88,31 +85,29 @@ impl Rollout {
         }
     }
 
-    fn pod(&self, pod: &Value) -> Pod {
-        let name = name(pod).to_owned();
-        let mut messages = container_messages(&pod["status"]["containerStatuses"][0]);
-        let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-        let unscheduled = conditions
-            .filter(|condition| {
-                condition["type"] == "PodScheduled" && condition["status"] == "False"
-            })
-            .filter_map(|condition| condition["message"].as_str());
+    fn pod(&self, pod: &Pod) -> PodReport {
+        let name = pod.metadata.name.clone();
+        let mut messages = pod.container().map_or_else(Vec::new, container_messages);
+        let unscheduled =
+            pod.status.conditions.iter().filter(|condition| {
+                condition.kind == "PodScheduled" && condition.status == "False"
+            });
+        let unscheduled = unscheduled.filter_map(|condition| condition.message.as_deref());
         messages.extend(unscheduled.map(sanitize));
         for warning in self.warnings(&name) {
             if !messages.contains(&warning) {
                 messages.push(warning);
             }
         }
-        let node = pod["spec"]["nodeName"].as_str().map(str::to_owned);
-        let image = pod["spec"]["containers"][0]["image"].as_str();
-        Pod {
-            state: pod_state(pod).to_owned(),
+        let node = pod.spec.node_name.clone();
+        PodReport {
+            state: pod.state().to_owned(),
             architecture: node
                 .as_ref()
                 .and_then(|node| self.architectures.get(node))
                 .cloned(),
             node,
-            image: sanitize(image.unwrap_or("?")),
+            image: sanitize(pod.spec.image().unwrap_or("?")),
             messages,
             log: self.logs.get(&name).cloned(),
             name,
@@ -124,13 +119,13 @@ impl Rollout {
     fn warnings(&self, name: &str) -> Vec<String> {
         let mut warnings = Vec::new();
         for event in &self.events {
-            let about = event["involvedObject"]["name"].as_str().unwrap_or_default();
+            let about = event.involved_object.name.as_str();
             let matches = about == name || self.pods.is_empty() && about.starts_with(name);
-            if event["type"] == "Warning" && matches {
+            if event.kind.as_deref() == Some("Warning") && matches {
                 let warning = format!(
                     "{}: {}",
-                    event["reason"].as_str().unwrap_or("Warning"),
-                    sanitize(event["message"].as_str().unwrap_or_default().trim())
+                    event.reason.as_deref().unwrap_or("Warning"),
+                    sanitize(event.message.as_deref().unwrap_or_default().trim())
                 );
                 if !warnings.contains(&warning) {
                     warnings.push(warning);
@@ -142,16 +137,15 @@ impl Rollout {
 }
 
 /// Returns the reasons and messages of a container's current and last state.
-fn container_messages(container: &Value) -> Vec<String> {
+fn container_messages(container: &ContainerStatus) -> Vec<String> {
     let mut messages = Vec::new();
-    for state in [&container["state"], &container["lastState"]] {
-        for kind in ["waiting", "terminated"] {
-            let reason = state[kind]["reason"].as_str();
-            let message = state[kind]["message"].as_str();
-            if let (Some(reason), Some(message)) = (reason, message) {
+    for state in [&container.state, &container.last_state] {
+        for why in state.reasons() {
+            if let (Some(reason), Some(message)) = (&why.reason, &why.message) {
                 messages.push(format!("{reason}: {}", sanitize(message.trim())));
-            } else if let Some(reason) = reason.filter(|reason| *reason == "OOMKilled") {
-                messages.push(reason.to_owned());
+            } else if let Some(reason) = why.reason.as_ref().filter(|reason| *reason == "OOMKilled")
+            {
+                messages.push(reason.clone());
             }
         }
     }
@@ -159,7 +153,7 @@ fn container_messages(container: &Value) -> Vec<String> {
 }
 
 /// What is known about one pod.
-struct Pod {
+struct PodReport {
     name: String,
     state: String,
     node: Option<String>,
@@ -170,7 +164,7 @@ struct Pod {
     log: Option<String>,
 }
 
-impl Pod {
+impl PodReport {
     fn lines(&self) -> Vec<String> {
         let place = match (&self.node, &self.architecture) {
             (Some(node), Some(architecture)) => format!(" on {node} (linux/{architecture})"),
@@ -199,16 +193,12 @@ impl Pod {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn rollout(pod: Value, events: &[(&str, &str)], log: &str) -> Rollout {
-        let name = name(&pod).to_owned();
-        let event = |(reason, message): &(&str, &str)| {
-            json!({
-                "type": "Warning", "reason": reason, "message": message,
-                "involvedObject": {"name": name},
-            })
-        };
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        let name = pod.metadata.name.clone();
+        let event = |(reason, message): &(&str, &str)| event(reason, message, &name);
         Rollout {
             app: "noetl-server".to_owned(),
             events: events.iter().map(event).collect(),
@@ -216,6 +206,14 @@ mod tests {
             logs: [(name.clone(), log.to_owned())].into(),
             pods: vec![pod],
         }
+    }
+
+    fn event(reason: &str, message: &str, about: &str) -> Event {
+        let document = json!({
+            "type": "Warning", "reason": reason, "message": message,
+            "involvedObject": {"name": about},
+        });
+        serde_json::from_value(document).unwrap()
     }
 
     fn pod(state: Value) -> Value {
@@ -274,10 +272,8 @@ mod tests {
 
     #[test]
     fn without_pods_the_events_of_the_deployment_are_shown() {
-        let event = json!({
-            "type": "Warning", "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: small",
-            "involvedObject": {"name": "noetl-server-5d9"},
-        });
+        let message = "pods is forbidden: exceeded quota: small";
+        let event = event("FailedCreate", message, "noetl-server-5d9");
         let without_pods = Rollout {
             app: "noetl-server".to_owned(),
             events: vec![event],

@@ -9,14 +9,16 @@ mod pods;
 mod server;
 mod worker;
 
-use k8s_openapi::api::core::v1::Namespace;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::metadata::labels;
 pub(super) use self::metadata::{MANAGED_BY, MANAGER};
+use self::metadata::{labels, metadata};
 use super::values::CheckedValues;
 use super::values::schema::Values;
 
@@ -95,6 +97,19 @@ pub(super) fn render(checked: &CheckedValues) -> anyhow::Result<Vec<Object>> {
         objects.push(Object::new(&worker::autoscaler(values))?);
     }
     Ok(objects)
+}
+
+/// Renders the Secret with these keys. It is not one of the objects that are applied with every deploy.
+///
+/// # Errors
+/// Fails when it cannot be written as JSON, which is the case for no values.
+pub(super) fn secret(values: &Values, keys: BTreeMap<String, String>) -> anyhow::Result<Object> {
+    Object::new(&Secret {
+        metadata: metadata(values, &values.secret, None),
+        string_data: Some(keys),
+        type_: Some("Opaque".to_owned()),
+        ..Secret::default()
+    })
 }
 
 fn namespace(values: &Values) -> Namespace {
