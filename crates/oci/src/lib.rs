@@ -40,6 +40,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod digest;
+mod name;
 mod platform;
 mod reference;
 
@@ -48,6 +49,7 @@ pub mod media_type;
 pub mod tag;
 
 pub use digest::{Hasher, Hashing, Sha256};
+pub use name::ImageName;
 pub use platform::Platform;
 pub use reference::Reference;
 

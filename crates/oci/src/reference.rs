@@ -1,10 +1,12 @@
-//! Image names: `registry/repository:tag`, as the distribution spec and Docker write them.
+//! Full image names, with a registry.
 
 use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{bail, ensure};
 use serde::{Serialize, Serializer};
+
+use crate::name::{ImageName, is_tag, not_a_tag};
 
 /// A full image name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,39 +59,17 @@ impl FromStr for Reference {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.to_owned())),
-            None => (text, None),
-        };
-        if let Some(digest) = &digest {
-            let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-            ensure!(
-                hex.parse::<crate::digest::Sha256>().is_ok(),
-                "`{digest}` is not a sha256 digest"
-            );
-        }
-        let Some((registry, rest)) = rest
-            .split_once('/')
-            .filter(|(host, _)| looks_like_host(host))
-        else {
+        let name: ImageName = text.parse()?;
+        let Some(registry) = name.registry else {
             bail!(
                 "`{text}` names no registry; write it in full, such as ghcr.io/noetl/noetl:latest"
             );
         };
-        let (repository, tag) = match rest.rsplit_once(':') {
-            Some((repository, tag)) => (repository, tag),
-            None => (rest, "latest"),
-        };
-        ensure!(
-            is_repository(repository),
-            "`{repository}` is not a repository name: lowercase letters, digits, ._-/"
-        );
-        ensure!(is_tag(tag), "{}", not_a_tag(tag));
         Ok(Self {
-            registry: registry.to_owned(),
-            repository: repository.to_owned(),
-            tag: tag.to_owned(),
-            digest,
+            registry,
+            repository: name.repository,
+            tag: name.tag.unwrap_or_else(|| "latest".to_owned()),
+            digest: name.digest,
         })
     }
 }
@@ -111,41 +91,6 @@ impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-/// Docker's rule: a first part with a dot or a port, or `localhost`, is a host.
-fn looks_like_host(part: &str) -> bool {
-    let starts_well = part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
-    part == "localhost" || (starts_well && part.contains(['.', ':']))
-}
-
-/// `[a-z0-9]+((.|_|__|-+)[a-z0-9]+)*` between slashes (distribution-spec).
-fn is_repository(text: &str) -> bool {
-    text.split('/').all(|part| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let bytes = part.as_bytes();
-        !bytes.is_empty()
-            && plain(bytes[0])
-            && plain(bytes[bytes.len() - 1])
-            && bytes
-                .iter()
-                .all(|byte| plain(*byte) || b"._-".contains(byte))
-            && !part.contains("..")
-            && !part.contains("___")
-    })
-}
-
-fn not_a_tag(text: &str) -> String {
-    format!("`{text}` is not a tag: at most 128 letters, digits, ._- and not . or - first")
-}
-
-fn is_tag(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let bytes = text.as_bytes();
-    !bytes.is_empty()
-        && bytes.len() <= 128
-        && word(bytes[0])
-        && bytes.iter().all(|byte| word(*byte) || b".-".contains(byte))
 }
 
 #[cfg(test)]

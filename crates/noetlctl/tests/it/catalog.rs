@@ -14,7 +14,8 @@ fn catalog() -> Fake {
         if request.line == "POST /api/credentials" {
             return (
                 200,
-                json!({"id": "1", "name": request.body["name"], "type": request.body["type"]}),
+                json!({"id": "1", "name": request.body["name"], "type": request.body["type"], "meta": {}, "tags": [],
+                    "description": null, "created_at": "2026-11-23T12:00:00.123Z", "updated_at": "2026-11-23T12:00:00.123Z"}),
             );
         }
         let content = request.body["content"].as_str().unwrap_or_default();
@@ -182,7 +183,8 @@ fn a_folder_is_searched_and_an_invalid_file_does_not_stop_the_others() {
 fn playbooks_are_listed_read_and_deleted() {
     let home = Home::new();
     let entry = json!({"catalog_id": "9", "path": "examples/p", "name": "p", "version": 2, "kind": "Playbook",
-        "content": PLAYBOOK, "description": "says \u{1b}[31mhello", "created_at": "2026-11-23T12:00:00.123Z"});
+        "content": PLAYBOOK, "description": "says \u{1b}[31mhello", "layout": null, "payload": null, "meta": {},
+        "created_at": "2026-11-23T12:00:00.123Z"});
     let fake = Fake::new(move |request| match request.line.as_str() {
         "POST /api/catalog/list" => (200, json!({"entries": [entry]})),
         "POST /api/catalog/resource" if request.body["path"] == "examples/p" => {

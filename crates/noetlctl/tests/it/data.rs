@@ -1,26 +1,34 @@
 //! `noetl list`, `get`, `query` and `db`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fake::Fake;
 use crate::support::Home;
+
+fn credential() -> Value {
+    json!({"id": "1", "name": "pg", "type": "postgres", "meta": {}, "tags": ["a"], "description": null,
+        "created_at": "2026-11-23T12:00:00.123Z", "updated_at": "2026-11-23T12:00:00.123Z"})
+}
 
 fn store() -> Fake {
     Fake::new(|request| match request.line.as_str() {
         "POST /api/catalog/list" => json!({"entries": []}),
         "GET /api/credentials" => {
-            json!({"items": [{"name": "pg", "type": "postgres", "description": null, "updated_at": null}]})
+            json!({"items": [credential()], "filter": {"type": null, "q": null}})
         }
         "GET /api/executions?limit=100" => {
-            json!([{"execution_id": "42", "path": "examples/p", "version": 2, "status": "RUNNING",
+            json!([{"execution_id": "42", "path": "examples/p", "version": 2, "status": "RUNNING", "catalog_id": "9",
+            "end_time": null, "progress": 0, "current_step": null, "result": null, "error": null, "parent_execution_id": null,
             "start_time": "2026-11-23T12:00:00.123Z", "duration_seconds": 61.5}])
         }
         "GET /api/worker/pools" => {
             json!({"items": [{"name": "w", "status": "ready", "running": 1, "capacity": 4, "hostname": "h",
-            "pid": 7, "heartbeat": "2026-11-23T12:00:00.123Z"}], "count": 1})
+            "pid": 7, "runtime_id": "3", "runtime": "cpu", "labels": {},
+            "started_at": "2026-11-23T11:00:00.123Z", "heartbeat": "2026-11-23T12:00:00.123Z"}],
+            "count": 1, "runtime": "worker_pool"})
         }
         line if line.starts_with("GET /api/credentials/") => {
-            let mut credential = json!({"id": "1", "name": "pg", "type": "postgres", "tags": ["a"], "created_at": null, "updated_at": null});
+            let mut credential = credential();
             if line.ends_with("=true") {
                 credential["data"] = json!({"password": "secret"});
             }
@@ -43,7 +51,7 @@ fn every_type_is_listed_as_a_table() {
     );
     assert_eq!(
         fake.run(&home, &["list", "Credential"]),
-        "NAME  TYPE      UPDATED  DESCRIPTION\npg    postgres  -        -\n[exit 0]"
+        "NAME  TYPE      UPDATED              DESCRIPTION\npg    postgres  2026-11-23 12:00:00  -\n[exit 0]"
     );
     assert_eq!(
         fake.run(&home, &["catalog", "list", "Credential"]),
@@ -111,9 +119,11 @@ fn rows_are_printed_as_a_table_or_as_json() {
     let home = Home::new();
     let fake = Fake::new(|request| match request.body["query"].as_str() {
         Some("DROP") => {
-            json!({"status": "error", "columns": [], "result": null, "error": "the store is read-only"})
+            json!({"status": "error", "columns": [], "result": [], "error": "the store is read-only"})
         }
-        _ => json!({"status": "ok", "columns": ["path", "n"], "result": [["a", 1], [null, 2]]}),
+        _ => {
+            json!({"status": "ok", "columns": ["path", "n"], "result": [["a", 1], [null, 2]], "error": null})
+        }
     });
     assert_eq!(
         fake.run(&home, &["query", "SELECT 1"]),

@@ -11,8 +11,25 @@ fn started() -> Value {
 
 fn status(word: &str) -> Value {
     json!({"execution_id": "42", "path": "examples/p", "version": 2, "status": word, "current_step": null,
-        "completed_steps": ["start", "fetch"], "error": if word == "FAILED" { json!("boom") } else { Value::Null },
-        "result": null, "duration_seconds": 1.5, "duration_human": "1.5s"})
+        "completed_steps": ["start", "fetch"], "failed": word == "FAILED", "completed": word == "COMPLETED",
+        "cancelled": word == "CANCELLED", "variables": {}, "error": if word == "FAILED" { json!("boom") } else { Value::Null },
+        "result": null, "start_time": "2026-11-23T12:00:00.000Z", "end_time": null, "duration_seconds": 1.5, "duration_human": "1.5s"})
+}
+
+fn event(id: &str, step: &str, error: &Value) -> Value {
+    json!({"event_id": id, "execution_id": "42", "catalog_id": "9", "event_type": "step.exit", "node_id": step,
+        "node_name": step, "status": "COMPLETED", "created_at": "2026-11-23T12:00:00.123Z",
+        "timestamp": "2026-11-23T12:00:00.123Z", "context": null, "result": null, "error": error, "meta": {},
+        "duration": 0.5, "parent_event_id": null, "parent_execution_id": null})
+}
+
+/// An execution with its newest events.
+fn detail(events: &[Value]) -> Value {
+    json!({"execution_id": "42", "catalog_id": "9", "path": "examples/p", "version": 2, "status": "FAILED",
+        "start_time": "2026-11-23T12:00:00.000Z", "end_time": null, "duration_seconds": 1.5, "progress": 100,
+        "current_step": null, "result": null, "error": "boom", "parent_execution_id": null, "events": events,
+        "pagination": {"page": 1, "page_size": 100, "total_events": events.len(), "total_pages": 1,
+        "has_next": false, "has_prev": false}})
 }
 
 #[test]
@@ -113,7 +130,11 @@ fn a_failed_execution_is_shown_with_the_place_of_its_error() {
             return status("FAILED");
         }
         let place = json!({"file": "examples/p", "line": 7, "column": 9, "step": "fetch", "field": "tool.url"});
-        json!({"events": [{"error": null}, {"error": {"kind": "template", "message": "boom: `x` is undefined", "place": place}}]})
+        let error = json!({"kind": "template", "message": "boom: `x` is undefined", "retryable": false, "place": place});
+        detail(&[
+            event("1", "start", &Value::Null),
+            event("2", "fetch", &error),
+        ])
     });
     let text = fake.run(&home, &["status", "42"]);
     assert!(text.contains("Status:    FAILED\n"), "{text}");
@@ -136,20 +157,19 @@ fn a_failed_execution_is_shown_with_the_place_of_its_error() {
 /// A server whose stream breaks once before the execution ends.
 fn streaming(end: &'static str) -> Fake {
     Fake::new(move |request| {
-        let event = |id: u32, step: &str| {
-            let data = json!({"event_id": id.to_string(), "event_type": "step.exit", "node_name": step, "status": "COMPLETED",
-                "created_at": "2026-11-23T12:00:00.123Z", "duration": 0.5, "error": null});
+        let message = |id: u32, step: &str| {
+            let data = event(&id.to_string(), step, &Value::Null);
             format!(": ping\n\nid: {id}\nevent: event\ndata: {data}\n\n")
         };
         match request.line.as_str() {
             "POST /api/execute" => Answer::from(started()),
-            "GET /api/executions/42/stream?after=0" => Answer::events(&event(1, "start")),
+            "GET /api/executions/42/stream?after=0" => Answer::events(&message(1, "start")),
             "GET /api/executions/42/stream?after=1" => {
                 let last = format!(
                     "event: status\ndata: {}\n\n",
                     json!({"execution_id": "42", "status": end})
                 );
-                Answer::events(&(event(2, "fetch") + &last))
+                Answer::events(&(message(2, "fetch") + &last))
             }
             "GET /api/executions/42/status" => Answer::from(status("RUNNING")),
             _ => Answer::from((404, json!({"detail": "unknown"}))),
@@ -212,7 +232,7 @@ fn the_exit_code_depends_on_the_final_status() {
             line if line.contains("/stream") => Answer::events(&format!(
                 "event: status\ndata: {{\"execution_id\":\"42\",\"status\":\"{word}\"}}\n\n"
             )),
-            _ => Answer::from(json!({"events": []})),
+            _ => Answer::from(detail(&[])),
         });
         let (document, code) = fake.json(&home, &["status", "42", "--watch", "--json"]);
         assert_eq!((document["status"].as_str(), code), (Some(word), expected));
@@ -262,7 +282,7 @@ fn cancel_includes_the_executions_that_were_started() {
         "cancelled"
     );
     let fake = Fake::new(
-        |_| json!({"status": "already_completed", "execution_id": "42", "cancelled_executions": []}),
+        |_| json!({"status": "already_completed", "execution_id": "42", "cancelled_executions": [], "message": "ok"}),
     );
     assert_eq!(
         fake.run(&home, &["cancel", "42"]),

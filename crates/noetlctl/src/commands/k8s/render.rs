@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::chart;
 use super::objects::{self, Object};
 use super::values::{self, CheckedValues};
+use super::{chart, image};
 use crate::cli::k8s::{Format, RenderArgs, ValuesArgs};
 use crate::output;
 
@@ -29,7 +29,7 @@ pub(super) fn run(args: &RenderArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn objects(args: &ValuesArgs) -> anyhow::Result<(CheckedValues, Vec<Object>)> {
     let values = values::read(args)?;
     for image in [&values.image, &values.python_image] {
-        if let Some(warning) = image.warning() {
+        if let Some(warning) = image::warning(image) {
             note!("warning: {warning}");
         }
     }

@@ -15,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
 use super::metadata::{labels, metadata, pods_of};
-use crate::commands::k8s::image::Image;
 use crate::commands::k8s::values::schema::{PullPolicy, Resources, Values};
+use noetl_oci::ImageName;
 
 /// The image's user and group. A number, since a node cannot check that a name is not root.
 const USER: i64 = 65532;
@@ -27,7 +27,7 @@ pub(super) struct Workload<'a> {
     pub(super) replicas: Option<i32>,
     pub(super) strategy: DeploymentStrategy,
     pub(super) min_ready_seconds: Option<i32>,
-    pub(super) image: &'a Image,
+    pub(super) image: &'a ImageName,
     pub(super) config: &'a ConfigMap,
     pub(super) resources: &'a Resources,
     pub(super) container: Container,

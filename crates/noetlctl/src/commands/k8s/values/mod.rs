@@ -10,17 +10,18 @@ use std::fs;
 
 use anyhow::Context as _;
 use noetl_help::Help as _;
+use noetl_oci::ImageName;
 
 use self::schema::Values;
-use super::image::Image;
+use super::image;
 use crate::cli::k8s::ValuesArgs;
 
 /// Values that have been checked, with the names of both images.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CheckedValues {
     pub(super) values: Values,
-    pub(super) image: Image,
-    pub(super) python_image: Image,
+    pub(super) image: ImageName,
+    pub(super) python_image: ImageName,
 }
 
 /// Reads and checks the values that the flags ask for.
@@ -42,12 +43,12 @@ pub(super) fn read(args: &ValuesArgs) -> anyhow::Result<CheckedValues> {
     apply_flags(&mut values, args);
     check::check(&values)?;
     let image = match &values.image {
-        Some(image) => image.parse::<Image>()?,
-        None => Image::released(),
+        Some(name) => image::parse(name)?,
+        None => image::released()?,
     };
     let python_image = match &values.python_image {
-        Some(image) => image.parse()?,
-        None => image.with_python()?,
+        Some(name) => image::parse(name)?,
+        None => image::with_python(&image)?,
     };
     Ok(CheckedValues {
         values,
