@@ -25,7 +25,7 @@ fn store() -> Fake {
             json!({"items": [{"name": "w", "status": "ready", "running": 1, "capacity": 4, "hostname": "h",
             "pid": 7, "runtime_id": "3", "runtime": "cpu", "labels": {},
             "started_at": "2026-11-23T11:00:00.123Z", "heartbeat": "2026-11-23T12:00:00.123Z"}],
-            "count": 1, "runtime": "worker_pool"})
+            "count": 1, "runtime": "all", "status": "all"})
         }
         line if line.starts_with("GET /api/credentials/") => {
             let mut credential = credential();
