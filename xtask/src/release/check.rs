@@ -200,17 +200,19 @@ impl<'a> Check<'a> {
             self.findings.add(&A4, name, contains);
             return None;
         };
-        let documents = [license.content.read().ok()?, readme.content.read().ok()?];
+        let mut read = |entry: &Entry| self.findings.require(&A4, name, entry.content.read());
+        let documents = [read(&license)?, read(&readme)?];
         let [license, readme] = &documents;
         let packed = archives::entries(release, target, binary.content.clone(), license, readme);
         if !packed.iter().map(|entry| &entry.path).eq(&paths) {
             self.findings.add(&A4, name, contains);
-        } else if folder.content.length() == 0
-            && !archives::is_packed_from(target, &packed, release.commit_time, &bytes).ok()?
-        {
-            self.findings.add(&A5, name, REPACKED);
+        } else if folder.content.length() == 0 {
+            let same = archives::is_packed_from(target, &packed, release.commit_time, &bytes);
+            if self.findings.require(&A5, name, same) == Some(false) {
+                self.findings.add(&A5, name, REPACKED);
+            }
         }
-        let binary = binary.content.read().ok()?;
+        let binary = self.findings.require(&A4, name, binary.content.read())?;
         let described = Archive::describe(release, target, &binary);
         let described = self.findings.require(&B1, name, described);
         if described.is_some_and(|described| described != *content) {
@@ -248,10 +250,8 @@ impl<'a> Check<'a> {
                 findings.add(&A2, name, message);
             }
             let packed = tar::write::stream(&layout.tar_entries(), release.commit_time);
-            let packed = packed.and_then(|tar| Ok(Sha256::of_reader(tar)?.0));
-            if let (Ok(packed), Ok(found)) = (packed, blob.sha256())
-                && packed != found
-            {
+            let same = packed.and_then(|tar| Ok(Sha256::of_reader(tar)?.0 == blob.sha256()?));
+            if findings.require(&A5, name, same) == Some(false) {
                 findings.add(&A5, name, REPACKED);
             }
         }

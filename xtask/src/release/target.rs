@@ -125,15 +125,15 @@ impl Target {
     }
 
     /// Returns the label of the GitHub runner for this operating system and instruction set.
-    pub(crate) fn runner(&self) -> Option<&'static str> {
-        Some(match (self.os, self.arch) {
+    pub(crate) fn runner(&self) -> &'static str {
+        match (self.os, self.arch) {
             (Linux, X86_64) => "ubuntu-24.04",
             (Linux, Aarch64) => "ubuntu-24.04-arm",
             (Mac, X86_64) => "macos-15-intel",
             (Mac, Aarch64) => "macos-15",
             (Windows, X86_64) => "windows-2025",
             (Windows, Aarch64) => "windows-11-arm",
-        })
+        }
     }
 
     /// Returns a short name, such as `linux-arm64`.

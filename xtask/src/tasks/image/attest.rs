@@ -105,8 +105,10 @@ pub(super) fn run(ctx: &Ctx, args: &AttestImageArgs) -> anyhow::Result<()> {
             let names = opened.image.full_names();
             let name = names.first().context("its layout has no name")?;
             let folder = opened.name.strip_suffix(".tar").unwrap_or(&opened.name);
+            // A path with a parent also for a file of the working folder.
+            let folder = Utf8Path::new(".").join(folder);
             args.attest.get_or_insert(Attest::File);
-            attest(ctx, &args, false, layout, &[name.parse()?], folder.into())
+            attest(ctx, &args, false, layout, &[name.parse()?], &folder)
         }
         Place::Registry(image) => {
             let (folder, _) = outputs(ctx, flavours::plain());

@@ -14,7 +14,7 @@ use crate::tasks::image::outputs;
 
 /// An image whose documents are read and whose layers are not.
 pub(crate) struct Opened {
-    /// Its path or name.
+    /// Its path, without a scheme such as `oci:`, or its name.
     pub name: String,
     /// Where it is read from.
     pub place: Place,
@@ -37,11 +37,15 @@ impl Opened {
     /// When there is no such image, or the registry does not answer.
     pub(crate) fn new(ctx: &Ctx, name: Option<&str>) -> anyhow::Result<Self> {
         let made = || outputs(ctx, flavours::plain()).0.into_string();
-        let name = name.map_or_else(made, ToOwned::to_owned);
+        let mut name = name.map_or_else(made, ToOwned::to_owned);
         let place = match Location::parse(&name)? {
-            Location::Path(path) => Place::Layout(Layout::open(&path).help(
-                "`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full",
-            )?),
+            Location::Path(path) => {
+                let layout = Layout::open(&path).help(
+                    "`cargo xtask image` makes one at target/xtask/image; an image in a registry is named in full",
+                )?;
+                name = path.into_string();
+                Place::Layout(layout)
+            }
             Location::Registry(reference) => {
                 let image = RegistryImage::open(&sign_ins::client(ctx), &reference)?;
                 Place::Registry(Box::new(image))
