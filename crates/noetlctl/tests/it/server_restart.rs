@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::live::{Live, playbook, shell, until};
 #[cfg(unix)]
 use crate::postgres::{Database, Postgres};
-use crate::support::show;
+use crate::support::{show, wait_for};
 
 const KEY: (&str, &str) = (
     "NOETL_ENCRYPTION_KEY",
@@ -18,7 +18,7 @@ const KEY: (&str, &str) = (
 fn gated(live: &Live) -> (std::path::PathBuf, std::path::PathBuf) {
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
     let write = |word: &str| format!("echo {word} >> {}", ran.display());
-    let wait = format!("until test -e {}; do sleep 0.05; done", gate.display());
+    let wait = wait_for(&gate);
     live.register(&playbook(
         "t/gated",
         &[
@@ -79,7 +79,7 @@ fn executions_continue_after_a_stop_or_a_kill() {
 fn a_restart_keeps_loops_retries_variables_and_children() {
     let mut live = Live::new();
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
-    let wait = format!("until test -e {}; do sleep 0.05; done", gate.display());
+    let wait = wait_for(&gate);
     let child = shell(&format!(
         "echo child >> {}; {wait}; echo from child",
         ran.display()
@@ -138,11 +138,7 @@ fn a_restart_keeps_loops_retries_variables_and_children() {
 fn a_log_with_failures_is_replayed() {
     let mut live = Live::new();
     let (ran, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
-    let wait = format!(
-        "echo x >> {}; until test -e {}; do sleep 0.05; done",
-        ran.display(),
-        gate.display()
-    );
+    let wait = format!("echo x >> {}; {}", ran.display(), wait_for(&gate));
     let text = json!({
         "apiVersion": "noetl.io/v2", "kind": "Playbook", "metadata": {"name": "caught", "path": "t/caught"},
         "workflow": [

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell, until};
+use crate::support::wait_for;
 
 /// The events of a successful run of one step and an end, in order.
 const GOOD: [&str; 18] = [
@@ -297,13 +298,7 @@ fn variables_are_read_set_and_deleted() {
     let live = Live::new();
     let gate = live.home.path().join("gate");
     let steps = [
-        (
-            "start",
-            shell(&format!(
-                "until test -e {}; do sleep 0.05; done",
-                gate.display()
-            )),
-        ),
+        ("start", shell(&wait_for(&gate))),
         ("show", shell("echo {{ ctx.colour }}")),
     ];
     live.register(&playbook("t/vars", &steps));

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Lines};
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell};
+use crate::support::wait_for;
 
 /// A stream as an iterator over its messages.
 struct Stream(Lines<BufReader<ureq::BodyReader<'static>>>);
@@ -52,10 +53,7 @@ impl Iterator for Stream {
 fn a_stream_has_past_and_new_events_and_ends() {
     let live = Live::new();
     let gate = live.home.path().join("gate");
-    let wait = shell(&format!(
-        "until test -e {}; do sleep 0.05; done",
-        gate.display()
-    ));
+    let wait = shell(&wait_for(&gate));
     live.register(&playbook(
         "t/gate",
         &[("start", wait), ("end", json!({"kind": "noop"}))],

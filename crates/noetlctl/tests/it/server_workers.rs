@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::live::{Live, Worker, playbook, shell, until};
+use crate::support::wait_for;
 
 const NONE: Value = Value::Null;
 
@@ -271,11 +272,7 @@ fn a_worker_runs_commands_and_is_stopped() {
 fn another_worker_runs_the_step_of_a_killed_one() {
     let live = idle();
     let (file, gate) = (live.home.path().join("ran"), live.home.path().join("gate"));
-    let script = format!(
-        "echo x >> {}; until test -e {}; do sleep 0.05; done",
-        file.display(),
-        gate.display()
-    );
+    let script = format!("echo x >> {}; {}", file.display(), wait_for(&gate));
     live.register(&playbook("t/kill", &[("start", shell(&script))]));
     let mut first = Worker::start(&live, "first", "1");
     let execution = live.execute("t/kill", &json!({}));

@@ -6,6 +6,14 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+/// Returns a shell script that waits until a file exists, or until its folder is deleted: the shell of a killed
+/// server would otherwise wait forever.
+pub(crate) fn wait_for(file: &Path) -> String {
+    let folder = file.parent().unwrap().display();
+    let file = file.display();
+    format!("until test -e {file} || ! test -d {folder}; do sleep 0.05; done")
+}
+
 /// A home folder, deleted when dropped.
 pub(crate) struct Home(TempDir);
 
