@@ -196,6 +196,10 @@ fn python_and_shell_steps_run_on_a_base_of_both_platforms() {
         ];
         let predicted = succeed(&mut binaries.xtask(&digest, &target));
         assert_eq!(predicted.trim(), made["index_digest"]);
+        if flavour == "plain" {
+            let arches = ["image", "diff", "--arches", &image];
+            succeed(&mut binaries.xtask(&arches, &target));
+        }
         let raw = succeed(
             tool("crane")
                 .unwrap()

@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use clap::Args;
+use noetl_oci::annotation::BASE_DIGEST;
 use noetl_oci::diff::{self, Change, Description};
 use serde_json::json;
 
@@ -87,6 +88,7 @@ fn is_of_the_platform(change: &Change) -> bool {
     let field = change.field.as_str();
     match change.part.as_str() {
         "index entry" => ["platform.architecture", "platform.variant"].contains(&field),
+        "image manifest" => field.strip_prefix("annotations.") == Some(BASE_DIGEST),
         "config" => ["architecture", "variant"].contains(&field),
         _ if change.path == ENTRYPOINT.trim_start_matches('/') => {
             let of_the_target = ["stamp.target", "stamp.target_features"].contains(&field);
