@@ -1,5 +1,5 @@
-//! Runs commands: those of a plan, and those that `xshell::cmd!` makes. Each one is printed before it runs, errors name
-//! it, and it inherits no variable that could change its result.
+//! Runs commands in the context's `xshell::Shell`: those of a plan, and those that `cmd!` makes. Each one is printed before
+//! it runs, errors name it, and it inherits no variable that could change its result.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Lines, Write as _};
@@ -31,18 +31,15 @@ impl Prepared {
             true => ctx.root.join(name),
             false => ctx::find_program(name).ok_or_else(|| MissingTool(name.clone()))?,
         };
-        #[expect(clippy::disallowed_methods, reason = "only this starts processes")]
-        let mut process = Command::new(program);
-        process.args(&command.args);
-        process.env_clear().envs(ctx::inherited());
+        let mut process = ctx.shell.cmd(program).args(&command.args).env_clear();
+        process = process.envs(ctx::inherited());
         if ctx.reader != (Reader::Terminal { color: true }) {
-            process.env("NO_COLOR", "1");
+            process = process.env("NO_COLOR", "1");
         }
-        process.envs(&command.env);
-        process.current_dir(match &command.cwd {
-            Some(folder) => ctx.root.join(folder),
-            None => ctx.root.clone(),
-        });
+        let mut process = Command::from(process.envs(&command.env));
+        if let Some(folder) = &command.cwd {
+            process.current_dir(ctx.root.join(folder));
+        }
         let (text, short) = (command.to_string(), command.short());
         Ok(Self {
             process,
