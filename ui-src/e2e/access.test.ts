@@ -1,5 +1,5 @@
-// A server that asks for a token: the prompt, the cookie that scripts cannot read, and streams that work
-// with it, though they send no headers.
+// A server that requires a token: the prompt, the cookie that scripts cannot read, and streams, which send no
+// headers and use the cookie.
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible, launch, screenshot, visit } from "./browser";
@@ -10,7 +10,7 @@ let server: Server;
 let browser: Browser;
 
 beforeAll(async () => {
-  // Only callers from other machines need a token; a server that others can reach asks everyone.
+  // Callers on the same machine need no token, unless the server listens on addresses that others can reach.
   server = await startServer({
     environment: { NOETL_API_TOKEN: TOKEN },
     arguments: ["--host", "0.0.0.0"],
@@ -23,7 +23,7 @@ afterAll(async () => {
   await server.stop();
 });
 
-test("asks for the token, keeps none of it, and then works, live too", async () => {
+test("asks for the token, does not store it, and then works, streams included", async () => {
   const session = await fetch(`${server.url}/api/session`).then(
     (answer) => answer.json() as Promise<{ required: boolean }>,
   );

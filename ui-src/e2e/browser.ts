@@ -1,5 +1,5 @@
-// Chromium, and what every page in it is held to: no error in the console, nothing that the policy blocks,
-// nothing serious that axe finds, no scrolling sideways. Takes the screenshots.
+// Starts Chromium, takes screenshots, and checks every page: no console errors, no violations of the policy,
+// no serious findings of axe, no horizontal scrolling.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import axe from "axe-core";
@@ -27,7 +27,7 @@ export function launch(): Promise<Browser> {
 
 export interface Visitor {
   page: Page;
-  /** What went wrong in the console so far; a test that provokes an answer 4xx takes it out. */
+  /** Console errors so far. A test that causes a 4xx answer removes its entry. */
   complaints: string[];
   close: () => Promise<void>;
 }
@@ -60,9 +60,9 @@ interface Finding {
   nodes: { html: string; failureSummary?: string }[];
 }
 
-/** Fails with what axe finds serious or critical, and where. */
+/** Fails with the serious and critical findings of axe and their places. */
 export async function expectAccessible(page: Page, what: string): Promise<void> {
-  // The policy forbids scripts that are put in; the debugger's own evaluation is not held to it.
+  // The policy forbids injected scripts, and does not apply to the debugger's evaluation.
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate<{ violations: Finding[] }>(
     "axe.run(document, { resultTypes: ['violations'] })",

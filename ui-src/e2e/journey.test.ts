@@ -1,5 +1,5 @@
-// The whole way of one who has just started NoETL: register, be told what is wrong, mend it, run it, watch
-// it turn, read the result, cancel another; and the credentials.
+// The steps of a new user: register a playbook, fix its problems, run it, watch it, read the result, cancel
+// another execution; and credentials.
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { launch, visit, type Visitor } from "./browser";
@@ -26,7 +26,7 @@ afterEach(async () => {
   expect(visitor.complaints).toEqual([]);
 });
 
-test("a playbook with a mistake is registered after it is mended", async () => {
+test("a playbook with an error is registered after it is fixed", async () => {
   const { page } = visitor;
   await page.goto("/");
   await page.getByRole("link", { name: "Register a playbook" }).click();
@@ -43,7 +43,7 @@ test("a playbook with a mistake is registered after it is mended", async () => {
   expect(new URL(page.url()).pathname).toBe("/catalog");
 });
 
-test("the editor says where the text is wrong while it is typed, draws the flow, and saves a new version", async () => {
+test("the editor marks errors during typing, draws the flow, and saves a new version", async () => {
   const { page } = visitor;
   await page.goto("/editor?id=e2e/greeting");
   await page.locator(".verdict", { hasText: "Valid" }).waitFor();
@@ -57,7 +57,7 @@ test("the editor says where the text is wrong while it is typed, draws the flow,
   await page.keyboard.insertText("  - step: lost\n    next: [{step: nowhere}]\n");
   await page.locator(".verdict", { hasText: "1 error" }).waitFor();
   await page.locator(".cm-lint-marker-error").waitFor();
-  // The step that nothing leads to, and its way to nowhere.
+  // The unreachable step, and its edge to a step that does not exist.
   const places = page.getByRole("button", { name: /^Line \d+, column \d+:$/ });
   expect(await places.count()).toBe(2);
   await places.last().click();
@@ -65,7 +65,7 @@ test("the editor says where the text is wrong while it is typed, draws the flow,
   await page.keyboard.press("Control+End");
   await page.locator(".verdict", { hasText: "Valid" }).waitFor();
 
-  // A change that is taken back, and one that a look at a comparison does not lose.
+  // A change that is discarded, and another one that opening a comparison must not lose.
   await page.keyboard.insertText("# never mind\n");
   await page.getByRole("button", { name: "Discard changes" }).click();
   await page.locator(".cm-line", { hasText: "# never mind" }).waitFor({ state: "hidden" });
@@ -78,7 +78,7 @@ test("the editor says where the text is wrong while it is typed, draws the flow,
   await page.locator(".cm-line", { hasText: "# first line" }).waitFor();
   await text.click();
 
-  // A change that is kept: the default of the message.
+  // A change that is saved: the default of the message.
   await page.keyboard.press("Control+End");
   await page.keyboard.insertText("# looked over\n");
   await page.locator(".verdict", { hasText: "Valid" }).waitFor();
@@ -88,7 +88,7 @@ test("the editor says where the text is wrong while it is typed, draws the flow,
   await page.locator(".cm-changedLine", { hasText: "# looked over" }).waitFor();
 });
 
-test("a run turns before the eyes, and shows its result", async () => {
+test("a run is updated live, and shows its result", async () => {
   const { page } = visitor;
   await page.goto("/catalog");
   await page.getByRole("button", { name: "Run e2e/greeting" }).click();
@@ -114,7 +114,7 @@ test("a run turns before the eyes, and shows its result", async () => {
   await page.locator('.step-box[data-status="COMPLETED"]', { hasText: "greet" }).waitFor();
 });
 
-test("what runs is cancelled, in the list, which hears of it by itself", async () => {
+test("a running execution is cancelled in the list, which is updated by the server", async () => {
   const { page } = visitor;
   await server.register(SLEEPER);
   await page.goto("/execution");
@@ -138,7 +138,7 @@ test("what runs is cancelled, in the list, which hears of it by itself", async (
   await page.locator(".page-facts .badge", { hasText: "Cancelled" }).waitFor();
 });
 
-test("a failure leads to its line in the editor", async () => {
+test("a failure links to its line in the editor", async () => {
   const { page } = visitor;
   await server.register(FAILING);
   const id = await server.execute("e2e/failing");
@@ -152,7 +152,7 @@ test("a failure leads to its line in the editor", async () => {
   expect(await page.locator(".cm-activeLineGutter").first().textContent()).toMatch(/^\d+$/);
 });
 
-test("a credential is stored, tested and deleted, and its secret never comes back", async () => {
+test("a credential is stored, tested and deleted, and its secret is never returned", async () => {
   const { page } = visitor;
   const answers: string[] = [];
   page.on("response", (response) => {
@@ -185,7 +185,7 @@ test("a credential is stored, tested and deleted, and its secret never comes bac
   await page.getByText("No credential yet").waitFor();
 });
 
-test("a version and then a playbook are deleted after asking", async () => {
+test("a version and then a playbook are deleted after confirmation", async () => {
   const { page } = visitor;
   await page.goto("/catalog");
   await page.getByRole("button", { name: "v2, versions of e2e/greeting" }).click();

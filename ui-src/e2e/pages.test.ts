@@ -1,5 +1,5 @@
-// Every page in light and dark, on a phone and on a wide screen: accessible, in its place, photographed.
-// And what a page must bear: reloads, unknown addresses, hostile text, a keyboard alone.
+// Every page, light and dark, on a phone and on a wide screen: accessibility, layout, screenshots. Also reloads,
+// unknown addresses, hostile text and use with the keyboard only.
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectAccessible, expectNoSidewaysScrolling, launch, screenshot, visit } from "./browser";
@@ -60,7 +60,7 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     const { page, complaints, close } = await visit(browser, server.url, { colorScheme });
     await page.goto(address());
     await page.locator(ready).first().waitFor();
-    // Streams stay open, so the network is never idle: give the charts and the flow their moment.
+    // Streams stay open, so that the network is never idle. Wait for the charts and the flow.
     await page.waitForTimeout(400);
     await screenshot(page, `${name}-${colorScheme}`);
     await expectAccessible(page, `${name}, ${colorScheme}`);
@@ -104,7 +104,7 @@ describe.each([
   });
 });
 
-test("the theme that was chosen is there after a reload, before the first paint", async () => {
+test("the chosen theme is applied after a reload, before the first paint", async () => {
   const { page, close } = await visit(browser, server.url, { colorScheme: "light" });
   await page.goto("/catalog");
   await page.getByTitle("Dark").click();
@@ -115,7 +115,7 @@ test("the theme that was chosen is there after a reload, before the first paint"
   await close();
 });
 
-test("hostile text is text", async () => {
+test("hostile text is shown as text", async () => {
   const { page, complaints, close } = await visit(browser, server.url);
   const addresses = ["/", "/catalog", "/editor?id=e2e/hostile", "/execution", `/execution/${runs.hostile}`];
   for (const address of addresses) {
@@ -123,7 +123,7 @@ test("hostile text is text", async () => {
     await page.getByText("e2e/hostile").first().waitFor();
     await expectNoSidewaysScrolling(page, address);
   }
-  // The megabyte: cut, and shown whole when asked.
+  // A result of one megabyte is cut, and shown whole on request.
   const result = page.getByRole("region", { name: "Result", exact: true }).first();
   await result
     .getByRole("button", { name: /^Show all/ })
@@ -138,7 +138,7 @@ test("hostile text is text", async () => {
   await close();
 });
 
-test("a keyboard is enough: skip link, navigation, dialog and back", async () => {
+test("works with the keyboard only: skip link, navigation, dialog and back", async () => {
   const { page, complaints, close } = await visit(browser, server.url);
   await page.goto("/catalog");
   await page.getByRole("button", { name: "Run e2e/greeting" }).waitFor();
@@ -154,7 +154,7 @@ test("a keyboard is enough: skip link, navigation, dialog and back", async () =>
   await dialog.waitFor();
   for (let press = 0; press < 12; press += 1) {
     await page.keyboard.press("Tab");
-    // The browser's own controls may have their turn; the page behind must not.
+    // The focus may move to the browser's own controls, but not to the page behind the dialog.
     const isBehind = await page.evaluate(
       () => document.activeElement?.closest("#root > *:not(:has(dialog))") !== null,
     );
@@ -169,7 +169,7 @@ test("a keyboard is enough: skip link, navigation, dialog and back", async () =>
   await close();
 });
 
-test("the text can be left by keyboard", async () => {
+test("the focus can leave the text by keyboard", async () => {
   const { page, close } = await visit(browser, server.url);
   await page.goto("/editor?id=e2e/greeting");
   await page.getByRole("textbox", { name: "Text of e2e/greeting" }).focus();

@@ -1,4 +1,4 @@
-// The playbooks that the suite registers: small, each for one thing, and none needs a network.
+// The playbooks of this suite: each is small, serves one purpose, and needs no network.
 
 export const GREETING = `apiVersion: noetl.io/v2
 kind: Playbook
@@ -70,7 +70,7 @@ workflow:
   - step: end
 `;
 
-/** Markup, a script, marks that turn text around, and a megabyte: all of it is text. */
+/** Markup, a script, bidirectional control characters and a megabyte of text; all must be shown as text. */
 export const HOSTILE = `apiVersion: noetl.io/v2
 kind: Playbook
 metadata:

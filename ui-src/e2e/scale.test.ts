@@ -1,4 +1,4 @@
-// With 5,000 executions the list stays quick, with 2,000 events so does the page of one.
+// Performance of the list with 5,000 executions, and of the page of an execution with 2,000 events.
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, screenshot, visit } from "./browser";
@@ -7,11 +7,11 @@ import { startServer, type Server } from "./server";
 
 const EXECUTIONS = 5000;
 const AT_ONCE = 8;
-// The limits are those of an idle machine, NOETL_IDLE=1. Elsewhere builds and tests share the cores, and what
-// is ten times as slow is still a page that loads what it shows and not what there is.
+// The limits are for an idle machine, NOETL_IDLE=1. Elsewhere builds and tests share the cores. Ten times the
+// limit still detects a page that loads all data instead of what it shows.
 const PATIENCE = process.env.NOETL_IDLE === "1" ? 1 : 10;
 const FIRST_ROWS_MILLISECONDS = 1000 * PATIENCE;
-/** A frame that takes longer than this is a stutter that is seen. */
+/** A longer frame is a visible stutter. */
 const FRAME_MILLISECONDS = 100 * PATIENCE;
 
 let server: Server;
@@ -39,9 +39,9 @@ afterAll(async () => {
   await server.stop();
 });
 
-test("the first rows of 5,000 are there within a second, and scrolling does not stutter", async () => {
+test("the first rows of 5,000 are shown within a second, and scrolling does not stutter", async () => {
   const { page, complaints, close } = await visit(browser, server.url);
-  // Once to have the browser's code warm, as it is for whoever comes back.
+  // The first visit warms up the browser's code cache.
   await page.goto("/execution");
   await page.locator(".grid-body .row-link").first().waitFor();
   const took: number[] = [];
@@ -52,7 +52,7 @@ test("the first rows of 5,000 are there within a second, and scrolling does not 
     await page.locator(".grid-body .row-link").first().waitFor();
     took.push(Date.now() - from);
   }
-  // The quickest: what else the machine does at the time is not the page's doing.
+  // The fastest visit counts, since other processes may slow down the others.
   expect(Math.min(...took)).toBeLessThan(FIRST_ROWS_MILLISECONDS);
   await page.locator(".page-facts", { hasText: "5,001 executions" }).waitFor();
 
@@ -82,7 +82,7 @@ test("the page of an execution with more than 2,000 events is as quick", async (
   await close();
 });
 
-/** Scrolls down step by step, a step per frame, and measures how long each frame took. */
+/** Scrolls down by one step per frame. Returns the duration of each frame. */
 function scroll(page: Page, selector: string, steps: number): Promise<number[]> {
   return page.evaluate(
     async ({ selector, steps }) => {

@@ -1,4 +1,4 @@
-// The real `noetl server start` on a free port, with a data folder and a home of its own; gone with the test.
+// Starts the real `noetl server start` on a free port with temporary data and home folders; stops with the test.
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ const STOP_SECONDS = 10;
 
 export interface Server {
   url: string;
-  /** What it is kept in, so that another can be started on the same. */
+  /** The folder with its data, with which another server can be started. */
   folder: string;
   post: <T>(path: string, body: unknown) => Promise<T>;
   get: <T>(path: string) => Promise<T>;
@@ -36,7 +36,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     binary,
     ["server", "start", "--port", "0", "--data-dir", join(folder, "data"), ...(options.arguments ?? [])],
     {
-      // Settings of the one who runs the tests must not reach the server.
+      // The environment of the developer must not affect the server.
       env: {
         PATH: process.env.PATH ?? "",
         HOME: folder,
@@ -88,7 +88,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   return server;
 }
 
-/** Reads the line that says where it listens. */
+/** Reads the address from the line that the server prints. */
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -100,7 +100,7 @@ function addressOf(child: ChildProcess): Promise<string> {
       const address = /listening on (http:\/\/[\d.]+:\d+)/.exec(output)?.[1];
       if (address === undefined) return;
       clearTimeout(timer);
-      // Nobody waits until localhost has a name; the address is what binds.
+      // 0.0.0.0 is not a destination; use the loopback address.
       resolve(address.replace("0.0.0.0", "127.0.0.1"));
     };
     child.stdout?.on("data", read);

@@ -1,4 +1,4 @@
-// How the Chromium suite runs: in Node, one file after another, because they share two cores with a browser.
+// The configuration of the Chromium suite: in Node, one file after another, since few cores are shared with a browser.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

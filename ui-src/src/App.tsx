@@ -1,4 +1,4 @@
-// Puts every route inside the frame. Which router drives it is for the caller: the browser's or a test's.
+// Renders the current route inside the frame. The caller provides the router: the browser's or a test's.
 import { Route, Routes } from "react-router";
 import { Layout } from "./components/Layout";
 import { ROUTES } from "./routes";

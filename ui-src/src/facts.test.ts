@@ -1,4 +1,4 @@
-// How values of the build stamp read, those of a plain `cargo build` included.
+// How the values of the build stamp are shown, also those of a plain `cargo build`.
 import { expect, test } from "vitest";
 import { allFacts, serverFacts } from "./facts";
 import { STAMP } from "./testing";
@@ -6,7 +6,7 @@ import { STAMP } from "./testing";
 const line = (facts: ReturnType<typeof allFacts>, label: string) =>
   facts.find((fact) => fact.label === label);
 
-test("what the build did not know is named, never left blank", () => {
+test("values that the build lacks are shown, and never blank", () => {
   const bare = { ...STAMP, commit: "", rustc: "", target_features: "", ui_sha256: null, ui_embedded: false };
   expect(line(allFacts(bare), "Commit")).toEqual({ label: "Commit", value: "unknown" });
   for (const { label, value } of allFacts(bare)) {
@@ -18,7 +18,7 @@ test("every field of the stamp has a line", () => {
   expect(allFacts(STAMP)).toHaveLength(Object.keys(STAMP).length);
 });
 
-test("of the server, what is not empty has a line", () => {
+test("values of the server that are not empty have a line", () => {
   const facts = serverFacts({
     status: "ok",
     version: "0.1.0",

@@ -1,4 +1,4 @@
-// The build stamp as labelled lines for people. Asks nobody and draws nothing.
+// Formats the build stamp as labelled lines. Pure.
 import type { BuildStamp, ServerInfo } from "./api/schema";
 import { formatDateTime, formatDuration } from "./ui/format";
 
@@ -7,7 +7,7 @@ export interface Fact {
   value: string;
 }
 
-/** How the server runs. */
+/** Returns the facts about the running server. */
 export function serverFacts(server: ServerInfo): Fact[] {
   const lines: [string, string][] = [
     ["Name", server.server_name],
@@ -23,7 +23,7 @@ export function serverFacts(server: ServerInfo): Fact[] {
   return lines.flatMap(([label, value]) => (value === "" ? [] : [{ label, value }]));
 }
 
-/** The whole stamp, each value in full. */
+/** Returns all facts of the stamp, with complete values. */
 export function allFacts(stamp: BuildStamp): Fact[] {
   return [
     { label: "Name", value: stamp.name },

@@ -1,4 +1,4 @@
-// Starts the page in the browser: styles, router and query client. Everything visible is in App.tsx.
+// Starts the page in the browser: styles, router and query client. App.tsx has the visible parts.
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

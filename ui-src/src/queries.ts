@@ -1,5 +1,5 @@
-// When the server is asked again, and what the pages see of it meanwhile. Holds no markup; how a
-// question is put is the work of the files in api/.
+// The query client and the queries that several pages share: when they are repeated and what they return.
+// The files in api/ define the requests.
 import { QueryClient, useQuery } from "@tanstack/react-query";
 import { getHealth, getVersion } from "./api/server";
 import { describe } from "./ui/notices";
@@ -16,11 +16,11 @@ export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       queries: {
-        // A server on this machine answers without any network, so the browser's guess
-        // about being online must not hold a question back.
+        // A server on this machine answers without a network, so that the browser's online state
+        // must not delay a request.
         networkMode: "always",
         retry: false,
-        // Going from page to page within a moment asks nothing twice; what changes is pushed.
+        // Navigation within two seconds repeats no request. Later changes are pushed.
         staleTime: 2000,
       },
       mutations: { networkMode: "always" },
@@ -28,20 +28,20 @@ export function createQueryClient(): QueryClient {
   });
 }
 
-/** The state of the server, looked at every ten seconds while the page is visible. */
+/** Returns the state of the server, checked every ten seconds while the page is visible. */
 export function useServerState() {
   const { data, isFetching, refetch } = useQuery({
     queryKey: ["health"],
     queryFn: ({ signal }) => checkServer(signal),
     refetchInterval: HEALTH_INTERVAL_SECONDS * 1000,
-    // Several parts of a page use this; one that appears later must not ask once more.
+    // Several parts of a page use this; one that is mounted later must not repeat the request.
     staleTime: HEALTH_INTERVAL_SECONDS * 1000,
   });
   const server: ServerState = data ?? { state: "checking" };
   return { server, isChecking: isFetching, retry: () => void refetch() };
 }
 
-/** The build stamp; asked for again whenever the server comes back, for it may be another one. */
+/** Returns the build stamp. Requested again when the server comes back, since it may have another version. */
 export function useVersion() {
   const { server } = useServerState();
   return useQuery({
@@ -53,8 +53,8 @@ export function useVersion() {
   });
 }
 
-// A server that does not answer is a finding, not a failed query: a failed query that never
-// succeeded goes back to "pending" on every look, and the page would flicker.
+// A server that does not answer is a result, not a failed query: a failed query that has never succeeded
+// returns to "pending" with every retry, and the page would flicker.
 async function checkServer(signal: AbortSignal): Promise<ServerState> {
   try {
     await getHealth(signal);

@@ -1,5 +1,5 @@
-// The only list of routes: address, title, page, and its icon where the navigation leads there.
-// Pages load when they are opened; what they share is in the first load.
+// The only list of routes: address, title, page, and the icon if the route is in the navigation. Pages are loaded
+// on demand; code that they share is in the first load.
 import { lazy, type ReactElement } from "react";
 import { matchPath } from "react-router";
 import { DashboardPage } from "./dashboard/DashboardPage";
@@ -21,7 +21,7 @@ export interface Route {
   icon?: IconName;
 }
 
-/** In the order of the navigation; the last one takes every other address. */
+/** In the order of the navigation. The last route matches all other addresses. */
 export const ROUTES: readonly Route[] = [
   { path: "/", title: "Dashboard", page: <DashboardPage />, icon: "dashboard" },
   { path: "/catalog", title: "Catalog", page: <CatalogPage />, icon: "catalog" },

@@ -1,5 +1,5 @@
-// What the component tests share: the application at an address, and a server that answers as told.
-// Nothing here reaches the network.
+// Shared by the component tests: renders the application at an address, with a fake server. No requests reach the
+// network.
 import { QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render } from "@testing-library/react";
 import { MemoryRouter } from "react-router";
@@ -23,7 +23,7 @@ export const STAMP: BuildStamp = {
 
 afterEach(cleanup);
 
-/** Stands for the browser's EventSource; a test opens it, sends through it, and breaks it. */
+/** Replaces the browser's EventSource. A test opens it, sends events and breaks it. */
 export class FakeEventSource extends EventTarget {
   static all: FakeEventSource[] = [];
   onopen: (() => void) | null = null;
@@ -45,7 +45,7 @@ export class FakeEventSource extends EventTarget {
     this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(data) }));
   }
 
-  /** The one that is open on an address. */
+  /** Returns the open stream whose address begins with `start`. */
   static at(start: string): FakeEventSource {
     const found = FakeEventSource.all.findLast(({ url, isClosed }) => url.startsWith(start) && !isClosed);
     if (found === undefined) throw new Error(`no stream is open at ${start}`);
@@ -68,10 +68,10 @@ export function renderAt(path: string) {
   );
 }
 
-/** Replaces `fetch`: each path has a function that answers, and what has none gets a 404. */
+/** Replaces `fetch`: each path has a function that answers. Other paths answer 404. */
 export function serve(answers: Record<string, () => Response>) {
-  // A function that throws stands for a connection that breaks. What is asked after the `?` is for the
-  // test to look at, unless it has an answer of its own.
+  // A function that throws simulates a broken connection. The query of an address is ignored, unless there is an
+  // answer for the whole address.
   const fetch = vi.fn<(path: string, init?: RequestInit) => Promise<Response>>((path) =>
     Promise.resolve().then(() => (answers[path] ?? answers[path.replace(/\?.*/, "")] ?? notFound)()),
   );
@@ -93,7 +93,7 @@ export const RUNNING = {
   "/api/session": () => json({ required: false, authenticated: false }),
 };
 
-/** The body that was sent to an address, the last time one was. */
+/** Returns the body of the last request to an address. */
 export function sentTo(fetch: ReturnType<typeof serve>, path: string): unknown {
   const bodies = fetch.mock.calls.flatMap(([asked, init]) => (asked === path ? [init?.body] : []));
   const last = bodies.findLast((body) => typeof body === "string");

@@ -1,4 +1,4 @@
-// The choice of theme: what is stored, what stands on <html>, and what a new page makes of it.
+// The choice of theme: the stored value, the attribute of <html>, and its effect after a reload.
 import { act, cleanup, renderHook } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import firstPaint from "../public/theme.js?raw";
@@ -7,7 +7,7 @@ import { chooseTheme, currentTheme, useTheme } from "./theme";
 const onHtml = () => document.documentElement.dataset.theme;
 const stored = () => localStorage.getItem("noetl-theme");
 
-/** Loads the page anew, as far as the theme is concerned. */
+/** Simulates a reload of the page for the theme. */
 function reload(): void {
   delete document.documentElement.dataset.theme;
   // eslint-disable-next-line @typescript-eslint/no-implied-eval -- a classic script cannot be imported
@@ -35,13 +35,13 @@ test.each(["light", "dark"] as const)("%s is applied, stored, and there at the n
   expect(currentTheme()).toBe(theme);
 });
 
-test("system takes the choice back", () => {
+test("system removes the choice", () => {
   chooseTheme("dark");
   chooseTheme("system");
   expect([currentTheme(), onHtml(), stored()]).toEqual(["system", undefined, null]);
 });
 
-test("a stored value that is no theme is passed over", () => {
+test("a stored value that is no theme is ignored", () => {
   localStorage.setItem("noetl-theme", "purple");
   reload();
   expect(currentTheme()).toBe("system");

@@ -1,5 +1,5 @@
-// The choice of theme: light, dark, or what the system says. The choice in force stands on <html>,
-// where public/theme.js has put it before the first paint; colours are styles/tokens.css's work.
+// The choice of theme: light, dark, or that of the system. It is an attribute of <html>, which public/theme.js sets
+// before the first paint. styles/tokens.css has the colours.
 import { useSyncExternalStore } from "react";
 
 const STORAGE_KEY = "noetl-theme";
@@ -9,7 +9,7 @@ export type Theme = (typeof THEMES)[number];
 
 const listeners = new Set<() => void>();
 
-/** The theme in force and the function that chooses another. */
+/** Returns the current theme, and a function that sets it. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   return [useSyncExternalStore(subscribe, currentTheme), chooseTheme];
 }
@@ -23,7 +23,7 @@ export function chooseTheme(theme: Theme): void {
     if (theme === "system") localStorage.removeItem(STORAGE_KEY);
     else localStorage.setItem(STORAGE_KEY, theme);
   } catch {
-    // Storage can be forbidden or full; the choice then lasts as long as the page.
+    // Storage can be forbidden or full. Then the choice is lost with the page.
   }
   apply(theme);
 }

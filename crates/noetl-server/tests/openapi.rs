@@ -24,7 +24,7 @@ fn the_committed_document_is_the_one_that_the_server_answers() {
 }
 
 #[test]
-fn each_operation_has_an_id_of_its_own() {
+fn each_operation_has_a_unique_id() {
     let document = parse(&noetl_server::openapi());
     let operations = document["paths"].as_object().unwrap().values();
     let mut ids: Vec<_> = operations

@@ -1,4 +1,4 @@
-// Questions about playbooks: the catalog, validation, the flow of a playbook, and starting one.
+// Requests for playbooks: the catalog, validation, the flow of a playbook, and starting one.
 import { ApiError, hasFields, isRecord, query, request } from "./request";
 import type {
   CatalogDeleted,
@@ -27,13 +27,13 @@ const isEntries = hasFields<CatalogEntries>({ entries: "array" });
 export const isStarted = hasFields<Started>({ execution_id: "string" });
 export const isGraph = hasFields<Graph>({ nodes: "array", edges: "array" });
 
-/** The newest version of every playbook, without its text. */
+/** Returns the newest version of every playbook, without its text. */
 export async function listPlaybooks(signal?: AbortSignal): Promise<CatalogEntry[]> {
   const body: CatalogListRequest = { resource_type: "Playbook", latest: true, content: false };
   return (await request("/api/catalog/list", isEntries, { method: "POST", body, signal })).entries;
 }
 
-/** Every version of one playbook, newest first, without its text. */
+/** Returns all versions of a playbook, newest first, without their text. */
 export async function listVersions(path: string, signal?: AbortSignal): Promise<CatalogEntry[]> {
   const body: CatalogListRequest = { resource_type: "Playbook", path, content: false };
   const { entries } = await request("/api/catalog/list", isEntries, { method: "POST", body, signal });
@@ -68,13 +68,13 @@ export function start({ path, version, payload }: StartOrder): Promise<Started> 
   return request("/api/execute", isStarted, { method: "POST", body });
 }
 
-/** The `workload` a playbook declares; what a run may change. */
+/** Returns the `workload` of a playbook, whose values a run may override. */
 export function workloadOf(entry: CatalogEntry): Record<string, unknown> {
   const workload = entry.payload?.workload;
   return isRecord(workload) ? workload : {};
 }
 
-/** What is wrong, in the form of a problem, whatever refused it. */
+/** Returns the problems of an error. Errors other than ApiError have none. */
 export function problemsOf(error: unknown): readonly Problem[] {
   return error instanceof ApiError ? error.problems : [];
 }

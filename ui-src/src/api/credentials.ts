@@ -1,4 +1,4 @@
-// Questions about credentials. Their data goes to the server and is never asked for again.
+// Requests for credentials. Their data is sent to the server and never requested.
 import { hasFields, request } from "./request";
 import type {
   CredentialDeleted,

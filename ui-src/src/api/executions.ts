@@ -1,4 +1,4 @@
-// Questions about executions: the list, one of them, its events, flow and timeline, and ending one.
+// Requests for executions: the list, one execution, its events, flow and timeline, and ending one.
 import { isStarted } from "./catalog";
 import { hasFields, query, request } from "./request";
 import type {
@@ -18,7 +18,7 @@ import type {
 export interface Filter {
   status: ExecutionStatus | "";
   text: string;
-  /** RFC 3339; what started before is left out. */
+  /** RFC 3339. Executions that started earlier are excluded. */
   since: string;
 }
 
@@ -51,7 +51,7 @@ const isExecutions = (answer: unknown): answer is Execution[] =>
   Array.isArray(answer) && answer.every((entry) => isExecution(entry));
 
 export function getExecution(id: string, signal?: AbortSignal): Promise<Execution> {
-  // The smallest page there is: the events come from their own question.
+  // The smallest page size, since the events are requested separately.
   return request(`${at(id)}?page_size=10`, isExecution, { signal });
 }
 

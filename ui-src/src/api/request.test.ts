@@ -1,4 +1,4 @@
-// How answers, refusals and failures of the server reach the caller.
+// How answers, error answers and connection failures are returned to the caller.
 import { describe, expect, test } from "vitest";
 import { ApiError, query, request } from "./request";
 import { getHealth, getVersion } from "./server";
@@ -14,7 +14,7 @@ async function failure(promise: Promise<unknown>): Promise<ApiError> {
 }
 
 describe("an answer", () => {
-  test("of the known form is handed back", async () => {
+  test("of the known form is returned", async () => {
     serve(RUNNING);
     await expect(getHealth()).resolves.toEqual({ status: "ok" });
     await expect(getVersion()).resolves.toEqual(STAMP);
@@ -48,8 +48,8 @@ describe("an answer", () => {
   });
 });
 
-describe("a refusal", () => {
-  test("carries the status and the server's detail", async () => {
+describe("an error answer", () => {
+  test("has the status and the server's detail", async () => {
     serve({});
     const error = await failure(getHealth());
     expect(error).toMatchObject({ status: 404, detail: "API endpoint not found" });
@@ -67,14 +67,14 @@ describe("a refusal", () => {
   });
 });
 
-test("a refusal of a playbook carries its problems and the advice", async () => {
+test("an error answer for a playbook has its problems and the help", async () => {
   const problem = { severity: "error", message: "no such step", place: { file: "x", line: 3, column: 5 } };
   const body = { detail: "the playbook is not valid", help: "mend line 3", problems: [problem, "nonsense"] };
   serve({ "/api/health": () => json(body, 422) });
   expect(await failure(getHealth())).toMatchObject({ help: "mend line 3", problems: [problem] });
 });
 
-test("a list of parameters becomes a query, without what is not set", () => {
+test("a list of parameters becomes a query, without unset ones", () => {
   expect(query({ path: "a/b c", version: 2, status: "", q: undefined })).toBe("?path=a%2Fb+c&version=2");
   expect(query({})).toBe("");
 });
@@ -87,7 +87,7 @@ describe("no answer", () => {
     expect(error.cause).toBeInstanceOf(TypeError);
   });
 
-  test("in time says so", async () => {
+  test("in time is reported as a timeout", async () => {
     const late = () => {
       throw new DOMException("signal timed out", "TimeoutError");
     };

@@ -1,18 +1,18 @@
-// Talks to the NoETL server: one function that asks, and what a refusal looks like. Which questions
-// there are is for the files beside it. Addresses are relative: the page is served by the server it asks.
+// Sends requests to the NoETL server and turns errors into ApiError. The other files of this folder define the
+// requests. Addresses are relative, since the server also serves the page.
 import type { Problem } from "./schema";
 import { tokenNeeded } from "./session";
 
 const TIMEOUT_SECONDS = 10;
 
-/** A question that got no answer (status 0), a refusal, or an answer nobody can read. */
+/** A request without an answer (status 0), with an error status, or with an answer of an unknown form. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
   readonly detail: string;
-  /** What mends it, where the server knows. */
+  /** Help from the server, if it has any. */
   readonly help: string | undefined;
-  /** Where a playbook is wrong, when that is why. */
+  /** The problems of a playbook, if they are the reason. */
   readonly problems: readonly Problem[];
 
   constructor(status: number, detail: string, options: ErrorOptions & { answer?: unknown } = {}) {
@@ -29,11 +29,11 @@ interface RequestOptions {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   signal?: AbortSignal | undefined;
-  /** Reads what the server says beside the body, such as a total. */
+  /** Receives the headers of the answer, such as a total. */
   onHeaders?: (headers: Headers) => void;
 }
 
-/** Sends JSON, reads JSON, and hands back an answer only when `accepts` knows its form. */
+/** Sends and receives JSON. Fails with ApiError when `accepts` rejects the answer. */
 export async function request<T>(
   path: `/api/${string}`,
   accepts: (answer: unknown) => answer is T,
@@ -58,7 +58,7 @@ export async function request<T>(
     response = await fetch(path, init);
     text = await response.text();
   } catch (cause) {
-    // Whoever cancelled does not want to read about a broken connection.
+    // A cancelled request must not be reported as a connection failure.
     if (signal?.aborted === true) throw cause;
     const late = cause instanceof DOMException && cause.name === "TimeoutError";
     const detail = late ? `no answer within ${TIMEOUT_SECONDS} seconds` : "no connection to the server";
@@ -66,7 +66,7 @@ export async function request<T>(
   }
 
   const answer = parse(text);
-  // A wrong token is the prompt's own matter; any other 401 is what the prompt is there for.
+  // The prompt handles a wrong token itself. Any other 401 opens the prompt.
   if (response.status === 401 && path !== "/api/session") tokenNeeded();
   if (!response.ok) {
     throw new ApiError(response.status, detailOf(answer) ?? "the server refused the request", { answer });
@@ -81,7 +81,7 @@ export async function request<T>(
   return answer;
 }
 
-/** JSON has no undefined, so that stands for text that is none. */
+/** Returns undefined for text that is not JSON, since no JSON value is undefined. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
@@ -104,7 +104,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 export type Kind = "string" | "number" | "boolean" | "object" | "array" | "null";
 
-/** A check that an answer has the fields the page relies on; what else it has is nobody's concern here. */
+/** Returns a check that an answer has these fields with these types. Other fields are ignored. */
 export function hasFields<T>(fields: Partial<Record<keyof T, Kind | readonly Kind[]>>) {
   const wanted = (Object.entries(fields) as [string, Kind | readonly Kind[]][]).map(
     ([key, kinds]) => [key, [kinds].flat() as string[]] as const,
@@ -113,7 +113,7 @@ export function hasFields<T>(fields: Partial<Record<keyof T, Kind | readonly Kin
     isRecord(answer) && wanted.every(([key, kinds]) => kinds.includes(kindOf(answer[key])));
 }
 
-/** The same for every entry of a list. */
+/** Returns a check that an answer is a list whose entries pass `accepts`. */
 export function isListOf<T>(accepts: (entry: unknown) => entry is T) {
   return (answer: unknown): answer is T[] => Array.isArray(answer) && answer.every(accepts);
 }
@@ -123,7 +123,7 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-/** `?a=1&b=2` of what is set; nothing for nothing. */
+/** Returns `?a=1&b=2` for the parameters that are set, or an empty text. */
 export function query(parameters: Record<string, string | number | boolean | undefined>): string {
   const set = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) {

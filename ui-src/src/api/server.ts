@@ -1,4 +1,4 @@
-// Questions about the server itself: health, build stamp, status, session, workers and the dashboard.
+// Requests for the server itself: health, build stamp, status, session, workers and the dashboard.
 import { hasFields, isListOf, isRecord, request } from "./request";
 import type {
   BuildStamp,
@@ -60,7 +60,7 @@ export function getSession(signal?: AbortSignal): Promise<SessionState> {
   return request("/api/session", isSession, { signal });
 }
 
-/** Exchanges a token for the cookie that the browser keeps to itself. */
+/** Exchanges a token for a cookie that scripts cannot read. */
 export async function signIn(token: string): Promise<void> {
   const body: SessionRequest = { token };
   await request("/api/session", isRecord, { method: "POST", body });

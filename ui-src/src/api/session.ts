@@ -1,9 +1,9 @@
-// Whether the server wants a token before it answers. The token itself goes straight to the server,
-// which hands back a cookie that scripts cannot read; nothing of it is kept here.
+// Whether the server requires a token. The token is sent to the server, which answers with a cookie that scripts
+// cannot read; the page stores nothing.
 type Listener = () => void;
 
 let needed = false;
-/** Counts the sign-ins, so that what failed before one knows to try again. */
+/** The number of sign-ins. A change of it makes failed queries run again. */
 let signIns = 0;
 const listeners = new Set<Listener>();
 

@@ -1,4 +1,4 @@
-// The catalog page: finding, registering, running with a form, deleting, and its empty and error states.
+// The catalog page: searching, registering, running with a form, deleting, and its empty and error states.
 import { screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
@@ -22,7 +22,7 @@ const CATALOG = {
   "/api/catalog/list": () => json({ entries: [ORDERS, entry("ops/logs")] }),
 };
 
-test("searches by every word, and says when nothing matches", async () => {
+test("searches by every word, with a message when nothing matches", async () => {
   serve(CATALOG);
   renderAt("/catalog");
   await screen.findByText("sales/orders");
@@ -34,7 +34,7 @@ test("searches by every word, and says when nothing matches", async () => {
   expect(screen.getByText("Nothing matches")).toBeTruthy();
 });
 
-test("an empty catalog says how to fill it", async () => {
+test("an empty catalog shows how to fill it", async () => {
   serve({ ...RUNNING, "/api/catalog/list": () => json({ entries: [] }) });
   renderAt("/catalog");
   expect(await screen.findByText("The catalog is empty")).toBeTruthy();
@@ -70,7 +70,7 @@ test("runs with a form from the workload, and sends what was changed", async () 
   });
 });
 
-test("registering shows where the server finds it wrong, and keeps the text", async () => {
+test("registering shows the places of the server's problems, and keeps the text", async () => {
   const problem = {
     severity: "error",
     message: "unknown step `fetsh`",
@@ -104,7 +104,7 @@ test("a dropped file becomes the text", async () => {
   expect(await dialog.findByText("a/b")).toBeTruthy();
 });
 
-test("deletes only after asking, and says so when it fails", async () => {
+test("deletes only after confirmation, and shows when it fails", async () => {
   const fetch = serve({ ...CATALOG, "/api/catalog/entry": () => json({ detail: "it is in use" }, 409) });
   renderAt("/catalog");
   await userEvent.click(await screen.findByRole("button", { name: "Delete ops/logs" }));

@@ -1,4 +1,4 @@
-// The catalog: find a playbook, run it, change it, see its versions, put a new one in.
+// The catalog: find, run, edit and register playbooks, and see their versions.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";

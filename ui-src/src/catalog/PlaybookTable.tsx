@@ -1,4 +1,4 @@
-// The playbooks as a table; below a narrow width each row stands as a block of its own.
+// The table of playbooks. On narrow screens each row is a block.
 import { Link } from "react-router";
 import type { CatalogEntry } from "../api/schema";
 import { Icon } from "../ui/Icon";

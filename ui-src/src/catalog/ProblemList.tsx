@@ -1,4 +1,4 @@
-// What is wrong with a playbook, line by line; a line can be gone to where there is a text to show it in.
+// The problems of a playbook, one per line. Next to the text, each place is a button that jumps to it.
 import type { Problem } from "../api/schema";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
@@ -16,7 +16,7 @@ export function ProblemList({ problems, onGo }: Props) {
   return (
     <ul className="problems">
       {problems.slice(0, SHOWN).map((problem, at) => (
-        // The same problem may be at the same place twice.
+        // The same problem may occur twice at the same place.
         <li key={at} data-severity={problem.severity}>
           <Icon name="warning" />
           <span className="visually-hidden">{problem.severity}: </span>
@@ -48,7 +48,7 @@ export function ProblemList({ problems, onGo }: Props) {
   );
 }
 
-/** `line 4, column 7`; the column only where it is known. */
+/** Returns `line 4, column 7`, or `line 4` when the column is unknown. */
 export function placeOf({ place: { line, column } }: Problem): string {
   if (line === 0) return "The whole file:";
   return column > 0 ? `Line ${line}, column ${column}:` : `Line ${line}:`;

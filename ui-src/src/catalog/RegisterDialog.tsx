@@ -1,4 +1,4 @@
-// Puts a playbook into the catalog: pasted or dropped, looked at by the server while it is still here.
+// Registers a playbook that is pasted or dropped. The server validates it before it is registered.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SyntheticEvent } from "react";
 import { Link } from "react-router";

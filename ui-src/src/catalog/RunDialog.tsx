@@ -1,4 +1,4 @@
-// Starts a playbook: a form made from its workload, or the payload as JSON.
+// Starts a playbook with a form for its workload, or with a payload in JSON.
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useId, useMemo, useState, type SyntheticEvent } from "react";
 import { useNavigate } from "react-router";
@@ -67,7 +67,7 @@ function RunForm({ entry, onClose }: { entry: CatalogEntry; onClose: () => void 
   }
 
   function change(to: "form" | "json") {
-    // What was filled in goes along, so that the form is a way to begin the JSON.
+    // The values of the form are copied into the JSON.
     if (to === "json") setJson(JSON.stringify(payloadOf(fields, values).payload, null, 2));
     setErrors({});
     setMode(to);

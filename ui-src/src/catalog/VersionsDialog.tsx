@@ -1,4 +1,4 @@
-// Every version of a playbook: open, compare with the newest, run, delete.
+// The versions of a playbook: open, compare with the newest, run, delete.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";

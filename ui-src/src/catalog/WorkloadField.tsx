@@ -1,4 +1,4 @@
-// One value of a workload as a field of a form, by its kind.
+// The form field for one value of a workload, by its kind.
 import { useId } from "react";
 import type { Field, FieldKind } from "./workload";
 

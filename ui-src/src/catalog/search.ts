@@ -1,4 +1,4 @@
-// Finding a playbook among the catalog's: every word must be in its path, name or description. Pure.
+// Searches the catalog: every word must be in a playbook's path, name or description. Pure.
 import type { CatalogEntry } from "../api/schema";
 
 export function search(entries: readonly CatalogEntry[], text: string): CatalogEntry[] {

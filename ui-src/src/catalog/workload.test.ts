@@ -1,4 +1,4 @@
-// The form made from a workload, and the payload it sends.
+// The form for a workload, and the payload that it sends.
 import { expect, test } from "vitest";
 import { fieldsOf, payloadOf, rawPayload } from "./workload";
 
@@ -32,25 +32,25 @@ test("only what was changed is sent, in its own type", () => {
   });
 });
 
-test("what cannot be sent says why, by its field", () => {
+test("an invalid value has an error at its field", () => {
   const { payload, errors } = payloadOf(fieldsOf(WORKLOAD), { count: "many", pages: "[1,", message: "" });
   expect(payload).toEqual({ message: "" });
   expect(errors.count).toContain("a number");
   expect(errors.pages).toContain("JSON");
 });
 
-test("a number is not what JavaScript makes of nothing", () => {
+test("an empty text is not the number 0", () => {
   expect(payloadOf(fieldsOf({ n: 1 }), { n: " " }).errors.n).toBeDefined();
   expect(payloadOf(fieldsOf({ n: 1 }), { n: "Infinity" }).errors.n).toBeDefined();
 });
 
-test("a key that every object has is a key like any other", () => {
+test("a key may have the name of a property of every object", () => {
   const workload = JSON.parse('{"__proto__": "a", "constructor": "b"}') as Record<string, unknown>;
   const { payload } = payloadOf(fieldsOf(workload), { constructor: "c" });
   expect(JSON.stringify(payload)).toBe('{"constructor":"c"}');
 });
 
-test("raw JSON is an object or an error in words", () => {
+test("raw JSON is an object or an error message", () => {
   expect(rawPayload(" ")).toEqual({ payload: {} });
   expect(rawPayload('{"a": 1}')).toEqual({ payload: { a: 1 } });
   for (const text of ["[1]", "null", '"x"', "{a: 1}"]) expect(rawPayload(text)).toHaveProperty("error");

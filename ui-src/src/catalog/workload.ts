@@ -1,11 +1,11 @@
-// A form out of a playbook's workload: which field each value gets, and what the filled-in form sends.
-// Only what was changed is sent, so that a run follows the playbook's own defaults. Pure.
+// The form for a playbook's workload: the field for each value, and the payload of the form. Only changed values
+// are sent, so that the playbook's own defaults apply to the others. Pure.
 export type FieldKind = "text" | "lines" | "number" | "boolean" | "json";
 
 export interface Field {
   name: string;
   kind: FieldKind;
-  /** What the form starts with; booleans are "true" and "false". */
+  /** The initial text of the field; booleans are "true" and "false". */
   initial: string;
 }
 
@@ -26,7 +26,7 @@ function fieldOf(value: unknown): Omit<Field, "name"> {
 
 export interface Filled {
   payload: Record<string, unknown>;
-  /** By field name: why what stands there cannot be sent. */
+  /** By field name, the reason why the value cannot be sent. */
   errors: Record<string, string>;
 }
 
@@ -40,7 +40,7 @@ export function payloadOf(fields: readonly Field[], values: Readonly<Record<stri
     if (read.error === undefined) payload.push([name, read.value]);
     else errors.push([name, read.error]);
   }
-  // From entries, because a workload may have a key such as __proto__.
+  // Object.fromEntries, because a workload may have a key such as __proto__.
   return { payload: Object.fromEntries(payload), errors: Object.fromEntries(errors) };
 }
 
@@ -66,7 +66,7 @@ function valueOf(kind: FieldKind, text: string): { value?: unknown; error?: stri
   }
 }
 
-/** The payload that was typed as JSON: an object, or nothing. */
+/** Parses a payload that was typed as JSON, which must be an object. */
 export function rawPayload(text: string): { payload: Record<string, unknown> } | { error: string } {
   if (text.trim() === "") return { payload: {} };
   let value: unknown;

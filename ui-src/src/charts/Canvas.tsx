@@ -1,5 +1,5 @@
-// A chart on a canvas, drawn by Chart.js. Loaded when it is needed; what it shows is the caller's matter,
-// and so is the table that says the same to whoever cannot see it.
+// A chart on a canvas, drawn by Chart.js and loaded on demand. The caller provides the data, and a table of the
+// same data for screen readers.
 import {
   BarController,
   BarElement,
@@ -52,7 +52,7 @@ export default function Canvas({ configure, label, height }: CanvasProps) {
   useEffect(() => {
     if (canvas.current === null) return;
     const configuration = withDefaults(configure(readPalette()), readPalette());
-    // New numbers move what is there; another theme or kind of chart is a new one.
+    // New data updates the chart; a change of theme or kind creates a new one.
     if (chart.current !== undefined && drawn.current === scheme) {
       chart.current.data = configuration.data;
       if (configuration.options !== undefined) chart.current.options = configuration.options;

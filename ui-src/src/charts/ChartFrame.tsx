@@ -1,4 +1,4 @@
-// A chart with its numbers: the drawing loads by itself, the table behind it is for screen readers.
+// A chart, loaded on demand, and a hidden table of its data for screen readers.
 import { lazy, Suspense } from "react";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import type { CanvasProps } from "./Canvas";
@@ -16,7 +16,7 @@ export function ChartFrame({ columns, rows, ...canvas }: Props) {
       <Suspense fallback={<div className="chart" style={{ height: canvas.height }} />}>
         <Canvas {...canvas} />
       </Suspense>
-      {/* A table does not shrink to the pixel of what is hidden; a division does. */}
+      {/* The div is needed because a table does not shrink to the size of the hidden box. */}
       <div className="visually-hidden">
         <table>
           <caption>{canvas.label}</caption>
@@ -31,7 +31,7 @@ export function ChartFrame({ columns, rows, ...canvas }: Props) {
           </thead>
           <tbody>
             {rows.map((row, at) => (
-              // Two rows may say the same; their place is what they are told apart by.
+              // The key is the index, since two rows may be equal.
               <tr key={at}>
                 {row.map((cell, column) => (
                   <td key={column}>{cell}</td>

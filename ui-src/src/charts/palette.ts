@@ -1,4 +1,4 @@
-// The tokens' colours for a canvas, which knows nothing of CSS variables. Read anew when the theme changes.
+// The colours of tokens.css for a canvas, which cannot use CSS variables. Read again when the theme changes.
 import { useSyncExternalStore } from "react";
 import type { StepStatus } from "../api/schema";
 import { useTheme } from "../theme";
@@ -22,7 +22,7 @@ export type Palette = Record<keyof typeof TOKENS, string>;
 const darkSystem = () =>
   typeof matchMedia === "function" ? matchMedia("(prefers-color-scheme: dark)") : undefined;
 
-/** Colours as the browser computes them, so that `light-dark()` is resolved. */
+/** Returns the colours as the browser computes them, so that `light-dark()` is resolved. */
 export function readPalette(): Palette {
   const probe = document.createElement("span");
   probe.hidden = true;
@@ -35,7 +35,7 @@ export function readPalette(): Palette {
   return Object.fromEntries(entries) as Palette;
 }
 
-/** A word that changes whenever the colours do. */
+/** Returns a text that changes when the colours change. */
 export function useColourScheme(): string {
   const [theme] = useTheme();
   const isDark = useSyncExternalStore(

@@ -1,4 +1,4 @@
-// Keeps the frame usable when a page throws while it draws. React offers this to classes only.
+// Keeps the frame usable when a page throws while it renders. React supports this only in classes.
 import { Component, type ReactNode } from "react";
 
 interface Props {

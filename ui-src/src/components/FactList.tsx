@@ -1,4 +1,4 @@
-// A definition list of facts. Which facts, and how they read, is facts.ts's work.
+// A definition list of facts. facts.ts chooses and formats them.
 import type { Fact } from "../facts";
 
 export function FactList({ facts }: { facts: readonly Fact[] }) {

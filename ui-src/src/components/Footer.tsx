@@ -1,4 +1,4 @@
-// The line below every page: which server this is. Its whole build stamp is the About page's matter.
+// The footer of every page: the server's version. The About page has the whole build stamp.
 import { useServerState, useVersion } from "../queries";
 
 export function Footer() {

@@ -1,4 +1,4 @@
-// The frame: landmarks, navigation, titles, focus, and what stands at each kind of address.
+// The frame: landmarks, navigation, titles, focus, and the page at each kind of address.
 import { render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test, vi } from "vitest";
@@ -75,7 +75,7 @@ test("every route has exactly one first heading, when the server fails too", asy
 describe("while the server does not answer", () => {
   const state = () => screen.getByRole("status", { name: "Server state" });
 
-  test("a banner says what to do, and looks again when asked", async () => {
+  test("a banner shows help, and checks again on request", async () => {
     const answers: Record<string, () => Response> = { "/api/health": refuseConnection };
     serve(answers);
     renderAt("/about");

@@ -1,5 +1,5 @@
-// The frame around every page: skip link, navigation, main, footer, and what a change of page means for
-// title, focus and scrolling, which a single-page application must do by itself.
+// The frame of every page: skip link, navigation, main, footer. After a change of page it sets title, focus and
+// scroll position, which a single-page application must do itself.
 import { Suspense, useEffect, useRef } from "react";
 import { Link, NavLink, NavigationType, Outlet, useLocation, useNavigationType } from "react-router";
 import { ROUTES, titleAt } from "../routes";
@@ -33,7 +33,7 @@ export function Layout() {
       </header>
       <main id="main" className="main" ref={main} tabIndex={-1}>
         <ServerStatus />
-        {/* The key lets a page that broke be left by going to another. */}
+        {/* The key resets the error when the user goes to another page. */}
         <ErrorBoundary key={pathname}>
           <Suspense fallback={<Loading what="the page" />}>
             <Outlet />
@@ -54,7 +54,7 @@ function Navigation({ pathname }: { pathname: string }) {
         {ROUTES.map(({ path, title, icon }) =>
           icon === undefined ? null : (
             <li key={path}>
-              {/* One execution belongs to the list of executions; NavLink marks that by itself. */}
+              {/* The page of an execution is in the list's section; NavLink marks it as active. */}
               <NavLink to={path} end={path === "/"} className={isInside(path, pathname) ? "inside" : ""}>
                 <Icon name={icon} />
                 {title}
@@ -67,12 +67,12 @@ function Navigation({ pathname }: { pathname: string }) {
   );
 }
 
-/** The editor is part of the catalog, though its address is not. */
+/** Whether a page is in a section of the navigation. The editor is in the catalog's, whatever its address. */
 function isInside(path: string, pathname: string): boolean {
   return path === "/catalog" && pathname === "/editor";
 }
 
-/** Sets the title; after a change of page moves the focus to it, as loading a document would. */
+/** Sets the title, and moves the focus after a change of page, like loading a document does. */
 function usePageChange(pathname: string) {
   const main = useRef<HTMLElement>(null);
   const shown = useRef(pathname);
@@ -83,7 +83,7 @@ function usePageChange(pathname: string) {
     if (shown.current === pathname) return;
     shown.current = pathname;
     main.current?.focus({ preventScroll: true });
-    // Back and forward keep the place that the browser remembers.
+    // Going back or forward restores the browser's scroll position.
     if (!byHistory) window.scrollTo(0, 0);
   }, [pathname, byHistory]);
   return main;

@@ -1,4 +1,4 @@
-// The mark of NoETL: four steps of a workflow, joined to an N. Decoration: the name stands beside it.
+// The logo of NoETL: four steps of a workflow, joined to an N. Decorative, since the name is next to it.
 export function Mark() {
   return (
     <svg className="mark" viewBox="0 0 24 24" aria-hidden="true">

@@ -1,4 +1,4 @@
-// The head of a page: its first heading, what it is about, and what can be done here.
+// The head of a page: its heading, a description and its actions.
 import type { ReactNode } from "react";
 
 interface Props {

@@ -1,4 +1,4 @@
-// Three radio buttons for the theme. Native ones, so that arrow keys and screen readers just work.
+// Three native radio buttons for the theme, which support arrow keys and screen readers.
 import type { ReactElement } from "react";
 import { THEMES, useTheme, type Theme } from "../theme";
 

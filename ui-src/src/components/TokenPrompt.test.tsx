@@ -1,4 +1,4 @@
-// The token prompt: when it comes, what it sends, and that nothing of the token stays on the page.
+// The token prompt: when it opens, what it sends, and that the token does not stay on the page.
 import { screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { json, renderAt, RUNNING, sentTo, serve } from "../testing";
 
 const refused = () => json({ detail: "a token is needed" }, 401);
 
-test("an answer 401 asks for the token, and after it everything is asked again", async () => {
+test("an answer 401 opens the prompt, and afterwards all requests are repeated", async () => {
   const answers: Record<string, () => Response> = {
     ...RUNNING,
     "/api/worker/pools": refused,
@@ -36,7 +36,7 @@ test("an answer 401 asks for the token, and after it everything is asked again",
   expect(stored).not.toContain("secret-token");
 });
 
-test("a server that wants a token is asked for it before anything fails", async () => {
+test("a server that requires a token opens the prompt before any request fails", async () => {
   serve({ ...RUNNING, "/api/session": () => json({ required: true, authenticated: false }) });
   renderAt("/about");
   expect(await screen.findByRole("dialog", { name: "This server asks for a token" })).toBeTruthy();

@@ -1,5 +1,5 @@
-// Asks for the server's token when an answer says 401. The token goes to the server, which answers
-// with a cookie that scripts cannot read; nothing of it stays on the page.
+// Asks the user for the server's token after an answer 401. The token is sent to the server, which answers with a
+// cookie that scripts cannot read; it does not stay on the page.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRef, useSyncExternalStore } from "react";
 import { ApiError } from "../api/request";
@@ -14,7 +14,7 @@ export function TokenPrompt() {
   return isNeeded ? <Prompt /> : null;
 }
 
-/** Asks before the first 401, so that a deep link does not flash errors behind the prompt. */
+/** Checks the session before the first 401, so that a deep link shows no errors behind the prompt. */
 async function lookAtSession(signal: AbortSignal): Promise<boolean> {
   const { required, authenticated } = await getSession(signal);
   if (required && !authenticated) tokenNeeded();

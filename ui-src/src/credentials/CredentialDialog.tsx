@@ -1,4 +1,4 @@
-// Stores a credential. What is typed goes to the server and out of the page; it is never shown again.
+// Stores a credential. The data is sent to the server, removed from the page, and never shown again.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type SyntheticEvent } from "react";
 import { saveCredential } from "../api/credentials";
@@ -13,7 +13,7 @@ import { dataOf, TYPES, type CredentialType } from "./types";
 const FIRST: CredentialType = TYPES[0];
 
 interface Props {
-  /** The names in use: saving under one of them replaces it. */
+  /** The existing names. Saving under one of them replaces that credential. */
   taken: readonly string[];
   onClose: () => void;
 }

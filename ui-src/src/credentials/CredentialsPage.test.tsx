@@ -1,4 +1,4 @@
-// Credentials: the form of each type, what is sent, testing, and that data is neither asked for nor shown.
+// Credentials: the form of each type, what is sent, testing, and that data is neither requested nor shown.
 import { screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
@@ -17,7 +17,7 @@ const WAREHOUSE = {
 };
 const LIST = { ...RUNNING, "/api/credentials": () => json({ items: [WAREHOUSE], filter: {} }) };
 
-test("every type asks for what it needs", () => {
+test("every type has the fields that it needs", () => {
   const asked = TYPES.map(({ type, fields }) => `${type}: ${fields.map(({ name }) => name).join(" ")}`);
   expect(asked).toEqual([
     "postgres: host port database user password sslmode",
@@ -29,7 +29,7 @@ test("every type asks for what it needs", () => {
   ]);
 });
 
-test("a port is a number, what is optional may be missing, what is needed may not", () => {
+test("a port is a number, optional fields may be empty, required ones may not", () => {
   const values = { database: "d", user: "u", password: " p " };
   expect(dataOf(TYPES[0], values)).toEqual({
     data: { host: "localhost", port: 5432, database: "d", user: "u", password: " p " },
@@ -41,7 +41,7 @@ test("a port is a number, what is optional may be missing, what is needed may no
   });
 });
 
-test("stores what was filled in, with secrets unseen", async () => {
+test("stores the values of the form, with masked secrets", async () => {
   let posted = false;
   const fetch = serve({
     ...RUNNING,
@@ -68,7 +68,7 @@ test("stores what was filled in, with secrets unseen", async () => {
   });
 });
 
-test("says before it that a name is taken", async () => {
+test("warns before a credential is replaced", async () => {
   serve(LIST);
   renderAt("/credentials");
   await screen.findByText("warehouse");
@@ -77,7 +77,7 @@ test("says before it that a name is taken", async () => {
   expect(screen.getByText("There is a credential of this name; saving replaces it.")).toBeTruthy();
 });
 
-test("a test says in words how it went, and data is never asked for", async () => {
+test("a test shows its result as a message, and data is never requested", async () => {
   const fetch = serve({
     ...LIST,
     "/api/credentials/warehouse/test": () => json({ ok: false, message: "no connection to localhost:5432" }),

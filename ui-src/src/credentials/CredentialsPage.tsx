@@ -1,4 +1,4 @@
-// The credentials that playbooks refer to by name: store, test, delete. Their data is never shown.
+// The credentials that playbooks use by name: store, test, delete. Their data is never shown.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { deleteCredential, listCredentials, testCredential } from "../api/credentials";

@@ -1,4 +1,4 @@
-// A labelled field with its error; secrets are typed unseen, and no browser is asked to remember them.
+// A labelled field with its error. Secrets are masked, and the browser is told not to store them.
 import { useId } from "react";
 
 interface Props {

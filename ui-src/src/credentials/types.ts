@@ -1,4 +1,4 @@
-// The kinds of credential that the form knows, and how a filled-in form becomes the data that is sent. Pure.
+// The types of credentials that have a form, and the conversion of a form into the data that is sent. Pure.
 export interface CredentialField {
   name: string;
   label: string;
@@ -11,7 +11,7 @@ export interface CredentialField {
 export interface CredentialType {
   type: string;
   label: string;
-  /** Empty for the one that takes its data as JSON. */
+  /** Empty for the type whose data is entered as JSON. */
   fields: readonly CredentialField[];
 }
 

@@ -1,4 +1,4 @@
-// The three charts of the dashboard, each in a panel, each with its numbers as a table behind it.
+// The three charts of the dashboard, each in a panel with a table of its data.
 import { useCallback } from "react";
 import type { Dashboard, ExecutionStatus } from "../api/schema";
 import { ChartFrame } from "../charts/ChartFrame";

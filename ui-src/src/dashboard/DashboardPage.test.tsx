@@ -1,4 +1,4 @@
-// The dashboard: numbers, what it says when there are none, and that a push asks for them again.
+// The dashboard: its numbers, its empty state, and that a pushed event refreshes the numbers.
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
@@ -6,7 +6,7 @@ import { EXECUTION } from "../executions/filter.test";
 import { FakeEventSource, json, renderAt, RUNNING, serve } from "../testing";
 import { axisName, executionsChart, rateOf } from "./series";
 
-// A canvas has nothing to draw on here; the table beside it says the same.
+// The test environment has no canvas. The table has the same data.
 vi.mock("../charts/Canvas", () => ({ default: () => null }));
 
 const STATS = {
@@ -57,7 +57,7 @@ test("shows the server's numbers, and its charts as tables for screen readers", 
   expect(within(screen.getByRole("region", { name: "Recent failures" })).getByText("HTTP 503")).toBeTruthy();
 });
 
-test("a new server says what to do first", async () => {
+test("a new server shows the first steps", async () => {
   serve(at(EMPTY));
   renderAt("/");
   expect(await screen.findByText("No playbook yet")).toBeTruthy();
@@ -66,7 +66,7 @@ test("a new server says what to do first", async () => {
   );
 });
 
-test("a push asks again, another range asks for another time", async () => {
+test("a pushed event repeats the request, and another range changes it", async () => {
   const fetch = serve(at(FULL));
   renderAt("/");
   await screen.findByText("120");
@@ -84,7 +84,7 @@ test("a push asks again, another range asks for another time", async () => {
   });
 });
 
-test("an error says what happened and can be tried again", async () => {
+test("an error has a message and can be retried", async () => {
   const answers: Record<string, () => Response> = {
     ...RUNNING,
     "/api/dashboard/stats": () => json({ detail: "the store is locked", help: "stop the other server" }, 503),
@@ -99,17 +99,17 @@ test("an error says what happened and can be tried again", async () => {
   expect(await screen.findByText("120")).toBeTruthy();
 });
 
-test("a time when nothing ended has no rate, which is not zero", () => {
+test("a time without ended executions has no rate instead of zero", () => {
   expect(rateOf({ completed: 0, failed: 0 })).toBeNull();
   expect(rateOf({ completed: 0, failed: 2 })).toBe(0);
 });
 
-test("names on an axis are short and cannot turn the text around", () => {
+test("names on an axis are short and isolated", () => {
   expect(axisName("a\n b")).toBe("\u2068a b\u2069");
   expect(axisName("x".repeat(100)).length).toBeLessThan(30);
 });
 
-test("executions are stacked by how they ended", () => {
+test("executions are stacked by their final status", () => {
   const palette = { COMPLETED: "g", FAILED: "r", CANCELLED: "v", RUNNING: "b" } as never;
   const { data, options } = executionsChart([BUCKET], 24, palette);
   expect(data.datasets.map(({ label, data }) => [label, data])).toEqual([

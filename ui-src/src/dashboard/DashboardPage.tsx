@@ -1,5 +1,5 @@
-// The dashboard: what ran, how well, what runs now, and what is slow. The numbers are the server's;
-// it pushes every change of an execution, and then they are asked for again.
+// The dashboard: past executions and their success, running executions, and slow steps. The server computes the
+// numbers. It pushes every change of an execution, after which they are requested again.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";

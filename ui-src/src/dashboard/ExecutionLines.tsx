@@ -1,4 +1,4 @@
-// A short list of executions, one line each: what it is, where it stands, since when.
+// A short list of executions, one line each: playbook, status, start time.
 import { Link } from "react-router";
 import type { Execution } from "../api/schema";
 import { cut } from "../ui/LongText";

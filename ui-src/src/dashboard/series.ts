@@ -1,4 +1,4 @@
-// The dashboard's numbers as charts: what is stacked, what a rate is, how an axis reads. Pure.
+// The dashboard's numbers as charts: stacked bars, success rates, axis labels. Pure.
 import type { ChartConfiguration } from "chart.js";
 import type { DashboardBucket, SlowStep } from "../api/schema";
 import type { Palette } from "../charts/palette";
@@ -15,20 +15,20 @@ const ISOLATE = "\u2068";
 const POP_ISOLATE = "\u2069";
 const NAME_LIMIT = 26;
 
-/** By the clock within a day, by the date beyond. */
+/** Returns the label of a bucket: a time within one day, otherwise a date. */
 export function bucketLabel(start: string, hours: number): string {
   return hours <= 24
     ? formatClock(start).slice(0, 5)
     : `${formatDate(start).slice(5)} ${formatClock(start).slice(0, 2)} h`;
 }
 
-/** The share of what ended well; null while nothing has ended. */
+/** Returns the share of ended executions that succeeded, or null if none have ended. */
 export function rateOf({ completed, failed }: Pick<DashboardBucket, "completed" | "failed">): number | null {
   const ended = completed + failed;
   return ended === 0 ? null : completed / ended;
 }
 
-/** A name for an axis: short, and isolated, for it may hold marks that turn the text around. */
+/** Returns a short axis label, isolated, since a name may have bidirectional control characters. */
 export function axisName(name: string): string {
   const line = name.replace(/\s+/g, " ");
   const short = line.length > NAME_LIMIT ? `${cut(line, NAME_LIMIT - 1)}…` : line;
@@ -94,7 +94,7 @@ export function rateChart(
           backgroundColor: palette.accent,
           borderWidth: 2,
           pointRadius: 3,
-          // A time when nothing ran is no time when everything failed.
+          // The line skips times without ended executions, which have no rate.
           spanGaps: true,
         },
       ],
@@ -120,7 +120,7 @@ export function slowestChart(steps: readonly SlowStep[], palette: Palette): Char
   return {
     type: "bar",
     data: {
-      // Many playbooks have a step called start.
+      // The playbook is added, since many have a step `start`.
       labels: steps.map(({ step, path }) => [axisName(step), axisName(path.split("/").at(-1) ?? path)]),
       datasets: [
         {

@@ -1,5 +1,5 @@
-// The text of a playbook, edited with CodeMirror: YAML colours, the server's problems in the gutter, and
-// jumps to a line. Loaded when it is opened. What the text means is the server's word alone.
+// The CodeMirror editor for a playbook: YAML colours, the server's problems in the gutter, and jumps to a line.
+// Loaded on demand. Only the server interprets the text.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
@@ -20,14 +20,14 @@ import type { Problem } from "../api/schema";
 import { codeTheme } from "./codeTheme";
 import { marksOf, rangeOf } from "./diagnostics";
 
-/** A place to go to; another object with the same numbers is another wish to go there. */
+/** A place to jump to. A new object causes a jump, even with the same numbers. */
 export interface Target {
   line: number;
   column: number;
 }
 
 export interface CodeEditorProps {
-  /** The text to begin with; what it becomes is told by `onChange`. Another text needs another `key`. */
+  /** The initial text. Changes are reported by `onChange`. To replace the text, use another `key`. */
   initial: string;
   label: string;
   problems: readonly Problem[];
@@ -36,7 +36,7 @@ export interface CodeEditorProps {
   onSave: () => void;
 }
 
-// Marks that turn the text around are drawn as dots: what is read must be what is run.
+// Bidirectional control characters are drawn as dots, so that the text reads as it runs.
 const SPECIAL = highlightSpecialChars({ addSpecialChars: /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g });
 
 export default function CodeEditor({ initial, label, problems, target, onChange, onSave }: CodeEditorProps) {
@@ -73,7 +73,7 @@ export default function CodeEditor({ initial, label, problems, target, onChange,
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({
             "aria-label": label,
-            // It can be focused without; what checks pages for it does not know.
+            // The text can be focused without it, but accessibility checkers do not detect that.
             tabindex: "0",
             "aria-description": "Tab indents. Press Escape and then Tab to leave the text.",
           }),

@@ -1,4 +1,4 @@
-// The text as it stands against an earlier version.
+// The current text compared with an earlier version.
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { getEntry } from "../api/catalog";

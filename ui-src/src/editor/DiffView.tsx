@@ -1,4 +1,4 @@
-// Two versions of a playbook as one text, with what went and what came. Only to read.
+// A read-only diff of two versions of a playbook.
 import { yaml } from "@codemirror/lang-yaml";
 import { unifiedMergeView } from "@codemirror/merge";
 import { EditorState } from "@codemirror/state";

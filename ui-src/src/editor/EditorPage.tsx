@@ -1,4 +1,4 @@
-// The editor: which playbook and version is wanted, and loading it. A new one begins with a template.
+// The editor page: loads the playbook and version in its address, or a template for a new playbook.
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
 import { getEntry } from "../api/catalog";
@@ -17,7 +17,7 @@ export default function EditorPage() {
     queryKey: ["entry", path, version ?? "latest"],
     queryFn: ({ signal }) => getEntry(path, version, signal),
     enabled: path !== "",
-    // What is being edited must not change under the hands.
+    // The text must not change while it is edited.
     staleTime: Infinity,
     gcTime: 0,
   });

@@ -1,4 +1,4 @@
-// A playbook on the bench: its text, what the server says of it, its flow beside it, and saving it.
+// The editor of one playbook: its text, its problems, its flow, and saving.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
@@ -21,7 +21,7 @@ const CodeEditor = lazy(() => import("./CodeEditor"));
 interface Props {
   path: string;
   version: number | undefined;
-  /** The text as the catalog has it, or the template of a new one. */
+  /** The text in the catalog, or the template of a new playbook. */
   saved: string;
   line?: number;
   compare?: number;
@@ -57,7 +57,7 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
       await navigate(`/editor?${parameters.toString()}`, { replace: path !== "" });
     },
   });
-  // A new playbook can be saved as it came from the template.
+  // A new playbook can be saved without changes to the template.
   const canSave = (isChanged || path === "") && !save.isPending;
   const refusals = problemsOf(save.error);
   const problems = refusals.length > 0 && save.variables === content ? refusals : validation.problems;
@@ -98,7 +98,7 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
             <ErrorBoundary>
               <Suspense fallback={<Loading what="the editor" />}>
                 <CodeEditor
-                  // A text that was set back is another one to begin with.
+                  // Discarding changes creates a new editor with the saved text.
                   key={discards}
                   initial={content}
                   label={path === "" ? "Text of the new playbook" : `Text of ${path}`}
@@ -180,7 +180,7 @@ function verdictTone(isValid: boolean | undefined, problems: number): string {
   return isValid ? `verdict verdict-ok${problems > 0 ? " verdict-warned" : ""}` : "verdict verdict-error";
 }
 
-/** Leaving the page altogether would lose the drafts; going about in it does not. */
+/** Warns before the page is closed, which loses the drafts. Navigation inside the page keeps them. */
 function useUnloadWarning(isChanged: boolean) {
   useEffect(() => {
     if (!isChanged) return;

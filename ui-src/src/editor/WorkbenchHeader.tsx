@@ -1,4 +1,4 @@
-// The head of the editor: which playbook and version, what to compare it with, run and save.
+// The head of the editor: playbook, version, choice of a version to compare with, run and save.
 import type { CatalogEntry } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import { formatDateTime } from "../ui/format";

@@ -1,5 +1,5 @@
-// How the text of a playbook looks: the tokens' colours, in CodeMirror's terms. It stands in a shadow root,
-// where its styles need no <style> element and so no exception in the server's policy.
+// The CodeMirror theme with the colours of tokens.css. In a shadow root its styles need no <style> element, and so
+// no exception in the server's policy.
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
@@ -7,7 +7,7 @@ import { tags } from "@lezer/highlight";
 
 const theme = EditorView.theme({
   "&": { minHeight: "0", color: "var(--ink)", backgroundColor: "var(--surface)", fontSize: "0.8125rem" },
-  // The frame around it shows the focus: the gutters would cover an outline.
+  // The frame shows the focus, since the gutters would cover an outline.
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--font-mono)", lineHeight: "1.6", overflow: "auto", minHeight: "0" },
   ".cm-content": { caretColor: "var(--ink)", paddingBlock: "0.75rem" },
@@ -17,7 +17,7 @@ const theme = EditorView.theme({
   },
   ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--ink-muted)", border: "none" },
   ".cm-lineNumbers .cm-gutterElement": { paddingInline: "0.75rem 0.5rem" },
-  // See-through, for the selection lies below it.
+  // Transparent, since the selection is drawn below it.
   ".cm-activeLine": { backgroundColor: "color-mix(in srgb, var(--ink) 5%, transparent)" },
   ".cm-activeLineGutter": { backgroundColor: "var(--hover)", color: "var(--ink)" },
   ".cm-matchingBracket, &.cm-focused .cm-matchingBracket": {

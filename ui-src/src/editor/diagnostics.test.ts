@@ -1,4 +1,4 @@
-// Problems as marks in the text, also where text and problems have grown apart.
+// Problems as marks in the text, also when the text has changed since the validation.
 import { expect, test } from "vitest";
 import { marksOf, rangeOf, type Lines } from "./diagnostics";
 
@@ -43,7 +43,7 @@ test("columns count characters, of which JavaScript counts some twice", () => {
   expect(marked(1, 3, "😀 word")).toBe("word");
 });
 
-test("marks are in order and carry the advice", () => {
+test("marks are in order and have the help", () => {
   const marks = marksOf(
     [
       { severity: "warning", message: "second", place: { file: "p", line: 3, column: 5 } },

@@ -1,8 +1,8 @@
-// The server's problems as marks in the text: from lines and columns to offsets. Pure, and careful: the
-// text may have changed since the server looked at it.
+// Converts the server's problems into marks in the text: lines and columns into offsets. Pure. Places may be
+// outside the text, since it may have changed since the validation.
 import type { Problem } from "../api/schema";
 
-/** What is needed of CodeMirror's text, so that this can be tested without it. */
+/** The part of CodeMirror's text that is used here, so that tests do not need CodeMirror. */
 export interface Lines {
   lines: number;
   line: (number: number) => { from: number; to: number; text: string };
@@ -25,7 +25,7 @@ export function marksOf(problems: readonly Problem[], text: Lines): Mark[] {
     .sort((a, b) => a.from - b.from);
 }
 
-/** From the column to the end of its word; the whole line where the column is not known. */
+/** Returns the range from the column to the end of its word, or the whole line when the column is unknown. */
 export function rangeOf(text: Lines, line: number, column: number): { from: number; to: number } {
   const { from, to, text: content } = text.line(Math.min(Math.max(1, line), text.lines));
   const indent = content.length - content.trimStart().length;
@@ -36,7 +36,7 @@ export function rangeOf(text: Lines, line: number, column: number): { from: numb
   return { from: start, to: Math.min(to, start + Math.max(1, word)) };
 }
 
-/** The server counts characters; JavaScript's text counts some of them twice. */
+/** Converts a number of characters into an offset in UTF-16 units. */
 function offsetOf(content: string, characters: number): number {
   let offset = 0;
   for (let at = 0; at < characters && offset < content.length; at += 1) {

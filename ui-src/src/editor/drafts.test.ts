@@ -1,4 +1,4 @@
-// What is changed and not saved is kept, and numbers in addresses are read with care.
+// Unsaved changes are kept, and invalid numbers in addresses are ignored.
 import { expect, test } from "vitest";
 import { draftKey, draftOf, dropDraft, keepDraft } from "./drafts";
 import { wholeNumber } from "./wholeNumber";

@@ -1,8 +1,8 @@
-// Text that was changed and not saved, kept while the page is open: going to look at an execution and
-// coming back must not lose it. In memory only, for a playbook may hold what should not be stored.
+// Unsaved texts, kept while the page is open, so that visiting another page does not lose them. In memory only,
+// since a playbook may have text that must not be stored.
 const drafts = new Map<string, string>();
 
-/** New playbooks have no path yet; they share one draft. */
+/** All new playbooks share one draft, since they have no path yet. */
 export function draftKey(path: string, version: number | undefined): string {
   return version === undefined ? path : `${path}@${version}`;
 }

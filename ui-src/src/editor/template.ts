@@ -1,4 +1,4 @@
-// What a new playbook begins with: small, valid, and with one of everything that a first one needs.
+// The template of a new playbook: small, valid, with the parts that most playbooks have.
 export const NEW_PLAYBOOK = `apiVersion: noetl.io/v2
 kind: Playbook
 metadata:

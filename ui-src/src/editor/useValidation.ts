@@ -1,5 +1,5 @@
-// What the server says of the text while it is typed: problems with their places, and the flow. A text that
-// cannot be read has no flow; the last one stands meanwhile, and says that it does.
+// The server's validation of the text during typing: problems with their places, and the flow. Invalid YAML has no
+// flow; then the last one is shown and marked as outdated.
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { validate } from "../api/catalog";
@@ -22,7 +22,7 @@ export function useValidation(content: string) {
   const fresh = data?.graph ?? undefined;
   if (fresh !== undefined && fresh !== graph) setGraph(fresh);
   return {
-    /** Undefined until the server has looked at the text as it stands. */
+    /** Undefined until the server has validated the current text. */
     isValid: isPlaceholderData || settled !== content ? undefined : data?.valid,
     problems: data?.problems ?? NONE,
     path: data?.path ?? undefined,

@@ -1,4 +1,4 @@
-// The executions that this one has started.
+// The executions that this execution has started.
 import type { ExecutionPage } from "../api/executions";
 import { ExecutionLines } from "../dashboard/ExecutionLines";
 

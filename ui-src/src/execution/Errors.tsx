@@ -1,4 +1,4 @@
-// What went wrong, in words, with the line of the playbook where it did.
+// The errors of an execution, with their lines in the playbook.
 import { Link } from "react-router";
 import type { Execution, ExecutionEvent } from "../api/schema";
 import { Icon } from "../ui/Icon";

@@ -1,4 +1,4 @@
-// The event log: filtered, only the rows in view in the document, each row opening to its payloads.
+// The filtered event log. Only visible rows are in the document; each row expands to its payloads.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import type { ExecutionEvent } from "../api/schema";
@@ -127,7 +127,7 @@ function EventFilters({ events, filter, setFilter }: Omit<Props, "isRunning">) {
           }}
         >
           <option value="">Any step</option>
-          {/* A step that was clicked in the flow may have no event yet. */}
+          {/* A step selected in the flow may have no events yet. */}
           {[...new Set([...steps, ...(filter.step === "" ? [] : [filter.step])])].map((step) => (
             <option key={step}>{step}</option>
           ))}

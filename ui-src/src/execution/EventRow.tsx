@@ -1,4 +1,4 @@
-// One event: a line that opens to its payloads.
+// One event: a row that expands to its payloads.
 import type { ExecutionEvent } from "../api/schema";
 import { formatClock, formatDateTime, formatDuration } from "../ui/format";
 import { Icon } from "../ui/Icon";
@@ -72,7 +72,7 @@ function isBlank(value: unknown): boolean {
   );
 }
 
-/** The error in words, or the start of the result when it is short to say. */
+/** Returns the message of the error, or a short result. */
 function summaryOf({ error, result }: ExecutionEvent): string {
   if (error !== null) return cut(error.message, SUMMARY_LIMIT);
   if (typeof result === "string") return cut(result, SUMMARY_LIMIT);

@@ -1,5 +1,5 @@
-// One execution: history first, then the stream after the last event known, until the end; errors with
-// their place, and payloads as text.
+// The page of an execution: history, then the stream after the last known event, until the end; errors with their
+// places, and payloads as text.
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
@@ -47,7 +47,7 @@ const running = { ...EXECUTION, status: "RUNNING", end_time: null, duration_seco
 let answers: Record<string, () => Response>;
 
 beforeEach(() => {
-  // happy-dom lays nothing out, and what has no height shows no rows.
+  // happy-dom has no layout, and a list without height renders no rows.
   vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(600);
   vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(800);
   answers = {
@@ -63,7 +63,7 @@ beforeEach(() => {
   };
 });
 
-test("goes on by the stream where the history ended, and stops with the run", async () => {
+test("continues with the stream after the history, and stops at the end of the run", async () => {
   serve(answers);
   renderAt(`/execution/${ID}`);
   expect(await screen.findByText("step.enter", { selector: ".event-type" })).toBeTruthy();
@@ -90,7 +90,7 @@ test("goes on by the stream where the history ended, and stops with the run", as
   });
 });
 
-test("an error stands first, with the way to its line", async () => {
+test("an error is shown first, with a link to its line", async () => {
   const error = {
     kind: "http",
     message: "HTTP 503",
@@ -114,7 +114,7 @@ test("an error stands first, with the way to its line", async () => {
   expect(FakeEventSource.all.some(({ url }) => url.startsWith(base))).toBe(false);
 });
 
-test("a row opens to its payloads", async () => {
+test("a row expands to its payloads", async () => {
   const html = event("11", "call.done", { result: { html: "<img src=x onerror=alert(1)>" } });
   serve({
     ...answers,
@@ -128,7 +128,7 @@ test("a row opens to its payloads", async () => {
   expect(document.querySelector("img")).toBeNull();
 });
 
-test("an unknown execution says so, and where to look", async () => {
+test("an unknown execution has a message with help", async () => {
   serve({ ...RUNNING, [base]: () => json({ detail: "Execution not found" }, 404) });
   renderAt(`/execution/${ID}`);
   expect(await screen.findByText("Execution not found (HTTP 404)")).toBeTruthy();

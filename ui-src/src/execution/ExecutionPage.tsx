@@ -1,5 +1,5 @@
-// One execution as it runs: its flow coloured by state, its timeline, errors with their place in the
-// playbook, the result, and the event log.
+// The page of an execution, updated while it runs: its flow coloured by state, timeline, errors with their places,
+// result, and event log.
 import { useState } from "react";
 import { Link, useParams } from "react-router";
 import type { Execution } from "../api/schema";
@@ -24,7 +24,7 @@ import { useExecution } from "./useExecution";
 
 export default function ExecutionPage() {
   const { id = "" } = useParams();
-  // Another execution is another page: filters and open rows do not go along.
+  // The key resets filters and open rows for another execution.
   return <OneExecution key={id} id={id} />;
 }
 

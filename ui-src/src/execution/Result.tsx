@@ -1,4 +1,4 @@
-// What an execution answered, and the variables it ended with.
+// The result of an execution, and its final variables.
 import type { ExecutionState } from "../api/schema";
 import { LongText } from "../ui/LongText";
 

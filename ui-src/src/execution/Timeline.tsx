@@ -1,4 +1,4 @@
-// The steps of a run on a time axis; while it runs, what runs grows with the clock.
+// The steps of an execution on a time axis. Bars of running steps grow with the clock.
 import { useCallback, useMemo } from "react";
 import type { TimelineStep } from "../api/schema";
 import { ChartFrame } from "../charts/ChartFrame";

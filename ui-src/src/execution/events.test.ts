@@ -1,4 +1,4 @@
-// The event log: the seam of history and stream, filters, errors and their places.
+// The event log: joining history and stream, filters, errors and their places.
 import { expect, test } from "vitest";
 import type { ExecutionEvent, Failure } from "../api/schema";
 import {
@@ -41,7 +41,7 @@ const error = (message: string, line = 0): Failure => ({
   place: { file: "p", line, column: 0 },
 });
 
-test("what the history and the stream both bring counts once", () => {
+test("an event in the history and the stream is added once", () => {
   const [a, b, c] = [event("a"), event("b"), event("c")];
   expect(append([a, b], [b, c])).toEqual([a, b, c]);
 });
@@ -68,7 +68,7 @@ test("filters by type, step and text, together", () => {
   expect(stepsOf(events)).toEqual(["fetch", "store"]);
 });
 
-test("an error that several events tell of is one, with the place that any of them knows", () => {
+test("an error in several events is listed once, with a place if any of them has one", () => {
   const errors = errorsOf([
     event("call.error", { node_name: "fetch", error: error("503", 20) }),
     event("call.error", { node_name: "fetch", error: error("503", 20) }),
@@ -78,13 +78,13 @@ test("an error that several events tell of is one, with the place that any of th
   expect(errors).toEqual([{ step: "fetch", error: error("503", 20), times: 2 }]);
 });
 
-test("the place leads to the line of the version that ran", () => {
+test("the place links to the line of the version that ran", () => {
   expect(lineOf(error("x", 12))).toBe(12);
   expect(lineOf({ message: "x" })).toBeNull();
   expect(editorAddress("sales/load orders", 3, 12)).toBe("/editor?id=sales%2Fload+orders&version=3&line=12");
 });
 
-test("a result that the status leaves out is the last event's", () => {
+test("a result that the status omits comes from the last event", () => {
   expect(
     resultOf([event("call.done", { result: 1 }), event("playbook.completed", { result: { rows: 2 } })]),
   ).toEqual({
@@ -93,7 +93,7 @@ test("a result that the status leaves out is the last event's", () => {
   expect(resultOf([event("call.done", { result: 1 })])).toBeNull();
 });
 
-test("an event's tone follows its error and name before its status", () => {
+test("the error and the name of an event decide its tone before its status", () => {
   expect(toneOf(event("call.done"))).toBe("COMPLETED");
   expect(toneOf(event("call.error", { status: "COMPLETED" }))).toBe("FAILED");
   expect(toneOf(event("step.exit", { status: "FAILED" }))).toBe("FAILED");

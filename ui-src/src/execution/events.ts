@@ -1,9 +1,9 @@
-// The event log: putting pushed events in, telling them apart, and the errors among them. Pure.
+// The event log: adding pushed events, filtering, and finding errors. Pure.
 import type { EventStatus, ExecutionEvent, Failure } from "../api/schema";
 
-/** Appends what is new; what the history and the stream both brought counts once. */
+/** Appends new events. An event that is in the history and in the stream is added once. */
 export function append(known: readonly ExecutionEvent[], fresh: readonly ExecutionEvent[]): ExecutionEvent[] {
-  // A stream that went on after the last event brings nothing twice; only the seam can overlap.
+  // Only the last events of the history can be in the stream again.
   const seen = new Set(known.slice(-1000).map(({ event_id }) => event_id));
   return [...known, ...fresh.filter(({ event_id }) => !seen.has(event_id))];
 }
@@ -44,7 +44,7 @@ export function stepsOf(events: readonly ExecutionEvent[]): string[] {
   return [...new Set(events.flatMap(({ node_name }) => (node_name === null ? [] : [node_name])))];
 }
 
-/** What is shown of a failure; of an execution's own error only the message is known. */
+/** The fields of a failure that are shown. For an execution's own error only the message is known. */
 export type ShownFailure = Pick<Failure, "message"> & Partial<Failure>;
 
 export interface FoundError {
@@ -53,7 +53,7 @@ export interface FoundError {
   times: number;
 }
 
-/** The errors of a run, each once however many events tell of it; what has a place in the playbook wins. */
+/** Returns the errors of an execution without duplicates. The event with a place in the playbook is preferred. */
 export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
   const found = new Map<string, FoundError>();
   for (const { error, node_name, event_type } of events) {
@@ -71,7 +71,7 @@ export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
   return [...found.values()];
 }
 
-/** The line of the playbook where it went wrong, where the server knows it. */
+/** Returns the line of the playbook where the error occurred, if it is known. */
 export function lineOf(error: ShownFailure): number | null {
   const line = error.place?.line ?? 0;
   return line > 0 ? line : null;
@@ -83,12 +83,12 @@ export function editorAddress(path: string, version: number, line: number | null
   return `/editor?${parameters.toString()}`;
 }
 
-/** The answer of a run, for where the status leaves it out because it is large: the last event has it. */
+/** Returns the result from the last event, since the status omits a large one. */
 export function resultOf(events: readonly ExecutionEvent[]): unknown {
   return events.findLast(({ event_type }) => event_type === "playbook.completed")?.result ?? null;
 }
 
-/** A status says how the step stands, and some events say it only by their name. */
+/** Returns the status of an event. Some failures are only in the name of the event or in its error. */
 export function toneOf({ event_type, status, error }: ExecutionEvent): EventStatus {
   if (error !== null || event_type.endsWith(".failed") || event_type.endsWith(".error")) return "FAILED";
   return status;

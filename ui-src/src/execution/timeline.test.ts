@@ -1,4 +1,4 @@
-// Steps of a run as bars: where they begin, how long they are, and what many of them become.
+// The steps of an execution as bars: start, length, and grouping of many bars.
 import { expect, test } from "vitest";
 import type { TimelineStep } from "../api/schema";
 import { barsOf, describeBar, ROW_LIMIT } from "./timeline";
@@ -31,13 +31,13 @@ test("bars are in the order of their start, in seconds from the start of the run
   ]);
 });
 
-test("what runs goes on to now, and clocks that disagree give no bar backwards", () => {
+test("a running bar ends now, and clock differences give no negative bars", () => {
   const now = Date.parse(at(9));
   expect(barsOf([step("a", 1, null)], START, now)[0]).toMatchObject({ startSeconds: 1, endSeconds: 9 });
   expect(barsOf([step("a", 3, 2)], START, now)[0]).toMatchObject({ startSeconds: 3, endSeconds: 3 });
 });
 
-test("rounds and attempts are told apart, counted from 1", () => {
+test("iterations and attempts have separate labels, counted from 1", () => {
   const bars = barsOf(
     [step("a", 0, 1, { iteration: 0 }), step("a", 1, 2, { iteration: 1, attempt: 2 })],
     START,
@@ -46,7 +46,7 @@ test("rounds and attempts are told apart, counted from 1", () => {
   expect(bars.map(({ label }) => label)).toEqual(["a #1", "a #2 (attempt 2)"]);
 });
 
-test("the rounds of a long loop share a bar, whose state is the worst of theirs", () => {
+test("the iterations of a long loop share a bar with the worst of their states", () => {
   const rounds = Array.from({ length: ROW_LIMIT + 5 }, (_, iteration) =>
     step("each", iteration, iteration + 1, iteration === 7 ? { iteration, status: "FAILED" } : { iteration }),
   );
@@ -57,7 +57,7 @@ test("the rounds of a long loop share a bar, whose state is the worst of theirs"
   ]);
 });
 
-test("a bar reads as a sentence", () => {
+test("a bar has a description in words", () => {
   const [bar] = barsOf([step("a", 1, 3.5)], START, 0);
   expect(bar && describeBar(bar)).toBe("Completed, from 1.0 s, took 2.5 s");
 });

@@ -1,4 +1,4 @@
-// Steps of a run as bars on a time axis: which rows there are, where they begin and end. Pure.
+// The steps of an execution as bars on a time axis: the rows, their start and end. Pure.
 import type { ChartConfiguration } from "chart.js";
 import type { StepStatus, TimelineStep } from "../api/schema";
 import type { Palette } from "../charts/palette";
@@ -6,7 +6,7 @@ import { axisName } from "../dashboard/series";
 import { formatDuration } from "../ui/format";
 import { statusWord } from "../ui/StatusBadge";
 
-/** More bars than this, and the rounds of a loop share one. */
+/** With more bars, the iterations of a loop share one bar. */
 export const ROW_LIMIT = 60;
 export const ROW_HEIGHT = 26;
 
@@ -16,7 +16,7 @@ export interface Bar {
   status: StepStatus;
   startSeconds: number;
   endSeconds: number;
-  /** How many rounds or attempts the bar stands for. */
+  /** The number of iterations or attempts that the bar represents. */
   count: number;
 }
 
@@ -41,13 +41,13 @@ export function barsOf(steps: readonly TimelineStep[], start: string, now: numbe
   return bars.length > ROW_LIMIT ? groupBySteps(bars) : bars;
 }
 
-/** Rounds count from 1 for people; the engine's iteration counts from 0. */
+/** Returns the label of a bar. Iterations are shown from 1; the engine counts from 0. */
 function labelOf({ step, iteration, attempt }: TimelineStep): string {
   const round = iteration === null ? "" : ` #${iteration + 1}`;
   return `${step}${round}${attempt > 1 ? ` (attempt ${attempt})` : ""}`;
 }
 
-/** One bar per step, from its first round to its last; the worst of their states is the bar's. */
+/** Groups the bars by step, from the first start to the last end, with the worst of their states. */
 function groupBySteps(bars: readonly Bar[]): Bar[] {
   const groups = new Map<string, Bar>();
   for (const bar of bars) {
@@ -77,7 +77,7 @@ export function timelineChart(bars: readonly Bar[], palette: Palette): ChartConf
           borderRadius: 3,
           borderSkipped: false,
           barThickness: 14,
-          // A step of a millisecond must not vanish.
+          // A very short step must stay visible.
           minBarLength: 3,
         },
       ],

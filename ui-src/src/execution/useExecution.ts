@@ -1,5 +1,5 @@
-// One execution: what it is, its events, flow and timeline. The events come by a stream that goes on
-// after the last one known; each of them says that flow and timeline may have changed.
+// One execution with its events, flow and timeline. Events come from a stream that continues after the last known
+// one; each event refreshes flow and timeline.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef } from "react";
 import {
@@ -67,7 +67,7 @@ function useEvents(id: string, isKnown: boolean, isRunning: boolean) {
       }
     },
     enabled: isKnown,
-    // The stream brings the rest.
+    // Later events come from the stream.
     staleTime: Infinity,
   });
 
@@ -99,7 +99,7 @@ function useEvents(id: string, isKnown: boolean, isRunning: boolean) {
         pushed.current.push(data);
         timer.current ??= setTimeout(flush, FLUSH_MILLISECONDS);
       },
-      // The end: the item then says so, which disables the stream.
+      // The execution has ended. Its new status disables the stream.
       status: () => {
         flush();
         refresh();

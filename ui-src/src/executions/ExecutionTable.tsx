@@ -1,4 +1,4 @@
-// The rows of the list: only those in view are in the document, and more are asked for near the end.
+// The rows of the list. Only visible rows are in the document; more are requested near the end.
 import { createColumnHelper, tableFeatures, useTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";

@@ -1,4 +1,4 @@
-// The executions: filtered by status, text and time, newest first, current by what the server pushes.
+// The list of executions, newest first, filtered by status, text and time, and updated by pushed events.
 import { useEffect, useEffectEvent, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { executionStatusValues } from "../api/schema";
@@ -88,10 +88,10 @@ function Filters({ choice, choose }: { choice: Choice; choose: (change: Partial<
   const [applied, setApplied] = useState(choice.text);
   if (applied !== choice.text) {
     setApplied(choice.text);
-    // Cleared from elsewhere. Any other text is the reader's own, who may be typing on.
+    // Cleared elsewhere. Any other text comes from this field, and the user may still be typing.
     if (choice.text === "") setText("");
   }
-  // The list is drawn anew with every push; that must not put off what was typed.
+  // Pushed events render the list again, which must not delay the search.
   const apply = useEffectEvent(() => {
     choose({ text });
   });

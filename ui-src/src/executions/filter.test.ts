@@ -1,4 +1,4 @@
-// The filter of the list: from the address to the question, and what pushed executions belong to it.
+// The filter of the list: from the address to the request, and which pushed executions match it.
 import { expect, test } from "vitest";
 import type { Execution } from "../api/schema";
 import { addressOf, choiceOf, filterOf, matches } from "./filter";
@@ -33,13 +33,13 @@ test("the address is read, also with the lower case of old bookmarks", () => {
   });
 });
 
-test("a choice survives its address, and no choice leaves none", () => {
+test("a choice is restored from its address, and no choice has no parameters", () => {
   const choice = { status: "FAILED", text: "a&b=c", range: "24h" } as const;
   expect(choiceOf(new URLSearchParams(addressOf(choice).toString()))).toEqual(choice);
   expect(addressOf({ status: "", text: "", range: "" }).toString()).toBe("");
 });
 
-test("a range becomes the moment it begins", () => {
+test("a range becomes the time of its start", () => {
   expect(filterOf({ status: "", text: " x ", range: "1h" }, NOW)).toEqual({
     status: "",
     text: "x",

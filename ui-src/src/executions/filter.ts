@@ -1,5 +1,5 @@
-// Which executions are wanted: from the address of the page to the server's question, and whether one
-// that is pushed belongs to the list. Pure.
+// The filter of the list: converts the page's address into the request, and decides whether a pushed execution
+// matches. Pure.
 import { type Filter } from "../api/executions";
 import { executionStatusValues, type Execution, type ExecutionStatus } from "../api/schema";
 
@@ -19,7 +19,7 @@ export interface Choice {
   range: Range;
 }
 
-/** What the address says; words that mean nothing are passed over. Statuses of old bookmarks are lower case. */
+/** Parses the address. Unknown values are ignored. Old bookmarks have statuses in lower case. */
 export function choiceOf(parameters: URLSearchParams): Choice {
   const status = (parameters.get("status") ?? "").toUpperCase();
   const range = parameters.get("range") ?? "";

@@ -1,4 +1,4 @@
-// The loaded pages of the list, and what pushes do to them.
+// The loaded pages of the list, and how pushed executions change them.
 import { expect, test } from "vitest";
 import type { ExecutionPage } from "../api/executions";
 import type { Execution } from "../api/schema";
@@ -17,30 +17,30 @@ const page = (items: Execution[], total = items.length): ExecutionPage => ({ ite
 const ids = (pages: ExecutionPage[]) => flatten(pages).map(({ execution_id }) => execution_id);
 const pushed = (...executions: Execution[]) => new Map(executions.map((one) => [one.execution_id, one]));
 
-test("one that slid onto the next page is there once", () => {
+test("an execution that moved to the next page is listed once", () => {
   expect(ids([page([at(3), at(2)]), page([at(2), at(1)])])).toEqual(["id-3", "id-2", "id-1"]);
 });
 
-test("a new one comes on top and counts", () => {
+test("a new execution is added at the top and counted", () => {
   const pages = merge([page([at(2), at(1)])], pushed(at(3, { status: "RUNNING" })), NO_FILTER);
   expect(ids(pages)).toEqual(["id-3", "id-2", "id-1"]);
   expect(totalOf(pages)).toBe(3);
 });
 
-test("a known one changes where it stands", () => {
+test("a known execution is changed in place", () => {
   const pages = merge([page([at(2, { status: "RUNNING" }), at(1)])], pushed(at(2)), NO_FILTER);
   expect(flatten(pages).map(({ status }) => status)).toEqual(["COMPLETED", "COMPLETED"]);
   expect(totalOf(pages)).toBe(2);
 });
 
-test("one that no longer matches goes, and one that does not match does not come", () => {
+test("an execution that no longer matches is removed, and one that does not match is not added", () => {
   const filter = { ...NO_FILTER, status: "RUNNING" } as const;
   const pages = merge([page([at(2, { status: "RUNNING" })])], pushed(at(2), at(3)), filter);
   expect(ids(pages)).toEqual([]);
   expect(totalOf(pages)).toBe(0);
 });
 
-test("late news of one far down does not put it on top", () => {
+test("an old execution on a page that is not loaded is not added at the top", () => {
   const full = Array.from({ length: PAGE_SIZE }, (_, index) => at(59, { execution_id: `n-${index}` }));
   const pages = merge([page(full, 5000)], pushed(at(1)), NO_FILTER);
   expect(flatten(pages)).toHaveLength(PAGE_SIZE);

@@ -1,12 +1,12 @@
-// The pages of the list that have been loaded, and what a pushed execution changes in them. Pure: a list
-// of thousands must not be asked for again because one of them took a step.
+// The loaded pages of the list, and the changes by pushed executions. Pure. A list of thousands must not be
+// requested again because one execution has changed.
 import type { ExecutionPage, Filter } from "../api/executions";
 import type { Execution } from "../api/schema";
 import { matches } from "./filter";
 
 export const PAGE_SIZE = 100;
 
-/** All that is loaded, newest first. Pages shift while new executions come in, so one may be in two. */
+/** Returns all loaded executions, newest first. New executions shift the pages, so that one may be in two. */
 export function flatten(pages: readonly ExecutionPage[]): Execution[] {
   const seen = new Set<string>();
   return pages
@@ -18,19 +18,19 @@ export function flatten(pages: readonly ExecutionPage[]): Execution[] {
     });
 }
 
-/** How many there are on the server, as far as is known. */
+/** Returns the last known number of executions on the server. */
 export function totalOf(pages: readonly ExecutionPage[]): number {
   return pages[0]?.total ?? 0;
 }
 
-/** Where the next page begins; none when everything is there. */
+/** Returns the offset of the next page, or undefined when all are loaded. */
 export function nextOffset(pages: readonly ExecutionPage[]): number | undefined {
   const loaded = pages.reduce((sum, { items }) => sum + items.length, 0);
   const last = pages.at(-1);
   return last === undefined || last.items.length < PAGE_SIZE || loaded >= last.total ? undefined : loaded;
 }
 
-/** Puts pushed executions in: on top, in place of what they were, or out where they no longer match. */
+/** Adds pushed executions at the top, replaces known ones, and removes those that no longer match. */
 export function merge(
   pages: readonly ExecutionPage[],
   pushed: ReadonlyMap<string, Execution>,
@@ -62,7 +62,7 @@ export function merge(
   }));
 }
 
-/** What started before everything that is loaded belongs to a page further down. */
+/** Whether an execution belongs to the loaded pages. One that started earlier belongs to a later page. */
 function isWithin({ start_time }: Execution, pages: readonly ExecutionPage[]): boolean {
   const last = pages.at(-1)?.items.at(-1);
   return last === undefined || nextOffset(pages) === undefined || start_time >= last.start_time;

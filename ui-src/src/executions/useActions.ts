@@ -1,4 +1,4 @@
-// Cancelling and running again, from the list and from the page of one execution.
+// Cancelling and rerunning executions, for the list and for the page of one execution.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import { cancel, rerun } from "../api/executions";

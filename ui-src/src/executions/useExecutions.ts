@@ -1,4 +1,4 @@
-// The list of executions, page by page, kept current by what the server pushes.
+// The list of executions, loaded page by page and updated by pushed events.
 import { keepPreviousData, useInfiniteQuery, useQueryClient, type InfiniteData } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import { isExecution, listExecutions, type ExecutionPage } from "../api/executions";
@@ -23,7 +23,7 @@ export function useExecutions(choice: Choice) {
     placeholderData: keepPreviousData,
   });
 
-  // A burst of pushes is one change of the list, not hundreds.
+  // Pushed executions are collected, so that a burst changes the list once.
   const pushed = useRef(new Map<string, Execution>());
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const flush = useCallback(() => {

@@ -1,5 +1,5 @@
-// Draws a playbook's flow: steps as boxes, lines with their conditions, coloured by state where there is
-// a run. Loaded when it is opened; everything drawn comes from the server's graph.
+// Draws the server's graph of a playbook: steps as boxes, edges with their conditions, coloured by state when there
+// is an execution. Loaded on demand.
 import {
   Background,
   BackgroundVariant,
@@ -45,7 +45,7 @@ function Flow({ graph, states, onSelect }: FlowGraphProps) {
   const { nodes, edges } = useMemo(() => colour(placed, states), [placed, states]);
   const { fitView } = useReactFlow();
   useEffect(() => {
-    // After the boxes are in the document; a run that only changes colours keeps the reader's view.
+    // Runs after the boxes are in the document. A change of colours keeps the user's view.
     const frame = requestAnimationFrame(() => void fitView({ padding: 0.12, maxZoom: 1 }));
     return () => {
       cancelAnimationFrame(frame);
@@ -67,7 +67,7 @@ function Flow({ graph, states, onSelect }: FlowGraphProps) {
       maxZoom={1.6}
       fitView
       fitViewOptions={{ padding: 0.12, maxZoom: 1 }}
-      // A page that scrolls must not stop at the graph: zooming is Ctrl and wheel, or the buttons.
+      // Scrolling the page must not stop at the graph: zoom with Ctrl and wheel, or with the buttons.
       preventScrolling={false}
       zoomOnScroll={false}
       onlyRenderVisibleElements={graph.nodes.length > 150}

@@ -1,4 +1,4 @@
-// The frame of a flow graph: loads the drawing when it is opened, and says so when there is nothing to draw.
+// The panel of a flow graph: loads the drawing on demand, with a message when there is nothing to draw.
 import { lazy, Suspense } from "react";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { count } from "../ui/format";

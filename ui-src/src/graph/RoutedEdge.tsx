@@ -1,4 +1,4 @@
-// A line on the way that the layout found for it, around the boxes in between, with its condition on it.
+// An edge on the route that the layout found around the boxes, with its condition as a label.
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from "@xyflow/react";
 import { pathOf, type RoutedLine } from "./layout";
 

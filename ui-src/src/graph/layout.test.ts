@@ -1,4 +1,4 @@
-// From the server's graph to boxes, lines and colours.
+// Conversion of the server's graph into boxes, edges and colours.
 import { describe, expect, test } from "vitest";
 import type { Graph, GraphEdge, GraphNode } from "../api/schema";
 import { colour, NODE_HEIGHT, NODE_WIDTH, pathOf, placeGraph, shortCondition } from "./layout";
@@ -33,7 +33,7 @@ const GRAPH: Graph = {
   ],
 };
 
-test("no box lies on another, and what follows lies below", () => {
+test("boxes do not overlap, and following steps are below", () => {
   const { nodes } = placeGraph(GRAPH);
   for (const one of nodes) {
     for (const other of nodes) {
@@ -50,11 +50,11 @@ test("no box lies on another, and what follows lies below", () => {
   expect(top("b")).toBeLessThan(top("end"));
 });
 
-test("the same graph lies the same way", () => {
+test("the same graph has the same layout", () => {
   expect(placeGraph(GRAPH)).toEqual(placeGraph(structuredClone(GRAPH)));
 });
 
-test("a condition stands on its line, and in words for screen readers", () => {
+test("a condition is the label of its edge, and is described for screen readers", () => {
   const { edges } = placeGraph(GRAPH);
   const line = edges.find(({ target }) => target === "b");
   expect(line).toMatchObject({ ariaLabel: "start leads to b if {{ x > 1 }}", data: { label: "x > 1" } });
@@ -62,7 +62,7 @@ test("a condition stands on its line, and in words for screen readers", () => {
   expect(shortCondition(`{{ ${"very ".repeat(20)} }}`)).toHaveLength(29);
 });
 
-test("loops to itself, cycles, twins and lines to nowhere do not break it", () => {
+test("self-loops, cycles, duplicate edges and edges to missing steps do not break it", () => {
   const odd: Graph = {
     nodes: [node("a"), node("b"), node("__proto__")],
     edges: [
@@ -81,7 +81,7 @@ test("loops to itself, cycles, twins and lines to nowhere do not break it", () =
   expect(colour({ nodes, edges }, {}).nodes[2]?.data.state).toBeUndefined();
 });
 
-test("a hundred and fifty steps are placed in a moment", () => {
+test("150 steps are placed quickly", () => {
   const nodes = Array.from({ length: 150 }, (_, at) => node(`s${at}`));
   const edges = nodes.slice(1).map(({ id }, at) => edge(`s${at}`, id));
   const from = performance.now();

@@ -1,5 +1,4 @@
-// Places the steps of a playbook: from the server's graph to boxes and lines with coordinates.
-// The layout itself is dagre's; here it is only asked, and its answer put into the flow's terms.
+// Converts the server's graph into boxes and edges with coordinates. dagre computes the layout.
 import dagre from "@dagrejs/dagre";
 import type { Edge, Node } from "@xyflow/react";
 import type { Graph, GraphEdge, GraphNode, StepState } from "../api/schema";
@@ -9,7 +8,7 @@ export const NODE_WIDTH = 208;
 export const NODE_HEIGHT = 56;
 const LABEL_LIMIT = 28;
 const LABEL_HEIGHT = 22;
-/** About what a character of the label's type takes. */
+/** The approximate width of a character of a label. */
 const CHARACTER_WIDTH = 6.6;
 const CORNER = 10;
 
@@ -38,11 +37,11 @@ export interface Placed {
   edges: RoutedLine[];
 }
 
-/** The same graph always lies the same way; states only colour it, so a run does not make it jump. */
+/** Places the steps of a graph. States only change colours, so that the graph does not move during a run. */
 export function placeGraph(graph: Graph): Placed {
   const layout = new dagre.graphlib.Graph({ multigraph: true });
   layout.setGraph({ rankdir: "TB", nodesep: 32, ranksep: 36, edgesep: 16, marginx: 8, marginy: 8 });
-  // The layout keeps its nodes as keys of plain objects, where a step called __proto__ would do harm.
+  // dagre uses the ids as keys of plain objects, where a step named __proto__ would break it.
   const names = new Map(graph.nodes.map(({ id }, index) => [id, `n${index}`]));
   const nameOf = (id: string) => names.get(id) ?? "";
   for (const name of names.values()) layout.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
@@ -76,7 +75,7 @@ interface Routed extends Partial<Point> {
   points?: Point[];
 }
 
-/** A line to a step that does not exist is a problem of validation, and would break the layout. */
+/** Returns the edges between existing steps. Validation reports the others, which would break the layout. */
 function edgesBetween({ nodes, edges }: Graph): GraphEdge[] {
   const known = new Set(nodes.map(({ id }) => id));
   return edges.filter(({ source, target }) => known.has(source) && known.has(target));
@@ -106,7 +105,7 @@ export function shortCondition(condition: string | null): string {
   return bare.length > LABEL_LIMIT ? `${cut(bare, LABEL_LIMIT)}…` : bare;
 }
 
-/** A line through the layout's points, its corners rounded. */
+/** Returns a path through the points of the layout, with rounded corners. */
 export function pathOf(points: readonly Point[]): string {
   const [first, ...rest] = points;
   if (first === undefined) return "";
@@ -123,7 +122,7 @@ export function pathOf(points: readonly Point[]): string {
   return path;
 }
 
-/** A little on the way from one point to another, never more than half of it. */
+/** Returns a point a short way from one point to another, at most half of it. */
 function towards(from: Point, to: Point): Point {
   const length = Math.hypot(to.x - from.x, to.y - from.y);
   const share = length === 0 ? 0 : Math.min(CORNER / length, 0.5);
@@ -134,7 +133,7 @@ function at({ x, y }: Point): string {
   return `${x.toFixed(1)} ${y.toFixed(1)}`;
 }
 
-/** The colours of a run, put on a placed graph. Lines between steps that ran are drawn as taken. */
+/** Returns a placed graph with the colours of a run. Edges between steps that ran are drawn as taken. */
 export function colour({ nodes, edges }: Placed, states: Record<string, StepState> | undefined): Placed {
   if (states === undefined) return { nodes, edges };
   const isReached = (id: string) => isStarted(stateOf(states, id));
@@ -159,7 +158,7 @@ function isStarted(state: StepState | undefined): boolean {
   return state !== undefined && state.status !== "PENDING" && state.status !== "SKIPPED";
 }
 
-/** A step may be called like something that every object has. */
+/** Returns the state of a step, whose name may be that of a property of every object. */
 function stateOf(states: Record<string, StepState>, id: string): StepState | undefined {
   return Object.hasOwn(states, id) ? states[id] : undefined;
 }

@@ -1,4 +1,4 @@
-// The stream: what it hands on, how it comes back after a loss, and where it goes on.
+// The stream: the events it delivers, its reconnect after a loss, and where it continues.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeEventSource } from "../testing";
 import { delaySeconds, openStream, type Stream } from "./stream";
@@ -24,7 +24,7 @@ function last(): FakeEventSource {
   return source;
 }
 
-test("hands on what comes, by its kind, and passes over what is no JSON", () => {
+test("delivers events by their kind, and ignores data that is not JSON", () => {
   const event = vi.fn();
   open({ on: { event } });
   last().send("event", { event_id: "1" });
@@ -33,12 +33,12 @@ test("hands on what comes, by its kind, and passes over what is no JSON", () => 
   expect(event.mock.calls).toEqual([[{ event_id: "1" }]]);
 });
 
-test("waits twice as long after each failure, up to half a minute", () => {
+test("doubles the delay after each failure, up to 30 seconds", () => {
   expect([0, 1, 2, 3, 4, 5, 20].map(delaySeconds)).toEqual([1, 2, 4, 8, 16, 30, 30]);
 });
 
 describe("after a loss", () => {
-  test("it connects again, asks where to go on, and says that something may be missing", () => {
+  test("it connects again, gets the address anew, and reports that events may be missing", () => {
     let after = 0;
     const onReconnect = vi.fn();
     const states: string[] = [];
@@ -59,7 +59,7 @@ describe("after a loss", () => {
     expect(states).toEqual(["connecting", "open", "waiting", "connecting", "open"]);
   });
 
-  test("a success sets the delay back", () => {
+  test("a success resets the delay", () => {
     open();
     for (const seconds of [1, 2, 4]) {
       last().onerror?.();
@@ -83,7 +83,7 @@ describe("after a loss", () => {
   });
 });
 
-test("a closed stream stays closed and silent", () => {
+test("a closed stream stays closed and delivers nothing", () => {
   const event = vi.fn();
   const stream = open({ on: { event } });
   const source = last();

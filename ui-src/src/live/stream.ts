@@ -1,23 +1,23 @@
-// Server-sent events with a reconnect of our own: the browser's gives up for good on any HTTP error,
-// and asks the same address again where ours goes on after the last event it has seen.
+// Server-sent events with our own reconnect: the browser's stops for ever after an HTTP error, and requests the
+// same address again, while ours continues after the last received event.
 const FIRST_DELAY_SECONDS = 1;
 const LAST_DELAY_SECONDS = 30;
 
 export type StreamState = "connecting" | "open" | "waiting" | "closed";
 
 export interface StreamOptions {
-  /** The address to go on from; asked at every connection. */
+  /** Returns the address with the place to continue from; called for every connection. */
   address: () => string;
-  /** What each kind of event is for; a handler may close the stream. */
+  /** The handler of each kind of event, which may close the stream. */
   on: Record<string, (data: unknown) => void>;
   onState?: (state: StreamState) => void;
-  /** After a connection that was lost: what came meanwhile may have been missed. */
+  /** Called after a lost connection, since events may have been missed. */
   onReconnect?: () => void;
 }
 
 export interface Stream {
   close: () => void;
-  /** Connects at once, whatever the delay. */
+  /** Connects at once, without the delay. */
   retry: () => void;
 }
 
@@ -42,7 +42,7 @@ export function openStream({ address, on, onState, onReconnect }: StreamOptions)
       lost = false;
     };
     connection.onerror = () => {
-      // Also how the server ends a stream; whoever expects that has closed it by then.
+      // The end of a stream is reported like this too. A caller that expects it has closed the stream by then.
       connection.close();
       lost = true;
       if (closed || source !== connection) return;
@@ -73,7 +73,7 @@ export function openStream({ address, on, onState, onReconnect }: StreamOptions)
   };
 }
 
-/** Twice as long after each failure, up to half a minute. */
+/** Doubles with each failure, up to 30 seconds. */
 export function delaySeconds(failures: number): number {
   return Math.min(FIRST_DELAY_SECONDS * 2 ** failures, LAST_DELAY_SECONDS);
 }

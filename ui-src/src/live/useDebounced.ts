@@ -1,4 +1,4 @@
-// A value that follows only when it has stopped changing: for questions that typing asks.
+// Returns a value after it has stopped changing, for requests that follow typing.
 import { useEffect, useState } from "react";
 
 export function useDebounced<T>(value: T, milliseconds: number): T {

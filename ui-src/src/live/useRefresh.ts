@@ -1,5 +1,5 @@
-// Asks again because the server said that something changed: at once for the first word, then at most
-// once per interval, so that a burst of a thousand events is not a burst of a thousand questions.
+// Refreshes a query after pushed events: at once after the first, then at most once per interval, so that a thousand
+// events do not cause a thousand requests.
 import { useQueryClient, type QueryKey } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef } from "react";
 

@@ -1,5 +1,5 @@
-// A stream for as long as a component is on the page and the page is in view: browsers allow six
-// connections to a server, and a dozen forgotten tabs must not use them up.
+// Keeps a stream open while its component is mounted and the page is visible: browsers allow six connections to a
+// server, which hidden tabs must not use up.
 import { useEffect, useEffectEvent, useState } from "react";
 import { onSessionChange } from "../api/session";
 import { openStream, type Stream, type StreamOptions, type StreamState } from "./stream";
@@ -10,7 +10,7 @@ interface LiveOptions extends Omit<StreamOptions, "onState"> {
   enabled?: boolean;
 }
 
-/** Opens a stream per `key`; the options may change at every draw. */
+/** Opens one stream per `key`. The options may change with every render. */
 export function useStream(
   key: string,
   { enabled = true, address, on, onReconnect }: LiveOptions,

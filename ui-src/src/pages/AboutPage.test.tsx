@@ -28,14 +28,14 @@ test("selects the list where the browser refuses the clipboard", async () => {
   expect(getSelection()?.toString()).toContain(STAMP.commit);
 });
 
-test("without a server names the command that knows", async () => {
+test("without a server names the command that prints the stamp", async () => {
   serve({ "/api/health": refuseConnection });
   renderAt("/about");
   expect(await panel().findByText("noetl version --json")).toBeTruthy();
   expect(screen.queryByRole("button", { name: "Copy as JSON" })).toBeNull();
 });
 
-test("says how the server runs, and where its API is described", async () => {
+test("shows how the server runs, and a link to its API description", async () => {
   const status = { status: "ok", version: "0.1.0", storage: "sqlite", data_dir: "/srv/noetl" };
   serve({ ...RUNNING, "/api/status": () => json(status) });
   renderAt("/about");

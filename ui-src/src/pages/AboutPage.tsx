@@ -1,4 +1,4 @@
-// The About page: the whole build stamp of the running server, to read and to copy into a report.
+// The About page: the whole build stamp of the running server, which can be copied into a report.
 import { useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import type { BuildStamp } from "../api/schema";
@@ -75,7 +75,7 @@ function StampFacts({ stamp }: { stamp: BuildStamp }) {
       await navigator.clipboard.writeText(`${JSON.stringify(stamp, null, 2)}\n`);
       setOutcome("Copied.");
     } catch {
-      // Browsers have no clipboard for pages that come over plain HTTP from another machine.
+      // Without HTTPS, browsers have no clipboard for pages of other machines.
       if (list.current !== null) getSelection()?.selectAllChildren(list.current);
       setOutcome("The browser does not let this page copy. The list is selected: copy it from there.");
     }

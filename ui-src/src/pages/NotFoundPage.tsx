@@ -1,4 +1,4 @@
-// Answers every address that no route knows, inside the frame.
+// The page for all addresses without a route, inside the frame.
 import { Link, useLocation } from "react-router";
 
 export function NotFoundPage() {

@@ -1,5 +1,5 @@
-// The workers that run the steps of playbooks. The server pushes nothing about them, so they are looked
-// at every few seconds while the page is in view.
+// The workers that run the steps of playbooks. The server pushes no events about them, so the list is requested
+// every few seconds while the page is visible.
 import { useQuery } from "@tanstack/react-query";
 import type { Worker } from "../api/schema";
 import { getWorkers } from "../api/server";

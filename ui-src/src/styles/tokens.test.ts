@@ -1,4 +1,4 @@
-// Holds the colours to WCAG AA: 4.5 to 1 for text, 3 to 1 for the edges of controls and for states.
+// Checks the colours for WCAG AA: a contrast of 4.5 for text, 3 for edges of controls and for states.
 import { describe, expect, test } from "vitest";
 import tokens from "./tokens.css?raw";
 
@@ -54,7 +54,7 @@ const CONTROLS = [
   ["control-line", "raised"],
   ["control-line", "danger-wash"],
   ["danger", "paper"],
-  // The bars of the charts, on the panel and against each other where they meet.
+  // The bars of the charts, on the panel and next to each other.
   ["ok", "surface"],
   ["stopped", "surface"],
   ["active", "surface"],

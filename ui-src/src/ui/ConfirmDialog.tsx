@@ -1,4 +1,4 @@
-// Asks before something that cannot be taken back, and stays open to say why it failed.
+// Asks for confirmation of an action that cannot be undone, and stays open to show its error.
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Dialog } from "./Dialog";
@@ -7,7 +7,7 @@ import { ErrorNotice } from "./notices";
 interface Props {
   title: string;
   children: ReactNode;
-  /** The verb on the button: what will happen, never "OK". */
+  /** The text of the button: the verb of the action, never "OK". */
   action: string;
   run: () => Promise<unknown>;
   onDone: () => void;
@@ -21,7 +21,7 @@ export function ConfirmDialog({ title, children, action, run, onDone, onClose }:
       <div className="dialog-body">{children}</div>
       {error !== null && <ErrorNotice error={error} what={`${action} failed`} />}
       <div className="dialog-footer">
-        {/* The safe answer comes first, and so has the focus. */}
+        {/* The safe button is first, so that it has the focus. */}
         <button type="button" className="button-plain" onClick={onClose}>
           Keep
         </button>

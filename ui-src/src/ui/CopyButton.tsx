@@ -1,4 +1,4 @@
-// Copies a text, and says whether it worked: a browser refuses pages that come over plain HTTP.
+// Copies a text and shows whether that worked: browsers refuse it for pages that were loaded by plain HTTP.
 import { useState } from "react";
 import { Icon } from "./Icon";
 

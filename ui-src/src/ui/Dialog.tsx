@@ -1,4 +1,4 @@
-// A modal dialog: the browser's own, which traps the focus, closes on Escape and gives the focus back.
+// A modal dialog by the browser's <dialog>, which traps the focus, closes on Escape and restores the focus.
 import { useEffect, useId, useRef, type ReactNode } from "react";
 import { Icon } from "./Icon";
 
@@ -7,11 +7,11 @@ interface Props {
   onClose: () => void;
   children: ReactNode;
   size?: "small" | "large";
-  /** A dialog that has no way out but its own button: the token prompt. */
+  /** Whether it can only be closed by its own button, as the token prompt. */
   isRequired?: boolean;
 }
 
-/** Open for as long as it is drawn; the caller draws it or not. */
+/** Open while it is rendered. */
 export function Dialog({ title, onClose, children, size = "small", isRequired = false }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
@@ -30,7 +30,7 @@ export function Dialog({ title, onClose, children, size = "small", isRequired = 
       data-size={size}
       aria-labelledby={titleId}
       onCancel={(event) => {
-        // The caller decides whether it goes, for it keeps the state; and a file input cancels too.
+        // The caller closes it, since it has the state. File inputs inside it send cancel events too.
         if (event.target !== event.currentTarget) return;
         event.preventDefault();
         if (!isRequired) onClose();

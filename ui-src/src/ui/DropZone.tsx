@@ -1,4 +1,4 @@
-// Takes a text file that is dropped on it or chosen; a label around a file input, so keys work as well.
+// Reads a text file that is dropped or chosen; a label of a file input, so that the keyboard works too.
 import { useState } from "react";
 import { Icon } from "./Icon";
 
@@ -50,7 +50,7 @@ export function DropZone({ accept, what, onText, onError }: Props) {
         accept={accept}
         onChange={(event) => {
           void take(event.target.files?.item(0));
-          // Choosing the same file again must count as a choice.
+          // Choosing the same file again must cause another event.
           event.target.value = "";
         }}
       />

@@ -1,4 +1,4 @@
-// The page's own small line icons; decoration beside a word, or under a label of its button.
+// Small line icons, decorative: next to a text, or in a button with a label.
 const PATHS = {
   dashboard: "M2.5 9.5h4v4h-4zM9.5 2.5h4v11h-4zM2.5 2.5h4v4h-4z",
   catalog: "M3 3.5A1.5 1.5 0 0 1 4.5 2H13v12H4.5A1.5 1.5 0 0 1 3 12.5zM3 12.5A1.5 1.5 0 0 1 4.5 11H13M6 5h4",

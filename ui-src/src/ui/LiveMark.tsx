@@ -1,4 +1,4 @@
-// Whether the page hears from the server as things happen.
+// Shows whether the page receives pushed events.
 import type { StreamState } from "../live/stream";
 
 const WORDS: Record<StreamState, string> = {

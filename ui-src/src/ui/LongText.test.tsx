@@ -1,4 +1,4 @@
-// Payloads as text: whatever they hold, and however much.
+// Payloads are shown as text, for any content and length.
 import { render, screen } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { asText, cut, LongText } from "./LongText";
 
 const text = () => screen.getByRole("region", { name: "Result" });
 
-test("markup and marks stay text", () => {
+test("markup and control characters stay text", () => {
   const value = { name: "<img src=x onerror=alert(1)>", turned: "\u202Eabc" };
   const { container } = render(<LongText value={value} label="Result" />);
   expect(text().textContent).toBe(JSON.stringify(value, null, 2));
@@ -15,7 +15,7 @@ test("markup and marks stay text", () => {
   expect(container.querySelector("bdi")).not.toBeNull();
 });
 
-test("a megabyte is cut, and shown whole when asked", async () => {
+test("a megabyte is cut, and shown whole on request", async () => {
   const value = "x".repeat(1_000_000);
   render(<LongText value={value} label="Result" />);
   expect(text().textContent.length).toBeLessThan(5000);
@@ -31,7 +31,7 @@ test("a cut does not leave half a character", () => {
   expect(cut("short", 10)).toBe("short");
 });
 
-test("a text is shown without quotes, nothing as nothing", () => {
+test("a text is shown without quotes, an absent value as an empty text", () => {
   expect([asText("a\nb"), asText(null), asText(undefined), asText([1])]).toEqual([
     "a\nb",
     "null",

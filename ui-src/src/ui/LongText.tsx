@@ -1,19 +1,19 @@
-// Text from playbooks and payloads, however long and in whatever script: shown as text, cut where it
-// would drown the page, isolated so that right-to-left marks do not turn what stands beside it.
+// Text of playbooks and payloads, of any length and script: shown as text, cut when it is long, and isolated so that
+// bidirectional control characters do not affect the text around it.
 import { useState } from "react";
 import { CopyButton } from "./CopyButton";
 import { formatSize } from "./format";
 
 const LIMIT = 4000;
 
-/** The head of a text, cut at a whole character. */
+/** Returns the start of a text, cut between characters. */
 export function cut(text: string, limit = LIMIT): string {
   if (text.length <= limit) return text;
   const head = text.slice(0, limit);
   return /[\uD800-\uDBFF]$/.test(head) ? head.slice(0, -1) : head;
 }
 
-/** A value as indented JSON; text that is a text is left as it is. */
+/** Returns a value as indented JSON, and a text unchanged. */
 export function asText(value: unknown): string {
   if (typeof value === "string") return value;
   return value === undefined ? "" : JSON.stringify(value, null, 2);
@@ -25,7 +25,7 @@ export function LongText({ value, label }: { value: unknown; label: string }) {
   const isLong = text.length > LIMIT;
   return (
     <div className="long-text">
-      {/* Scrolls by itself, so it must be reachable by keyboard. */}
+      {/* Focusable, since it scrolls and must be usable with the keyboard. */}
       <pre tabIndex={0} role="region" aria-label={label}>
         <bdi>{isWhole ? text : cut(text)}</bdi>
         {isLong && !isWhole && " …"}

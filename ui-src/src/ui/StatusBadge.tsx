@@ -1,4 +1,4 @@
-// A status as a coloured badge: shape and word say it too, for whoever does not see the colour.
+// A status as a coloured badge, whose shape and text do not depend on colour vision.
 import type { EventStatus, StepStatus } from "../api/schema";
 
 /** The status of an execution, a step or an event. */

@@ -1,4 +1,4 @@
-// A moment, relative to now, and a duration that goes on counting; the exact times are in the tooltips.
+// A time relative to now, and a duration that is updated while it runs; the tooltips have the exact times.
 import { useNow } from "./clock";
 import { elapsedSeconds, formatDateTime, formatDuration, formatRelative } from "./format";
 
@@ -28,6 +28,6 @@ export function Elapsed({
 function Running({ start }: { start: string }) {
   const now = useNow();
   const seconds = elapsedSeconds(start, null, now);
-  // Tenths of a second would only flicker.
+  // Tenths of a second would flicker.
   return <>{formatDuration(seconds === null ? null : Math.max(1, Math.floor(seconds)))}</>;
 }

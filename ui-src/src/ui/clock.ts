@@ -1,4 +1,4 @@
-// One clock for the whole page: what says "4 min ago" or counts seconds reads it, and all turn together.
+// One clock for the whole page, so that all relative times and durations change together.
 import { useSyncExternalStore } from "react";
 
 let now = Date.now();
@@ -20,7 +20,7 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The time in milliseconds, new every second. */
+/** Returns the time in milliseconds, updated every second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }

@@ -1,4 +1,4 @@
-// How times, durations and counts read.
+// The format of times, durations and counts.
 import { expect, test } from "vitest";
 import {
   count,
@@ -27,7 +27,7 @@ test.each([
   expect(formatDuration(seconds)).toBe(text);
 });
 
-test("a moment is told by its distance, and by its date from a week on", () => {
+test("a time is relative to now, and a date from one week on", () => {
   const now = Date.parse("2026-11-23T12:00:00Z");
   const at = (seconds: number) => formatRelative(new Date(now - seconds * 1000).toISOString(), now);
   expect([3, 42, 240, 7200, 3 * 86_400].map(at)).toEqual([
@@ -42,7 +42,7 @@ test("a moment is told by its distance, and by its date from a week on", () => {
   expect(formatRelative("nonsense", now)).toBe("–");
 });
 
-test("what runs is measured to now, and never less than nothing", () => {
+test("a running duration is measured to now, and never negative", () => {
   const start = "2026-11-23T12:00:00.000Z";
   const now = Date.parse("2026-11-23T12:00:04.000Z");
   expect(elapsedSeconds(start, null, now)).toBe(4);

@@ -1,9 +1,9 @@
-// How times, durations, counts and sizes read. Pure: the clock is an argument.
+// Formats times, durations, counts and sizes. Pure: the current time is an argument.
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** `0.42 s`, `3.1 s`, `2 min 5 s`, `1 h 3 min`, `2 d 4 h`. */
+/** Returns a text such as `0.42 s`, `3.1 s`, `2 min 5 s`, `1 h 3 min` or `2 d 4 h`. */
 export function formatDuration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   if (seconds < 0) return formatDuration(0);
@@ -21,14 +21,14 @@ function parts(seconds: number, large: number, largeName: string, small: number,
   return rest === 0 ? whole : `${whole} ${rest} ${smallName}`;
 }
 
-/** How long something took, or has been taking until now. */
+/** Returns the duration until the end, or until now when there is no end. */
 export function elapsedSeconds(start: string, end: string | null, now: number): number | null {
   const from = Date.parse(start);
   const to = end === null ? now : Date.parse(end);
   return Number.isNaN(from) || Number.isNaN(to) ? null : Math.max(0, (to - from) / 1000);
 }
 
-/** `just now`, `4 min ago`, `in 2 h`; the whole date from a week on. */
+/** Returns a text such as `just now`, `4 min ago` or `in 2 h`; a date from one week on. */
 export function formatRelative(time: string, now: number): string {
   const at = Date.parse(time);
   if (Number.isNaN(at)) return "–";
@@ -47,14 +47,14 @@ export function formatRelative(time: string, now: number): string {
   return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
-/** `2026-11-23`, by the reader's clock. */
+/** Returns a date such as `2026-11-23`, in local time. */
 export function formatDate(time: string): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return "–";
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
-/** `14:03:07`, with milliseconds where events are told apart. */
+/** Returns a time such as `14:03:07`, on request with milliseconds. */
 export function formatClock(time: string, precision: "seconds" | "milliseconds" = "seconds"): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return "–";
@@ -68,7 +68,7 @@ export function formatDateTime(time: string): string {
 
 export function formatPercent(share: number | null): string {
   if (share === null) return "–";
-  // A hundred percent must mean that nothing failed.
+  // 100 % must mean that nothing failed.
   const percent = share < 1 ? Math.min(share * 100, 99.9) : 100;
   return `${percent.toFixed(percent === 100 || percent === 0 ? 0 : 1)} %`;
 }
@@ -79,7 +79,7 @@ export function formatSize(characters: number): string {
   return kilo < 1000 ? `${kilo.toFixed(0)} k characters` : `${(kilo / 1000).toFixed(1)} M characters`;
 }
 
-/** `1 step`, `2 steps`. */
+/** Returns a text such as `1 step` or `2 steps`. */
 export function count(number: number, noun: string, plural = `${noun}s`): string {
   return `${number.toLocaleString("en")} ${number === 1 ? noun : plural}`;
 }

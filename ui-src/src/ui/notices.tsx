@@ -1,4 +1,4 @@
-// What stands where data should be: nothing yet, nothing at all, or an error; each says what to do next.
+// Notices in place of data, with help: loading, empty or failed.
 import type { ReactNode } from "react";
 import { ApiError } from "../api/request";
 import { Icon } from "./Icon";
@@ -47,12 +47,12 @@ export function ErrorNotice({ error, what, retry }: ErrorProps) {
   );
 }
 
-/** One line for people; errors that are not the API's own are faults of this page. */
+/** Returns the message of an error. An error that is not an ApiError is a defect of this page. */
 export function describe(error: unknown): string {
   return error instanceof ApiError ? error.message.replace(/\.$/, "") : `unexpected: ${String(error)}`;
 }
 
-/** What the reader can do about it: the server's own advice first. */
+/** Returns help for an error; help from the server has priority. */
 export function nextStep(error: unknown): string {
   if (!(error instanceof ApiError)) return "This is a fault of the page. Reload it; if it stays, report it.";
   if (error.help !== undefined) return error.help;

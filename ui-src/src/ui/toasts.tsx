@@ -1,4 +1,4 @@
-// Short messages about what was just done, read out by screen readers, gone after a while.
+// Short messages about completed actions, read out by screen readers, removed after a while.
 import { useSyncExternalStore } from "react";
 
 interface Toast {

@@ -1,5 +1,5 @@
-//! Assembling from binaries that are there: the digest that is known before, whatever the machine,
-//! what is refused, and the engines that are loaded into by their own commands.
+//! Images assembled from existing binaries: reproducible digests, refused binaries and bases, and loading into
+//! container engines.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,18 +8,20 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::{Dist, command, pinned, root, show, succeed, tool, typed, xtask};
+use crate::support::{
+    Dist, command, pinned, root, show, succeed, tool, without_cargo_variables, xtask,
+};
 
 const PLATFORMS: [(&str, &str); 2] = [
     ("linux/amd64", "x86_64-unknown-linux-musl"),
     ("linux/arm64", "aarch64-unknown-linux-musl"),
 ];
 
-/// The dist's Linux binaries, unpacked where everybody may read them.
+/// The dist's Linux binaries, unpacked into a folder that all users can read.
 pub(crate) struct Binaries {
     pub(crate) folder: TempDir,
     pub(crate) dist: Dist,
-    /// `--binary PLATFORM=PATH` for both.
+    /// `--binary PLATFORM=PATH` for both platforms.
     pub(crate) flags: Vec<String>,
 }
 
@@ -43,7 +45,7 @@ impl Binaries {
         })
     }
 
-    /// xtask with these binaries, the release's time, and nothing but a folder to write to.
+    /// Returns xtask with these binaries and the release's time; it writes only below `target`.
     pub(crate) fn xtask(&self, words: &[&str], target: &Path) -> Command {
         let mut command = xtask(words);
         command.args(&self.flags).env("CARGO_TARGET_DIR", target);
@@ -55,7 +57,7 @@ impl Binaries {
     }
 }
 
-/// A folder that looks like a checkout to xtask, and a copy of xtask in it.
+/// Creates a folder that xtask takes for a checkout. Returns it and a copy of xtask in it.
 fn other_checkout(binaries: &Binaries) -> (PathBuf, PathBuf) {
     let checkout = binaries.folder.path().join("some where else");
     fs::create_dir_all(checkout.join("xtask")).unwrap();
@@ -66,7 +68,7 @@ fn other_checkout(binaries: &Binaries) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn the_digest_is_known_before_and_the_same_everywhere() {
+fn the_predicted_digest_is_the_same_in_every_environment() {
     let Some(binaries) = Binaries::find() else {
         return;
     };
@@ -74,7 +76,7 @@ fn the_digest_is_known_before_and_the_same_everywhere() {
         return;
     };
     let (checkout, program) = other_checkout(&binaries);
-    // Root may become somebody else; others stay who they are.
+    // Only root can change its user id; other users run everything as themselves.
     let nobody = show(Command::new("id").arg("-u")).starts_with("0\n")
         && Command::new("setpriv").arg("--version").output().is_ok();
     let as_nobody = if nobody {
@@ -120,7 +122,7 @@ fn the_digest_is_known_before_and_the_same_everywhere() {
 }
 
 #[test]
-fn a_base_is_built_upon_or_refused_with_the_reason() {
+fn a_base_is_used_or_refused_with_the_reason() {
     let Some(binaries) = Binaries::find() else {
         return;
     };
@@ -143,7 +145,7 @@ fn a_base_is_built_upon_or_refused_with_the_reason() {
         "{lacking}"
     );
     assert!(lacking.ends_with("[exit 1]"), "{lacking}");
-    // Refused before anybody is asked.
+    // Refused before any registry is contacted.
     let floating = on(&["--base", "registry.invalid/base:1"]);
     assert!(
         floating.contains("help: pin it as registry.invalid/base:1@sha256:"),
@@ -215,7 +217,7 @@ fn every_engine_is_loaded_by_its_own_command() {
         none.contains("an engine that answers (docker, podman, ctr)"),
         "{none}"
     );
-    // Docker is installed and does not answer; podman does, and is told what to load.
+    // Docker is installed and does not answer. Podman answers, so the image is loaded into it.
     let script = |name: &str, text: &str| {
         let path = bin.join(name);
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -238,7 +240,7 @@ fn every_engine_is_loaded_by_its_own_command() {
     let platforms = show(&mut xtask(&["image", "check", tar.to_str().unwrap()]));
     assert!(
         platforms.contains("is missing"),
-        "loading takes this machine's platform alone: {platforms}"
+        "only this machine's platform is loaded: {platforms}"
     );
 }
 
@@ -293,12 +295,12 @@ fn every_python_package_has_a_wheel_for_each_platform() {
         let refused = ask(&broken, machine);
         assert!(
             refused.ends_with("[exit 1]"),
-            "a lock that fits nothing: {refused}"
+            "wrong hashes must be refused: {refused}"
         );
     }
 }
 
-/// The same lock with another last digit in every hash.
+/// Returns the lock with the last digit of every hash changed.
 fn shifted(lock: &str) -> String {
     let other = |line: &str| match line.trim_end_matches(" \\") {
         hash if hash.contains("--hash=") => {
@@ -328,12 +330,13 @@ fn the_dockerfile_is_clean() {
         .arg(&dirty)
         .output()
         .unwrap();
-    assert!(!found.status.success(), "it looks at something");
+    assert!(!found.status.success(), "hadolint must find problems");
 }
 
 #[test]
-fn the_script_takes_the_flags_that_people_know() {
-    let script = |words: &[&str]| show(typed("docker/build-noetl-images.sh").args(words));
+fn the_script_passes_its_flags_to_buildx() {
+    let script =
+        |words: &[&str]| show(without_cargo_variables("docker/build-noetl-images.sh").args(words));
     let Some(mut cargo) = tool("cargo") else {
         return;
     };

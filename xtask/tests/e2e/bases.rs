@@ -1,5 +1,5 @@
-//! The image on a base, in containers of both platforms: group `engine`. The base is a Debian of
-//! debootstrap's, unpacked and not configured, so that nothing of arm64 has to run to make it.
+//! The image on a base, in containers of both platforms: group `engine`. debootstrap unpacks the base, a Debian,
+//! and does not configure it, so that no arm64 program has to run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::support::{command, engine, not_run, show, succeed, tool, variable};
 const SUITE: &str = "bookworm";
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
-/// Where this machine's apt fetches that suite from.
+/// Returns the URL from which this machine's apt fetches the suite.
 fn mirror() -> Option<String> {
     let mut apt = command("apt-get");
     apt.args([
@@ -29,7 +29,7 @@ fn mirror() -> Option<String> {
     first.map(|line| line.trim_end_matches('/').to_owned())
 }
 
-/// A Debian with some packages as a tar, made once and kept under target/.
+/// Returns a tar of Debian with some packages; it is created once and kept under target/.
 fn rootfs(packages: &str, architecture: &str, mirror: &str) -> PathBuf {
     let name = format!("{SUITE}-{}-{architecture}.tar", packages.replace(',', "-"));
     let tar = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -62,7 +62,7 @@ fn rootfs(packages: &str, architecture: &str, mirror: &str) -> PathBuf {
     tar
 }
 
-/// A Debian of this machine's platform with what compiles, where that can be had.
+/// Returns a Debian of this machine's platform with compilers, or `None` where it cannot be created.
 pub(crate) fn compiling() -> Option<PathBuf> {
     tool("debootstrap")?;
     let architecture = if cfg!(target_arch = "x86_64") {
@@ -77,7 +77,7 @@ pub(crate) fn compiling() -> Option<PathBuf> {
     ))
 }
 
-/// The base for both platforms in the registry, by digest; made and pushed once.
+/// Returns the base for both platforms in the registry, by digest; it is built and pushed once.
 pub(crate) fn debian(registry: &str) -> Option<&'static str> {
     static NAME: OnceLock<Option<String>> = OnceLock::new();
     let name = NAME.get_or_init(|| {
@@ -118,7 +118,7 @@ pub(crate) fn debian(registry: &str) -> Option<&'static str> {
     name.as_deref()
 }
 
-/// A playbook with a shell, a Python and, where the flavour has it, a DuckDB step.
+/// Returns a playbook with a shell step, a Python step and, on request, a DuckDB step.
 pub(crate) fn playbook(duckdb: bool) -> String {
     let mut text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: proof}\nworkload: {word: hello}\nworkflow:\n  \
                     - step: sh\n    tool: {kind: shell, cmds: \"echo {{ word }} $(uname -m)\"}\n    next: [{step: py}]\n  \
@@ -131,11 +131,11 @@ pub(crate) fn playbook(duckdb: bool) -> String {
     text
 }
 
-/// Runs the playbook in a container of a platform and gives its report.
+/// Runs the playbook in a container of a platform. Returns its report.
 pub(crate) fn run(image: &str, platform: &str, playbook: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("playbook.yaml"), playbook).unwrap();
-    // The container's user is not the one who wrote it.
+    // The container runs as another user, who must be able to read the files.
     succeed(
         Command::new("chmod")
             .args(["-R", "a+rX"])
@@ -224,7 +224,7 @@ fn python_and_shell_steps_run_on_a_base_of_both_platforms() {
 }
 
 #[test]
-fn containerd_runs_the_tar_and_knows_it_by_the_registrys_digest() {
+fn containerd_runs_the_tar_and_lists_the_digest_of_its_index() {
     let Some(_) = engine() else { return };
     let Some(binaries) = Binaries::find() else {
         return;
@@ -232,7 +232,7 @@ fn containerd_runs_the_tar_and_knows_it_by_the_registrys_digest() {
     let (Some((tar, image)), Some(mut ctr)) = (binaries.dist.image(), tool("ctr")) else {
         return;
     };
-    // Where Docker keeps its containerd to itself, its address lies beside Docker's own.
+    // containerd's socket is next to Docker's.
     let socket = variable("DOCKER_HOST")
         .unwrap()
         .replace("unix://", "")

@@ -1,6 +1,6 @@
-//! `image --use-buildx` in a real engine: group `engine`. The Dockerfile's stages that put the runtime
-//! together run for both platforms on a Debian base. In every run the binaries are the dist's, given in place
-//! of the stages that build the page and compile; on request all of it happens in the engine.
+//! `image --use-buildx` in a real engine: group `engine`. The Dockerfile's runtime stages run for both platforms
+//! on a Debian base. The binaries of the dist replace the stages that build the web page and compile; with
+//! NOETL_TEST_REBUILD=1 these stages run in the engine too.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +10,11 @@ use serde_json::Value;
 
 use crate::assembly::Binaries;
 use crate::bases::{compiling, debian, playbook, run};
-use crate::support::{command, copy, engine, not_run, show, succeed, tool, typed, variable, xtask};
+use crate::support::{
+    command, copy, engine, not_run, show, succeed, tool, variable, without_cargo_variables, xtask,
+};
 
-/// An image with pip and this machine's root certificates, in place of the one that compiles.
+/// Pushes an image with pip and this machine's root certificates, which replaces the image that compiles.
 fn tools(registry: &str, base: &str) -> Option<String> {
     let context = tempfile::tempdir().unwrap();
     let find = "import os, pip; print(os.path.dirname(pip.__file__))";
@@ -27,7 +29,7 @@ fn tools(registry: &str, base: &str) -> Option<String> {
     pushed(context.path(), format!("{registry}/base/tools:1"), &[])
 }
 
-/// Builds a folder's Dockerfile into a registry.
+/// Builds the Dockerfile of a folder and pushes the image. Returns its name.
 fn pushed(context: &Path, name: String, flags: &[String]) -> Option<String> {
     let mut build = tool("docker")?;
     build.args(["buildx", "build", "--quiet", "--provenance=false"]);
@@ -38,7 +40,7 @@ fn pushed(context: &Path, name: String, flags: &[String]) -> Option<String> {
     Some(name)
 }
 
-/// An image for both stages that compile: a Debian with this machine's own Rust, Node and pip.
+/// Pushes an image for both stages that compile: a Debian with this machine's Rust, Node and pip.
 fn compilers(registry: &str) -> Option<String> {
     let context = tempfile::tempdir().unwrap();
     let place = |name: &str| context.path().join(name);
@@ -52,7 +54,7 @@ fn compilers(registry: &str) -> Option<String> {
     copy(&Path::new(modules.trim()).join("npm"), &place("npm"));
     let roots = "etc/ssl/certs/ca-certificates.crt";
     fs::copy(Path::new("/").join(roots), place("roots.crt")).unwrap();
-    let rust = succeed(typed("rustc").args(["--print", "sysroot"]));
+    let rust = succeed(without_cargo_variables("rustc").args(["--print", "sysroot"]));
     let dockerfile = format!(
         "FROM scratch\nADD debian.tar /\n\
          COPY --from=rust bin /usr/local/bin\nCOPY --from=rust lib /usr/local/lib\n\
@@ -72,7 +74,7 @@ fn compilers(registry: &str) -> Option<String> {
     )
 }
 
-/// The dist's binaries as the stage that compiles leaves them.
+/// Returns a folder with the dist's binaries, laid out like the output of the stage that compiles.
 fn stage(binaries: &Binaries) -> String {
     let stage = binaries.folder.path().join("stage");
     for flag in binaries
@@ -102,7 +104,7 @@ fn buildx_makes_the_image_for_both_platforms_and_for_this_machine() {
     let build = |words: &[&str]| {
         let mut command = xtask(&["image", "--use-buildx", "--plain", "--base", base]);
         command.args(words).args(["--", "--network=host"]);
-        // Images of stages that are given are asked for all the same, and there is no Docker Hub here.
+        // buildx resolves the images of replaced stages too, and Docker Hub is not available here.
         for name in ["NODE_IMAGE", "RUST_IMAGE"] {
             command.args(["--build-arg", &format!("{name}={base}")]);
         }
@@ -142,11 +144,11 @@ fn buildx_makes_the_image_for_both_platforms_and_for_this_machine() {
     }
     let checked = show(&mut xtask(&["image", "check", &name]));
     assert!(checked.ends_with("[exit 0]"), "{checked}");
-    // Several platforms and no registry: one tar, which passes the same checks.
+    // Several platforms without a registry give one tar, which passes the same checks.
     let tar = build(&both);
     let checked = show(&mut xtask(&["image", "check", tar.trim()]));
     assert!(checked.ends_with("[exit 0]"), "{checked}");
-    // Without flags: this machine's platform, in its engine, under the name that people know.
+    // Without flags: this machine's platform, in its engine, under the default name.
     assert_eq!(build(&[]).trim(), "noetl-local-dev:latest");
     let version = succeed(Command::new("docker").args([
         "run",
@@ -160,7 +162,7 @@ fn buildx_makes_the_image_for_both_platforms_and_for_this_machine() {
     serves("noetl-local-dev:latest");
 }
 
-/// `docker run IMAGE server start`, as the guide has it, answers on its port.
+/// Checks that `docker run IMAGE server start`, as in the guide, answers on its port.
 fn serves(image: &str) {
     let words = [
         "run",

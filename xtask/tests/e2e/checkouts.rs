@@ -1,4 +1,4 @@
-//! Whose commit it is: in hooks, under anybody's configuration of git, and in a source archive.
+//! The commit that a build is of: in git hooks, with any git configuration, and in a source archive.
 
 use std::fs;
 use std::path::Path;
@@ -9,19 +9,19 @@ use serde_json::Value;
 use crate::fixture::{Archived, Fixture};
 use crate::support::{command, git, show, succeed, variable, xtask};
 
-/// The release that `build --plan` prints.
+/// Returns the release that `build --plan` prints.
 fn release(plan: &str) -> Value {
     let plan: Value = serde_json::from_str(plan).unwrap();
     plan["release"].clone()
 }
 
-/// What a hook must leave as it is, beside the worktree that it is run for.
+/// Returns the files of the main checkout that a hook in a linked worktree must not change.
 fn state(checkout: &Fixture) -> [Vec<u8>; 3] {
     let folder = checkout.root().join(".git");
     ["config", "HEAD", "index"].map(|name| fs::read(folder.join(name)).unwrap())
 }
 
-/// Commits in a linked worktree while a hook runs `script`, and returns what that printed to the file `said` there.
+/// Commits in a linked worktree whose hook runs `script`. Returns the output of `script`.
 #[cfg(unix)]
 fn commit_with_hook(checkout: &Fixture, script: &str) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -55,12 +55,12 @@ fn a_hook_of_a_linked_worktree_plans_its_own_commit() {
         return;
     };
     let head = checkout.git(&["rev-parse", "main"]).unwrap();
-    // The other checkout is changed, this one is not; the plan stands there as a file that git does not know.
+    // The main checkout is changed. The worktree is dirty only because of the untracked file `said`.
     let expected = format!("{}-dirty", head.trim());
     assert_eq!(release(&plan)["commit"], expected.as_str());
 }
 
-/// The tests make repositories of their own, which must not be that of a hook.
+/// The tests create git repositories, which must not be the repository of the hook.
 #[cfg(unix)]
 #[test]
 fn tests_that_a_hook_runs_leave_its_repository_alone() {
@@ -108,13 +108,16 @@ fn configuration_of_git_changes_nothing() {
         plain.env_remove(name);
     }
     let plain = succeed(plain.args(["log", "-1", "--format=%H"]));
-    assert!(plain.contains("gpg: "), "nothing to be tested: {plain}");
+    assert!(
+        plain.contains("gpg: "),
+        "git must show the signature: {plain}"
+    );
     assert_eq!(release(&plan())["commit"], commit.as_str());
     fs::write(checkout.root().join("ü"), "").unwrap();
     assert_eq!(release(&plan())["commit"], format!("{commit}-dirty"));
 }
 
-/// Gives HEAD a signature and returns its new commit.
+/// Adds a signature to the commit of HEAD. Returns the new commit.
 fn sign_head(checkout: &Fixture) -> Option<String> {
     let text = checkout.git(&["cat-file", "commit", "HEAD"])?;
     let (head, message) = text.split_once("\n\n").unwrap();
@@ -127,7 +130,7 @@ fn sign_head(checkout: &Fixture) -> Option<String> {
     Some(commit)
 }
 
-/// A PATH with everything that is on this one's but git.
+/// Returns a PATH with all programs of the current PATH except git.
 #[cfg(unix)]
 fn path_without_git(folder: &Path) -> String {
     fs::create_dir(folder).unwrap();
@@ -144,7 +147,7 @@ fn path_without_git(folder: &Path) -> String {
     folder.to_str().unwrap().to_owned()
 }
 
-/// Builds what an archive holds, and returns the commit of the binaries.
+/// Builds a dist from an archive's sources. Returns the commit in its manifest.
 fn commit_of_dist(archived: &Archived, path: &str) -> Value {
     let words = ["dist", "--targets", "linux"];
     let said = show(archived.xtask(&words).env("PATH", path));
@@ -157,7 +160,7 @@ fn commit_of_dist(archived: &Archived, path: &str) -> Value {
 
 #[cfg(unix)]
 #[test]
-fn a_source_archive_stands_for_its_own_commit_wherever_it_is() {
+fn a_source_archive_has_its_own_commit_in_any_folder() {
     if variable("NOETL_TEST_DIST").is_none() {
         return crate::support::not_run("it compiles: `cargo xtask test` runs it");
     }
@@ -188,7 +191,7 @@ fn a_source_archive_stands_for_its_own_commit_wherever_it_is() {
             "{name}"
         );
     }
-    // A second run finds everything as it was.
+    // A second run rebuilds nothing.
     let said = show(&mut inside.xtask(&["dist", "--targets", "linux"]));
     assert!(said.contains("is up to date"), "{said}");
 }
@@ -205,9 +208,9 @@ fn sources_without_a_commit_are_refused() {
     assert!(said.ends_with("[exit 1]"), "{said}");
 }
 
-/// `cargo xtask … | head` ends without a word.
+/// As in `cargo xtask … | head`.
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_output_is_no_error() {
     for words in [
         &["image", "check", "--list", "--markdown"][..],
         &["doctor", "--json"],

@@ -1,4 +1,4 @@
-//! The command line of xtask: help that teaches, exit codes, plans that can be read.
+//! The command line of xtask: help, exit codes, and plans in JSON and shell.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ const TASKS: &[&str] = &[
 ];
 
 #[test]
-fn every_task_has_help_that_says_more_than_its_flags() {
+fn every_task_has_help_beyond_its_flags() {
     let top = succeed(&mut xtask(&["--help"]));
     for task in TASKS {
         assert!(
@@ -23,12 +23,12 @@ fn every_task_has_help_that_says_more_than_its_flags() {
             "{help}"
         );
         let after = help.split("Print help").nth(1).unwrap_or_default().trim();
-        assert!(after.len() > 60, "{task} teaches nothing:\n{help}");
+        assert!(after.len() > 60, "{task} has no explanation:\n{help}");
     }
 }
 
 #[test]
-fn exit_codes_tell_wrong_usage_from_failure() {
+fn exit_codes_distinguish_wrong_usage_from_failure() {
     assert!(show(&mut xtask(&["no-such-task"])).ends_with("[exit 2]"));
     let unknown = show(&mut xtask(&["build", "--targets", "sparc-sun-solaris"]));
     assert!(
@@ -79,7 +79,7 @@ fn a_plan_is_json_and_a_dry_run_is_shell() {
             script.contains("cargo-zigbuild zigbuild --locked"),
             "{script}"
         );
-        // A shell that only parses: every line must be one command or a comment.
+        // `sh -n` only parses: every line must be a command or a comment.
         succeed(crate::support::command("sh").args(["-n", "-c", &script]));
     }
     let all: Value = serde_json::from_str(&succeed(&mut xtask(&[

@@ -1,4 +1,4 @@
-//! Server and worker from the image under the very security context of the manifests: group `engine`.
+//! Server and worker of the image, run with the security context of the manifests: group `engine`.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -22,7 +22,7 @@ workflow:
     tool: {kind: sqlite, database: /tmp/confined.db, query: SELECT sum(n) AS total FROM t}
 ";
 
-/// A container that a Deployment's manifest describes; removed when dropped.
+/// A container described by a Deployment's manifest, removed when dropped.
 struct Confined {
     name: String,
     child: Child,
@@ -30,7 +30,7 @@ struct Confined {
 }
 
 impl Confined {
-    /// Starts it with the flags that say to docker what the manifest says to a kubelet.
+    /// Starts it with the docker flags that correspond to the manifest.
     fn start(cluster: &Cluster, deployment: &str, over: &[(&str, &str)]) -> Self {
         let manifest = cluster.object("deployments", "noetl", deployment).unwrap();
         let name = format!("confined-{deployment}-{}", std::process::id());
@@ -52,19 +52,19 @@ impl Confined {
         }
     }
 
-    /// Stops it as a kubelet does, gives it two seconds, and looks at what it has left.
+    /// Stops it like a kubelet, with two seconds to end, and checks that it wrote nothing outside its mounts.
     fn stops_cleanly(&mut self) {
         succeed(command("docker").args(["stop", "--time", "2", &self.name]));
-        // Killed after the two seconds it would be 137.
+        // After two seconds it is killed, and the code is 137.
         let code = self.child.wait().unwrap().code();
         assert_eq!(code, Some(0), "{} does not stop on SIGTERM", self.name);
         assert_eq!(self.written(), "", "{}", self.name);
     }
 
-    /// What the container has changed outside its mounts.
+    /// Returns the container's changes outside its mounts.
     fn written(&self) -> String {
         let changes = succeed(command("docker").args(["diff", &self.name]));
-        // Docker makes the folders that it mounts to.
+        // Docker creates the mount points.
         let mounts = |line: &&str| {
             !["/opt", "/opt/noetl", "/opt/noetl/data", "/tmp"]
                 .iter()
@@ -105,7 +105,7 @@ fn flags(cluster: &Cluster, manifest: &Value, over: &[(&str, &str)]) -> Vec<Stri
         ]);
     }
     for mount in container["volumeMounts"].as_array().unwrap() {
-        // A volume is root's, and the group's that fsGroup names.
+        // Like a volume, it belongs to root and to the group of fsGroup.
         let options = format!(
             "{}:gid={},mode=2775",
             mount["mountPath"].as_str().unwrap(),
@@ -152,7 +152,7 @@ fn flags(cluster: &Cluster, manifest: &Value, over: &[(&str, &str)]) -> Vec<Stri
 }
 
 #[test]
-fn server_and_worker_live_within_their_manifests() {
+fn server_and_worker_run_with_the_security_context_of_their_manifests() {
     let (Some(_), Some(dist)) = (engine(), Dist::find()) else {
         return;
     };
@@ -170,7 +170,7 @@ fn server_and_worker_live_within_their_manifests() {
     succeed(docker.arg("load").arg("--input").arg(tar));
     let image = image["references"][0].as_str().unwrap();
 
-    // The manifests as a cluster has them.
+    // Deploy to a fake cluster, which returns the manifests with their defaults.
     let cluster = Cluster::start(&["amd64"]);
     let kubeconfig = folder.path().join("kubeconfig");
     cluster.kubeconfig(&kubeconfig, &["kind-noetl"]);

@@ -1,4 +1,4 @@
-//! Documents: every command that one names exists, with the flags it names.
+//! Documents: all commands in them exist and have the flags that are used.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ pub(crate) const DOCUMENTS: &[&str] = &[
     "docker/multi-arch-builds.md",
 ];
 
-/// Lines of fenced code blocks and inline code that call `program`.
+/// Returns the document and arguments of each call of `program` in code blocks and inline code.
 fn commands(program: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for document in DOCUMENTS {
@@ -24,7 +24,7 @@ fn commands(program: &str) -> Vec<(String, String)> {
                 line.split('`').skip(1).step_by(2).collect()
             };
             for piece in pieces {
-                // A comment behind a command is for people.
+                // Drop a comment behind the command.
                 let command = piece.split(" #").next().unwrap().trim();
                 if let Some(rest) = command.strip_prefix(program) {
                     found.push(((*document).to_owned(), rest.trim().to_owned()));
@@ -49,7 +49,7 @@ fn every_xtask_command_in_a_document_exists() {
                     .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         };
         let mut help_of: Vec<&str> = words.iter().take_while(is_name).copied().collect();
-        // `smoke dist` has an argument where `image check` has a command of its own.
+        // The second word may be an argument, as in `smoke dist`, or a subcommand, as in `image check`.
         let of = |words: &[&str]| succeed(&mut xtask(&[words, &["--help"]].concat()));
         help_of.truncate(2);
         let mut help = of(&help_of);
@@ -110,7 +110,7 @@ fn every_noetl_command_in_a_document_exists() {
         };
         let mut help_of: Vec<&str> = words.iter().take_while(is_name).copied().collect();
         help_of.truncate(2);
-        // A command of commands says so of one that it does not have.
+        // This fails when the subcommand does not exist.
         let help = succeed(command(&noetl).args(&help_of).arg("--help"));
         for flag in words.iter().filter(|word| word.starts_with("--")) {
             let flag = flag.split('=').next().unwrap();

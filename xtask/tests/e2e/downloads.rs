@@ -1,4 +1,4 @@
-//! What people download, read by sha256sum, tar, unzip, file and readelf.
+//! The files for download, checked with sha256sum, tar, unzip, file and readelf.
 
 use std::fs;
 
@@ -91,7 +91,7 @@ fn file_and_readelf_agree_with_the_manifest() {
 }
 
 #[test]
-fn the_stamp_is_read_without_running_anything() {
+fn the_stamp_is_readable_in_the_binary() {
     let Some(dist) = Dist::find() else { return };
     let unpacked = tempfile::tempdir().unwrap();
     for archive in dist
@@ -117,7 +117,7 @@ fn the_stamp_is_read_without_running_anything() {
 }
 
 #[test]
-fn a_flipped_byte_in_any_file_is_refused_by_name() {
+fn a_flipped_bit_in_any_file_is_an_error() {
     let Some(dist) = Dist::find() else { return };
     let work = tempfile::tempdir().unwrap();
     assert!(show(xtask(&["verify"]).arg(&dist.folder)).ends_with("no rule is broken\n[exit 0]"));
@@ -139,7 +139,7 @@ fn a_flipped_byte_in_any_file_is_refused_by_name() {
 }
 
 #[test]
-fn a_second_run_remakes_nothing() {
+fn a_second_run_rebuilds_nothing() {
     let Some(dist) = Dist::find() else { return };
     let before = fs::metadata(dist.folder.join("SHA256SUMS"))
         .unwrap()

@@ -1,4 +1,4 @@
-//! The image in real engines and registries: group `engine`, which needs one running.
+//! The image in real engines and registries: group `engine`, which needs a running engine.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Dist, command, engine, show, succeed, tool, variable, xtask};
 
-/// Pushes the image under a tag of the test's own.
+/// Pushes the image under a tag. Returns the digest of its index.
 fn push(registry: &str, tag: &str) -> String {
     let made = succeed(&mut xtask(&[
         "--quiet",
@@ -46,7 +46,7 @@ fn docker_loads_the_tar_and_runs_it() {
 }
 
 #[test]
-fn other_peoples_tools_accept_what_was_pushed() {
+fn other_tools_accept_the_pushed_image() {
     let Some(registry) = prepared() else { return };
     let digest = push(&registry, "accepted");
     let name = format!("{registry}/noetl:accepted");
@@ -116,7 +116,7 @@ fn both_platforms_run_from_the_registry() {
     }
 }
 
-/// Runs the image's default command on the host's network and asks for health and page.
+/// Runs the image's default command on the host's network, and requests the health check and the web page.
 fn serve(platform: &str, name: &str) {
     let container = format!(
         "noetl-test-{}-{}",
@@ -145,7 +145,7 @@ fn serve(platform: &str, name: &str) {
     let address = line.trim().rsplit("://").next().unwrap();
     assert!(
         address.starts_with("0.0.0.0:"),
-        "the image listens for everyone: {line:?}"
+        "the image must listen on all addresses: {line:?}"
     );
     let url = format!("http://{}", address.replace("0.0.0.0", "127.0.0.1"));
     let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
@@ -156,7 +156,7 @@ fn serve(platform: &str, name: &str) {
             "{platform} {path}"
         );
     }
-    // SIGTERM reaches PID 1, which must have a handler for it.
+    // noetl is PID 1, for which the kernel ignores SIGTERM without a handler.
     succeed(command("docker").args(["kill", "--signal", "TERM", &container]));
     assert!(child.wait().unwrap().success());
 }
@@ -177,7 +177,7 @@ fn pushing_again_sends_nothing() {
 }
 
 #[test]
-fn a_broken_image_in_a_registry_is_refused_by_name() {
+fn a_single_image_in_a_registry_is_an_error() {
     let (Some(registry), Some(mut skopeo)) = (prepared(), tool("skopeo")) else {
         return;
     };

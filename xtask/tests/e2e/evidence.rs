@@ -1,4 +1,4 @@
-//! SBOM and provenance as others read them: the schema of CycloneDX, oras, cosign.
+//! SBOM and provenance, checked with the CycloneDX schema, oras and cosign.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::explain::copy_to;
 use crate::support::{Dist, command, engine, root, show, succeed, tool, variable, xtask};
 
-/// The SBOMs and the provenance of a copy of the dist's image.
-fn attested(work: &Path) -> Option<(Vec<PathBuf>, PathBuf, Value)> {
+/// Attests a copy of the dist's image. Returns its SBOMs, its provenance and its entry in the manifest.
+fn attest(work: &Path) -> Option<(Vec<PathBuf>, PathBuf, Value)> {
     let (tar, image) = Dist::find()?.image()?;
     let copied = work.join("noetl.tar");
     fs::copy(tar, &copied).unwrap();
@@ -24,7 +24,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// Python that prints each violation of CycloneDX's own schema, with the schemas it refers to at hand.
+/// A Python program that prints each violation of the CycloneDX schema; referenced schemas are read from the package.
 const VALIDATE: &str = r#"
 import json, pathlib, sys
 import cyclonedx.schema._res as resources
@@ -39,7 +39,7 @@ for error in schema.iter_errors(json.load(open(sys.argv[1], encoding="utf-8"))):
     print(error.instance_path, error.message)
 "#;
 
-/// Where `cargo xtask test` puts the version that xtask/pins names.
+/// Returns Python with the validator that `cargo xtask test` installs in the version of xtask/pins.
 fn schema_validator() -> Option<Command> {
     tool("cyclonedx-python-lib")?;
     let target = variable("CARGO_TARGET_DIR").unwrap_or_else(|| "target".to_owned());
@@ -55,9 +55,9 @@ fn schema_validator() -> Option<Command> {
 }
 
 #[test]
-fn sboms_are_valid_by_the_schema_and_of_their_platform() {
+fn sboms_match_the_schema_and_their_platform() {
     let work = tempfile::tempdir().unwrap();
-    let Some((sboms, ..)) = attested(work.path()) else {
+    let Some((sboms, ..)) = attest(work.path()) else {
         return;
     };
     for sbom in &sboms {
@@ -85,9 +85,9 @@ fn sboms_are_valid_by_the_schema_and_of_their_platform() {
 }
 
 #[test]
-fn evidence_follows_from_the_image_alone() {
+fn evidence_depends_on_the_image_alone() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (Some(first), Some(second)) = (attested(one.path()), attested(other.path())) else {
+    let (Some(first), Some(second)) = (attest(one.path()), attest(other.path())) else {
         return;
     };
     for (one, other) in first.0.iter().zip(&second.0) {
@@ -101,17 +101,17 @@ fn evidence_follows_from_the_image_alone() {
     assert_eq!(statement["predicateType"], "https://slsa.dev/provenance/v1");
 }
 
-/// The password of the tests' keys, by cosign's own variable.
+/// cosign's variable for the password of a key, and the password of the tests' keys.
 const PASSWORD: (&str, &str) = ("COSIGN_PASSWORD", "of the test");
 
-/// A key pair of cosign's below `work`: `NAME.key` and `NAME.pub`.
+/// Creates a cosign key pair in `work`: `NAME.key` and `NAME.pub`.
 fn make_key(work: &Path, name: &str) {
     let mut cosign = command("cosign");
     cosign.args(["generate-key-pair", "--output-key-prefix"]);
     succeed(cosign.arg(work.join(name)).env(PASSWORD.0, PASSWORD.1));
 }
 
-/// What cosign says of a name with a public key.
+/// Verifies the signature of an image with a public key. Returns cosign's output.
 fn verify(name: &str, public: &Path) -> String {
     let mut cosign = command("cosign");
     let unlogged = ["--insecure-ignore-tlog=true", "--allow-http-registry"];
@@ -119,7 +119,7 @@ fn verify(name: &str, public: &Path) -> String {
     show(cosign.arg(name))
 }
 
-/// The types of what oras finds attached to a digest.
+/// Returns the artifact types that oras finds attached to a digest.
 fn discover(name: &str, digest: &str) -> Vec<String> {
     let (repository, _) = name.rsplit_once(':').unwrap();
     let subject = format!("{repository}@{digest}");
@@ -137,7 +137,7 @@ fn discover(name: &str, digest: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_attached_and_signed_is_found_by_others() {
+fn oras_and_cosign_find_evidence_and_signatures() {
     let (Some(registry), Some((tar, image))) =
         (engine(), Dist::find().and_then(|dist| dist.image()))
     else {
@@ -178,7 +178,11 @@ fn what_is_attached_and_signed_is_found_by_others() {
     let inspected = succeed(&mut xtask(&["image", "inspect", "--json", &name]));
     let inspected: Value = serde_json::from_str(&inspected).unwrap();
     let children = inspected["manifests"].as_array().unwrap();
-    assert_eq!(children.len(), 2, "evidence is no platform: {inspected}");
+    assert_eq!(
+        children.len(),
+        2,
+        "evidence must not be listed as a platform: {inspected}"
+    );
     for child in children {
         let found = discover(&name, child["digest"].as_str().unwrap());
         assert_eq!(found, [sbom, provenance]);

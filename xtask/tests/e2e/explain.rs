@@ -1,4 +1,4 @@
-//! `image inspect` and `image diff`: the same columns as docker, and every difference explained.
+//! `image inspect` and `image diff`: the lines of docker's imagetools, and all differences with their place.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Dist, command, engine, show, succeed, tool, xtask};
 
-/// Copies the dist's image to a name in the registry, with every platform and every digest as it is.
+/// Copies the dist's image into the registry with all platforms and unchanged digests. Returns its name there.
 pub(crate) fn copy_to(registry: &str, tar: &Path, name: &str) -> Option<String> {
     let mut skopeo = tool("skopeo")?;
     let name = format!("{registry}/{name}:{}", std::process::id());
@@ -21,7 +21,7 @@ pub(crate) fn copy_to(registry: &str, tar: &Path, name: &str) -> Option<String> 
 }
 
 #[test]
-fn inspect_prints_what_dist_manifest_says() {
+fn inspect_agrees_with_dist_manifest() {
     let Some((tar, image)) = Dist::find().and_then(|dist| dist.image()) else {
         return;
     };
@@ -88,7 +88,7 @@ fn platforms_of_the_dist_differ_in_architecture_and_program_only() {
 }
 
 #[test]
-fn an_image_is_no_different_in_a_registry_and_half_of_it_is() {
+fn diff_finds_a_missing_platform_and_no_difference_to_a_registry() {
     let (Some(registry), Some((tar, _))) = (engine(), Dist::find().and_then(|dist| dist.image()))
     else {
         return;

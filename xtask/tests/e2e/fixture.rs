@@ -1,17 +1,17 @@
-//! The small workspace of tests/fixture as a git checkout, with xtask run in it.
+//! The small workspace of tests/fixture as a git checkout, in which xtask runs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{command, copy, git, root, succeed};
 
-/// A checkout of the fixture; its folder vanishes with it.
+/// A checkout of the fixture, deleted when dropped.
 pub(crate) struct Fixture {
     guard: tempfile::TempDir,
 }
 
 impl Fixture {
-    /// A repository with one commit.
+    /// Creates a repository with one commit.
     pub(crate) fn new() -> Option<Self> {
         let fixture = Self {
             guard: tempfile::tempdir().unwrap(),
@@ -31,7 +31,7 @@ impl Fixture {
         Some(fixture)
     }
 
-    /// A second checkout of the same commit.
+    /// Clones the same commit into a second checkout.
     pub(crate) fn another(&self) -> Option<Self> {
         let other = Self {
             guard: tempfile::tempdir().unwrap(),
@@ -43,24 +43,24 @@ impl Fixture {
         Some(other)
     }
 
-    /// Where it is.
+    /// Returns the folder of the checkout.
     pub(crate) fn root(&self) -> PathBuf {
         self.guard.path().join("checkout")
     }
 
-    /// Runs git there.
+    /// Runs git in the checkout. Returns standard output.
     pub(crate) fn git(&self, args: &[&str]) -> Option<String> {
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"];
         Some(succeed(git(&self.root())?.args(identity).args(args)))
     }
 
-    /// Commits everything.
+    /// Commits all files.
     pub(crate) fn commit(&self, message: &str) -> Option<String> {
         self.git(&["add", "--all"])?;
         self.git(&["commit", "--quiet", "--message", message])
     }
 
-    /// The same sources as `git archive` packs them, unpacked into a folder that is not there yet.
+    /// Unpacks a `git archive` of HEAD into a folder that does not exist yet.
     pub(crate) fn unpack_archive(&self, folder: PathBuf) -> Option<Archived> {
         std::fs::create_dir_all(&folder).unwrap();
         let tar = self.guard.path().join("archive.tar");
@@ -71,12 +71,12 @@ impl Fixture {
         Some(archived)
     }
 
-    /// xtask, run there.
+    /// Returns xtask, run in the checkout.
     pub(crate) fn xtask(&self, args: &[&str]) -> Command {
         xtask_in(&self.root(), args)
     }
 
-    /// Lets it use what this checkout has fetched; nothing of that is in the bytes.
+    /// Shares the tools that this checkout has downloaded; they do not change the built bytes.
     fn share_tools(&self) {
         share_tools(&self.root());
     }
@@ -86,12 +86,12 @@ impl Fixture {
 pub(crate) struct Archived(PathBuf);
 
 impl Archived {
-    /// Where it is.
+    /// Returns the folder of the archive.
     pub(crate) fn root(&self) -> &Path {
         &self.0
     }
 
-    /// xtask, run there.
+    /// Returns xtask, run in the folder.
     pub(crate) fn xtask(&self, args: &[&str]) -> Command {
         xtask_in(&self.0, args)
     }

@@ -1,4 +1,4 @@
-//! Images that other people's tools make, and what the rules have to say of them: group `engine`.
+//! Images built by other tools, and the rules that they break: group `engine`.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::rules::broken;
 use crate::support::{Dist, command, engine, succeed, tool};
 
-/// The way upstream's own image is made: root, a relative entry point, nothing of a system.
+/// An image like that of upstream's Dockerfile: root as user, a relative entry point, no system files.
 const UPSTREAM: &str = "FROM scratch\n\
                         ARG TARGETARCH\n\
                         WORKDIR /app\n\
@@ -14,10 +14,10 @@ const UPSTREAM: &str = "FROM scratch\n\
                         EXPOSE 8082\n\
                         ENTRYPOINT [\"./noetl-control-plane\"]\n";
 
-/// What is wrong with it, whatever else is.
+/// The rules that it always breaks.
 const OF_UPSTREAM: &[&str] = &["C1", "C6", "F2", "F3", "F4", "F5", "P9"];
 
-/// The registry, and a folder with a program for each platform.
+/// Returns the registry, and a folder with a program for each platform.
 fn prepared() -> Option<(String, tempfile::TempDir)> {
     let (Some(registry), Some(dist)) = (engine(), Dist::find()) else {
         return None;
@@ -32,7 +32,7 @@ fn prepared() -> Option<(String, tempfile::TempDir)> {
     Some((registry, folder))
 }
 
-/// Builds with buildx; times are fixed, since two that differ are a finding of their own.
+/// Builds with buildx; the time is fixed, since platforms with different times break a rule too.
 fn buildx(context: &Path, dockerfile: &str, platforms: &str, name: &str, more: &[&str]) -> String {
     fs::write(context.join("Dockerfile"), dockerfile).unwrap();
     let mut docker = command("docker");
@@ -42,7 +42,7 @@ fn buildx(context: &Path, dockerfile: &str, platforms: &str, name: &str, more: &
     succeed(docker.args(more).arg(context))
 }
 
-/// What OF_UPSTREAM and `more` are together.
+/// Returns the rules of OF_UPSTREAM and `more`, sorted.
 fn with_upstream(more: &[&str]) -> Vec<String> {
     let mut rules: Vec<_> = OF_UPSTREAM
         .iter()
@@ -86,7 +86,7 @@ fn a_single_platform_and_a_program_for_another_are_found() {
     );
     let single = tar.to_str().unwrap();
     assert_eq!(broken(single, &[]), with_upstream(&["P1"]));
-    // Everything is there but an index, where only one platform is asked for.
+    // P1 remains because there is no index, even if one platform is enough.
     let only = ["--platforms", "linux/amd64", "--rule", "P1", "--rule", "P6"];
     assert_eq!(broken(single, &only), ["P1"]);
 
@@ -99,7 +99,7 @@ fn a_single_platform_and_a_program_for_another_are_found() {
     );
 }
 
-/// A tag for each platform, each with its provenance, and one made of both: upstream's release.yml.
+/// One tag per platform, each with its provenance, and an index of both, as in upstream's release.yml.
 #[test]
 fn an_index_made_of_two_tags_brings_their_provenance() {
     let Some((registry, context)) = prepared() else {
@@ -124,7 +124,7 @@ fn an_index_made_of_two_tags_brings_their_provenance() {
     assert_eq!(broken(&name("1"), &[]), with_upstream(&served));
 }
 
-/// An image by another tool that breaks no rule: what it is written like is an info.
+/// Differences in the encoding of another tool are reported as infos only.
 #[test]
 fn a_good_image_by_another_tool_passes() {
     let Some((registry, context)) = prepared() else {
@@ -166,7 +166,7 @@ fn a_good_image_by_another_tool_passes() {
         &more,
     );
     let found = broken(&name("1"), &[]);
-    // A tree that differs from its commit says so, whoever builds on it.
+    // An image of a tree with uncommitted changes breaks C6.
     assert!(found.is_empty() || found == ["C6"], "{found:?}");
 }
 

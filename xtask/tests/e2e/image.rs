@@ -1,4 +1,4 @@
-//! The image as skopeo and podman read it, and what `image check` says of a broken one.
+//! The image read by skopeo and podman, and `image check` of broken images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use crate::support::{Dist, copy, flip, not_run, show, succeed, tool, variable, xtask};
 
-/// A copy of the layout that `cargo xtask image` makes of this tree, once for all tests: others
-/// here make it anew while it is looked at.
+/// Returns a copy of the layout that `cargo xtask image` makes of this tree, one for all tests: other tests
+/// overwrite the original meanwhile.
 pub(crate) fn layout() -> Option<&'static Path> {
     static LAYOUT: OnceLock<Option<(TempDir, PathBuf)>> = OnceLock::new();
     let layout = LAYOUT.get_or_init(|| {
@@ -22,7 +22,7 @@ pub(crate) fn layout() -> Option<&'static Path> {
         let tar = made["tar"].as_str().unwrap();
         fs::create_dir(&copied).unwrap();
         succeed(tool("tar")?.args(["-xf", tar, "-C"]).arg(&copied));
-        // Docker's part, which the folder form does not have.
+        // Docker's manifest.json is only part of a tar, and not of a layout in a folder.
         fs::remove_file(copied.join("manifest.json")).unwrap();
         Some((folder, copied))
     });
@@ -117,7 +117,7 @@ fn the_dist_image_is_the_image_of_this_tree() {
 }
 
 #[test]
-fn a_flipped_byte_in_any_blob_is_refused_by_name() {
+fn a_flipped_bit_in_any_blob_is_an_error() {
     let Some(layout) = layout() else { return };
     let work = tempfile::tempdir().unwrap();
     let clean = show(xtask(&["image", "check"]).arg(layout));
@@ -137,7 +137,7 @@ fn a_flipped_byte_in_any_blob_is_refused_by_name() {
 }
 
 #[test]
-fn a_missing_or_unwanted_platform_is_refused_by_name() {
+fn an_unexpected_platform_or_missing_file_is_an_error() {
     let Some(layout) = layout() else { return };
     let text = show(xtask(&["image", "check", "--platforms", "linux/amd64"]).arg(layout));
     assert!(

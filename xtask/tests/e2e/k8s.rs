@@ -1,4 +1,4 @@
-//! `cargo xtask k8s check` and `deploy`: what a cluster would refuse is refused here, by name, before it is asked.
+//! `cargo xtask k8s check` and `deploy`: manifests that a cluster would reject are errors before anything is applied.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::standin::Cluster;
 use crate::support::{Dist, show, succeed, tool, variable, xtask};
 
-/// A `noetl`, an image and a cluster, in a folder that vanishes with the test.
+/// A `noetl`, an image and a fake cluster, in a folder that is deleted when dropped.
 struct Stage {
     folder: TempDir,
     noetl: PathBuf,
@@ -38,7 +38,7 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// xtask with this noetl and this cluster.
+    /// Runs xtask with this noetl and this cluster. Returns its output.
     fn xtask(&self, args: &[&str]) -> String {
         let mut command = xtask(&[&["--quiet"], args].concat());
         command.arg("--noetl").arg(&self.noetl);
@@ -48,7 +48,7 @@ impl Stage {
         show(&mut command)
     }
 
-    /// Judges what `noetl` renders with one thing changed.
+    /// Checks the manifests of `noetl k8s render` with one text replaced.
     fn check(&self, from: &str, to: &str) -> String {
         let rendered = succeed(crate::support::command(&self.noetl).args(["k8s", "render"]));
         assert!(rendered.contains(from), "{from} is not in\n{rendered}");
@@ -95,7 +95,7 @@ fn every_rendering_is_valid_and_fits_the_image() {
         text.ends_with("[exit 0]") && stage.cluster.changes().is_empty(),
         "{text}"
     );
-    // A real cluster judges as well, where there is one.
+    // A real cluster checks them as well, if there is one.
     if let Some(kubeconfig) = variable("KUBECONFIG") {
         let rendered = succeed(crate::support::command(&stage.noetl).args([
             "k8s",
@@ -122,7 +122,7 @@ fn every_rendering_is_valid_and_fits_the_image() {
 }
 
 #[test]
-fn what_a_cluster_would_refuse_is_refused_by_name() {
+fn manifests_that_a_cluster_would_reject_are_errors() {
     let Some(stage) = Stage::new(&["amd64"]) else {
         return;
     };
@@ -178,8 +178,8 @@ fn what_a_cluster_would_refuse_is_refused_by_name() {
     assert!(good.ends_with("[exit 0]"), "{good}");
 }
 
-/// The image for arm64 alone, in a layout, by a tool of others.
-fn arm64_alone(tar: &Path, to: &Path) -> Option<()> {
+/// Copies the image for arm64 alone into a layout, with skopeo.
+fn copy_arm64(tar: &Path, to: &Path) -> Option<()> {
     let mut skopeo = tool("skopeo")?;
     skopeo.args(["copy", "--quiet", "--override-arch", "arm64"]);
     succeed(
@@ -191,12 +191,12 @@ fn arm64_alone(tar: &Path, to: &Path) -> Option<()> {
 }
 
 #[test]
-fn an_image_that_lacks_a_nodes_architecture_never_reaches_the_cluster() {
+fn an_image_without_a_nodes_architecture_is_not_deployed() {
     let Some(stage) = Stage::new(&["amd64", "arm64"]) else {
         return;
     };
     let single = stage.path("arm64");
-    if arm64_alone(&stage.image, &single).is_none() {
+    if copy_arm64(&stage.image, &single).is_none() {
         return;
     }
     let deploy = |image: &Path| {
@@ -221,7 +221,7 @@ fn an_image_that_lacks_a_nodes_architecture_never_reaches_the_cluster() {
         text.ends_with("[exit 1]") && stage.cluster.changes().is_empty(),
         "{text}"
     );
-    // With both it is deployed, and where each pod runs is the last thing said.
+    // With both platforms it is deployed.
     let text = deploy(&stage.image);
     assert!(text.ends_with("[exit 0]"), "{text}");
     let deployment = stage
@@ -235,10 +235,10 @@ fn an_image_that_lacks_a_nodes_architecture_never_reaches_the_cluster() {
 }
 
 #[test]
-fn a_deploy_without_its_tools_says_that_it_was_not_run() {
+fn a_deploy_without_kubectl_is_reported_as_not_run() {
     let empty = tempfile::tempdir().unwrap();
     let mut command = xtask(&["deploy", "--cluster", "kind"]);
-    // git is found by nobody else.
+    // PATH has no programs, so that kubectl is not found.
     let text = show(command.env("PATH", empty.path()));
     assert!(
         text.contains(

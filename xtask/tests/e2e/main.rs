@@ -1,7 +1,7 @@
-//! What is shipped, looked at from outside: by tools that others wrote, on the machines it is for.
+//! End-to-end tests of the released files, with independent tools and on the platforms they are for.
 //!
-//! `cargo xtask test` prepares a dist and names it in NOETL_TEST_DIST; without it these tests say
-//! that they were left out.
+//! `cargo xtask test` prepares a dist and sets NOETL_TEST_DIST to its folder. Without it the tests that need a dist
+//! are noted as not run.
 
 #![expect(
     clippy::unwrap_used,

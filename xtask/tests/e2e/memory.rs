@@ -1,4 +1,4 @@
-//! How much memory it takes to build upon a large base: layers pass through from the disk to the registry.
+//! The memory used to build on a large base: layers are streamed from the disk to the registry.
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
@@ -15,17 +15,17 @@ use noetl_oci::{
 use crate::assembly::Binaries;
 use crate::registry::Registry;
 
-/// Size of the base's layer in MB, and the most memory that may be taken in MB.
+/// Size of the base's layer in MB, and the limit of memory in MB.
 const LAYER: u64 = 200;
 const LIMIT: u64 = 150;
 
-/// A base of one layer that both platforms share, and that no compression makes smaller.
+/// Writes a base with one incompressible layer, which both platforms share.
 fn large_base(folder: &Path) {
     let content = folder.join("content");
     let mut file = BufWriter::new(fs::File::create(&content).unwrap());
     let mut state = 1_u64;
     for _ in 0..LAYER * 1_000_000 / 8 {
-        // xorshift64
+        // Random numbers by xorshift64.
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
@@ -58,7 +58,7 @@ fn large_base(folder: &Path) {
         .unwrap();
 }
 
-/// Runs to the end, must succeed, and returns the most memory that it had in kB (proc(5), VmHWM).
+/// Runs a command, which must succeed. Returns its peak memory in kB (VmHWM in proc(5)).
 fn peak(command: &mut Command) -> u64 {
     let mut child = command.spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
@@ -77,14 +77,14 @@ fn peak(command: &mut Command) -> u64 {
 }
 
 #[test]
-fn a_layer_of_a_base_is_never_whole_in_memory() {
+fn a_base_layer_is_never_completely_in_memory() {
     let (Some(binaries), Some(registry)) = (Binaries::find(), Registry::start()) else {
         return;
     };
     let work = tempfile::tempdir().unwrap();
     large_base(work.path());
     let base = work.path().join("base");
-    // No evidence: it must be of this commit, and binaries of an older dist serve as well.
+    // Evidence must be of this commit, and the binaries may be from an older dist.
     let words = ["--quiet", "image", "--push", "--attest=none"];
     let mut xtask = binaries.xtask(&words, &work.path().join("target"));
     xtask.args(["--registry", &registry.address]);

@@ -1,5 +1,5 @@
-//! `cargo xtask ci-multiarch --push` from clean checkouts of the fixture: to the engine's registry, and to such as
-//! take nothing.
+//! `cargo xtask ci-multiarch --push` from clean checkouts of the fixture: to the engine's registry, and to
+//! registries that reject the push.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fixture::Fixture;
 use crate::support::{engine, show, succeed, tool};
 
-/// A repository of this test run alone.
+/// Returns a repository name that is unique to this test run.
 fn repository(registry: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     format!("{registry}/multiarch-{}", now.unwrap().as_nanos())
@@ -21,7 +21,7 @@ fn push(fixture: &Fixture, registry: &str) -> Command {
     xtask
 }
 
-/// What a push printed.
+/// Pushes, which must succeed. Returns the JSON output.
 fn pushed(fixture: &Fixture, registry: &str) -> Value {
     serde_json::from_str(&succeed(&mut push(fixture, registry))).unwrap()
 }
@@ -51,7 +51,7 @@ fn a_commits_image_is_published_once_and_latest_follows() {
         };
         assert_eq!(found, digest, "{tag}");
     }
-    // A clean clone of the same commit sends nothing.
+    // A push from a clean clone of the same commit uploads nothing.
     let Some(again) = checkout.another() else {
         return;
     };
@@ -59,7 +59,7 @@ fn a_commits_image_is_published_once_and_latest_follows() {
     let summary = again.root().join("target/xtask/summary/summary.md");
     let summary = std::fs::read_to_string(summary).unwrap();
     assert!(summary.contains("Pushed, 0.0 MB sent"), "{summary}");
-    // A new commit, which is a release's.
+    // A new commit, which has a release tag.
     std::fs::write(checkout.root().join("README.md"), "# Changed\n").unwrap();
     checkout.commit("Second");
     checkout.git(&["tag", "v1.2.3"]);
@@ -77,7 +77,7 @@ fn a_commits_image_is_published_once_and_latest_follows() {
 }
 
 #[test]
-fn a_registry_that_is_not_there_is_said_before_anything_is_lost() {
+fn an_unreachable_registry_is_an_error_and_the_dist_is_kept() {
     let Some(checkout) = Fixture::new() else {
         return;
     };
@@ -93,11 +93,11 @@ fn a_registry_that_is_not_there_is_said_before_anything_is_lost() {
     );
 }
 
-/// Who publishes a second commit in vain leaves what the first one published.
+/// When the push of a second commit fails, `latest` still points to the first one.
 #[cfg(unix)]
 #[test]
-fn a_registry_that_takes_nothing_keeps_latest() {
-    use crate::registry::{Registry, ask};
+fn a_registry_that_rejects_a_push_keeps_latest() {
+    use crate::registry::{Registry, request};
     use crate::registry_auth::{PASSWORDS, USER, auths, docker_config, passwords};
 
     let (Some(open), Some(checkout)) = (Registry::start(), Fixture::new()) else {
@@ -107,8 +107,9 @@ fn a_registry_that_takes_nothing_keeps_latest() {
     let digest = made["index_digest"].as_str().unwrap();
     std::fs::write(checkout.root().join("README.md"), "# Changed\n").unwrap();
     checkout.commit("Second");
-    let latest =
-        |registry: &Registry| ask(&registry.address, "HEAD", "noetl/manifests/latest", None).digest;
+    let latest = |registry: &Registry| {
+        request(&registry.address, "HEAD", "noetl/manifests/latest", None).digest
+    };
 
     let read_only = "maintenance: {readonly: {enabled: true}}";
     let Some(read_only) = open.copy(read_only, "", |_| {}) else {

@@ -1,4 +1,4 @@
-//! Documents: every line of every shell block is pasted into bash, in a place where it makes sense.
+//! Documents: bash runs every line of every shell block, each in a suitable environment.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,22 +12,24 @@ use crate::documents::DOCUMENTS;
 use crate::fixture::Fixture;
 use crate::registry::Registry;
 use crate::standin::Cluster;
-use crate::support::{Dist, copy, engine, root, show, succeed, tool, typed, variable};
+use crate::support::{
+    Dist, copy, engine, root, show, succeed, tool, variable, without_cargo_variables,
+};
 
-/// Where a line is pasted.
+/// The environment in which a line runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A fresh clone of this repository: `setup.rs` does it.
+    /// A fresh clone of this repository, see `setup.rs`.
     Clone,
     /// A checkout of the fixture, which builds in seconds.
     Fixture,
-    /// The same, with a cluster.
+    /// A checkout of the fixture, with a cluster.
     Cluster,
-    /// Another test does what it says, or it needs what no test machine has.
+    /// Not run here, with the reason: another test covers it, or it needs more than a test machine has.
     Elsewhere(&'static str),
 }
 
-/// Lines, or where a space ends them how lines begin, with the reason.
+/// Lines that do not run here, with the reason; text that ends with a space is the start of a line.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("cargo xtask test", "it runs this very test"),
     ("cargo xtask ci", "it runs this very test"),
@@ -91,7 +93,7 @@ fn place(line: &str) -> Place {
     }
 }
 
-/// Every line of the documents' shell blocks, without the words for people behind it.
+/// Returns every line of the documents' shell blocks, without comments.
 fn lines() -> Vec<String> {
     let mut lines = Vec::new();
     for document in DOCUMENTS {
@@ -110,7 +112,7 @@ fn lines() -> Vec<String> {
     lines
 }
 
-/// The lines for one place, in the documents' order.
+/// Returns the lines for one place, in the order of the documents.
 pub(crate) fn lines_for(wanted: Place) -> Vec<String> {
     let lines: Vec<_> = lines()
         .into_iter()
@@ -120,7 +122,7 @@ pub(crate) fn lines_for(wanted: Place) -> Vec<String> {
     lines
 }
 
-/// A shell with this xtask behind `cargo xtask`, and with a home of its own for `noetl`.
+/// A shell in which `cargo xtask` runs the xtask under test and `noetl` has a temporary home folder.
 pub(crate) struct Terminal {
     cwd: PathBuf,
     guard: TempDir,
@@ -128,7 +130,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens one in a folder.
+    /// Creates a shell in a folder.
     pub(crate) fn new(cwd: &Path) -> Self {
         let guard = tempfile::tempdir().unwrap();
         let this = Self {
@@ -137,7 +139,7 @@ impl Terminal {
             environment: Vec::new(),
         };
         fs::create_dir(this.bin()).unwrap();
-        // The alias of .cargo/config.toml would compile an xtask that is here already.
+        // The alias of .cargo/config.toml would compile xtask again.
         this.program(
             "cargo-xtask-under-test",
             &format!("shift; exec '{}' \"$@\"", env!("CARGO_BIN_EXE_xtask")),
@@ -145,7 +147,7 @@ impl Terminal {
         this
     }
 
-    /// Adds a variable.
+    /// Sets an environment variable.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
@@ -154,7 +156,7 @@ impl Terminal {
         self.guard.path().join("bin")
     }
 
-    /// Puts a program on PATH.
+    /// Adds a program to PATH.
     fn program(&self, name: &str, script: &str) {
         let path = self.bin().join(name);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -162,7 +164,7 @@ impl Terminal {
     }
 
     fn bash(&self, line: &str) -> Command {
-        let mut bash = typed("bash");
+        let mut bash = without_cargo_variables("bash");
         let path = format!("{}:{}", self.bin().display(), variable("PATH").unwrap());
         bash.current_dir(&self.cwd)
             .env("PATH", path)
@@ -178,14 +180,14 @@ impl Terminal {
         bash
     }
 
-    /// Pastes a line and waits for its end, which must be a good one.
+    /// Runs a line, which must succeed. Returns its output.
     pub(crate) fn paste(&self, line: &str) -> String {
         let said = show(&mut self.bash(line));
         assert!(said.ends_with("[exit 0]"), "$ {line}\n{said}");
         said
     }
 
-    /// Pastes the line of a server, which must serve its page and end when it is asked to.
+    /// Runs a line that starts a server, which must serve its web page and stop on SIGTERM.
     pub(crate) fn serve(&self, line: &str) {
         let mut server = self
             .bash(&format!("exec {line}"))
@@ -206,17 +208,17 @@ impl Terminal {
 }
 
 #[test]
-fn what_is_said_to_be_elsewhere_is_in_a_document() {
+fn every_line_of_elsewhere_is_in_a_document() {
     let lines = lines();
     for (start, _) in ELSEWHERE {
         assert!(
             lines.iter().any(|line| line.starts_with(start)),
-            "no document says {start}"
+            "no document has {start}"
         );
     }
 }
 
-/// A checkout of the fixture as somebody has it who followed the guide: `bin/noetl` is there.
+/// A checkout of the fixture with `bin/noetl`, as the guide creates it.
 struct Stage {
     fixture: Fixture,
     terminal: Terminal,
@@ -228,7 +230,7 @@ impl Stage {
     fn new() -> Option<Self> {
         let (dist, registry) = (Dist::find()?, Registry::start()?);
         let fixture = Fixture::new()?;
-        // What images and the evidence on them are made from.
+        // Files from which images and their evidence are made.
         for folder in ["docker", "xtask/pins"] {
             copy(&root().join(folder), &fixture.root().join(folder));
         }
@@ -247,19 +249,19 @@ impl Stage {
         })
     }
 
-    /// A line with this test's names in place of the documents'.
+    /// Returns a line with the addresses and paths of this test.
     fn here(&self, line: &str) -> String {
         let dist = self.dist.folder.display().to_string();
         let line = line
             .replace("127.0.0.1:5000", &self.registry.address)
             .replace("ghcr.io", &self.registry.address);
-        // The fixture's program is too small to be installed and run.
+        // The fixture's program is too small for `smoke`.
         line.replace("smoke dist", &format!("smoke '{dist}'"))
     }
 }
 
 #[test]
-fn commands_that_build_and_publish_work_as_they_stand() {
+fn documented_build_and_publish_commands_work() {
     let Some(stage) = Stage::new() else { return };
     let engine = engine();
     for line in lines_for(Place::Fixture) {
@@ -270,7 +272,7 @@ fn commands_that_build_and_publish_work_as_they_stand() {
         if wants_engine {
             let Some(registry) = &engine else { continue };
             if line.contains("--flavour python") {
-                // Docker Hub is no test traffic.
+                // Docker Hub is not available to tests.
                 let Some(base) = debian(registry) else {
                     continue;
                 };
@@ -278,7 +280,7 @@ fn commands_that_build_and_publish_work_as_they_stand() {
             }
         }
         if line.contains("--merge") {
-            // The other machines' parts.
+            // Build the parts of the other machines.
             stage.terminal.paste("cargo xtask ci-multiarch --shard 2/3");
             stage.terminal.paste("cargo xtask ci-multiarch --shard 3/3");
         }
@@ -287,7 +289,7 @@ fn commands_that_build_and_publish_work_as_they_stand() {
 }
 
 #[test]
-fn commands_for_clusters_work_as_they_stand() {
+fn documented_cluster_commands_work() {
     if tool("kubectl").is_none() {
         return;
     }
@@ -311,7 +313,7 @@ fn commands_for_clusters_work_as_they_stand() {
         stage.registry.address
     );
     fs::write(path("deploy/server.yaml"), pod).unwrap();
-    // What the documents deploy has been published before.
+    // Push the images that the documents deploy.
     for tag in ["0.1.0", "0.1.0-python"] {
         let push = format!(
             "cargo xtask image push '{image}' --registry {}/noetl --tag {tag}",
@@ -325,7 +327,7 @@ fn commands_for_clusters_work_as_they_stand() {
         .terminal
         .set("KUBECACHEDIR", path("kubecache").to_str().unwrap());
     for line in lines_for(Place::Cluster) {
-        // One is at the cluster that one talks of.
+        // The current context is the cluster that the line is for.
         let current = if line.contains("production") {
             ["production", "kind-noetl"]
         } else {

@@ -1,4 +1,4 @@
-//! The binaries on the machines they are for: here, under qemu, under wine.
+//! The binaries on the platforms they are for: on this machine, under qemu and under wine.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -9,13 +9,13 @@ use tempfile::TempDir;
 
 use crate::support::{Dist, command, root, succeed, tool};
 
-/// A running server with a folder of its own, killed when dropped.
+/// A running server, its URL and its folder; killed when dropped.
 struct Server(Child, String, TempDir);
 
 impl Server {
     fn start(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Relative, so that wine reads it as well.
+        // A relative path is valid under wine too.
         command.current_dir(folder.path());
         command.args(["server", "start", "--port", "0", "--data-dir", "data"]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
@@ -55,8 +55,8 @@ impl Drop for Server {
     }
 }
 
-/// Version, health, page, and a page's asset of a binary that `run` starts.
-fn prove(version: &str, run: impl Fn() -> Command) {
+/// Checks version, health check, web page and an asset of a binary that `run` starts, and runs playbooks.
+fn check_binary(version: &str, run: impl Fn() -> Command) {
     assert_eq!(
         succeed(run().arg("--version")),
         format!("noetl {version}\n")
@@ -81,8 +81,8 @@ fn prove(version: &str, run: impl Fn() -> Command) {
     playbooks(run);
 }
 
-/// A server in the background keeps nothing of the one that started it: who reads that one's output is not
-/// kept waiting.
+/// Checks that a background server does not keep the output of its parent process open, since a reader would wait
+/// for the server's end.
 fn detached(run: impl Fn() -> Command) {
     let folder = tempfile::tempdir().unwrap();
     let noetl = |words: &[&str]| {
@@ -116,7 +116,7 @@ fn detached(run: impl Fn() -> Command) {
     assert!(start.wait().unwrap().success());
 }
 
-/// A shell and a Python step; where there is no Python, the step says so.
+/// Runs a shell step and a Python step; without Python the step must fail with help.
 fn playbooks(run: impl Fn() -> Command) {
     let folder = tempfile::tempdir().unwrap();
     let playbook = |name: &str, tool: &str| {
@@ -164,9 +164,9 @@ fn playbooks(run: impl Fn() -> Command) {
     }
 }
 
-/// The embedded page goes out as it was packed at build time, and is not sent again when it is known.
+/// Checks that the embedded page is sent as compressed at build time, and not sent again to a client that has it.
 fn packed(url: &str, script: &str) {
-    // The agent unpacks nothing, as xtask builds it without gzip.
+    // The agent does not decompress, since xtask builds it without gzip.
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
@@ -219,13 +219,13 @@ fn linux_on_this_machine() {
     let Some(binary) = archive.unpack(unpacked.path()) else {
         return;
     };
-    prove(&version(&dist), || command(&binary));
+    check_binary(&version(&dist), || command(&binary));
     detached(|| command(&binary));
 }
 
-/// The page in a browser, as the shipped binary serves it, under its Content-Security-Policy.
+/// Loads the shipped binary's web page in a browser, under its Content-Security-Policy.
 #[test]
-fn the_page_comes_alive_in_chromium() {
+fn the_page_runs_in_chromium() {
     let Some(dist) = Dist::find() else { return };
     let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let (Some(archive), Some(mut chromium)) = (dist.archive(&target), tool("chromium")) else {
@@ -237,7 +237,7 @@ fn the_page_comes_alive_in_chromium() {
     };
     let server = Server::start(command(binary));
     let profile = unpacked.path().join("profile");
-    // No sandbox, as CI runs as root; the rest keeps Chromium from looking for its maker's hosts.
+    // No sandbox, since CI runs as root. The other flags prevent connections to Google's hosts.
     let dom = succeed(
         chromium
             .args([
@@ -276,7 +276,7 @@ fn linux_arm64_under_qemu() {
     if tool("qemu-aarch64-static").is_none() {
         return;
     }
-    prove(&version(&dist), || {
+    check_binary(&version(&dist), || {
         let mut qemu = command("qemu-aarch64-static");
         qemu.arg(&binary);
         qemu
@@ -305,12 +305,12 @@ fn windows_x64_under_wine() {
             .env("WINEDEBUG", "-all");
         wine
     };
-    // First: wine's home folder is one for all, and a server that is killed leaves its pid file there.
+    // detached comes first: wine has one home folder for all, and a killed server leaves its pid file in it.
     detached(wine);
-    prove(&version(&dist), wine);
+    check_binary(&version(&dist), wine);
 }
 
-/// wine 8 lacks bcryptprimitives.dll, which every Rust program imports; Windows has had it since 7.
+/// Builds bcryptprimitives.dll, which Rust programs import and wine 8 lacks. Windows has it since version 7.
 fn provide_random(folder: &Path) {
     let source = folder.join("random.c");
     std::fs::write(

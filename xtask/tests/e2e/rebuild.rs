@@ -1,4 +1,4 @@
-//! `image check --rebuild`: the same digest from a clone of the commit, and a finding for any other.
+//! `image check --rebuild`: the same digest from a clone of the commit, and a finding for a different digest.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::assembly::Binaries;
 use crate::support::{show, succeed, xtask};
 
 #[test]
-fn an_image_is_made_again_from_a_clone_and_compared() {
+fn an_image_is_rebuilt_from_a_clone_and_compared() {
     let Some(binaries) = Binaries::find() else {
         return;
     };

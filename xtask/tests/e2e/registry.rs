@@ -1,4 +1,4 @@
-//! A docker-registry of a test's own, and what it says without xtask in between.
+//! A docker-registry for one test, and requests to it that do not use xtask.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -10,22 +10,22 @@ use tempfile::TempDir;
 
 use crate::support::{Dist, copy, show, tool, xtask};
 
-/// A running docker-registry; gone when dropped.
+/// A running docker-registry, stopped when dropped.
 pub(crate) struct Registry {
     child: Child,
     pub(crate) address: String,
-    /// Its configuration and data, for as long as it runs.
+    /// Its configuration and data.
     folder: TempDir,
 }
 
 impl Registry {
-    /// Starts one that lets everybody in, or notes that the program is missing.
+    /// Starts one without authentication. Without the program it notes that the test is skipped and returns `None`.
     pub(crate) fn start() -> Option<Self> {
         Self::with("", "", |_| {})
     }
 
-    /// Starts one with more below `storage` and more at the top of its configuration, which may name files that
-    /// `prepare` writes; `FOLDER` is where they are.
+    /// Starts one with additions to `storage` and to the top level of its configuration. They may name files that
+    /// `prepare` writes into the folder `FOLDER`.
     pub(crate) fn with(storage: &str, top: &str, prepare: impl FnOnce(&TempDir)) -> Option<Self> {
         let mut command = tool("docker-registry")?;
         let folder = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ impl Registry {
             }
             said.push(line);
         };
-        // Read on, so that it never waits for somebody to listen.
+        // Read all output, so that the registry never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Some(Self {
             child,
@@ -68,7 +68,7 @@ impl Registry {
         })
     }
 
-    /// Starts one that holds what this one holds, with more in its configuration as [`Registry::with`] has it.
+    /// Starts another registry with a copy of this one's data, and additions as in [`Registry::with`].
     pub(crate) fn copy(
         &self,
         storage: &str,
@@ -92,12 +92,12 @@ impl Drop for Registry {
     }
 }
 
-/// The tar of the image in the dist that `cargo xtask test` prepared.
+/// Returns the image's tar and its entry in the manifest of the dist.
 pub(crate) fn image() -> Option<(PathBuf, Value)> {
     Dist::find()?.image()
 }
 
-/// The command that pushes that image.
+/// Returns the command that pushes that image.
 pub(crate) fn push_command(tar: &Path, registry: &str, tags: &[&str]) -> Command {
     let mut command = xtask(&["image", "push"]);
     command.arg(tar).args(["--registry", registry]);
@@ -107,13 +107,13 @@ pub(crate) fn push_command(tar: &Path, registry: &str, tags: &[&str]) -> Command
     command
 }
 
-/// Pushes that image and shows everything that was printed.
+/// Pushes that image. Returns the output.
 pub(crate) fn push(tar: &Path, registry: &str, tags: &[&str], more: &[&str]) -> String {
     show(push_command(tar, registry, tags).args(more))
 }
 
-/// What a registry says, asked without xtask.
-pub(crate) struct Asked {
+/// An answer of a registry.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) digest: Option<String>,
     pub(crate) body: Vec<u8>,
@@ -122,9 +122,9 @@ pub(crate) struct Asked {
 const TYPES: &str =
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
 
-/// Asks for `path` below `/v2/`; a body is an index.
-pub(crate) fn ask(address: &str, method: &str, path: &str, body: Option<&[u8]>) -> Asked {
-    ask_as(
+/// Sends a request for `path` below `/v2/`; the body has the media type of an index.
+pub(crate) fn request(address: &str, method: &str, path: &str, body: Option<&[u8]>) -> Response {
+    request_with_type(
         address,
         method,
         path,
@@ -133,14 +133,14 @@ pub(crate) fn ask(address: &str, method: &str, path: &str, body: Option<&[u8]>) 
     )
 }
 
-/// Asks for `path` below `/v2/` with a body of a media type.
-pub(crate) fn ask_as(
+/// Sends a request for `path` below `/v2/`; the body has this media type.
+pub(crate) fn request_with_type(
     address: &str,
     method: &str,
     path: &str,
     body: Option<&[u8]>,
     media_type: &str,
-) -> Asked {
+) -> Response {
     let config = ureq::Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false);
@@ -156,39 +156,39 @@ pub(crate) fn ask_as(
     }
     .unwrap();
     let digest = response.headers().get("docker-content-digest");
-    Asked {
+    Response {
         status: response.status().as_u16(),
         digest: digest.map(|digest| digest.to_str().unwrap().to_owned()),
         body: response.body_mut().read_to_vec().unwrap(),
     }
 }
 
-/// Where a tag points to.
+/// Returns the digest that a tag points to, or `None` if there is no such tag.
 pub(crate) fn tag(address: &str, repository: &str, tag: &str) -> Option<String> {
-    let asked = ask(
+    let answer = request(
         address,
         "HEAD",
         &format!("{repository}/manifests/{tag}"),
         None,
     );
-    assert!(matches!(asked.status, 200 | 404), "{}", asked.status);
-    asked.digest.filter(|_| asked.status == 200)
+    assert!(matches!(answer.status, 200 | 404), "{}", answer.status);
+    answer.digest.filter(|_| answer.status == 200)
 }
 
-/// Whether an index is there with everything below it.
+/// Whether an index exists with all images and blobs it refers to.
 pub(crate) fn is_whole(address: &str, repository: &str, digest: &str) -> bool {
     let document = |digest: &str| {
-        let asked = ask(
+        let answer = request(
             address,
             "GET",
             &format!("{repository}/manifests/{digest}"),
             None,
         );
-        (asked.status == 200).then(|| serde_json::from_slice::<Value>(&asked.body).unwrap())
+        (answer.status == 200).then(|| serde_json::from_slice::<Value>(&answer.body).unwrap())
     };
     let has_blob = |blob: &Value| {
         let path = format!("{repository}/blobs/{}", blob["digest"].as_str().unwrap());
-        ask(address, "HEAD", &path, None).status == 200
+        request(address, "HEAD", &path, None).status == 200
     };
     let child_is_whole = |child: &Value| {
         let manifest = document(child["digest"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! Signing in: by password and by helper; and to whom nothing is shown.
+//! Credentials: passwords and credential helpers, and that no other host gets them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,10 +15,10 @@ use crate::support::{show, variable, xtask};
 
 pub(crate) const USER: &str = "noetl-robot";
 pub(crate) const PASSWORD: &str = "correct horse battery";
-/// That password by bcrypt, the only hash docker-registry takes.
+/// The bcrypt hash of the password, the only kind of hash that docker-registry accepts.
 const HTPASSWD: &str = "noetl-robot:$2b$05$UdvXisGNd9slgwC9qHt9WemtR7jlDHXt8qiBFBO1FSnuIhanaVuAy\n";
 
-/// A folder with docker's config.json, for DOCKER_CONFIG.
+/// Writes docker's config.json. Returns its folder, for DOCKER_CONFIG.
 pub(crate) fn docker_config(config: &Value) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
@@ -29,7 +29,7 @@ pub(crate) fn auths(host: &str, user: &str, password: &str) -> Value {
     json!({"auths": {host: {"auth": STANDARD.encode(format!("{user}:{password}"))}}})
 }
 
-/// Pushes with the sign-ins of one folder and none of the machine's own.
+/// Pushes with the credentials of one folder and none of this machine's. Returns the output.
 pub(crate) fn push_as(
     tar: &Path,
     registry: &str,
@@ -51,7 +51,7 @@ pub(crate) fn push_as(
     text
 }
 
-/// A registry's configuration that asks for passwords, and the file it names.
+/// The configuration of a registry with passwords, and the file it names.
 pub(crate) const PASSWORDS: &str = "auth: {htpasswd: {realm: test, path: FOLDER/htpasswd}}";
 
 pub(crate) fn passwords(folder: &TempDir) {
@@ -59,7 +59,7 @@ pub(crate) fn passwords(folder: &TempDir) {
 }
 
 #[test]
-fn a_registry_with_passwords_is_signed_in_to() {
+fn a_push_signs_in_with_a_password() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::with("", PASSWORDS, passwords))
     else {
         return;
@@ -96,7 +96,7 @@ fn a_registry_with_passwords_is_signed_in_to() {
         "{text}"
     );
 
-    // podman's file, by either of its names.
+    // podman's file, named by REGISTRY_AUTH_FILE.
     let podman = none.path().join("auth.json");
     fs::write(
         &podman,
@@ -122,10 +122,10 @@ fn a_registry_with_passwords_is_signed_in_to() {
             ("HEAD tag".to_owned(), false),
             ("HEAD tag".to_owned(), true)
         ],
-        "nothing is guessed"
+        "credentials are sent only after a challenge"
     );
 
-    // It cannot be pulled without credentials.
+    // The image cannot be pulled without credentials.
     let mut check = xtask(&["image", "check", &format!("{host}/noetl:latest")]);
     let text = show(check.env("DOCKER_CONFIG", right.path()));
     assert!(
@@ -136,7 +136,7 @@ fn a_registry_with_passwords_is_signed_in_to() {
     assert!(text.ends_with("[exit 0]"), "{text}");
 }
 
-/// A credential helper on PATH that has credentials for one host.
+/// Writes a credential helper with credentials for one host. Returns the PATH on which it is found.
 pub(crate) fn helper(
     folder: &Path,
     host: &str,
@@ -158,7 +158,7 @@ pub(crate) fn helper(
 }
 
 #[test]
-fn a_credential_helper_is_asked() {
+fn a_credential_helper_is_used() {
     let (Some((tar, _)), Some(registry)) = (image(), Registry::with("", PASSWORDS, passwords))
     else {
         return;
@@ -196,12 +196,12 @@ fn a_credential_helper_is_asked() {
 }
 
 #[test]
-fn no_other_host_is_shown_anything() {
+fn no_other_host_gets_credentials() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::with("", PASSWORDS, passwords))
     else {
         return;
     };
-    // To this client localhost is another host than 127.0.0.1: as a token server …
+    // To the client, localhost is another host than 127.0.0.1. First it is the token server …
     let elsewhere = Proxy::start("127.0.0.1:9", |_| {
         Action::Answer(200, Vec::new(), json!({"token": "t"}).to_string())
     });
@@ -227,7 +227,7 @@ fn no_other_host_is_shown_anything() {
         elsewhere.seen()
     );
 
-    // … and as a place to upload to, which gets the blob and no password.
+    // … and then the host of an upload, which gets the blob and no password.
     let basic = STANDARD.encode(format!("{USER}:{PASSWORD}"));
     let store = Proxy::start(&registry.address, move |_| {
         Action::Signed(format!("Basic {basic}"))

@@ -1,43 +1,43 @@
-//! A proxy in front of a registry that counts, and that breaks what it is told to; also a server of a test's own.
+//! A proxy in front of a registry that records requests and injects faults; also used as a fake server.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// A request as the proxy saw it.
+/// A request that the proxy received.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// Method and what it is about: `PUT blob`, `HEAD tag`, `POST upload`, `GET token`.
+    /// Method and object: `PUT blob`, `HEAD tag`, `POST upload`, `GET token`.
     pub(crate) kind: String,
-    /// How many of this kind came before it.
+    /// The number of earlier requests of this kind.
     pub(crate) nth: usize,
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
-    /// Length of its body in bytes.
+    /// Length of the body in bytes.
     pub(crate) body: usize,
-    /// The body of a form.
+    /// The body, if it is a form.
     pub(crate) text: String,
 }
 
 /// What the proxy does with a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
-    /// The registry answers.
+    /// The registry executes the request, and the client gets its answer.
     Pass,
-    /// The proxy answers by itself: status, headers, body.
+    /// The proxy answers without the registry: status, headers, body.
     Answer(u16, Vec<(&'static str, String)>, String),
-    /// The registry does what it is asked, and something else is told.
+    /// The registry executes the request; the client gets an answer with this status.
     PassAndAnswer(u16),
-    /// The registry does what it is asked, and the connection ends without a word.
+    /// The registry executes the request, and the connection is closed without an answer.
     PassAndDrop,
-    /// The connection ends after so many bytes of the body.
+    /// The connection is closed after this many bytes of the body.
     DropAfter(usize),
-    /// The registry answers, and the answer's `Location` is changed: to a relative one, or gone.
+    /// The registry executes the request, and the `Location` in its answer is changed.
     Location(Location),
-    /// The registry's answer under another status.
+    /// The registry executes the request, and its answer gets this status.
     Status(u16),
-    /// The registry answers somebody with this `Authorization`.
+    /// The registry executes the request with this `Authorization`.
     Signed(String),
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum Action {
 pub(crate) enum Location {
     Relative,
     Missing,
-    /// To this scheme, host and port.
+    /// With this scheme, host and port.
     Elsewhere(String),
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Listens in front of `upstream`; `decide` is asked about every request.
+    /// Starts a proxy for `upstream`; `decide` chooses the action for each request.
     pub(crate) fn start(
         upstream: &str,
         decide: impl Fn(&Seen) -> Action + Send + Sync + 'static,
@@ -70,25 +70,25 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let (decide, log) = (Arc::clone(&decide), Arc::clone(&log));
-                // A connection that breaks is what these tests are about.
+                // Connection errors are expected: the tests inject them.
                 std::thread::spawn(move || serve(client.ok()?, upstream, decide.as_ref(), &log));
             }
         });
         Self { address, seen }
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// How many requests there were of a kind.
+    /// Returns the number of requests of a kind.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.seen().iter().filter(|seen| seen.kind == kind).count()
     }
 }
 
-/// Serves one connection until it ends; `None` when it has.
+/// Serves one connection until it is closed. Returns `None` then.
 fn serve(
     client: TcpStream,
     upstream: SocketAddr,
@@ -145,18 +145,18 @@ fn serve(
             }
             Action::PassAndAnswer(status) => {
                 ask()?;
-                Told::new(status)
+                Response::new(status)
             }
-            Action::Answer(status, headers, body) => Told {
+            Action::Answer(status, headers, body) => Response {
                 headers: headers
                     .into_iter()
                     .map(|(name, value)| (name.to_owned(), value))
                     .collect(),
                 body: body.into_bytes(),
-                ..Told::new(status)
+                ..Response::new(status)
             },
             Action::Signed(header) => pass(upstream, &method, &seen, &body, Some(&header))?,
-            Action::Status(status) => Told { status, ..ask()? },
+            Action::Status(status) => Response { status, ..ask()? },
             Action::Location(change) => relocate(ask()?, change),
         };
         answer.send(&client, &method)?;
@@ -167,16 +167,16 @@ fn hang_up(client: &TcpStream) -> Option<()> {
     client.shutdown(Shutdown::Both).ok()
 }
 
-/// An answer on its way to the client.
-struct Told {
+/// An answer for the client.
+struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// What a HEAD says of the body that is not sent.
+    /// The content-length of an answer to HEAD, whose body is not sent.
     length: Option<String>,
 }
 
-impl Told {
+impl Response {
     fn new(status: u16) -> Self {
         Self {
             status,
@@ -204,7 +204,7 @@ impl Told {
     }
 }
 
-fn relocate(mut answer: Told, change: Location) -> Told {
+fn relocate(mut answer: Response, change: Location) -> Response {
     for (name, value) in &mut answer.headers {
         if name == "location" {
             let rest = || value.splitn(4, '/').nth(3).unwrap();
@@ -219,14 +219,14 @@ fn relocate(mut answer: Told, change: Location) -> Told {
     answer
 }
 
-/// Asks the registry, in HTTP/1.0, which has neither chunks nor kept connections.
+/// Forwards a request to the registry, by HTTP/1.0, which has neither chunks nor keep-alive.
 fn pass(
     upstream: SocketAddr,
     method: &str,
     seen: &Seen,
     body: &[u8],
     authorization: Option<&str>,
-) -> Option<Told> {
+) -> Option<Response> {
     let mut stream = TcpStream::connect(upstream).ok()?;
     let mut text = format!("{method} {} HTTP/1.0\r\n", seen.path);
     for (name, value) in &seen.headers {
@@ -251,7 +251,7 @@ fn pass(
     let kept = headers
         .into_iter()
         .filter(|(name, _)| !matches!(name.as_str(), "content-length" | "connection"));
-    Some(Told {
+    Some(Response {
         status,
         headers: kept.collect(),
         body,
@@ -259,7 +259,7 @@ fn pass(
     })
 }
 
-/// The first line and the headers, by lowercase name.
+/// Reads the first line and the headers; header names are in lower case.
 fn head(reader: &mut impl std::io::BufRead) -> Option<(String, BTreeMap<String, String>)> {
     let mut line = || {
         let mut line = String::new();

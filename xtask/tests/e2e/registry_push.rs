@@ -1,7 +1,7 @@
-//! Pushing to a real docker-registry through a proxy: how many requests it takes, and that no single fault
-//! leaves a half-published image.
+//! Pushes to a real docker-registry through a proxy: the number of requests, and that no single fault leaves a
+//! half-published image.
 
-use crate::registry::{Registry, ask, image, is_whole, push, tag};
+use crate::registry::{Registry, image, is_whole, push, request, tag};
 use crate::registry_proxy::{Action, Location, Proxy, Seen};
 
 #[test]
@@ -31,7 +31,7 @@ fn a_cold_push_takes_few_requests_and_a_warm_one_a_request_per_tag() {
     let requests: Vec<_> = warm.seen().iter().map(|seen| seen.kind.clone()).collect();
     assert_eq!(requests, ["HEAD tag"]);
 
-    // A second tag of what is there: look where both are, find the index, move one tag, read it back.
+    // A second tag for an existing image: read both tags, find the index, move one tag, read it back.
     let second = Proxy::start(&registry.address, |_| Action::Pass);
     push(&tar, &second.address, &["one", "latest"], &["--no-check"]);
     let requests: Vec<_> = second.seen().iter().map(|seen| seen.kind.clone()).collect();
@@ -56,7 +56,7 @@ fn a_cold_push_takes_few_requests_and_a_warm_one_a_request_per_tag() {
 }
 
 #[test]
-fn a_version_that_the_image_is_not_is_refused_before_anything_is_sent() {
+fn a_tag_with_a_wrong_version_is_refused_before_the_upload() {
     let (Some((tar, _)), Some(registry)) = (image(), Registry::start()) else {
         return;
     };
@@ -70,26 +70,26 @@ fn a_version_that_the_image_is_not_is_refused_before_anything_is_sent() {
     }
 }
 
-/// The check after the push is part of it: what is served must be what was sent.
+/// A push includes a check of the image that the registry serves.
 #[test]
-fn a_push_whose_proof_fails_puts_its_tags_back() {
+fn a_push_whose_check_fails_restores_its_tags() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::start()) else {
         return;
     };
     let digest = image["index_digest"].as_str().unwrap();
     push(&tar, &registry.address, &["one"], &["--no-check"]);
-    // Another index of the same images, as an earlier release would be.
+    // Another index of the same images stands for an earlier release.
     let path = format!("noetl/manifests/{digest}");
-    let index = ask(&registry.address, "GET", &path, None).body;
+    let index = request(&registry.address, "GET", &path, None).body;
     let earlier = String::from_utf8(index).unwrap().replacen('{', "{ ", 1);
-    let put = ask(
+    let put = request(
         &registry.address,
         "PUT",
         "noetl/manifests/latest",
         Some(earlier.as_bytes()),
     );
     let before = put.digest.unwrap();
-    // What was taken cannot be fetched: every GET of a blob answers 404.
+    // Every GET of a blob answers 404, so that the check fails.
     let proxy = Proxy::start(&registry.address, |seen| match seen.kind.as_str() {
         "GET blob" => answer(404),
         _ => Action::Pass,
@@ -102,16 +102,16 @@ fn a_push_whose_proof_fails_puts_its_tags_back() {
     assert_eq!(tag(&registry.address, "noetl", "latest"), Some(before));
 }
 
-/// What one broken thing should come to.
+/// The expected end of a push with a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// It is mended by trying again.
+    /// Published after a retry.
     Published,
-    /// Either: what matters is that nothing is left half-done.
+    /// Published or failed, but not half-published.
     Either,
 }
 
-/// Breaks the `nth` request of a kind once.
+/// Injects a fault into the `nth` request of a kind, once.
 fn broken(kind: &'static str, nth: usize, action: Action) -> impl Fn(&Seen) -> Action {
     move |seen| {
         let this = seen.kind == kind && seen.nth == nth;
@@ -124,7 +124,7 @@ fn answer(status: u16) -> Action {
     Action::Answer(status, Vec::new(), json.to_owned())
 }
 
-/// Every fault, at one place each: kind, which of them, what is done, what it should come to.
+/// Returns all faults: kind and number of the request, action, expected end.
 fn faults() -> Vec<(&'static str, usize, Action, End)> {
     use End::{Either, Published};
     let after = |seconds: &str| vec![("retry-after", seconds.to_owned())];
@@ -177,7 +177,7 @@ fn faults() -> Vec<(&'static str, usize, Action, End)> {
     ]
 }
 
-/// An index without images, which a registry takes as an older `latest`.
+/// An index without images, as the older `latest`.
 const OLDER: &[u8] =
     br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
@@ -190,7 +190,7 @@ fn no_single_fault_leaves_a_tag_half_moved() {
     let run = |(number, (kind, nth, action, end)): (usize, (&'static str, usize, Action, End))| {
         let case = format!("case{number}");
         let repository = format!("{case}/noetl");
-        let put = ask(
+        let put = request(
             &registry.address,
             "PUT",
             &format!("{repository}/manifests/latest"),
@@ -230,7 +230,7 @@ fn no_single_fault_leaves_a_tag_half_moved() {
 }
 
 #[test]
-fn tags_go_back_when_a_later_one_cannot_move() {
+fn tags_are_restored_when_a_later_one_cannot_move() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::start()) else {
         return;
     };
@@ -238,13 +238,13 @@ fn tags_go_back_when_a_later_one_cannot_move() {
     let put = |name: &str| {
         let path = format!("noetl/manifests/{name}");
         assert_eq!(
-            ask(&registry.address, "PUT", &path, Some(OLDER)).status,
+            request(&registry.address, "PUT", &path, Some(OLDER)).status,
             201
         );
         tag(&registry.address, "noetl", name)
     };
     let before = [put("main"), put("latest")];
-    // `latest`, the last, never moves; 0.1.0 is new and main moves before it.
+    // `latest` is the last tag and never moves. `0.1.0` is new, and `main` moves before `latest`.
     let refused = Proxy::start(&registry.address, |seen| {
         let latest = seen.kind == "PUT tag" && seen.path.ends_with("/latest");
         if latest { answer(403) } else { Action::Pass }
@@ -271,7 +271,7 @@ fn tags_go_back_when_a_later_one_cannot_move() {
         before
     );
 
-    // Where going back fails too, it is said which tags are not where they were.
+    // When the restoration fails too, the output lists the tags that were not restored.
     let stuck = Proxy::start(&registry.address, |seen| {
         let latest = seen.kind == "PUT tag" && seen.path.ends_with("/latest");
         if latest || (seen.kind == "PUT tag" && seen.nth > 1) {
@@ -293,11 +293,11 @@ fn tags_go_back_when_a_later_one_cannot_move() {
 }
 
 #[test]
-fn a_version_moves_only_when_told_to() {
+fn a_version_tag_moves_only_with_force_retag() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::start()) else {
         return;
     };
-    let put = ask(
+    let put = request(
         &registry.address,
         "PUT",
         "noetl/manifests/0.1.0",
@@ -333,14 +333,14 @@ fn a_version_moves_only_when_told_to() {
 }
 
 #[test]
-fn what_somebody_deleted_is_sent_again_on_request() {
+fn repair_uploads_a_deleted_image_again() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::start()) else {
         return;
     };
     let digest = image["index_digest"].as_str().unwrap();
     push(&tar, &registry.address, &["latest"], &["--no-check"]);
     let child = image["platforms"][1]["digest"].as_str().unwrap();
-    let gone = ask(
+    let gone = request(
         &registry.address,
         "DELETE",
         &format!("noetl/manifests/{child}"),
@@ -350,7 +350,7 @@ fn what_somebody_deleted_is_sent_again_on_request() {
     push(&tar, &registry.address, &["latest"], &["--no-check"]);
     assert!(
         !is_whole(&registry.address, "noetl", digest),
-        "the index alone is looked at"
+        "without --repair only the index is checked"
     );
     let text = push(
         &tar,
@@ -366,7 +366,7 @@ fn what_somebody_deleted_is_sent_again_on_request() {
 }
 
 #[test]
-fn a_registry_that_is_down_or_takes_nothing_is_named() {
+fn a_registry_that_is_down_or_read_only_is_named() {
     let Some((tar, _)) = image() else { return };
     let nobody = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()

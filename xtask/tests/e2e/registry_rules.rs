@@ -1,8 +1,8 @@
-//! The R rules and the audit over a real docker-registry in which something has been broken.
+//! The R rules and the audit, with faults in a real docker-registry.
 
 use serde_json::{Value, json};
 
-use crate::registry::{Registry, ask, ask_as, image, push, tag};
+use crate::registry::{Registry, image, push, request, request_with_type, tag};
 use crate::registry_proxy::{Action, Proxy};
 use crate::support::{show, xtask};
 
@@ -18,7 +18,7 @@ fn audit(address: &str, more: &[&str]) -> String {
     show(xtask(&["image", "audit", &format!("{address}/noetl")]).args(more))
 }
 
-/// A registry with the dist's image under these tags, its index's digest and its arm64 image's.
+/// Pushes the dist's image under these tags. Returns the registry and the digests of the index and the arm64 image.
 fn published(tags: &[&str]) -> Option<(Registry, String, String)> {
     let (tar, image) = image()?;
     let registry = Registry::start()?;
@@ -32,9 +32,9 @@ fn published(tags: &[&str]) -> Option<(Registry, String, String)> {
     ))
 }
 
-/// Stores a document as it is and gives its digest.
+/// Stores an index. Returns its digest.
 fn put(registry: &Registry, name: &str, document: &[u8]) -> String {
-    let stored = ask(
+    let stored = request(
         &registry.address,
         "PUT",
         &format!("noetl/manifests/{name}"),
@@ -50,7 +50,7 @@ fn put(registry: &Registry, name: &str, document: &[u8]) -> String {
 }
 
 fn document(registry: &Registry, name: &str) -> Vec<u8> {
-    ask(
+    request(
         &registry.address,
         "GET",
         &format!("noetl/manifests/{name}"),
@@ -60,7 +60,7 @@ fn document(registry: &Registry, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_child_that_somebody_deleted_is_found() {
+fn a_deleted_image_of_an_index_is_found() {
     let Some((registry, index, child)) = published(&["0.1.0", "latest"]) else {
         return;
     };
@@ -79,7 +79,7 @@ fn a_child_that_somebody_deleted_is_found() {
     );
 
     assert_eq!(
-        ask(
+        request(
             &registry.address,
             "DELETE",
             &format!("noetl/manifests/{child}"),
@@ -91,7 +91,7 @@ fn a_child_that_somebody_deleted_is_found() {
     assert_eq!(
         tag(&registry.address, "noetl", "latest"),
         Some(index),
-        "the tag looks fine"
+        "the tag is unchanged"
     );
     let broken = check(&registry.address, "latest");
     assert!(
@@ -123,7 +123,7 @@ fn a_child_that_somebody_deleted_is_found() {
 }
 
 #[test]
-fn tags_that_mislead_are_found() {
+fn misleading_tags_are_found() {
     let Some((registry, index, child)) = published(&["0.1.0"]) else {
         return;
     };
@@ -135,7 +135,7 @@ fn tags_that_mislead_are_found() {
         "{renamed}"
     );
 
-    // latest claims the same version and is another index: the same images in another order.
+    // `latest` has the same version and another index: the same images in reverse order.
     let mut other: Value = serde_json::from_slice(&bytes).unwrap();
     other["manifests"].as_array_mut().unwrap().reverse();
     let other = serde_json::to_vec(&other).unwrap();
@@ -153,7 +153,7 @@ fn tags_that_mislead_are_found() {
     assert!(!single.contains("\"R10\""), "{single}");
     let manifest = document(&registry, &child);
     let path = "noetl/manifests/0.1.0-arm64";
-    let stored = ask_as(
+    let stored = request_with_type(
         &registry.address,
         "PUT",
         path,
@@ -178,11 +178,11 @@ fn an_earlier_release_that_lost_an_image_is_found() {
     let Some((registry, index, child)) = published(&["0.1.0"]) else {
         return;
     };
-    // 0.0.9 is an index of its own with the arm64 image and a copy of it that is then deleted.
+    // 0.0.9 is another index, whose arm64 image is a copy that is then deleted.
     let mut copy = document(&registry, &child);
     copy.push(b'\n');
     let manifest_type = "application/vnd.oci.image.manifest.v1+json";
-    let stored = ask_as(
+    let stored = request_with_type(
         &registry.address,
         "PUT",
         "noetl/manifests/copy",
@@ -197,7 +197,7 @@ fn an_earlier_release_that_lost_an_image_is_found() {
     let fine = check(&registry.address, "0.1.0");
     assert!(!fine.contains("R12"), "{fine}");
     assert_eq!(
-        ask(
+        request(
             &registry.address,
             "DELETE",
             &format!("noetl/manifests/{lost}"),
@@ -215,11 +215,11 @@ fn an_earlier_release_that_lost_an_image_is_found() {
 }
 
 #[test]
-fn evidence_of_something_else_is_found() {
+fn evidence_without_its_subject_is_found() {
     let Some((registry, index, child)) = published(&["0.1.0"]) else {
         return;
     };
-    // The fallback tag of the index lists an image, which has no subject at all.
+    // The fallback tag of the index lists an image, which has no subject.
     let size = document(&registry, &child).len();
     let artifacts = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
         {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": child, "size": size, "artifactType": "text/plain"}
@@ -240,7 +240,7 @@ fn evidence_of_something_else_is_found() {
 }
 
 #[test]
-fn what_is_changed_on_the_way_is_found_after_the_push() {
+fn an_index_that_is_changed_in_transit_is_found_after_the_push() {
     let (Some((tar, image)), Some(registry)) = (image(), Registry::start()) else {
         return;
     };
@@ -268,7 +268,7 @@ fn what_is_changed_on_the_way_is_found_after_the_push() {
 }
 
 #[test]
-fn what_no_tag_needs_may_go_and_the_rest_must_stay() {
+fn audit_lists_only_untagged_images_as_deletable() {
     let Some((registry, index, child)) = published(&["0.1.0"]) else {
         return;
     };
@@ -290,9 +290,9 @@ fn what_no_tag_needs_may_go_and_the_rest_must_stay() {
         "{text}"
     );
     assert!(text.ends_with("[exit 0]"), "{text}");
-    // Deleting what may go breaks nothing.
+    // Deleting a deletable image breaks no rule.
     assert_eq!(
-        ask(
+        request(
             &registry.address,
             "DELETE",
             &format!("noetl/manifests/{older}"),

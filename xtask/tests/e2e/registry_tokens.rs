@@ -1,4 +1,4 @@
-//! Signing in where a token server grants access (token.md and oauth.md of distribution).
+//! Authentication with a token server (token.md and oauth.md of distribution).
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::registry_auth::{PASSWORD, USER, auths, docker_config, helper, push_as
 use crate::registry_proxy::{Action, Proxy, Seen};
 use crate::support::{succeed, tool};
 
-/// A docker-registry that trusts the tokens of a server in this process.
+/// A docker-registry that trusts the tokens of a token server in this process.
 struct Tokens {
     registry: Registry,
     server: Proxy,
@@ -22,7 +22,7 @@ struct Tokens {
 const REFRESH: &str = "a refresh token";
 
 impl Tokens {
-    /// Starts both. The server knows one user and one refresh token, and gives what is asked for to them alone.
+    /// Starts both. The token server knows one user and one refresh token, and grants them every requested scope.
     fn start() -> Option<Self> {
         let mut openssl = tool("openssl")?;
         let keys = tempfile::tempdir().unwrap();
@@ -71,7 +71,7 @@ fn pem(text: &str) -> Vec<u8> {
     STANDARD.decode(lines.collect::<String>()).unwrap()
 }
 
-/// Answers as a token server does (token.md of distribution), with a JSON web token that the registry verifies.
+/// Answers like a token server (token.md of distribution), with a JSON web token that the registry verifies.
 fn grant(seen: &Seen, key: &[u8], x5c: &str) -> Action {
     let basic = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
     let (query, known) = match seen.kind.as_str() {
@@ -93,7 +93,7 @@ fn grant(seen: &Seen, key: &[u8], x5c: &str) -> Action {
             .get("authorization")
             .cloned()
             .unwrap_or_default();
-        // As careless as a server can be: it repeats what it was shown.
+        // The worst case for secrets: the server repeats the credentials in its answer.
         return Action::Answer(
             401,
             Vec::new(),
@@ -141,7 +141,7 @@ fn grant(seen: &Seen, key: &[u8], x5c: &str) -> Action {
 }
 
 #[test]
-fn a_registry_with_tokens_is_signed_in_to() {
+fn a_push_signs_in_with_a_token() {
     let (Some((tar, image)), Some(tokens)) = (image(), Tokens::start()) else {
         return;
     };
@@ -184,7 +184,7 @@ fn a_registry_with_tokens_is_signed_in_to() {
         .filter_map(|seen| seen.headers.get("authorization").cloned())
         .filter(|header| header.starts_with("Basic"))
         .count();
-    assert_eq!(passwords, 0, "the registry sees tokens alone");
+    assert_eq!(passwords, 0, "the registry gets only tokens");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_token_that_expires_in_the_middle_is_replaced() {
         r#"Bearer realm="http://{}/token",service="a, registry",scope="repository:noetl:pull,push",error="invalid_token""#,
         tokens.server.address
     );
-    // The first upload of a blob, of an image and of a tag: each is refused once.
+    // The first upload of a blob, of an image and of a tag are each refused once.
     let proxy = Proxy::start(&tokens.registry.address, move |seen| {
         let put = seen.kind.starts_with("PUT") && seen.nth == 0;
         if put {

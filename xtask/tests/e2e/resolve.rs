@@ -1,4 +1,4 @@
-//! `image resolve`: digests in place of tags, and refusals before a cluster sees them.
+//! `image resolve`: digests replace tags, and invalid manifests are errors before they are applied.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::explain::copy_to;
 use crate::support::{Dist, engine, show, succeed, xtask};
 
-/// A server as our manifests have it, in two documents, with comments and Windows line ends.
+/// Returns a server's manifest with two documents, comments and Windows line ends.
 fn server(image: &str) -> String {
     let text = format!(
         "# the server\n\
@@ -37,7 +37,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn names_become_digests_and_nothing_else_changes() {
+fn resolve_adds_digests_and_changes_nothing_else() {
     let Some((tar, image)) = Dist::find().and_then(|dist| dist.image()) else {
         return;
     };
@@ -59,7 +59,7 @@ fn names_become_digests_and_nothing_else_changes() {
 }
 
 #[test]
-fn everything_that_no_node_could_run_is_named_at_once() {
+fn all_problems_of_a_manifest_are_reported_together() {
     let Some((tar, _)) = Dist::find().and_then(|dist| dist.image()) else {
         return;
     };
@@ -109,7 +109,7 @@ fn everything_that_no_node_could_run_is_named_at_once() {
 }
 
 #[test]
-fn a_registry_is_asked_and_digests_are_checked() {
+fn digests_are_read_from_a_registry_and_checked() {
     let (Some(registry), Some((tar, image))) =
         (engine(), Dist::find().and_then(|dist| dist.image()))
     else {
@@ -136,7 +136,7 @@ fn a_registry_is_asked_and_digests_are_checked() {
         text.contains(&expected) && text.ends_with("[exit 1]"),
         "{text}"
     );
-    // What a registry denies is not what nobody answers for.
+    // A missing digest in a reachable registry is not the same as an unreachable registry.
     let skipping = || show(xtask(&["image", "resolve", "--skip-unreachable"]).arg(&file));
     assert!(skipping().ends_with("[exit 1]"), "{}", skipping());
     let silent = format!("127.0.0.1:1/xtask-resolve@{digest}");

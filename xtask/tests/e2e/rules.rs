@@ -1,4 +1,4 @@
-//! The rules on images and their mutants: over the image that is shipped, and in a real registry.
+//! The rules for images and their mutants: on the shipped image, and in a real registry.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{Dist, engine, succeed, tool, xtask};
 
-/// The changes that break NoETL's own rules.
+/// The mutants for NoETL's own rules.
 #[path = "../../src/image/rules/mutants.rs"]
 mod own;
 
@@ -21,7 +21,7 @@ struct Row {
     accepted: String,
 }
 
-/// The rules that have a mutant.
+/// Returns the rows of the rules that have a mutant.
 fn table() -> Vec<Row> {
     let markdown = succeed(&mut xtask(&["image", "check", "--list", "--markdown"]));
     let rows = markdown.lines().skip(2).map(|line| {
@@ -39,8 +39,8 @@ fn table() -> Vec<Row> {
     rows
 }
 
-/// What is wrong with any row, two at a time.
-fn judge(judge: impl Fn(&Row) -> Option<String> + Sync) -> Vec<String> {
+/// Applies `judge` to all rows in two threads. Returns its messages.
+fn find_wrong(judge: impl Fn(&Row) -> Option<String> + Sync) -> Vec<String> {
     let rows = table();
     let (even, odd): (Vec<_>, Vec<_>) = rows.iter().enumerate().partition(|(at, _)| at % 2 == 0);
     std::thread::scope(|scope| {
@@ -59,13 +59,13 @@ fn judge(judge: impl Fn(&Row) -> Option<String> + Sync) -> Vec<String> {
     })
 }
 
-/// Writes the broken image of a rule as a layout.
+/// Writes a layout of the image, changed by the mutant of a rule.
 fn break_rule(rule: &str, image: &Path, folder: &Path) {
     let clean = Layout::open(Utf8Path::from_path(image).unwrap()).unwrap();
     let general = mutants::all().map(|mutant| (mutant.rule.id, mutant.edit));
     let mut edits = own::EDITS.iter().copied().chain(general);
     let (_, edit) = edits.find(|(id, _)| *id == rule).unwrap();
-    // Docker's list of images too, which the folder of a layout does not have.
+    // All files of a tar are written, also Docker's manifest.json, which a layout in a folder does not have.
     for (name, blob) in edit.of(&clean).unwrap().files {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -73,7 +73,7 @@ fn break_rule(rule: &str, image: &Path, folder: &Path) {
     }
 }
 
-/// The rules that an image breaks; infos break none.
+/// Returns the rules that an image breaks. Infos are not counted.
 pub(crate) fn broken(image: &str, more: &[&str]) -> Vec<String> {
     let output = xtask(&["image", "check", "--json", image])
         .args(more)
@@ -101,14 +101,14 @@ pub(crate) fn broken(image: &str, more: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn rules_times_mutants_over_the_image_that_is_shipped() {
+fn every_mutant_of_the_shipped_image_breaks_its_rules() {
     let Some((image, _)) = Dist::find().and_then(|dist| dist.image()) else {
         return;
     };
-    // A tree that differs from its commit is a warning of C6 of its own.
+    // A tree with uncommitted changes breaks C6.
     let clean = broken(image.to_str().unwrap(), &[]);
     assert!(clean.is_empty() || clean == ["C6"], "{clean:?}");
-    let wrong = judge(|row| {
+    let wrong = find_wrong(|row| {
         let work = tempfile::tempdir().unwrap();
         let folder = work.path().join("broken");
         break_rule(&row.rule, &image, &folder);
@@ -131,7 +131,7 @@ fn docker_registry_accepts_what_the_table_says() {
     let repository = format!("rules-{}", std::process::id());
     let clean = Push::new(&registry, format!("{repository}/clean"), None);
     assert_eq!(clean.image(whole.path()), Ok(()));
-    let wrong = judge(|row| {
+    let wrong = find_wrong(|row| {
         let work = tempfile::tempdir().unwrap();
         let folder = work.path().join("broken");
         break_rule(&row.rule, &image, &folder);
@@ -144,12 +144,12 @@ fn docker_registry_accepts_what_the_table_says() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Sends files as they are, as a client would that looks at nothing.
+/// A client that uploads files without checking them.
 struct Push<'a> {
     agent: ureq::Agent,
     registry: &'a str,
     repository: String,
-    /// A repository with the clean image, and its files: what is the same is mounted from there.
+    /// A repository with the clean image, and its files; equal blobs are mounted from there.
     base: Option<(&'a str, &'a Path)>,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// Blobs, then images, then the index under a tag; the first refusal ends it.
+    /// Uploads blobs, then images, then the index under a tag. Returns the first refusal as an error.
     fn image(&self, layout: &Path) -> Result<(), String> {
         let root = &document(&layout.join("index.json"))["manifests"][0];
         let index_path = path(layout, root);

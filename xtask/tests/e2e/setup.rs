@@ -1,4 +1,4 @@
-//! `cargo xtask setup` on a copy of this tree that has never been built.
+//! `cargo xtask setup` in a fresh clone of this tree.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{command, git, is_checkout, not_run, root, show, succeed, variable, xtask};
 
-/// The tree as it would be cloned, as a git repository of its own, with one shared cargo cache.
+/// A copy of the tree's files as a git repository.
 struct Checkout(TempDir);
 
 impl Checkout {
@@ -51,13 +51,13 @@ impl Checkout {
         command
     }
 
-    /// xtask in this checkout; dependencies are compiled once for all of these tests.
+    /// Returns xtask in this checkout. All these tests share one cargo target folder.
     fn xtask(&self, args: &[&str]) -> Command {
         let mut command = xtask(args);
         command
             .current_dir(self.path())
             .env("CARGO_TARGET_DIR", cache())
-            // What is laid out where is the same, in a third of the time.
+            // Optimization does not change which files are installed, and takes three times as long.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
         command
     }
@@ -72,7 +72,7 @@ fn cache() -> PathBuf {
     target.join("xtask/test-setup")
 }
 
-/// A server that Python started, killed when dropped.
+/// A server started by Python, and its URL; killed when dropped.
 struct Launched(Child, String);
 
 impl Launched {
@@ -106,7 +106,7 @@ impl Drop for Launched {
 
 const NO_PAGE: &str = r#"{"message":"NoETL API is running, but UI is not available"}"#;
 
-/// One test, since its steps share what has been compiled.
+/// One test, since its steps share the compiled files.
 #[test]
 fn from_a_fresh_clone_to_a_running_server() {
     let Some(checkout) = Checkout::new() else {
@@ -142,7 +142,7 @@ fn from_a_fresh_clone_to_a_running_server() {
     assert_eq!(
         fs::metadata(&binary).unwrap().modified().unwrap(),
         built,
-        "what is up to date is left alone"
+        "an up-to-date binary is not rebuilt"
     );
     succeed(&mut checkout.xtask(&["clean"]));
     assert!(!checkout.has("bin") && !checkout.has("noetl") && !checkout.has("ui-src/dist"));
@@ -184,7 +184,7 @@ fn another_clone_gives_the_same_bytes() {
         return;
     };
     succeed(git.args(["clone", "--quiet"]).arg(root()).arg(&clone));
-    // The cache spares fetching zig again; the clone's own path makes cargo compile everything anew.
+    // The shared folder has the downloaded zig. cargo compiles everything again, since the clone has another path.
     let script = "umask 077 && exec \"$0\" dist --out \"$1\" --targets \"$2\"";
     let out = folder.path().join("out");
     let mut shell = command("sh");
@@ -206,7 +206,7 @@ fn another_clone_gives_the_same_bytes() {
     );
 }
 
-/// NOETL_ENABLE_UI=false needs no Node: PATH holds a trap in its place.
+/// NOETL_ENABLE_UI=false needs no Node: on PATH, node and npm are programs that fail.
 fn without_node(checkout: &Checkout) {
     let trap = checkout.path().join("target/trap");
     fs::create_dir_all(&trap).unwrap();
@@ -236,7 +236,7 @@ fn without_node(checkout: &Checkout) {
     );
 }
 
-/// A page that does not build leaves what was there, and nothing half-made.
+/// When the web page does not build, existing files are kept and no partial output is left.
 fn with_a_broken_page(checkout: &Checkout) {
     let entry = checkout.path().join("ui-src/src/main.tsx");
     let whole = fs::read_to_string(&entry).unwrap();
@@ -248,13 +248,13 @@ fn with_a_broken_page(checkout: &Checkout) {
     );
     assert!(
         !checkout.has("noetl/core/ui") && !checkout.has("ui-src/dist"),
-        "nothing half-made"
+        "no partial output"
     );
     assert!(checkout.has("bin/noetl"), "what worked before still does");
     fs::write(&entry, whole).unwrap();
 }
 
-/// What the documents tell newcomers, line by line.
+/// Runs the documents' commands for a fresh clone.
 #[cfg(unix)]
 fn as_documented(checkout: &Checkout) {
     use crate::pasted::{Place, Terminal, lines_for};
@@ -277,7 +277,7 @@ fn as_documented(checkout: &Checkout) {
 #[cfg(not(unix))]
 fn as_documented(_: &Checkout) {}
 
-/// `python -m noetl.server` at the repository's root, with and without the page.
+/// Runs `python -m noetl.server` at the repository's root, with and without the web page.
 fn launcher(checkout: &Checkout) {
     let python = |extra: &[&str]| {
         let mut python = checkout.command("python3");

@@ -1,4 +1,4 @@
-//! Several machines build what one would have built, byte by byte.
+//! The dist that several machines build in parts is identical to that of one machine.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fixture::Fixture;
 use crate::support::{show, succeed};
 
-/// The checksums of a dist and its image's digest.
+/// Returns the checksums of a dist and the digest of its image.
 fn bytes(fixture: &Fixture, dist: &str) -> (String, Value) {
     let dist = fixture.root().join(dist);
     let sums = fs::read_to_string(dist.join("SHA256SUMS")).unwrap();
@@ -22,7 +22,7 @@ fn bytes(fixture: &Fixture, dist: &str) -> (String, Value) {
 }
 
 #[test]
-fn shards_that_are_merged_are_the_bytes_of_one_run() {
+fn merged_shards_have_the_bytes_of_one_run() {
     let Some(one) = Fixture::new() else { return };
     let Some(many) = one.another() else { return };
     succeed(&mut one.xtask(&["--quiet", "ci-multiarch"]));
@@ -48,7 +48,7 @@ fn shards_that_are_merged_are_the_bytes_of_one_run() {
         let summary = fs::read_to_string(merging.root().join("target/xtask/summary/summary.md"));
         assert!(summary.unwrap().contains(whole.1.as_str().unwrap()));
     }
-    // A part is missing, or of another commit.
+    // A shard is missing.
     fs::remove_dir_all(many.root().join("target/xtask/shards/1-of-6")).unwrap();
     let shards = many
         .root()

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{Dist, copy, flip, show, succeed, xtask};
 
 #[test]
-fn a_dist_is_installed_and_run_where_there_is_nothing_else() {
+fn a_dist_is_installed_and_run_without_a_checkout() {
     let Some(dist) = Dist::find() else { return };
     let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let (Some(archive), true) = (dist.archive(&target), cfg!(target_os = "linux")) else {
@@ -15,7 +15,7 @@ fn a_dist_is_installed_and_run_where_there_is_nothing_else() {
     copy(&dist.folder, &elsewhere.path().join("dist"));
     let smoke = |words: &[&str]| {
         let mut smoke = xtask(words);
-        // Shells and coreutils are all that it may find.
+        // PATH has only shells and coreutils.
         smoke
             .current_dir(elsewhere.path())
             .env("PATH", "/usr/bin:/bin");

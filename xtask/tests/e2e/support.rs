@@ -1,4 +1,4 @@
-//! Running xtask and other people's tools, and saying what was left out and why.
+//! Runs xtask and external tools, and notes which tests were skipped and why.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,21 +10,21 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The repository's root.
+/// Returns the root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Variables that decide which tests run; the one place here that reads the environment.
+/// Returns a variable of the environment; an empty one counts as unset. No other function here reads it.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A command of any program, at the repository's root.
+/// Returns a command of any program, run at the root of the repository.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
-    // What somebody has set for a server of their own, or for git, is not part of these tests.
+    // Settings of the developer's own server and builds must not affect the tests.
     for name in [
         "NOETL_DEBUG",
         "NOETL_ENABLE_UI",
@@ -38,9 +38,9 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// A command as a person would type it: without what cargo tells its tests, by which a cargo that is
-/// run again would take everything for changed.
-pub(crate) fn typed(program: impl AsRef<OsStr>) -> Command {
+/// Returns a command without the variables that cargo sets for tests: with them another cargo would compile
+/// everything again.
+pub(crate) fn without_cargo_variables(program: impl AsRef<OsStr>) -> Command {
     let mut command = command(program);
     for (name, _) in std::env::vars() {
         let kept = ["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str());
@@ -51,7 +51,7 @@ pub(crate) fn typed(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// git in a folder, without arguments: nobody's environment or configuration is part of these tests.
+/// Returns git in a folder, independent of the environment and configuration of the user.
 pub(crate) fn git(folder: &Path) -> Option<Command> {
     tool("git")?;
     let mut git = noetl_checkout::git(folder);
@@ -60,7 +60,7 @@ pub(crate) fn git(folder: &Path) -> Option<Command> {
     Some(git)
 }
 
-/// Whether these sources are a checkout; a source archive has no history. Without one the test is noted as not run.
+/// Whether the sources are a git checkout and not a source archive. If not, the test is noted as not run.
 pub(crate) fn is_checkout() -> bool {
     let found = noetl_checkout::is_checkout(root()).unwrap_or(false);
     if !found {
@@ -69,14 +69,14 @@ pub(crate) fn is_checkout() -> bool {
     found
 }
 
-/// The xtask under test.
+/// Returns the xtask under test.
 pub(crate) fn xtask(args: &[&str]) -> Command {
     let mut command = command(env!("CARGO_BIN_EXE_xtask"));
     command.args(args);
     command
 }
 
-/// Runs to the end and gives everything it printed with the exit code.
+/// Runs a command to its end. Returns all output and the exit code.
 pub(crate) fn show(command: &mut Command) -> String {
     let output = command
         .output()
@@ -88,7 +88,7 @@ pub(crate) fn show(command: &mut Command) -> String {
     )
 }
 
-/// Runs to the end, must succeed, and gives standard output.
+/// Runs a command, which must succeed. Returns its standard output.
 pub(crate) fn succeed(command: &mut Command) -> String {
     let output = command
         .output()
@@ -111,7 +111,7 @@ pub(crate) fn skipped(reason: &str) {
     note("skipped", reason);
 }
 
-/// Notes that this test was not run, for want of something that no package manager installs.
+/// Notes that this test was not run because it needs something that no package manager installs.
 pub(crate) fn not_run(reason: &str) {
     note("not run", reason);
 }
@@ -129,8 +129,8 @@ fn note(what: &str, reason: &str) {
     }
 }
 
-/// A tool of xtask's table, if it is there. A missing one is noted; with NOETL_REQUIRE_TOOLS=1
-/// it fails the test when a package manager could have installed it.
+/// Returns a tool of xtask's table. A missing tool is noted; with NOETL_REQUIRE_TOOLS=1 the test fails if a
+/// package manager could install the tool.
 pub(crate) fn tool(name: &str) -> Option<Command> {
     static TOOLS: OnceLock<BTreeMap<String, Value>> = OnceLock::new();
     let tools = TOOLS.get_or_init(|| {
@@ -158,7 +158,7 @@ pub(crate) fn tool(name: &str) -> Option<Command> {
     None
 }
 
-/// A program of a Python package that `cargo xtask test` fetches, if it is there; noted as [`tool`] does.
+/// Returns a program of a Python package that `cargo xtask test` downloads. A missing one is noted as in [`tool`].
 pub(crate) fn pinned(package: &str, program: &str) -> Option<Command> {
     let tools = variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let folders = fs::read_dir(tools.join("xtask/tools"))
@@ -181,7 +181,7 @@ pub(crate) fn pinned(package: &str, program: &str) -> Option<Command> {
     Some(command)
 }
 
-/// The registry of a running container engine; without one the test is noted as not run.
+/// Returns the registry of a running container engine. Without one the test is noted as not run.
 pub(crate) fn engine() -> Option<String> {
     let registry = variable("DOCKER_HOST").and(variable("NOETL_TEST_REGISTRY"));
     if registry.is_none() {
@@ -190,24 +190,24 @@ pub(crate) fn engine() -> Option<String> {
     registry
 }
 
-/// The dist that `cargo xtask test` prepared.
+/// The dist that `cargo xtask test` has prepared.
 pub(crate) struct Dist {
     pub(crate) folder: PathBuf,
     pub(crate) manifest: Value,
 }
 
-/// An archive of the dist, unpacked.
+/// An archive of the dist.
 pub(crate) struct Archive {
     pub(crate) name: String,
     pub(crate) target: String,
-    /// dist-manifest.json's words on it.
+    /// Its content in dist-manifest.json.
     pub(crate) content: Value,
-    /// Path of the archive.
+    /// The path of the archive.
     pub(crate) path: PathBuf,
 }
 
 impl Dist {
-    /// Finds it, or notes that there is none.
+    /// Returns the dist. Without one the test is noted as not run.
     pub(crate) fn find() -> Option<Self> {
         let Some(folder) = variable("NOETL_TEST_DIST").map(PathBuf::from) else {
             not_run("no dist: `cargo xtask test` prepares one");
@@ -239,7 +239,7 @@ impl Dist {
         archives.map(archive).collect()
     }
 
-    /// The archive of a target, or a note that this dist has none.
+    /// Returns the archive of a target. Without one the test is noted as skipped.
     pub(crate) fn archive(&self, target: &str) -> Option<Archive> {
         let found = self
             .archives()
@@ -253,7 +253,7 @@ impl Dist {
         found
     }
 
-    /// The image's tar and its entry in the manifest.
+    /// Returns the image's tar and its entry in the manifest.
     pub(crate) fn image(&self) -> Option<(PathBuf, Value)> {
         let artifacts = self.manifest["artifacts"].as_array().unwrap();
         let found = artifacts
@@ -272,7 +272,7 @@ impl Dist {
 }
 
 impl Archive {
-    /// Unpacks it with tar or unzip and gives the binary's path.
+    /// Unpacks the archive with tar or unzip. Returns the path of the binary.
     pub(crate) fn unpack(&self, into: &Path) -> Option<PathBuf> {
         if self.name.ends_with(".zip") {
             succeed(tool("unzip")?.arg("-q").arg(&self.path).arg("-d").arg(into));
@@ -283,7 +283,7 @@ impl Archive {
     }
 }
 
-/// A copy of a folder that a test may break.
+/// Copies a folder.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -1,4 +1,4 @@
-//! The workflows: what others' linters say of them, and that an edit by hand is noticed.
+//! The workflows: linters find nothing, and `ci generate --check` finds edits by hand.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::{pinned, root, show, succeed, xtask};
 const WORKFLOW: &str = ".github/workflows/multi-arch.yml";
 
 #[test]
-fn linters_of_others_find_nothing() {
+fn linters_find_nothing() {
     if let Some(mut zizmor) = pinned("zizmor", "zizmor") {
         succeed(zizmor.args(["--offline", "--no-progress", ".github/workflows"]));
     }
@@ -18,7 +18,7 @@ fn linters_of_others_find_nothing() {
 }
 
 #[test]
-fn a_hand_edit_is_shown_and_mended() {
+fn an_edit_by_hand_is_shown_and_overwritten() {
     succeed(&mut xtask(&["ci", "generate", "--check"]));
     let Some(checkout) = Fixture::new() else {
         return;

@@ -1,4 +1,4 @@
-//! The corpus: inputs that fuzzing found, each read again.
+//! The corpus: every input that fuzzing has found is read again.
 
 use std::path::{Path, PathBuf};
 

@@ -237,7 +237,7 @@ fn cancelling_drops_all_commands_and_counts_once() {
     assert_eq!(machine.status(), ExecutionStatus::Cancelled);
 }
 
-/// Waits until a process has opened the named pipe for writing, then for the end of all that hold it open.
+/// Waits until a process has opened the named pipe for writing, then until no process has it open.
 #[cfg(unix)]
 fn watch_pipe(path: PathBuf) -> (oneshot::Receiver<()>, JoinHandle<()>) {
     let (opened, is_opened) = oneshot::channel();

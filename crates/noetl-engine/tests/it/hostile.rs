@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use crate::harness::{object, problem_text, text};
 
-/// The longest that one input may take; a debug build on a busy machine needs a part of it.
+/// The time limit for one input; a debug build on a busy machine stays well below it.
 const MAX_TIME: Duration = Duration::from_secs(20);
 
 /// Returns the problems of a text, found on a stack of the size that the server's threads have.

@@ -61,7 +61,7 @@ async fn an_empty_list_has_no_iterations_and_a_single_value_is_one_item() {
     }
 }
 
-/// Returns the most commands that ran at once, of a loop over ten items.
+/// Returns the largest number of commands that run at once in a loop over ten items.
 fn most_at_once(spec: &str) -> usize {
     let body = format!(
         "workload: {{width: 4}}\nworkflow:\n- step: each\n  loop: {{in: '{{{{ range(10) }}}}', iterator: x, {spec}}}\n  tool: {{kind: noop}}\n"

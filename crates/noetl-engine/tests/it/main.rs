@@ -1,4 +1,4 @@
-//! Tests of the engine through what it shows to the server and the command line.
+//! Tests of the engine through the API that the server and the command line use.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::harness::{DrivenMachine, drive, success};
 
-/// An HTTP tool's result.
+/// Returns an HTTP tool's result.
 fn response(data: Value) -> Outcome {
     success(json!({"status_code": 200, "status": 200, "headers": {}, "data": data}))
 }
@@ -19,12 +19,12 @@ fn number(command: &Command, name: &str, otherwise: u64) -> u64 {
     params.and_then(Value::as_u64).unwrap_or(otherwise)
 }
 
-/// Items `from..to` of 35.
+/// Returns items `from..to` of 35.
 fn items(from: u64, to: u64) -> Value {
     (from..to.min(35)).map(|id| json!({"id": id + 1})).collect()
 }
 
-/// A service that numbers its pages.
+/// Answers like a service with numbered pages.
 fn by_page(command: &Command) -> Outcome {
     let page = number(command, "page", 1);
     response(json!({
@@ -177,7 +177,7 @@ fn a_page_that_fails_at_every_attempt_fails_the_step() {
 }
 
 #[test]
-fn max_attempts_limits_the_pages_and_keeps_those_that_came() {
+fn max_attempts_limits_the_pages_and_keeps_the_received_ones() {
     let driven = drive(&pages("", &PAGE.replace("10,", "3,")), json!({}), by_page);
     assert_eq!(ids(&driven, "fetch"), (1..=30).collect::<Vec<_>>());
     assert_eq!(
@@ -204,7 +204,7 @@ fn more_than_a_hundred_pages_without_max_attempts_are_a_failure() {
         .iter()
         .filter(|command| command.step == "fetch");
     assert_eq!(asked.count(), 100);
-    // Without `max_attempts` a part of the pages must not count as all of them.
+    // Without `max_attempts`, some of the pages must not be returned as if they were all.
     let failure = driven.machine.failure().unwrap();
     assert!(failure.message.contains("100 pages"), "{failure}");
     assert!(

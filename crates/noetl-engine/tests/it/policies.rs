@@ -1,4 +1,4 @@
-//! Policy rules: what follows the outcome of each task of a pipeline.
+//! Policy rules: the action after the outcome of each task of a pipeline.
 
 use serde_json::json;
 

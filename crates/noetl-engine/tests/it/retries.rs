@@ -143,7 +143,7 @@ async fn delays_are_waited_for() {
 }
 
 #[test]
-fn the_delay_that_a_server_asks_for_is_waited() {
+fn the_delay_that_a_server_requests_is_applied() {
     let driven = drive(
         "workflow:\n- step: only\n  tool: {kind: noop}\n  case: [{when: '{{ error.status == 429 }}', then: {retry: {max_attempts: 2, delay: 1}}}]\n",
         json!({}),

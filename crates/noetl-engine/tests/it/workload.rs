@@ -91,7 +91,7 @@ async fn a_default_without_a_value_is_named_in_the_failure() {
     assert_eq!(ran.result("a")["t"], "t");
 }
 
-/// A key of very many dots must not nest values so deep that printing or dropping them overflows the stack.
+/// A key with very many dots must not create nested values whose printing or dropping overflows the stack.
 #[test]
 fn a_key_of_very_many_dots_is_one_name() {
     let key = "a.".repeat(100_000) + "a";

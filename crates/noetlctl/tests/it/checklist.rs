@@ -53,7 +53,7 @@ impl Drop for Network {
     }
 }
 
-/// A shell in the network namespace, with a home folder of its own.
+/// A shell in the network namespace, with a temporary home folder.
 struct Terminal<'n> {
     network: &'n Network,
     home: Home,
@@ -86,7 +86,7 @@ impl<'n> Terminal<'n> {
             "{}:/usr/bin:/bin:/usr/sbin",
             self.home.path().join("bin").display()
         );
-        // `Home::noetl` removes the variables that a test must not inherit.
+        // `Home::noetl` removes variables that a test must not inherit.
         let mut command = self.home.noetl(&[]);
         let inherited: Vec<_> = command
             .get_envs()

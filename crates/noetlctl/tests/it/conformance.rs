@@ -10,7 +10,7 @@ use crate::postgres::Postgres;
 use crate::support::{show, tool_is_missing};
 
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
-/// Longer than the longest request for work may wait.
+/// Longer than the longest wait of a request for work.
 const TIMEOUT_SECONDS: &str = "45";
 
 /// The folder in which `cargo xtask test` installs the version of xtask/pins.

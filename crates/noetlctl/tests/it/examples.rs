@@ -64,7 +64,7 @@ fn result(name: &str, args: &[&str]) -> Value {
 
 type Answer = dyn Fn(usize, &str, &BTreeMap<String, String>) -> (u16, Value) + Send + Sync;
 
-/// An HTTP server on a free port. `answer` gets the number of the request, its path and its query.
+/// An HTTP server on a free port. `answer` receives the number of the request, its path and its query.
 struct Api {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,

@@ -184,7 +184,7 @@ fn watch_reconnects_after_a_broken_stream_until_the_execution_ends() {
         let asked = std::sync::atomic::AtomicU32::new(0);
         let inner = streaming("COMPLETED").url;
         move |request| {
-            // At the second request for its status, the execution has ended.
+            // The execution has ended at the second request for its status.
             if request.line.ends_with("/status") {
                 let count = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 return Answer::from(status(if count == 0 { "RUNNING" } else { "COMPLETED" }));

@@ -91,7 +91,7 @@ impl Live {
         self.home.path().join("server.log")
     }
 
-    /// Starts the server, again after [`Self::kill`] or [`Self::stop`].
+    /// Starts the server, or starts it again after [`Self::kill`] or [`Self::stop`].
     pub(crate) fn start(&mut self) {
         let server = Server::start_with_log(self.command());
         server

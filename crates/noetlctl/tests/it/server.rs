@@ -258,7 +258,7 @@ fn a_stale_pid_file_is_recognized() {
     let home = Home::new();
     let folder = home.path().join(".noetl");
     fs::create_dir(&folder).unwrap();
-    // The process id of this test belongs to a running process that is not a noetl server.
+    // The process id of this test is that of a running process which is not a noetl server.
     for content in [
         std::process::id().to_string(),
         "999999999".to_owned(),

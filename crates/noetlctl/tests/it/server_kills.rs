@@ -73,7 +73,7 @@ struct Figures {
     most: usize,
 }
 
-/// Kills the server or the worker and starts it again. Its leases end at once.
+/// Kills the server or the worker, ends its leases, and starts it again.
 fn kill(live: &mut Live, worker: &mut Worker, server: bool) {
     if server {
         live.kill();

@@ -94,7 +94,7 @@ fn a_body_is_json_of_limited_size() {
         b"{}",
     );
     assert_eq!(no_type.status, 415, "{}", no_type.text);
-    // The content-length is above the limit, so that the body is not read.
+    // The content-length exceeds the limit, so that the body is not read.
     let mut large = br#"{"template": ""#.to_vec();
     large.resize((64 << 20) + 1024, b'x');
     large.extend(br#""}"#);

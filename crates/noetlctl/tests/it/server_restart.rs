@@ -12,7 +12,7 @@ const KEY: (&str, &str) = (
     "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=",
 );
 
-/// Registers a playbook with steps that write a line each. The second step waits for a file.
+/// Registers a playbook whose steps each write a line. The second step waits for a file.
 ///
 /// Returns the file with the lines and the file that is waited for.
 fn gated(live: &Live) -> (std::path::PathBuf, std::path::PathBuf) {

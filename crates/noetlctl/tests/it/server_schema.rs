@@ -18,7 +18,7 @@ fn set_version(live: &Live, version: u32) {
 fn versions(mut live: Live) {
     live.register(&playbook("t/one", &[("start", shell("true"))]));
     live.stop();
-    // What the first version creates is there already, and so nothing is lost.
+    // The tables of the first version exist already, and migrating again must not lose their rows.
     set_version(&live, 0);
     live.start();
     assert_eq!(live.run("t/one", &json!({}))["status"], "COMPLETED");

@@ -1,4 +1,4 @@
-//! Runs the real binary with a home folder of its own and without NoETL's variables of the environment.
+//! Runs the real binary with a temporary home folder and without NoETL's environment variables.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

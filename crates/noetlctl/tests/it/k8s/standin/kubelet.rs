@@ -1,5 +1,5 @@
-//! Starts a pod on a node: it runs if the image has the node's architecture, else it has the message of a
-//! kubelet.
+//! Starts a pod on a node: it runs if the image has the node's architecture, and fails with a kubelet's message
+//! otherwise.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ pub(super) struct Pod {
     pub(super) failure: Option<String>,
 }
 
-/// Starts the pod of a Deployment with this number on a node. `images` has the architectures of images that do
-/// not have all.
+/// Starts the pod of a Deployment with this number on a node. `images` has the architectures of images that lack
+/// some.
 pub(super) fn start(
     app: &str,
     number: u64,

@@ -12,7 +12,7 @@ type Key = (String, String, String);
 
 pub(super) struct Store {
     pub(super) objects: BTreeMap<Key, Value>,
-    /// The architectures of images that do not have all.
+    /// The architectures of images that lack some.
     pub(super) images: BTreeMap<String, Vec<String>>,
     /// The requests that changed an object.
     pub(super) changes: Vec<String>,
@@ -287,7 +287,7 @@ fn matches(place: &Key, request: &Request, key: &Key, object: &Value) -> bool {
         && labels.all(|(name, value)| object["metadata"]["labels"][name] == value)
 }
 
-/// Adds the fields that the cluster itself sets in every object.
+/// Adds the fields that the cluster sets in every object.
 fn finish(key: &Key, mut object: Value, uid: &str, version: u64) -> Value {
     let (group_version, kind) = resources::kind(&key.0).unwrap_or_default();
     object["apiVersion"] = json!(group_version);
