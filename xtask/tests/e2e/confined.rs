@@ -195,7 +195,7 @@ fn server_and_worker_run_with_the_security_context_of_their_manifests() {
     let url = format!("http://127.0.0.1:{port}");
     let mut worker = Confined::start(&cluster, "noetl-worker", &[("NOETL_SERVER_URL", &url)]);
     assert!(
-        worker.first_line.contains("takes up work of"),
+        worker.first_line.contains(" runs commands of "),
         "{}",
         worker.first_line
     );
