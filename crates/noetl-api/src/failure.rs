@@ -88,10 +88,10 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(formatter, "{place}: ")?;
+        match &self.place {
+            Some(place) => place.write_before(&self.message, formatter),
+            None => formatter.write_str(&self.message),
         }
-        formatter.write_str(&self.message)
     }
 }
 
@@ -100,6 +100,21 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_without_a_place_is_its_message() {
+        let failure = Failure::new("sql", "no such table");
+        assert_eq!(failure.to_string(), "no such table");
+        let at = |place| failure.clone().at(&place).to_string();
+        assert_eq!(at(Place::default()), "no such table");
+        let file = "p.yaml".to_owned();
+        let place = Place {
+            file,
+            line: 3,
+            ..Place::default()
+        };
+        assert_eq!(at(place), "p.yaml:3: no such table");
+    }
 
     #[test]
     fn a_failure_is_written_again_as_it_was() {

@@ -23,6 +23,7 @@ pub struct Place {
 }
 
 impl fmt::Display for Place {
+    /// Writes `playbook.yaml:3:5: step `a`, field `next``, as far as it is known; nothing for an empty place.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.file)?;
         if self.line > 0 {
@@ -31,14 +32,33 @@ impl fmt::Display for Place {
         if self.column > 0 {
             write!(formatter, ":{}", self.column)?;
         }
+        let mut separator = if self.file.is_empty() && self.line == 0 {
+            ""
+        } else {
+            ": "
+        };
         if let Some(step) = &self.step {
-            write!(formatter, ": step `{step}`")?;
+            write!(formatter, "{separator}step `{step}`")?;
+            separator = ", ";
         }
         if let Some(field) = &self.field {
-            let separator = if self.step.is_some() { "," } else { ":" };
-            write!(formatter, "{separator} field `{field}`")?;
+            write!(formatter, "{separator}field `{field}`")?;
         }
         Ok(())
+    }
+}
+
+impl Place {
+    /// Writes a message behind the place; alone when the place is empty.
+    pub(crate) fn write_before(
+        &self,
+        message: &str,
+        formatter: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        if *self != Self::default() {
+            write!(formatter, "{self}: ")?;
+        }
+        formatter.write_str(message)
     }
 }
 
@@ -103,7 +123,7 @@ pub(crate) fn with_every_field<S: Serializer>(
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.place, self.message)
+        self.place.write_before(&self.message, formatter)
     }
 }
 
@@ -153,6 +173,27 @@ impl std::error::Error for Problems {}
 mod tests {
     use super::*;
     use crate::ErrorBody;
+
+    #[test]
+    fn a_place_is_written_as_far_as_it_is_known() {
+        let text = |place: Place| {
+            let problem = Problem {
+                severity: Severity::Error,
+                place,
+                message: "m".to_owned(),
+                help: None,
+            };
+            problem.to_string()
+        };
+        let mut place = Place::default();
+        assert_eq!(text(place.clone()), "m");
+        place.field = Some("url".to_owned());
+        assert_eq!(text(place.clone()), "field `url`: m");
+        place.step = Some("a".to_owned());
+        assert_eq!(text(place.clone()), "step `a`, field `url`: m");
+        (place.file, place.line) = ("p".to_owned(), 3);
+        assert_eq!(text(place), "p:3: step `a`, field `url`: m");
+    }
 
     #[test]
     fn a_body_names_every_field_of_a_problem() {
