@@ -87,14 +87,14 @@ pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> 
     let mut layout = Layout::default();
     let mut children = Vec::new();
     for (position, platform) in spec.platforms.iter().enumerate() {
-        let below = match &spec.base {
+        let base = match &spec.base {
             Some(base) => {
                 let found = base.images.get(position);
                 Some(found.context("the base has no image for every platform")?)
             }
             None => None,
         };
-        children.push(add_platform(spec, platform, below, cache, &mut layout)?);
+        children.push(add_platform(spec, platform, base, cache, &mut layout)?);
     }
     let digest = spec.base.as_ref().map(|base| &base.digest);
     let index = encode(&ImageIndex::new(children, annotations(spec, digest)));
@@ -107,12 +107,12 @@ pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> 
 fn add_platform(
     spec: &ImageSpec,
     platform: &PlatformSpec,
-    below: Option<&BaseImage>,
+    base: Option<&BaseImage>,
     cache: &LayerCache,
     layout: &mut Layout,
 ) -> anyhow::Result<Descriptor> {
     let mut descriptors = Vec::new();
-    for (layer, blob) in below
+    for (layer, blob) in base
         .into_iter()
         .flat_map(|it| it.layers.iter().zip(&it.blobs))
     {
@@ -126,8 +126,8 @@ fn add_platform(
         descriptors.push(made.descriptor);
         own.push((made.diff_id, layer.name.as_str()));
     }
-    let config = encode(&config(spec, platform, below, &own)?);
-    let digest = below.map(|below| &below.digest);
+    let config = encode(&config(spec, platform, base, &own)?);
+    let digest = base.map(|base| &base.digest);
     let manifest = ImageManifest::new(
         Descriptor::of(CONFIG, &config),
         descriptors,
@@ -147,23 +147,23 @@ fn add_platform(
 fn config(
     spec: &ImageSpec,
     platform: &PlatformSpec,
-    below: Option<&BaseImage>,
+    base: Option<&BaseImage>,
     own: &[(Sha256, &str)],
 ) -> anyhow::Result<ImageConfig> {
     let created = Timestamp::from_second(i64::try_from(spec.created)?)
         .context("the time of the image is out of range")?
         .to_string();
-    let mut diff_ids = below.map_or_else(Vec::new, |it| it.config.rootfs.diff_ids.clone());
+    let mut diff_ids = base.map_or_else(Vec::new, |it| it.config.rootfs.diff_ids.clone());
     diff_ids.extend(own.iter().map(|(diff_id, _)| diff_id.digest()));
     let line = |created: Option<String>, name: &str| {
         History::new(created, format!("{}: {name}", spec.maker))
     };
-    let mut history = below.map_or_else(Vec::new, |below| {
-        if below.config.layer_lines().count() == below.layers.len() {
-            return below.config.history.clone();
+    let mut history = base.map_or_else(Vec::new, |base| {
+        if base.config.layer_lines().count() == base.layers.len() {
+            return base.config.history.clone();
         }
-        let created = &below.config.created;
-        let layers = below.layers.iter();
+        let created = &base.config.created;
+        let layers = base.layers.iter();
         layers
             .map(|layer| line(created.clone(), &format!("{BASE_LAYER}{}", layer.digest)))
             .collect()

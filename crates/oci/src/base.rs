@@ -7,7 +7,7 @@ use noetl_help::Help as _;
 
 use crate::annotation;
 use crate::blob::Blob;
-use crate::contents::Contents;
+use crate::contents::LayerContents;
 use crate::filesystem::FileSystem;
 use crate::image::Image;
 use crate::known_layers::KnownLayers;
@@ -42,7 +42,7 @@ pub struct BaseImage {
     /// What its layers make together.
     pub filesystem: FileSystem,
     /// What each layer holds.
-    contents: Vec<Arc<Contents>>,
+    contents: Vec<Arc<LayerContents>>,
 }
 
 impl Base {
@@ -67,9 +67,9 @@ impl Base {
         }
         let mut images = Vec::new();
         for platform in platforms {
-            let found = image.serving(platform);
+            let found = image.find_platform(platform);
             let found = found
-                .ok_or_else(|| lacks(platform, &image))
+                .ok_or_else(|| no_image_for(platform, &image))
                 .help("take a base that has it, or leave the platform out")?;
             let read = BaseImage::read(source, found, known);
             images.push(read.with_context(|| format!("its image for {platform} cannot be used"))?);
@@ -82,7 +82,7 @@ impl Base {
     }
 }
 
-fn lacks(platform: &Platform, image: &Image) -> anyhow::Error {
+fn no_image_for(platform: &Platform, image: &Image) -> anyhow::Error {
     let has: Vec<_> = image
         .runnable()
         .filter_map(|image| Some(image.platform()?.to_string()))

@@ -28,7 +28,7 @@ const KEPT_TOTAL: u64 = 8 << 20;
 
 /// What a layer holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
+pub struct LayerContents {
     /// SHA-256 of the blob.
     pub sha256: Sha256,
     /// Length of the blob in bytes.
@@ -40,14 +40,14 @@ pub struct Contents {
     /// SHA-256 of the uncompressed tar; `None` when it does not decompress.
     pub diff_id: Option<Sha256>,
     /// Why the tar could not be read to its end.
-    pub problem: Option<Problem>,
+    pub problem: Option<LayerProblem>,
     /// The records of the tar in order.
     pub members: Vec<Member>,
 }
 
 /// Why a layer could not be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Problem {
+pub enum LayerProblem {
     /// It is not packed as it should be, or damaged.
     Packing(String),
     /// What is packed is not a whole tar.
@@ -56,11 +56,11 @@ pub enum Problem {
     NotRead,
 }
 
-impl Contents {
+impl LayerContents {
     /// Reads a layer once, from its first byte to its last, in bounded memory.
     ///
     /// # Errors
-    /// When `reader` fails. A layer that is damaged is not an error: see [`Contents::problem`].
+    /// When `reader` fails. A layer that is damaged is not an error: see [`LayerContents::problem`].
     pub fn read(reader: impl Read, compression: Compression) -> anyhow::Result<Self> {
         let mut source = Source {
             inner: Hashing::new(reader),
@@ -76,13 +76,13 @@ impl Contents {
             Compression::Gzip => unpack_gzip(whole),
             Compression::None => Unpacked {
                 packing: None,
-                tar: Tar::read(whole),
+                tar: TarContents::read(whole),
             },
             Compression::Zstd => Unpacked {
                 packing: None,
-                tar: Tar {
-                    problem: Some(Problem::NotRead),
-                    ..Tar::default()
+                tar: TarContents {
+                    problem: Some(LayerProblem::NotRead),
+                    ..TarContents::default()
                 },
             },
         };
@@ -143,12 +143,12 @@ impl<R: Read> Read for Source<R> {
 
 struct Unpacked {
     packing: Option<Packing>,
-    tar: Tar,
+    tar: TarContents,
 }
 
 fn unpack_gzip(reader: impl BufRead) -> Unpacked {
     let mut gzip = GzipReader::new(reader);
-    let tar = Tar::read(&mut gzip);
+    let tar = TarContents::read(&mut gzip);
     Unpacked {
         packing: Some(gzip.finish()),
         tar,
@@ -156,17 +156,17 @@ fn unpack_gzip(reader: impl BufRead) -> Unpacked {
 }
 
 #[derive(Default)]
-struct Tar {
+struct TarContents {
     diff_id: Option<Sha256>,
-    problem: Option<Problem>,
+    problem: Option<LayerProblem>,
     members: Vec<Member>,
 }
 
-impl Tar {
+impl TarContents {
     fn read(reader: impl Read) -> Self {
         let mut hashing = Hashing::new(reader);
         let mut members = Vec::new();
-        let mut reading = Reading {
+        let mut reading = MemberReader {
             patterns: Patterns::default(),
             kept: 0,
         };
@@ -178,12 +178,14 @@ impl Tar {
         match io::copy(&mut hashing, &mut io::sink()) {
             Err(error) => Self {
                 diff_id: None,
-                problem: Some(Problem::Packing(error.to_string())),
+                problem: Some(LayerProblem::Packing(error.to_string())),
                 members,
             },
             Ok(_) => Self {
                 diff_id: Some(hashing.finish().0),
-                problem: read.err().map(|error| Problem::Tar(format!("{error:#}"))),
+                problem: read
+                    .err()
+                    .map(|error| LayerProblem::Tar(format!("{error:#}"))),
                 members,
             },
         }
@@ -191,13 +193,13 @@ impl Tar {
 }
 
 /// What is needed while the records of one layer are read.
-struct Reading {
+struct MemberReader {
     patterns: Patterns,
     /// Bytes of files that were kept.
     kept: u64,
 }
 
-impl Reading {
+impl MemberReader {
     fn member(&mut self, record: &Record, content: &mut dyn Read) -> anyhow::Result<Member> {
         let mut member = Member::of(record);
         let cut_short = || format!("{} is cut short", member.header_path);
@@ -313,7 +315,7 @@ mod tests {
     fn one_pass_gives_digests_members_and_small_files() {
         let tar = layer();
         let packed = gzip(&tar).unwrap();
-        let contents = Contents::read(packed.as_slice(), Compression::Gzip).unwrap();
+        let contents = LayerContents::read(packed.as_slice(), Compression::Gzip).unwrap();
         assert_eq!(contents.sha256, Sha256::of(&packed));
         assert_eq!(contents.diff_id, Some(Sha256::of(&tar)));
         assert_eq!((contents.format, &contents.problem), ("gzip", &None));
@@ -330,13 +332,13 @@ mod tests {
     fn damage_is_told_and_the_digest_is_that_of_all_bytes() {
         let packed = gzip(&layer()).unwrap();
         let cut = &packed[..packed.len() - 9];
-        let contents = Contents::read(cut, Compression::Gzip).unwrap();
+        let contents = LayerContents::read(cut, Compression::Gzip).unwrap();
         assert_eq!(contents.sha256, Sha256::of(cut));
-        assert!(matches!(contents.problem, Some(Problem::Packing(_))));
+        assert!(matches!(contents.problem, Some(LayerProblem::Packing(_))));
         assert_eq!(contents.diff_id, None);
         let no_tar = gzip(&[7; 2000]).unwrap();
-        let contents = Contents::read(no_tar.as_slice(), Compression::Gzip).unwrap();
-        assert!(matches!(contents.problem, Some(Problem::Tar(_))));
+        let contents = LayerContents::read(no_tar.as_slice(), Compression::Gzip).unwrap();
+        assert!(matches!(contents.problem, Some(LayerProblem::Tar(_))));
         assert_eq!(contents.diff_id, Some(Sha256::of(&[7; 2000])));
     }
 
@@ -353,7 +355,7 @@ mod tests {
                 }
             }
         }
-        let error = Contents::read(Failing(0), Compression::Gzip).unwrap_err();
+        let error = LayerContents::read(Failing(0), Compression::Gzip).unwrap_err();
         assert!(format!("{error:#}").contains("the connection broke"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 
-use crate::contents::{Contents, Problem};
+use crate::contents::{LayerContents, LayerProblem};
 
 /// An entry of the merged file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub struct Node {
     /// The layer it is from, counted from the lowest.
     pub layer: usize,
     /// What it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
 }
 
 /// The kinds of entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum NodeKind {
     /// A regular file.
-    File(Content),
+    File(FileContent),
     /// A folder.
     Folder,
     /// A symbolic link and where it points.
@@ -37,7 +37,7 @@ pub enum Kind {
 
 /// Where the content of a file is: the same for all hard links to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Content {
+pub struct FileContent {
     /// The layer, counted from the lowest.
     pub layer: usize,
     /// Its place among the members of that layer.
@@ -59,7 +59,7 @@ impl FileSystem {
     ///
     /// # Errors
     /// When a layer cannot be read to its end, or a hard link leads to nothing.
-    pub fn merge<'c>(layers: impl IntoIterator<Item = &'c Contents>) -> anyhow::Result<Self> {
+    pub fn merge<'c>(layers: impl IntoIterator<Item = &'c LayerContents>) -> anyhow::Result<Self> {
         let mut merged = Self::default();
         for (number, layer) in layers.into_iter().enumerate() {
             merged
@@ -73,12 +73,12 @@ impl FileSystem {
     ///
     /// # Errors
     /// When the layer cannot be read to its end, or a hard link leads to nothing.
-    pub fn apply(&mut self, layer: &Contents) -> anyhow::Result<()> {
+    pub fn apply(&mut self, layer: &LayerContents) -> anyhow::Result<()> {
         let number = self.layers;
         self.layers += 1;
         match &layer.problem {
-            Some(Problem::Packing(why) | Problem::Tar(why)) => bail!("{why}"),
-            Some(Problem::NotRead) => bail!("its compression is not read here"),
+            Some(LayerProblem::Packing(why) | LayerProblem::Tar(why)) => bail!("{why}"),
+            Some(LayerProblem::NotRead) => bail!("its compression is not read here"),
             None => {}
         }
         for (position, member) in layer.members.iter().enumerate() {
@@ -100,21 +100,21 @@ impl FileSystem {
                 continue;
             }
             let kind = match (member.kind, &member.link) {
-                ('5', _) => Kind::Folder,
-                ('2', Some(target)) => Kind::Symlink(target.clone()),
+                ('5', _) => NodeKind::Folder,
+                ('2', Some(target)) => NodeKind::Symlink(target.clone()),
                 ('1', Some(target)) => normal(target)
                     .and_then(|target| self.nodes.get(&target))
                     .with_context(|| format!("{path} is a hard link to nothing"))?
                     .kind
                     .clone(),
-                ('0' | '7', _) => Kind::File(Content {
+                ('0' | '7', _) => NodeKind::File(FileContent {
                     layer: number,
                     member: position,
                     size: member.size,
                 }),
-                _ => Kind::Special,
+                _ => NodeKind::Special,
             };
-            if kind != Kind::Folder {
+            if kind != NodeKind::Folder {
                 self.remove_below(&path);
             }
             let node = Node {
@@ -150,7 +150,7 @@ impl FileSystem {
                 _ => found.push(part),
             }
             if let Some(Node {
-                kind: Kind::Symlink(target),
+                kind: NodeKind::Symlink(target),
                 ..
             }) = self.nodes.get(&found.join("/"))
             {
@@ -178,9 +178,9 @@ impl FileSystem {
     }
 
     /// Returns where the content of a file is, links followed; `None` when it is not a file.
-    pub fn file(&self, path: &str) -> Option<Content> {
+    pub fn file(&self, path: &str) -> Option<FileContent> {
         match self.resolve(path)?.1.kind {
-            Kind::File(content) => Some(content),
+            NodeKind::File(content) => Some(content),
             _ => None,
         }
     }
@@ -235,7 +235,7 @@ mod tests {
     const SYM: ::tar::EntryType = ::tar::EntryType::Symlink;
 
     /// A layer as other tools write it: path, type, content or link target.
-    fn layer(entries: &[Listed<'_>]) -> Contents {
+    fn layer(entries: &[Listed<'_>]) -> LayerContents {
         let mut builder = ::tar::Builder::new(Vec::new());
         for (path, kind, text) in entries {
             let mut header = ::tar::Header::new_gnu();
@@ -255,7 +255,7 @@ mod tests {
             }
         }
         let tar = builder.into_inner().unwrap();
-        Contents::read(tar.as_slice(), Compression::None).unwrap()
+        LayerContents::read(tar.as_slice(), Compression::None).unwrap()
     }
 
     fn merged(layers: &[&[Listed<'_>]]) -> FileSystem {

@@ -26,14 +26,14 @@ const BLOCKS_PER_THREAD: usize = 4;
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
 /// Returns how many threads this machine runs at once.
-pub fn all_processors() -> usize {
+pub fn processor_count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Compresses bytes on all processors.
 pub fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut packed = Vec::new();
-    compress(bytes, &mut packed, all_processors())?;
+    compress(bytes, &mut packed, processor_count())?;
     Ok(packed)
 }
 

@@ -158,7 +158,7 @@ impl Image {
     }
 
     /// Returns the first image that runs where `platform` is asked for.
-    pub fn serving(&self, platform: &Platform) -> Option<&PlatformImage> {
+    pub fn find_platform(&self, platform: &Platform) -> Option<&PlatformImage> {
         self.runnable()
             .find(|image| image.platform().is_some_and(|has| has.serves(platform)))
     }

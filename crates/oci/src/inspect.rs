@@ -97,10 +97,10 @@ impl Summary {
                 let lines = format!("  Name:      {name}@{digest}\n  MediaType: {media_type}\n");
                 text.push_str(&lines);
             }
-            let (platform, size) = (&image.platform, bytes(image.size));
+            let (platform, size) = (&image.platform, format_size(image.size));
             text.push_str(&format!("  Platform:  {platform}\n  Size:      {size}\n"));
             for LayerSummary { digest, size, .. } in &image.layers {
-                text.push_str(&format!("  Layer:     {digest} {}\n", bytes(*size)));
+                text.push_str(&format!("  Layer:     {digest} {}\n", format_size(*size)));
             }
             text.push_str(&more(image));
             text.push('\n');
@@ -110,7 +110,7 @@ impl Summary {
 }
 
 /// Returns a size such as `1572864 bytes (1.5 MiB)`.
-pub fn bytes(size: u64) -> String {
+pub fn format_size(size: u64) -> String {
     let unit = |shift: u32| size as f64 / f64::from(1_u32 << shift);
     match size {
         0..1024 => format!("{size} bytes"),

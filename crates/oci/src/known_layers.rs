@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 
-use crate::contents::Contents;
+use crate::contents::LayerContents;
 use crate::digest::Sha256;
 use crate::media_type::Compression;
 
@@ -19,7 +19,7 @@ pub struct KnownLayers {
 }
 
 /// One layer, read under each compression that its media type claimed.
-type Known = Vec<(Compression, Arc<Contents>)>;
+type Known = Vec<(Compression, Arc<LayerContents>)>;
 
 impl KnownLayers {
     /// Reads a layer that is said to have the digest `expected`. Bytes with a digest that is known are hashed
@@ -32,7 +32,7 @@ impl KnownLayers {
         expected: &str,
         compression: Compression,
         open: impl Fn() -> anyhow::Result<Box<dyn Read + Send>>,
-    ) -> anyhow::Result<Arc<Contents>> {
+    ) -> anyhow::Result<Arc<LayerContents>> {
         if let Some(known) = Sha256::from_digest(expected).and_then(|it| self.get(it, compression))
         {
             let (sha256, _) = Sha256::of_reader(open()?).context("cannot read the layer")?;
@@ -40,13 +40,13 @@ impl KnownLayers {
                 return Ok(known);
             }
         }
-        let contents = Arc::new(Contents::read(open()?, compression)?);
+        let contents = Arc::new(LayerContents::read(open()?, compression)?);
         self.add(compression, &contents);
         Ok(contents)
     }
 
     /// Remembers a layer that was read elsewhere.
-    pub fn add(&self, compression: Compression, contents: &Arc<Contents>) {
+    pub fn add(&self, compression: Compression, contents: &Arc<LayerContents>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let entries = known.entry(contents.sha256).or_default();
         if entries.iter().all(|(known, _)| *known != compression) {
@@ -54,7 +54,7 @@ impl KnownLayers {
         }
     }
 
-    fn get(&self, sha256: Sha256, compression: Compression) -> Option<Arc<Contents>> {
+    fn get(&self, sha256: Sha256, compression: Compression) -> Option<Arc<LayerContents>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let entries = known.get(&sha256)?.iter();
         let mut found = entries.filter(|(known, _)| *known == compression);

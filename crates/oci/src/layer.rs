@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::blob::Blob;
 use crate::digest::{Hashing, Sha256};
 use crate::files::{self, TemporaryFile};
-use crate::gzip::{CODEC, all_processors, compress};
+use crate::gzip::{CODEC, compress, processor_count};
 use crate::media_type::LAYER_GZIP;
 use crate::model::Descriptor;
 use crate::tar::write::{Entry, stream};
@@ -44,7 +44,7 @@ impl LayerCache {
         Self {
             folder: None,
             writes: false,
-            threads: all_processors(),
+            threads: processor_count(),
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::annotation;
-use crate::contents::{Contents, read_member};
+use crate::contents::{LayerContents, read_member};
 use crate::document::Document;
-use crate::filesystem::Content;
+use crate::filesystem::FileContent;
 use crate::known_layers::KnownLayers;
 use crate::media_type;
 use crate::model::{Descriptor, ImageConfig, ImageManifest, RunConfig};
@@ -92,7 +92,7 @@ impl PlatformImage {
         &self,
         source: &dyn ImageSource,
         known: &KnownLayers,
-    ) -> anyhow::Result<Option<Vec<Arc<Contents>>>> {
+    ) -> anyhow::Result<Option<Vec<Arc<LayerContents>>>> {
         let layers = self.layers().iter();
         layers.map(|layer| contents(source, known, layer)).collect()
     }
@@ -104,8 +104,8 @@ impl PlatformImage {
     pub fn read_content(
         &self,
         source: &dyn ImageSource,
-        contents: &[Arc<Contents>],
-        content: Content,
+        contents: &[Arc<LayerContents>],
+        content: FileContent,
     ) -> anyhow::Result<Vec<u8>> {
         let member = contents
             .get(content.layer)
@@ -128,7 +128,7 @@ pub(crate) fn contents(
     source: &dyn ImageSource,
     known: &KnownLayers,
     layer: &Descriptor,
-) -> anyhow::Result<Option<Arc<Contents>>> {
+) -> anyhow::Result<Option<Arc<LayerContents>>> {
     let Some(compression) = media_type::compression(&layer.media_type) else {
         return Ok(None);
     };

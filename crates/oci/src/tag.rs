@@ -32,7 +32,7 @@ fn is_commit(tag: &str) -> bool {
 
 /// Returns what an image with this version and of this commit calls itself, when an immutable tag says something
 /// else.
-pub fn other_name<'a>(tag: &str, version: &'a str, revision: &'a str) -> Option<&'a str> {
+pub fn mismatch<'a>(tag: &str, version: &'a str, revision: &'a str) -> Option<&'a str> {
     let agrees = |name: &str| {
         let tag = tag.strip_prefix('v').unwrap_or(tag);
         let tag = tag.strip_prefix("sha-").unwrap_or(tag);

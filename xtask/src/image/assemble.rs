@@ -92,7 +92,7 @@ fn layer(name: &str, entries: Vec<Entry>) -> LayerSpec {
 /// Returns the list in the tar that `docker load` reads.
 fn docker_list(plan: &ImagePlan, layout: &Layout) -> anyhow::Result<DockerImage> {
     let image = Image::read(layout)?;
-    let found = image.serving(&plan.docker_platform);
+    let found = image.find_platform(&plan.docker_platform);
     let manifest = found.and_then(|image| image.manifest.as_ref());
     let manifest = manifest.with_context(|| format!("no image for {}", plan.docker_platform))?;
     let names = plan.references.iter().map(ToString::to_string).collect();

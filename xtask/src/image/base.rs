@@ -1,6 +1,6 @@
 //! What a base image has already, which decides what is added to it.
 
-use noetl_oci::{BaseImage, Kind};
+use noetl_oci::{BaseImage, NodeKind};
 
 /// Path of the TLS root certificates, as on Debian.
 pub(crate) const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -29,7 +29,7 @@ impl Facts {
         let files = &base.filesystem;
         let version = |path: &&str| {
             let (_, node) = files.nodes().find(|(found, _)| found == path)?;
-            let Kind::Symlink(target) = &node.kind else {
+            let NodeKind::Symlink(target) = &node.kind else {
                 return None;
             };
             let version = target.rsplit('/').next()?.strip_prefix("python")?;

@@ -151,7 +151,7 @@ pub(crate) fn check(
     known: &KnownLayers,
 ) -> anyhow::Result<Findings> {
     let subject = Subject::read(source, &standard.expected, known)?;
-    let mut findings = rules::judge(&subject, &standard.expected, &[&standard.own]);
+    let mut findings = rules::check_subject(&subject, &standard.expected, &[&standard.own]);
     let facts = observe(client, source.reference(), &subject, pushed)?;
     served::check(&facts, &mut findings);
     Ok(findings)

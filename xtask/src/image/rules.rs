@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use noetl_oci::annotation::{LICENSES, PREFIX, REVISION, SOURCE, VERSION};
 use noetl_oci::rules::catalogue::C3;
 use noetl_oci::rules::rule::Accepted;
-use noetl_oci::rules::subject::View;
+use noetl_oci::rules::subject::ImageView;
 use noetl_oci::rules::{Expectations, Family, Findings, Rule, Severity, Subject};
 use noetl_oci::{Annotations, Elf, Machine, Platform, Sha256};
 
@@ -177,7 +177,7 @@ impl Family for OwnRules {
 ///
 /// The stamp has the instructions that the compiler may use: the file itself does not, and a search for opcodes finds
 /// those that a library picks at run time.
-fn check_program(view: &View<'_>, findings: &mut Findings) -> Option<Stamp> {
+fn check_program(view: &ImageView<'_>, findings: &mut Findings) -> Option<Stamp> {
     let program = view.program()?;
     let object = format!("{} /{}", view.name(), program.path);
     let stamp = stamp::read(&program.bytes).ok();
@@ -209,7 +209,7 @@ fn check_program(view: &View<'_>, findings: &mut Findings) -> Option<Stamp> {
 }
 
 /// P14 within one image: build stamp and labels.
-fn check_labels_agree(view: &View<'_>, stamp: &Stamp, findings: &mut Findings) {
+fn check_labels_agree(view: &ImageView<'_>, stamp: &Stamp, findings: &mut Findings) {
     let Some(program) = view.program() else {
         return;
     };
@@ -244,7 +244,7 @@ fn check_stamps_agree(stamped: &[(String, Stamp)], findings: &mut Findings) {
 }
 
 /// C3 by the port in the build stamp.
-fn check_port(view: &View<'_>, port: u16, findings: &mut Findings) {
+fn check_port(view: &ImageView<'_>, port: u16, findings: &mut Findings) {
     let ports = view.run().and_then(|run| run.exposed_ports.as_ref());
     let ports = ports.into_iter().flat_map(|ports| ports.keys());
     let numbers = ports.filter_map(|port| port.split('/').next()?.parse::<u16>().ok());
@@ -255,13 +255,13 @@ fn check_port(view: &View<'_>, port: u16, findings: &mut Findings) {
     }
 }
 
-fn labels_of(view: &View<'_>) -> Annotations {
+fn labels_of(view: &ImageView<'_>) -> Annotations {
     let labels = view.run().and_then(|run| run.labels.clone());
     labels.unwrap_or_default()
 }
 
 /// C6.
-fn check_labels(view: &View<'_>, own: &OwnRules, findings: &mut Findings) {
+fn check_labels(view: &ImageView<'_>, own: &OwnRules, findings: &mut Findings) {
     if view.config().is_none() {
         return;
     }

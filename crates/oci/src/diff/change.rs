@@ -32,14 +32,15 @@ impl Change {
     /// Returns whether it is in a layer or a line of history of the base image, whose history is `base`
     /// ([`ImageConfig::base_history`](crate::ImageConfig::base_history)).
     pub fn is_of_base(&self, base: &[History]) -> bool {
-        let below = |number: &str, count: usize| number.parse().is_ok_and(|it: usize| it < count);
+        let is_below =
+            |number: &str, count: usize| number.parse().is_ok_and(|it: usize| it < count);
         if let Some(layer) = self.part.strip_prefix("layer ") {
             let layers = base.iter().filter(|line| line.empty_layer != Some(true));
-            return below(layer, layers.count());
+            return is_below(layer, layers.count());
         }
         let line = self.field.strip_prefix("history[");
         let line = line.and_then(|rest| rest.split(']').next());
-        self.part == "config" && line.is_some_and(|line| below(line, base.len()))
+        self.part == "config" && line.is_some_and(|line| is_below(line, base.len()))
     }
 }
 
@@ -63,14 +64,14 @@ impl fmt::Display for Change {
 
 /// Where changes are being looked for, and those that were found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ChangeCollector {
     platform: String,
     part: String,
     pub(super) path: String,
     pub(super) changes: Vec<Change>,
 }
 
-impl Found {
+impl ChangeCollector {
     pub(super) fn enter(&mut self, platform: &str, part: &str) {
         platform.clone_into(&mut self.platform);
         part.clone_into(&mut self.part);

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diff::change::Found;
+use crate::diff::change::ChangeCollector;
 
 /// Adds every field that differs, by its path with dots.
-pub(super) fn compare(before: &Value, after: &Value, found: &mut Found) {
+pub(super) fn compare(before: &Value, after: &Value, found: &mut ChangeCollector) {
     let (before, after) = (fields(before), fields(after));
     for (path, value) in &before {
         match after.get(path) {
@@ -30,7 +30,7 @@ fn fields(value: &Value) -> BTreeMap<String, String> {
 }
 
 fn collect(path: String, value: &Value, found: &mut BTreeMap<String, String>) {
-    let below = |key: &str| {
+    let child_path = |key: &str| {
         if path.is_empty() {
             key.to_owned()
         } else {
@@ -40,14 +40,14 @@ fn collect(path: String, value: &Value, found: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
-                collect(below(key), value, found);
+                collect(child_path(key), value, found);
             }
         }
         Value::Array(items) if !items.is_empty() => match variables(items) {
             Some(variables) => found.extend(
                 variables
                     .into_iter()
-                    .map(|(name, value)| (below(&name), value)),
+                    .map(|(name, value)| (child_path(&name), value)),
             ),
             None => {
                 for (position, item) in items.iter().enumerate() {

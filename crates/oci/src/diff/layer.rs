@@ -7,7 +7,7 @@ use std::io::Read;
 use anyhow::{Context as _, anyhow};
 
 use crate::contents::read_member;
-use crate::diff::change::Found;
+use crate::diff::change::ChangeCollector;
 use crate::diff::program::{self, Describe};
 use crate::digest::{Hashing, Sha256};
 use crate::files;
@@ -18,20 +18,20 @@ use crate::source::ImageSource;
 use crate::tar::record::{self, Record};
 
 /// A layer of one side and where it is; `None` where that side has fewer layers.
-type Side<'a> = (Option<&'a Descriptor>, &'a dyn ImageSource);
+type LayerSide<'a> = (Option<&'a Descriptor>, &'a dyn ImageSource);
 
 /// The largest program that is compared by its sections, in bytes.
 const LARGEST_PROGRAM: u64 = 512 << 20;
 
 /// A layer that was read.
-struct Layer {
+struct UnpackedLayer {
     diff_id: Sha256,
-    entries: Vec<Entry>,
+    entries: Vec<LayerEntry>,
 }
 
 /// One entry of a tar, in all that a runtime unpacks.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct LayerEntry {
     path: String,
     kind: &'static str,
     mode: u32,
@@ -47,12 +47,12 @@ struct Entry {
 
 /// Adds what differs; returns whether both are there with the same uncompressed bytes.
 pub(super) fn compare(
-    sides: [Side<'_>; 2],
+    sides: [LayerSide<'_>; 2],
     describe: Option<Describe>,
-    found: &mut Found,
+    found: &mut ChangeCollector,
 ) -> anyhow::Result<bool> {
     let [(Some(one), one_source), (Some(other), other_source)] = sides else {
-        let [before, after] = sides.map(|(layer, _)| layer.map(described));
+        let [before, after] = sides.map(|(layer, _)| layer.map(digest_and_size));
         found.add("", before, after);
         return Ok(false);
     };
@@ -60,14 +60,14 @@ pub(super) fn compare(
         return Ok(true);
     }
     let (Ok(before), Ok(after)) = (read(one, one_source), read(other, other_source)) else {
-        found.differ("", described(one), described(other));
+        found.differ("", digest_and_size(one), digest_and_size(other));
         return Ok(false);
     };
     if before.diff_id == after.diff_id {
-        found.differ("compression", described(one), described(other));
+        found.differ("compression", digest_and_size(one), digest_and_size(other));
         return Ok(true);
     }
-    let content = |layer: &Descriptor, source: &dyn ImageSource, entry: &Entry| {
+    let content = |layer: &Descriptor, source: &dyn ImageSource, entry: &LayerEntry| {
         let (reader, compression) = open(layer, source)?;
         read_member(reader, compression, entry.position)
     };
@@ -87,7 +87,7 @@ pub(super) fn compare(
     Ok(false)
 }
 
-fn described(layer: &Descriptor) -> String {
+fn digest_and_size(layer: &Descriptor) -> String {
     format!("{} of {} bytes", layer.digest, layer.size)
 }
 
@@ -102,7 +102,7 @@ fn open(
     Ok((reader, compression))
 }
 
-fn read(layer: &Descriptor, source: &dyn ImageSource) -> anyhow::Result<Layer> {
+fn read(layer: &Descriptor, source: &dyn ImageSource) -> anyhow::Result<UnpackedLayer> {
     let (reader, compression) = open(layer, source)?;
     let buffered = std::io::BufReader::with_capacity(256 * 1024, reader);
     let tar: Box<dyn Read> = match compression {
@@ -134,15 +134,15 @@ fn read(layer: &Descriptor, source: &dyn ImageSource) -> anyhow::Result<Layer> {
     })?;
     files::copy(&mut hashing, &mut std::io::sink()).context("the layer is damaged")?;
     let (diff_id, _) = hashing.finish();
-    Ok(Layer { diff_id, entries })
+    Ok(UnpackedLayer { diff_id, entries })
 }
 
-fn entry(record: &Record, content: &mut dyn Read, position: usize) -> anyhow::Result<Entry> {
+fn entry(record: &Record, content: &mut dyn Read, position: usize) -> anyhow::Result<LayerEntry> {
     let path = record.path();
     let path = path.trim_start_matches("./").trim_end_matches('/');
     let (sha256, _) = Sha256::of_reader(content).with_context(|| format!("{path} is cut short"))?;
     let [owner, group] = record.owners();
-    Ok(Entry {
+    Ok(LayerEntry {
         path: path.to_owned(),
         kind: match record.kind() {
             '0' | '7' => "file",
@@ -178,16 +178,17 @@ fn attributes(content: &mut dyn Read) -> anyhow::Result<String> {
 }
 
 /// Compares two programs, and returns whether a difference could be named.
-type ComparePrograms<'a> = &'a dyn Fn(&Entry, &Entry, &mut Found) -> anyhow::Result<bool>;
+type ComparePrograms<'a> =
+    &'a dyn Fn(&LayerEntry, &LayerEntry, &mut ChangeCollector) -> anyhow::Result<bool>;
 
 fn compare_entries(
-    one: &[Entry],
-    other: &[Entry],
-    found: &mut Found,
-    programs: impl Fn(&Entry, &Entry, &mut Found) -> anyhow::Result<bool>,
+    one: &[LayerEntry],
+    other: &[LayerEntry],
+    found: &mut ChangeCollector,
+    programs: impl Fn(&LayerEntry, &LayerEntry, &mut ChangeCollector) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     let changes = found.changes.len();
-    let index = |entries: &[Entry]| -> BTreeMap<String, usize> {
+    let index = |entries: &[LayerEntry]| -> BTreeMap<String, usize> {
         let pairs = entries.iter().enumerate();
         pairs.map(|(at, entry)| (entry.path.clone(), at)).collect()
     };
@@ -205,7 +206,7 @@ fn compare_entries(
     }
     found.path.clear();
     let in_both =
-        |entry: &&Entry| before.contains_key(&entry.path) && after.contains_key(&entry.path);
+        |entry: &&LayerEntry| before.contains_key(&entry.path) && after.contains_key(&entry.path);
     let orders = [one, other].map(|entries| entries.iter().filter(in_both).map(|it| &it.path));
     let [mut before_order, after_order] = orders;
     let moved = before_order
@@ -222,12 +223,12 @@ fn compare_entries(
 }
 
 fn compare_entry(
-    one: &Entry,
-    other: &Entry,
-    found: &mut Found,
+    one: &LayerEntry,
+    other: &LayerEntry,
+    found: &mut ChangeCollector,
     programs: ComparePrograms<'_>,
 ) -> anyhow::Result<()> {
-    let fields = |entry: &Entry| {
+    let fields = |entry: &LayerEntry| {
         [
             ("kind", entry.kind.to_owned()),
             ("mode", format!("{:04o}", entry.mode)),
@@ -245,13 +246,13 @@ fn compare_entry(
     if one.sha256 == other.sha256 || programs(one, other, found)? {
         return Ok(());
     }
-    let content = |entry: &Entry| format!("{} bytes, {}", entry.size, entry.sha256.digest());
+    let content = |entry: &LayerEntry| format!("{} bytes, {}", entry.size, entry.sha256.digest());
     found.differ("content", content(one), content(other));
     Ok(())
 }
 
-fn summary(entry: &Entry) -> String {
-    let Entry {
+fn summary(entry: &LayerEntry) -> String {
+    let LayerEntry {
         kind,
         mode,
         owner,

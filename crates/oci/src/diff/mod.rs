@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diff::change::Found;
+use crate::diff::change::ChangeCollector;
 use crate::image::Image;
 use crate::platform_image::PlatformImage;
 use crate::source::ImageSource;
@@ -37,7 +37,7 @@ pub fn images(
     other: Side<'_>,
     describe: Option<Describe>,
 ) -> anyhow::Result<Vec<Change>> {
-    let mut found = Found::default();
+    let mut found = ChangeCollector::default();
     let roots = [one.image.root()?, other.image.root()?];
     if roots[0].digest == roots[1].digest {
         return Ok(found.changes);
@@ -92,7 +92,7 @@ const SAME_JSON: &str = "written differently, with the same JSON";
 /// # Errors
 /// When the source fails.
 pub fn platforms(side: Side<'_>, describe: Option<Describe>) -> anyhow::Result<Vec<Change>> {
-    let mut found = Found::default();
+    let mut found = ChangeCollector::default();
     let mut images = side.image.runnable();
     if let Some(first) = images.next() {
         for other in images {
@@ -128,13 +128,13 @@ fn by_platform(image: &Image) -> Vec<(String, &PlatformImage)> {
 }
 
 /// An image of one platform and where its layers are.
-type Platform<'a> = (&'a PlatformImage, &'a dyn ImageSource);
+type PlatformSide<'a> = (&'a PlatformImage, &'a dyn ImageSource);
 
 fn compare_platforms(
     name: &str,
-    pair: [Platform<'_>; 2],
+    pair: [PlatformSide<'_>; 2],
     describe: Option<Describe>,
-    found: &mut Found,
+    found: &mut ChangeCollector,
 ) -> anyhow::Result<()> {
     let images = pair.map(|(image, _)| image);
     found.enter(name, "index entry");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use object::{Object as _, ObjectSection as _};
 use serde_json::Value;
 
-use crate::diff::change::Found;
+use crate::diff::change::ChangeCollector;
 use crate::diff::document;
 
 /// What a program says of itself, such as a build stamp.
@@ -27,7 +27,7 @@ pub(super) fn compare(
     one: &[u8],
     other: &[u8],
     describe: Option<Describe>,
-    found: &mut Found,
+    found: &mut ChangeCollector,
 ) -> bool {
     let (Some(before), Some(after)) = (sections(one), sections(other)) else {
         return false;

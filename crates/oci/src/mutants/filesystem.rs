@@ -81,7 +81,11 @@ const fn parts(rule: &'static Rule, edit: fn(&mut Parts) -> anyhow::Result<()>) 
     Mutant::new(rule, Edit::Parts(edit))
 }
 
-const fn added(rule: &'static Rule, path: &'static str, edit: fn(&mut records::Entry)) -> Mutant {
+const fn added(
+    rule: &'static Rule,
+    path: &'static str,
+    edit: fn(&mut records::RawEntry),
+) -> Mutant {
     Mutant::new(rule, Edit::Added(path, edit))
 }
 
@@ -89,7 +93,7 @@ const fn added(rule: &'static Rule, path: &'static str, edit: fn(&mut records::E
 pub(super) fn add(
     parts: &mut Parts,
     path: &str,
-    edit: fn(&mut records::Entry),
+    edit: fn(&mut records::RawEntry),
 ) -> anyhow::Result<()> {
     parts.edit_everywhere(PASSWD, |entries| {
         let mut entry = records::find(entries, PASSWD)?.beside(path, 0o644, Vec::new());

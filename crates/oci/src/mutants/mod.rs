@@ -36,7 +36,7 @@ pub enum Edit {
     /// The program of one image.
     Program(usize, fn(&mut Vec<u8>) -> anyhow::Result<()>),
     /// One entry more at a path, beside /etc/passwd in every image.
-    Added(&'static str, fn(&mut records::Entry)),
+    Added(&'static str, fn(&mut records::RawEntry)),
     /// Files of the layout, as they are.
     Files(fn(&mut Layout) -> anyhow::Result<()>),
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::records::{self, Entry};
+use super::records::{self, RawEntry};
 use crate::digest::Sha256;
 use crate::gzip::{gunzip, gzip};
 use crate::image::Image;
@@ -202,7 +202,7 @@ impl Parts {
         &mut self,
         image: usize,
         path: &str,
-        edit: impl Fn(&mut Vec<Entry>) -> anyhow::Result<()>,
+        edit: impl Fn(&mut Vec<RawEntry>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let position = self.layer_with(image, path)?;
         let mut entries = records::read(&self.layers[image][position].tar)?;
@@ -218,7 +218,7 @@ impl Parts {
     pub fn edit_everywhere(
         &mut self,
         path: &str,
-        edit: impl Fn(&mut Vec<Entry>) -> anyhow::Result<()>,
+        edit: impl Fn(&mut Vec<RawEntry>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         (0..self.manifests.len()).try_for_each(|image| self.edit(image, path, &edit))
     }
@@ -308,7 +308,7 @@ impl Parts {
     pub fn edit_program(
         &mut self,
         image: usize,
-        edit: impl Fn(&mut Entry) -> anyhow::Result<()>,
+        edit: impl Fn(&mut RawEntry) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let path = self.program_path(image)?;
         self.edit(image, &path, |entries| edit(records::find(entries, &path)?))

@@ -8,7 +8,7 @@ use crate::tar::record::{self, BLOCK};
 
 /// One entry of a tar.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct RawEntry {
     header: [u8; BLOCK],
     /// Its content, without padding.
     pub content: Vec<u8>,
@@ -18,12 +18,12 @@ pub struct Entry {
 ///
 /// # Errors
 /// When it is damaged.
-pub fn read(tar: &[u8]) -> anyhow::Result<Vec<Entry>> {
+pub fn read(tar: &[u8]) -> anyhow::Result<Vec<RawEntry>> {
     let mut entries = Vec::new();
     record::for_each(tar, |record, reader| {
         let mut content = Vec::new();
         reader.read_to_end(&mut content)?;
-        entries.push(Entry {
+        entries.push(RawEntry {
             header: *record.header(),
             content,
         });
@@ -33,7 +33,7 @@ pub fn read(tar: &[u8]) -> anyhow::Result<Vec<Entry>> {
 }
 
 /// Writes a tar with sizes and checksums that fit.
-pub fn write(entries: &[Entry]) -> Vec<u8> {
+pub fn write(entries: &[RawEntry]) -> Vec<u8> {
     let mut tar = Vec::new();
     for entry in entries {
         let mut entry = entry.clone();
@@ -54,18 +54,18 @@ pub fn write(entries: &[Entry]) -> Vec<u8> {
 ///
 /// # Errors
 /// When there is none.
-pub fn find<'a>(entries: &'a mut [Entry], path: &str) -> anyhow::Result<&'a mut Entry> {
+pub fn find<'a>(entries: &'a mut [RawEntry], path: &str) -> anyhow::Result<&'a mut RawEntry> {
     let found = entries.iter_mut().find(|entry| entry.path() == path);
     found.with_context(|| format!("the layer has no {path}"))
 }
 
 /// Puts a new file where it belongs: behind everything that sorts before it.
-pub fn insert(entries: &mut Vec<Entry>, entry: Entry) {
+pub fn insert(entries: &mut Vec<RawEntry>, entry: RawEntry) {
     let at = entries.iter().position(|other| other.path() > entry.path());
     entries.insert(at.unwrap_or(entries.len()), entry);
 }
 
-impl Entry {
+impl RawEntry {
     /// Returns a file with the owner and time of this entry.
     pub fn beside(&self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
         let mut entry = self.clone();

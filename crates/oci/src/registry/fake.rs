@@ -13,7 +13,7 @@ use crate::reference::Reference;
 
 /// What it holds, by path below `/v2/r/`, and every request's first line.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct FakeRegistry {
     pub(super) documents: BTreeMap<String, Vec<u8>>,
     pub(super) requests: Vec<String>,
     /// Whether it has the referrers API.
@@ -25,12 +25,12 @@ pub(super) struct Held {
 }
 
 /// Starts one that ends with the test's process.
-pub(super) fn start(lists_referrers: bool) -> (Reference, Arc<Mutex<Held>>) {
+pub(super) fn start(lists_referrers: bool) -> (Reference, Arc<Mutex<FakeRegistry>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = format!("{}/r:latest", listener.local_addr().unwrap());
-    let held = Arc::new(Mutex::new(Held {
+    let held = Arc::new(Mutex::new(FakeRegistry {
         lists_referrers,
-        ..Held::default()
+        ..FakeRegistry::default()
     }));
     let shared = Arc::clone(&held);
     std::thread::spawn(move || {
@@ -42,7 +42,7 @@ pub(super) fn start(lists_referrers: bool) -> (Reference, Arc<Mutex<Held>>) {
     (name.parse().unwrap(), held)
 }
 
-fn serve(client: &TcpStream, held: &Mutex<Held>) -> Option<()> {
+fn serve(client: &TcpStream, held: &Mutex<FakeRegistry>) -> Option<()> {
     let mut reader = BufReader::new(client);
     loop {
         let mut first = String::new();
@@ -89,7 +89,7 @@ fn serve(client: &TcpStream, held: &Mutex<Held>) -> Option<()> {
     }
 }
 
-impl Held {
+impl FakeRegistry {
     fn answer(&mut self, method: &str, path: &str, body: Vec<u8>) -> (u16, String, Vec<u8>) {
         let none = || (404, String::new(), Vec::new());
         match (method, path.split_once('?')) {

@@ -15,7 +15,7 @@ use crate::parallel::each;
 use crate::reference::Reference;
 use crate::registry::client::{Client, Repository};
 use crate::registry::referrers::referrers;
-use crate::rules::audit::{Held, Inventory};
+use crate::rules::audit::{DocumentLinks, Inventory};
 
 /// Takes stock of everything that tags, attachments and `candidates` lead to.
 ///
@@ -72,7 +72,7 @@ fn add(
     digest: &str,
     bytes: &[u8],
 ) -> anyhow::Result<Vec<String>> {
-    let mut document = Held::read(bytes);
+    let mut document = DocumentLinks::read(bytes);
     // An attachment seldom has attachments of its own; asking costs a request for each.
     if document.subject.is_none() {
         let attached = referrers(repository, digest)?;
@@ -107,6 +107,6 @@ fn look_for_blobs(repository: &Repository, inventory: &mut Inventory) -> anyhow:
         Ok(())
     })?;
     inventory.blobs = blobs.len();
-    inventory.lost_blobs = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+    inventory.missing_blobs = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(())
 }

@@ -69,15 +69,15 @@ pub(super) fn shares_credentials(registry: &str, realm: &str) -> bool {
         host[..port.unwrap_or(host.len())].to_ascii_lowercase()
     };
     let (registry, realm) = (name(registry), name(realm));
-    let below = |child: &str, parent: &str| {
+    let is_subdomain = |child: &str, parent: &str| {
         parent.contains('.')
             && child
                 .strip_suffix(parent)
                 .is_some_and(|rest| rest.ends_with('.'))
     };
     registry == realm
-        || below(&registry, &realm)
-        || below(&realm, &registry)
+        || is_subdomain(&registry, &realm)
+        || is_subdomain(&realm, &registry)
         || (registry == "registry-1.docker.io" && realm == "auth.docker.io")
 }
 

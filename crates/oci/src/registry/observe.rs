@@ -15,7 +15,7 @@ use crate::reference::Reference;
 use crate::registry::client::{Client, RemoteDocument, Repository};
 use crate::registry::referrers::{fetch_artifact, referrers};
 use crate::registry::tags;
-use crate::rules::served::{About, Facts, PartFact, ReferrerFact, ServedFact, TagFact};
+use crate::rules::served::{About, PartFact, ReferrerFact, RegistryFacts, ServedFact, TagFact};
 use crate::rules::subject::Subject;
 use crate::tag;
 
@@ -39,7 +39,7 @@ pub fn observe(
     reference: &Reference,
     subject: &Subject<'_>,
     pushed: Option<Pushed<'_>>,
-) -> anyhow::Result<Facts> {
+) -> anyhow::Result<RegistryFacts> {
     let repository = Arc::new(client.repository(reference));
     let asked = reference.tag_or_digest();
     let root = repository.document(asked)?;
@@ -50,25 +50,25 @@ pub fn observe(
     let names = match pushed {
         Some(pushed) => tags::in_order(pushed.tags),
         None if reference.digest.is_some() => Vec::new(),
-        None => release(&reference.tag, &annotations, &all_tags),
+        None => release_tags(&reference.tag, &annotations, &all_tags),
     };
-    let mut facts = Facts {
+    let mut facts = RegistryFacts {
         repository: format!("{}/{}", reference.registry, reference.repository),
         index: serde_json::from_slice(&root.bytes).ok(),
-        lost_releases: lost(&repository, &all_tags, &names)?,
-        anonymous: anonymous(client, reference, &digest),
+        lost_releases: missing_releases(&repository, &all_tags, &names)?,
+        anonymous: anonymous_refusal(client, reference, &digest),
         served: served_to(&repository, asked)?,
         all_tags,
-        ..Facts::default()
+        ..RegistryFacts::default()
     };
     for name in names {
         facts.tags.push(tag_fact(&repository, &name)?);
     }
     if let Some(pushed) = pushed {
         facts.pushed = Some(pushed.digest.to_owned());
-        facts.changed = changed(pushed.layout, subject);
+        facts.changed = changed_blobs(pushed.layout, subject);
     }
-    parts(&repository, subject, &mut facts)?;
+    add_parts(&repository, subject, &mut facts)?;
     let children = facts.index.iter().flat_map(|index| &index.manifests);
     let subjects: Vec<_> = children
         .map(|child| child.digest.clone())
@@ -77,7 +77,7 @@ pub fn observe(
     let programs = programs(subject);
     for digest in subjects {
         for descriptor in referrers(&repository, &digest)? {
-            let fact = referrer(&repository, &digest, descriptor, &programs)?;
+            let fact = referrer_fact(&repository, &digest, descriptor, &programs)?;
             facts.referrers.push(fact);
         }
     }
@@ -86,7 +86,7 @@ pub fn observe(
 
 /// Returns the tags that a release's image should have, of those that are there: its version, its commit, and what
 /// was asked for.
-fn release(asked: &str, annotations: &Annotations, all_tags: &[String]) -> Vec<String> {
+fn release_tags(asked: &str, annotations: &Annotations, all_tags: &[String]) -> Vec<String> {
     let (version, revision) = (annotations.get(VERSION), annotations.get(REVISION));
     let flavour = version.and_then(|version| {
         let tag = asked.strip_prefix('v').unwrap_or(asked);
@@ -127,7 +127,11 @@ fn tag_fact(repository: &Repository, name: &str) -> anyhow::Result<TagFact> {
 }
 
 /// Adds every image, config and layer, each asked for by HEAD once, and the platform that each config names.
-fn parts(repository: &Repository, subject: &Subject<'_>, facts: &mut Facts) -> anyhow::Result<()> {
+fn add_parts(
+    repository: &Repository,
+    subject: &Subject<'_>,
+    facts: &mut RegistryFacts,
+) -> anyhow::Result<()> {
     let children = facts.index.iter().flat_map(|index| index.manifests.clone());
     for child in children.collect::<Vec<_>>() {
         let name = match &child.platform {
@@ -159,7 +163,12 @@ fn parts(repository: &Repository, subject: &Subject<'_>, facts: &mut Facts) -> a
     Ok(())
 }
 
-fn add_part(facts: &mut Facts, name: String, descriptor: &Descriptor, found: Option<Option<u64>>) {
+fn add_part(
+    facts: &mut RegistryFacts,
+    name: String,
+    descriptor: &Descriptor,
+    found: Option<Option<u64>>,
+) {
     facts.parts.push(PartFact {
         name,
         descriptor: descriptor.clone(),
@@ -177,7 +186,7 @@ fn programs(subject: &Subject<'_>) -> BTreeMap<String, String> {
 }
 
 /// `programs` are the SHA-256 of what each image starts, by the image's digest.
-fn referrer(
+fn referrer_fact(
     repository: &Arc<Repository>,
     subject: &str,
     descriptor: Descriptor,
@@ -188,7 +197,7 @@ fn referrer(
     let program = programs.get(subject);
     let mut abouts = documents.iter().flatten();
     Ok(ReferrerFact {
-        about: abouts.find_map(|bytes| about(bytes, subject, program)),
+        about: abouts.find_map(|bytes| document_about(bytes, subject, program)),
         listed_under: subject.to_owned(),
         descriptor,
         manifest,
@@ -196,7 +205,7 @@ fn referrer(
 }
 
 /// Returns what an in-toto statement or a CycloneDX document is about.
-fn about(document: &[u8], subject: &str, program: Option<&String>) -> Option<About> {
+fn document_about(document: &[u8], subject: &str, program: Option<&String>) -> Option<About> {
     let json: serde_json::Value = serde_json::from_slice(document).ok()?;
     if json["bomFormat"] == "CycloneDX" {
         let hashes = json["metadata"]["component"]["hashes"].as_array()?;
@@ -220,7 +229,7 @@ fn about(document: &[u8], subject: &str, program: Option<&String>) -> Option<Abo
 }
 
 /// Returns why a pull without credentials fails.
-fn anonymous(client: &Client, reference: &Reference, digest: &str) -> Option<String> {
+fn anonymous_refusal(client: &Client, reference: &Reference, digest: &str) -> Option<String> {
     match client.anonymous().repository(reference).head(digest) {
         Ok(Some(_)) => None,
         Ok(None) => Some("without credentials there is no such image".to_owned()),
@@ -258,7 +267,7 @@ fn served_to(repository: &Repository, asked: &str) -> anyhow::Result<Vec<ServedF
 }
 
 /// Returns the versions other than this one that can no longer be pulled, with why.
-fn lost(
+fn missing_releases(
     repository: &Repository,
     all_tags: &[String],
     own: &[String],
@@ -282,7 +291,7 @@ fn lost(
 }
 
 /// R11: blobs that were pushed and came back missing or otherwise, or that were never pushed.
-fn changed(pushed: &Layout, subject: &Subject<'_>) -> Vec<(String, String)> {
+fn changed_blobs(pushed: &Layout, subject: &Subject<'_>) -> Vec<(String, String)> {
     let pushed: Vec<_> = pushed
         .files
         .keys()

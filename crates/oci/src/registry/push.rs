@@ -19,20 +19,20 @@ use crate::registry::tags::Journal;
 use crate::registry::upload::Stored;
 use crate::rules::catalogue::R4;
 use crate::source::ImageSource;
-use crate::tag::other_name;
+use crate::tag::mismatch;
 
 /// What a push may do beyond the usual.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PushOptions {
     /// What happens to a version or commit tag that points elsewhere.
-    pub moved: Moved,
+    pub overwrite: Overwrite,
     /// How much of what the registry has is believed.
     pub trust: Trust,
 }
 
 /// What happens to an immutable tag that would move.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Moved {
+pub enum Overwrite {
     /// It stays, and the push is refused.
     #[default]
     Refused,
@@ -98,13 +98,13 @@ pub fn push(
         references.iter().all(is_same),
         "a push is to one repository, and {references:?} are several"
     );
-    let content = Content::read(source)?;
+    let content = ImageToPush::read(source)?;
     content.refuse_misnamed(references)?;
     let repository = client.writable(first, &content.sources(first));
     let tags: Vec<_> = references.iter().map(|name| name.tag.clone()).collect();
     let digest = content.root.digest.clone();
     let mut journal = Journal::open(repository, &digest, &tags)?;
-    if options.moved == Moved::Refused {
+    if options.overwrite == Overwrite::Refused {
         refuse_overwriting(first, &digest, &journal.overwritten())?;
     }
     let mut sent_bytes = 0;
@@ -152,7 +152,7 @@ fn refuse_overwriting(
 /// A tag that rule R4 protects, found before anything is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagRefused {
-    /// A version or commit tag is another image already, and [`Moved::Forced`] was not given.
+    /// A version or commit tag is another image already, and [`Overwrite::Forced`] was not given.
     Moves {
         /// The finding.
         message: String,
@@ -176,7 +176,7 @@ impl fmt::Display for TagRefused {
 impl std::error::Error for TagRefused {}
 
 /// What is to be in the repository, by digest.
-struct Content<'a> {
+struct ImageToPush<'a> {
     source: &'a dyn ImageSource,
     image: Image,
     root: Descriptor,
@@ -188,7 +188,7 @@ struct Upload {
     source: Option<String>,
 }
 
-impl<'a> Content<'a> {
+impl<'a> ImageToPush<'a> {
     fn read(source: &'a dyn ImageSource) -> anyhow::Result<Self> {
         let image = Image::read(source)?;
         if let Some(unreadable) = image.unreadable.first() {
@@ -223,7 +223,7 @@ impl<'a> Content<'a> {
         };
         let mut misnamed = references
             .iter()
-            .filter_map(|name| Some((name, other_name(&name.tag, version, revision)?)));
+            .filter_map(|name| Some((name, mismatch(&name.tag, version, revision)?)));
         match misnamed.next() {
             None => Ok(()),
             Some((name, says)) => {

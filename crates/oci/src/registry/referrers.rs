@@ -17,7 +17,7 @@ use crate::registry::client::{Client, Repository};
 const LONGEST_DOCUMENT: u64 = 64 << 20;
 
 /// How often the fallback tag is written when another client writes it at the same moment.
-const ROUNDS: usize = 5;
+const ATTEMPTS: usize = 5;
 
 /// Pushes artifacts about images of the repository that `image` is in, and returns their descriptors. What others
 /// have attached stays; what is attached already is not attached twice.
@@ -93,23 +93,23 @@ fn add_to_fallback(
     artifact: &Descriptor,
 ) -> anyhow::Result<()> {
     let tag = fallback_tag(subject);
-    for _ in 0..ROUNDS {
+    for _ in 0..ATTEMPTS {
         let before = fallback_index(repository, &tag)?;
-        let Some(index) = with(before, artifact) else {
+        let Some(index) = with_artifact(before, artifact) else {
             return Ok(());
         };
         repository.store_document(&tag, INDEX, &encode(&index))?;
     }
     let last = fallback_index(repository, &tag)?;
     ensure!(
-        with(last, artifact).is_none(),
+        with_artifact(last, artifact).is_none(),
         "another client keeps writing {tag}; attach it again later"
     );
     Ok(())
 }
 
 /// Returns the index with one artifact more; `None` when it is there already.
-fn with(index: Option<ImageIndex>, artifact: &Descriptor) -> Option<ImageIndex> {
+fn with_artifact(index: Option<ImageIndex>, artifact: &Descriptor) -> Option<ImageIndex> {
     let mut index = index.unwrap_or_else(|| ImageIndex::new(Vec::new(), Annotations::new()));
     let known = |other: &Descriptor| other.digest == artifact.digest;
     if index.manifests.iter().any(known) {
@@ -169,9 +169,9 @@ mod tests {
     fn what_others_attached_stays_and_nothing_is_there_twice() {
         let one = Descriptor::of(MANIFEST, b"one");
         let two = Descriptor::of(MANIFEST, b"two");
-        let first = with(None, &one).unwrap();
-        let both = with(Some(first.clone()), &two).unwrap();
+        let first = with_artifact(None, &one).unwrap();
+        let both = with_artifact(Some(first.clone()), &two).unwrap();
         assert_eq!(both.manifests, [one.clone(), two]);
-        assert_eq!(with(Some(both), &one), None);
+        assert_eq!(with_artifact(Some(both), &one), None);
     }
 }

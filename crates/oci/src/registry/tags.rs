@@ -135,7 +135,7 @@ impl Journal {
         if left.is_empty() {
             error.context("nothing is published: every tag is where it was")
         } else {
-            broken(error, &left)
+            not_restored(error, &left)
         }
     }
 
@@ -206,7 +206,7 @@ impl Journal {
     }
 }
 
-fn broken(error: anyhow::Error, left: &[String]) -> anyhow::Error {
+fn not_restored(error: anyhow::Error, left: &[String]) -> anyhow::Error {
     let what = format!("these tags are not where they were: {}", left.join("; "));
     error
         .context(what)

@@ -13,16 +13,16 @@ pub struct Inventory {
     /// Where each tag points to; `None` when it is listed and leads nowhere.
     pub tags: BTreeMap<String, Option<String>>,
     /// Images, indexes and attachments by digest; `None` for those that are missing.
-    pub documents: BTreeMap<String, Option<Held>>,
+    pub documents: BTreeMap<String, Option<DocumentLinks>>,
     /// Blobs that are missing.
-    pub lost_blobs: BTreeSet<String>,
+    pub missing_blobs: BTreeSet<String>,
     /// How many blobs there are, those that are missing included.
     pub blobs: usize,
 }
 
 /// An image, an index or an attachment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct DocumentLinks {
     /// Digest and name of each document below it, such as `linux/arm64/v8`.
     pub children: Vec<(String, String)>,
     /// Digest and name of each blob, such as `layer 2`.
@@ -61,7 +61,7 @@ pub struct Remark {
     pub because: String,
 }
 
-impl Held {
+impl DocumentLinks {
     /// Reads an image, index or attachment, OCI's or Docker's, as far as it leads on.
     pub fn read(bytes: &[u8]) -> Self {
         let json: Value = serde_json::from_slice(bytes).unwrap_or_default();
@@ -103,17 +103,17 @@ fn platform(child: &Value) -> String {
 }
 
 /// The ways by which tags lead to each digest, such as `latest > linux/arm64/v8`.
-type Ways = BTreeMap<String, Vec<String>>;
+type Routes = BTreeMap<String, Vec<String>>;
 
 /// Judges a repository; `candidates` are digests that the caller would like to delete.
 pub fn audit(name: &str, inventory: &Inventory, candidates: &[String]) -> Audit {
-    let mut needed = Ways::new();
+    let mut needed = Routes::new();
     for (tag, digest) in &inventory.tags {
         // What is attached stays as long as what it is attached to.
         if fallback_subject(tag).is_none()
             && let Some(digest) = digest
         {
-            follow(inventory, digest, tag.clone(), &mut needed);
+            mark_needed(inventory, digest, tag.clone(), &mut needed);
         }
     }
     let mut attachments: BTreeMap<String, (String, String)> = BTreeMap::new();
@@ -121,7 +121,7 @@ pub fn audit(name: &str, inventory: &Inventory, candidates: &[String]) -> Audit 
         if let (Some(subject), Some(digest)) = (fallback_subject(tag), digest) {
             let way = format!("{tag}, what is attached to {subject}");
             if needed.contains_key(&subject) {
-                follow(inventory, digest, way, &mut needed);
+                mark_needed(inventory, digest, way, &mut needed);
             } else {
                 attachments.insert(digest.clone(), (tag.clone(), subject));
             }
@@ -151,7 +151,7 @@ pub fn audit(name: &str, inventory: &Inventory, candidates: &[String]) -> Audit 
 }
 
 /// Marks everything below a document as led to by `way`.
-fn follow(inventory: &Inventory, digest: &str, way: String, ways: &mut Ways) {
+fn mark_needed(inventory: &Inventory, digest: &str, way: String, ways: &mut Routes) {
     let known = ways.entry(digest.to_owned()).or_default();
     if known.contains(&way) {
         return;
@@ -161,15 +161,15 @@ fn follow(inventory: &Inventory, digest: &str, way: String, ways: &mut Ways) {
         return;
     };
     for (child, name) in &document.children {
-        follow(inventory, child, format!("{way} > {name}"), ways);
+        mark_needed(inventory, child, format!("{way} > {name}"), ways);
     }
     for referrer in &document.referrers {
-        follow(inventory, referrer, format!("{way} > attached"), ways);
+        mark_needed(inventory, referrer, format!("{way} > attached"), ways);
     }
 }
 
 /// What tags lead to, and is not there.
-fn dangling(inventory: &Inventory, needed: &Ways) -> Vec<Remark> {
+fn dangling(inventory: &Inventory, needed: &Routes) -> Vec<Remark> {
     let mut dangling = Vec::new();
     for (tag, digest) in &inventory.tags {
         if digest.is_none() {
@@ -188,7 +188,7 @@ fn dangling(inventory: &Inventory, needed: &Ways) -> Vec<Remark> {
             continue;
         };
         for (blob, name) in &document.blobs {
-            if inventory.lost_blobs.contains(blob) {
+            if inventory.missing_blobs.contains(blob) {
                 let ways = ways.iter().map(|way| format!("{way} > {name}"));
                 dangling.push(Remark {
                     digest: blob.clone(),
@@ -203,7 +203,7 @@ fn dangling(inventory: &Inventory, needed: &Ways) -> Vec<Remark> {
 /// What no tag needs: candidates and what is below them alone, and attachments to what is gone.
 fn deletable(
     inventory: &Inventory,
-    needed: &Ways,
+    needed: &Routes,
     attachments: &BTreeMap<String, (String, String)>,
     candidates: &[String],
 ) -> Vec<Remark> {
@@ -218,7 +218,7 @@ fn deletable(
     };
     for candidate in candidates {
         add(candidate, "no tag leads to it".to_owned());
-        for (child, name) in below(inventory, candidate) {
+        for (child, name) in descendants(inventory, candidate) {
             add(&child, format!("{name} of {candidate} alone"));
         }
     }
@@ -231,7 +231,7 @@ fn deletable(
             digest,
             format!("{tag} is attached to {subject}, and {what}"),
         );
-        for (child, name) in below(inventory, digest) {
+        for (child, name) in descendants(inventory, digest) {
             add(&child, format!("{name}, attached to {subject}"));
         }
     }
@@ -239,14 +239,14 @@ fn deletable(
 }
 
 /// Everything below a document, parents first.
-fn below(inventory: &Inventory, digest: &str) -> Vec<(String, String)> {
+fn descendants(inventory: &Inventory, digest: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut next = vec![digest.to_owned()];
     while let Some(digest) = next.pop() {
         let Some(Some(document)) = inventory.documents.get(&digest) else {
             continue;
         };
-        for (child, name) in leads(document) {
+        for (child, name) in children_and_referrers(document) {
             if found.iter().all(|(known, _)| *known != child) {
                 found.push((child.clone(), name));
                 next.push(child);
@@ -256,7 +256,7 @@ fn below(inventory: &Inventory, digest: &str) -> Vec<(String, String)> {
     found
 }
 
-fn leads(document: &Held) -> Vec<(String, String)> {
+fn children_and_referrers(document: &DocumentLinks) -> Vec<(String, String)> {
     let attached = document.referrers.iter();
     let attached = attached.map(|digest| (digest.clone(), "attachment".to_owned()));
     document.children.iter().cloned().chain(attached).collect()
@@ -271,14 +271,14 @@ mod tests {
         Sha256::of(name.as_bytes()).digest()
     }
 
-    fn document(children: &[&str], blobs: &[&str], referrers: &[&str]) -> Option<Held> {
+    fn document(children: &[&str], blobs: &[&str], referrers: &[&str]) -> Option<DocumentLinks> {
         let pairs = |names: &[&str]| {
             names
                 .iter()
                 .map(|name| (digest(name), (*name).to_owned()))
                 .collect()
         };
-        Some(Held {
+        Some(DocumentLinks {
             children: pairs(children),
             blobs: pairs(blobs),
             referrers: referrers.iter().map(|name| digest(name)).collect(),
@@ -310,7 +310,7 @@ mod tests {
                 .into_iter()
                 .map(|(name, document)| (digest(name), document))
                 .collect(),
-            lost_blobs: BTreeSet::new(),
+            missing_blobs: BTreeSet::new(),
             blobs: 2,
         }
     }
@@ -344,7 +344,7 @@ mod tests {
     fn what_is_missing_is_found_by_every_way_that_leads_there() {
         let mut broken = inventory();
         broken.documents.insert(digest("arm64"), None);
-        broken.lost_blobs.insert(digest("config"));
+        broken.missing_blobs.insert(digest("config"));
         broken.tags.insert("empty".to_owned(), None);
         let audit = audit("r/x", &broken, &[]);
         let told: Vec<_> = audit

@@ -5,9 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::digest::Sha256;
-use crate::filesystem::Kind;
+use crate::filesystem::NodeKind;
 use crate::rules::catalogue::F3;
-use crate::rules::subject::{Origin, Subject, View};
+use crate::rules::subject::{ImageView, Origin, Subject};
 use crate::rules::{Expectations, Findings};
 
 /// Where OpenSSL, Go and rustls look on Debian when nothing is said.
@@ -18,7 +18,7 @@ const FEWEST: usize = 100;
 
 pub(super) fn check(
     subject: &Subject<'_>,
-    view: &View<'_>,
+    view: &ImageView<'_>,
     expected: &Expectations,
     findings: &mut Findings,
 ) {
@@ -32,7 +32,7 @@ pub(super) fn check(
         findings.add(&F3, object, "there is no such file in the image");
         return;
     };
-    let Kind::File(content) = node.kind else {
+    let NodeKind::File(content) = node.kind else {
         findings.add(&F3, object, "it is not a file");
         return;
     };
@@ -46,7 +46,7 @@ pub(super) fn check(
     if expected.ca_sha256 == Some(found) {
         return;
     }
-    match count(&String::from_utf8_lossy(&pem)) {
+    match count_certificates(&String::from_utf8_lossy(&pem)) {
         Ok(count) if count < FEWEST => {
             let message = format!("{count} certificates, fewer than {FEWEST}");
             findings.add(&F3, &object, message);
@@ -63,7 +63,7 @@ pub(super) fn check(
 }
 
 /// How many certificates a bundle holds.
-fn count(pem: &str) -> anyhow::Result<usize> {
+fn count_certificates(pem: &str) -> anyhow::Result<usize> {
     let blocks = pem.split("-----BEGIN CERTIFICATE-----").skip(1);
     let mut count = 0;
     for block in blocks {
@@ -82,20 +82,20 @@ fn count(pem: &str) -> anyhow::Result<usize> {
 
 /// A sequence of two sequences and a bit string, and nothing behind it (RFC 5280, 4.1).
 fn is_certificate(der: &[u8]) -> bool {
-    let Some((0x30, inside, [])) = element(der) else {
+    let Some((0x30, inside, [])) = der_element(der) else {
         return false;
     };
-    let Some((0x30, _, rest)) = element(inside) else {
+    let Some((0x30, _, rest)) = der_element(inside) else {
         return false;
     };
-    let Some((0x30, _, rest)) = element(rest) else {
+    let Some((0x30, _, rest)) = der_element(rest) else {
         return false;
     };
-    matches!(element(rest), Some((0x03, _, [])))
+    matches!(der_element(rest), Some((0x03, _, [])))
 }
 
 /// Tag, content and rest of a DER element with a length of up to four bytes.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+fn der_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, rest) = match first {
@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn whole_certificates_are_counted_and_damage_is_told() {
-        assert_eq!(count(&bundle(120)).unwrap(), 120);
+        assert_eq!(count_certificates(&bundle(120)).unwrap(), 120);
         let no_end = bundle(3).replacen("-----END CERTIFICATE-----\n", "", 1);
-        assert!(count(&no_end).is_err(), "an end is missing");
+        assert!(count_certificates(&no_end).is_err(), "an end is missing");
         let other = bundle(3).replacen(&STANDARD.encode(DER), "bm90IG9uZQ==", 1);
-        assert!(count(&other).is_err(), "not X.509");
+        assert!(count_certificates(&other).is_err(), "not X.509");
     }
 }

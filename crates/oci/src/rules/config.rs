@@ -37,9 +37,9 @@ const DOCKERS_OWN: &[&str] = &["Healthcheck", "OnBuild", "Volumes"];
 pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
     for view in subject.runnable().filter(|view| view.config().is_some()) {
         let (name, run) = (view.name(), view.run().cloned().unwrap_or_default());
-        start(&name, &run, findings);
-        variables(&name, &run, findings);
-        exposed(&name, &run, expected.port, findings);
+        check_start(&name, &run, findings);
+        check_variables(&name, &run, findings);
+        check_ports(&name, &run, expected.port, findings);
         if let Some(signal) = run.stop_signal.as_ref().filter(|it| !is_signal(it)) {
             findings.add(&C4, &name, format!("`{signal}` is not a signal"));
         }
@@ -52,7 +52,7 @@ pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &m
 }
 
 /// C1.
-fn start(name: &str, run: &RunConfig, findings: &mut Findings) {
+fn check_start(name: &str, run: &RunConfig, findings: &mut Findings) {
     let mut add = |message: String| findings.add(&C1, name, message);
     let entrypoint = run.entrypoint.clone().unwrap_or_default();
     let command = run.cmd.clone().unwrap_or_default();
@@ -78,7 +78,7 @@ fn start(name: &str, run: &RunConfig, findings: &mut Findings) {
 }
 
 /// C2.
-fn variables(image: &str, run: &RunConfig, findings: &mut Findings) {
+fn check_variables(image: &str, run: &RunConfig, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for line in run.env.iter().flatten() {
         let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.is_empty()) else {
@@ -115,7 +115,7 @@ fn has_password(value: &str) -> bool {
 }
 
 /// C3.
-fn exposed(name: &str, run: &RunConfig, expected: Option<u16>, findings: &mut Findings) {
+fn check_ports(name: &str, run: &RunConfig, expected: Option<u16>, findings: &mut Findings) {
     let mut numbers = Vec::new();
     for (port, value) in run.exposed_ports.iter().flatten() {
         let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));

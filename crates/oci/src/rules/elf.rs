@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
         };
         let object = format!("{} /{}", view.name(), program.path);
         if let Ok(elf) = Elf::read(&program.bytes) {
-            hardening(&elf, &object, findings);
+            check_hardening(&elf, &object, findings);
             shapes.push((object.clone(), elf.is_pie));
         }
         if let Some((offset, path)) = elf::machine_path(&program.bytes, &[]) {
@@ -32,7 +32,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
 }
 
 /// P11 and P12.
-fn hardening(elf: &Elf, object: &str, findings: &mut Findings) {
+fn check_hardening(elf: &Elf, object: &str, findings: &mut Findings) {
     let smallest = elf.alignments.iter().min();
     let is_arm64 = elf.machine == Machine::Arm64;
     if let Some(smallest) = smallest.filter(|it| is_arm64 && **it < ARM64_PAGE) {

@@ -1,22 +1,22 @@
 //! P6 to P9 and F12: whether the program that a container starts can start there.
 
 use crate::elf::{Elf, Machine};
-use crate::filesystem::{FileSystem, Kind, Node};
+use crate::filesystem::{FileSystem, Node, NodeKind};
 use crate::model::ImageConfig;
 use crate::rules::Findings;
 use crate::rules::catalogue::{F12, P6, P7, P8, P9};
-use crate::rules::subject::{Subject, View};
+use crate::rules::subject::{ImageView, Subject};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
     for view in subject.runnable() {
-        start(subject, &view, findings);
-        other_programs(&view, findings);
+        check_entrypoint(subject, &view, findings);
+        check_other_programs(&view, findings);
     }
 }
 
 /// Returns the numeric user and group that a container runs as; `None` when the image does not know a name.
 /// Names are those of the image's own passwd and group (image-spec, conversion.md), and an empty user is root.
-pub fn user(view: &View<'_>) -> Option<(u64, u64)> {
+pub(super) fn user_ids(view: &ImageView<'_>) -> Option<(u64, u64)> {
     let user = view
         .run()
         .and_then(|run| run.user.clone())
@@ -45,7 +45,7 @@ pub fn user(view: &View<'_>) -> Option<(u64, u64)> {
 }
 
 /// P6, P8, P9 and F12 of one image.
-fn start(subject: &Subject<'_>, view: &View<'_>, findings: &mut Findings) {
+fn check_entrypoint(subject: &Subject<'_>, view: &ImageView<'_>, findings: &mut Findings) {
     let (Some(config), Some(merged)) = (view.config(), view.filesystem()) else {
         return;
     };
@@ -67,13 +67,13 @@ fn start(subject: &Subject<'_>, view: &View<'_>, findings: &mut Findings) {
         findings.add(&P9, &object, "there is no such file in the image");
         return;
     };
-    let Kind::File(content) = node.kind else {
+    let NodeKind::File(content) = node.kind else {
         findings.add(&P9, &object, "it is not a regular file");
         return;
     };
-    permission(view, merged, &real, &object, findings);
+    check_permission(view, merged, &real, &object, findings);
     if let Some(program) = view.program() {
-        native(config, &object, &program.bytes, findings);
+        check_program(config, &object, &program.bytes, findings);
         return;
     }
     let contents: Option<Vec<_>> = view.contents().cloned().collect();
@@ -81,21 +81,21 @@ fn start(subject: &Subject<'_>, view: &View<'_>, findings: &mut Findings) {
     let bytes = view.image.read_content(subject.source, &contents, content);
     if let Some(bytes) = findings.require(&P9, &object, bytes) {
         match bytes.strip_prefix(b"#!") {
-            Some(line) => interpreted(merged, line, &object, findings),
-            None => native(config, &object, &bytes, findings),
+            Some(line) => check_interpreter(merged, line, &object, findings),
+            None => check_program(config, &object, &bytes, findings),
         }
     }
 }
 
 /// P9: every folder on the way and the file itself let the user in.
-fn permission(
-    view: &View<'_>,
+fn check_permission(
+    view: &ImageView<'_>,
     merged: &FileSystem,
     real: &str,
     object: &str,
     findings: &mut Findings,
 ) {
-    let Some(user) = user(view) else {
+    let Some(user) = user_ids(view) else {
         return;
     };
     let file = merged.resolve(real).map(|(_, node)| (real, node));
@@ -110,7 +110,7 @@ fn permission(
 
 fn may_execute((user, group): (u64, u64), node: &Node) -> bool {
     let needed = match user {
-        0 if node.kind == Kind::Folder => return true,
+        0 if node.kind == NodeKind::Folder => return true,
         0 => 0o111,
         user if user == node.owner => 0o100,
         _ if group == node.group => 0o010,
@@ -120,7 +120,7 @@ fn may_execute((user, group): (u64, u64), node: &Node) -> bool {
 }
 
 /// F12: a script needs the program that its first line names.
-fn interpreted(merged: &FileSystem, script: &[u8], object: &str, findings: &mut Findings) {
+fn check_interpreter(merged: &FileSystem, script: &[u8], object: &str, findings: &mut Findings) {
     let line = script.split(|byte| *byte == b'\n').next();
     let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
     let interpreter = line.split_whitespace().next().unwrap_or_default();
@@ -131,7 +131,7 @@ fn interpreted(merged: &FileSystem, script: &[u8], object: &str, findings: &mut 
 }
 
 /// P6 and P8.
-fn native(config: &ImageConfig, object: &str, program: &[u8], findings: &mut Findings) {
+fn check_program(config: &ImageConfig, object: &str, program: &[u8], findings: &mut Findings) {
     let Some(elf) = findings.require(&P6, object, Elf::read(program)) else {
         return;
     };
@@ -148,7 +148,7 @@ fn native(config: &ImageConfig, object: &str, program: &[u8], findings: &mut Fin
 }
 
 /// P7: every ELF file of every layer, also where a later layer hides it; P6 has judged the program that starts.
-fn other_programs(view: &View<'_>, findings: &mut Findings) {
+fn check_other_programs(view: &ImageView<'_>, findings: &mut Findings) {
     let Some(config) = view.config() else {
         return;
     };

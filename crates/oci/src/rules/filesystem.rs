@@ -1,10 +1,10 @@
 //! F2 to F5, F9 and F11: the file system that all layers make together.
 
-use crate::filesystem::{FileSystem, Kind};
+use crate::filesystem::{FileSystem, NodeKind};
 use crate::rules::catalogue::{F2, F4, F5, F11};
-use crate::rules::entrypoint::user;
+use crate::rules::entrypoint::user_ids;
 use crate::rules::layers::LayerFindings;
-use crate::rules::subject::{Subject, View};
+use crate::rules::subject::{ImageView, Subject};
 use crate::rules::{Expectations, Findings, certificates, leaks};
 
 /// Folders that a runtime mounts over an image when it starts.
@@ -16,19 +16,19 @@ pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &m
         let (Some(_), Some(merged)) = (view.config(), view.filesystem()) else {
             continue;
         };
-        tmp(&view, merged, findings);
+        check_tmp(&view, merged, findings);
         certificates::check(subject, &view, expected, findings);
-        numeric_user(&view, findings);
-        known_user(&view, merged, findings);
-        links(&view, merged, findings);
+        check_numeric_user(&view, findings);
+        check_known_user(&view, merged, findings);
+        check_links(&view, merged, findings);
     }
 }
 
 /// F2.
-fn tmp(view: &View<'_>, merged: &FileSystem, findings: &mut Findings) {
+fn check_tmp(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Findings) {
     let object = format!("{} /tmp", view.name());
     match merged.resolve("/tmp") {
-        Some((_, node)) if node.kind == Kind::Folder && node.mode & 0o7777 == 0o1777 => {}
+        Some((_, node)) if node.kind == NodeKind::Folder && node.mode & 0o7777 == 0o1777 => {}
         Some((_, node)) => {
             let message = format!("mode {:o}, not that of a folder for everybody", node.mode);
             findings.add(&F2, object, message);
@@ -38,7 +38,7 @@ fn tmp(view: &View<'_>, merged: &FileSystem, findings: &mut Findings) {
 }
 
 /// F5: Kubernetes cannot know of a name whether it is root's.
-fn numeric_user(view: &View<'_>, findings: &mut Findings) {
+fn check_numeric_user(view: &ImageView<'_>, findings: &mut Findings) {
     let name = view.name();
     let text = view.run().and_then(|run| run.user.clone());
     let text = text.unwrap_or_default();
@@ -55,9 +55,9 @@ fn numeric_user(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// F4.
-fn known_user(view: &View<'_>, merged: &FileSystem, findings: &mut Findings) {
+fn check_known_user(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Findings) {
     let mut add = |message: String| findings.add(&F4, view.name(), message);
-    let Some((user, group)) = user(view) else {
+    let Some((user, group)) = user_ids(view) else {
         return add("/etc/passwd or /etc/group does not know the user's name".to_owned());
     };
     let with_id = |file: &str, id: u64| {
@@ -73,7 +73,7 @@ fn known_user(view: &View<'_>, merged: &FileSystem, findings: &mut Findings) {
     match with_id("/etc/passwd", user).map(|fields| fields.get(5).cloned().unwrap_or_default()) {
         None => add(format!("/etc/passwd does not know {user}")),
         Some(home) => match merged.resolve(&home) {
-            Some((_, node)) if node.kind == Kind::Folder && node.owner == user => {}
+            Some((_, node)) if node.kind == NodeKind::Folder && node.owner == user => {}
             Some((_, node)) => add(format!("{home} belongs to {}, not to {user}", node.owner)),
             None => add(format!("the home {home} is missing")),
         },
@@ -95,13 +95,13 @@ fn known_user(view: &View<'_>, merged: &FileSystem, findings: &mut Findings) {
 }
 
 /// F11. What a link names below /proc and the like is there once a container runs.
-fn links(view: &View<'_>, merged: &FileSystem, findings: &mut Findings) {
+fn check_links(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Findings) {
     let mut found: Vec<_> = view
         .layers()
         .map(|layer| LayerFindings::new(view, &layer))
         .collect();
     for (path, node) in merged.nodes() {
-        let Kind::Symlink(target) = &node.kind else {
+        let NodeKind::Symlink(target) = &node.kind else {
             continue;
         };
         let leads_somewhere = merged.follow(path).is_some_and(|end| {

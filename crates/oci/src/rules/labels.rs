@@ -5,19 +5,19 @@ use jiff::Timestamp;
 use crate::annotation::{self, DESCRIPTION, LICENSES, SOURCE};
 use crate::model::Annotations;
 use crate::rules::catalogue::{C7, C8};
-use crate::rules::subject::{Subject, View};
+use crate::rules::subject::{ImageView, Subject};
 use crate::rules::{Expectations, Findings};
 
 /// What registries show of an image for several platforms, which they read from the index alone.
 const SHOWN: &[&str] = &[DESCRIPTION, LICENSES, SOURCE];
 
 pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
-    index_annotations(subject, findings);
-    created(subject, expected, findings);
+    check_index_annotations(subject, findings);
+    check_created(subject, expected, findings);
 }
 
 /// Returns the labels of an image.
-fn labels(view: &View<'_>) -> Annotations {
+fn labels(view: &ImageView<'_>) -> Annotations {
     let labels = view.run().and_then(|run| run.labels.clone());
     labels.unwrap_or_default()
 }
@@ -28,7 +28,7 @@ fn short(key: &str) -> &str {
 }
 
 /// C7.
-fn index_annotations(subject: &Subject<'_>, findings: &mut Findings) {
+fn check_index_annotations(subject: &Subject<'_>, findings: &mut Findings) {
     let first = subject.runnable().find(|view| view.config().is_some());
     let Some(labels) = first.as_ref().map(labels) else {
         return;
@@ -52,7 +52,7 @@ fn index_annotations(subject: &Subject<'_>, findings: &mut Findings) {
 }
 
 /// C8.
-fn created(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
+fn check_created(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
     let mut first: Option<(String, String)> = None;
     for view in subject.runnable() {
         let Some(config) = view.config() else {

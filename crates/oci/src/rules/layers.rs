@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::member::Member;
 use crate::rules::catalogue::{F1, F6, F7, F8, F10};
-use crate::rules::subject::{Layer, Origin, Subject, View};
+use crate::rules::subject::{ImageView, LayerView, Origin, Subject};
 use crate::rules::{Expectations, Findings, Rule, Severity};
 
 pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
@@ -16,18 +16,18 @@ pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &m
                 continue;
             };
             let mut found = LayerFindings::new(&view, &layer);
-            order(&contents.members, &mut found);
+            check_order(&contents.members, &mut found);
             for member in &contents.members {
                 check_member(member, mtime, &expected.owners, &mut found);
             }
             found.conclude(findings);
         }
     }
-    same_everywhere(subject, findings);
+    check_same_on_all_platforms(subject, findings);
 }
 
 /// Where it is not known what time it should be, the first own entry says it for all.
-fn own_time(view: &View<'_>) -> u64 {
+fn own_time(view: &ImageView<'_>) -> u64 {
     let own = view.layers().filter(|it| *it.origin == Origin::Own);
     let mut layers = own.chain(view.layers());
     let first = layers.find_map(|layer| layer.contents?.members.first());
@@ -42,7 +42,7 @@ pub(super) struct LayerFindings<'a> {
 }
 
 impl<'a> LayerFindings<'a> {
-    pub(super) fn new(view: &View<'a>, layer: &Layer<'a>) -> Self {
+    pub(super) fn new(view: &ImageView<'a>, layer: &LayerView<'a>) -> Self {
         Self {
             name: view.layer_name(layer.position),
             origin: layer.origin,
@@ -79,7 +79,7 @@ impl<'a> LayerFindings<'a> {
 }
 
 /// F6: which records there are, and in which order.
-fn order(members: &[Member], found: &mut LayerFindings<'_>) {
+fn check_order(members: &[Member], found: &mut LayerFindings<'_>) {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut previous = "";
     for member in members {
@@ -160,7 +160,7 @@ fn check_member(member: &Member, mtime: u64, known: &[u64], found: &mut LayerFin
 
 /// F10: layers without machine code have no reason to differ. Layers of base images do differ, which is told
 /// as an info.
-fn same_everywhere(subject: &Subject<'_>, findings: &mut Findings) {
+fn check_same_on_all_platforms(subject: &Subject<'_>, findings: &mut Findings) {
     let views: Vec<_> = subject.runnable().collect();
     let Some((first, others)) = views.split_first() else {
         return;
@@ -196,7 +196,7 @@ fn same_everywhere(subject: &Subject<'_>, findings: &mut Findings) {
 }
 
 /// Whether a layer has a reason to differ between platforms. One that cannot be read may have one.
-fn may_differ(layer: &Layer<'_>) -> bool {
+fn may_differ(layer: &LayerView<'_>) -> bool {
     match layer.contents {
         Some(contents) if contents.problem.is_none() => contents.has_machine_code(),
         _ => true,

@@ -4,7 +4,7 @@
 use crate::member::Member;
 use crate::rules::Findings;
 use crate::rules::catalogue::F9;
-use crate::rules::subject::{Origin, View};
+use crate::rules::subject::{ImageView, Origin};
 
 /// Names of files that hold credentials and nothing else.
 const NAMES: &[&str] = &[
@@ -20,7 +20,7 @@ const NAMES: &[&str] = &[
     "id_rsa",
 ];
 
-pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
+pub(super) fn check(view: &ImageView<'_>, findings: &mut Findings) {
     for layer in view.layers() {
         let members = layer.contents.into_iter().flat_map(|it| &it.members);
         for member in members.filter(|member| !member.is_extension()) {
@@ -72,13 +72,13 @@ fn by_content(member: &Member, origin: &Origin) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contents::Contents;
+    use crate::contents::LayerContents;
     use crate::media_type::Compression;
     use crate::tar::write::{Entry, to_bytes};
 
     fn member(content: Vec<u8>) -> Member {
         let tar = to_bytes(&[Entry::file("lib", 0o644, content)], 0).unwrap();
-        let contents = Contents::read(tar.as_slice(), Compression::None).unwrap();
+        let contents = LayerContents::read(tar.as_slice(), Compression::None).unwrap();
         contents.members.into_iter().next().unwrap()
     }
 

@@ -23,7 +23,6 @@ mod names;
 mod platform;
 mod structure;
 
-pub use entrypoint::user;
 pub use expectations::Expectations;
 pub use findings::{Finding, Findings};
 pub use rule::{Rule, Severity};
@@ -72,11 +71,15 @@ pub fn check(
     known: &KnownLayers,
 ) -> anyhow::Result<Findings> {
     let subject = Subject::read(source, expected, known)?;
-    Ok(judge(&subject, expected, families))
+    Ok(check_subject(&subject, expected, families))
 }
 
 /// The same for an image that has been read.
-pub fn judge(subject: &Subject<'_>, expected: &Expectations, families: &[&dyn Family]) -> Findings {
+pub fn check_subject(
+    subject: &Subject<'_>,
+    expected: &Expectations,
+    families: &[&dyn Family],
+) -> Findings {
     let mut findings = Findings::default();
     for check in CHECKS {
         check(subject, expected, &mut findings);

@@ -35,12 +35,12 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
             .read()
             .and_then(|bytes| Ok(serde_json::from_slice::<Vec<DockerImage>>(&bytes)?));
         if let Some(listed) = findings.require(&C10, DOCKER_NAME, parsed) {
-            docker_list(subject, &listed, &names, findings);
+            check_docker_list(subject, &listed, &names, findings);
         }
     }
 }
 
-fn docker_list(
+fn check_docker_list(
     subject: &Subject<'_>,
     listed: &[DockerImage],
     names: &BTreeSet<String>,

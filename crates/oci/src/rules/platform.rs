@@ -5,7 +5,7 @@ use crate::media_type;
 use crate::platform::Platform;
 use crate::rules::Findings;
 use crate::rules::catalogue::{P1, P2, P3, P4, P5};
-use crate::rules::subject::{Subject, View};
+use crate::rules::subject::{ImageView, Subject};
 
 pub(super) fn check(subject: &Subject<'_>, declared: &[Platform], findings: &mut Findings) {
     for index in &subject.image.indexes {
@@ -55,7 +55,7 @@ fn check_set(
     }
 }
 
-fn check_agreement(view: &View<'_>, findings: &mut Findings) {
+fn check_agreement(view: &ImageView<'_>, findings: &mut Findings) {
     let (Some(platform), Some(config)) = (&view.image.descriptor.platform, view.config()) else {
         return;
     };

@@ -6,11 +6,11 @@ use crate::model::{Descriptor, ImageIndex, ImageManifest};
 use crate::platform::Platform;
 use crate::rules::catalogue::{R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12};
 use crate::rules::findings::Findings;
-use crate::tag::other_name;
+use crate::tag::mismatch;
 
 /// What a registry said of one image and its repository.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct RegistryFacts {
     /// `registry/repository`.
     pub repository: String,
     /// The digest that was pushed, when that is known.
@@ -103,16 +103,16 @@ pub struct ServedFact {
 }
 
 /// Judges the facts.
-pub fn check(facts: &Facts, findings: &mut Findings) {
-    tags(facts, findings);
-    parts(facts, findings);
-    children(facts, findings);
-    referrers(facts, findings);
-    clients(facts, findings);
-    repository(facts, findings);
+pub fn check(facts: &RegistryFacts, findings: &mut Findings) {
+    check_tags(facts, findings);
+    check_parts(facts, findings);
+    check_children(facts, findings);
+    check_referrers(facts, findings);
+    check_clients(facts, findings);
+    check_repository(facts, findings);
 }
 
-impl Facts {
+impl RegistryFacts {
     /// The digest of the image that was asked for.
     fn digest(&self) -> Option<&str> {
         let first = self.tags.first();
@@ -127,7 +127,7 @@ impl Facts {
 }
 
 /// R1, R2, R4.
-fn tags(facts: &Facts, findings: &mut Findings) {
+fn check_tags(facts: &RegistryFacts, findings: &mut Findings) {
     let Some(digest) = facts.digest() else {
         return;
     };
@@ -151,14 +151,14 @@ fn tags(facts: &Facts, findings: &mut Findings) {
             let message = format!("it is {head}, while {first} of the same release is {digest}");
             findings.add(&R2, &name, message);
         }
-        if let Some(other) = renamed(fact) {
+        if let Some(other) = mismatch_of(fact) {
             findings.add(&R4, name, format!("the image says that it is {other}"));
         }
     }
 }
 
-fn renamed(fact: &TagFact) -> Option<&str> {
-    other_name(
+fn mismatch_of(fact: &TagFact) -> Option<&str> {
+    mismatch(
         &fact.tag,
         fact.version.as_deref()?,
         fact.revision.as_deref()?,
@@ -166,7 +166,7 @@ fn renamed(fact: &TagFact) -> Option<&str> {
 }
 
 /// R3.
-fn parts(facts: &Facts, findings: &mut Findings) {
+fn check_parts(facts: &RegistryFacts, findings: &mut Findings) {
     for part in &facts.parts {
         let Descriptor { digest, size, .. } = &part.descriptor;
         match part.found {
@@ -181,7 +181,7 @@ fn parts(facts: &Facts, findings: &mut Findings) {
 }
 
 /// R5, R9.
-fn children(facts: &Facts, findings: &mut Findings) {
+fn check_children(facts: &RegistryFacts, findings: &mut Findings) {
     let Some(index) = &facts.index else {
         return;
     };
@@ -230,7 +230,7 @@ fn choose<'a>(index: &'a ImageIndex, wanted: &Platform) -> Option<&'a Descriptor
 }
 
 /// R6.
-fn referrers(facts: &Facts, findings: &mut Findings) {
+fn check_referrers(facts: &RegistryFacts, findings: &mut Findings) {
     for fact in &facts.referrers {
         let digest = &fact.descriptor.digest;
         let what = fact
@@ -273,7 +273,7 @@ fn referrers(facts: &Facts, findings: &mut Findings) {
 }
 
 /// R7, R8.
-fn clients(facts: &Facts, findings: &mut Findings) {
+fn check_clients(facts: &RegistryFacts, findings: &mut Findings) {
     if let Some(refusal) = &facts.anonymous {
         findings.add(&R7, &facts.repository, refusal);
     }
@@ -308,7 +308,7 @@ const STAGING: [&str; 6] = [
 ];
 
 /// R10, R11, R12.
-fn repository(facts: &Facts, findings: &mut Findings) {
+fn check_repository(facts: &RegistryFacts, findings: &mut Findings) {
     for tag in &facts.all_tags {
         if STAGING.iter().any(|ending| tag.ends_with(ending)) {
             let message = "a tag of one platform: people pull it on the other, or delete it";

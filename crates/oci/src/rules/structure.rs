@@ -6,21 +6,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::blob::Blob;
-use crate::contents::{Contents, Problem};
+use crate::contents::{LayerContents, LayerProblem};
 use crate::digest::Sha256;
 use crate::image::Link;
 use crate::layout::{self, DOCKER_NAME, INDEX_NAME, MARKER, MARKER_NAME};
 use crate::media_type::{self, Compression};
 use crate::model::{Descriptor, ImageConfig, ImageIndex, ImageManifest, Unknown};
 use crate::rules::catalogue::{P1, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14};
-use crate::rules::subject::{Layer, Origin, Subject, View};
+use crate::rules::subject::{ImageView, LayerView, Origin, Subject};
 use crate::rules::{Expectations, Findings, Severity};
 
 /// The largest manifest that registries take, in bytes.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(super) fn check(subject: &Subject<'_>, _expected: &Expectations, findings: &mut Findings) {
-    documents(subject, findings);
+    check_documents(subject, findings);
     if let Some(files) = subject.source.files() {
         check_files(subject, files, findings);
     }
@@ -36,14 +36,14 @@ pub(super) fn check(subject: &Subject<'_>, _expected: &Expectations, findings: &
         } = &index.descriptor;
         check_index(digest, &index.document.value, media_type, findings);
     }
-    canonical(subject, findings);
+    check_canonical(subject, findings);
     for view in subject.platforms() {
         check_image(&view, findings);
     }
 }
 
 /// S7 and S11: documents that cannot be read, or name no image.
-fn documents(subject: &Subject<'_>, findings: &mut Findings) {
+fn check_documents(subject: &Subject<'_>, findings: &mut Findings) {
     for unreadable in &subject.image.unreadable {
         let rule = if unreadable.duplicate_key { &S11 } else { &S7 };
         findings.add(rule, &unreadable.name, &unreadable.why);
@@ -63,22 +63,22 @@ fn documents(subject: &Subject<'_>, findings: &mut Findings) {
 }
 
 /// S11: own documents, each by itself; those of others in one line.
-fn canonical(subject: &Subject<'_>, findings: &mut Findings) {
+fn check_canonical(subject: &Subject<'_>, findings: &mut Findings) {
     let what = "the JSON is not in the canonical form";
-    let reworded = reworded(subject);
+    let not_canonical = not_canonical(subject);
     if subject.platforms().any(|view| view.is_own()) {
-        for name in reworded {
+        for name in not_canonical {
             findings.add(&S11, name, what);
         }
-    } else if let [first, ..] = reworded.as_slice() {
-        let count = reworded.len();
+    } else if let [first, ..] = not_canonical.as_slice() {
+        let count = not_canonical.len();
         let message = format!("{what}, nor that of {} more", count - 1);
         findings.add_as(Severity::Info, &S11, *first, message);
     }
 }
 
 /// Names of documents with other bytes than this crate writes for the same content.
-fn reworded<'a>(subject: &'a Subject<'_>) -> Vec<&'a str> {
+fn not_canonical<'a>(subject: &'a Subject<'_>) -> Vec<&'a str> {
     let image = &subject.image;
     let mut names = Vec::new();
     let mut add = |name: &'a str, is_canonical: bool| {
@@ -242,7 +242,7 @@ fn check_head(
     }
 }
 
-fn check_image(view: &View<'_>, findings: &mut Findings) {
+fn check_image(view: &ImageView<'_>, findings: &mut Findings) {
     let Some(manifest) = view.image.manifest.as_ref().map(|it| &it.value) else {
         return;
     };
@@ -290,7 +290,7 @@ fn check_image(view: &View<'_>, findings: &mut Findings) {
 }
 
 /// S3 and S4: what the config says of the layers.
-fn check_config(view: &View<'_>, config: &ImageConfig, findings: &mut Findings) {
+fn check_config(view: &ImageView<'_>, config: &ImageConfig, findings: &mut Findings) {
     let (name, count) = (view.name(), view.layers().count());
     let diff_ids = &config.rootfs.diff_ids;
     if config.rootfs.kind != "layers" || diff_ids.len() != count {
@@ -315,7 +315,7 @@ fn check_config(view: &View<'_>, config: &ImageConfig, findings: &mut Findings) 
 }
 
 /// S8 and S9: how a layer is packed, and how its media type says that it is.
-fn check_layer(name: &str, layer: &Layer<'_>, findings: &mut Findings) {
+fn check_layer(name: &str, layer: &LayerView<'_>, findings: &mut Findings) {
     let Some(contents) = layer.contents else {
         return;
     };
@@ -345,8 +345,8 @@ fn check_layer(name: &str, layer: &Layer<'_>, findings: &mut Findings) {
 }
 
 /// S8 and S10: how the gzip is written.
-fn check_gzip(name: &str, origin: &Origin, contents: &Contents, findings: &mut Findings) {
-    if let Some(Problem::Packing(why)) = &contents.problem {
+fn check_gzip(name: &str, origin: &Origin, contents: &LayerContents, findings: &mut Findings) {
+    if let Some(LayerProblem::Packing(why)) = &contents.problem {
         findings.add(&S8, name, format!("it does not decompress: {why}"));
         return;
     }

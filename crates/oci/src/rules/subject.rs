@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 
 use crate::annotation;
-use crate::contents::{Contents, Problem};
+use crate::contents::{LayerContents, LayerProblem};
 use crate::digest::Sha256;
 use crate::filesystem::FileSystem;
 use crate::image::Image;
@@ -27,27 +27,27 @@ pub struct Subject<'s> {
     /// Its documents.
     pub image: Image,
     /// The blobs that are there, by the digest that they are asked for by.
-    pub blobs: BTreeMap<String, Blob>,
+    pub blobs: BTreeMap<String, BlobFacts>,
     /// What is known of each of the image's platforms, in the same order.
-    facts: Vec<Facts>,
+    facts: Vec<PlatformFacts>,
     maker: String,
 }
 
 /// A blob as its bytes are.
 #[derive(Debug, Clone)]
-pub struct Blob {
+pub struct BlobFacts {
     /// SHA-256 of its bytes.
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
     /// What it holds, when it is a layer.
-    pub contents: Option<Arc<Contents>>,
+    pub contents: Option<Arc<LayerContents>>,
 }
 
 #[derive(Debug)]
-struct Facts {
+struct PlatformFacts {
     origins: Vec<Origin>,
-    contents: Vec<Option<Arc<Contents>>>,
+    contents: Vec<Option<Arc<LayerContents>>>,
     filesystem: Result<FileSystem, Option<Damage>>,
     program: Option<Program>,
 }
@@ -81,16 +81,16 @@ pub struct Program {
 
 /// One platform's image with everything that is known of it.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct ImageView<'a> {
     /// Its documents.
     pub image: &'a PlatformImage,
-    facts: &'a Facts,
+    facts: &'a PlatformFacts,
     maker: &'a str,
 }
 
 /// One layer of an image.
 #[derive(Debug, Clone, Copy)]
-pub struct Layer<'a> {
+pub struct LayerView<'a> {
     /// Its place, counted from the lowest.
     pub position: usize,
     /// Its digest and size.
@@ -98,7 +98,7 @@ pub struct Layer<'a> {
     /// Who wrote it.
     pub origin: &'a Origin,
     /// What it holds; `None` when it is missing or not of a type that is read.
-    pub contents: Option<&'a Contents>,
+    pub contents: Option<&'a LayerContents>,
 }
 
 impl<'s> Subject<'s> {
@@ -115,7 +115,9 @@ impl<'s> Subject<'s> {
         let blobs = read_blobs(source, &image, known)?;
         let mut facts = Vec::new();
         for platform in &image.platforms {
-            facts.push(Facts::of(source, &image, platform, &blobs, expected)?);
+            facts.push(PlatformFacts::of(
+                source, &image, platform, &blobs, expected,
+            )?);
         }
         Ok(Self {
             source,
@@ -127,9 +129,9 @@ impl<'s> Subject<'s> {
     }
 
     /// Returns every platform's image, attestations included.
-    pub fn platforms(&self) -> impl Iterator<Item = View<'_>> {
+    pub fn platforms(&self) -> impl Iterator<Item = ImageView<'_>> {
         let pairs = self.image.platforms.iter().zip(&self.facts);
-        pairs.map(|(image, facts)| View {
+        pairs.map(|(image, facts)| ImageView {
             image,
             facts,
             maker: &self.maker,
@@ -137,12 +139,12 @@ impl<'s> Subject<'s> {
     }
 
     /// Returns the images that can be run.
-    pub fn runnable(&self) -> impl Iterator<Item = View<'_>> {
+    pub fn runnable(&self) -> impl Iterator<Item = ImageView<'_>> {
         self.platforms().filter(|view| !view.image.is_attestation())
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> ImageView<'a> {
     /// Returns its short name for findings.
     pub fn name(&self) -> String {
         self.image.name()
@@ -159,10 +161,10 @@ impl<'a> View<'a> {
     }
 
     /// Returns its layers, lowest first.
-    pub fn layers(&self) -> impl Iterator<Item = Layer<'a>> + use<'a> {
+    pub fn layers(&self) -> impl Iterator<Item = LayerView<'a>> + use<'a> {
         let facts = self.facts;
         let layers = self.image.layers().iter().enumerate();
-        layers.map(move |(position, descriptor)| Layer {
+        layers.map(move |(position, descriptor)| LayerView {
             position,
             descriptor,
             origin: &facts.origins[position],
@@ -171,7 +173,7 @@ impl<'a> View<'a> {
     }
 
     /// Returns what each layer holds, lowest first.
-    pub fn contents(&self) -> impl Iterator<Item = &'a Option<Arc<Contents>>> {
+    pub fn contents(&self) -> impl Iterator<Item = &'a Option<Arc<LayerContents>>> {
         self.facts.contents.iter()
     }
 
@@ -210,12 +212,12 @@ impl<'a> View<'a> {
     }
 }
 
-impl Facts {
+impl PlatformFacts {
     fn of(
         source: &dyn ImageSource,
         image: &Image,
         platform: &PlatformImage,
-        blobs: &BTreeMap<String, Blob>,
+        blobs: &BTreeMap<String, BlobFacts>,
         expected: &Expectations,
     ) -> anyhow::Result<Self> {
         let find = |layer: &Descriptor| blobs.get(&layer.digest)?.contents.clone();
@@ -234,12 +236,12 @@ impl Facts {
 }
 
 /// Merges the layers of one image; `None` as error where one cannot be unpacked at all.
-fn merge(contents: &[Option<Arc<Contents>>]) -> Result<FileSystem, Option<Damage>> {
+fn merge(contents: &[Option<Arc<LayerContents>>]) -> Result<FileSystem, Option<Damage>> {
     let mut merged = FileSystem::default();
     for (position, layer) in contents.iter().enumerate() {
         let layer = layer.as_ref().ok_or(None)?;
         // The rules on a layer by itself tell how it is packed wrongly.
-        if !matches!(layer.problem, None | Some(Problem::Tar(_))) {
+        if !matches!(layer.problem, None | Some(LayerProblem::Tar(_))) {
             return Err(None);
         }
         merged.apply(layer).map_err(|error| {
@@ -254,7 +256,7 @@ fn merge(contents: &[Option<Arc<Contents>>]) -> Result<FileSystem, Option<Damage
 fn program(
     source: &dyn ImageSource,
     platform: &PlatformImage,
-    facts: &Facts,
+    facts: &PlatformFacts,
 ) -> anyhow::Result<Option<Program>> {
     let (Some(run), Ok(merged)) = (platform.run(), &facts.filesystem) else {
         return Ok(None);
@@ -291,7 +293,7 @@ fn read_blobs(
     source: &dyn ImageSource,
     image: &Image,
     known: &KnownLayers,
-) -> anyhow::Result<BTreeMap<String, Blob>> {
+) -> anyhow::Result<BTreeMap<String, BlobFacts>> {
     let layers: BTreeSet<&str> = image
         .runnable()
         .flat_map(PlatformImage::layers)
@@ -328,17 +330,17 @@ fn read_blob(
     is_document: bool,
     is_layer: bool,
     known: &KnownLayers,
-) -> anyhow::Result<Option<Blob>> {
+) -> anyhow::Result<Option<BlobFacts>> {
     if is_document {
         let bytes = source.document(descriptor)?;
-        return Ok(bytes.map(|bytes| Blob {
+        return Ok(bytes.map(|bytes| BlobFacts {
             sha256: Sha256::of(&bytes),
             size: bytes.len() as u64,
             contents: None,
         }));
     }
     if is_layer && let Some(contents) = platform_image::contents(source, known, descriptor)? {
-        return Ok(Some(Blob {
+        return Ok(Some(BlobFacts {
             sha256: contents.sha256,
             size: contents.size,
             contents: Some(contents),
@@ -348,9 +350,9 @@ fn read_blob(
         return Ok(None);
     };
     // A layer of an unknown type is read as far as it tells what it is.
-    let read = Contents::read(reader, Compression::Zstd);
+    let read = LayerContents::read(reader, Compression::Zstd);
     let contents = read.with_context(|| format!("cannot read {}", descriptor.digest))?;
-    Ok(Some(Blob {
+    Ok(Some(BlobFacts {
         sha256: contents.sha256,
         size: contents.size,
         contents: is_layer.then(|| Arc::new(contents)),

@@ -2,7 +2,7 @@
 
 use super::fixture::clean;
 use crate::image::Image;
-use crate::inspect::{PlatformSummary, Summary, bytes};
+use crate::inspect::{PlatformSummary, Summary, format_size};
 
 #[test]
 fn columns_are_those_of_docker_with_sizes_and_layers() {
@@ -25,7 +25,7 @@ fn columns_are_those_of_docker_with_sizes_and_layers() {
 
 #[test]
 fn sizes_are_exact_and_rounded() {
-    assert_eq!(bytes(1023), "1023 bytes");
-    assert_eq!(bytes(1536), "1536 bytes (1.5 KiB)");
-    assert_eq!(bytes(1_572_864), "1572864 bytes (1.5 MiB)");
+    assert_eq!(format_size(1023), "1023 bytes");
+    assert_eq!(format_size(1536), "1536 bytes (1.5 KiB)");
+    assert_eq!(format_size(1_572_864), "1572864 bytes (1.5 MiB)");
 }

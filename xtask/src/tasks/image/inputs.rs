@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, anyhow, ensure};
 use noetl_help::Help as _;
-use noetl_oci::gzip::all_processors;
+use noetl_oci::gzip::processor_count;
 use noetl_oci::{LayerCache, Platform, Reference};
 
 use crate::host::ctx::{Ctx, Wanted};
@@ -52,7 +52,7 @@ impl Recipe {
         } else {
             LayerCache::at(&ctx.state().join("layers"))
         };
-        cache.threads(self.threads.unwrap_or_else(all_processors))
+        cache.threads(self.threads.unwrap_or_else(processor_count))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use noetl_oci::inspect::{PlatformSummary, Summary, bytes};
+use noetl_oci::inspect::{PlatformSummary, Summary, format_size};
 use noetl_oci::{KnownLayers, PlatformImage};
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ fn text(name: &str, summary: &Summary, stamps: &Stamps) -> String {
         [] => text.push_str("Builds:    equal\n"),
         fields => text.push_str(&format!("Builds:    differ in {}\n", fields.join(", "))),
     }
-    text.push_str(&format!("Total:     {}\n", bytes(summary.total_size)));
+    text.push_str(&format!("Total:     {}\n", format_size(summary.total_size)));
     text
 }
 

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use noetl_oci::registry::{Moved, Published, PushOptions, Trust};
+use noetl_oci::registry::{Overwrite, Published, PushOptions, Trust};
 use noetl_oci::{KnownLayers, Layout, Platform, Reference};
 use serde_json::json;
 
@@ -70,7 +70,7 @@ impl PushHow {
     ) -> anyhow::Result<Published> {
         let mut options = PushOptions::default();
         if self.force_retag {
-            options.moved = Moved::Forced;
+            options.overwrite = Overwrite::Forced;
         }
         if self.repair {
             options.trust = Trust::Nothing;

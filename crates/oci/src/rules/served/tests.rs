@@ -31,7 +31,7 @@ fn hex(digest: &str) -> String {
     digest.trim_start_matches("sha256:").to_owned()
 }
 
-fn clean() -> Facts {
+fn clean() -> RegistryFacts {
     let (amd64, arm64) = (platform("amd64", None), platform("arm64", Some("v8")));
     let children = [child("amd64", amd64.clone()), child("arm64", arm64.clone())];
     let root = Descriptor::of(INDEX, b"index");
@@ -46,7 +46,7 @@ fn clean() -> Facts {
         document: b"{}".to_vec(),
         annotations: Annotations::new(),
     };
-    Facts {
+    RegistryFacts {
         repository: "r.example/noetl".to_owned(),
         pushed: Some(root.digest.clone()),
         tags: [
@@ -97,7 +97,7 @@ fn clean() -> Facts {
 }
 
 /// Returns the ids that a change trips.
-fn trips(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
+fn trips(change: impl FnOnce(&mut RegistryFacts)) -> Vec<&'static str> {
     let mut facts = clean();
     change(&mut facts);
     let mut findings = Findings::default();
@@ -105,7 +105,7 @@ fn trips(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
     findings.ids()
 }
 
-fn children(facts: &mut Facts) -> &mut Vec<Descriptor> {
+fn children(facts: &mut RegistryFacts) -> &mut Vec<Descriptor> {
     &mut facts.index.as_mut().unwrap().manifests
 }
 
@@ -121,7 +121,7 @@ fn tags_that_are_something_else_are_found() {
     assert_eq!(trips(|facts| facts.tags[5].head = None), ["R1"]);
     assert_eq!(trips(|facts| facts.tags[0].computed = other()), ["R1"]);
     assert_eq!(trips(|facts| facts.tags[0].get = other()), ["R1"]);
-    let latest = |facts: &mut Facts| facts.tags[5] = tag("latest", &other().unwrap());
+    let latest = |facts: &mut RegistryFacts| facts.tags[5] = tag("latest", &other().unwrap());
     assert_eq!(trips(latest), ["R1", "R2"]);
     // Without knowing what was pushed, the tags can only be held against each other.
     assert_eq!(
@@ -162,13 +162,13 @@ fn parts_that_are_missing_or_short_are_found() {
 
 #[test]
 fn children_that_clients_stumble_over_are_found() {
-    let unknown = |facts: &mut Facts| {
+    let unknown = |facts: &mut RegistryFacts| {
         let mut platform = platform("unknown", None);
         platform.os = "unknown".to_owned();
         children(facts).push(child("attestation", platform));
     };
     assert_eq!(trips(unknown), ["R5"]);
-    let marked = |facts: &mut Facts| {
+    let marked = |facts: &mut RegistryFacts| {
         children(facts)[0].annotations =
             Annotations::from([(DOCKER_REFERENCE_TYPE.to_owned(), "x".to_owned())]);
     };
@@ -178,8 +178,9 @@ fn children_that_clients_stumble_over_are_found() {
         ["R9"]
     );
     assert_eq!(trips(|facts| children(facts)[1].platform = None), ["R9"]);
-    let variants =
-        |facts: &mut Facts| children(facts).insert(1, child("v9", platform("riscv64", None)));
+    let variants = |facts: &mut RegistryFacts| {
+        children(facts).insert(1, child("v9", platform("riscv64", None)))
+    };
     assert_eq!(trips(variants), ["R9"]);
 }
 
@@ -204,7 +205,7 @@ fn clients_that_are_turned_away_or_misled_are_found() {
         trips(|facts| facts.anonymous = Some("401".to_owned())),
         ["R7"]
     );
-    let turned_away = |facts: &mut Facts| {
+    let turned_away = |facts: &mut RegistryFacts| {
         facts.served[0].digest = None;
         facts.served[0].status = 404;
     };
