@@ -1,7 +1,8 @@
 //! Layers and children of other makers.
 
 use super::fixture::TIME;
-use super::rules::{add_layer, check, gzip_with_a_name, parts, unknown};
+use super::rules::{any_maker, check, parts};
+use super::variants::{add_layer, gzip_with_a_name};
 use crate::annotation::{BASE_DIGEST, DOCKER_REFERENCE_TYPE};
 use crate::mutants::{AMD64, ARM64};
 use crate::rules::Severity;
@@ -34,7 +35,7 @@ fn are_infos(by: &str) {
         let line = it.configs[AMD64].history.last_mut().unwrap();
         line.created_by = Some(by.to_owned());
     });
-    let findings = check(&layout, &unknown());
+    let findings = check(&layout, &any_maker());
     let foreign: Vec<_> = findings
         .0
         .iter()
@@ -85,6 +86,6 @@ fn evidence_among_the_images_is_one_finding() {
         child.annotations.insert(kind.0, kind.1);
         it.index.manifests.push(child);
     });
-    let findings = check(&layout, &unknown());
+    let findings = check(&layout, &any_maker());
     assert_eq!(findings.ids(), ["P1"], "{:#?}", findings.lines());
 }

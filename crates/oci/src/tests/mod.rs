@@ -6,3 +6,4 @@ mod fixture;
 mod foreign;
 mod inspect;
 mod rules;
+mod variants;
