@@ -1,25 +1,25 @@
-//! Documents that are attached to an image by `subject`, never children of its index (image-spec, manifest.md,
-//! "Guidelines for Artifact Usage").
+//! Artifacts: documents that are attached to an image by the field `subject` of their manifest (image-spec,
+//! manifest.md, "Guidelines for Artifact Usage").
 
 use crate::digest::Sha256;
 use crate::media_type::{EMPTY, EMPTY_BYTES};
 use crate::model::{Annotations, Descriptor, ImageManifest, encode};
 
-/// One document about one image or index.
+/// A document about an image or index, to be attached to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// What the document is, such as `application/vnd.in-toto+json`; its layer's media type too.
+    /// The media type of the document, such as `application/vnd.in-toto+json`. It is also the artifact type.
     pub media_type: String,
-    /// The manifest or index that it is about: media type, digest and size alone.
+    /// The manifest or index that it is about: media type, digest and size.
     pub subject: Descriptor,
-    /// The document.
+    /// The bytes of the document.
     pub document: Vec<u8>,
-    /// Notes on it, such as its creation time.
+    /// Annotations of its manifest, such as the creation time.
     pub annotations: Annotations,
 }
 
 impl Artifact {
-    /// Returns the manifest that ties document and subject together, encoded.
+    /// Returns the artifact's manifest as JSON. It lists the document as its only layer, and names the subject.
     pub fn manifest(&self) -> Vec<u8> {
         let document = Descriptor::of(&self.media_type, &self.document);
         let config = Descriptor::of(EMPTY, EMPTY_BYTES);
@@ -31,12 +31,14 @@ impl Artifact {
     }
 }
 
-/// Returns the tag under which a registry without the API keeps what is attached to `subject`.
+/// Returns the tag that lists the referrers of the digest `subject` in a registry without the referrers API
+/// (distribution-spec, "Referrers Tag Schema").
 pub fn fallback_tag(subject: &str) -> String {
     subject.replacen(':', "-", 1)
 }
 
-/// Returns the digest of the image that a tag keeps attachments of, when it is a fallback tag.
+/// Returns the digest of the subject when `tag` is a fallback tag; `None` for other tags. It is the reverse of
+/// [`fallback_tag`].
 pub fn fallback_subject(tag: &str) -> Option<String> {
     let hex = tag.strip_prefix("sha256-")?;
     hex.parse::<Sha256>().ok().map(|sha256| sha256.digest())

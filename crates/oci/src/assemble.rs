@@ -1,4 +1,4 @@
-//! Assembling an image: from a plain description to a layout whose layers are read from where they lie.
+//! Makes an image from a description of it.
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -17,50 +17,51 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::tar::write::Entry;
 
-/// What lines of history begin with when the caller names no other maker.
+/// A maker for [`ImageSpec::maker`] when the caller has no name of its own.
 pub const MAKER: &str = "noetl-oci";
 
-/// Everything that decides an image. The same value gives the same bytes on every machine.
+/// The description of an image. The same value gives the same bytes on every machine.
 #[derive(Debug, Clone)]
 pub struct ImageSpec {
-    /// What lines of history begin with, such as `cargo xtask image`.
+    /// The beginning of every line of history that is written, such as `my tool`; see [`History::own_layer`].
     pub maker: String,
-    /// Seconds since 1970: every mtime and every `created`.
+    /// The time of every file and every `created`, in seconds since 1970.
     pub created: u64,
-    /// Annotations of the index and of each manifest. Labels are part of [`PlatformSpec::run`].
+    /// Annotations of the index and of each manifest; labels are in [`PlatformSpec::run`].
     pub annotations: Annotations,
-    /// Full names, in the order in which `index.json` lists them.
+    /// The full names of the image, in the order of `index.json`.
     pub names: Vec<Reference>,
-    /// What the image is built upon, with an image for each of `platforms`.
+    /// The base image, with one image for each of `platforms` in the same order.
     pub base: Option<Base>,
-    /// One image for each platform, in the order of the index.
+    /// The image of each platform, in the order of the index.
     pub platforms: Vec<PlatformSpec>,
 }
 
-/// The image of one platform.
+/// The description of the image of one platform.
 #[derive(Debug, Clone)]
 pub struct PlatformSpec {
-    /// Where it runs.
+    /// The platform.
     pub platform: Platform,
     /// How a container of it starts.
     pub run: RunConfig,
-    /// Own layers on top of the base's, lowest first.
+    /// Layers on top of the base's, lowest first.
     pub layers: Vec<LayerSpec>,
 }
 
-/// A layer to be written.
+/// The description of a layer.
 #[derive(Debug, Clone)]
 pub struct LayerSpec {
-    /// What its line of history says, behind the maker.
+    /// The name of the layer, which follows the maker in its line of history.
     pub name: String,
-    /// Its entries, each after the folder it is in.
+    /// Files and folders; each comes after the folder that it is in.
     pub entries: Vec<Entry>,
 }
 
-/// Makes an image. Layers are compressed one after the other, each on several threads; `cache` keeps them.
+/// Makes an image. Its layers are made by `cache`, which compresses one after the other, each on several threads.
 ///
 /// # Errors
-/// When an entry does not fit a tar or cannot be read, or the base has no image for a platform.
+/// When an entry does not fit in a tar or cannot be read, the base has no image for a platform, or the time cannot be
+/// written in RFC 3339.
 ///
 /// ```
 /// use noetl_oci::tar::Entry;
@@ -103,7 +104,7 @@ pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> 
     Ok(layout)
 }
 
-/// Adds the image of one platform and returns its descriptor.
+/// Adds the image of one platform to `layout`, and returns its descriptor.
 fn add_platform(
     spec: &ImageSpec,
     platform: &PlatformSpec,
@@ -143,7 +144,7 @@ fn add_platform(
     Ok(descriptor)
 }
 
-/// The config: the base's layers and history first, then the own ones.
+/// Returns the config, with the layers and history of the base before those of the spec.
 fn config(
     spec: &ImageSpec,
     platform: &PlatformSpec,
@@ -190,7 +191,8 @@ fn config(
     })
 }
 
-/// The annotations, and on a base where it came from: the index names the base's index, each image its image.
+/// Returns the annotations of the spec, with name and digest of the base if there is one. `digest` is that of the
+/// base's index for the index, and of the base's image for an image.
 fn annotations(spec: &ImageSpec, digest: Option<&String>) -> Annotations {
     let mut annotations = spec.annotations.clone();
     let name = spec.base.as_ref().and_then(|base| base.name.clone());

@@ -1,4 +1,4 @@
-//! A base image: what an image is built upon, with its layers on this machine and its file system read.
+//! Base images, whose layers have been fetched to this machine and read.
 
 use std::sync::Arc;
 
@@ -17,40 +17,40 @@ use crate::platform::Platform;
 use crate::platform_image::PlatformImage;
 use crate::source::ImageSource;
 
-/// A base image for every platform that was asked for.
+/// A base image for every requested platform.
 #[derive(Debug, Clone)]
 pub struct Base {
-    /// Its full name, where it has one.
+    /// Its full name, if the source names it.
     pub name: Option<String>,
-    /// `sha256:…` of its index, or of its one image.
+    /// The digest of its index, or of its manifest when there is no index.
     pub digest: String,
-    /// One image for each platform, in the order asked for.
+    /// The image of each platform, in the requested order.
     pub images: Vec<BaseImage>,
 }
 
 /// A base image for one platform.
 #[derive(Debug, Clone)]
 pub struct BaseImage {
-    /// `sha256:…` of its manifest.
+    /// The digest of its manifest.
     pub digest: String,
-    /// Its layers under OCI's media types, lowest first.
+    /// Its layers with OCI's media types, lowest first.
     pub layers: Vec<Descriptor>,
-    /// Where each layer's bytes lie, compressed as they are.
+    /// The compressed bytes of each layer.
     pub blobs: Vec<Blob>,
     /// Its config.
     pub config: ImageConfig,
-    /// What its layers make together.
+    /// The file system that its layers make together.
     pub filesystem: FileSystem,
-    /// What each layer holds.
+    /// The content of each layer.
     contents: Vec<Arc<LayerContents>>,
 }
 
 impl Base {
-    /// Reads the images for `platforms` out of a source that names one image or index, and fetches their layers.
+    /// Reads the images for `platforms` from a source that names one image or index, and fetches their layers.
     ///
     /// # Errors
-    /// When a platform or a blob is missing, a blob is not what its digest says, or a layer is neither gzip nor
-    /// plain tar.
+    /// When the source names several images, a platform or a blob is missing, the bytes of a layer have another digest,
+    /// or a layer is neither gzip nor plain tar.
     pub fn read(
         source: &dyn ImageSource,
         platforms: &[Platform],
@@ -70,7 +70,7 @@ impl Base {
             let found = image.find_platform(platform);
             let found = found
                 .ok_or_else(|| no_image_for(platform, &image))
-                .help("take a base that has it, or leave the platform out")?;
+                .help("choose a base image that has it, or leave the platform out")?;
             let read = BaseImage::read(source, found, known);
             images.push(read.with_context(|| format!("its image for {platform} cannot be used"))?);
         }
@@ -88,7 +88,7 @@ fn no_image_for(platform: &Platform, image: &Image) -> anyhow::Error {
         .filter_map(|image| Some(image.platform()?.to_string()))
         .collect();
     let has = if has.is_empty() {
-        "none that names its platform".to_owned()
+        "none with a platform".to_owned()
     } else {
         has.join(", ")
     };
@@ -145,7 +145,7 @@ impl BaseImage {
         })
     }
 
-    /// Reads a small file of `/etc` as text; `None` when there is no such file.
+    /// Returns a small file below `/etc` as text; `None` when there is no such file.
     pub fn text(&self, path: &str) -> Option<String> {
         let content = self.filesystem.file(path)?;
         let member = self
@@ -158,7 +158,7 @@ impl BaseImage {
     }
 }
 
-/// The same bytes under OCI's name for them: an image has one family of media types.
+/// Returns the descriptor of a layer with OCI's media type, since an image must not mix OCI's and Docker's types.
 fn oci_layer(layer: &Descriptor) -> anyhow::Result<Descriptor> {
     let Descriptor {
         media_type,

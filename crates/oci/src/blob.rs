@@ -1,4 +1,4 @@
-//! Bytes that are read from where they lie: in memory, or in a part of a file.
+//! Content in memory or in a part of a file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Sha256;
 
-/// Content of known length. Cloning it copies no bytes.
+/// Content of known length, in memory or in a part of a file. Cloning it copies no content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Blob {
     /// Bytes in memory.
@@ -18,18 +18,21 @@ pub enum Blob {
     File {
         /// The file.
         path: Utf8PathBuf,
-        /// Where the part begins, in bytes.
+        /// Where the part begins, in bytes from the beginning of the file.
         offset: u64,
-        /// How many bytes it has.
+        /// The length of the part in bytes.
         length: u64,
     },
 }
 
-/// Reads a blob from its beginning.
+/// A reader of a blob's content, from its beginning.
 pub type BlobReader = Box<dyn Read + Send>;
 
 impl Blob {
-    /// The whole of a file, whose length is asked for now.
+    /// Returns a blob of a whole file with its present length.
+    ///
+    /// # Errors
+    /// When it does not exist or is not a regular file.
     pub fn of_file(path: &Utf8Path) -> anyhow::Result<Self> {
         let metadata = path
             .metadata()
@@ -50,7 +53,10 @@ impl Blob {
         }
     }
 
-    /// Opens it for reading from its beginning. A file that has become shorter fails when its end is read.
+    /// Opens it for reading from its beginning. When the file has become shorter, reading fails at its end.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
     pub fn open(&self) -> anyhow::Result<BlobReader> {
         match self {
             Self::Memory(bytes) => Ok(Box::new(io::Cursor::new(Arc::clone(bytes)))),
@@ -72,7 +78,10 @@ impl Blob {
         }
     }
 
-    /// Reads it whole. Meant for documents and programs, not for layers.
+    /// Reads the whole content into memory. This is for documents and programs; layers may be large.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
     pub fn read(&self) -> anyhow::Result<Vec<u8>> {
         if let Self::Memory(bytes) = self {
             return Ok(bytes.to_vec());
@@ -85,6 +94,9 @@ impl Blob {
     }
 
     /// Returns the SHA-256 of its content.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
     pub fn sha256(&self) -> anyhow::Result<Sha256> {
         if let Self::Memory(bytes) = self {
             return Ok(Sha256::of(bytes));
@@ -107,7 +119,7 @@ impl<T: Into<Vec<u8>>> From<T> for Blob {
     }
 }
 
-/// A part of a file, which must be there in its full length.
+/// Reads a part of a file, and fails when the file ends before the part does.
 struct Part {
     file: File,
     left: u64,
@@ -138,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_of_a_file_is_read_and_no_more() {
+    fn only_the_part_of_a_file_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(folder.path().join("file")).unwrap();
         crate::files::write(&path, b"0123456789").unwrap();

@@ -1,4 +1,4 @@
-//! Blobs of other people's images, kept by digest, so that a base is fetched once.
+//! A cache of fetched blobs by digest, so that a base image is fetched once.
 
 use std::io::Read;
 
@@ -9,31 +9,32 @@ use crate::blob::Blob;
 use crate::digest::{Hashing, Sha256};
 use crate::files::{self, TemporaryFile};
 
-/// A folder of blobs named after their SHA-256.
+/// A cache of blobs: a folder of files that are named after the SHA-256 of their content.
 #[derive(Debug, Clone)]
 pub struct BlobCache {
     folder: Utf8PathBuf,
 }
 
 impl BlobCache {
-    /// Keeps blobs in `folder`, which is made when the first one is kept.
+    /// Returns the cache in `folder`, which is created when the first blob is added.
     pub fn at(folder: &Utf8Path) -> Self {
         Self {
             folder: folder.to_owned(),
         }
     }
 
-    /// Returns the blob with a digest such as `sha256:…`, when it is there and undamaged: its bytes are hashed.
+    /// Returns the blob with a digest such as `sha256:…`; `None` when it is not in the cache, or its bytes, which are
+    /// hashed each time, have another digest.
     pub fn get(&self, digest: &str) -> Option<Blob> {
         let sha256 = Sha256::from_digest(digest)?;
         let blob = Blob::of_file(&self.path(sha256)).ok()?;
         (blob.sha256().ok()? == sha256).then_some(blob)
     }
 
-    /// Keeps what a reader gives, which must have this digest.
+    /// Adds what `reader` gives, and checks that it has the digest `digest`. Returns the blob in the cache.
     ///
     /// # Errors
-    /// When the digest is another one, the reader fails, or the folder cannot be written. Nothing is kept then.
+    /// When the bytes have another digest, `reader` fails, or the folder cannot be written. Nothing is added then.
     pub fn put(&self, digest: &str, mut reader: impl Read) -> anyhow::Result<Blob> {
         let sha256 = Sha256::from_digest(digest);
         let sha256 = sha256.with_context(|| format!("`{digest}` is not a sha256 digest"))?;
@@ -44,7 +45,7 @@ impl BlobCache {
         let found = hashing.finish().0.digest();
         ensure!(
             found == digest,
-            "what came for {digest} has the digest {found}"
+            "the bytes received for {digest} have the digest {found}"
         );
         file.rename(&path)?;
         Blob::of_file(&path)
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_comes_back_but_what_its_digest_says() {
+    fn only_blobs_with_the_right_digest_are_added_and_returned() {
         let guard = tempfile::tempdir().unwrap();
         let cache = BlobCache::at(Utf8Path::from_path(guard.path()).unwrap());
         let digest = Sha256::of(b"one").digest();

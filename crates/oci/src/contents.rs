@@ -1,5 +1,4 @@
-//! What a layer holds, gathered in one pass over its bytes: digests, how it is packed, and every record
-//! of its tar without its content.
+//! Reads a layer in one pass over its bytes: its digests, how it is compressed, and the records of its tar.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
@@ -14,50 +13,50 @@ use crate::media_type::Compression;
 use crate::member::Member;
 use crate::tar::record::{self, Record};
 
-/// How much of a stream is read at once, in bytes.
+/// How much of a stream is read at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// Files below this folder are kept when they are small: users, groups, certificates.
+/// Small files below this folder are kept: users, groups, certificates.
 const KEPT_FOLDER: &str = "etc/";
 
 /// The largest file that is kept, in bytes.
 const KEPT_FILE: u64 = 512 * 1024;
 
-/// How many bytes of one layer's files are kept in all.
+/// How many bytes of the files of one layer are kept in total.
 const KEPT_TOTAL: u64 = 8 << 20;
 
-/// What a layer holds.
+/// What was found in a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerContents {
-    /// SHA-256 of the blob.
+    /// The SHA-256 of the blob.
     pub sha256: Sha256,
-    /// Length of the blob in bytes.
+    /// The length of the blob in bytes.
     pub size: u64,
-    /// What the first bytes say that it is: `gzip`, `zstd`, `tar` or `unknown`.
+    /// The format by its first bytes: `gzip`, `zstd`, `tar` or `unknown`.
     pub format: &'static str,
-    /// How it is packed; `None` when it was not read as gzip.
+    /// How the gzip file was written; `None` when it was not read as gzip.
     pub packing: Option<Packing>,
-    /// SHA-256 of the uncompressed tar; `None` when it does not decompress.
+    /// The SHA-256 of the uncompressed tar; `None` when it could not be decompressed.
     pub diff_id: Option<Sha256>,
-    /// Why the tar could not be read to its end.
+    /// Why the layer could not be read to its end; `None` when it could.
     pub problem: Option<LayerProblem>,
-    /// The records of the tar in order.
+    /// The records of the tar in order, as far as it could be read.
     pub members: Vec<Member>,
 }
 
 /// Why a layer could not be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerProblem {
-    /// It is not packed as it should be, or damaged.
+    /// It cannot be decompressed; the text is the reason.
     Packing(String),
-    /// What is packed is not a whole tar.
+    /// The decompressed bytes are not a complete tar; the text is the reason.
     Tar(String),
-    /// This crate does not read this kind of compression.
+    /// This crate does not support the compression (zstd).
     NotRead,
 }
 
 impl LayerContents {
-    /// Reads a layer once, from its first byte to its last, in bounded memory.
+    /// Reads a layer from its first byte to its last, in bounded memory. `compression` is that of its media type.
     ///
     /// # Errors
     /// When `reader` fails. A layer that is damaged is not an error: see [`LayerContents::problem`].
@@ -68,7 +67,7 @@ impl LayerContents {
         };
         let mut buffered = BufReader::with_capacity(4 * CHUNK, &mut source);
         let mut prefix = Vec::new();
-        // A failure here is remembered by the source.
+        // `Source` remembers an error here.
         drop((&mut buffered).take(512).read_to_end(&mut prefix));
         let format = format(&prefix);
         let whole = Cursor::new(prefix).chain(&mut buffered);
@@ -103,13 +102,13 @@ impl LayerContents {
         })
     }
 
-    /// Returns whether any file in it is machine code.
+    /// Returns whether any file in it is an ELF file.
     pub fn has_machine_code(&self) -> bool {
         self.members.iter().any(|member| member.machine.is_some())
     }
 }
 
-/// What the first bytes of a blob say that it is.
+/// Returns the format of a blob by its first bytes.
 fn format(prefix: &[u8]) -> &'static str {
     match prefix {
         [0x1f, 0x8b, ..] => "gzip",
@@ -119,7 +118,7 @@ fn format(prefix: &[u8]) -> &'static str {
     }
 }
 
-/// Hashes what is read and remembers why reading failed, so that it is not taken for damage of the layer.
+/// Hashes what is read, and remembers an error of the reader, so that it does not count as damage of the layer.
 struct Source<R> {
     inner: Hashing<R>,
     failure: Option<anyhow::Error>,
@@ -174,7 +173,7 @@ impl TarContents {
             members.push(reading.member(record, content)?);
             Ok(())
         });
-        // What follows the end of the tar counts for the digest.
+        // Bytes after the end of the tar are part of the digest.
         match io::copy(&mut hashing, &mut io::sink()) {
             Err(error) => Self {
                 diff_id: None,
@@ -192,17 +191,17 @@ impl TarContents {
     }
 }
 
-/// What is needed while the records of one layer are read.
+/// Reads the records of one layer.
 struct MemberReader {
     patterns: Patterns,
-    /// Bytes of files that were kept.
+    /// How many bytes of files have been kept.
     kept: u64,
 }
 
 impl MemberReader {
     fn member(&mut self, record: &Record, content: &mut dyn Read) -> anyhow::Result<Member> {
         let mut member = Member::of(record);
-        let cut_short = || format!("{} is cut short", member.header_path);
+        let cut_short = || format!("{} is truncated", member.header_path);
         if member.is_extension() {
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes).with_context(cut_short)?;
@@ -242,7 +241,7 @@ impl MemberReader {
     }
 }
 
-/// Fills the buffer as far as the reader goes.
+/// Reads until the buffer is full or the reader ends; returns the number of bytes.
 fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -256,7 +255,7 @@ fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Reads the content of the member at `position` of a layer into memory.
+/// Reads the content of one record of a layer into memory; `position` is that in [`LayerContents::members`].
 ///
 /// # Errors
 /// When the layer cannot be read, or has no such member.
@@ -269,7 +268,7 @@ pub(crate) fn read_member(
     let tar: Box<dyn Read + '_> = match compression {
         Compression::Gzip => Box::new(GzipReader::new(buffered)),
         Compression::None => Box::new(buffered),
-        Compression::Zstd => return Err(anyhow!("zstd is not read here")),
+        Compression::Zstd => return Err(anyhow!("zstd is not supported")),
     };
     let (mut number, mut found) = (0, None);
     let read = record::for_each(tar, |_, content| {
@@ -312,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pass_gives_digests_members_and_small_files() {
+    fn a_layer_has_digests_members_and_small_files() {
         let tar = layer();
         let packed = gzip(&tar).unwrap();
         let contents = LayerContents::read(packed.as_slice(), Compression::Gzip).unwrap();
@@ -329,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_told_and_the_digest_is_that_of_all_bytes() {
+    fn damage_is_recorded_and_the_digest_is_that_of_all_bytes() {
         let packed = gzip(&layer()).unwrap();
         let cut = &packed[..packed.len() - 9];
         let contents = LayerContents::read(cut, Compression::Gzip).unwrap();
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_fails_is_an_error_and_not_damage() {
+    fn an_error_of_the_reader_is_not_damage() {
         struct Failing(usize);
         impl Read for Failing {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

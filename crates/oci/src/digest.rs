@@ -1,4 +1,4 @@
-//! SHA-256: of bytes, of whatever is read, and in the form that descriptors use.
+//! SHA-256 hashes of bytes and of streams, and digests as descriptors write them.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -8,12 +8,12 @@ use anyhow::{Context as _, ensure};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-/// A SHA-256, shown as lowercase hex.
+/// A SHA-256 hash. It is printed and parsed as 64 lowercase hex digits, without `sha256:`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
-    /// Returns the hash of bytes.
+    /// Returns the hash of `bytes`.
     ///
     /// ```
     /// let hash = noetl_oci::Sha256::of(b"abc");
@@ -25,7 +25,10 @@ impl Sha256 {
         hasher.finish()
     }
 
-    /// Returns the hash of everything that `reader` gives, and how many bytes that were.
+    /// Reads `reader` to its end, and returns the hash and the number of bytes.
+    ///
+    /// # Errors
+    /// When `reader` fails.
     pub fn of_reader(reader: impl Read) -> io::Result<(Self, u64)> {
         let mut hashing = Hashing::new(reader);
         let mut buffer = vec![0; 64 * 1024];
@@ -43,12 +46,12 @@ impl Sha256 {
         &self.0
     }
 
-    /// Returns the form that descriptors use, `sha256:…`.
+    /// Returns the digest as descriptors write it: `sha256:` and 64 hex digits (image-spec, descriptor.md).
     pub fn digest(&self) -> String {
         format!("sha256:{self}")
     }
 
-    /// Reads the form that descriptors use; `None` for another algorithm or anything that is not hex.
+    /// Parses a digest such as `sha256:…`; `None` for another algorithm, or when it is not 64 lowercase hex digits.
     pub fn from_digest(digest: &str) -> Option<Self> {
         digest.strip_prefix("sha256:")?.parse().ok()
     }
@@ -100,7 +103,7 @@ impl<'de> Deserialize<'de> for Sha256 {
     }
 }
 
-/// Computes a SHA-256 piece by piece.
+/// Computes a SHA-256 hash of bytes that arrive in pieces.
 #[derive(Clone)]
 pub struct Hasher(Context);
 
@@ -111,12 +114,12 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// Adds bytes.
+    /// Adds `bytes` to what is hashed.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// Returns the hash of everything that was added.
+    /// Returns the hash of all bytes that were added.
     pub fn finish(self) -> Sha256 {
         let digest = self.0.finish();
         Sha256(digest.as_ref().try_into().expect("SHA-256 has 32 bytes"))
@@ -129,7 +132,7 @@ impl fmt::Debug for Hasher {
     }
 }
 
-/// Passes through what it reads or writes, and computes the SHA-256 of it.
+/// A reader or writer that computes the SHA-256 of the bytes that pass through it.
 #[derive(Debug)]
 pub struct Hashing<T> {
     inner: T,
@@ -138,7 +141,7 @@ pub struct Hashing<T> {
 }
 
 impl<T> Hashing<T> {
-    /// Starts with nothing read or written.
+    /// Wraps a reader or writer.
     pub fn new(inner: T) -> Self {
         Self {
             inner,
@@ -147,7 +150,7 @@ impl<T> Hashing<T> {
         }
     }
 
-    /// Returns the hash of what passed through, and its length in bytes.
+    /// Returns the hash of the bytes that passed through, and their number.
     pub fn finish(self) -> (Sha256, u64) {
         (self.hasher.finish(), self.length)
     }
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digests_are_those_of_fips_180_4() {
+    fn the_hash_of_abc_is_that_of_fips_180_4() {
         insta::assert_snapshot!(Sha256::of(b"abc"), @"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 

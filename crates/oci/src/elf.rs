@@ -1,4 +1,4 @@
-//! Facts of an ELF program, read from its headers without running it. Reads only; judges nothing.
+//! Reads the headers of ELF programs, and finds paths of build machines in their bytes.
 
 use anyhow::{Context as _, ensure};
 use memchr::memmem;
@@ -6,22 +6,23 @@ use object::elf::{ET_DYN, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_LOAD};
 use object::read::elf::ProgramHeader as _;
 use object::{Endianness, Object as _, ObjectSection as _};
 
-/// The first bytes of an ELF file that name its class and machine.
+/// How many bytes at the beginning of an ELF file [`Machine::of`] needs.
 pub(crate) const PREFIX: usize = 20;
 
-/// A processor that images are made for.
+/// The processor architecture of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Machine {
     /// x86-64: `amd64`.
     Amd64,
     /// 64-bit ARM: `arm64`.
     Arm64,
-    /// Another processor, or 32 bits.
+    /// Another architecture, or 32 bits, or big-endian.
     Other,
 }
 
 impl Machine {
-    /// Reads it from the beginning of a file; `None` when that is not ELF.
+    /// Returns the architecture in the header of an ELF file, of which the first 20 bytes are enough; `None` when it is
+    /// not ELF.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if !bytes.starts_with(b"\x7fELF") {
             return None;
@@ -34,7 +35,7 @@ impl Machine {
         })
     }
 
-    /// Returns the machine of an architecture by Go's name.
+    /// Returns the machine for an architecture as Go names it (`amd64`, `arm64`); [`Machine::Other`] for all others.
     pub fn of_architecture(architecture: &str) -> Self {
         match architecture {
             "amd64" => Self::Amd64,
@@ -43,7 +44,7 @@ impl Machine {
         }
     }
 
-    /// Returns Go's name of the architecture, or `another processor`.
+    /// Returns Go's name of the architecture, or `another processor` for [`Machine::Other`].
     pub fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -53,32 +54,32 @@ impl Machine {
     }
 }
 
-/// The headers of an ELF program.
+/// What the headers of an ELF program contain (System V ABI, ELF-64).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elf {
     /// The processor.
     pub machine: Machine,
-    /// The loader that PT_INTERP names.
+    /// The path of the dynamic loader in PT_INTERP, if there is one.
     pub interpreter: Option<String>,
-    /// Shared libraries that it loads, sorted.
+    /// Names of the shared libraries that it needs (DT_NEEDED), sorted.
     pub libraries: Vec<String>,
-    /// Alignment of each loaded segment in bytes.
+    /// The alignment of each PT_LOAD segment in bytes.
     pub alignments: Vec<u64>,
-    /// What PT_GNU_STACK says; `None` when there is none.
+    /// Whether PT_GNU_STACK makes the stack executable; `None` when there is no PT_GNU_STACK.
     pub is_stack_executable: Option<bool>,
     /// Whether relocations become read-only (PT_GNU_RELRO).
     pub has_relro: bool,
-    /// Whether it is position-independent.
+    /// Whether it is position-independent (ET_DYN).
     pub is_pie: bool,
-    /// Whether symbols or debug sections are left in it.
+    /// Whether it has a symbol table or debug sections.
     pub has_symbols: bool,
 }
 
 impl Elf {
-    /// Reads the headers of a program of 64 bits, little endian.
+    /// Reads the headers of a 64-bit little-endian program.
     ///
     /// # Errors
-    /// When it is something else, or cut short.
+    /// When it is something else, or is truncated.
     pub fn read(bytes: &[u8]) -> anyhow::Result<Self> {
         let machine = Machine::of(bytes).context("not an ELF program")?;
         let elf = object::read::elf::ElfFile64::<Endianness>::parse(bytes)
@@ -91,7 +92,7 @@ impl Elf {
             let end = offset.checked_add(size);
             ensure!(
                 end.is_some_and(|end| end <= bytes.len() as u64),
-                "the file is cut short"
+                "the file is truncated"
             );
         }
         let mut libraries = Vec::new();
@@ -127,7 +128,7 @@ fn interpreter(
     for header in elf.elf_program_headers() {
         let name = header
             .interpreter(elf.endian(), elf.data())
-            .context("PT_INTERP is broken")?;
+            .context("PT_INTERP cannot be read")?;
         if let Some(name) = name {
             return Ok(Some(String::from_utf8_lossy(name).into_owned()));
         }
@@ -135,8 +136,8 @@ fn interpreter(
     Ok(None)
 }
 
-/// Finds text that only a path of the machine a program was built on would contain, with its offset in
-/// bytes: folders that hold people's homes, and `own`, folders that the caller knows.
+/// Finds the first path of a build machine in the bytes of a program: one with a home folder or a folder of cargo or
+/// rustup in it, or with one of the folders `own`. Returns its offset in bytes and at most 80 characters of it.
 pub fn machine_path(bytes: &[u8], own: &[String]) -> Option<(usize, String)> {
     const MARKS: &[&str] = &[
         "/home/",
@@ -165,18 +166,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_a_machine_are_found_wherever_they_stand() {
+    fn paths_of_the_build_machine_are_found_at_any_offset() {
         assert_eq!(machine_path(b"plain text / with slashes", &[]), None);
         let (offset, path) = machine_path(b"\0\0/home/me/src/main.rs\0", &[]).unwrap();
         assert_eq!((offset, path.as_str()), (2, "/home/me/src/main.rs"));
         assert!(machine_path(b"C:\\Users\\me", &[]).is_some());
-        let own = ["/builds/noetl".to_owned()];
-        assert!(machine_path(b"at /builds/noetl/src/lib.rs", &own).is_some());
-        assert_eq!(machine_path(b"at /builds/noetl/src/lib.rs", &[]), None);
+        let own = ["/builds/app".to_owned()];
+        assert!(machine_path(b"at /builds/app/src/lib.rs", &own).is_some());
+        assert_eq!(machine_path(b"at /builds/app/src/lib.rs", &[]), None);
     }
 
     #[test]
-    fn files_that_are_no_programs_are_refused() {
+    fn files_that_are_not_elf_programs_are_refused() {
         for bytes in [b"".as_slice(), b"#!/bin/sh\n", b"\x7fELF"] {
             assert!(Elf::read(bytes).is_err(), "{bytes:?}");
         }

@@ -1,4 +1,4 @@
-//! Files with errors that name them, written under a temporary name and renamed.
+//! File operations whose errors contain the path. Files are written under a temporary name and then renamed.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,13 +13,13 @@ pub(crate) fn read(path: &Utf8Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {path}"))
 }
 
-/// Writes a file so that it is either there whole or not at all; makes its folder.
+/// Writes a file completely or not at all; creates its folder.
 #[cfg(test)]
 pub(crate) fn write(path: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_from(path, bytes).map(drop)
 }
 
-/// Copies a reader into a file, which is either there whole or not at all; returns the length in bytes.
+/// Copies a reader into a file, completely or not at all; returns the length in bytes.
 pub(crate) fn write_from(path: &Utf8Path, mut reader: impl Read) -> anyhow::Result<u64> {
     let mut file = TemporaryFile::beside(path)?;
     let length = copy(&mut reader, file.file()).with_context(|| format!("cannot write {path}"))?;
@@ -27,7 +27,7 @@ pub(crate) fn write_from(path: &Utf8Path, mut reader: impl Read) -> anyhow::Resu
     Ok(length)
 }
 
-/// Copies a reader to its end in pieces that are large enough for disks; returns the length in bytes.
+/// Copies a reader to its end in pieces of 256 KiB; returns the length in bytes.
 pub(crate) fn copy(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<u64> {
     let mut buffer = vec![0; 256 * 1024];
     let mut total = 0;
@@ -44,7 +44,7 @@ pub(crate) fn copy(reader: &mut impl Read, writer: &mut impl Write) -> io::Resul
     }
 }
 
-/// A file under a name of its own beside the place it is meant for; removed when dropped without a rename.
+/// A file with a temporary name in the folder of its final path. It is removed when it is dropped without a rename.
 #[derive(Debug)]
 pub(crate) struct TemporaryFile {
     path: Utf8PathBuf,
@@ -53,7 +53,7 @@ pub(crate) struct TemporaryFile {
 }
 
 impl TemporaryFile {
-    /// Creates it in the folder of `path`, which is made.
+    /// Creates the file in the folder of `path`, and the folder if it does not exist.
     pub(crate) fn beside(path: &Utf8Path) -> anyhow::Result<Self> {
         use std::sync::atomic::{AtomicU64, Ordering};
         static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -75,7 +75,7 @@ impl TemporaryFile {
         &mut self.file
     }
 
-    /// Gives it its name, in place of what had that name.
+    /// Renames it to its final path, and replaces the file there.
     #[expect(clippy::disallowed_methods, reason = "this wrapper names the paths")]
     pub(crate) fn rename(mut self, to: &Utf8Path) -> anyhow::Result<()> {
         fs::rename(&self.path, to)
@@ -88,7 +88,7 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if !self.renamed {
-            // Failing to remove it leaves a file that the next cleaning of the folder removes.
+            // If this fails, the file stays until the folder is removed.
             drop(fs::remove_file(&self.path));
         }
     }

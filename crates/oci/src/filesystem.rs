@@ -1,5 +1,5 @@
-//! The file system that a runtime makes of an image's layers (image-spec, layer.md): later layers replace
-//! and remove entries of earlier ones, and links are followed inside it.
+//! The file system that a runtime makes from the layers of an image (image-spec, layer.md): later layers replace and
+//! remove entries of earlier ones. Symbolic links are resolved inside it.
 
 use std::collections::BTreeMap;
 
@@ -16,31 +16,31 @@ pub struct Node {
     pub owner: u64,
     /// Numeric group.
     pub group: u64,
-    /// The layer it is from, counted from the lowest.
+    /// The position of its layer; the lowest is 0.
     pub layer: usize,
-    /// What it is.
+    /// The kind of entry.
     pub kind: NodeKind,
 }
 
-/// The kinds of entries.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeKind {
     /// A regular file.
     File(FileContent),
     /// A folder.
     Folder,
-    /// A symbolic link and where it points.
+    /// A symbolic link with its target.
     Symlink(String),
     /// A device or a pipe.
     Special,
 }
 
-/// Where the content of a file is: the same for all hard links to it.
+/// Where the content of a file is stored. All hard links to a file have the same value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileContent {
-    /// The layer, counted from the lowest.
+    /// The position of the layer; the lowest is 0.
     pub layer: usize,
-    /// Its place among the members of that layer.
+    /// The position in [`LayerContents::members`] of that layer.
     pub member: usize,
     /// Length in bytes.
     pub size: u64,
@@ -50,7 +50,7 @@ pub struct FileContent {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct FileSystem {
     nodes: BTreeMap<String, Node>,
-    /// How many layers were applied.
+    /// The number of layers that were applied.
     layers: usize,
 }
 
@@ -58,7 +58,7 @@ impl FileSystem {
     /// Merges layers, lowest first.
     ///
     /// # Errors
-    /// When a layer cannot be read to its end, or a hard link leads to nothing.
+    /// When a layer could not be read to its end, or the target of a hard link is missing.
     pub fn merge<'c>(layers: impl IntoIterator<Item = &'c LayerContents>) -> anyhow::Result<Self> {
         let mut merged = Self::default();
         for (number, layer) in layers.into_iter().enumerate() {
@@ -69,16 +69,16 @@ impl FileSystem {
         Ok(merged)
     }
 
-    /// Puts one layer on top. A path that climbs out of the image is left out, as runtimes do.
+    /// Applies one more layer. As in runtimes, entries with `..` in their path are left out.
     ///
     /// # Errors
-    /// When the layer cannot be read to its end, or a hard link leads to nothing.
+    /// When the layer could not be read to its end, or the target of a hard link is missing.
     pub fn apply(&mut self, layer: &LayerContents) -> anyhow::Result<()> {
         let number = self.layers;
         self.layers += 1;
         match &layer.problem {
             Some(LayerProblem::Packing(why) | LayerProblem::Tar(why)) => bail!("{why}"),
-            Some(LayerProblem::NotRead) => bail!("its compression is not read here"),
+            Some(LayerProblem::NotRead) => bail!("its compression is not supported"),
             None => {}
         }
         for (position, member) in layer.members.iter().enumerate() {
@@ -104,7 +104,7 @@ impl FileSystem {
                 ('2', Some(target)) => NodeKind::Symlink(target.clone()),
                 ('1', Some(target)) => normal(target)
                     .and_then(|target| self.nodes.get(&target))
-                    .with_context(|| format!("{path} is a hard link to nothing"))?
+                    .with_context(|| format!("the target of the hard link {path} is missing"))?
                     .kind
                     .clone(),
                 ('0' | '7', _) => NodeKind::File(FileContent {
@@ -129,13 +129,15 @@ impl FileSystem {
         Ok(())
     }
 
-    /// Follows links to what a path names: its real path and entry.
+    /// Resolves the symbolic links in a path, and returns the real path and its entry; `None` when there is no such
+    /// entry, or the links form a loop.
     pub fn resolve(&self, path: &str) -> Option<(String, &Node)> {
         let path = self.follow(path)?;
         self.nodes.get(&path).map(|node| (path, node))
     }
 
-    /// Follows links to where a path leads, whether something is there or not; `None` in a circle.
+    /// Resolves the symbolic links in a path, and returns the real path, which need not exist; `None` when the links
+    /// form a loop.
     pub fn follow(&self, path: &str) -> Option<String> {
         let mut rest: Vec<String> = path.split('/').rev().map(ToOwned::to_owned).collect();
         let mut found: Vec<String> = Vec::new();
@@ -168,7 +170,7 @@ impl FileSystem {
         Some(found.join("/"))
     }
 
-    /// Returns whether a real path is there: by itself, or as a folder that no layer lists.
+    /// Returns whether a real path exists: as an entry, or as the folder of an entry.
     pub fn exists(&self, path: &str) -> bool {
         let below = format!("{path}/");
         let first_below = self.nodes.range(below.clone()..).next();
@@ -177,7 +179,8 @@ impl FileSystem {
             || first_below.is_some_and(|(found, _)| found.starts_with(&below))
     }
 
-    /// Returns where the content of a file is, links followed; `None` when it is not a file.
+    /// Resolves the links in a path, and returns where the content of the file is; `None` when it is not a regular
+    /// file.
     pub fn file(&self, path: &str) -> Option<FileContent> {
         match self.resolve(path)?.1.kind {
             NodeKind::File(content) => Some(content),
@@ -185,12 +188,12 @@ impl FileSystem {
         }
     }
 
-    /// Returns every entry, by real path.
+    /// Returns every entry with its real path, sorted by path.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
     }
 
-    /// Returns the folders above a path that some layer lists, outermost first.
+    /// Returns the folders that contain a real path, outermost first. Folders that no layer lists are left out.
     pub fn parents(&self, path: &str) -> impl Iterator<Item = (&str, &Node)> {
         let ends: Vec<_> = path.match_indices('/').map(|(at, _)| at).collect();
         let parents = ends
@@ -214,7 +217,7 @@ impl FileSystem {
     }
 }
 
-/// Returns a path without `./`, doubled or outer slashes; `None` for one that climbs out.
+/// Returns a path without `.`, repeated slashes, and slashes at its beginning and end; `None` when it contains `..`.
 fn normal(path: &str) -> Option<String> {
     let parts: Vec<_> = path
         .split('/')
@@ -234,7 +237,7 @@ mod tests {
     const FILE: ::tar::EntryType = ::tar::EntryType::Regular;
     const SYM: ::tar::EntryType = ::tar::EntryType::Symlink;
 
-    /// A layer as other tools write it: path, type, content or link target.
+    /// Returns a layer as the crate `tar` writes it; each entry is path, type, and content or link target.
     fn layer(entries: &[Listed<'_>]) -> LayerContents {
         let mut builder = ::tar::Builder::new(Vec::new());
         for (path, kind, text) in entries {
@@ -263,7 +266,7 @@ mod tests {
         FileSystem::merge(&layers).unwrap()
     }
 
-    /// Layer and member of the file that a path leads to.
+    /// Returns layer and member of the file at a path.
     fn place(merged: &FileSystem, path: &str) -> Option<(usize, usize)> {
         merged
             .file(path)
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn later_layers_win_and_whiteouts_remove() {
+    fn later_layers_replace_entries_and_whiteouts_remove_them() {
         let below: &[_] = &[
             ("bin", DIR, ""),
             ("bin/a", FILE, "1"),
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_inside() {
+    fn links_are_resolved_inside_the_image() {
         let merged = merged(&[&[
             ("usr/bin/real", FILE, "x"),
             ("bin", SYM, "usr/bin"),

@@ -1,5 +1,5 @@
-//! Gzip (RFC 1952): one way to compress, on all processors and with the same bytes for any number of
-//! threads, and a reader that says how the bytes were packed.
+//! Gzip (RFC 1952): a compressor that uses several threads and gives the same bytes for any number of them, and a
+//! reader that also describes how the file was written.
 
 use std::io::{self, BufRead, Read, Write};
 use std::num::NonZero;
@@ -9,50 +9,61 @@ use anyhow::{Context as _, ensure};
 use flate2::bufread::GzDecoder;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-/// What decides the bytes besides the input: the key of everything that is kept compressed.
+/// Codec, level and block size, which together with the input decide the compressed bytes. Caches of compressed data
+/// use it as part of their key.
 ///
-/// The version is that of the pin in Cargo.toml; a test compares the two.
+/// The version is the one pinned in Cargo.toml; a test compares the two.
 pub const CODEC: &str = "zlib-rs-0.6.8-level-9-blocks-of-1-MiB";
 
 const LEVEL: u32 = 9;
 
-/// Each block is compressed without knowledge of the one before, which costs about 0.2 % of size.
+/// The size of a block in bytes. Each is compressed independently, which makes the result about 0.2 % larger.
 const BLOCK: usize = 1 << 20;
 
-/// How many blocks each thread gets before the results are written: enough to keep all threads busy.
+/// How many blocks each thread compresses before the results are written; enough to keep all threads busy.
 const BLOCKS_PER_THREAD: usize = 4;
 
-/// A header that says nothing of this machine: no name, time 0, best compression, system unknown.
+/// A header without information about this machine: no name, time 0, best compression, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
-/// Returns how many threads this machine runs at once.
+/// Returns how many threads this machine can run at the same time; 1 when that is not known.
 pub fn processor_count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Compresses bytes on all processors.
+/// Compresses bytes in memory, on all processors.
+///
+/// # Errors
+/// When the codec fails, which it does not for any input.
 pub fn gzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut packed = Vec::new();
     compress(bytes, &mut packed, processor_count())?;
     Ok(packed)
 }
 
-/// Decompresses bytes in memory; the checksum and the length of each member must fit.
+/// Decompresses bytes in memory, which may be several members.
+///
+/// # Errors
+/// When it is not gzip, is truncated or damaged (checksum and length of each member are checked), or other bytes follow
+/// the last member.
 pub fn gunzip(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut plain = Vec::with_capacity(bytes.len() * 3);
     let mut reader = GzipReader::new(bytes);
     reader
         .read_to_end(&mut plain)
-        .context("not a whole gzip file")?;
+        .context("not a complete gzip file")?;
     ensure!(
         !reader.finish().trailing,
-        "not a whole gzip file: something that is not gzip follows it"
+        "not a complete gzip file: other bytes follow it"
     );
     Ok(plain)
 }
 
-/// Compresses what `reader` gives into `writer` on `threads` threads; their number decides nothing but
-/// time. Holds a few blocks of 1 MiB for each thread in memory.
+/// Compresses `reader` into `writer` on `threads` threads, whose number does not change the bytes. Needs a few MiB of
+/// memory for each thread.
+///
+/// # Errors
+/// When `reader` or `writer` fails.
 pub fn compress(
     mut reader: impl Read,
     mut writer: impl Write,
@@ -63,12 +74,12 @@ pub fn compress(
     let write = |writer: &mut dyn Write, bytes: &[u8]| {
         writer
             .write_all(bytes)
-            .context("cannot write what was compressed")
+            .context("cannot write the compressed data")
     };
     write(&mut writer, &HEADER)?;
     let mut next = read_block(&mut reader)?;
     loop {
-        // One block more than is compressed is read, so that the last one is known.
+        // One more block than is compressed is read, to know which is the last.
         let mut blocks = vec![next];
         while blocks.len() <= threads * BLOCKS_PER_THREAD {
             match read_block(&mut reader)? {
@@ -91,21 +102,22 @@ pub fn compress(
         }
     }
     write(&mut writer, &crc.sum().to_le_bytes())?;
-    // The length modulo 2^32, as RFC 1952 wants it.
+    // The length modulo 2^32 (RFC 1952, ISIZE).
     write(&mut writer, &crc.amount().to_le_bytes())
 }
 
-/// Reads the next block, which is shorter than the others only at the end.
+/// Reads the next block; only the last is shorter than the others.
 fn read_block(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
     let mut block = Vec::new();
     reader
         .take(BLOCK as u64)
         .read_to_end(&mut block)
-        .context("cannot read what is to be compressed")?;
+        .context("cannot read the data to compress")?;
     Ok(block)
 }
 
-/// Compresses blocks and returns the results in order; thread `t` takes every `threads`-th block from `t`.
+/// Compresses blocks, and returns checksums and results in order. Thread `t` compresses every `threads`-th block,
+/// beginning with block `t`.
 fn deflate_all(
     blocks: &[Vec<u8>],
     is_end: bool,
@@ -141,14 +153,14 @@ fn deflate_all(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Compresses one block as raw deflate, which ends at a byte so that the next can follow.
+/// Compresses one block as raw deflate, flushed to a whole byte so that the next block can follow.
 fn deflate(block: &[u8], last: bool) -> anyhow::Result<Vec<u8>> {
     let (flush, expected) = if last {
         (FlushCompress::Finish, Status::StreamEnd)
     } else {
         (FlushCompress::Sync, Status::Ok)
     };
-    // Room for a block that does not compress at all, so that one call is enough.
+    // Enough room for a block that does not compress, so that one call is enough.
     let mut deflated = Vec::with_capacity(block.len() + block.len() / 8 + 1024);
     let mut stream = Compress::new(Compression::new(LEVEL), false);
     let status = stream
@@ -162,40 +174,40 @@ fn deflate(block: &[u8], last: bool) -> anyhow::Result<Vec<u8>> {
     Ok(deflated)
 }
 
-/// How a gzip file was packed.
+/// How a gzip file was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packing {
-    /// How many members it has.
+    /// The number of members.
     pub members: usize,
-    /// Whether every header names no file, no time and no system.
+    /// Whether every header has no name, no comment, no extra field, time 0 and the system 255 (unknown).
     pub plain_headers: bool,
-    /// Whether something that is not gzip follows the last member.
+    /// Whether other bytes follow the last member.
     pub trailing: bool,
 }
 
 impl Packing {
-    /// Returns whether it is one member with a header that says nothing of the machine that wrote it, and
-    /// nothing follows it.
+    /// Returns whether it is a single member, its header contains nothing about the machine that wrote it, and no other
+    /// bytes follow.
     pub fn is_plain(&self) -> bool {
         self.members == 1 && self.plain_headers && !self.trailing
     }
 }
 
-/// Decompresses all members of a gzip file while it is read. Bytes behind the last member that are not
-/// gzip end it without an error; [`GzipReader::finish`] tells of them.
+/// Decompresses all members of a gzip file while it is read. Other bytes after the last member end it without an error;
+/// [`Packing::trailing`] is then set.
 #[derive(Debug)]
 pub struct GzipReader<R> {
-    /// Taken while a member is exchanged for the next one.
+    /// `None` after the end, and while the next member is begun.
     member: Option<GzDecoder<R>>,
     packing: Packing,
-    /// Whether the current member's header has been looked at.
+    /// Whether the header of the current member has been read.
     header_seen: bool,
-    /// Why reading failed, which every later read says again.
+    /// The error of reading, which every later read returns again.
     failure: Option<(io::ErrorKind, String)>,
 }
 
 impl<R: BufRead> GzipReader<R> {
-    /// Reads from the first byte of the first member.
+    /// Returns a reader of the decompressed content of `reader`.
     pub fn new(reader: R) -> Self {
         Self {
             member: Some(GzDecoder::new(reader)),
@@ -209,12 +221,12 @@ impl<R: BufRead> GzipReader<R> {
         }
     }
 
-    /// Returns how the file was packed, as far as it was read.
+    /// Returns how the file was written, as far as it was read.
     pub fn finish(self) -> Packing {
         self.packing
     }
 
-    fn look_at_header(&mut self) {
+    fn read_header(&mut self) {
         let header = self.member.as_ref().and_then(GzDecoder::header);
         if let Some(header) = header.filter(|_| !self.header_seen) {
             let named = header.filename().is_some() || header.comment().is_some();
@@ -242,14 +254,14 @@ impl<R: BufRead> Read for GzipReader<R> {
 }
 
 impl<R: BufRead> GzipReader<R> {
-    /// Reads from the current member, and goes on with the next one at its end.
+    /// Reads from the current member, and from the next one when it ends.
     fn read_members(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let Some(member) = &mut self.member else {
                 return Ok(0);
             };
             let length = member.read(buffer)?;
-            self.look_at_header();
+            self.read_header();
             if length > 0 || buffer.is_empty() {
                 return Ok(length);
             }
@@ -276,7 +288,7 @@ mod tests {
     use super::*;
     use crate::digest::Sha256;
 
-    /// Four MiB and a little: text that compresses, noise that does not, and a last block of odd length.
+    /// A little more than 4 MiB: text that compresses, noise that does not, and a last block of odd length.
     fn corpus() -> Vec<u8> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut corpus = Vec::new();
@@ -303,12 +315,12 @@ mod tests {
 
     #[test]
     fn the_codec_has_not_changed() {
-        // A new zlib-rs may compress differently, and every digest that was ever published would move.
+        // A new version of zlib-rs may give other bytes, and thereby other digests than those of published images.
         let digest = Sha256::of(&gzip(&corpus()).unwrap()).to_string();
         let golden = "a17bb50e0f876dd7edefb85a1766cb3b2987000425ceda5d3d28605be4c32f1a";
         assert_eq!(
             digest, golden,
-            "the codec compresses differently, and image digests will change; if that is meant, say so in the changelog and in CODEC"
+            "the codec gives other bytes, so image digests will change; if that is intended, change CODEC and the changelog"
         );
         let pinned = CODEC
             .strip_prefix("zlib-rs-")
@@ -321,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_decide_nothing() {
+    fn the_number_of_threads_does_not_change_the_bytes() {
         let many = 9 * BLOCK;
         let long = corpus().repeat(3);
         for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 4 * BLOCK + 77_777, many] {
@@ -366,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_tells_how_a_file_was_packed() {
+    fn the_reader_describes_how_a_file_was_written() {
         let one = gzip(b"one").unwrap();
         let two = packing(&[&one[..], &one[..]].concat());
         assert_eq!((two.members, two.trailing), (2, false));

@@ -1,7 +1,7 @@
-//! An image of any maker: its documents, read at once, and its layers, read when they are asked for.
+//! Reads the documents of an image: indexes, manifests and configs.
 //!
-//! OCI's and Docker's media types, an index or a single image, whole or with parts missing. It judges
-//! nothing: what could not be read is listed, and the rules make findings of it.
+//! Media types may be those of OCI or Docker, and the image may be an index or a single image. Missing and damaged
+//! documents are not errors: they are listed, and rules report them as findings.
 
 use std::sync::Arc;
 
@@ -21,59 +21,60 @@ use crate::platform::Platform;
 use crate::platform_image::PlatformImage;
 use crate::source::ImageSource;
 
-/// A document that is missing or cannot be read.
+/// A document that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Its digest, or `index.json`.
+    /// The digest of the document, or `index.json`.
     pub name: String,
-    /// What is wrong with it.
+    /// Why it cannot be parsed.
     pub why: String,
-    /// Whether a key is there twice.
+    /// Whether the reason is a duplicate key.
     pub duplicate_key: bool,
 }
 
-/// A descriptor and where it stands.
+/// A descriptor and the document that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// `index.json`, the digest of an index, or the name of a platform's image.
+    /// The document with the descriptor: `index.json`, the digest of an index, or [`PlatformImage::name`].
     pub parent: String,
     /// The descriptor.
     pub descriptor: Descriptor,
-    /// Whether it belongs to an attestation, which has media types of its own.
+    /// Whether the document is that of an attestation, which may have other media types.
     pub attestation: bool,
 }
 
-/// An image for one or several platforms.
+/// The documents of an image for one or several platforms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Image {
-    /// What the source names, one entry per name.
+    /// The entries of `index.json`, one for each name.
     pub names: Vec<Descriptor>,
-    /// Every descriptor that was met, those of `index.json` first.
+    /// Every descriptor in the documents, those of `index.json` first.
     pub links: Vec<Link>,
-    /// The image indexes, once each.
+    /// The image indexes; each is listed once.
     pub indexes: Vec<Index>,
-    /// The images below all names, once each, in the order of the indexes.
+    /// The images of all names in the order of the indexes; each is listed once.
     pub platforms: Vec<PlatformImage>,
-    /// Documents that could not be read.
+    /// Documents that cannot be parsed.
     pub unreadable: Vec<Unreadable>,
-    /// The document that names the image; `None` when it is not there or cannot be read.
+    /// `index.json`; `None` when it is missing or cannot be parsed.
     pub index_json: Option<Document<ImageIndex>>,
 }
 
-/// An image index.
+/// An image index and its descriptor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// The descriptor that leads to it.
+    /// The descriptor by which it was found.
     pub descriptor: Descriptor,
     /// The document.
     pub document: Document<ImageIndex>,
 }
 
 impl Image {
-    /// Reads index, manifests and configs from a source.
+    /// Reads indexes, manifests and configs from a source, but no layers.
     ///
     /// # Errors
-    /// When the source fails. Documents that are missing or broken are no errors: see [`Image::unreadable`].
+    /// When the source cannot be read. A missing document is left out, and one that cannot be parsed is listed in
+    /// [`Image::unreadable`].
     pub fn read(source: &dyn ImageSource) -> anyhow::Result<Self> {
         let mut image = Self::default();
         let bytes = source.index_json()?;
@@ -87,10 +88,10 @@ impl Image {
         Ok(image)
     }
 
-    /// Returns the descriptor of the one image or index that the source names, under as many names as it likes.
+    /// Returns the descriptor of the only image or index that the source names; it may have several names.
     ///
     /// # Errors
-    /// When it names none, or several: then it is not clear which is meant.
+    /// When the source names no image, or several.
     pub fn root(&self) -> anyhow::Result<&Descriptor> {
         let first = self.names.first().context("index.json names no image")?;
         let mut others = self.names.iter();
@@ -101,32 +102,35 @@ impl Image {
                 first.digest,
                 other.digest
             )
-            .help("`skopeo copy oci:FOLDER:TAG oci:NEW:TAG` takes one out")),
+            .help("copy one of them to its own layout: `skopeo copy oci:FOLDER:TAG oci:NEW:TAG`")),
         }
     }
 
-    /// Returns the index that the source names; `None` when it names a single image.
+    /// Returns the index that the source names; `None` when it names a single image without an index.
     ///
     /// # Errors
-    /// When it names no image, or several.
+    /// When the source names no image, or several.
     pub fn index(&self) -> anyhow::Result<Option<&Index>> {
         let root = self.root()?;
         let mut indexes = self.indexes.iter();
         Ok(indexes.find(|index| index.descriptor.digest == root.digest))
     }
 
-    /// Fails unless every document has the digest that it was asked for by. A source may give others: rules find that,
-    /// and so must whoever relies on the documents without checking the image.
+    /// Checks that the bytes of every document have the digest in its descriptor. [`Image::read`] does not check this;
+    /// call it before you rely on the documents, unless [`rules::check`](crate::rules::check) has checked the image.
     ///
     /// # Errors
-    /// When a document has another digest, or could not be read.
+    /// When a document has another digest, or cannot be parsed.
     pub fn check_digests(&self) -> anyhow::Result<()> {
         if let Some(unreadable) = self.unreadable.first() {
             bail!("{} cannot be read: {}", unreadable.name, unreadable.why);
         }
         let check = |descriptor: &Descriptor, bytes: &[u8]| {
-            let (said, found) = (&descriptor.digest, Sha256::of(bytes).digest());
-            ensure!(*said == found, "it says {said}, and its bytes are {found}");
+            let (expected, found) = (&descriptor.digest, Sha256::of(bytes).digest());
+            ensure!(
+                *expected == found,
+                "the document {expected} has the digest {found}"
+            );
             Ok(())
         };
         for index in &self.indexes {
@@ -144,7 +148,7 @@ impl Image {
         Ok(())
     }
 
-    /// Returns the full names that the source gives it.
+    /// Returns the full names in `index.json`.
     pub fn full_names(&self) -> Vec<String> {
         let names = self.names.iter();
         names
@@ -152,18 +156,19 @@ impl Image {
             .collect()
     }
 
-    /// Returns the images that can be run: all but attestations.
+    /// Returns the images that can be run, which are all except attestations.
     pub fn runnable(&self) -> impl Iterator<Item = &PlatformImage> {
         self.platforms.iter().filter(|it| !it.is_attestation())
     }
 
-    /// Returns the first image that runs where `platform` is asked for.
+    /// Returns the first image that can be used where `platform` is requested; see [`Platform::serves`].
     pub fn find_platform(&self, platform: &Platform) -> Option<&PlatformImage> {
         self.runnable()
             .find(|image| image.platform().is_some_and(|has| has.serves(platform)))
     }
 
-    /// Reads what each runnable image starts, by `os/architecture`; images that start no file are left out.
+    /// Reads the program that each runnable image starts. Returns [`PlatformImage::name`] and the bytes of the program;
+    /// images that start no file are left out.
     ///
     /// # Errors
     /// When a layer cannot be read.
@@ -286,7 +291,7 @@ impl Image {
     }
 }
 
-/// The longest config that is read, in bytes.
+/// How much of a config is read at most, in bytes.
 const LONGEST_CONFIG: u64 = 64 << 20;
 
 fn read_whole(

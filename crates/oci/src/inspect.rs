@@ -1,4 +1,4 @@
-//! What an image is, as plain data: platforms, digests, sizes.
+//! Summaries of images: platforms, digests and sizes.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use crate::image::Image;
 use crate::model::{Annotations, Descriptor, RunConfig};
 use crate::platform_image::PlatformImage;
 
-/// An image and its platforms. Sizes are in bytes, as they are sent over a network.
+/// The summary of an image. Sizes are those of the compressed blobs, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Digest of the index, or of the one image.
+    /// The digest of the index, or of the manifest when there is no index.
     pub digest: String,
-    /// Its media type.
+    /// The media type of the index or manifest.
     pub media_type: String,
-    /// Annotations of the index, or of the one image.
+    /// The annotations of the index or manifest.
     pub annotations: Annotations,
     /// Whether there is an index.
     #[serde(skip)]
     pub has_index: bool,
-    /// One for each image, attestations included.
+    /// The images of each platform, and attestations.
     pub manifests: Vec<PlatformSummary>,
-    /// What a registry stores: every document and blob, each counted once.
+    /// The size of all documents and blobs, each counted once: what a registry stores.
     pub total_size: u64,
 }
 
-/// The image of one platform.
+/// The summary of the image of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlatformSummary {
-    /// Digest of its manifest.
+    /// The digest of its manifest.
     pub digest: String,
-    /// Media type of its manifest.
+    /// The media type of its manifest.
     pub media_type: String,
-    /// `linux/arm64/v8`, or `unknown` where no document says it.
+    /// The platform, such as `linux/arm64/v8`, or `unknown`.
     pub platform: String,
-    /// What a node of that platform fetches: manifest, config and layers.
+    /// The size of manifest, config and layers: what a node of that platform downloads.
     pub size: u64,
     /// Its layers, lowest first.
     pub layers: Vec<LayerSummary>,
@@ -43,22 +43,22 @@ pub struct PlatformSummary {
     pub config: Option<RunConfig>,
 }
 
-/// One layer.
+/// The summary of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LayerSummary {
-    /// What it is.
+    /// Its media type.
     pub media_type: String,
     /// Its digest.
     pub digest: String,
-    /// Its size.
+    /// Its size in bytes.
     pub size: u64,
 }
 
 impl Summary {
-    /// Summarizes an image.
+    /// Returns the summary of an image.
     ///
     /// # Errors
-    /// When it names no image, or several.
+    /// When `index.json` names no image, or several.
     pub fn of(image: &Image) -> anyhow::Result<Self> {
         let root = image.root()?;
         let index = image.index()?;
@@ -83,8 +83,8 @@ impl Summary {
         })
     }
 
-    /// Returns the columns that `docker buildx imagetools inspect` prints, and for each image its sizes, its layers and
-    /// the lines that `more` adds.
+    /// Returns the text that `docker buildx imagetools inspect` prints for the image `name`, and for each platform its
+    /// size, its layers and the lines that `more` returns.
     pub fn columns(&self, name: &str, more: impl Fn(&PlatformSummary) -> String) -> String {
         let (digest, media_type) = (&self.digest, &self.media_type);
         let mut text = format!("Name:      {name}\nMediaType: {media_type}\nDigest:    {digest}\n");
@@ -109,7 +109,7 @@ impl Summary {
     }
 }
 
-/// Returns a size such as `1572864 bytes (1.5 MiB)`.
+/// Returns a size in bytes as text, such as `1572864 bytes (1.5 MiB)`.
 pub fn format_size(size: u64) -> String {
     let unit = |shift: u32| size as f64 / f64::from(1_u32 << shift);
     match size {

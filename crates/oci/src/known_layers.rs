@@ -1,4 +1,4 @@
-//! Layers that were read before, so that each is unpacked once however many images have it.
+//! Remembers layers that were read, so that a layer of several images is unpacked once.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -10,23 +10,24 @@ use crate::contents::LayerContents;
 use crate::digest::Sha256;
 use crate::media_type::Compression;
 
-/// The contents of layers by digest, so that each layer is unpacked once however many images have it.
+/// The contents of layers that were read, by digest, so that a layer of several images is unpacked once.
 ///
-/// A blob is taken for a layer that is known only after its own bytes have been hashed.
+/// A blob counts as a known layer only after its bytes have been hashed.
 #[derive(Debug, Default)]
 pub struct KnownLayers {
     known: Mutex<HashMap<Sha256, Known>>,
 }
 
-/// One layer, read under each compression that its media type claimed.
+/// The contents of one layer, for each compression that a media type claimed for it.
 type Known = Vec<(Compression, Arc<LayerContents>)>;
 
 impl KnownLayers {
-    /// Reads a layer that is said to have the digest `expected`. Bytes with a digest that is known are hashed
-    /// and not unpacked again; other bytes are unpacked and remembered under their own digest.
+    /// Reads a layer whose descriptor has the digest `expected`; `open` opens the blob, once or twice. When that layer
+    /// is known, the blob is only hashed. When it is not known, or the hash is another one, the blob is unpacked and
+    /// remembered under the digest of its bytes.
     ///
     /// # Errors
-    /// When the blob cannot be read.
+    /// When the blob cannot be opened or read.
     pub fn read(
         &self,
         expected: &str,
@@ -45,7 +46,7 @@ impl KnownLayers {
         Ok(contents)
     }
 
-    /// Remembers a layer that was read elsewhere.
+    /// Adds a layer that was read by other means.
     pub fn add(&self, compression: Compression, contents: &Arc<LayerContents>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let entries = known.entry(contents.sha256).or_default();

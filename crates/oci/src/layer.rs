@@ -1,5 +1,4 @@
-//! Layers that this crate writes. Compressing is most of the work of making an image, so the results can be
-//! kept in a folder and used again.
+//! Makes layers, and keeps them in a cache, since most of the time of making an image is spent compressing.
 
 use std::fs::{self, File};
 use std::time::SystemTime;
@@ -15,10 +14,10 @@ use crate::media_type::LAYER_GZIP;
 use crate::model::Descriptor;
 use crate::tar::write::{Entry, stream};
 
-/// A layer as it is in an image: a gzipped tar.
+/// A layer of an image: a tar compressed with gzip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
-    /// Digest of the tar.
+    /// The SHA-256 of the uncompressed tar.
     pub diff_id: Sha256,
     /// Media type, digest and size of the blob.
     pub descriptor: Descriptor,
@@ -26,8 +25,8 @@ pub struct Layer {
     pub blob: Blob,
 }
 
-/// Makes layers, and keeps them by content: a folder of files named after the tar and the gzip, one folder for
-/// each version of the codec.
+/// Makes layers, and keeps the last 12 of them in a folder. Each file is named after the SHA-256 of the tar and of the
+/// gzip file; each version of the codec has a folder of its own.
 #[derive(Debug, Clone)]
 pub struct LayerCache {
     folder: Option<Utf8PathBuf>,
@@ -35,11 +34,11 @@ pub struct LayerCache {
     threads: usize,
 }
 
-/// How many layers are kept: a few images' worth.
+/// How many layers are kept, which is enough for a few images.
 const KEPT: usize = 12;
 
 impl LayerCache {
-    /// Keeps nothing: layers are made in memory.
+    /// Returns a cache that keeps nothing: layers are made in memory.
     pub fn none() -> Self {
         Self {
             folder: None,
@@ -48,7 +47,7 @@ impl LayerCache {
         }
     }
 
-    /// Keeps layers below `folder`, and reads them from there.
+    /// Returns a cache that reads layers from a folder below `folder`, and writes them there.
     pub fn at(folder: &Utf8Path) -> Self {
         Self {
             folder: Some(folder.join(CODEC)),
@@ -57,13 +56,14 @@ impl LayerCache {
         }
     }
 
-    /// The same, with so many threads for a layer that has to be made; their number decides nothing but time.
+    /// Sets how many threads compress a layer; the default is one for each processor. The number does not change the
+    /// bytes.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { threads, ..self }
     }
 
-    /// The same, but nothing is written: a layer that has to be made is made in memory.
+    /// Lets the cache write nothing: layers that are not in it are made in memory.
     #[must_use]
     pub fn read_only(self) -> Self {
         Self {
@@ -72,13 +72,14 @@ impl LayerCache {
         }
     }
 
-    /// Makes a layer of entries with `mtime` seconds since 1970 on each, or takes it as it was made before.
+    /// Returns a layer of these entries, from the cache if it is there. `mtime` is the time of all entries, in seconds
+    /// since 1970.
     ///
     /// # Errors
-    /// When an entry does not fit a tar or cannot be read, or the folder cannot be written.
+    /// When an entry does not fit in a tar or cannot be read, or the folder cannot be written.
     pub fn layer(&self, entries: &[Entry], mtime: u64) -> anyhow::Result<Layer> {
         let (diff_id, _) = Sha256::of_reader(stream(entries, mtime)?)
-            .context("cannot read what goes into a layer")?;
+            .context("cannot read the content of a layer")?;
         if let Some(layer) = self.find(diff_id) {
             return Ok(layer);
         }
@@ -110,7 +111,8 @@ impl LayerCache {
         }
     }
 
-    /// Returns a layer that is kept and has the content that its name says; a damaged one is made anew.
+    /// Returns the layer with this diff id from the folder; `None` when it is not there, or its bytes do not have the
+    /// SHA-256 in its name.
     fn find(&self, diff_id: Sha256) -> Option<Layer> {
         let folder = self.folder.as_ref()?;
         let prefix = format!("{diff_id}-");
@@ -123,7 +125,7 @@ impl LayerCache {
             return None;
         }
         if self.writes {
-            // What is used is the last to be removed. Without the right to write, it may be removed earlier.
+            // Layers that were used last are removed last. Without write permission, it may be removed earlier.
             let file = File::options().write(true).open(&path);
             drop(file.and_then(|file| file.set_modified(SystemTime::now())));
         }
@@ -139,7 +141,7 @@ fn file_name(diff_id: Sha256, gzip: Sha256) -> String {
     format!("{diff_id}-{gzip}.gz")
 }
 
-/// Removes what was used longest ago.
+/// Removes the layers that were used longest ago, except the last [`KEPT`].
 fn prune(folder: &Utf8Path) -> anyhow::Result<()> {
     let mut aged = Vec::new();
     for name in files::list(folder)? {
@@ -151,7 +153,7 @@ fn prune(folder: &Utf8Path) -> anyhow::Result<()> {
     }
     aged.sort_by(|one, other| other.cmp(one));
     for (_, path) in aged.iter().skip(KEPT) {
-        fs::remove_file(path).with_context(|| format!("cannot remove the kept layer {path}"))?;
+        fs::remove_file(path).with_context(|| format!("cannot remove the cached layer {path}"))?;
     }
     Ok(())
 }
@@ -178,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_layer_is_the_one_that_would_be_made() {
+    fn a_cached_layer_equals_one_that_is_made() {
         let (_guard, cache) = cache();
         let entries = [Entry::file("a", 0o644, vec![7; 3 << 20])];
         let made = LayerCache::none().layer(&entries, 5).unwrap();
         let read_only = cache.clone().read_only().layer(&entries, 5).unwrap();
         assert!(same(&read_only, &made));
-        assert!(kept(&cache).is_empty(), "reading writes nothing");
+        assert!(kept(&cache).is_empty(), "a read-only cache writes nothing");
         for _ in 0..2 {
             assert!(same(&cache.layer(&entries, 5).unwrap(), &made));
             assert_eq!(kept(&cache).len(), 1, "the same content is kept once");
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_one_is_made_anew() {
+    fn a_damaged_layer_is_made_again() {
         let (_guard, cache) = cache();
         let entries = [Entry::file("a", 0o644, "text")];
         let made = LayerCache::none().layer(&entries, 5).unwrap();
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_few_are_kept_and_what_is_in_use_stays() {
+    fn only_the_layers_used_last_are_kept() {
         let (_guard, cache) = cache();
         let shared = [Entry::folder("shared", 0o755)];
         for mtime in 0..20 {

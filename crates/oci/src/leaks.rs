@@ -1,31 +1,31 @@
-//! Looks for credentials in the content of files while it passes by: private keys and tokens.
+//! Searches the content of files for credentials, as a stream: private keys and tokens.
 //!
-//! Names alone say little: `cacert.pem` holds no key. What counts is the content.
+//! Names are not enough: `cacert.pem` contains no key.
 
 use memchr::memmem::{self, Finder};
 
-/// The least base64 of a private key: that of an Ed25519 one.
+/// The shortest base64 of a private key, that of Ed25519, in bytes.
 const SHORTEST_KEY: usize = 64;
 
 /// The longest block of a private key in bytes: RSA with 16,384 bits fits.
 const LONGEST_KEY: usize = 32 * 1024;
 
-/// How many bytes before a mark decide whether it counts: `-----BEGIN` of a key, a letter before a token.
+/// How many bytes before a mark are needed: `-----BEGIN` before a key, the letter before a token.
 const BEFORE: usize = 64;
 
-/// How many bytes after the beginning of a mark decide it.
+/// How many bytes from the beginning of a mark are needed.
 const AFTER: usize = LONGEST_KEY + BEFORE;
 
-/// How much is searched at once.
+/// How much is searched at once, in bytes.
 const WINDOW: usize = 1 << 20;
 
 /// A kind of token.
 struct Token {
-    /// What it begins with.
+    /// The text that it begins with.
     mark: &'static str,
-    /// Which bytes the rest is made of.
+    /// Whether a byte may be part of the rest.
     is_part: fn(u8) -> bool,
-    /// The least length of the rest.
+    /// The shortest length of the rest in bytes.
     length: usize,
 }
 
@@ -51,20 +51,20 @@ const fn token(mark: &'static str, is_part: fn(u8) -> bool, length: usize) -> To
     }
 }
 
-/// What the content of a file gives away.
+/// What was found in the content of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leaks {
     /// The kind of the first private key, such as `EC PRIVATE KEY`.
     pub private_key: Option<String>,
-    /// What the first token begins with.
+    /// The text that the first token begins with, such as `ghp_`.
     pub token: Option<&'static str>,
-    /// Whether the text `"auths"` is in it, which a registry's config.json has.
+    /// Whether it contains `"auths"`, as docker's config.json does.
     pub has_auths: bool,
-    /// Whether the text `"mappings"` is in it, which a source map has.
+    /// Whether it contains `"mappings"`, as a source map does.
     pub has_mappings: bool,
 }
 
-/// The search patterns, made once for many files.
+/// The search patterns, which are made once for all files of a layer.
 #[derive(Debug)]
 pub(crate) struct Patterns {
     key: Finder<'static>,
@@ -88,7 +88,7 @@ impl Default for Patterns {
 pub(crate) struct Search<'p> {
     patterns: &'p Patterns,
     window: Vec<u8>,
-    /// How much of the window has been searched already and only stands before what is new.
+    /// How many bytes at the beginning of the window have been searched; they are kept for marks that begin after them.
     searched: usize,
     leaks: Leaks,
 }
@@ -103,7 +103,7 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// Adds the next bytes of the file.
+    /// Searches the next bytes of the file.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.window.extend_from_slice(bytes);
         if self.window.len() >= WINDOW {
@@ -115,13 +115,13 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// Returns what was found once the whole file has been seen.
+    /// Returns what was found in the whole file; `None` when nothing was.
     pub(crate) fn finish(mut self) -> Option<Leaks> {
         self.search(self.window.len());
         (self.leaks != Leaks::default()).then_some(self.leaks)
     }
 
-    /// Searches for marks that begin between what was searched and `end`.
+    /// Searches for marks that begin after the bytes that were searched and before `end`.
     fn search(&mut self, end: usize) {
         let range = self.searched..end;
         let starts = |at: &usize| range.contains(at);
@@ -149,11 +149,11 @@ impl<'p> Search<'p> {
     }
 }
 
-/// Whether the mark at `at` begins a token.
+/// Returns whether the mark at `at` is the beginning of a token.
 fn is_token(window: &[u8], at: usize, token: &Token) -> bool {
     let rest = &window[at + token.mark.len()..];
     let body = rest.iter().take_while(|byte| (token.is_part)(**byte));
-    // Vendors write EXAMPLE into the tokens of their manuals.
+    // Vendors end the tokens in their manuals with EXAMPLE.
     let example = rest
         .get(..token.length)
         .is_some_and(|body| body.ends_with(b"EXAMPLE"));
@@ -161,11 +161,11 @@ fn is_token(window: &[u8], at: usize, token: &Token) -> bool {
     body.take(token.length).count() >= token.length && !example && !word_before
 }
 
-/// Returns the words of the PEM block whose `PRIVATE KEY-----` is at `at`, when it holds a key: a program
-/// that reads keys holds the marks alone.
+/// Returns the label of the PEM block (RFC 7468) whose `PRIVATE KEY-----` is at `at`, when the block contains a key; a
+/// program that reads keys contains only the marks.
 ///
-/// Lines end with or without a carriage return, or with `\n` spelled out, as in the JSON of a service account.
-/// Headers such as `Proc-Type: 4,ENCRYPTED` (RFC 1421) may stand before the body.
+/// Lines may end with or without a carriage return, or with the two characters `\n`, as in the JSON of a service
+/// account. Headers such as `Proc-Type: 4,ENCRYPTED` (RFC 1421) may come before the body.
 fn private_key(window: &[u8], at: usize) -> Option<String> {
     let line = &window[at.saturating_sub(40)..at];
     let begin = memmem::rfind(line, b"-----BEGIN ")?;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_by_its_body() {
+    fn a_key_is_recognized_by_its_body() {
         let key = format!("-----BEGIN EC PRIVATE KEY-----\n{BODY}-----END EC PRIVATE KEY-----\n");
         assert_eq!(key_in(key.as_bytes()).unwrap(), "EC PRIVATE KEY");
         let headers = "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n";
@@ -234,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_by_its_length_and_its_place() {
+    fn a_token_needs_its_length_and_no_word_before_it() {
         let found = |text: &str| leaks(text.as_bytes(), 7).token;
-        // Put together here, so that no scanner takes this file for a leak.
+        // Joined here, so that scanners do not report this file.
         let token = format!("{}_{}", "ghp", "0a".repeat(18));
         assert_eq!(found(&token).unwrap(), "ghp_");
         let key = format!("key={}{}", "AKIA", "Z9".repeat(8));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_is_found_wherever_pieces_and_windows_end() {
+    fn a_leak_across_pieces_and_windows_is_found() {
         let key = format!("-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----\n");
         let token = format!("{}_{}", "ghp", "0a".repeat(18));
         for at in [

@@ -1,19 +1,22 @@
 //! OCI images without a daemon: reading, making, checking, comparing and publishing them.
 //!
-//! - [`Image::read`] is the one reader. It takes any [`ImageSource`]: a [`Layout`], which is a folder or a tar, or a
-//!   [`registry::RegistryImage`]; OCI's or Docker's media types; an index or a single image. Documents are read at
-//!   once, layers when they are asked for. [`Location::parse`] tells a path from a name.
-//! - [`assemble()`] makes an image of an [`ImageSpec`], on a [`Base`] or on nothing. The same spec gives the same
-//!   bytes on every machine.
-//! - [`rules::check`] holds an image against rules with stable ids; callers add [`rules::Family`]s of their own.
-//! - [`diff::images`] says what makes two images different, and [`inspect::Summary`] what an image is.
-//! - [`registry`] has the client: pushes that move all tags or none, artifacts, and what a registry serves.
+//! - [`Image::read`] reads the documents of an image from an [`ImageSource`]: a [`Layout`], which is a folder or a
+//!   tar, or a [`registry::RegistryImage`]. It accepts OCI's and Docker's media types, and an index or a single image.
+//!   Layers are read later, by the functions that need them. [`Location::parse`] tells paths from registry names.
+//! - [`assemble()`] makes an image from an [`ImageSpec`], with or without a [`Base`] image. The same spec gives the
+//!   same bytes on every machine.
+//! - [`rules::check`] checks an image by rules with stable ids; callers can add rules as a [`rules::Family`].
+//! - [`diff::images`] lists the differences of two images, and [`inspect::Summary`] summarizes one image.
+//! - [`registry`] is the client of the distribution API: it pushes images (all tags move or none), attaches artifacts,
+//!   and reads what a registry serves.
 //!
-//! Without the feature `image` there are names and platforms alone, and `registry` adds the client.
+//! The feature `image` contains everything that reads or writes the bytes of images, and `registry`, which is on by
+//! default, adds the client. Without both there are only names, platforms, digests and media types. `mutants` adds
+//! broken images for tests.
 //!
-//! A blob is read from where it lies, as a stream: no layer is ever whole in memory, except one that
-//! [`LayerCache::none`] makes. Nothing here prints, reads the environment or runs a program. Errors are
-//! [`anyhow::Error`]s, many with a help line ([`noetl_help`]).
+//! Blobs are streamed: no layer is read into memory as a whole, except one that [`LayerCache::none`] makes. Nothing
+//! here prints, reads environment variables or runs programs. Errors are [`anyhow::Error`]s, many with a help line
+//! ([`noetl_help`]).
 //!
 //! ```
 //! use noetl_oci::rules::{Expectations, check};
@@ -33,7 +36,7 @@
 //!
 //! let expected = Expectations::of([Platform::new("linux", "amd64", None)]);
 //! let findings = check(&layout, &expected, &[], &KnownLayers::default())?;
-//! assert!(findings.ids().contains(&"P1"), "it lacks the declared platform");
+//! assert!(findings.ids().contains(&"P1"), "the expected platform is missing");
 //! # anyhow::Ok(())
 //! ```
 

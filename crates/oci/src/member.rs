@@ -1,4 +1,4 @@
-//! A record of a layer's tar, and what was found in its content.
+//! The records of a layer's tar, without their content.
 
 use std::sync::Arc;
 
@@ -6,36 +6,37 @@ use crate::elf::Machine;
 use crate::leaks::Leaks;
 use crate::tar::record::Record;
 
-/// A record of a layer's tar without its content.
+/// A record of a layer's tar: its header, and what was found in its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// The path in its own header; folders end in a slash.
+    /// The path in its own header; paths of folders end with a slash.
     pub header_path: String,
-    /// The path that a runtime unpacks it to, where an extension record says another one.
+    /// The path in the extension record before it, if there is one and it differs; then a runtime uses this path.
     pub long_path: Option<String>,
-    /// `0` a file, `5` a folder, `2` a symbolic link, `1` a hard link, `x` and the like extensions, …
+    /// The type flag of the header: `0` for a file, `5` a folder, `2` a symbolic link, `1` a hard link; `x`, `g`, `L`
+    /// and `K` for extension records.
     pub kind: char,
     /// Permission bits.
     pub mode: u32,
     /// Numeric owner and group.
     pub owners: [u64; 2],
-    /// The name of its owner or group, where there is one.
+    /// The name of its owner, or of its group when there is no name of the owner.
     pub owner_name: Option<String>,
-    /// Seconds since 1970.
+    /// The time of modification in seconds since 1970.
     pub mtime: u64,
-    /// Length of its content in bytes.
+    /// The length of its content in bytes.
     pub size: u64,
-    /// Where a link points.
+    /// The target of a symbolic or hard link.
     pub link: Option<String>,
-    /// Whether magic and version are POSIX's.
+    /// Whether magic and version in the header are those of POSIX ustar.
     pub is_ustar: bool,
-    /// Whether it is an extension record with extended attributes.
+    /// Whether it is an extension record that contains extended attributes.
     pub has_xattrs: bool,
-    /// The processor of an ELF file.
+    /// The processor architecture, when its content is ELF.
     pub machine: Option<Machine>,
-    /// Credentials in its content.
+    /// Credentials and marks that were found in its content.
     pub leaks: Option<Box<Leaks>>,
-    /// Its content, of small files below `/etc`.
+    /// Its content; only of small files below `/etc`.
     pub kept: Option<Arc<[u8]>>,
 }
 
@@ -66,7 +67,7 @@ impl Member {
         self.long_path.as_deref().unwrap_or(&self.header_path)
     }
 
-    /// Returns whether it describes other records instead of a file.
+    /// Returns whether it is an extension record, which describes other records.
     pub fn is_extension(&self) -> bool {
         matches!(self.kind, 'x' | 'g' | 'L' | 'K')
     }

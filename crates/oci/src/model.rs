@@ -1,7 +1,7 @@
-//! The documents of an image, in the field order in which they are written (image-spec 1.1).
+//! The documents of an image (image-spec 1.1). Fields are in the order in which they are written.
 //!
-//! Maps are sorted, so that the same content gives the same bytes. Fields that the specification does
-//! not know are kept in `unknown`: reading is lenient, and a rule judges them.
+//! Maps are sorted, so that the same content gives the same bytes. Fields that the specification does not define are
+//! kept in `unknown`, so that a document with them can be read, and a rule can report them.
 
 use std::collections::BTreeMap;
 
@@ -12,44 +12,44 @@ use crate::digest::Sha256;
 use crate::media_type;
 use crate::platform::Platform;
 
-/// String to string, in key order.
+/// Annotations or labels, sorted by key (image-spec, annotations.md).
 pub type Annotations = BTreeMap<String, String>;
 
-/// Fields of a document that the specification does not know, in key order.
+/// Fields of a document that the specification does not define, sorted by name.
 pub type Unknown = BTreeMap<String, Value>;
 
-/// Points to a blob (image-spec, descriptor.md).
+/// Describes a blob: its media type, digest and size (image-spec, descriptor.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the blob is.
+    /// The media type of the blob.
     pub media_type: String,
-    /// `sha256:…` of its bytes.
+    /// The digest of its bytes, such as `sha256:…`.
     pub digest: String,
-    /// Its length in bytes.
+    /// The length of the blob in bytes.
     pub size: u64,
-    /// Where else it may be had.
+    /// URLs from which the blob may be downloaded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    /// The blob itself in base64.
+    /// The content of the blob in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
-    /// What an artifact is; absent on images.
+    /// The type of an artifact; absent on images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// For a child of an index: where it runs.
+    /// The platform of a child of an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// Names and notes.
+    /// Annotations, such as the names of an image in `index.json`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: Annotations,
-    /// Fields that the specification does not know.
+    /// Fields that the specification does not define.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
 impl Descriptor {
-    /// Describes bytes.
+    /// Returns the descriptor of `bytes`.
     ///
     /// ```
     /// use noetl_oci::{Descriptor, media_type};
@@ -60,7 +60,7 @@ impl Descriptor {
         Self::new(media_type, Sha256::of(bytes), bytes.len() as u64)
     }
 
-    /// Describes a blob by its hash and length.
+    /// Returns a descriptor with the given SHA-256 and size in bytes.
     pub fn new(media_type: &str, sha256: Sha256, size: u64) -> Self {
         Self {
             media_type: media_type.to_owned(),
@@ -76,33 +76,34 @@ impl Descriptor {
     }
 }
 
-/// The list of one image per platform (image-spec, image-index.md), and a layout's `index.json`.
+/// An image index: the images of each platform (image-spec, image-index.md). The `index.json` of a layout has the same
+/// format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageIndex {
-    /// 2.
+    /// Always 2.
     pub schema_version: u32,
-    /// [`media_type::INDEX`].
+    /// [`media_type::INDEX`] in an index of OCI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What an index of artifacts is; absent on images.
+    /// The type of an artifact; absent on images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// The children.
+    /// The descriptors of the images.
     pub manifests: Vec<Descriptor>,
-    /// What this is attached to; absent on images.
+    /// The image that this is attached to; absent on images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
-    /// Registries show these of an image for several platforms.
+    /// Annotations. Registries show those of the index for an image for several platforms.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: Annotations,
-    /// Fields that the specification does not know.
+    /// Fields that the specification does not define.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
 impl ImageIndex {
-    /// Makes an index of these children.
+    /// Returns an OCI index of the given manifests.
     pub fn new(manifests: Vec<Descriptor>, annotations: Annotations) -> Self {
         Self {
             schema_version: 2,
@@ -116,35 +117,35 @@ impl ImageIndex {
     }
 }
 
-/// The image of one platform (image-spec, manifest.md).
+/// An image manifest: config and layers of the image of one platform (image-spec, manifest.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageManifest {
-    /// 2.
+    /// Always 2.
     pub schema_version: u32,
-    /// [`media_type::MANIFEST`].
+    /// [`media_type::MANIFEST`] in a manifest of OCI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What an artifact is; absent on images.
+    /// The type of an artifact; absent on images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// The config.
+    /// The descriptor of the config.
     pub config: Descriptor,
-    /// The layers, lowest first.
+    /// The descriptors of the layers, lowest first.
     pub layers: Vec<Descriptor>,
-    /// What this is attached to; absent on images.
+    /// The image that this is attached to; absent on images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
-    /// Notes for people and registries.
+    /// Annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: Annotations,
-    /// Fields that the specification does not know.
+    /// Fields that the specification does not define.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
 impl ImageManifest {
-    /// Makes the manifest of an image.
+    /// Returns an OCI manifest.
     pub fn new(config: Descriptor, layers: Vec<Descriptor>, annotations: Annotations) -> Self {
         Self {
             schema_version: 2,
@@ -159,46 +160,46 @@ impl ImageManifest {
     }
 }
 
-/// What a runtime needs to know of an image (image-spec, config.md).
+/// The config of an image: its platform, how it starts, and its layers (image-spec, config.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
-    /// RFC 3339, UTC.
+    /// The creation time in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// Go's name of the architecture.
+    /// The architecture as Go names it (`GOARCH`).
     pub architecture: String,
-    /// Go's name of the operating system.
+    /// The operating system as Go names it (`GOOS`).
     pub os: String,
-    /// `v8` for arm64.
+    /// The variant of the architecture, such as `v8` for arm64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// How a container of it starts.
+    /// How a container of the image starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<RunConfig>,
-    /// The layers' uncompressed digests.
+    /// The diff ids of the layers.
     pub rootfs: RootFs,
-    /// What made each layer.
+    /// How each layer was made, lowest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
-    /// Fields of other builders, which config.md allows.
+    /// Other fields, which config.md allows.
     #[serde(flatten)]
     pub other: Unknown,
 }
 
 impl ImageConfig {
-    /// Returns the platform that it says it is for.
+    /// Returns the platform that the config names.
     pub fn platform(&self) -> Platform {
         Platform::new(&self.os, &self.architecture, self.variant.as_deref())
     }
 
-    /// Returns the lines of history that stand for a layer.
+    /// Returns the lines of history that describe a layer, which are those without `empty_layer`.
     pub fn layer_lines(&self) -> impl Iterator<Item = &History> {
         let lines = self.history.iter();
         lines.filter(|line| line.empty_layer != Some(true))
     }
 
-    /// Returns the lines of history of a base image: those before the first line that `maker` wrote. There are none
-    /// when no line is by `maker`.
+    /// Returns the lines of history of the base image: those before the first line that `maker` wrote. Returns no lines
+    /// when `maker` wrote none.
     pub fn base_history(&self, maker: &str) -> &[History] {
         let mut lines = self.history.iter();
         let first = lines.position(|line| line.own_layer(maker).is_some());
@@ -206,41 +207,41 @@ impl ImageConfig {
     }
 }
 
-/// How a container starts.
+/// How a container starts (image-spec, config.md, `config`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RunConfig {
-    /// `uid:gid`, or names that the image's passwd and group know.
+    /// User and group: `uid:gid`, or names in the image's `/etc/passwd` and `/etc/group`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// `port/protocol` to an empty object.
+    /// Exposed ports: `port/protocol` with an empty object as value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposed_ports: Option<BTreeMap<String, Value>>,
-    /// `NAME=value`.
+    /// Environment variables, each `NAME=value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<Vec<String>>,
     /// The program and its fixed arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Vec<String>>,
-    /// Default arguments.
+    /// Default arguments, or the program when there is no entry point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
-    /// The folder that it starts in.
+    /// The working folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
-    /// The same notes as the manifest's annotations.
+    /// Labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Annotations>,
-    /// The signal that stops it.
+    /// The signal that stops the container, such as `SIGTERM`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
-    /// Fields of other builders, which config.md allows.
+    /// Other fields, which config.md allows.
     #[serde(flatten)]
     pub other: Unknown,
 }
 
 impl RunConfig {
-    /// Returns the value of a variable; the first one when it is set twice.
+    /// Returns the value of an environment variable; the first value when it is set twice.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let mut pairs = self
             .env
@@ -250,7 +251,7 @@ impl RunConfig {
         pairs.find_map(|(key, value)| (key == name).then_some(value))
     }
 
-    /// Returns the first word of what starts: that of the entry point, or else of the command.
+    /// Returns the program that starts: the first word of `entrypoint`, or of `cmd` when there is no entry point.
     pub fn first_word(&self) -> Option<&str> {
         let entrypoint = self.entrypoint.iter().flatten();
         let mut words = entrypoint.chain(self.cmd.iter().flatten());
@@ -258,21 +259,21 @@ impl RunConfig {
     }
 }
 
-/// The layers by their uncompressed digests.
+/// The diff ids of the layers (image-spec, config.md, `rootfs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootFs {
-    /// `layers`.
+    /// Always `layers`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// `sha256:…` of each uncompressed tar, lowest first.
+    /// The digest of each uncompressed tar, lowest first.
     pub diff_ids: Vec<String>,
-    /// Fields that the specification does not know.
+    /// Fields that the specification does not define.
     #[serde(flatten)]
     pub unknown: Unknown,
 }
 
 impl RootFs {
-    /// Lists layers by their uncompressed digests.
+    /// Returns a list of the given diff ids.
     pub fn new(diff_ids: Vec<String>) -> Self {
         Self {
             kind: "layers".to_owned(),
@@ -282,19 +283,19 @@ impl RootFs {
     }
 }
 
-/// One line of history.
+/// One line of history (image-spec, config.md, `history`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// RFC 3339, UTC.
+    /// The creation time in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// What made the layer.
+    /// The command or tool that made the layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
-    /// Whether there is no layer for this line.
+    /// Whether the line describes no layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub empty_layer: Option<bool>,
-    /// Fields of other builders.
+    /// Other fields, such as `comment`.
     #[serde(flatten)]
     pub other: Unknown,
 }
@@ -303,7 +304,7 @@ pub struct History {
 pub(crate) const BASE_LAYER: &str = "base layer ";
 
 impl History {
-    /// A line for a layer.
+    /// Returns a line that describes a layer.
     pub fn new(created: Option<String>, created_by: String) -> Self {
         Self {
             created,
@@ -313,8 +314,8 @@ impl History {
         }
     }
 
-    /// Returns the name of the layer when [`assemble()`](crate::assemble()) wrote it for `maker`; `None` for layers of
-    /// a base image.
+    /// Returns the name of the layer when [`assemble()`](crate::assemble()) made it for `maker`; `None` for layers of a
+    /// base image.
     ///
     /// ```
     /// use noetl_oci::History;
@@ -329,8 +330,8 @@ impl History {
     }
 }
 
-/// Writes a document as compact JSON in field order: the one form in which this crate writes documents.
+/// Returns a document as compact JSON in field order. This crate writes all documents in this form.
 pub fn encode(document: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(document)
-        .expect("documents hold only strings, numbers and maps with string keys")
+        .expect("documents contain only strings, numbers and maps with string keys")
 }

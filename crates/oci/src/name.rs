@@ -1,4 +1,5 @@
-//! Image names as people write them, by the grammar of the distribution spec and of Docker.
+//! Image names as they are written, with or without registry, tag and digest (distribution-spec, and Docker's rule for
+//! the registry).
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,13 +20,13 @@ use crate::digest::Sha256;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageName {
-    /// Host with optional port; none in a short name, which a container engine completes.
+    /// Host, with a port if there is one; `None` in a short name, which a container engine completes.
     pub registry: Option<String>,
-    /// Path within the registry.
+    /// The name of the repository in the registry, such as `some/image`.
     pub repository: String,
-    /// Tag.
+    /// The tag, if there is one.
     pub tag: Option<String>,
-    /// `sha256:…`, which wins over the tag.
+    /// The digest (`sha256:…`), if there is one; then the tag is not used to find the image.
     pub digest: Option<String>,
 }
 
@@ -54,7 +55,7 @@ impl FromStr for ImageName {
         };
         ensure!(
             is_repository(repository),
-            "`{repository}` is not a repository name: lowercase letters, digits, ._-/"
+            "`{repository}` is not a repository name: use lowercase letters, digits and ._-/"
         );
         if let Some(tag) = &tag {
             ensure!(is_tag(tag), "{}", not_a_tag(tag));
@@ -84,7 +85,7 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// Whether the first part of a name is a host, by Docker's rule: it has a dot or a port, or is `localhost`.
+/// Docker's rule: the first part is a host if it is `localhost`, or has a dot or a port.
 fn looks_like_host(part: &str) -> bool {
     let starts_well = part.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
     part == "localhost" || (starts_well && part.contains(['.', ':']))
@@ -107,7 +108,7 @@ fn is_repository(text: &str) -> bool {
 }
 
 pub(crate) fn not_a_tag(text: &str) -> String {
-    format!("`{text}` is not a tag: at most 128 letters, digits, ._- and not . or - first")
+    format!("`{text}` is not a tag: use at most 128 letters, digits and ._-, and neither . nor - first")
 }
 
 pub(crate) fn is_tag(text: &str) -> bool {

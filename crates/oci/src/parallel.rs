@@ -1,16 +1,16 @@
-//! Work on many items, a few at a time.
+//! Runs work on many items in a few threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// How many items are worked on at once.
+/// How many items are worked on at the same time.
 const THREADS: usize = 4;
 
-/// Does the work on all items, a few at a time and in their order.
+/// Calls `work` for each item, in a few threads; items are begun in their order.
 ///
 /// # Errors
-/// The first error of the work, which stops what has not begun.
+/// Returns the first error of `work`. Items that have not begun are then left out.
 pub(crate) fn each<T: Sync>(
     items: &[T],
     work: impl Fn(&T) -> anyhow::Result<()> + Sync,
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_error_stops_what_has_not_begun() {
+    fn after_the_first_error_no_item_is_begun() {
         let items: Vec<u32> = (0..1000).collect();
         let done = AtomicUsize::new(0);
         let result = each(&items, |item| {

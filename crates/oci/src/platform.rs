@@ -1,4 +1,4 @@
-//! Where an image runs (image-spec, image-index.md).
+//! Operating system and architecture that an image is for (image-spec, image-index.md).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,33 +8,35 @@ use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An operating system and a processor, such as `linux/arm64/v8`.
+/// An operating system and an architecture, such as `linux/arm64/v8` (image-spec, image-index.md, `platform`).
+///
+/// It is printed and parsed as `os/architecture` or `os/architecture/variant`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
-    /// Go's name of the architecture: `amd64`, `arm64`.
+    /// The architecture as Go names it (`GOARCH`): `amd64`, `arm64`.
     pub architecture: String,
-    /// Go's name of the operating system: `linux`.
+    /// The operating system as Go names it (`GOOS`): `linux`.
     pub os: String,
-    /// `v8` for arm64.
+    /// The variant of the architecture, such as `v8` for arm64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// Windows' build number.
+    /// The version of the operating system, used for Windows.
     #[serde(
         default,
         rename = "os.version",
         skip_serializing_if = "Option::is_none"
     )]
     pub os_version: Option<String>,
-    /// Windows' features.
+    /// Features that the operating system must have, used for Windows.
     #[serde(default, rename = "os.features", skip_serializing_if = "Vec::is_empty")]
     pub os_features: Vec<String>,
-    /// Fields that the specification does not know.
+    /// Fields that the specification does not define.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, Value>,
 }
 
 impl Platform {
-    /// Makes a platform of Go's names.
+    /// Returns a platform; names are those of Go, such as `linux` and `amd64`.
     pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         Self {
             architecture: architecture.to_owned(),
@@ -46,13 +48,13 @@ impl Platform {
         }
     }
 
-    /// Returns the form that people type, without the variant: `linux/arm64`.
+    /// Returns `os/architecture` without the variant, such as `linux/arm64`.
     pub fn without_variant(&self) -> String {
         format!("{}/{}", self.os, self.architecture)
     }
 
-    /// Returns whether an image for this platform runs where `wanted` is asked for: arm64 is v8 whether it
-    /// says so or not, as containerd has it.
+    /// Returns whether an image for this platform can be used where `wanted` is requested: operating system,
+    /// architecture and variant are the same. As in containerd, arm64 without a variant is v8.
     ///
     /// ```
     /// use noetl_oci::Platform;
@@ -65,7 +67,7 @@ impl Platform {
             && self.normal_variant() == wanted.normal_variant()
     }
 
-    /// Whether it stands for something that no machine runs, as buildx marks attestations.
+    /// Returns whether operating system or architecture is `unknown`, which is how buildx marks attestations.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown" || self.architecture == "unknown"
     }
@@ -110,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn platforms_are_written_as_they_are_read() {
+    fn a_parsed_platform_is_printed_as_it_was_written() {
         for text in ["linux/amd64", "linux/arm64/v8", "windows/amd64"] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), text);
         }

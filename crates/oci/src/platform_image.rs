@@ -1,4 +1,4 @@
-//! The image of one platform: its manifest and config, and its layers when they are asked for.
+//! The image of one platform: manifest, config and access to the layers.
 
 use std::sync::Arc;
 
@@ -14,27 +14,27 @@ use crate::model::{Descriptor, ImageConfig, ImageManifest, RunConfig};
 use crate::platform::Platform;
 use crate::source::ImageSource;
 
-/// The image of one platform.
+/// The image of one platform: its manifest and config, or an attestation in the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformImage {
-    /// The descriptor that leads to it.
+    /// The descriptor by which it was found.
     pub descriptor: Descriptor,
-    /// The digest of the index that lists it; `None` when `index.json` names the image itself.
+    /// The digest of the index that lists it; `None` when it is listed in `index.json`.
     pub index: Option<String>,
-    /// The manifest; `None` when it is not there or cannot be read.
+    /// The manifest; `None` when it is missing or cannot be parsed.
     pub manifest: Option<Document<ImageManifest>>,
-    /// The config; `None` when it is not there or cannot be read.
+    /// The config; `None` when it is missing or cannot be parsed.
     pub config: Option<Document<ImageConfig>>,
 }
 
 impl PlatformImage {
-    /// Returns where it runs: by the index, or by its config where no index says so.
+    /// Returns the platform in its descriptor, or else in its config.
     pub fn platform(&self) -> Option<Platform> {
         let of_config = || Some(self.config.as_ref()?.value.platform());
         self.descriptor.platform.clone().or_else(of_config)
     }
 
-    /// Returns a short name for findings: `os/architecture`, or its digest.
+    /// Returns a short name for messages: `os/architecture`, or its digest when the platform is not known.
     pub fn name(&self) -> String {
         match self.platform() {
             Some(platform) => platform.without_variant(),
@@ -42,24 +42,24 @@ impl PlatformImage {
         }
     }
 
-    /// Returns the name of a layer for findings.
+    /// Returns the name of a layer for messages, such as `linux/amd64 layer 1`; the lowest layer is 0.
     pub fn layer_name(&self, position: usize) -> String {
         format!("{} layer {position}", self.name())
     }
 
-    /// Returns the layers' descriptors, lowest first; none when the manifest cannot be read.
+    /// Returns the descriptors of the layers, lowest first; empty when there is no manifest.
     pub fn layers(&self) -> &[Descriptor] {
         let manifest = self.manifest.as_ref();
         manifest.map_or(&[], |manifest| manifest.value.layers.as_slice())
     }
 
-    /// Returns how a container of it starts.
+    /// Returns how a container of it starts, if the config contains that.
     pub fn run(&self) -> Option<&RunConfig> {
         self.config.as_ref()?.value.config.as_ref()
     }
 
-    /// Returns whether it is an attestation that stands where images stand. A label may say so of an image; a
-    /// runtime heeds none of them, and runs what has a platform and an image's config.
+    /// Returns whether it is an attestation and not an image. A [`claim`](Self::claim) is not enough: runtimes ignore
+    /// claims, and run everything that has a platform and the config of an image.
     pub fn is_attestation(&self) -> bool {
         let platform = self.descriptor.platform.as_ref();
         let is_named = platform.is_some_and(|platform| platform.os != "unknown");
@@ -71,7 +71,8 @@ impl PlatformImage {
         config_type == media_type::EMPTY || (self.claim().is_some() && !runs)
     }
 
-    /// Returns what says of it that it is about another image: a label, an artifact type or a subject.
+    /// Returns the annotation or field that marks it as a document about another image: buildx's annotation,
+    /// `artifactType` or `subject`; `None` when there is none.
     pub fn claim(&self) -> Option<&'static str> {
         let manifest = &self.manifest.as_ref()?.value;
         let label = annotation::DOCKER_REFERENCE_TYPE;
@@ -84,10 +85,10 @@ impl PlatformImage {
         manifest.subject.is_some().then_some("subject")
     }
 
-    /// Reads what each layer holds, lowest first; `None` when one is missing or has no media type of a layer.
+    /// Reads all layers, lowest first; `None` when one is missing, or its media type is not that of a layer.
     ///
     /// # Errors
-    /// When the source fails.
+    /// When the source cannot be read.
     pub fn contents(
         &self,
         source: &dyn ImageSource,
@@ -97,10 +98,10 @@ impl PlatformImage {
         layers.map(|layer| contents(source, known, layer)).collect()
     }
 
-    /// Reads the content of a file of the merged file system.
+    /// Reads the content of a file in the file system that was merged from `contents`, the layers of this image.
     ///
     /// # Errors
-    /// When its layer cannot be read again.
+    /// When the layer of the file cannot be read again.
     pub fn read_content(
         &self,
         source: &dyn ImageSource,
@@ -123,7 +124,7 @@ impl PlatformImage {
     }
 }
 
-/// Reads what one layer holds; `None` when it is missing, or has no media type of a layer.
+/// Reads one layer; `None` when it is missing, or its media type is not that of a layer.
 pub(crate) fn contents(
     source: &dyn ImageSource,
     known: &KnownLayers,

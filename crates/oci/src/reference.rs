@@ -8,42 +8,48 @@ use serde::{Serialize, Serializer};
 
 use crate::name::{ImageName, is_tag, not_a_tag};
 
-/// A full image name.
+/// A full image name, such as `ghcr.io/some/image:1.2` or `ghcr.io/some/image@sha256:…`.
+///
+/// Parsing fails when it has no registry, or when repository, tag or digest is not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Host with optional port.
+    /// Host, with a port if there is one.
     pub registry: String,
-    /// Path within the registry.
+    /// The name of the repository in the registry, such as `some/image`.
     pub repository: String,
-    /// Tag; `latest` when none was given.
+    /// The tag; `latest` when none was given.
     pub tag: String,
-    /// `sha256:…`, which wins over the tag.
+    /// The digest (`sha256:…`), if there is one; then the tag is not used to find the image.
     pub digest: Option<String>,
 }
 
 impl Reference {
-    /// Joins `--registry`, with or without a final slash, the image's name and a tag.
+    /// Returns the name of `tag` in the repository `name` below `registry`, which is a host with an optional path, such
+    /// as `ghcr.io/some`, with or without a slash at its end.
+    ///
+    /// # Errors
+    /// When `registry` begins with a scheme such as `https://`, or a part is not valid.
     pub fn join(registry: &str, name: &str, tag: &str) -> anyhow::Result<Self> {
         ensure!(
             !registry.contains("://"),
-            "registry `{registry}` has a scheme; write the host alone, such as ghcr.io/noetl"
+            "registry `{registry}` has a scheme; write only the host and path, such as ghcr.io/some"
         );
         ensure!(is_tag(tag), "{}", not_a_tag(tag));
         format!("{}/{name}:{tag}", registry.trim_end_matches('/')).parse()
     }
 
-    /// What `GET /v2/…/manifests/` takes: the digest when there is one, else the tag.
+    /// Returns the digest if there is one, else the tag: the last part of `/v2/…/manifests/…`.
     pub fn tag_or_digest(&self) -> &str {
         self.digest.as_deref().unwrap_or(&self.tag)
     }
 
-    /// Whether the registry is this very machine, where plain HTTP and dirty trees are fine.
+    /// Returns whether the registry is on this machine (`localhost` or a loopback address).
     pub fn is_loopback(&self) -> bool {
         is_loopback_host(&self.registry)
     }
 }
 
-/// Whether a host, with or without a port, is this very machine.
+/// Returns whether a host, with or without a port, is this machine: `localhost` or a loopback address.
 pub(crate) fn is_loopback_host(host_and_port: &str) -> bool {
     let host = match host_and_port.strip_prefix('[') {
         Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
@@ -62,7 +68,7 @@ impl FromStr for Reference {
         let name: ImageName = text.parse()?;
         let Some(registry) = name.registry else {
             bail!(
-                "`{text}` names no registry; write it in full, such as ghcr.io/noetl/noetl:latest"
+                "`{text}` has no registry; write it in full, such as ghcr.io/some/image:latest"
             );
         };
         Ok(Self {
@@ -98,22 +104,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trailing_slash_of_the_registry_does_not_matter() {
-        for registry in ["ghcr.io/noetl", "ghcr.io/noetl/"] {
+    fn a_slash_at_the_end_of_the_registry_is_ignored() {
+        for registry in ["ghcr.io/some", "ghcr.io/some/"] {
             assert_eq!(
-                Reference::join(registry, "noetl", "t").unwrap().to_string(),
-                "ghcr.io/noetl/noetl:t"
+                Reference::join(registry, "image", "t").unwrap().to_string(),
+                "ghcr.io/some/image:t"
             );
         }
-        let local = Reference::join("127.0.0.1:5000", "noetl", "1.2").unwrap();
+        let local = Reference::join("127.0.0.1:5000", "image", "1.2").unwrap();
         assert_eq!(
             (local.registry.as_str(), local.repository.as_str()),
-            ("127.0.0.1:5000", "noetl")
+            ("127.0.0.1:5000", "image")
         );
     }
 
     #[test]
-    fn what_is_joined_is_looked_at_by_itself() {
+    fn each_joined_part_is_checked() {
         let digest = format!("t@sha256:{}", "0".repeat(64));
         for (registry, tag) in [
             ("https://ghcr.io/x", "t"),
@@ -122,14 +128,14 @@ mod tests {
             ("./x", "t"),
         ] {
             assert!(
-                Reference::join(registry, "noetl", tag).is_err(),
+                Reference::join(registry, "image", tag).is_err(),
                 "{registry} {tag}"
             );
         }
     }
 
     #[test]
-    fn only_this_machine_is_loopback() {
+    fn only_localhost_and_loopback_addresses_are_loopback() {
         for name in [
             "localhost/a/b",
             "127.0.0.1:5000/a",
@@ -149,10 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn what_no_registry_would_take_is_refused() {
+    fn names_that_no_registry_accepts_are_refused() {
         for name in [
-            "noetl:t",
-            "ghcr.io/NoETL/a",
+            "image:t",
+            "ghcr.io/Some/a",
             "ghcr.io/a//b",
             "ghcr.io/a:.b",
             "ghcr.io/a:",

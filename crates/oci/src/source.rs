@@ -1,4 +1,4 @@
-//! Where an image is read from: a layout in memory, a folder, a tar, or a registry.
+//! Sources that an image is read from: a layout in memory, in a folder or in a tar, or a registry.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,52 +10,52 @@ use crate::blob::{Blob, BlobReader};
 use crate::model::Descriptor;
 use crate::reference::Reference;
 
-/// Gives the documents and blobs of an image. Nothing is fetched before it is asked for.
+/// A source of the documents and blobs of an image. Each is fetched when a method asks for it.
 pub trait ImageSource: fmt::Debug + Send + Sync {
-    /// Returns the bytes of `index.json`, which names the image; a registry's names what was asked for. `None`
-    /// when it is not there.
+    /// Returns the bytes of `index.json`, which lists the images of a layout (image-spec, image-layout.md). A registry
+    /// returns one that lists the requested image. `None` when there is no such file.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the source cannot be read.
     fn index_json(&self) -> anyhow::Result<Option<Vec<u8>>>;
 
-    /// Returns an index or a manifest; `None` when it is not there.
+    /// Returns the bytes of an index or a manifest; `None` when it is missing.
     ///
     /// # Errors
-    /// When it cannot be asked for.
+    /// When the source cannot be read.
     fn document(&self, descriptor: &Descriptor) -> anyhow::Result<Option<Vec<u8>>>;
 
-    /// Opens a config or a layer; `None` when it is not there.
+    /// Opens a config or a layer for reading; `None` when it is missing.
     ///
     /// # Errors
-    /// When it cannot be asked for.
+    /// When the source cannot be read.
     fn open(&self, descriptor: &Descriptor) -> anyhow::Result<Option<BlobReader>>;
 
-    /// Returns a config or a layer as a file of this machine, fetched there when the source keeps what it
-    /// fetches; `None` when it is not there.
+    /// Returns a config or a layer as a blob on this machine, which a registry fetches into its cache; `None` when it
+    /// is missing.
     ///
     /// # Errors
-    /// When it cannot be asked for, or the source keeps nothing.
+    /// When the source cannot be read, or is a registry without a cache.
     fn blob(&self, descriptor: &Descriptor) -> anyhow::Result<Option<Blob>>;
 
-    /// Returns the files of a layout by their relative path, when the source is one.
+    /// Returns the files of a layout by their relative path; `None` when the source is not a layout.
     fn files(&self) -> Option<&BTreeMap<String, Blob>> {
         None
     }
 }
 
-/// A path or a name, as people write images.
+/// Where an image is: a path, or a name in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A layout's folder or tar.
+    /// The folder or tar of a layout.
     Path(Utf8PathBuf),
     /// A name in a registry.
     Registry(Reference),
 }
 
 impl Location {
-    /// Reads what somebody typed. `oci:PATH` and `oci-archive:PATH` are paths, and so is what exists, begins
-    /// with `.`, `/` or `~`, or ends in `.tar`; everything else is a full name in a registry.
+    /// Parses what a person typed. It is a path if it begins with `oci:`, `oci-archive:`, `.`, `/` or `~`, ends in
+    /// `.tar`, or exists; else it is a full name in a registry.
     ///
     /// # Errors
     /// When it is neither a path nor a full name.
@@ -86,7 +86,7 @@ impl Location {
             ))
         });
         reference.map(Self::Registry).help(
-            "give the path of a layout or a tar, or a full name such as ghcr.io/noetl/noetl:latest",
+            "give the path of a layout or a tar, or a full name such as ghcr.io/some/image:latest",
         )
     }
 }
