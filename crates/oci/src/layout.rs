@@ -1,5 +1,5 @@
-//! An OCI image layout (image-spec, image-layout.md): its files, each read from where it lies, and its two
-//! forms on disk, a folder and one tar that docker, containerd and podman load.
+//! OCI image layouts (image-spec, image-layout.md): a set of files, stored as a folder, or as a tar that docker,
+//! containerd and podman can load.
 
 use std::collections::BTreeMap;
 
@@ -19,37 +19,37 @@ use crate::tar::write::{self, Entry};
 /// The content of the file `oci-layout`.
 pub const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// The name of the file that marks a layout.
+/// The name of the file that marks a folder or tar as a layout.
 pub const MARKER_NAME: &str = "oci-layout";
 
-/// The name of the file that names the images.
+/// The name of the file that lists the images.
 pub const INDEX_NAME: &str = "index.json";
 
-/// The name of the list that `docker load` reads, in a tar alone.
+/// The name of the list of images that `docker load` reads; only tars have it.
 pub const DOCKER_NAME: &str = "manifest.json";
 
-/// The files of a layout by their relative path.
+/// An OCI image layout. Its default has only the file `oci-layout`, and no images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// `oci-layout`, `index.json`, `blobs/sha256/…`, and in a tar `manifest.json`.
+    /// The files by their relative path: `oci-layout`, `index.json`, `blobs/sha256/…`, and in a tar `manifest.json`.
     pub files: BTreeMap<String, Blob>,
 }
 
-/// An entry of `docker save`'s list; Docker writes more fields, which say nothing about the image.
+/// An entry of the list that `docker save` writes to `manifest.json`. Docker writes more fields, which are not needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DockerImage {
-    /// Path of the config.
+    /// The path of the config.
     pub config: String,
-    /// Full names.
+    /// The full names.
     #[serde(default)]
     pub repo_tags: Option<Vec<String>>,
-    /// Paths of the layers, lowest first.
+    /// The paths of the layers, lowest first.
     pub layers: Vec<String>,
 }
 
 impl DockerImage {
-    /// Lists an image by the paths of its blobs in a layout.
+    /// Returns the entry of an image, given the descriptors of its blobs.
     pub fn new(config: &Descriptor, layers: &[Descriptor], names: Vec<String>) -> Self {
         Self {
             config: blob_path(&config.digest),
@@ -59,13 +59,13 @@ impl DockerImage {
     }
 }
 
-/// Returns the path of a blob in a layout.
+/// Returns the path of a blob in a layout, given its digest: `blobs/sha256/…`.
 pub fn blob_path(digest: &str) -> String {
     format!("blobs/{}", digest.replacen(':', "/", 1))
 }
 
 impl Default for Layout {
-    /// A layout without images.
+    /// Returns a layout without images.
     fn default() -> Self {
         let marker = (MARKER_NAME.to_owned(), Blob::from(MARKER));
         Self {
@@ -75,12 +75,12 @@ impl Default for Layout {
 }
 
 impl Layout {
-    /// Opens a folder or a tar. Blobs are not read before they are asked for.
+    /// Opens a layout in a folder or a tar. Lists its files, but does not read blobs.
     ///
     /// # Errors
-    /// When it is not a layout.
+    /// When it is not a layout, or cannot be read.
     pub fn open(path: &Utf8Path) -> anyhow::Result<Self> {
-        // Before anything else is read: the folder may be a home.
+        // This comes first, so that a large folder such as a home is not listed.
         let is_layout = path.is_file() || path.join(MARKER_NAME).is_file();
         ensure!(
             is_layout,
@@ -99,10 +99,10 @@ impl Layout {
         Ok(Self { files })
     }
 
-    /// Opens the tar form.
+    /// Opens a layout in a tar.
     ///
     /// # Errors
-    /// When it is not a tar, or not that of a layout.
+    /// When it is not a tar, or the tar is not a layout.
     pub fn of_tar(tar: &Blob) -> anyhow::Result<Self> {
         let files = of_tar(tar)?;
         ensure!(
@@ -112,7 +112,7 @@ impl Layout {
         Ok(Self { files })
     }
 
-    /// Returns the same layout after its tar was renamed.
+    /// Changes the path of blobs from `from` to `to`, after the tar of the layout was renamed.
     #[must_use]
     pub fn renamed(mut self, from: &Utf8Path, to: &Utf8Path) -> Self {
         for blob in self.files.values_mut() {
@@ -125,7 +125,7 @@ impl Layout {
         self
     }
 
-    /// Adds a document under the digest of its bytes.
+    /// Adds a blob under the digest of its bytes.
     pub fn add(&mut self, bytes: Vec<u8>) {
         let path = blob_path(&Sha256::of(&bytes).digest());
         self.files.insert(path, bytes.into());
@@ -136,25 +136,25 @@ impl Layout {
         self.files.insert(blob_path(digest), blob);
     }
 
-    /// Returns the blob with a digest, if it is there.
+    /// Returns the blob with a digest; `None` when it is missing.
     pub fn blob(&self, digest: &str) -> Option<&Blob> {
         self.files.get(&blob_path(digest))
     }
 
-    /// Writes `index.json`: one entry per name, all of the same image.
+    /// Replaces `index.json` by a list of one image under several names.
     pub fn set_names(&mut self, image: &Descriptor, references: &[Reference]) {
         let index = encode(&named(image, references));
         self.files.insert(INDEX_NAME.to_owned(), index.into());
     }
 
-    /// Writes the list that `docker load` reads: one image only, since of several with one name the last
-    /// would win on every machine.
+    /// Replaces `manifest.json`, which `docker load` reads, by a list of one image. Of several images with the same
+    /// name, Docker would use the last on every machine.
     pub fn set_docker_image(&mut self, image: &DockerImage) {
         let list = encode(&[image]);
         self.files.insert(DOCKER_NAME.to_owned(), list.into());
     }
 
-    /// Writes the folder form in a new folder, without the list for Docker, which is for tars alone.
+    /// Writes the layout to a new folder, without `manifest.json`, which only tars have.
     ///
     /// # Errors
     /// When a blob cannot be read, or the folder cannot be written.
@@ -166,7 +166,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Writes the tar form, whole or not at all, with `mtime` seconds since 1970 on every entry.
+    /// Writes the layout to a tar, completely or not at all. `mtime` is the time of all entries, in seconds since 1970.
     ///
     /// # Errors
     /// When a blob cannot be read, or the file cannot be written.
@@ -175,7 +175,8 @@ impl Layout {
         files::write_from(path, tar).map(drop)
     }
 
-    /// Returns the entries of the tar form: the blobs, then the documents, Docker's list last.
+    /// Returns the entries of the layout as a tar: blobs first, then `oci-layout` and `index.json`, and `manifest.json`
+    /// last.
     pub fn tar_entries(&self) -> Vec<Entry> {
         let file = |name: &String| Entry::file(name, 0o644, self.files[name].clone());
         let (blobs, documents): (Vec<_>, Vec<_>) = self
@@ -195,7 +196,7 @@ impl Layout {
     }
 }
 
-/// `index.json` with one entry per name.
+/// Returns an `index.json` that lists `image` once for each name.
 pub(crate) fn named(image: &Descriptor, references: &[Reference]) -> ImageIndex {
     let entry = |reference: &Reference| Descriptor {
         annotations: Annotations::from([
@@ -239,7 +240,7 @@ fn of_folder(path: &Utf8Path) -> anyhow::Result<BTreeMap<String, Blob>> {
         .collect()
 }
 
-/// Finds where each file lies in the tar; content is skipped.
+/// Finds the offset of each file in a tar; content is skipped.
 fn of_tar(tar: &Blob) -> anyhow::Result<BTreeMap<String, Blob>> {
     match tar {
         Blob::Memory(bytes) => {
@@ -255,7 +256,7 @@ fn of_tar(tar: &Blob) -> anyhow::Result<BTreeMap<String, Blob>> {
             offset,
             length,
         } => {
-            ensure!(*offset == 0, "a tar within another file is not opened");
+            ensure!(*offset == 0, "a tar inside another file is not supported");
             let total = *length;
             let part = |offset: u64, length: u64| {
                 let is_there = offset.checked_add(length).is_some_and(|end| end <= total);
@@ -270,7 +271,7 @@ fn of_tar(tar: &Blob) -> anyhow::Result<BTreeMap<String, Blob>> {
     }
 }
 
-/// Lists the files of a tar; `part` makes a blob of an offset and a length, `None` when that is cut short.
+/// Lists the files of a tar; `part` returns the blob at an offset with a length, `None` when the tar ends before.
 fn list_tar(
     reader: impl std::io::Read + std::io::Seek,
     part: impl Fn(u64, u64) -> Option<Blob>,
@@ -290,10 +291,10 @@ fn list_tar(
             bail!("{name} is neither a file nor a folder");
         }
         let blob = part(entry.raw_file_position(), entry.size());
-        let blob = blob.with_context(|| format!("{name} is cut short"))?;
+        let blob = blob.with_context(|| format!("{name} is truncated"))?;
         ensure!(
             files.insert(name.clone(), blob).is_none(),
-            "{name} is there twice"
+            "{name} is listed twice"
         );
     }
     Ok(files)
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_hold_what_was_written() {
+    fn folders_and_tars_are_read_as_they_were_written() {
         let guard = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
         let mut layout = layout();
@@ -340,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_layouts_are_refused() {
+    fn files_that_are_not_layouts_are_refused() {
         let guard = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
         let error = Layout::open(&root).unwrap_err();
@@ -349,8 +350,8 @@ mod tests {
         layout().write_tar(&tar, 7).unwrap();
         let whole = files::read(&tar).unwrap();
         files::write(&tar, &whole[..whole.len() - 1400]).unwrap();
-        assert!(Layout::open(&tar).is_err(), "cut short");
+        assert!(Layout::open(&tar).is_err(), "truncated");
         files::write(&tar, b"something else").unwrap();
-        assert!(Layout::open(&tar).is_err(), "no tar");
+        assert!(Layout::open(&tar).is_err(), "not a tar");
     }
 }

@@ -1,4 +1,4 @@
-//! One difference, and the list of those that were found.
+//! A difference between two images.
 
 use std::fmt;
 
@@ -6,31 +6,33 @@ use serde::Serialize;
 
 use crate::model::History;
 
-/// One difference.
+/// A difference between two images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `linux/amd64`; empty for what belongs to all platforms.
+    /// The platform, such as `linux/amd64`; empty for differences of the index.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub platform: String,
-    /// `index`, `image manifest`, `config` or `layer 1`.
+    /// The part of the image: `index`, `index entry`, `image manifest`, `config`, or a layer such as `layer 1`, where
+    /// the lowest is 0.
     pub part: String,
-    /// In a layer, the entry's path.
+    /// The path of the entry in a layer; empty in other parts.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// `config.Env.HOME`, `mode`, `.rodata`; empty where the whole is there on one side alone.
+    /// The field, such as `config.Env.HOME`, `mode` or the section `.rodata`; empty for something that only one image
+    /// has.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
-    /// What it is in the first image; absent when it is not there.
+    /// The value in the first image; `None` when it is missing there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What it is in the second image; absent when it is not there.
+    /// The value in the second image; `None` when it is missing there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
 impl Change {
-    /// Returns whether it is in a layer or a line of history of the base image, whose history is `base`
-    /// ([`ImageConfig::base_history`](crate::ImageConfig::base_history)).
+    /// Returns whether the difference is in a layer or a line of history of the base image. `base` is the history of
+    /// the base image; see [`ImageConfig::base_history`](crate::ImageConfig::base_history).
     pub fn is_of_base(&self, base: &[History]) -> bool {
         let is_below =
             |number: &str, count: usize| number.parse().is_ok_and(|it: usize| it < count);
@@ -45,7 +47,8 @@ impl Change {
 }
 
 impl fmt::Display for Change {
-    /// `~ linux/amd64 layer 1 usr/bin/noetl .rodata: 10 bytes -> 20 bytes`, with `+` or `-` for what is new or gone.
+    /// Writes a line such as `~ linux/amd64 layer 1 usr/bin/app .rodata: 10 bytes -> 20 bytes`. It begins with `+` for
+    /// something that only the second image has, and with `-` for something that only the first has.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mark, values) = match (&self.before, &self.after) {
             (Some(before), Some(after)) => ('~', format!("{before} -> {after}")),
@@ -62,7 +65,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Where changes are being looked for, and those that were found.
+/// Collects changes, and adds the current platform, part and path to each.
 #[derive(Debug, Default)]
 pub(super) struct ChangeCollector {
     platform: String,
@@ -104,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_in_layers_and_history_of_a_base_are_known() {
+    fn changes_in_layers_and_history_of_the_base_are_recognized() {
         let change = |part: &str, field: &str| Change {
             platform: "linux/arm64/v8".to_owned(),
             part: part.to_owned(),

@@ -1,4 +1,4 @@
-//! Two JSON documents, field by field.
+//! Compares two JSON documents, field by field.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::diff::change::ChangeCollector;
 
-/// Adds every field that differs, by its path with dots.
+/// Adds a change for every field that differs; its name is the path with dots.
 pub(super) fn compare(before: &Value, after: &Value, found: &mut ChangeCollector) {
     let (before, after) = (fields(before), fields(after));
     for (path, value) in &before {
@@ -22,7 +22,8 @@ pub(super) fn compare(before: &Value, after: &Value, found: &mut ChangeCollector
     }
 }
 
-/// Returns every leaf by its path. Empty objects and lists are leaves; a list of `NAME=value` is a map.
+/// Returns every value that is not an object or list, by its path; empty objects and lists are also values. A list of
+/// `NAME=value` is treated as an object.
 fn fields(value: &Value) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     collect(String::new(), value, &mut found);
@@ -61,7 +62,8 @@ fn collect(path: String, value: &Value, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Returns the map that a list stands for in which each item is `NAME=value`, with different names.
+/// Returns the names and values of a list whose items are all `NAME=value` with different names; `None` for other
+/// lists.
 fn variables(items: &[Value]) -> Option<BTreeMap<String, String>> {
     let pair = |item: &Value| {
         let (name, value) = item.as_str()?.split_once('=')?;

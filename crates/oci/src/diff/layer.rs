@@ -1,5 +1,4 @@
-//! Two layers, entry by entry. Each is read once as a stream; of files whose content differs, programs are read
-//! again.
+//! Compares two layers, entry by entry. Each is read once as a stream, and again for each pair of programs that differ.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -17,19 +16,19 @@ use crate::model::Descriptor;
 use crate::source::ImageSource;
 use crate::tar::record::{self, Record};
 
-/// A layer of one side and where it is; `None` where that side has fewer layers.
+/// A layer of one image and the source that it is read from; `None` when the image has fewer layers.
 type LayerSide<'a> = (Option<&'a Descriptor>, &'a dyn ImageSource);
 
-/// The largest program that is compared by its sections, in bytes.
+/// The largest program whose sections are compared, in bytes.
 const LARGEST_PROGRAM: u64 = 512 << 20;
 
-/// A layer that was read.
+/// A layer that was read to its end.
 struct UnpackedLayer {
     diff_id: Sha256,
     entries: Vec<LayerEntry>,
 }
 
-/// One entry of a tar, in all that a runtime unpacks.
+/// An entry of a layer, with everything that a runtime unpacks.
 #[derive(Debug, PartialEq, Eq)]
 struct LayerEntry {
     path: String,
@@ -41,11 +40,11 @@ struct LayerEntry {
     extended: String,
     size: u64,
     sha256: Sha256,
-    /// Its place among the records of the layer.
+    /// The position of its record in the layer, counting extension records.
     position: usize,
 }
 
-/// Adds what differs; returns whether both are there with the same uncompressed bytes.
+/// Adds the changes between two layers; returns whether both exist with the same uncompressed bytes.
 pub(super) fn compare(
     sides: [LayerSide<'_>; 2],
     describe: Option<Describe>,
@@ -108,7 +107,7 @@ fn read(layer: &Descriptor, source: &dyn ImageSource) -> anyhow::Result<Unpacked
     let tar: Box<dyn Read> = match compression {
         Compression::Gzip => Box::new(GzipReader::new(buffered)),
         Compression::None => Box::new(buffered),
-        Compression::Zstd => return Err(anyhow!("zstd is not read here")),
+        Compression::Zstd => return Err(anyhow!("zstd is not supported")),
     };
     let mut hashing = Hashing::new(tar);
     let mut entries = Vec::new();
@@ -140,7 +139,7 @@ fn read(layer: &Descriptor, source: &dyn ImageSource) -> anyhow::Result<Unpacked
 fn entry(record: &Record, content: &mut dyn Read, position: usize) -> anyhow::Result<LayerEntry> {
     let path = record.path();
     let path = path.trim_start_matches("./").trim_end_matches('/');
-    let (sha256, _) = Sha256::of_reader(content).with_context(|| format!("{path} is cut short"))?;
+    let (sha256, _) = Sha256::of_reader(content).with_context(|| format!("{path} is truncated"))?;
     let [owner, group] = record.owners();
     Ok(LayerEntry {
         path: path.to_owned(),
@@ -162,7 +161,7 @@ fn entry(record: &Record, content: &mut dyn Read, position: usize) -> anyhow::Re
     })
 }
 
-/// Reads the extended attributes of a PAX record, each value as its hash.
+/// Returns the extended attributes of a PAX record, each value as its SHA-256.
 fn attributes(content: &mut dyn Read) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     content.read_to_end(&mut bytes)?;
@@ -177,7 +176,7 @@ fn attributes(content: &mut dyn Read) -> anyhow::Result<String> {
     Ok(extended.join(", "))
 }
 
-/// Compares two programs, and returns whether a difference could be named.
+/// Compares two programs, and returns whether any change was added.
 type ComparePrograms<'a> =
     &'a dyn Fn(&LayerEntry, &LayerEntry, &mut ChangeCollector) -> anyhow::Result<bool>;
 
@@ -217,7 +216,11 @@ fn compare_entries(
         found.differ("order of entries", one, other);
     }
     if found.changes.len() == changes {
-        found.differ("tar headers", "fields that are not unpacked", "others");
+        found.differ(
+            "tar headers",
+            "fields that are not unpacked",
+            "other values",
+        );
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What makes two images different: down to a field of a config, an entry of a layer's tar and a section of a
-//! program. Digests that follow from another change are left out.
+//! Lists the differences of two images: fields of documents, entries of layers, sections of programs. Digests that
+//! differ only because of another difference are left out.
 
 mod change;
 mod document;
@@ -18,20 +18,20 @@ use crate::source::ImageSource;
 pub use change::Change;
 pub use program::{Describe, Description};
 
-/// An image and where it is read from.
+/// One of two images to compare.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
-    /// Its documents.
+    /// Its documents, as [`Image::read`] returns them.
     pub image: &'a Image,
-    /// Its layers.
+    /// The source of its layers.
     pub source: &'a dyn ImageSource,
 }
 
-/// Returns everything that differs; nothing exactly when the two are the same image by digest. `describe` reads
-/// what a program says of itself, so that this is compared field by field.
+/// Returns the differences of two images. There are none exactly when both have the same digest. `describe` reads the
+/// description in a program, which is then compared field by field.
 ///
 /// # Errors
-/// When a source fails, or names no image or several.
+/// When a source cannot be read, or names no image or several.
 pub fn images(
     one: Side<'_>,
     other: Side<'_>,
@@ -84,13 +84,14 @@ pub fn images(
     Ok(found.changes)
 }
 
-/// What is said of documents with different bytes and the same content.
-const SAME_JSON: &str = "written differently, with the same JSON";
+/// The field of a change between documents whose bytes differ while their content is the same.
+const SAME_JSON: &str = "JSON bytes, with the same content";
 
-/// Returns what differs between the first platform of an image and each other, by the other's name.
+/// Returns the differences between the first platform of an image and each of the others. [`Change::platform`] is the
+/// other platform.
 ///
 /// # Errors
-/// When the source fails.
+/// When the source cannot be read.
 pub fn platforms(side: Side<'_>, describe: Option<Describe>) -> anyhow::Result<Vec<Change>> {
     let mut found = ChangeCollector::default();
     let mut images = side.image.runnable();
@@ -103,7 +104,7 @@ pub fn platforms(side: Side<'_>, describe: Option<Describe>) -> anyhow::Result<V
     Ok(found.changes)
 }
 
-/// Returns the platform with its variant, or the digest where none is named.
+/// Returns the platform with its variant, or the digest when the platform is not known.
 fn full_name(image: &PlatformImage) -> String {
     match image.platform() {
         Some(platform) => platform.to_string(),
@@ -111,7 +112,7 @@ fn full_name(image: &PlatformImage) -> String {
     }
 }
 
-/// Returns images by platform; where a platform repeats, as attestations' does, with a number.
+/// Returns the images with the names of their platforms. Repeated names, as of attestations, get a number.
 fn by_platform(image: &Image) -> Vec<(String, &PlatformImage)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut named = Vec::new();
@@ -127,7 +128,7 @@ fn by_platform(image: &Image) -> Vec<(String, &PlatformImage)> {
     named
 }
 
-/// An image of one platform and where its layers are.
+/// The image of one platform, and the source of its layers.
 type PlatformSide<'a> = (&'a PlatformImage, &'a dyn ImageSource);
 
 fn compare_platforms(
@@ -182,7 +183,7 @@ fn compare_platforms(
     Ok(())
 }
 
-/// Returns a manifest without what follows from the content of config and layers.
+/// Returns a manifest without digests and sizes, which follow from config and layers.
 fn plain_manifest(image: &PlatformImage) -> Value {
     let manifest = image.manifest.as_ref();
     let mut plain = manifest.map(|it| it.json()).unwrap_or_default();
@@ -193,7 +194,7 @@ fn plain_manifest(image: &PlatformImage) -> Value {
         for layer in layers.iter_mut() {
             *layer = without(layer, &["digest", "size"]);
         }
-        // How many there are is compared with their content.
+        // Their number is compared with their content.
         layers.dedup();
     }
     plain

@@ -1,4 +1,4 @@
-//! Two programs, section by section, and what they say of themselves.
+//! Compares two programs, section by section, and the descriptions in them.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use serde_json::Value;
 use crate::diff::change::ChangeCollector;
 use crate::diff::document;
 
-/// What a program says of itself, such as a build stamp.
+/// A description that a program contains, such as a build stamp.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// What it is called in changes, such as `stamp`.
+    /// The beginning of the names of its fields in changes, such as `stamp`.
     pub name: &'static str,
-    /// The section of the program that holds it; it is not compared by its bytes.
+    /// The section of the program that contains it. The bytes of this section are not compared.
     pub section: &'static str,
-    /// What it says.
+    /// The description.
     pub value: Value,
 }
 
-/// Reads what a program says of itself; `None` when it says nothing.
+/// Reads the description in the bytes of a program; `None` when it contains none.
 pub type Describe = fn(&[u8]) -> Option<Description>;
 
-/// Adds what differs between two programs; returns false when they are none, or nothing could be named.
+/// Adds the changes between two programs; returns false when they are not programs, or no change was found.
 pub(super) fn compare(
     one: &[u8],
     other: &[u8],
@@ -50,7 +50,7 @@ pub(super) fn compare(
             Some(other) if other.len() == data.len() => {
                 let pairs = data.iter().zip(other.iter());
                 let differing = pairs.filter(|(one, other)| one != other).count();
-                let changed = format!("{}, {differing} of them others", size(data));
+                let changed = format!("{}, {differing} of them different", size(data));
                 found.differ(name, size(data), changed);
             }
             Some(other) => {
@@ -66,7 +66,7 @@ pub(super) fn compare(
     found.changes.len() > changes
 }
 
-/// Returns the sections by name; those that repeat one, with a number.
+/// Returns the sections by name; repeated names get a number.
 fn sections(bytes: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
     let file = object::File::parse(bytes).ok()?;
     let mut sections: BTreeMap<String, &[u8]> = BTreeMap::new();

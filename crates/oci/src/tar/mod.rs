@@ -1,4 +1,4 @@
-//! Tars: a writer in which every header byte is chosen, and the records of any tar as they stand.
+//! Tars: a writer of ustar whose output depends only on its input, and a reader of the headers of any tar.
 
 pub mod record;
 pub mod write;

@@ -1,20 +1,20 @@
-//! The records of a tar as they stand, header by header, with the names that extension records give them.
+//! Reads the records of a tar, header by header, with the names in extension records (POSIX ustar and pax, and GNU).
 //!
-//! The `tar` crate splits the stream; what rules on how a layer is written look at, magic, extension
-//! records and names of owners, is read here from the header.
+//! The `tar` crate splits the stream. Magic, extension records and names of owners, which rules check, are read here
+//! from the header.
 
 use std::borrow::Cow;
 use std::io::Read;
 
 use anyhow::{Context as _, ensure};
 
-/// The unit of a tar in bytes.
+/// The size of a block of a tar in bytes.
 pub(crate) const BLOCK: usize = 512;
 
-/// The longest extension record that is read, in bytes: paths are short, and so are attributes.
+/// The longest extension record that is read, in bytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
-/// One header, and what extension records before it say of it.
+/// The header of a record, and the names in the extension records before it.
 #[derive(Debug, Clone)]
 pub struct Record {
     header: [u8; BLOCK],
@@ -22,10 +22,10 @@ pub struct Record {
     long_link: Option<String>,
 }
 
-/// Calls `visit` with each record of a tar, extension records included, and a reader of its content.
+/// Calls `visit` with each record of a tar, including extension records, and a reader of its content.
 ///
 /// # Errors
-/// When the tar is damaged or cut short, or `visit` fails.
+/// When the tar is damaged or truncated, or `visit` fails.
 pub fn for_each(
     tar: impl Read,
     mut visit: impl FnMut(&Record, &mut dyn Read) -> anyhow::Result<()>,
@@ -44,10 +44,10 @@ pub fn for_each(
             (&mut entry)
                 .take(LONGEST_EXTENSION)
                 .read_to_end(&mut content)
-                .context("the tar is cut short")?;
+                .context("the tar is truncated")?;
             ensure!(
                 content.len() as u64 == record.size(),
-                "an extension record is cut short, or longer than {LONGEST_EXTENSION} bytes"
+                "an extension record is truncated, or longer than {LONGEST_EXTENSION} bytes"
             );
             names.take(record.kind(), &content)?;
             visit(&record, &mut content.as_slice())?;
@@ -60,7 +60,7 @@ pub fn for_each(
     Ok(())
 }
 
-/// What extension records say of the record that follows them.
+/// The names in extension records for the record after them.
 #[derive(Debug, Default)]
 struct Names {
     path: Option<String>,
@@ -81,12 +81,12 @@ impl Names {
                         b"linkpath" => self.link = Some(value()),
                         key => ensure!(
                             key != b"size",
-                            "a PAX record holds a size, as for files above 8 GiB, which are not read"
+                            "a PAX record contains a size, as for files above 8 GiB, which are not supported"
                         ),
                     }
                 }
             }
-            // A global PAX record names no file.
+            // A global PAX record contains no name of a file.
             _ => {}
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Names {
 }
 
 impl Record {
-    /// Returns the path in this very header; folders end in a slash.
+    /// Returns the path in this header; paths of folders end with a slash.
     pub fn header_path(&self) -> Cow<'_, str> {
         let (name, prefix) = (text(&self.header[..100]), text(&self.header[345..500]));
         if prefix.is_empty() || !self.is_ustar() {
@@ -103,7 +103,7 @@ impl Record {
         Cow::Owned(format!("{prefix}/{name}"))
     }
 
-    /// Returns the path that a runtime unpacks it to, extension records included.
+    /// Returns the path that a runtime unpacks it to: that of an extension record, or else that of the header.
     pub fn path(&self) -> Cow<'_, str> {
         match &self.long_path {
             Some(path) => Cow::Borrowed(path),
@@ -111,7 +111,7 @@ impl Record {
         }
     }
 
-    /// Returns where a symbolic or hard link points.
+    /// Returns the target of a symbolic or hard link; `None` for other records.
     pub fn link(&self) -> Option<Cow<'_, str>> {
         if !matches!(self.kind(), '1' | '2') {
             return None;
@@ -122,7 +122,8 @@ impl Record {
         })
     }
 
-    /// Returns the kind of record: `0` a file, `5` a folder, `2` a symbolic link, …
+    /// Returns the type flag: `0` for a file, `5` a folder, `2` a symbolic link, `1` a hard link; `x`, `g`, `L` and `K`
+    /// for extension records.
     pub fn kind(&self) -> char {
         match self.header[156] {
             0 => '0',
@@ -130,12 +131,12 @@ impl Record {
         }
     }
 
-    /// Returns whether it describes other records instead of a file: PAX and GNU extensions.
+    /// Returns whether it is an extension record of PAX or GNU, which describes other records.
     pub fn is_extension(&self) -> bool {
         matches!(self.kind(), 'x' | 'g' | 'L' | 'K')
     }
 
-    /// Returns whether magic and version are POSIX's; GNU's differ.
+    /// Returns whether magic and version are those of POSIX ustar; those of GNU differ.
     pub fn is_ustar(&self) -> bool {
         &self.header[257..265] == b"ustar\x0000"
     }
@@ -157,24 +158,24 @@ impl Record {
         number(&self.header[124..136]).unwrap_or_default()
     }
 
-    /// Returns seconds since 1970.
+    /// Returns the time of modification in seconds since 1970.
     pub fn mtime(&self) -> u64 {
         number(&self.header[136..148]).unwrap_or_default()
     }
 
-    /// Returns the name of its owner, or of its group where it names no owner.
+    /// Returns the name of its owner, or of its group when there is no name of the owner.
     pub fn owner_name(&self) -> Option<Cow<'_, str>> {
         let names = [text(&self.header[265..297]), text(&self.header[297..329])];
         names.into_iter().find(|name| !name.is_empty())
     }
 
-    /// Returns the header as it stands.
+    /// Returns the bytes of the header.
     pub fn header(&self) -> &[u8; BLOCK] {
         &self.header
     }
 }
 
-/// Reads octal digits, or GNU's binary form for numbers that do not fit them.
+/// Parses a number in octal digits, or in GNU's binary form for larger numbers.
 fn number(field: &[u8]) -> Option<u64> {
     if let [0x80, rest @ ..] = field {
         return rest.iter().try_fold(0_u64, |number, byte| {
@@ -188,7 +189,7 @@ fn number(field: &[u8]) -> Option<u64> {
     }
 }
 
-/// Reads text up to the first zero byte.
+/// Returns the text before the first zero byte.
 fn text(field: &[u8]) -> Cow<'_, str> {
     let end = field.iter().position(|byte| *byte == 0);
     String::from_utf8_lossy(&field[..end.unwrap_or(field.len())])
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_those_that_were_written() {
+    fn records_are_read_as_they_were_written() {
         let long = format!("{}/{}", "d".repeat(60), "f".repeat(80));
         let entries = [
             Entry::folder("tmp", 0o1777),
@@ -233,11 +234,11 @@ mod tests {
         );
         assert_eq!((file.owners(), file.mtime()), ([65532; 2], 1_767_225_600));
         assert!(file.is_ustar() && file.owner_name().is_none());
-        assert!(records(&tar[..tar.len() - 3 * BLOCK]).is_err(), "cut short");
+        assert!(records(&tar[..tar.len() - 3 * BLOCK]).is_err(), "truncated");
     }
 
     #[test]
-    fn extension_records_name_what_follows_them() {
+    fn extension_records_name_the_record_after_them() {
         let path = "p".repeat(300);
         let mut builder = ::tar::Builder::new(Vec::new());
         let mut header = ::tar::Header::new_gnu();
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn large_numbers_are_binary() {
+    fn numbers_may_be_octal_or_binary() {
         assert_eq!(number(b"0000644\0"), Some(0o644));
         assert_eq!(number(&[0x80, 0, 0, 0, 0, 1, 0, 2]), Some(65538));
         assert_eq!(number(b"not oct\0"), None);

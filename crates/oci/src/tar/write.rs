@@ -1,6 +1,6 @@
-//! A ustar writer in which every header byte is chosen (POSIX.1-1988, the common part of all tars).
+//! Writes tars in the ustar format (POSIX.1-1988), which all tools can read. The bytes depend only on the entries.
 //!
-//! It streams: headers are made at once, the content of each entry is read from where it lies.
+//! Headers are made at once; the content of each entry is read when it is needed.
 
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
@@ -10,21 +10,21 @@ use anyhow::{Context as _, ensure};
 use crate::blob::{Blob, BlobReader};
 use crate::tar::record::BLOCK;
 
-/// A file or folder to be written.
+/// A file or folder of a tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Relative path with slashes; folders end in one.
+    /// The relative path, with slashes; that of a folder ends with a slash.
     pub path: String,
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// Numeric owner and group, the same number.
+    /// The numeric owner, which is also the group.
     pub owner: u32,
-    /// Content; empty for folders.
+    /// The content; empty for folders.
     pub content: Blob,
 }
 
 impl Entry {
-    /// A folder owned by root.
+    /// Returns a folder that root owns; `path` needs no slash at its end.
     pub fn folder(path: &str, mode: u32) -> Self {
         Self {
             path: format!("{path}/"),
@@ -34,7 +34,7 @@ impl Entry {
         }
     }
 
-    /// A file owned by root.
+    /// Returns a file that root owns.
     pub fn file(path: &str, mode: u32, content: impl Into<Blob>) -> Self {
         Self {
             path: path.to_owned(),
@@ -44,7 +44,7 @@ impl Entry {
         }
     }
 
-    /// The same with another owner and group.
+    /// Sets owner and group to the number `owner`.
     #[must_use]
     pub fn owned_by(self, owner: u32) -> Self {
         Self { owner, ..self }
@@ -55,11 +55,12 @@ impl Entry {
     }
 }
 
-/// Returns a tar of entries in the given order, as a reader, with `mtime` seconds since 1970 on each.
+/// Returns a reader of a tar with the entries in the given order. `mtime` is the time of all entries, in seconds since
+/// 1970.
 ///
 /// # Errors
-/// When a path does not fit ustar, is there twice, or comes before the folder it is in. Reading fails when
-/// the content of an entry cannot be read or has changed its length.
+/// When an entry does not fit in a ustar header, or is listed twice or before its folder. Reading fails when the
+/// content of an entry cannot be read, or has become shorter.
 ///
 /// ```
 /// use std::io::Read as _;
@@ -81,11 +82,11 @@ pub fn stream(entries: &[Entry], mtime: u64) -> anyhow::Result<impl Read + Send 
             folder.is_none_or(|folder| seen.contains(folder)),
             "{path} comes before its folder"
         );
-        ensure!(seen.insert(path), "{path} is there twice");
+        ensure!(seen.insert(path), "{path} is listed twice");
     }
     for entry in entries {
         let header = header(entry, mtime)
-            .with_context(|| format!("{} does not fit a tar header", entry.path))?;
+            .with_context(|| format!("{} does not fit in a tar header", entry.path))?;
         let length = entry.content.length();
         let padding = length.next_multiple_of(BLOCK as u64) - length;
         parts.push(Blob::from(header.to_vec()));
@@ -99,19 +100,19 @@ pub fn stream(entries: &[Entry], mtime: u64) -> anyhow::Result<impl Read + Send 
     })
 }
 
-/// Returns a tar of entries in memory; see [`stream`].
+/// Returns a tar in memory; see [`stream`].
 ///
 /// # Errors
-/// As for [`stream`], and when content cannot be read.
+/// When [`stream`] fails, or the content of an entry cannot be read.
 pub fn to_bytes(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream(entries, mtime)?
         .read_to_end(&mut bytes)
-        .context("cannot read what goes into the tar")?;
+        .context("cannot read the content of the tar")?;
     Ok(bytes)
 }
 
-/// Reads blobs one after another; each is opened when its turn comes.
+/// Reads blobs one after another; each is opened when the one before it has ended.
 struct Chain {
     parts: std::vec::IntoIter<Blob>,
     current: BlobReader,
@@ -141,7 +142,7 @@ fn header(entry: &Entry, mtime: u64) -> anyhow::Result<[u8; BLOCK]> {
     octal(&mut header, 116, 8, entry.owner.into())?;
     octal(&mut header, 124, 12, entry.content.length())?;
     octal(&mut header, 136, 12, mtime)?;
-    // The checksum counts its own field as spaces.
+    // The checksum field counts as spaces.
     put(&mut header, 148, 8, b"        ")?;
     header[156] = if entry.is_folder() { b'5' } else { b'0' };
     put(&mut header, 257, 8, b"ustar\x0000")?;
@@ -153,7 +154,7 @@ fn header(entry: &Entry, mtime: u64) -> anyhow::Result<[u8; BLOCK]> {
     Ok(header)
 }
 
-/// Splits a path of more than 100 bytes at a slash into the fields prefix and name.
+/// Splits a path into the fields prefix and name; one of up to 100 bytes has no prefix.
 fn split(path: &str) -> anyhow::Result<(&str, &str)> {
     if path.len() <= 100 {
         return Ok(("", path));
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_reader_sees_what_was_written() {
+    fn the_tar_crate_reads_what_was_written() {
         let long = format!("{}/{}", "d".repeat(60), "f".repeat(80));
         let entries = [
             Entry::folder("tmp", 0o1777),
@@ -217,8 +218,8 @@ mod tests {
         let error = |entries: &[Entry]| to_bytes(entries, 0).unwrap_err().to_string();
         let file = |path: &str| Entry::file(path, 0o644, "");
         assert_eq!(error(&[file("a/b")]), "a/b comes before its folder");
-        assert_eq!(error(&[file("a"), file("a")]), "a is there twice");
+        assert_eq!(error(&[file("a"), file("a")]), "a is listed twice");
         let long = error(&[file(&"x".repeat(101))]);
-        assert!(long.ends_with("does not fit a tar header"), "{long}");
+        assert!(long.ends_with("does not fit in a tar header"), "{long}");
     }
 }

@@ -1,4 +1,4 @@
-//! One change at a time to an image, and the one line that explains it.
+//! Changes one thing of an image, and compares it with the unchanged image.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::image::Image;
 use crate::mutants::Parts;
 use crate::tar::write::{Entry, to_bytes};
 
-/// A clean image whose arm64 platform can be changed in one thing.
+/// A clean image, in which one thing of arm64 can be changed.
 struct Changed {
     parts: Parts,
     app: Vec<Entry>,
@@ -44,7 +44,7 @@ impl Changed {
     }
 }
 
-/// What a program of the fixture says of itself.
+/// Returns the description in a program of the fixture.
 fn describe(program: &[u8]) -> Option<Description> {
     use object::{Object as _, ObjectSection as _};
     let file = object::File::parse(program).ok()?;
@@ -56,7 +56,7 @@ fn describe(program: &[u8]) -> Option<Description> {
     })
 }
 
-/// Returns the lines that explain what `change` did.
+/// Returns the lines for what `change` did.
 fn explained(change: impl Fn(&mut Changed)) -> Vec<String> {
     let mut changed = Changed::clean();
     change(&mut changed);
@@ -77,7 +77,7 @@ fn explained(change: impl Fn(&mut Changed)) -> Vec<String> {
     assert_eq!(
         lines(one, other).len(),
         lines(other, one).len(),
-        "it is the same from both sides"
+        "the number of changes does not depend on the order"
     );
     lines(one, other)
 }
@@ -88,7 +88,7 @@ fn equal_images_have_no_differences() {
 }
 
 #[test]
-fn each_change_is_one_line_at_its_place() {
+fn each_change_is_one_line_with_its_place() {
     let arm = "linux/arm64/v8";
     let one = |change: fn(&mut Changed)| {
         let lines = explained(change);
@@ -153,15 +153,15 @@ fn each_change_is_one_line_at_its_place() {
         one(|it| it.parts.index.manifests.truncate(1))
             .starts_with(&format!("- index {arm}: sha256:"))
     );
-    let turned = one(|it| turn(&mut it.parts));
+    let reversed = one(|it| reverse(&mut it.parts));
     assert_eq!(
-        turned,
+        reversed,
         "~ index order of platforms: linux/amd64, linux/arm64/v8 -> linux/arm64/v8, linux/amd64"
     );
 }
 
-/// Lists the platforms the other way round.
-fn turn(parts: &mut Parts) {
+/// Reverses the order of the platforms.
+fn reverse(parts: &mut Parts) {
     parts.index.manifests.reverse();
     parts.manifests.reverse();
     parts.configs.reverse();
@@ -187,7 +187,7 @@ fn platforms_of_one_image_are_compared() {
 }
 
 #[test]
-fn sections_are_compared_where_a_program_says_nothing() {
+fn sections_are_compared_when_there_is_no_description() {
     let lines = |says: &str| {
         let mut changed = Changed::clean();
         changed.app[2].content = program(Machine::Arm64, says).into();
@@ -209,7 +209,7 @@ fn sections_are_compared_where_a_program_says_nothing() {
     let place = "~ linux/arm64/v8 layer 1 usr/bin/app .note.test:";
     assert_eq!(
         lines("cleaN"),
-        [format!("{place} 5 bytes -> 5 bytes, 1 of them others")]
+        [format!("{place} 5 bytes -> 5 bytes, 1 of them different")]
     );
     let long = "a".repeat(3000);
     assert_eq!(
