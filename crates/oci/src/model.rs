@@ -300,7 +300,7 @@ pub struct History {
     pub other: Unknown,
 }
 
-/// Begins the description of a base's layer in the history when the base has no usable history of its own.
+/// The text in a line of history for a layer of a base whose own history cannot be used.
 pub(crate) const BASE_LAYER: &str = "base layer ";
 
 impl History {

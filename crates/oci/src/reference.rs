@@ -67,9 +67,7 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let name: ImageName = text.parse()?;
         let Some(registry) = name.registry else {
-            bail!(
-                "`{text}` has no registry; write it in full, such as ghcr.io/some/image:latest"
-            );
+            bail!("`{text}` has no registry; write it in full, such as ghcr.io/some/image:latest");
         };
         Ok(Self {
             registry,

@@ -45,11 +45,7 @@ pub fn mismatch<'a>(tag: &str, version: &'a str, revision: &'a str) -> Option<&'
             || (short.len() >= 7 && name.starts_with(short))
     };
     let revision = revision.trim_end_matches("-dirty");
-    let own = if tag.contains('.') {
-        version
-    } else {
-        revision
-    };
+    let own = if tag.contains('.') { version } else { revision };
     (is_immutable(tag) && !agrees(own)).then_some(own)
 }
 

@@ -68,12 +68,12 @@ fn a_push_signs_in_with_a_password() {
     let none = docker_config(&json!({}));
     let text = push_as(&tar, host, none.path(), &[]);
     let expected = format!(
-        "{host} wants credentials, and there are none for it in {}/config.json",
+        "{host} requires credentials, and there are none for it in {}/config.json",
         none.path().display()
     );
     assert!(text.contains(&expected), "{text}");
     assert!(
-        text.ends_with(&format!("help: docker login {host}\n[exit 1]")),
+        text.ends_with(&format!("help: sign in: docker login {host}\n[exit 1]")),
         "{text}"
     );
 

@@ -62,7 +62,7 @@ fn a_tag_with_a_wrong_version_is_refused_before_the_upload() {
     };
     let text = push(&tar, &registry.address, &["v9.9.9", "latest"], &[]);
     assert!(
-        text.contains("the image says that it is ") && text.ends_with("[exit 1]"),
+        text.contains("the image is labelled ") && text.ends_with("[exit 1]"),
         "{text}"
     );
     for name in ["v9.9.9", "latest"] {
@@ -381,7 +381,7 @@ fn a_registry_that_is_down_or_read_only_is_named() {
     );
     assert!(
         text.ends_with(&format!(
-            "help: is the registry at http://{nobody} running?\n[exit 1]"
+            "help: check that the registry at http://{nobody} is running and can be reached\n[exit 1]"
         )),
         "{text}"
     );

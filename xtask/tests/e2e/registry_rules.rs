@@ -131,7 +131,7 @@ fn misleading_tags_are_found() {
     put(&registry, "0.9.9", &bytes);
     let renamed = check(&registry.address, "0.9.9");
     assert!(
-        renamed.contains("error R4 ") && renamed.contains("the image says that it is 0.1.0"),
+        renamed.contains("error R4 ") && renamed.contains("the image is labelled 0.1.0"),
         "{renamed}"
     );
 

@@ -1,6 +1,6 @@
-//! Signing in as a registry asks for it, and again when a token has expired.
+//! Signs in at a registry, and again when a token has expired.
 //!
-//! The first request goes without credentials, and its 401 says what is wanted.
+//! The first request is sent without credentials; the answer 401 names the scheme and the token server.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,10 +18,10 @@ use crate::registry::{location, token};
 #[derive(Debug)]
 pub(super) struct Auth {
     keychain: Arc<dyn Keychain>,
-    /// Where the registry is, such as `https://ghcr.io`.
+    /// Scheme, host and port of the registry, such as `https://ghcr.io`.
     origin: String,
     repository: String,
-    /// What tokens are asked for, such as `repository:noetl/noetl:pull,push`.
+    /// The scopes of requested tokens, such as `repository:some/image:pull,push`.
     scopes: Vec<String>,
     state: Mutex<State>,
 }
@@ -30,12 +30,12 @@ pub(super) struct Auth {
 struct State {
     lookup: Option<Lookup>,
     header: Option<Secret>,
-    /// When the token is to be asked for anew, and how.
+    /// The challenge with which the next token is requested, and when to do so.
     expiry: Option<(Challenge, Instant)>,
 }
 
 impl Auth {
-    /// Signs in at `origin` with what the keychain has for it.
+    /// Returns a sign-in at `origin` that uses the credentials of the keychain.
     pub(super) fn new(
         keychain: Arc<dyn Keychain>,
         origin: &str,
@@ -51,7 +51,8 @@ impl Auth {
         }
     }
 
-    /// Returns the `Authorization` to send now; a token that is about to expire is replaced first.
+    /// Returns the value of `Authorization` to send, if there is one. Requests a new token when the last is about to
+    /// expire.
     pub(super) fn header(&self, transport: &Transport) -> anyhow::Result<Option<Secret>> {
         let mut state = self.state();
         if let Some((challenge, until)) = state.expiry.clone()
@@ -62,11 +63,11 @@ impl Auth {
         Ok(state.header.clone())
     }
 
-    /// Does what a 401 asks for. `used` is what the refused request carried: when another thread has signed in
-    /// since, there is nothing to do.
+    /// Signs in as the answer 401 `refused` requires. `used` is the `Authorization` of the refused request; when
+    /// another thread has signed in since then, nothing is done.
     ///
     /// # Errors
-    /// When there are no credentials other than those that were refused.
+    /// When there are no credentials, or they are refused.
     pub(super) fn renew(
         &self,
         transport: &Transport,
@@ -89,7 +90,7 @@ impl Auth {
         }
         let host = self.host();
         by("basic").with_context(|| {
-            format!("{host} wants a sign-in, neither Basic nor Bearer in WWW-Authenticate")
+            format!("{host} requires a sign-in, but WWW-Authenticate has neither Basic nor Bearer")
         })?;
         let lookup = self.lookup(&mut state)?;
         match &lookup.credentials {
@@ -101,7 +102,7 @@ impl Auth {
         }
     }
 
-    /// Returns the error of a refusal, with the places where credentials were looked for.
+    /// Returns the error of a refused request, with the places that were searched for credentials.
     pub(super) fn denial(&self) -> anyhow::Error {
         match self.lookup(&mut self.state()) {
             Ok(lookup) => self.denied(&lookup),
@@ -109,7 +110,7 @@ impl Auth {
         }
     }
 
-    /// Returns a message of a server without the secrets that were sent to it.
+    /// Returns a message of a server with the secrets replaced that were sent to it.
     pub(super) fn redact(&self, text: &str) -> String {
         let state = self.state();
         redact(text, &state)
@@ -120,7 +121,7 @@ impl Auth {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A thread that panics leaves nothing half-changed in it.
+        // A thread that panics leaves no half-changed state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,16 +138,16 @@ impl Auth {
             None if lookup.is_anonymous => {
                 format!("{host} does not serve clients without credentials")
             }
-            None if place.is_empty() => format!("{host} wants credentials, and there are none"),
+            None if place.is_empty() => format!("{host} requires credentials, and there are none"),
             None => {
                 let places = lookup.places.join(", ");
-                format!("{host} wants credentials, and there are none for it in {places}")
+                format!("{host} requires credentials, and there are none for it in {places}")
             }
         };
-        anyhow!(what).help(format!("docker login {host}"))
+        anyhow!(what).help(format!("sign in: docker login {host}"))
     }
 
-    /// Finds the credentials once, by the registry's host and not by the token server's.
+    /// Finds the credentials for the registry's host, not for that of the token server. The keychain is asked once.
     fn lookup(&self, state: &mut State) -> anyhow::Result<Lookup> {
         if let Some(lookup) = &state.lookup {
             return Ok(lookup.clone());
@@ -165,7 +166,7 @@ impl Auth {
         let host = self.host();
         let realm = challenge.parameter("realm");
         let realm =
-            realm.with_context(|| format!("{host} wants a token and names no token server"))?;
+            realm.with_context(|| format!("{host} requires a token, but names no token server"))?;
         let realm = location::resolve(&self.origin, realm)?;
         let may_see = location::shares_credentials(host, location::host(&realm));
         let shown = lookup.credentials.as_ref().filter(|_| may_see);
@@ -192,14 +193,14 @@ impl Auth {
                 error.context(refusal)
             } else {
                 anyhow!(
-                    "{refusal}: it is another host than {host}, and gets none of its credentials"
+                    "{refusal}: it is not on {host}, so the credentials of {host} are not sent to it"
                 )
             });
         }
         let (token, lifetime) =
             token::read(&answer.body).with_context(|| format!("the token server {server}"))?;
         state.header = Some(token.bearer());
-        // A tenth early, since a request may take long.
+        // After 90 % of the lifetime, since a request may take long.
         state.expiry = Some((challenge, asked + lifetime * 9 / 10));
         Ok(())
     }

@@ -1,27 +1,27 @@
-//! The header `WWW-Authenticate` (RFC 9110, 11.6.1), by which a registry asks for a sign-in.
+//! Parses the header `WWW-Authenticate` (RFC 9110, 11.6.1), with which a registry requires a sign-in.
 //!
-//! Several challenges may stand in one header, parted by the same comma that parts a challenge's own
-//! parameters, and quoted values hold commas as well: `scope="repository:a/b:pull,push"`.
+//! A header may contain several challenges. A comma separates challenges as well as their parameters, and may also be
+//! part of a quoted value: `scope="repository:a/b:pull,push"`.
 
 use std::collections::BTreeMap;
 
-/// One way to sign in that a registry offers.
+/// A way to sign in that a registry offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Challenge {
-    /// `basic` or `bearer`, in lowercase; others are kept and not used.
+    /// The scheme in lowercase: `basic`, `bearer`, or others, which are not used.
     pub(super) scheme: String,
     /// Parameters by lowercase name: `realm`, `service`, `scope`.
     pub(super) parameters: BTreeMap<String, String>,
 }
 
 impl Challenge {
-    /// Returns a parameter, when it is there.
+    /// Returns the value of a parameter; `None` when it is missing.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str)
     }
 }
 
-/// Reads the challenges of one header; what is not a challenge is skipped.
+/// Returns the challenges in a header; text that is not a challenge is skipped.
 pub(super) fn parse(header: &str) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = header.trim_start_matches(is_gap);
@@ -29,7 +29,7 @@ pub(super) fn parse(header: &str) -> Vec<Challenge> {
         let end = rest.find(|byte: char| !is_word(byte));
         let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
         if word.is_empty() {
-            // Not a word, a comma or a space: nothing that a challenge could begin with.
+            // Neither word, comma nor space: no challenge begins with it.
             rest = skip_one(rest);
         } else if let Some((value, after)) = value(after) {
             if let Some(challenge) = challenges.last_mut() {
@@ -50,7 +50,8 @@ pub(super) fn parse(header: &str) -> Vec<Challenge> {
     challenges
 }
 
-/// Reads `= value` or `= "quoted \" value"`, with what follows it; `None` when no value follows.
+/// Parses `= value` or `= "quoted \" value"`, and returns the value and the text after it; `None` when there is no
+/// value.
 fn value(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start().strip_prefix('=')?.trim_start();
     let Some(quoted) = text.strip_prefix('"') else {
@@ -67,7 +68,7 @@ fn value(text: &str) -> Option<(String, &str)> {
             _ => value.push(letter),
         }
     }
-    // The header was cut off within the quotes: the rest of it is the value.
+    // The closing quote is missing: the rest of the header is the value.
     Some((value, ""))
 }
 
@@ -75,7 +76,8 @@ fn is_gap(letter: char) -> bool {
     letter == ',' || letter.is_ascii_whitespace()
 }
 
-/// Letters of a token (RFC 9110, 5.6.2), and `:` and `/`, since some registries leave URLs unquoted.
+/// Returns whether a character may be part of a token (RFC 9110, 5.6.2). Also accepts `:` and `/`, since some
+/// registries send URLs without quotes.
 fn is_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~:/".contains(letter)
 }
@@ -97,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn commas_in_quotes_are_no_separators() {
+    fn commas_in_quotes_do_not_separate() {
         let header = r#"Bearer realm="https://auth.example/token",service="registry, mine",scope="repository:o/n:pull,push""#;
         insta::assert_snapshot!(shown(header).join("\n"), @r#"bearer {"realm": "https://auth.example/token", "scope": "repository:o/n:pull,push", "service": "registry, mine"}"#);
     }
 
     #[test]
-    fn several_challenges_in_one_header_are_told_apart() {
+    fn several_challenges_in_one_header_are_separated() {
         let header = r#"Negotiate, NTLM TlRM==, Basic realm = "a \"b\", c" , charset=UTF-8,BEARER realm=https://x/t,scope="p,q""#;
         insta::assert_snapshot!(shown(header).join("\n"), @r#"
         negotiate {}
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_neither_panics_nor_hangs() {
+    fn invalid_headers_neither_panic_nor_hang() {
         for header in [
             "",
             ",,,",

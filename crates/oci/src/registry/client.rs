@@ -1,4 +1,4 @@
-//! The requests that read a repository (distribution-spec); [`super::upload`] has those that write.
+//! The client, and the requests that read a repository (distribution-spec); those that write are in [`super::upload`].
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::registry::location;
 use crate::registry::session::Session;
 use crate::registry::transport::{Answer, Request, Transport, Tries};
 
-/// How much of a listing is asked for at once; GHCR gives no more.
+/// How many tags are requested at once; GHCR returns at most this many.
 const PAGE: usize = 100;
 
-/// Connections to registries, and where credentials come from. Cheap to clone.
+/// A client of registries: connections, and the source of credentials. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Client {
     transport: Transport,
@@ -28,7 +28,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client. `user_agent` is what registries see in their logs, such as `my-tool/1.0`.
+    /// Returns a client. `user_agent` is sent to registries, such as `my-tool/1.0`.
     pub fn new(keychain: Arc<dyn Keychain>, user_agent: &str) -> Self {
         Self {
             transport: Transport::new(user_agent),
@@ -36,7 +36,7 @@ impl Client {
         }
     }
 
-    /// Returns a client on the same connections that never signs in.
+    /// Returns a client with the same connections that never signs in.
     #[must_use]
     pub fn anonymous(&self) -> Self {
         Self {
@@ -45,13 +45,13 @@ impl Client {
         }
     }
 
-    /// Returns the repository that a name is in, for reading.
+    /// Returns the repository of a name, for reading. Sends no request.
     pub fn repository(&self, reference: &Reference) -> Repository {
         self.open(reference, &["pull"], &[])
     }
 
-    /// Returns the repository that a name is in, for writing, and for mounting blobs from `sources`, other
-    /// repositories of the same registry.
+    /// Returns the repository of a name, for reading and writing, and for mounting blobs from the repositories
+    /// `sources` of the same registry. Sends no request.
     pub fn writable(&self, reference: &Reference, sources: &[String]) -> Repository {
         self.open(reference, &["pull", "push"], sources)
     }
@@ -73,42 +73,42 @@ impl Client {
     }
 }
 
-/// One repository of a registry.
+/// A repository of a registry.
 #[derive(Debug)]
 pub struct Repository {
     pub(super) session: Session,
     name: String,
 }
 
-/// What a registry says of a manifest without sending it.
+/// Digest and size of a manifest or index, from the headers of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// `Docker-Content-Digest`, or the digest of the bytes where the registry does not send it.
+    /// `Docker-Content-Digest`, or the digest of the bytes when the registry does not send this header.
     pub digest: String,
-    /// Its `Content-Length`, in bytes.
+    /// `Content-Length` in bytes, if the registry sends it.
     pub size: Option<u64>,
 }
 
-/// A manifest or an index as a registry gives it.
+/// A manifest or an index that a registry sent.
 #[derive(Debug, Clone)]
 pub struct RemoteDocument {
-    /// Its bytes.
+    /// The bytes.
     pub bytes: Vec<u8>,
-    /// `Content-Type`.
+    /// The value of `Content-Type`.
     pub media_type: String,
-    /// `Docker-Content-Digest`, when it is there.
+    /// The value of `Docker-Content-Digest`, if the registry sends it.
     pub given: Option<String>,
 }
 
 impl RemoteDocument {
-    /// Returns the digest of the bytes themselves.
+    /// Returns the digest of the bytes.
     pub fn digest(&self) -> String {
         Sha256::of(&self.bytes).digest()
     }
 }
 
 impl Repository {
-    /// Returns what a tag or digest points to; `None` when there is no such thing.
+    /// Returns digest and size of a manifest or index; `None` when there is none with this tag or digest.
     ///
     /// # Errors
     /// When the registry does not answer or refuses.
@@ -132,7 +132,8 @@ impl Repository {
         }
     }
 
-    /// Returns a manifest or an index in full; `None` when there is none.
+    /// Returns a manifest or an index; `None` when there is none with this tag or digest. The digest of the bytes is
+    /// not checked.
     ///
     /// # Errors
     /// When the registry does not answer or refuses.
@@ -145,7 +146,7 @@ impl Repository {
         }
     }
 
-    /// Returns the answer to a client that takes only `accept`, or sends no such header.
+    /// Returns the answer to a request with the given `Accept` header, or without one.
     pub(super) fn document_as(
         &self,
         tag_or_digest: &str,
@@ -169,7 +170,8 @@ impl Repository {
         Ok((answer, RemoteDocument { bytes, ..document }))
     }
 
-    /// Returns the length of a blob in bytes, which some registries do not say; `None` when there is none.
+    /// Returns the size of a blob in bytes; the inner `None` when the registry does not send it, the outer when there
+    /// is no such blob.
     ///
     /// # Errors
     /// When the registry does not answer or refuses.
@@ -183,10 +185,11 @@ impl Repository {
         }
     }
 
-    /// Opens a blob; `None` when there is none. The reader reads on where a connection breaks off.
+    /// Opens a blob for reading; `None` when there is none. When a connection breaks, the reader requests the rest. The
+    /// digest of the bytes is not checked.
     ///
     /// # Errors
-    /// When the registry does not answer or refuses. The digest is the caller's to check.
+    /// When the registry does not answer or refuses.
     pub fn blob(self: &Arc<Self>, digest: &str) -> anyhow::Result<Option<BlobReader>> {
         let Some(stream) = self.blob_from(digest, 0)? else {
             return Ok(None);
@@ -200,7 +203,7 @@ impl Repository {
         })))
     }
 
-    /// Opens a blob behind its first `position` bytes.
+    /// Opens a blob for reading from the offset `position` in bytes.
     fn blob_from(&self, digest: &str, position: u64) -> anyhow::Result<Option<BlobReader>> {
         let mut request = Request::new(Method::GET, self.url("blobs", digest)).streaming();
         if position > 0 {
@@ -209,10 +212,10 @@ impl Repository {
         let mut answer = self.session.send(&request)?;
         match (answer.status, answer.stream.take()) {
             (206, Some(stream)) => Ok(Some(stream)),
-            // Without a range, or from a registry that does not know ranges.
+            // Without a range, or when the registry ignores it.
             (200, Some(mut stream)) => {
                 io::copy(&mut (&mut stream).take(position), &mut io::sink())
-                    .context("the registry breaks off its answer")?;
+                    .context("the answer of the registry ends too early")?;
                 Ok(Some(stream))
             }
             (404, _) => Ok(None),
@@ -242,14 +245,14 @@ impl Repository {
         Ok(Some(tags))
     }
 
-    /// Returns what is attached to an image by the referrers API; `None` where the registry has none.
+    /// Returns the referrers of an image from the referrers API; `None` when the registry does not have this API.
     pub(super) fn referrers(&self, subject: &str) -> anyhow::Result<Option<Vec<Descriptor>>> {
         let Some(pages) = self.pages(self.url("referrers", subject), "list referrers")? else {
             return Ok(None);
         };
         let mut referrers = Vec::new();
         for page in pages {
-            // A proxy without the API answers with a web page and status 200.
+            // A proxy may answer with a web page and status 200.
             let Ok(index) = serde_json::from_slice::<ImageIndex>(&page) else {
                 return Ok(None);
             };
@@ -258,7 +261,7 @@ impl Repository {
         Ok(Some(referrers))
     }
 
-    /// Follows a listing from page to page by its `Link` headers; `None` when there is no such list.
+    /// Returns all pages of a list, following `Link` headers; `None` when there is no such list.
     fn pages(&self, first: String, doing: &str) -> anyhow::Result<Option<Vec<Vec<u8>>>> {
         let mut pages = Vec::new();
         let mut seen = Vec::new();
@@ -266,7 +269,7 @@ impl Repository {
         while let Some(url) = next {
             ensure!(
                 !seen.contains(&url),
-                "cannot {doing}: {} leads in circles",
+                "cannot {doing}: the pages of {} form a loop",
                 location::shown(&url)
             );
             let answer = self.session.send(&Request::new(Method::GET, url.clone()))?;
@@ -283,14 +286,14 @@ impl Repository {
         Ok(Some(pages))
     }
 
-    /// Returns an address; `kind` is `manifests`, `blobs`, `blobs/uploads`, `tags` or `referrers`.
+    /// Returns a URL of the repository; `kind` is `manifests`, `blobs`, `blobs/uploads`, `tags` or `referrers`.
     pub(super) fn url(&self, kind: &str, last: &str) -> String {
         let origin = self.session.origin();
         format!("{origin}/v2/{}/{kind}/{last}", self.name)
     }
 }
 
-/// Reads a blob, and asks for the rest when the connection breaks off.
+/// Reads a blob, and requests the rest when the connection breaks.
 struct Download {
     repository: Arc<Repository>,
     digest: String,
@@ -322,7 +325,7 @@ impl Read for Download {
     }
 }
 
-/// Returns everything that a name may point to, OCI's types first, as an `Accept` header.
+/// Returns an `Accept` header with all media types that a tag may point to, OCI's first.
 fn every_type() -> String {
     DOCUMENTS.join(", ")
 }
@@ -331,7 +334,7 @@ fn length(answer: &Answer) -> Option<u64> {
     answer.header("content-length")?.trim().parse().ok()
 }
 
-/// Returns the target of `<…>; rel="next"` (RFC 8288).
+/// Returns the target of the link `<…>; rel="next"` (RFC 8288).
 fn next_page(link: &str) -> Option<&str> {
     let mut links = link
         .split('<')
@@ -349,7 +352,7 @@ mod tests {
     use super::next_page;
 
     #[test]
-    fn pages_are_followed_by_their_relation() {
+    fn the_next_page_is_found_by_its_relation() {
         for (link, next) in [
             (
                 r#"</v2/a/tags/list?last=x&n=2>; rel="next""#,

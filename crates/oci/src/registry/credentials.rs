@@ -1,5 +1,5 @@
-//! Credentials for registries: where they come from is the caller's matter, behind [`Keychain`]. The files that
-//! `docker login` and `podman login` write are read here, and the answers of credential helpers.
+//! Credentials for registries. The caller decides with a [`Keychain`] where they come from. This module can read the
+//! files that `docker login` and `podman login` write, and the answers of credential helpers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,17 +14,17 @@ use serde::Deserialize;
 use crate::files;
 use crate::registry::secret::Secret;
 
-/// Where credentials are looked for.
+/// A source of credentials.
 pub trait Keychain: fmt::Debug + Send + Sync {
-    /// Returns the credentials for a repository of the registry at `host`. It is asked once for each
-    /// [`Repository`](super::Repository), and only when the registry wants a sign-in.
+    /// Returns the credentials for a repository of the registry at `host`, which may have a port. It is called at most
+    /// once for each [`Repository`](super::Repository), and only when the registry requires a sign-in.
     ///
     /// # Errors
-    /// When a place that should have them cannot be read.
+    /// When a file or helper with credentials cannot be read.
     fn find(&self, host: &str, repository: &str) -> anyhow::Result<Lookup>;
 }
 
-/// A keychain that is empty on purpose.
+/// A keychain without credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct Anonymous;
 
@@ -37,27 +37,27 @@ impl Keychain for Anonymous {
     }
 }
 
-/// What a registry or its token server is shown.
+/// Credentials that are sent to a registry or its token server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// A name and a password or access token.
+    /// A user name, and a password or access token.
     Password(String, Secret),
-    /// A refresh token, which the token server alone takes (oauth.md of distribution).
+    /// A refresh token, which only token servers accept (oauth.md of distribution).
     Identity(Secret),
 }
 
-/// What was found, or where nothing was: errors name the places.
+/// The result of searching for credentials; error messages name the places.
 #[derive(Debug, Clone, Default)]
 pub struct Lookup {
-    /// The credentials.
+    /// The credentials; `None` when there are none.
     pub credentials: Option<Credentials>,
-    /// The places that were looked at; the credentials are from the last one.
+    /// The places that were searched, such as paths of files; the credentials are from the last one.
     pub places: Vec<String>,
-    /// Whether nothing was looked for on purpose.
+    /// Whether the caller chose to use no credentials, so that nothing was searched.
     pub is_anonymous: bool,
 }
 
-/// `config.json` of docker, `auth.json` of podman.
+/// The sign-ins in docker's `config.json` or podman's `auth.json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DockerConfig {
@@ -79,10 +79,10 @@ struct SignIn {
 }
 
 impl DockerConfig {
-    /// Reads a file. The error does not repeat its content, which has passwords in it.
+    /// Reads a file. Errors do not contain its content, since it has passwords in it.
     ///
     /// # Errors
-    /// When it cannot be read, or is not such a file.
+    /// When it cannot be read or parsed.
     pub fn read(path: &Utf8Path) -> anyhow::Result<Self> {
         let bytes = files::read(path)?;
         serde_json::from_slice(&bytes)
@@ -93,11 +93,11 @@ impl DockerConfig {
                     error.column()
                 )
             })
-            .help("correct it, or move it away and run docker login again")
+            .help("correct it, or rename it and run `docker login` again")
     }
 
-    /// Returns the credential helper for a host: the one for it alone, else the one for all. `name` stands for
-    /// the program `docker-credential-name`.
+    /// Returns the name of the credential helper for a host: that in `credHelpers`, or else `credsStore`. The helper
+    /// `name` is the program `docker-credential-name`.
     pub fn helper(&self, host: &str) -> Option<&str> {
         let own = names(host).find_map(|name| self.helpers.get(name));
         own.or(self.store.as_ref())
@@ -105,11 +105,11 @@ impl DockerConfig {
             .filter(|helper| !helper.is_empty())
     }
 
-    /// Returns the entry below `auths` for a host, or, as podman has it, for a part of its repositories; the
-    /// longest wins.
+    /// Returns the credentials in `auths` for a repository of a host. Entries may be for a host, or, as in podman, for
+    /// a host with a part of the repository's path; the longest is used.
     ///
     /// # Errors
-    /// When the entry is damaged.
+    /// When the entry cannot be parsed.
     pub fn credentials(&self, host: &str, repository: &str) -> anyhow::Result<Option<Credentials>> {
         let full = format!("{repository}/");
         let fitting = self.auths.iter().filter_map(|(key, sign_in)| {
@@ -130,7 +130,7 @@ impl DockerConfig {
 }
 
 impl SignIn {
-    /// `None` for the empty entry that docker leaves where a helper keeps the password.
+    /// Returns the credentials; `None` for the empty entry that docker writes when a helper keeps the password.
     fn credentials(&self) -> anyhow::Result<Option<Credentials>> {
         let given = |field: &Option<String>| field.clone().filter(|word| !word.is_empty());
         if let Some(token) = given(&self.identity_token) {
@@ -141,7 +141,7 @@ impl SignIn {
             let pair = pair.and_then(|bytes| String::from_utf8(bytes).ok());
             let pair = pair.context("`auth` is not base64")?;
             let (user, password) = pair.split_once(':').context("`auth` has no colon")?;
-            // Old versions of docker fill the password up with zeros.
+            // Old versions of docker add zero bytes to the password.
             let password = password.trim_end_matches('\0');
             return Ok(Some(Credentials::Password(
                 user.to_owned(),
@@ -153,7 +153,7 @@ impl SignIn {
     }
 }
 
-/// Returns what a credential helper is asked for a host: `docker-credential-… get` reads it.
+/// Returns the input of `docker-credential-… get` for a host, which the helper reads from standard input.
 pub fn helper_question(host: &str) -> &str {
     match host {
         "registry-1.docker.io" => "https://index.docker.io/v1/",
@@ -161,7 +161,7 @@ pub fn helper_question(host: &str) -> &str {
     }
 }
 
-/// Reads the answer of a credential helper; `None` when it is not one.
+/// Parses the output of `docker-credential-… get`; `None` when it is not valid.
 pub fn helper_answer(output: &[u8]) -> Option<Credentials> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -193,7 +193,7 @@ fn plain(key: &str) -> (&str, &str) {
     )
 }
 
-/// Returns the names under which a host's credentials are kept: Docker Hub has three.
+/// Returns the names under which the credentials of a host are kept; Docker Hub has three.
 fn names(host: &str) -> impl Iterator<Item = &str> {
     let hub: &[&str] = match host {
         "registry-1.docker.io" => &["index.docker.io", "docker.io"],
@@ -218,23 +218,23 @@ mod tests {
     }
 
     #[test]
-    fn auths_are_found_under_all_their_names() {
+    fn an_entry_is_found_by_each_form_of_its_host() {
         // me:pw
         for key in [
             "ghcr.io",
             "https://ghcr.io",
             "https://ghcr.io/v1/",
             "http://ghcr.io/v2/",
-            "ghcr.io/noetl",
+            "ghcr.io/some",
         ] {
             let json = format!(r#"{{"auths": {{"{key}": {{"auth": "bWU6cHc="}}}}}}"#);
             assert_eq!(
-                user(&json, "ghcr.io", "noetl/noetl"),
+                user(&json, "ghcr.io", "some/image"),
                 Some("me".to_owned()),
                 "{key}"
             );
             assert_eq!(
-                user(&json, "ghcr.io.evil.example", "noetl/noetl"),
+                user(&json, "ghcr.io.evil.example", "some/image"),
                 None,
                 "{key}"
             );
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_narrowest_entry_wins_and_an_empty_one_is_none() {
+    fn the_longest_entry_is_used_and_an_empty_one_is_skipped() {
         let json = r#"{"auths": {"r.io": {"username": "wide", "password": "x"},
             "r.io/a/b": {"username": "narrow", "password": "x"}, "r.io/a/bc": {"username": "other", "password": "x"},
             "e.io": {}, "i.io": {"identitytoken": "t", "auth": "bWU6cHc="}}}"#;
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_of_the_host_goes_before_the_store() {
+    fn the_helper_of_a_host_is_preferred_to_the_store() {
         let json = r#"{"credHelpers": {"r.io": "own", "docker.io": "hub"}, "credsStore": "all"}"#;
         let config = config(json);
         assert_eq!(config.helper("r.io"), Some("own"));
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named_and_not_quoted() {
+    fn an_error_names_the_file_without_its_content() {
         let folder = tempfile::tempdir().unwrap();
         let path = camino::Utf8PathBuf::from_path_buf(folder.path().join("config.json")).unwrap();
         files::write(&path, br#"{"auths": {"r.io": "hunter2"}}"#).unwrap();

@@ -1,5 +1,5 @@
-//! A small registry for tests, with what docker-registry 2.8 does not have or cannot be made to do: the referrers
-//! API, pages of two tags, mounts that are counted, and downloads that break off.
+//! A small registry for tests, with features that docker-registry 2.8 does not have: the referrers API, pages of two
+//! tags, a log of requests, and connections that break.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,20 +11,22 @@ use serde_json::{Value, json};
 use crate::digest::Sha256;
 use crate::reference::Reference;
 
-/// What it holds, by path below `/v2/r/`, and every request's first line.
+/// The state of the registry.
 #[derive(Debug, Default)]
 pub(super) struct FakeRegistry {
+    /// Documents and blobs by their path below `/v2/r/`.
     pub(super) documents: BTreeMap<String, Vec<u8>>,
+    /// Method and path of every request.
     pub(super) requests: Vec<String>,
     /// Whether it has the referrers API.
     pub(super) lists_referrers: bool,
-    /// After how many bytes of a blob a connection breaks.
+    /// After how many bytes of an answer the connection breaks.
     pub(super) breaks_after: Option<usize>,
-    /// Whether it heeds `Range`.
+    /// Whether it supports the header `Range`.
     pub(super) knows_ranges: bool,
 }
 
-/// Starts one that ends with the test's process.
+/// Starts a registry, which runs until the test process ends. Returns a name in it, and its state.
 pub(super) fn start(lists_referrers: bool) -> (Reference, Arc<Mutex<FakeRegistry>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let name = format!("{}/r:latest", listener.local_addr().unwrap());
@@ -126,7 +128,7 @@ impl FakeRegistry {
         }
     }
 
-    /// Keeps a manifest, and lists it for its subject when that is what this registry does.
+    /// Stores a manifest, and adds it to the referrers of its subject if the registry has the referrers API.
     fn store(&mut self, path: &str, body: Vec<u8>) -> (u16, String, Vec<u8>) {
         let json: Value = serde_json::from_slice(&body).unwrap();
         let digest = Sha256::of(&body).digest();
@@ -154,7 +156,7 @@ impl FakeRegistry {
         (201, headers, Vec::new())
     }
 
-    /// Two tags a page, with the next page's address relative to this one.
+    /// Returns a page of two tags, with a relative link to the next page.
     fn tags(&self, query: &str) -> (u16, String, Vec<u8>) {
         let names = self
             .documents
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_attached_is_listed_by_either_way_once() {
+    fn an_attached_artifact_is_listed_once_with_and_without_the_api() {
         for lists_referrers in [true, false] {
             let (name, held) = start(lists_referrers);
             let subject = artifact(b"").subject.digest;
@@ -231,13 +233,13 @@ mod tests {
             let has_tag = held.lock().unwrap().documents.contains_key(&tag);
             assert_eq!(
                 has_tag, !lists_referrers,
-                "the tag is for registries without the API"
+                "the tag is only for registries without the API"
             );
         }
     }
 
     #[test]
-    fn a_fallback_tag_that_is_something_else_is_left_alone() {
+    fn a_fallback_tag_that_is_not_an_index_is_not_changed() {
         let (name, held) = start(false);
         let tag = format!("manifests/{}", fallback_tag(&artifact(b"").subject.digest));
         held.lock()
@@ -270,7 +272,7 @@ mod tests {
                 format!("POST blobs/uploads/?mount={digest}&from=base")
             ]
         );
-        // Without a source it is sent, and what is not at hand cannot be.
+        // Without a source it is sent; without content, that fails.
         let content = crate::blob::Blob::from("layer");
         assert_eq!(
             repository
@@ -281,7 +283,9 @@ mod tests {
         let other = Descriptor::of(LAYER_GZIP, b"other");
         let error = repository.store(&other, None, None).unwrap_err();
         assert!(
-            error.to_string().contains("the image lacks sha256:"),
+            error
+                .to_string()
+                .contains("the image does not contain sha256:"),
             "{error:#}"
         );
     }
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_download_goes_on_where_it_broke_off() {
+    fn a_broken_download_is_continued_with_a_range() {
         for knows_ranges in [true, false] {
             let (name, held) = start(false);
             let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -317,10 +321,10 @@ mod tests {
             let read = reader.read_to_end(&mut bytes);
             if knows_ranges {
                 read.unwrap();
-                assert!(bytes == content, "it is whole");
+                assert!(bytes == content, "all bytes were read");
                 assert_eq!(held.lock().unwrap().requests.len(), 3);
             } else {
-                // Each answer from the beginning breaks off at the same place.
+                // Each answer begins at the start, and breaks at the same place.
                 assert!(read.is_err());
             }
         }

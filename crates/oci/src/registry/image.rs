@@ -1,4 +1,4 @@
-//! An image of a registry as a source: documents and blobs are fetched when they are asked for.
+//! An image in a registry as a source; documents and blobs are fetched when they are needed.
 
 use std::sync::Arc;
 
@@ -15,35 +15,35 @@ use crate::reference::Reference;
 use crate::registry::client::{Client, Repository};
 use crate::source::ImageSource;
 
-/// The longest index or manifest that is read, in bytes: registries take 4 MiB.
+/// The longest index or manifest that is read from the cache, in bytes; registries accept up to 4 MiB.
 const LONGEST_DOCUMENT: u64 = 16 << 20;
 
-/// An image of a registry.
+/// An image in a registry.
 #[derive(Debug)]
 pub struct RegistryImage {
     reference: Reference,
     repository: Arc<Repository>,
-    /// What the name points to.
+    /// The descriptor of the index or manifest that the name points to.
     root: Descriptor,
     root_bytes: Vec<u8>,
     cache: Option<BlobCache>,
 }
 
 impl RegistryImage {
-    /// Asks what a name points to, and reads everything from the registry.
+    /// Finds the index or manifest that a name points to. Documents and blobs are read from the registry, and not kept.
     ///
     /// # Errors
-    /// When the registry does not answer, or does not know the name.
+    /// When the registry does not answer or refuses, or there is no such image.
     pub fn open(client: &Client, reference: &Reference) -> anyhow::Result<Self> {
         let repository = client.repository(reference);
         let found = repository.document(reference.tag_or_digest())?;
         let found = found
             .with_context(|| format!("there is no {reference}"))
             .help(format!(
-                "`crane ls {}/{}` lists the tags that are there",
+                "list the tags with `crane ls {}/{}`",
                 reference.registry, reference.repository
             ))?;
-        // A name with a digest means that digest, so that rules see when the bytes are others.
+        // A name with a digest keeps that digest, so that rules find bytes with another one.
         let digest = match &reference.digest {
             Some(digest) => digest.clone(),
             None => found.given.clone().unwrap_or_else(|| found.digest()),
@@ -61,11 +61,13 @@ impl RegistryImage {
         })
     }
 
-    /// The same, with what is fetched kept in `cache`. Everything is checked against its digest, and a name with
-    /// a digest whose image is all there takes no request.
+    /// Finds the index or manifest that a name points to, as [`open`](Self::open) does, and keeps all that is fetched
+    /// in `cache`. Everything is checked against its digest. A name with a digest whose image is in the cache takes no
+    /// request.
     ///
     /// # Errors
-    /// When the registry does not answer, does not know the name, or sends other bytes than the digest says.
+    /// When the registry does not answer or refuses, there is no such image, bytes have another digest, or the cache
+    /// cannot be written.
     pub fn open_cached(
         client: &Client,
         reference: &Reference,
@@ -96,12 +98,12 @@ impl RegistryImage {
         })
     }
 
-    /// Returns the name that was asked for.
+    /// Returns the name of the image.
     pub fn reference(&self) -> &Reference {
         &self.reference
     }
 
-    /// Returns what the name points to.
+    /// Returns the descriptor of the index or manifest that the name points to.
     pub fn root(&self) -> &Descriptor {
         &self.root
     }
@@ -112,7 +114,7 @@ impl RegistryImage {
     }
 }
 
-/// Returns the media type that a document says it has; an index or a manifest where it says none.
+/// Returns the media type in a document; when there is none, that of an index or a manifest by its fields.
 fn media_type(bytes: &[u8]) -> String {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
@@ -164,7 +166,7 @@ impl ImageSource for RegistryImage {
         let digest = &descriptor.digest;
         let Some(cache) = &self.cache else {
             bail!(
-                "{} is read from its registry, and kept nowhere",
+                "{} was opened without a cache for its blobs",
                 self.reference
             );
         };
@@ -184,7 +186,7 @@ mod tests {
     use crate::media_type::{DOCKER_INDEX, INDEX, MANIFEST};
 
     #[test]
-    fn a_document_is_what_it_says_or_looks_like() {
+    fn a_media_type_is_read_or_derived_from_the_fields() {
         for (json, expected) in [
             (r#"{"manifests": []}"#, INDEX),
             (r#"{"layers": []}"#, MANIFEST),

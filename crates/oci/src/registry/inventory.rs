@@ -1,8 +1,7 @@
-//! What is in a repository, from its tags to blobs and attachments, for finding what is missing and what can be
-//! deleted.
+//! Lists what is in a repository: tags, images, attachments and blobs.
 //!
-//! A registry lists tags and nothing else: untagged images are found as parts of tagged ones, as attachments, or
-//! because the caller names them.
+//! A registry lists only tags. Images without a tag are found when an index lists them, when they are attached to
+//! another image, or when the caller gives their digests.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +16,11 @@ use crate::registry::client::{Client, Repository};
 use crate::registry::referrers::referrers;
 use crate::rules::audit::{DocumentLinks, Inventory};
 
-/// Takes stock of everything that tags, attachments and `candidates` lead to.
+/// Returns everything in the repository of `reference` that can be reached from tags, attachments and `candidates`,
+/// which are digests of images. The tag or digest of `reference` is not used.
 ///
 /// # Errors
-/// When the registry does not answer, or there is no such repository.
+/// When the registry does not answer or refuses, or there is no such repository.
 pub fn take_inventory(
     client: &Client,
     reference: &Reference,
@@ -61,11 +61,11 @@ pub fn take_inventory(
             None => drop(inventory.documents.insert(digest, None)),
         }
     }
-    look_for_blobs(&repository, &mut inventory)?;
+    find_missing_blobs(&repository, &mut inventory)?;
     Ok(inventory)
 }
 
-/// Adds a document, and returns the digests of those that it leads to.
+/// Adds a document, and returns the digests of the documents that it refers to.
 fn add(
     repository: &Repository,
     inventory: &mut Inventory,
@@ -73,7 +73,7 @@ fn add(
     bytes: &[u8],
 ) -> anyhow::Result<Vec<String>> {
     let mut document = DocumentLinks::read(bytes);
-    // An attachment seldom has attachments of its own; asking costs a request for each.
+    // Attachments of attachments are rare, and finding them would take a request for each attachment.
     if document.subject.is_none() {
         let attached = referrers(repository, digest)?;
         document.referrers = attached
@@ -92,7 +92,7 @@ fn add(
     Ok(next)
 }
 
-fn look_for_blobs(repository: &Repository, inventory: &mut Inventory) -> anyhow::Result<()> {
+fn find_missing_blobs(repository: &Repository, inventory: &mut Inventory) -> anyhow::Result<()> {
     let documents = inventory.documents.values().flatten();
     let blobs: BTreeSet<_> = documents
         .flat_map(|document| document.blobs.iter().map(|(digest, _)| digest.clone()))

@@ -1,10 +1,10 @@
-//! Addresses that a registry names: the header `Location`, relative or absolute, and the realm of its tokens.
+//! URLs in answers of registries: `Location` headers, which may be relative, and the realm of a token server.
 
 use anyhow::{Context as _, ensure};
 
 use crate::reference::is_loopback_host;
 
-/// Returns scheme, host and port of a URL: what credentials belong to.
+/// Returns scheme, host and port of a URL; credentials are for one origin.
 pub(super) fn origin(url: &str) -> &str {
     let path = url
         .find("://")
@@ -17,16 +17,16 @@ pub(super) fn host(url: &str) -> &str {
     origin(url).split_once("://").map_or("", |(_, host)| host)
 }
 
-/// Returns a URL without its query, for errors: uploads carry signatures there.
+/// Returns a URL without its query, which may contain signatures, for error messages.
 pub(super) fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
-/// Resolves the `Location` of an answer to `base`.
+/// Resolves the `Location` in the answer from the URL `base`.
 ///
 /// # Errors
-/// When it names a place that no registry has a reason to name: another scheme, a host within the name of a
-/// user, or this machine, when the registry is elsewhere.
+/// When its scheme is neither HTTP nor HTTPS, it contains a user name, or it is on this machine while the registry is
+/// not.
 pub(super) fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
     let location = location.trim();
     let scheme = base.split_once(':').map_or("https", |(scheme, _)| scheme);
@@ -47,7 +47,7 @@ pub(super) fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
     let http = url.starts_with("https://") || url.starts_with("http://");
     ensure!(
         http && !place.is_empty() && !place.contains('@'),
-        "`{}` is not an address that can be followed",
+        "`{}` is not a URL that can be requested",
         shown(&url)
     );
     ensure!(
@@ -59,8 +59,8 @@ pub(super) fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
     Ok(url)
 }
 
-/// Returns whether a token server may see the credentials of a registry: it is the same host, one of the two is
-/// a subdomain of the other, or it is Docker Hub's.
+/// Returns whether the credentials of a registry may be sent to a token server: it is the same host, one of the two is
+/// a subdomain of the other, or they are those of Docker Hub.
 pub(super) fn shares_credentials(registry: &str, realm: &str) -> bool {
     let name = |host: &str| {
         let port = host
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_location_is_understood() {
+    fn relative_and_absolute_locations_are_resolved() {
         let base = "https://r.example:5000/v2/a/b/blobs/uploads/?x=1";
         for (location, url) in [
             (
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_stay_in_the_family() {
+    fn credentials_are_shared_only_between_related_hosts() {
         for (registry, realm) in [
             ("ghcr.io", "ghcr.io"),
             ("127.0.0.1:5000", "127.0.0.1:6000"),

@@ -1,8 +1,11 @@
-//! Registries: the distribution API (distribution-spec 1.1), from one request to a whole push.
+//! A client of registries (distribution-spec 1.1).
 //!
-//! [`Client`] holds connections and credentials, [`Repository`] the requests on one repository,
-//! [`RegistryImage`] is an image as a source, [`push()`] publishes one, [`attach`] adds artifacts to it, and
-//! [`observe()`] and [`take_inventory`] gather what rules judge. This is the only module that uses the network.
+//! A [`Client`] has connections and credentials, and its [`Repository`] sends single requests. [`RegistryImage`] reads
+//! an image, [`push()`] publishes one, [`attach`] attaches artifacts, and [`observe()`] and [`take_inventory`] collect
+//! what [`rules::served`](crate::rules::served()) and [`rules::audit`](crate::rules::audit()) need. Only this module uses
+//! the network.
+//!
+//! Temporary failures are retried up to five times. HTTPS is used for all registries except those on this machine.
 
 mod auth;
 mod challenge;

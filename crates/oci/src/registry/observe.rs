@@ -1,5 +1,4 @@
-//! Asking a registry for the facts that the rules on what it serves judge. It judges nothing: see
-//! [`crate::rules::served`].
+//! Collects what a registry serves, for the rules in [`crate::rules::served`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,21 +18,22 @@ use crate::rules::served::{About, PartFact, ReferrerFact, RegistryFacts, ServedF
 use crate::rules::subject::Subject;
 use crate::tag;
 
-/// What was pushed to a repository.
+/// An image that was pushed to a repository.
 #[derive(Debug, Clone, Copy)]
 pub struct Pushed<'a> {
-    /// The image.
+    /// The layout that was pushed.
     pub layout: &'a Layout,
     /// The digest of its index.
     pub digest: &'a str,
-    /// All its tags.
+    /// Its tags.
     pub tags: &'a [String],
 }
 
-/// Looks at the image that `reference` names and at its repository. `subject` is what was read from there.
+/// Collects what a registry serves for the image `reference` and its repository. `subject` is the image as it was read
+/// from there, and `pushed` what was pushed before, if that is known.
 ///
 /// # Errors
-/// When the registry does not answer.
+/// When the registry does not answer or refuses, or there is no such image.
 pub fn observe(
     client: &Client,
     reference: &Reference,
@@ -84,8 +84,8 @@ pub fn observe(
     Ok(facts)
 }
 
-/// Returns the tags that a release's image should have, of those that are there: its version, its commit, and what
-/// was asked for.
+/// Returns the tags that should point to the image of the tag `asked`: this tag, and those of `all_tags` that are the
+/// version or commit in its annotations.
 fn release_tags(asked: &str, annotations: &Annotations, all_tags: &[String]) -> Vec<String> {
     let (version, revision) = (annotations.get(VERSION), annotations.get(REVISION));
     let flavour = version.and_then(|version| {
@@ -97,7 +97,7 @@ fn release_tags(asked: &str, annotations: &Annotations, all_tags: &[String]) -> 
     let plain = version.into_iter().chain(revision).cloned();
     let names = plain.chain(version.map(|version| format!("v{version}")));
     let names = names.map(|name| format!("{name}{flavour}"));
-    // `latest-python` is another flavour than `latest`, and its name alone says so: its release is not guessed.
+    // For other tags, such as `latest-python`, it is not known whether they have a suffix, so only they are checked.
     let known = tag::is_immutable(asked) || asked == "latest";
     let names = names.filter(|name| known && name != asked && all_tags.contains(name));
     std::iter::once(asked.to_owned()).chain(names).collect()
@@ -113,7 +113,7 @@ fn annotations(document: &RemoteDocument) -> Annotations {
 fn tag_fact(repository: &Repository, name: &str) -> anyhow::Result<TagFact> {
     let document = repository.document(name)?;
     let annotations = document.as_ref().map(annotations).unwrap_or_default();
-    let said = |key: &str| annotations.get(key).cloned();
+    let annotation = |key: &str| annotations.get(key).cloned();
     Ok(TagFact {
         tag: name.to_owned(),
         head: repository.head(name)?.map(|head| head.digest),
@@ -121,12 +121,12 @@ fn tag_fact(repository: &Repository, name: &str) -> anyhow::Result<TagFact> {
             .as_ref()
             .and_then(|document| document.given.clone()),
         computed: document.as_ref().map(RemoteDocument::digest),
-        version: said(VERSION),
-        revision: said(REVISION),
+        version: annotation(VERSION),
+        revision: annotation(REVISION),
     })
 }
 
-/// Adds every image, config and layer, each asked for by HEAD once, and the platform that each config names.
+/// Adds every image, config and layer of the index, each requested once with HEAD, and the platform in each config.
 fn add_parts(
     repository: &Repository,
     subject: &Subject<'_>,
@@ -176,7 +176,7 @@ fn add_part(
     });
 }
 
-/// Returns the SHA-256 of what each image starts, by the image's digest.
+/// Returns the SHA-256 of the program that each image starts, by the digest of the image.
 fn programs(subject: &Subject<'_>) -> BTreeMap<String, String> {
     let programs = subject.runnable().filter_map(|view| {
         let sha256 = Sha256::of(&view.program()?.bytes);
@@ -185,7 +185,7 @@ fn programs(subject: &Subject<'_>) -> BTreeMap<String, String> {
     programs.collect()
 }
 
-/// `programs` are the SHA-256 of what each image starts, by the image's digest.
+/// Reads an attached artifact. `programs` are the SHA-256 of the program of each image, by the digest of the image.
 fn referrer_fact(
     repository: &Arc<Repository>,
     subject: &str,
@@ -204,31 +204,31 @@ fn referrer_fact(
     })
 }
 
-/// Returns what an in-toto statement or a CycloneDX document is about.
+/// Returns the hashes of the subjects of an in-toto statement or a CycloneDX document; `None` for other documents.
 fn document_about(document: &[u8], subject: &str, program: Option<&String>) -> Option<About> {
     let json: serde_json::Value = serde_json::from_slice(document).ok()?;
     if json["bomFormat"] == "CycloneDX" {
         let hashes = json["metadata"]["component"]["hashes"].as_array()?;
         let sha256 = hashes.iter().filter(|hash| hash["alg"] == "SHA-256");
-        let said = sha256.filter_map(|hash| hash["content"].as_str().map(ToOwned::to_owned));
+        let named = sha256.filter_map(|hash| hash["content"].as_str().map(ToOwned::to_owned));
         return Some(About {
             what: "program",
-            said: said.collect(),
+            named: named.collect(),
             expected: program?.clone(),
         });
     }
     let subjects = json.get("_type").and(json["subject"].as_array())?;
-    let said = subjects
+    let named = subjects
         .iter()
         .filter_map(|subject| subject["digest"]["sha256"].as_str());
     Some(About {
         what: "image",
-        said: said.map(ToOwned::to_owned).collect(),
+        named: named.map(ToOwned::to_owned).collect(),
         expected: subject.trim_start_matches("sha256:").to_owned(),
     })
 }
 
-/// Returns why a pull without credentials fails.
+/// Returns why a pull without credentials fails; `None` when it does not.
 fn anonymous_refusal(client: &Client, reference: &Reference, digest: &str) -> Option<String> {
     match client.anonymous().repository(reference).head(digest) {
         Ok(Some(_)) => None,
@@ -237,14 +237,14 @@ fn anonymous_refusal(client: &Client, reference: &Reference, digest: &str) -> Op
     }
 }
 
-/// Asks as clients of each kind do.
+/// Requests the image as several kinds of clients do.
 fn served_to(repository: &Repository, asked: &str) -> anyhow::Result<Vec<ServedFact>> {
     let today = format!("{DOCKER_INDEX}, {DOCKER_MANIFEST}, {INDEX}, {MANIFEST}");
     let docker = format!("{DOCKER_INDEX}, {DOCKER_MANIFEST}");
     let clients = [
         ("OCI indexes", Some(INDEX), true),
         (
-            "what docker and containerd take today",
+            "the types of current docker and containerd",
             Some(today.as_str()),
             true,
         ),
@@ -266,7 +266,7 @@ fn served_to(repository: &Repository, asked: &str) -> anyhow::Result<Vec<ServedF
     Ok(served)
 }
 
-/// Returns the versions other than this one that can no longer be pulled, with why.
+/// Returns the tags of other versions that cannot be pulled, with the reason.
 fn missing_releases(
     repository: &Repository,
     all_tags: &[String],
@@ -290,7 +290,7 @@ fn missing_releases(
     Ok(lost)
 }
 
-/// R11: blobs that were pushed and came back missing or otherwise, or that were never pushed.
+/// Returns the blobs that differ between what was pushed and what was pulled (R11), with the difference.
 fn changed_blobs(pushed: &Layout, subject: &Subject<'_>) -> Vec<(String, String)> {
     let pushed: Vec<_> = pushed
         .files
@@ -300,8 +300,10 @@ fn changed_blobs(pushed: &Layout, subject: &Subject<'_>) -> Vec<(String, String)
     let mut changed = Vec::new();
     for digest in &pushed {
         let how = match subject.blobs.get(digest) {
-            None => "it was pushed and did not come back",
-            Some(blob) if blob.sha256.digest() != *digest => "it came back with other bytes",
+            None => "it was pushed, and is missing in the pulled image",
+            Some(blob) if blob.sha256.digest() != *digest => {
+                "it has other bytes in the pulled image"
+            }
             Some(_) => continue,
         };
         changed.push((digest.clone(), how.to_owned()));
@@ -311,7 +313,10 @@ fn changed_blobs(pushed: &Layout, subject: &Subject<'_>) -> Vec<(String, String)
         .keys()
         .filter(|digest| !pushed.contains(digest))
     {
-        changed.push((digest.clone(), "it was never pushed".to_owned()));
+        changed.push((
+            digest.clone(),
+            "it is in the pulled image, and was not pushed".to_owned(),
+        ));
     }
     changed
 }

@@ -1,25 +1,25 @@
-//! What a caller is told while blobs are sent.
+//! Reports the progress of a push.
 
 use crate::model::Descriptor;
 use crate::registry::upload::Stored;
 
-/// Is told of the progress of a push, from several threads. Every method does nothing unless it is replaced.
+/// Receives the progress of a push, from several threads. The methods do nothing by default.
 pub trait Progress: Sync {
-    /// The blobs have so many bytes in all.
+    /// Called before blobs are sent; `total` is the size of all blobs in bytes.
     fn start(&self, total: u64) {
         _ = total;
     }
 
-    /// A blob is in the repository now.
+    /// Called when a blob is stored in the repository.
     fn stored(&self, blob: &Descriptor, how: Stored) {
         _ = (blob, how);
     }
 
-    /// All blobs are in the repository.
+    /// Called when all blobs are stored in the repository.
     fn finish(&self) {}
 }
 
-/// Progress that nobody is told of.
+/// Ignores the progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 

@@ -1,4 +1,4 @@
-//! Publishing an image: blobs, then manifests, then the index, all by digest, and the tags last.
+//! Pushes an image: first blobs, then manifests and indexes, all by digest, and tags last.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,68 +21,72 @@ use crate::rules::catalogue::R4;
 use crate::source::ImageSource;
 use crate::tag::mismatch;
 
-/// What a push may do beyond the usual.
+/// Options of a push.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PushOptions {
-    /// What happens to a version or commit tag that points elsewhere.
+    /// What happens when a version or commit tag points to another image.
     pub overwrite: Overwrite,
-    /// How much of what the registry has is believed.
+    /// What is assumed to be in the registry.
     pub trust: Trust,
 }
 
-/// What happens to an immutable tag that would move.
+/// What happens when a version or commit tag points to another image; see
+/// [`tag::is_immutable`](crate::tag::is_immutable).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overwrite {
-    /// It stays, and the push is refused.
+    /// The push fails, and the tag stays.
     #[default]
     Refused,
-    /// It moves.
+    /// The tag moves.
     Forced,
 }
 
-/// Whether an index that is there means that everything below it is there.
+/// What is assumed to be in the registry when it has the index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// Yes: no registry takes an index without its images.
+    /// All images and blobs of the index, since registries refuse an index whose images are missing.
     #[default]
     Index,
-    /// No: images below it may have been deleted, so each is asked for.
+    /// Nothing: images may have been deleted, so each is requested, and sent if it is missing.
     Nothing,
 }
 
-/// An image that a registry serves under all its names.
+/// The result of a push.
 #[derive(Debug)]
 pub struct Published {
-    /// The index that every name points to.
+    /// The digest of the index that all tags point to.
     pub digest: String,
-    /// How many bytes of blobs had to be sent.
+    /// How many bytes of blobs were sent.
     pub sent_bytes: u64,
-    /// Where the tags were.
+    /// The tags, with the digests that they pointed to before.
     journal: Journal,
 }
 
 impl Published {
-    /// Returns the tags that moved, each with the digest it had, if there was one.
+    /// Returns the tags that moved, each with the digest that it pointed to before, if there was one.
     pub fn moved(&self) -> Vec<(String, Option<String>)> {
         self.journal.moved()
     }
 
-    /// Leaves the tags where they are when `proof` is that what is served is right, and puts them back otherwise.
+    /// Puts the tags back when `proof`, the result of checking the published image, is an error.
     ///
     /// # Errors
-    /// The proof's; the tags are then where they were, or the error says which are not.
+    /// Returns the error of `proof`. The tags are then put back; the error names those that could not be.
     pub fn keep_if(&self, proof: anyhow::Result<()>) -> anyhow::Result<()> {
         proof.map_err(|error| self.journal.undo(error))
     }
 }
 
-/// Pushes an image to the repository that all `references` name, and moves the tags last. Nothing is checked: a
-/// caller checks the image before.
+/// Pushes an image to one repository, under all names in `references`, and moves the tags last. The image is not
+/// checked; call [`rules::check`](crate::rules::check) before.
 ///
-/// A cold push of two platforms takes 22 requests, a warm one a request for each tag and nothing else.
+/// The first push of an image for two platforms takes 22 requests. When the registry has the image and its tags, a push
+/// takes one request for each tag.
 ///
 /// # Errors
-/// When the registry refuses anything; the tags are then where they were, or the error says which are not.
+/// When `references` is empty or names several repositories, the source cannot be read, a version or commit tag would
+/// be wrong ([`TagRefused`]), or the registry does not answer or refuses a request. Tags that have moved are then put
+/// back; the error names those that could not be.
 pub fn push(
     client: &Client,
     source: &dyn ImageSource,
@@ -96,7 +100,7 @@ pub fn push(
     };
     ensure!(
         references.iter().all(is_same),
-        "a push is to one repository, and {references:?} are several"
+        "all names of a push must be in one repository: {references:?}"
     );
     let content = ImageToPush::read(source)?;
     content.refuse_misnamed(references)?;
@@ -123,7 +127,7 @@ pub fn push(
     })
 }
 
-/// R4, before anything is sent: a version or commit tag never moves.
+/// Fails when a version or commit tag would move (R4). This is checked before anything is sent.
 fn refuse_overwriting(
     image: &Reference,
     digest: &str,
@@ -143,25 +147,25 @@ fn refuse_overwriting(
     } = image;
     let id = R4.id;
     let message = format!(
-        "error {id} {registry}/{repository}:{tag}: it is {before} and would become {digest}{rest}"
+        "error {id} {registry}/{repository}:{tag}: it points to {before}, and would point to {digest}{rest}"
     );
     Err(TagRefused::Moves { message })
-        .help("push under another tag; only a forced push moves a version or commit tag")
+        .help("push under another tag, or force the push: only a forced push moves a version or commit tag")
 }
 
-/// A tag that rule R4 protects, found before anything is sent.
+/// The error of a push that would break rule R4 on version and commit tags; nothing has been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagRefused {
-    /// A version or commit tag is another image already, and [`Overwrite::Forced`] was not given.
+    /// A version or commit tag points to another image, and [`Overwrite::Forced`] was not given.
     Moves {
-        /// The finding.
+        /// The message, in the form of a finding.
         message: String,
     },
-    /// A version or commit tag is not that of the image's labels.
+    /// A version or commit tag differs from the version or commit in the image's annotations.
     Misnamed {
-        /// The finding.
+        /// The message, in the form of a finding.
         message: String,
-        /// The version in the image's labels.
+        /// The version in the image's annotations.
         version: String,
     },
 }
@@ -175,14 +179,14 @@ impl fmt::Display for TagRefused {
 
 impl std::error::Error for TagRefused {}
 
-/// What is to be in the repository, by digest.
+/// The image to push.
 struct ImageToPush<'a> {
     source: &'a dyn ImageSource,
     image: Image,
     root: Descriptor,
 }
 
-/// A blob to store, and where it may be mounted from.
+/// A blob to store, and the repository from which it may be mounted.
 struct Upload {
     descriptor: Descriptor,
     source: Option<String>,
@@ -211,14 +215,15 @@ impl<'a> ImageToPush<'a> {
         images.filter_map(|image| image.manifest.as_ref().map(|document| &document.value))
     }
 
-    /// R4, before anything is sent: a version or commit tag says what the image says of itself.
+    /// Fails when a version or commit tag differs from the image's annotations (R4). This is checked before anything is
+    /// sent.
     fn refuse_misnamed(&self, references: &[Reference]) -> anyhow::Result<()> {
         let annotations = self
             .manifests()
             .next()
             .map(|manifest| &manifest.annotations);
-        let said = |key: &str| annotations.and_then(|annotations| annotations.get(key));
-        let (Some(version), Some(revision)) = (said(VERSION), said(REVISION)) else {
+        let annotation = |key: &str| annotations.and_then(|annotations| annotations.get(key));
+        let (Some(version), Some(revision)) = (annotation(VERSION), annotation(REVISION)) else {
             return Ok(());
         };
         let mut misnamed = references
@@ -226,10 +231,10 @@ impl<'a> ImageToPush<'a> {
             .filter_map(|name| Some((name, mismatch(&name.tag, version, revision)?)));
         match misnamed.next() {
             None => Ok(()),
-            Some((name, says)) => {
+            Some((name, own)) => {
                 let id = R4.id;
                 Err(TagRefused::Misnamed {
-                    message: format!("error {id} {name}: the image says that it is {says}"),
+                    message: format!("error {id} {name}: the image is labelled {own}"),
                     version: version.clone(),
                 })
                 .help(format!("push it under its own tag {version}"))
@@ -239,10 +244,10 @@ impl<'a> ImageToPush<'a> {
 
     fn document(&self, descriptor: &Descriptor) -> anyhow::Result<Vec<u8>> {
         let bytes = self.source.document(descriptor)?;
-        bytes.with_context(|| format!("the image lacks {}", descriptor.digest))
+        bytes.with_context(|| format!("the image does not contain {}", descriptor.digest))
     }
 
-    /// Returns the repositories of the same registry that base layers are from.
+    /// Returns the repositories of the same registry that contain the layers of base images.
     fn sources(&self, target: &Reference) -> Vec<String> {
         let mut sources: Vec<_> = self
             .manifests()
@@ -253,7 +258,7 @@ impl<'a> ImageToPush<'a> {
         sources
     }
 
-    /// Returns every blob once, the largest first: a push that must fail for room or time does so early.
+    /// Returns every blob once, the largest first, so that a push that is too large for the registry fails early.
     fn blobs(&self, target: &Reference) -> Vec<Upload> {
         let mut blobs = BTreeMap::new();
         for manifest in self.manifests() {
@@ -276,7 +281,7 @@ impl<'a> ImageToPush<'a> {
         blobs
     }
 
-    /// Stores everything but the tags; returns how many bytes of blobs were sent.
+    /// Stores blobs, manifests and indexes; returns how many bytes of blobs were sent.
     fn send(
         &self,
         repository: &Repository,
@@ -290,7 +295,7 @@ impl<'a> ImageToPush<'a> {
             let is_here = self.source.open(descriptor)?.is_some();
             let open = || {
                 let reader = self.source.open(descriptor)?;
-                reader.with_context(|| format!("the image lacks {}", descriptor.digest))
+                reader.with_context(|| format!("the image does not contain {}", descriptor.digest))
             };
             let open: Option<&(dyn Fn() -> _ + Sync)> = if is_here { Some(&open) } else { None };
             let stored = repository.store(descriptor, open, source.as_deref())?;
@@ -304,7 +309,7 @@ impl<'a> ImageToPush<'a> {
         for image in &self.image.platforms {
             self.store_document(repository, &image.descriptor)?;
         }
-        // The innermost indexes first; the last one is the root.
+        // Nested indexes first, since registries refuse an index whose children are missing.
         for index in self.image.indexes.iter().rev() {
             self.store_document(repository, &index.descriptor)?;
         }
@@ -318,7 +323,7 @@ impl<'a> ImageToPush<'a> {
     }
 }
 
-/// Returns the repository that a manifest's base image is in, when it is another one of the same registry.
+/// Returns the repository of a manifest's base image, when it is another one in the same registry.
 fn base_repository(manifest: &ImageManifest, target: &Reference) -> Option<String> {
     let base = manifest.annotations.get(BASE_NAME)?;
     let base: Reference = base.parse().ok()?;

@@ -1,5 +1,5 @@
-//! Artifacts attached to images: by the referrers API, or under the fallback tag where a registry has none
-//! (distribution-spec, "Referrers Tag Schema").
+//! Attaches artifacts to images and lists them, with the referrers API, or with the fallback tag when a registry does
+//! not have the API (distribution-spec, "Referrers Tag Schema").
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::registry::client::{Client, Repository};
 /// The longest attached document that is read, in bytes.
 const LONGEST_DOCUMENT: u64 = 64 << 20;
 
-/// How often the fallback tag is written when another client writes it at the same moment.
+/// How often the fallback tag is written when other clients write it at the same time.
 const ATTEMPTS: usize = 5;
 
-/// Pushes artifacts about images of the repository that `image` is in, and returns their descriptors. What others
-/// have attached stays; what is attached already is not attached twice.
+/// Attaches artifacts to images in the repository of `image`, and returns the descriptors of their manifests. Other
+/// attachments stay, and an artifact that is attached already is not attached twice.
 ///
 /// # Errors
-/// When the registry refuses anything.
+/// When the registry does not answer or refuses a request, or the fallback tag is not an index.
 pub fn attach(
     client: &Client,
     image: &Reference,
@@ -43,10 +43,11 @@ pub fn attach(
     Ok(attached)
 }
 
-/// Returns everything that is attached to the image or index with the digest `subject`, in the registry's order.
+/// Returns the descriptors of the artifacts attached to the image or index with the digest `subject`, in the order of
+/// the registry.
 ///
 /// # Errors
-/// When the registry does not answer.
+/// When the registry does not answer or refuses, or the fallback tag is not an index.
 pub fn referrers(repository: &Repository, subject: &str) -> anyhow::Result<Vec<Descriptor>> {
     if let Some(referrers) = repository.referrers(subject)? {
         return Ok(referrers);
@@ -73,7 +74,7 @@ fn attach_one(repository: &Repository, artifact: &Artifact) -> anyhow::Result<De
     }
     let answer = repository.store_document(&descriptor.digest, MANIFEST, &manifest)?;
     let subject = &artifact.subject.digest;
-    // The header says that the registry will list it; a lost answer is replaced by asking for the list.
+    // With this header, the registry lists the artifact itself. When the answer was lost, the list shows that.
     let is_listed = match answer {
         Some(answer) => answer.header("oci-subject") == Some(subject),
         None => repository
@@ -86,7 +87,8 @@ fn attach_one(repository: &Repository, artifact: &Artifact) -> anyhow::Result<De
     Ok(descriptor)
 }
 
-/// Reads, adds, writes and reads again, since two clients may write at once and the last one wins.
+/// Adds an artifact to the index of the fallback tag. The index is read again after it was written, since another
+/// client may have overwritten it.
 fn add_to_fallback(
     repository: &Repository,
     subject: &str,
@@ -108,7 +110,7 @@ fn add_to_fallback(
     Ok(())
 }
 
-/// Returns the index with one artifact more; `None` when it is there already.
+/// Returns the index with the artifact added; `None` when it is listed already.
 fn with_artifact(index: Option<ImageIndex>, artifact: &Descriptor) -> Option<ImageIndex> {
     let mut index = index.unwrap_or_else(|| ImageIndex::new(Vec::new(), Annotations::new()));
     let known = |other: &Descriptor| other.digest == artifact.digest;
@@ -119,10 +121,10 @@ fn with_artifact(index: Option<ImageIndex>, artifact: &Descriptor) -> Option<Ima
     Some(index)
 }
 
-/// Returns the index under a fallback tag.
+/// Returns the index of a fallback tag; `None` when there is no such tag.
 ///
 /// # Errors
-/// When something else is there, which must not be overwritten.
+/// When the tag points to something else, which must not be overwritten.
 fn fallback_index(repository: &Repository, tag: &str) -> anyhow::Result<Option<ImageIndex>> {
     let Some(document) = repository.document(tag)? else {
         return Ok(None);
@@ -132,10 +134,11 @@ fn fallback_index(repository: &Repository, tag: &str) -> anyhow::Result<Option<I
     Ok(Some(index))
 }
 
-/// Fetches the manifest of an artifact with its documents; `None` where the registry lacks it.
+/// Fetches the manifest of an artifact and the documents in its layers; `None` when any of them is missing, or the
+/// manifest cannot be parsed.
 ///
 /// # Errors
-/// When the registry does not answer.
+/// When the registry does not answer or refuses.
 pub fn fetch_artifact(
     repository: &Arc<Repository>,
     artifact: &Descriptor,
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_attached_stays_and_nothing_is_there_twice() {
+    fn other_artifacts_stay_and_none_is_listed_twice() {
         let one = Descriptor::of(MANIFEST, b"one");
         let two = Descriptor::of(MANIFEST, b"two");
         let first = with_artifact(None, &one).unwrap();

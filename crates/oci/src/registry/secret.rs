@@ -1,11 +1,11 @@
-//! A value that must not be shown: neither in errors nor in what is printed for debugging.
+//! A secret that is not printed, neither in errors nor by `Debug`.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A password or a token.
+/// A password or a token. It is not printed, and code outside this crate cannot read it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -15,7 +15,7 @@ impl Secret {
         Self(word.into())
     }
 
-    /// Returns the value, for the one request that needs it.
+    /// Returns the value, to be sent.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -43,7 +43,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn nothing_prints_it() {
+    fn debug_does_not_print_it() {
         let secret = Secret::new("hunter2");
         let basic = secret.basic("me");
         assert_eq!(basic.reveal(), "Basic bWU6aHVudGVyMg==");

@@ -1,4 +1,4 @@
-//! Requests to one registry: signed in, sent again after a temporary error, with redirects followed carefully.
+//! Sends requests to one registry: signs in, repeats them after temporary failures, and follows redirects.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,36 +14,36 @@ use crate::registry::credentials::Keychain;
 use crate::registry::location;
 use crate::registry::transport::{Answer, Request, Transport, Tries, is_final};
 
-/// How many redirects are followed; registries use one, to where they store blobs.
+/// How many redirects are followed; registries use one, to their storage of blobs.
 const REDIRECTS: usize = 5;
 
-/// A registry, one repository of it and the sign-in there. Threads share it.
+/// Access to one repository of a registry, shared by threads.
 #[derive(Debug)]
 pub(super) struct Session {
     transport: Transport,
     auth: Auth,
     /// Scheme, host and port.
     origin: String,
-    /// Whether anything was ever answered: only then may a refused connection be temporary.
+    /// Whether the registry has answered before; only then a refused connection may be temporary.
     answered: AtomicBool,
 }
 
-/// The outcome of one attempt.
+/// The result of sending a request once.
 #[derive(Debug)]
 pub(super) enum Attempt {
-    /// An answer of any status.
+    /// An answer with any status.
     Answered(Answer),
-    /// No answer, or one that broke off.
+    /// No answer, or an incomplete one.
     Lost(Error),
 }
 
-/// Returns whether an error is that a registry did not answer, as opposed to refusing.
+/// Returns whether the cause of an error is that a registry did not answer, and not that it refused a request.
 pub fn is_no_answer(error: &anyhow::Error) -> bool {
     noetl_help::find::<Error>(error).is_some()
 }
 
 impl Session {
-    /// Signs in when the registry asks for it. `scopes` are what tokens are asked for.
+    /// Returns a session that signs in when the registry requires it. `scopes` are those of tokens.
     pub(super) fn new(
         transport: Transport,
         keychain: Arc<dyn Keychain>,
@@ -52,7 +52,7 @@ impl Session {
         scopes: Vec<String>,
     ) -> Self {
         let host = match registry {
-            // The name in images is not that of a server.
+            // The registry of image names on Docker Hub is not the host of its server.
             "docker.io" | "index.docker.io" => "registry-1.docker.io",
             host => host,
         };
@@ -75,10 +75,10 @@ impl Session {
         &self.origin
     }
 
-    /// Sends a request until it has an answer that is not temporary; returns the last answer, whatever its status.
+    /// Sends a request, again after temporary failures; returns the last answer, with any status.
     ///
     /// # Errors
-    /// When there is no answer, or no way to sign in.
+    /// When there is no answer, or signing in fails.
     pub(super) fn send(&self, request: &Request<'_>) -> anyhow::Result<Answer> {
         let mut tries = Tries::new();
         loop {
@@ -99,10 +99,10 @@ impl Session {
         }
     }
 
-    /// Sends a request once, or twice when the first answer is that a token has expired.
+    /// Sends a request once, or again after signing in when the answer is 401. Follows the redirects of GET and HEAD.
     ///
     /// # Errors
-    /// When there is no way to sign in, or a redirect leads nowhere.
+    /// When signing in fails, or a redirect cannot be followed.
     pub(super) fn once(&self, request: &Request<'_>) -> anyhow::Result<Attempt> {
         let mut request = request.clone();
         for _ in 0..=REDIRECTS {
@@ -116,21 +116,30 @@ impl Session {
             }
             let to = answer.header("location");
             let to = to.with_context(|| {
-                format!("{} redirects to nowhere", location::shown(&request.url))
+                format!(
+                    "{} redirects without a Location header",
+                    location::shown(&request.url)
+                )
             })?;
             request.url = location::resolve(&request.url, to)?;
         }
-        bail!("{} redirects in circles", location::shown(&request.url))
+        bail!(
+            "{} redirects more than {REDIRECTS} times",
+            location::shown(&request.url)
+        )
     }
 
     /// Returns the error of a request that had no answer.
     pub(super) fn no_answer(&self, error: Error, url: &str) -> anyhow::Error {
         anyhow!(error)
             .context(format!("no answer from {}", location::shown(url)))
-            .help(format!("is the registry at {} running?", self.origin))
+            .help(format!(
+                "check that the registry at {} is running and can be reached",
+                self.origin
+            ))
     }
 
-    /// Returns the error of an answer with an unexpected status, with the registry's message without secrets.
+    /// Returns the error of an answer with an unexpected status; it contains the registry's message without secrets.
     pub(super) fn refused(&self, answer: &Answer, doing: &str) -> anyhow::Error {
         let message = self.auth.redact(&answer.message());
         let what = format!(
@@ -145,13 +154,13 @@ impl Session {
         }
     }
 
-    /// Returns whether trying again cannot bring an answer.
+    /// Returns whether trying again cannot help.
     pub(super) fn is_final(&self, error: &Error) -> bool {
         let refused = matches!(error, Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused);
         is_final(error) && !(refused && self.answered.load(Ordering::Relaxed))
     }
 
-    /// Sends one request with `Authorization`, which goes to the registry's own host alone.
+    /// Sends a request, with `Authorization` only when it is to the registry's own origin.
     fn signed_in(&self, request: &Request<'_>) -> anyhow::Result<Attempt> {
         let is_registry = location::origin(&request.url) == self.origin;
         if !is_registry {
@@ -174,30 +183,28 @@ impl Session {
 }
 
 impl Answer {
-    /// Fails unless the digest that the registry says it stored, when it says one, is `digest`.
+    /// Fails when the registry names another digest than `digest` for what it stored.
     pub(super) fn agrees_on(&self, digest: &str) -> anyhow::Result<()> {
         let given = self.header("docker-content-digest").unwrap_or(digest);
         ensure!(
             given == digest,
-            "{} took {digest} for {given}: something on the way changes what is sent",
+            "{} received {digest} as {given}: a proxy may have changed the content",
             location::host(&self.url)
         );
         Ok(())
     }
 }
 
-/// Returns what can be done about a status that a registry answers.
+/// Returns the help for an error with an HTTP status.
 fn remedy(status: u16) -> &'static str {
     match status {
         404 => {
-            "check the registry's and the repository's names: some registries want a repository made first"
+            "check the names of registry and repository; some registries require that the repository is created first"
         }
-        405 => {
-            "the registry is read-only, perhaps for maintenance: push again later, or to another registry"
-        }
-        413 => "something before the registry takes no requests of this size: raise its limit",
-        429 | 500.. => "again once the registry is well: what is there already is not sent twice",
-        _ => "look into the registry's log: it does not take what the OCI specification describes",
+        405 => "the registry may be read-only: push again later, or to another registry",
+        413 => "a proxy in front of the registry limits the size of requests: raise its limit",
+        429 | 500.. => "try again when the registry works: blobs that it has are not sent again",
+        _ => "see the log of the registry: it refuses a request that the OCI specification allows",
     }
 }
 

@@ -1,5 +1,5 @@
-//! Moving tags so that all move or none: immutable ones first, `latest` last, each read back. When one does not
-//! move, those that have moved are put back.
+//! Moves tags so that all move or none: immutable ones first, `latest` last. Each is read back; when one does not move,
+//! those that have moved are put back.
 
 use anyhow::{Context as _, anyhow, bail};
 use noetl_help::Help as _;
@@ -8,28 +8,28 @@ use crate::registry::client::{RemoteDocument, Repository};
 use crate::registry::upload::Deleted;
 use crate::tag::is_immutable;
 
-/// A tag and where it was before the push.
+/// A tag, and the digest that it pointed to before the push.
 #[derive(Debug, Clone)]
 pub(super) struct Move {
     tag: String,
-    /// What it pointed to; `None` when there was no such tag.
+    /// The digest that it pointed to; `None` when there was no such tag.
     before: Option<String>,
 }
 
-/// The tags of one push and the one index they are to point to.
+/// The tags of a push, and the index that they will point to.
 #[derive(Debug)]
 pub(super) struct Journal {
     repository: Repository,
     digest: String,
     moves: Vec<Move>,
-    /// The tags that have moved, each with the document it pointed to, fetched before.
+    /// The tags that have moved, each with the document that it pointed to, which was fetched before.
     moved: Vec<(Move, Option<RemoteDocument>)>,
-    /// Whether this push brought the index.
+    /// Whether the index was not in the repository before this push.
     is_new: bool,
 }
 
-/// Returns tags in the order in which they move: immutable ones first, `latest` last, so that a release has its
-/// own name before a moving tag leads to it.
+/// Returns each tag once, in the order in which they move: immutable ones first, `latest` last, so that a release has
+/// its own tag before other tags point to it.
 pub(super) fn in_order(tags: &[String]) -> Vec<String> {
     let mut ordered = Vec::new();
     for tag in tags {
@@ -46,7 +46,7 @@ pub(super) fn in_order(tags: &[String]) -> Vec<String> {
 }
 
 impl Journal {
-    /// Asks where all tags are: one request for each.
+    /// Reads the present digest of each tag, with one request for each.
     pub(super) fn open(
         repository: Repository,
         digest: &str,
@@ -71,7 +71,7 @@ impl Journal {
         &self.repository
     }
 
-    /// Returns the tags that moved, each with where it was.
+    /// Returns the tags that moved, each with the digest that it pointed to before.
     pub(super) fn moved(&self) -> Vec<(String, Option<String>)> {
         let moved = self.moved.iter();
         moved
@@ -79,7 +79,7 @@ impl Journal {
             .collect()
     }
 
-    /// Returns the immutable tags that point elsewhere, each with where.
+    /// Returns the immutable tags that point to another digest, each with that digest.
     pub(super) fn overwritten(&self) -> Vec<(&str, &str)> {
         let moved = self.pending().filter(|entry| is_immutable(&entry.tag));
         moved
@@ -87,7 +87,7 @@ impl Journal {
             .collect()
     }
 
-    /// Returns whether every tag is where it should be.
+    /// Returns whether every tag points to the index already.
     pub(super) fn is_done(&self) -> bool {
         self.pending().next().is_none()
     }
@@ -97,10 +97,10 @@ impl Journal {
         self.moves.iter().filter(elsewhere)
     }
 
-    /// Moves the tags to the index whose bytes are given. `is_new` says whether this push brought the index.
+    /// Moves the tags to the index `bytes`. `is_new` is whether the index was not in the repository before this push.
     ///
     /// # Errors
-    /// When one does not move; then all are where they were, or the error says which are not.
+    /// When one does not move. All are then put back; the error names those that could not be.
     pub(super) fn move_tags(
         &mut self,
         media_type: &str,
@@ -110,7 +110,7 @@ impl Journal {
         self.is_new = is_new;
         let mut pending = Vec::new();
         for entry in self.pending() {
-            // Fetched before anything moves: a registry may delete what has no tag.
+            // Fetched before any tag moves, since a registry may delete images without a tag.
             let document = entry
                 .before
                 .as_ref()
@@ -129,7 +129,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Puts every tag back that has moved, because of `error`; returns it with the outcome.
+    /// Puts back every tag that has moved. Returns `error` with the result as context.
     pub(super) fn undo(&self, error: anyhow::Error) -> anyhow::Error {
         let left = self.restore();
         if left.is_empty() {
@@ -139,7 +139,7 @@ impl Journal {
         }
     }
 
-    /// Moves one tag and reads it back.
+    /// Moves a tag, and reads it back.
     fn advance(&self, entry: &Move, media_type: &str, bytes: &[u8]) -> anyhow::Result<()> {
         self.repository
             .store_document(&entry.tag, media_type, bytes)?;
@@ -147,7 +147,7 @@ impl Journal {
         match now {
             Some(now) if now == self.digest => Ok(()),
             now => bail!(
-                "the registry took {} for {}, and has {} there",
+                "the registry accepted {} as {}, but the tag points to {}",
                 self.digest,
                 entry.tag,
                 now.as_deref().unwrap_or("nothing")
@@ -155,7 +155,7 @@ impl Journal {
         }
     }
 
-    /// Puts tags back, the last first; returns those that are not where they were, with why.
+    /// Puts tags back, the last first. Returns those that could not be put back, with the reason.
     fn restore(&self) -> Vec<String> {
         let mut left = Vec::new();
         for (entry, document) in self.moved.iter().rev() {
@@ -187,8 +187,8 @@ impl Journal {
             .with_context(|| format!("it was at {before}"))
     }
 
-    /// Deletes a tag that was not there. A registry that deletes no tags may delete the index with them, which is
-    /// safe when this push brought it.
+    /// Deletes a tag that did not exist before the push. When the registry cannot delete tags, the index is deleted
+    /// with its tags, if it was not in the repository before.
     fn delete(&self, entry: &Move) -> anyhow::Result<()> {
         if self.repository.head(&entry.tag)?.is_none() {
             return Ok(());
@@ -199,7 +199,7 @@ impl Journal {
         match self.repository.head(&entry.tag)? {
             None => Ok(()),
             Some(now) => bail!(
-                "it was not there, is at {} now, and this registry deletes no tags",
+                "it did not exist, points to {} now, and this registry cannot delete tags",
                 now.digest
             ),
         }
@@ -210,7 +210,7 @@ fn not_restored(error: anyhow::Error, left: &[String]) -> anyhow::Error {
     let what = format!("these tags are not where they were: {}", left.join("; "));
     error
         .context(what)
-        .help("push again once the registry is well: what is there already is not sent twice")
+        .help("push again when the registry works: blobs that it has are not sent again")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Asking a token server for a token (token.md and oauth.md of distribution), as values: nothing is sent here.
+//! Requests to token servers and their answers (token.md and oauth.md of distribution). Nothing is sent here.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use crate::registry::challenge::Challenge;
 use crate::registry::credentials::Credentials;
 use crate::registry::secret::Secret;
 
-/// What to ask a token server.
+/// A request to a token server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TokenRequest {
     pub(super) method: Method,
     pub(super) url: String,
-    /// Of the scheme Basic, for a password.
+    /// The value of `Authorization` with the scheme Basic, when there is a password.
     pub(super) authorization: Option<Secret>,
-    /// An encoded form, for a refresh token.
+    /// The encoded form with a refresh token, when there is one.
     pub(super) form: Option<Secret>,
 }
 
-/// The client's name in a request for a refresh token.
+/// The `client_id` in requests with a refresh token.
 const CLIENT_ID: &str = "noetl-oci";
 
-/// Plans the request to `realm`: GET with or without a password, POST with a refresh token. The challenge's own
-/// scope is added when `scopes` do not cover it.
+/// Returns the request to the token server `realm`: a GET with or without a password, or a POST with a refresh token.
+/// The scope of the challenge is added when `scopes` do not include it.
 pub(super) fn request(
     realm: &str,
     challenge: &Challenge,
@@ -72,7 +72,7 @@ pub(super) fn request(
     }
 }
 
-/// Reads a token and how long it is valid: a minute when the server does not say.
+/// Parses an answer, and returns the token and its lifetime, which is 60 seconds by default (token.md).
 pub(super) fn read(body: &[u8]) -> anyhow::Result<(Secret, Duration)> {
     #[derive(Deserialize)]
     struct Answer {
@@ -80,9 +80,9 @@ pub(super) fn read(body: &[u8]) -> anyhow::Result<(Secret, Duration)> {
         access_token: Option<String>,
         expires_in: Option<u64>,
     }
-    // The parser's message could quote the token.
+    // The message of the parser could contain the token.
     let answer: Answer = serde_json::from_slice(body)
-        .map_err(|_| anyhow!("its answer is not what token.md says"))?;
+        .map_err(|_| anyhow!("its answer is not the JSON that token.md describes"))?;
     let token = answer.token.or(answer.access_token);
     let token = token.filter(|token| !token.is_empty());
     let token = token.context("its answer has neither `token` nor `access_token`")?;
@@ -90,7 +90,7 @@ pub(super) fn read(body: &[u8]) -> anyhow::Result<(Secret, Duration)> {
     Ok((Secret::new(token), lifetime))
 }
 
-/// Returns whether a scope has all that another one asks for: same name, at least its actions.
+/// Returns whether the scope `own` includes the scope `asked`: the same name and at least the same actions.
 fn covers(own: &str, asked: &str) -> bool {
     let parts = |scope: &str| {
         let (name, actions) = scope.rsplit_once(':').unwrap_or((scope, ""));
@@ -101,7 +101,7 @@ fn covers(own: &str, asked: &str) -> bool {
     name == asked_name && asked.iter().all(|action| own.contains(action))
 }
 
-/// Percent-encoding of everything but unreserved letters, and of what scopes are made of, for readable logs.
+/// Percent-encodes text, except unreserved characters and `:`, `/` and `,`, so that scopes stay readable in logs.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/,".contains(&byte);
     let mut encoded = String::new();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_goes_in_a_header_and_scopes_in_the_query() {
+    fn a_password_is_sent_in_a_header_and_scopes_in_the_query() {
         let credentials = Credentials::Password("me".to_owned(), Secret::new("pw"));
         let request = asked(Some(&credentials));
         assert_eq!(request.authorization, Some(Secret::new("pw").basic("me")));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_token_goes_in_a_form() {
+    fn an_identity_token_is_sent_in_a_form() {
         let request = asked(Some(&Credentials::Identity(Secret::new("t+k&"))));
         assert_eq!(
             (request.method, request.url.as_str()),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn both_names_of_a_token_are_read() {
+    fn a_token_is_read_from_both_fields() {
         let seconds = |json: &str| read(json.as_bytes()).map(|(_, lifetime)| lifetime.as_secs());
         assert_eq!(
             seconds(r#"{"token": "t", "expires_in": 300, "issued_at": "x"}"#).unwrap(),

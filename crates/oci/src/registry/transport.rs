@@ -1,6 +1,6 @@
-//! One request, one answer, over TLS or, on loopback alone, in the clear; and how long to wait before the next try.
+//! Sends single HTTP requests, with TLS except to this machine, and decides how long to wait before the next try.
 //!
-//! It signs in nowhere and repeats nothing by itself: [`super::session`] does.
+//! Signing in and following redirects are in [`super::session`].
 
 use std::fmt;
 use std::io::Read;
@@ -16,10 +16,10 @@ use crate::reference::is_loopback_host;
 use crate::registry::location;
 use crate::registry::secret::Secret;
 
-/// The longest body that is read into memory, in bytes: documents and configs.
+/// How much of an answer is read into memory at most, in bytes.
 const LONGEST_BODY: u64 = 64 << 20;
 
-/// Connections to any number of hosts, kept alive.
+/// Connections to any number of hosts, which are kept open.
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
     secure: Agent,
@@ -31,20 +31,20 @@ pub(super) struct Transport {
 pub(super) struct Request<'a> {
     pub(super) method: Method,
     pub(super) url: String,
-    /// All but `Authorization`.
+    /// The headers except `Authorization`.
     pub(super) headers: Vec<(&'static str, String)>,
-    /// Kept where it is, so that it can be sent again.
+    /// The body, which can be sent again.
     pub(super) body: Option<RequestBody<'a>>,
-    /// Whether the body of a successful answer is left in [`Answer::stream`].
+    /// Whether the body of a successful answer is not read, but left in [`Answer::stream`].
     pub(super) streams: bool,
 }
 
-/// What a request sends.
+/// The body of a request.
 #[derive(Clone, Copy)]
 pub(super) enum RequestBody<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// So many bytes of a reader, which is opened for each try.
+    /// A length in bytes, and a reader of as many bytes, which is opened for each try.
     Stream(u64, &'a (dyn Fn() -> anyhow::Result<BlobReader> + Sync)),
 }
 
@@ -57,15 +57,15 @@ impl fmt::Debug for RequestBody<'_> {
     }
 }
 
-/// What came back.
+/// The answer to a request.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// Read to its end, so that the connection can serve the next request; empty where `stream` is set.
+    /// The body, read to its end so that the connection can be used again; empty when `stream` is set.
     pub(super) body: Vec<u8>,
-    /// The body of an answer with status 200 or 206 to a request that streams.
+    /// The body of an answer with status 200 or 206 to a streaming request.
     pub(super) stream: Option<BlobReader>,
-    /// What was asked in the end, after redirects.
+    /// The URL of the request.
     pub(super) url: String,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Debug for Answer {
 }
 
 impl<'a> Request<'a> {
-    /// A request without body or headers.
+    /// Returns a request without body and headers.
     pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
         Self {
             method,
@@ -98,13 +98,13 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Sets the body, which may be empty.
+    /// Sets the body.
     pub(super) fn body(mut self, body: RequestBody<'a>) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// Leaves the body of a successful answer to be read by the caller.
+    /// Leaves the body of a successful answer in [`Answer::stream`].
     pub(super) fn streaming(mut self) -> Self {
         self.streams = true;
         self
@@ -112,18 +112,18 @@ impl<'a> Request<'a> {
 }
 
 impl Answer {
-    /// Returns a header as text.
+    /// Returns the value of a header; `None` when it is missing or not text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns how long the server asks to wait. Dates, which no registry sends, are not read.
+    /// Returns the time to wait in `Retry-After`, if it is given in seconds.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let seconds = self.header("retry-after")?.trim().parse().ok()?;
         Some(Duration::from_secs(seconds))
     }
 
-    /// Returns the server's own message, shortened: the messages of a registry's JSON, else the text.
+    /// Returns the server's message, at most 300 characters: the errors in the JSON of a registry, or else the text.
     pub(super) fn message(&self) -> String {
         let json: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
         let errors = json.as_ref().and_then(|json| json["errors"].as_array());
@@ -141,14 +141,14 @@ impl Answer {
         text.chars().take(300).collect()
     }
 
-    /// Returns whether the same request may have another answer later.
+    /// Returns whether the same request may succeed later, by its status.
     pub(super) fn is_temporary(&self) -> bool {
         matches!(self.status, 408 | 425 | 429 | 499 | 500 | 502..=504 | 520..=599)
     }
 }
 
 impl Transport {
-    /// Opens no connection yet.
+    /// Returns a transport; connections are opened when they are needed.
     pub(super) fn new(user_agent: &str) -> Self {
         let config = || {
             Agent::config_builder()
@@ -156,7 +156,7 @@ impl Transport {
                 .max_redirects(0)
                 .max_redirects_will_error(false)
                 .timeout_connect(Some(Duration::from_secs(30)))
-                // A registry hashes a whole layer before it answers.
+                // A registry may hash a whole layer before it answers.
                 .timeout_recv_response(Some(Duration::from_secs(300)))
                 .user_agent(user_agent)
         };
@@ -171,10 +171,10 @@ impl Transport {
         }
     }
 
-    /// Sends a request once and reads the answer.
+    /// Sends a request once, and reads the answer.
     ///
     /// # Errors
-    /// When there was no answer, or it broke off.
+    /// When there is no answer, or it is incomplete.
     pub(super) fn exchange(
         &self,
         request: &Request<'_>,
@@ -221,10 +221,10 @@ impl Transport {
         Ok(answer)
     }
 
-    /// Sends a request, and again while the answer is that something is wrong for the moment.
+    /// Sends a request, again after temporary failures; returns the last answer, with any status.
     ///
     /// # Errors
-    /// When there was no answer to the last try.
+    /// When there is no answer to the last try.
     pub(super) fn send_with_retry(
         &self,
         request: &Request<'_>,
@@ -247,7 +247,7 @@ impl Transport {
     }
 }
 
-/// Returns whether trying again cannot help: the server does not listen, or the request is impossible.
+/// Returns whether trying again cannot help, because the connection was refused or the request is invalid.
 pub(super) fn is_final(error: &Error) -> bool {
     match error {
         Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
@@ -256,7 +256,7 @@ pub(super) fn is_final(error: &Error) -> bool {
     }
 }
 
-/// How often something is tried, and how long to wait in between.
+/// Counts tries, and decides how long to wait between them.
 #[derive(Debug, Clone)]
 pub(super) struct Tries {
     left: u32,
@@ -267,7 +267,7 @@ pub(super) struct Tries {
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Tries {
-    /// Six tries within some three seconds, unless the server asks for more time.
+    /// Returns a counter of six tries in about three seconds, unless the server asks to wait longer.
     pub(super) fn new() -> Self {
         Self {
             left: 5,
@@ -275,8 +275,8 @@ impl Tries {
         }
     }
 
-    /// Returns how long to wait before trying again; `None` after the last try, or when the server asks for
-    /// more than [`LONGEST_WAIT`].
+    /// Returns how long to wait before the next try; `None` after the last try, or when `asked`, the time that the
+    /// server asks to wait, is more than [`LONGEST_WAIT`].
     pub(super) fn next(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let wait = asked.unwrap_or_default().max(self.next);
         if self.left == 0 || wait > LONGEST_WAIT {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_given_the_time_it_asks_for_within_reason() {
+    fn the_time_that_a_server_asks_for_is_waited_up_to_a_limit() {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(Tries::new().next(seconds(7)), seconds(7));
         assert_eq!(
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_not_repeated() {
+    fn only_some_statuses_are_temporary() {
         let answer = |status| Answer {
             status,
             headers: HeaderMap::new(),

@@ -1,7 +1,7 @@
-//! The requests that write to a repository: blobs, manifests, tags, and their deletion.
+//! The requests that write to a repository: they store blobs and manifests, and delete tags and manifests.
 //!
-//! An upload that seems to have failed may have arrived: registries have been seen to lose the answer, and to
-//! answer 404 or 5xx to what they kept. So the digest is asked for before an upload counts as failed.
+//! An upload that seems to fail may have succeeded: the answer may get lost, and some registries answer 404 or 5xx
+//! although they stored the content. So before an upload counts as failed, the registry is asked for the digest.
 
 use std::time::Duration;
 
@@ -16,39 +16,39 @@ use crate::registry::location;
 use crate::registry::session::Attempt;
 use crate::registry::transport::{Answer, Request, RequestBody, Tries};
 
-/// How a blob came to be in the repository.
+/// How a blob was stored in the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// It was there.
+    /// It was there before the push.
     Before,
-    /// It was in another repository of the registry, and was mounted from there.
+    /// It was mounted from another repository of the same registry.
     Mounted,
     /// Its bytes were sent.
     Sent,
 }
 
-/// The outcome of a deletion.
+/// The result of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deleted {
-    /// It is gone.
+    /// It is deleted, or did not exist.
     Gone,
-    /// This registry deletes nothing, or not in this way.
+    /// The registry does not support this deletion.
     Unsupported,
 }
 
-/// Opens what is to be sent; it is called once for each try.
+/// Opens the content to send; called once for each try.
 pub(super) type Open<'a> = &'a (dyn Fn() -> anyhow::Result<BlobReader> + Sync);
 
 /// One attempt that did not succeed.
 enum Failure {
-    /// Another try may succeed; the server may have said when.
+    /// Another try may succeed; with the time that the server asks to wait.
     Temporary(anyhow::Error, Option<Duration>),
-    /// No other try will succeed.
+    /// Another try cannot succeed.
     Final(anyhow::Error),
 }
 
 impl Failure {
-    /// Waits for the next try, if there is one.
+    /// Waits before the next try; returns the error when there is none.
     fn wait(self, tries: &mut Tries) -> anyhow::Result<()> {
         match self {
             Self::Final(error) => Err(error),
@@ -62,11 +62,11 @@ impl Failure {
 }
 
 impl Repository {
-    /// Makes sure that a blob is in the repository. `open` may be missing when the blob can be mounted from
-    /// `source`, another repository of the same registry.
+    /// Stores a blob unless it is in the repository. It is mounted from `source`, another repository of the same
+    /// registry, if that is given and works, and else sent with `open`.
     ///
     /// # Errors
-    /// When the registry does not take it.
+    /// When the registry refuses it, or it can neither be mounted nor opened.
     pub(super) fn store(
         &self,
         blob: &Descriptor,
@@ -94,8 +94,9 @@ impl Repository {
         Ok(size.is_some_and(|size| size.is_none_or(|size| size == blob.size)))
     }
 
-    /// POST for a place, or for the blob of another repository; then one PUT of the whole. No pieces: GHCR takes
-    /// none above 4 MiB, and a broken upload cannot be resumed on docker-registry 2.8.
+    /// Sends a POST to begin an upload or to mount the blob, then one PUT with the whole content (distribution-spec,
+    /// "POST then PUT"). It is not sent in chunks: GHCR accepts none above 4 MiB, and docker-registry 2.8 cannot resume
+    /// them.
     fn try_to_store(
         &self,
         blob: &Descriptor,
@@ -120,13 +121,12 @@ impl Repository {
         let Some(open) = open else {
             let source = source.unwrap_or("another repository");
             let error =
-                anyhow!("the image lacks {digest}, and it could not be mounted from {source}");
+                anyhow!("the image does not contain {digest}, and {source} has none to mount");
             return Err(Failure::Final(error));
         };
         let Some(place) = answer.header("location") else {
             let url = location::shown(&answer.url);
-            let error =
-                anyhow!("cannot {doing}: {url} answers 202 without a Location to send it to");
+            let error = anyhow!("cannot {doing}: {url} answers 202 without a Location header");
             return Err(Failure::Temporary(error, None));
         };
         let place = location::resolve(&answer.url, place).map_err(Failure::Final)?;
@@ -137,10 +137,11 @@ impl Repository {
         self.put(&request, digest, &doing).map(|_| Stored::Sent)
     }
 
-    /// Stores a manifest or an index under its digest or a tag. Returns the registry's answer, unless that was lost.
+    /// Stores a manifest or an index under its digest or a tag. Returns the registry's answer; `None` when it was lost,
+    /// but the document is stored.
     ///
     /// # Errors
-    /// When the registry does not take it.
+    /// When the registry refuses it.
     pub(super) fn store_document(
         &self,
         tag_or_digest: &str,
@@ -166,13 +167,13 @@ impl Repository {
         }
     }
 
-    /// Deletes a tag, or a manifest with all its tags.
+    /// Deletes a tag; given a digest, deletes the manifest with all its tags.
     pub(super) fn delete(&self, tag_or_digest: &str) -> anyhow::Result<Deleted> {
         let request = Request::new(Method::DELETE, self.url("manifests", tag_or_digest));
         let answer = self.session.send(&request)?;
         match answer.status {
             200 | 202 | 204 | 404 => Ok(Deleted::Gone),
-            // 400: docker-registry 2.8 takes the tag for a malformed digest.
+            // 400: docker-registry 2.8 parses the tag as a digest.
             400 | 405 | 501 => Ok(Deleted::Unsupported),
             _ => {
                 let doing = format!("delete {tag_or_digest}");
@@ -181,7 +182,7 @@ impl Repository {
         }
     }
 
-    /// Sends one PUT; only 201 is success.
+    /// Sends a PUT; only status 201 is success.
     fn put(&self, request: &Request<'_>, digest: &str, doing: &str) -> Result<Answer, Failure> {
         let attempt = self.session.once(request).map_err(Failure::Final)?;
         let answer = match attempt {
@@ -203,7 +204,8 @@ impl Repository {
                 Err(error) => Err(Failure::Final(error)),
             },
             401 | 403 | 405 | 413 => Err(Failure::Final(refused())),
-            // A document was read and refused. A blob may have arrived damaged, and is sent again.
+            // The registry has read the document and refuses it. A blob may have been damaged on the way, and is sent
+            // again.
             400 if answer.message().contains("MANIFEST_INVALID") => Err(Failure::Final(refused())),
             _ => Err(Failure::Temporary(refused(), answer.retry_after())),
         }

@@ -8,7 +8,7 @@ use crate::rules::catalogue::{R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12}
 use crate::rules::findings::Findings;
 use crate::tag::mismatch;
 
-/// What a registry said of one image and its repository.
+/// What a registry named of one image and its repository.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryFacts {
     /// `registry/repository`.
@@ -84,7 +84,7 @@ pub struct About {
     /// What the hash is of: `image`, or `program` for an SBOM of one.
     pub what: &'static str,
     /// In hex.
-    pub said: Vec<String>,
+    pub named: Vec<String>,
     /// In hex.
     pub expected: String,
 }
@@ -257,14 +257,14 @@ fn check_referrers(facts: &RegistryFacts, findings: &mut Findings) {
         }
         if let Some(About {
             what: of,
-            said,
+            named,
             expected,
         }) = &fact.about
-            && !said.contains(expected)
+            && !named.contains(expected)
         {
-            let said = said.join(", ");
+            let named = named.join(", ");
             let message = format!(
-                "{what} is attached to {}, whose {of} is {expected}, and is about {said}",
+                "{what} is attached to {}, whose {of} is {expected}, and is about {named}",
                 fact.listed_under
             );
             findings.add(&R6, digest, message);

@@ -71,7 +71,7 @@ fn clean() -> RegistryFacts {
             manifest: serde_json::from_slice(&artifact.manifest()).ok(),
             about: Some(About {
                 what: "image",
-                said: vec![hex(&children[0].digest)],
+                named: vec![hex(&children[0].digest)],
                 expected: hex(&children[0].digest),
             }),
         }],
@@ -193,7 +193,7 @@ fn evidence_about_something_else_is_found() {
         ["R6"]
     );
     assert_eq!(
-        trips(|facts| facts.referrers[0].about.as_mut().unwrap().said = vec![hex(&other)]),
+        trips(|facts| facts.referrers[0].about.as_mut().unwrap().named = vec![hex(&other)]),
         ["R6"]
     );
     assert!(trips(|facts| facts.referrers[0].about = None).is_empty());
