@@ -1,4 +1,4 @@
-//! What follows from what a repository holds: what is missing, what must stay, what can be deleted.
+//! Decides from the content of a repository what is missing, what must be kept, and what can be deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,29 +7,29 @@ use serde_json::Value;
 
 use crate::artifact::fallback_subject;
 
-/// What is in a repository, as far as names lead.
+/// What is in a repository, as far as it can be reached from tags and known digests.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// Where each tag points to; `None` when it is listed and leads nowhere.
+    /// The digest that each tag points to; `None` when the tag is listed, but has no manifest.
     pub tags: BTreeMap<String, Option<String>>,
-    /// Images, indexes and attachments by digest; `None` for those that are missing.
+    /// The images, indexes and attachments by digest; `None` for those that are missing.
     pub documents: BTreeMap<String, Option<DocumentLinks>>,
-    /// Blobs that are missing.
+    /// The digests of missing blobs.
     pub missing_blobs: BTreeSet<String>,
-    /// How many blobs there are, those that are missing included.
+    /// The number of blobs, including missing ones.
     pub blobs: usize,
 }
 
-/// An image, an index or an attachment.
+/// What an image, an index or an attachment refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentLinks {
-    /// Digest and name of each document below it, such as `linux/arm64/v8`.
+    /// The digest and name of each child of an index, such as `linux/arm64/v8`.
     pub children: Vec<(String, String)>,
-    /// Digest and name of each blob, such as `layer 2`.
+    /// The digest and name of each blob, such as `layer 2`; the lowest layer is 1.
     pub blobs: Vec<(String, String)>,
-    /// What is attached to it.
+    /// The digests of its attachments.
     pub referrers: Vec<String>,
-    /// What it is attached to.
+    /// The digest of the image that it is attached to.
     pub subject: Option<String>,
 }
 
@@ -38,31 +38,31 @@ pub struct DocumentLinks {
 pub struct Audit {
     /// `registry/repository`.
     pub repository: String,
-    /// How many tags there are.
+    /// The number of tags.
     pub tags: usize,
-    /// How many images, indexes and attachments there are.
+    /// The number of images, indexes and attachments.
     pub documents: usize,
-    /// How many blobs there are.
+    /// The number of blobs.
     pub blobs: usize,
-    /// What tags lead to and the registry lacks.
+    /// Digests that tags need and the registry does not have, and tags without a manifest.
     pub dangling: Vec<Remark>,
-    /// Untagged digests that tags need.
+    /// Digests without a tag that tags need, and that must be kept.
     pub keep: Vec<Remark>,
-    /// Digests that no tag needs, in the order in which to delete them.
+    /// Digests that no tag needs, in the order in which they should be deleted.
     pub deletable: Vec<Remark>,
 }
 
 /// A digest and why it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remark {
-    /// The digest, or a tag that leads nowhere.
+    /// The digest, or a tag without a manifest.
     pub digest: String,
-    /// Why.
+    /// Why it is listed.
     pub because: String,
 }
 
 impl DocumentLinks {
-    /// Reads an image, index or attachment, OCI's or Docker's, as far as it leads on.
+    /// Reads what an image, index or attachment of OCI or Docker refers to. Invalid JSON refers to nothing.
     pub fn read(bytes: &[u8]) -> Self {
         let json: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let digest = |json: &Value| json["digest"].as_str().map(ToOwned::to_owned);
@@ -70,7 +70,7 @@ impl DocumentLinks {
         let child = |child: &Value| Some((digest(child)?, platform(child)));
         let config = json.get("config").and_then(digest);
         let layers = list("layers").enumerate().filter_map(|(number, layer)| {
-            // Layers that are elsewhere are not this registry's.
+            // Layers with URLs are not stored in this registry.
             let elsewhere = layer["urls"]
                 .as_array()
                 .is_some_and(|urls| !urls.is_empty());
@@ -89,7 +89,7 @@ impl DocumentLinks {
     }
 }
 
-/// Returns the name of a child in its index: where it runs, or what it is.
+/// Returns the name of a child of an index: its platform, or else its artifact type.
 fn platform(child: &Value) -> String {
     let platform = &child["platform"];
     let part = |name: &str| platform[name].as_str();
@@ -102,14 +102,15 @@ fn platform(child: &Value) -> String {
     parts.join("/")
 }
 
-/// The ways by which tags lead to each digest, such as `latest > linux/arm64/v8`.
+/// The routes from tags to each digest, such as `latest > linux/arm64/v8`.
 type Routes = BTreeMap<String, Vec<String>>;
 
-/// Judges a repository; `candidates` are digests that the caller would like to delete.
+/// Returns the audit of the repository `name`, which is `registry/repository`. `candidates` are digests that the caller
+/// would like to delete.
 pub fn audit(name: &str, inventory: &Inventory, candidates: &[String]) -> Audit {
     let mut needed = Routes::new();
     for (tag, digest) in &inventory.tags {
-        // What is attached stays as long as what it is attached to.
+        // Attachments are kept as long as their subject, see below.
         if fallback_subject(tag).is_none()
             && let Some(digest) = digest
         {
@@ -119,7 +120,7 @@ pub fn audit(name: &str, inventory: &Inventory, candidates: &[String]) -> Audit 
     let mut attachments: BTreeMap<String, (String, String)> = BTreeMap::new();
     for (tag, digest) in &inventory.tags {
         if let (Some(subject), Some(digest)) = (fallback_subject(tag), digest) {
-            let way = format!("{tag}, what is attached to {subject}");
+            let way = format!("{tag}, attached to {subject}");
             if needed.contains_key(&subject) {
                 mark_needed(inventory, digest, way, &mut needed);
             } else {
@@ -150,7 +151,7 @@ pub fn audit(name: &str, inventory: &Inventory, candidates: &[String]) -> Audit 
     }
 }
 
-/// Marks everything below a document as led to by `way`.
+/// Adds the route `way` to a document, and longer routes to everything that it refers to.
 fn mark_needed(inventory: &Inventory, digest: &str, way: String, ways: &mut Routes) {
     let known = ways.entry(digest.to_owned()).or_default();
     if known.contains(&way) {
@@ -168,14 +169,14 @@ fn mark_needed(inventory: &Inventory, digest: &str, way: String, ways: &mut Rout
     }
 }
 
-/// What tags lead to, and is not there.
+/// Returns tags without a manifest, and missing documents and blobs that tags need.
 fn dangling(inventory: &Inventory, needed: &Routes) -> Vec<Remark> {
     let mut dangling = Vec::new();
     for (tag, digest) in &inventory.tags {
         if digest.is_none() {
             dangling.push(Remark {
                 digest: tag.clone(),
-                because: "the tag is listed and leads nowhere".to_owned(),
+                because: "the tag is listed, but has no manifest".to_owned(),
             });
         }
     }
@@ -200,7 +201,7 @@ fn dangling(inventory: &Inventory, needed: &Routes) -> Vec<Remark> {
     dangling
 }
 
-/// What no tag needs: candidates and what is below them alone, and attachments to what is gone.
+/// Returns what no tag needs: candidates and their descendants, and attachments whose subject is not needed.
 fn deletable(
     inventory: &Inventory,
     needed: &Routes,
@@ -219,13 +220,13 @@ fn deletable(
     for candidate in candidates {
         add(candidate, "no tag leads to it".to_owned());
         for (child, name) in descendants(inventory, candidate) {
-            add(&child, format!("{name} of {candidate} alone"));
+            add(&child, format!("only {candidate} needs it, as {name}"));
         }
     }
     for (digest, (tag, subject)) in attachments {
         let what = match inventory.documents.get(subject) {
-            Some(Some(_)) => "no tag leads to it",
-            _ => "it is gone",
+            Some(Some(_)) => "no tag leads to that",
+            _ => "that is missing",
         };
         add(
             digest,
@@ -238,7 +239,7 @@ fn deletable(
     deletable
 }
 
-/// Everything below a document, parents first.
+/// Returns digest and name of all descendants of a document, parents first.
 fn descendants(inventory: &Inventory, digest: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut next = vec![digest.to_owned()];
@@ -256,6 +257,7 @@ fn descendants(inventory: &Inventory, digest: &str) -> Vec<(String, String)> {
     found
 }
 
+/// Returns digest and name of the children and attachments of a document.
 fn children_and_referrers(document: &DocumentLinks) -> Vec<(String, String)> {
     let attached = document.referrers.iter();
     let attached = attached.map(|digest| (digest.clone(), "attachment".to_owned()));
@@ -286,7 +288,7 @@ mod tests {
         })
     }
 
-    /// `latest` and `1` on one index with two images, and an index without a tag that shares one of them.
+    /// The tags `latest` and `1` of an index with two images, and an index without a tag that contains one of them.
     fn inventory() -> Inventory {
         let fallback = format!("sha256-{}", Sha256::of(b"gone"));
         let documents = [
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tags_need_stays_and_the_rest_may_go() {
+    fn what_tags_need_is_kept_and_the_rest_can_be_deleted() {
         let audit = audit("r/x", &inventory(), &[digest("old"), digest("arm64")]);
         assert_eq!(audit.dangling, []);
         let mut keep = ["amd64", "arm64", "sbom"].map(digest);
@@ -341,34 +343,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_found_by_every_way_that_leads_there() {
+    fn missing_digests_are_listed_with_all_routes_to_them() {
         let mut broken = inventory();
         broken.documents.insert(digest("arm64"), None);
         broken.missing_blobs.insert(digest("config"));
         broken.tags.insert("empty".to_owned(), None);
         let audit = audit("r/x", &broken, &[]);
-        let told: Vec<_> = audit
+        let reasons: Vec<_> = audit
             .dangling
             .iter()
             .map(|remark| remark.because.as_str())
             .collect();
         assert!(
-            told.contains(&"the tag is listed and leads nowhere"),
-            "{told:?}"
+            reasons.contains(&"the tag is listed, but has no manifest"),
+            "{reasons:?}"
         );
         assert!(
-            told.contains(&"missing: 1 > arm64, latest > arm64"),
-            "{told:?}"
+            reasons.contains(&"missing: 1 > arm64, latest > arm64"),
+            "{reasons:?}"
         );
         assert!(
-            told.contains(&"missing: 1 > amd64 > config, latest > amd64 > config"),
-            "{told:?}"
+            reasons.contains(&"missing: 1 > amd64 > config, latest > amd64 > config"),
+            "{reasons:?}"
         );
-        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(reasons.len(), 3, "{reasons:?}");
     }
 
     #[test]
-    fn an_attachment_that_is_missing_dangles_and_one_to_something_that_is_gone_does_not() {
+    fn missing_attachments_are_dangling_unless_their_subject_is_missing() {
         let mut broken = inventory();
         broken.documents.insert(digest("sbom"), None);
         assert_eq!(

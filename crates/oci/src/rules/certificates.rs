@@ -1,4 +1,4 @@
-//! F3: the bundle of root certificates that TLS in a container trusts.
+//! F3: the bundle of root certificates in the image.
 
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
@@ -10,10 +10,10 @@ use crate::rules::catalogue::F3;
 use crate::rules::subject::{ImageView, Origin, Subject};
 use crate::rules::{Expectations, Findings};
 
-/// Where OpenSSL, Go and rustls look on Debian when nothing is said.
+/// The default path of OpenSSL, Go and rustls on Debian.
 const USUAL: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// A bundle with fewer certificates does not serve the public web.
+/// The fewest certificates of a bundle that is enough for public servers.
 const FEWEST: usize = 100;
 
 pub(super) fn check(
@@ -57,12 +57,15 @@ pub(super) fn check(
     let layer = view.layers().nth(node.layer);
     let is_own = layer.is_some_and(|layer| *layer.origin == Origin::Own);
     if let Some(pinned) = expected.ca_sha256.filter(|_| is_own) {
-        let message = format!("it is {found}, not the pinned {pinned}");
+        let message = format!("its SHA-256 is {found}, not the expected {pinned}");
         findings.add(&F3, object, message);
     }
 }
 
-/// How many certificates a bundle holds.
+/// Returns the number of certificates in a bundle.
+///
+/// # Errors
+/// When one of them is damaged.
 fn count_certificates(pem: &str) -> anyhow::Result<usize> {
     let blocks = pem.split("-----BEGIN CERTIFICATE-----").skip(1);
     let mut count = 0;
@@ -80,7 +83,7 @@ fn count_certificates(pem: &str) -> anyhow::Result<usize> {
     Ok(count)
 }
 
-/// A sequence of two sequences and a bit string, and nothing behind it (RFC 5280, 4.1).
+/// Returns whether DER has the form of a certificate: a sequence of two sequences and a bit string (RFC 5280, 4.1).
 fn is_certificate(der: &[u8]) -> bool {
     let Some((0x30, inside, [])) = der_element(der) else {
         return false;
@@ -94,7 +97,7 @@ fn is_certificate(der: &[u8]) -> bool {
     matches!(der_element(rest), Some((0x03, _, [])))
 }
 
-/// Tag, content and rest of a DER element with a length of up to four bytes.
+/// Returns the tag and content of the first DER element, and the rest; the length may have up to four bytes.
 fn der_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
     let (first, rest) = rest.split_first()?;
@@ -117,7 +120,7 @@ fn der_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    /// A certificate of the right shape: a sequence of two sequences and a bit string.
+    /// DER with the form of a certificate: a sequence of two sequences and a bit string.
     const DER: [u8; 11] = [0x30, 9, 0x30, 1, 5, 0x30, 1, 5, 0x03, 1, 0];
 
     fn bundle(count: usize) -> String {
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_certificates_are_counted_and_damage_is_told() {
+    fn certificates_are_counted_and_damaged_ones_are_errors() {
         assert_eq!(count_certificates(&bundle(120)).unwrap(), 120);
         let no_end = bundle(3).replacen("-----END CERTIFICATE-----\n", "", 1);
         assert!(count_certificates(&no_end).is_err(), "an end is missing");

@@ -1,4 +1,4 @@
-//! C1 to C5: how a container starts, as the config says it.
+//! C1 to C5: how a container starts, by the config.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::rules::catalogue::{C1, C2, C3, C4, C5};
 use crate::rules::subject::Subject;
 use crate::rules::{Expectations, Findings};
 
-/// Parts of a variable's name that say what its value is.
+/// Parts of the names of variables whose values are secrets.
 const SECRETS: &[&str] = &[
     "ACCESS_KEY",
     "APIKEY",
@@ -24,14 +24,14 @@ const SECRETS: &[&str] = &[
     "TOKEN",
 ];
 
-/// The same, where they are the last word: `DB_PASS`, but not `PASSIVE` or `PATH`.
+/// Last words of the names of variables whose values are secrets: `DB_PASS`, but not `PASSIVE` or `PATH`.
 const LAST_WORDS: &[&str] = &["PASS", "PAT"];
 
-/// POSIX's signals and Linux's own (signal(7)).
+/// The signals of POSIX and Linux (signal(7)), without `SIG`.
 const SIGNALS: &str = "ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS \
                        TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ";
 
-/// What Docker reads and the OCI config has no field for.
+/// Fields that only Docker uses.
 const DOCKERS_OWN: &[&str] = &["Healthcheck", "OnBuild", "Volumes"];
 
 pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
@@ -51,16 +51,16 @@ pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &m
     }
 }
 
-/// C1.
+/// C1: the entry point is an absolute path, and the command contains only arguments.
 fn check_start(name: &str, run: &RunConfig, findings: &mut Findings) {
     let mut add = |message: String| findings.add(&C1, name, message);
     let entrypoint = run.entrypoint.clone().unwrap_or_default();
     let command = run.cmd.clone().unwrap_or_default();
     let shells = ["/bin/sh", "/bin/bash", "/bin/ash"];
     match entrypoint.as_slice() {
-        [] => add("there is no entry point, so that arguments replace the program".to_owned()),
+        [] => add("there is no entry point, so arguments replace the program".to_owned()),
         [shell, dash_c, ..] if shells.contains(&shell.as_str()) && dash_c == "-c" => {
-            add("a shell starts the program, and keeps signals from it".to_owned());
+            add("a shell starts the program, and does not forward signals to it".to_owned());
         }
         [program, ..] if !program.starts_with('/') => {
             add(format!("{program} is relative to the working folder"));
@@ -73,11 +73,11 @@ fn check_start(name: &str, run: &RunConfig, findings: &mut Findings) {
         .filter(is_path)
         .filter(|_| !entrypoint.is_empty())
     {
-        add(format!("the command begins with a program, {word}"));
+        add(format!("the command begins with the path {word}"));
     }
 }
 
-/// C2.
+/// C2: variables are set once, PATH is set, and none is a secret.
 fn check_variables(image: &str, run: &RunConfig, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for line in run.env.iter().flatten() {
@@ -105,7 +105,7 @@ fn is_secret(name: &str) -> bool {
     SECRETS.iter().any(|part| upper.contains(part)) || LAST_WORDS.contains(&last)
 }
 
-/// Whether a value is a URL with a password in it: `scheme://user:password@host`.
+/// Returns whether a value is a URL with a password: `scheme://user:password@host`.
 fn has_password(value: &str) -> bool {
     let authority = value.split_once("://").map(|(_, rest)| rest);
     let authority = authority.and_then(|rest| rest.split('/').next());
@@ -114,7 +114,7 @@ fn has_password(value: &str) -> bool {
     password.is_some_and(|(_, password)| !password.is_empty())
 }
 
-/// C3.
+/// C3: ports are valid, and the exposed port is the expected one.
 fn check_ports(name: &str, run: &RunConfig, expected: Option<u16>, findings: &mut Findings) {
     let mut numbers = Vec::new();
     for (port, value) in run.exposed_ports.iter().flatten() {

@@ -1,11 +1,11 @@
-//! P11, P12 and P15: what the program's own bytes say of the machines it runs on and of where it is from.
+//! P11, P12 and P15: alignment and hardening of the program, and paths of the build machine in it.
 
 use crate::elf::{self, Elf, Machine};
 use crate::rules::Findings;
 use crate::rules::catalogue::{P11, P12, P15};
 use crate::rules::subject::Subject;
 
-/// The largest page of any arm64 kernel, in bytes.
+/// The largest page size of arm64 kernels, in bytes.
 const ARM64_PAGE: u64 = 0x1_0000;
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
@@ -20,7 +20,11 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
             shapes.push((object.clone(), elf.is_pie));
         }
         if let Some((offset, path)) = elf::machine_path(&program.bytes, &[]) {
-            findings.add(&P15, &object, format!("at byte {offset}: {path}"));
+            findings.add(
+                &P15,
+                &object,
+                format!("it contains {path} at byte {offset}"),
+            );
         }
     }
     if let [(_, first), ..] = shapes.as_slice() {
@@ -31,7 +35,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
     }
 }
 
-/// P11 and P12.
+/// P11 and P12: alignment, executable stack, writable relocations.
 fn check_hardening(elf: &Elf, object: &str, findings: &mut Findings) {
     let smallest = elf.alignments.iter().min();
     let is_arm64 = elf.machine == Machine::Arm64;
@@ -45,7 +49,7 @@ fn check_hardening(elf: &Elf, object: &str, findings: &mut Findings) {
         findings.add(&P12, object, message);
     };
     match elf.is_stack_executable {
-        None => add("nothing says that its stack is not executable"),
+        None => add("it has no PT_GNU_STACK, so its stack may be executable"),
         Some(true) => add("its stack is executable"),
         Some(false) => {}
     }

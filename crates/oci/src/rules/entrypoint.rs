@@ -1,4 +1,4 @@
-//! P6 to P9 and F12: whether the program that a container starts can start there.
+//! P6 to P9 and F12: whether the program of a container can start.
 
 use crate::elf::{Elf, Machine};
 use crate::filesystem::{FileSystem, Node, NodeKind};
@@ -14,8 +14,8 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
     }
 }
 
-/// Returns the numeric user and group that a container runs as; `None` when the image does not know a name.
-/// Names are those of the image's own passwd and group (image-spec, conversion.md), and an empty user is root.
+/// Returns the numeric user and group that a container runs as; `None` when a name is missing in `/etc/passwd` or
+/// `/etc/group` of the image (image-spec, conversion.md). An empty user is root.
 pub(super) fn user_ids(view: &ImageView<'_>) -> Option<(u64, u64)> {
     let user = view
         .run()
@@ -44,7 +44,7 @@ pub(super) fn user_ids(view: &ImageView<'_>) -> Option<(u64, u64)> {
     Some((id, group))
 }
 
-/// P6, P8, P9 and F12 of one image.
+/// P6, P8, P9 and F12.
 fn check_entrypoint(subject: &Subject<'_>, view: &ImageView<'_>, findings: &mut Findings) {
     let (Some(config), Some(merged)) = (view.config(), view.filesystem()) else {
         return;
@@ -53,7 +53,7 @@ fn check_entrypoint(subject: &Subject<'_>, view: &ImageView<'_>, findings: &mut 
     let word = run.first_word().unwrap_or_default();
     let object = format!("{} {word}", view.name());
     if word.is_empty() {
-        findings.add(&P9, view.name(), "nothing is started");
+        findings.add(&P9, view.name(), "the config names no program to start");
         return;
     }
     let path = if word.starts_with('/') {
@@ -87,7 +87,7 @@ fn check_entrypoint(subject: &Subject<'_>, view: &ImageView<'_>, findings: &mut 
     }
 }
 
-/// P9: every folder on the way and the file itself let the user in.
+/// P9: the user may enter every folder of the path and execute the file.
 fn check_permission(
     view: &ImageView<'_>,
     merged: &FileSystem,
@@ -102,7 +102,7 @@ fn check_permission(
     for (name, node) in merged.parents(real).chain(file) {
         if !may_execute(user, node) {
             let (mode, user) = (node.mode, user.0);
-            let message = format!("mode {mode:o} of /{name} keeps user {user} from running it");
+            let message = format!("user {user} may not run it, because /{name} has mode {mode:o}");
             findings.add(&P9, object, message);
         }
     }
@@ -119,7 +119,7 @@ fn may_execute((user, group): (u64, u64), node: &Node) -> bool {
     node.mode & needed != 0
 }
 
-/// F12: a script needs the program that its first line names.
+/// F12: the interpreter in the first line of a script exists.
 fn check_interpreter(merged: &FileSystem, script: &[u8], object: &str, findings: &mut Findings) {
     let line = script.split(|byte| *byte == b'\n').next();
     let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
@@ -130,7 +130,7 @@ fn check_interpreter(merged: &FileSystem, script: &[u8], object: &str, findings:
     }
 }
 
-/// P6 and P8.
+/// P6 and P8: the program is built for the platform, and needs neither loader nor libraries.
 fn check_program(config: &ImageConfig, object: &str, program: &[u8], findings: &mut Findings) {
     let Some(elf) = findings.require(&P6, object, Elf::read(program)) else {
         return;
@@ -147,7 +147,8 @@ fn check_program(config: &ImageConfig, object: &str, program: &[u8], findings: &
     }
 }
 
-/// P7: every ELF file of every layer, also where a later layer hides it; P6 has judged the program that starts.
+/// P7: every ELF file is built for the platform, also when a later layer hides it. The program that starts is left out,
+/// since P6 is about it.
 fn check_other_programs(view: &ImageView<'_>, findings: &mut Findings) {
     let Some(config) = view.config() else {
         return;
@@ -175,7 +176,7 @@ fn check_other_programs(view: &ImageView<'_>, findings: &mut Findings) {
 
 fn wrong_machine(found: Machine, config: &ImageConfig) -> String {
     format!(
-        "built for {}, and the image is for {}",
+        "it is built for {}, and the image is for {}",
         found.name(),
         config.architecture
     )

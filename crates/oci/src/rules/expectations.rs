@@ -1,30 +1,32 @@
-//! What an image is compared with besides itself. A plain value: the caller knows the clock and the project.
+//! What a caller expects of an image. Checks use no other input, not even the clock.
 
 use crate::digest::Sha256;
 use crate::platform::Platform;
 
-/// What should be true of an image.
+/// What is expected of an image. Checks for `None` are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectations {
-    /// The platforms, exactly.
+    /// The platforms that the image must be for; it must have no others.
     pub platforms: Vec<Platform>,
-    /// What the lines of history begin with that the caller's own assembly writes. Layers with such a line are
-    /// held to every rule; those of a base image are told as infos.
+    /// The maker in the lines of history of the caller's own layers; see [`ImageSpec::maker`](crate::ImageSpec::maker).
+    /// All rules apply to these layers; for layers of a base image, rules on how layers are written give findings of
+    /// severity info.
     pub maker: String,
-    /// The owners and groups that own layers may have.
+    /// The numeric owners and groups that entries of own layers may have.
     pub owners: Vec<u64>,
-    /// Seconds since 1970, after which nothing was made; `None` where there is no clock.
+    /// The present time in seconds since 1970; nothing may have been made later.
     pub now: Option<u64>,
-    /// Seconds since 1970: every mtime of own layers and every `created`; `None` when it is not known.
+    /// The time of all entries of own layers and of every `created`, in seconds since 1970.
     pub created: Option<u64>,
     /// The port that the program listens on.
     pub port: Option<u16>,
-    /// The hash of the caller's own bundle of root certificates.
+    /// The SHA-256 of the bundle of root certificates that own layers must contain.
     pub ca_sha256: Option<Sha256>,
 }
 
 impl Expectations {
-    /// An image for these platforms, of which nothing else is known.
+    /// Returns expectations with these platforms, the maker [`MAKER`](crate::MAKER) and the owners 0 and 65532, and
+    /// without all else.
     pub fn of(platforms: impl IntoIterator<Item = Platform>) -> Self {
         Self {
             platforms: platforms.into_iter().collect(),

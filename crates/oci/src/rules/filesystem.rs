@@ -1,4 +1,4 @@
-//! F2 to F5, F9 and F11: the file system that all layers make together.
+//! F2 to F5, F9 and F11: the file system that the layers make together.
 
 use crate::filesystem::{FileSystem, NodeKind};
 use crate::rules::catalogue::{F2, F4, F5, F11};
@@ -7,7 +7,7 @@ use crate::rules::layers::LayerFindings;
 use crate::rules::subject::{ImageView, Subject};
 use crate::rules::{Expectations, Findings, certificates, leaks};
 
-/// Folders that a runtime mounts over an image when it starts.
+/// Folders that a runtime mounts when a container starts.
 const MOUNTED: &[&str] = &["dev", "proc", "sys"];
 
 pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
@@ -24,20 +24,20 @@ pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &m
     }
 }
 
-/// F2.
+/// F2: /tmp has mode 1777.
 fn check_tmp(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Findings) {
     let object = format!("{} /tmp", view.name());
     match merged.resolve("/tmp") {
         Some((_, node)) if node.kind == NodeKind::Folder && node.mode & 0o7777 == 0o1777 => {}
         Some((_, node)) => {
-            let message = format!("mode {:o}, not that of a folder for everybody", node.mode);
+            let message = format!("it has mode {:o}, or is not a folder", node.mode);
             findings.add(&F2, object, message);
         }
         None => findings.add(&F2, object, "it is missing"),
     }
 }
 
-/// F5: Kubernetes cannot know of a name whether it is root's.
+/// F5: the user is a number, since Kubernetes cannot decide whether a name is root.
 fn check_numeric_user(view: &ImageView<'_>, findings: &mut Findings) {
     let name = view.name();
     let text = view.run().and_then(|run| run.user.clone());
@@ -54,11 +54,13 @@ fn check_numeric_user(view: &ImageView<'_>, findings: &mut Findings) {
     }
 }
 
-/// F4.
+/// F4: the user is listed, and its home and working folder exist.
 fn check_known_user(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Findings) {
     let mut add = |message: String| findings.add(&F4, view.name(), message);
     let Some((user, group)) = user_ids(view) else {
-        return add("/etc/passwd or /etc/group does not know the user's name".to_owned());
+        return add(
+            "the name of the user or group is missing in /etc/passwd or /etc/group".to_owned(),
+        );
     };
     let with_id = |file: &str, id: u64| {
         let text = view.text(file)?;
@@ -68,19 +70,22 @@ fn check_known_user(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Fi
         lines.find(|fields: &Vec<String>| fields.get(2).is_some_and(|it| it.parse() == Ok(id)))
     };
     if with_id("/etc/group", group).is_none() {
-        add(format!("/etc/group does not know {group}"));
+        add(format!("group {group} is missing in /etc/group"));
     }
     match with_id("/etc/passwd", user).map(|fields| fields.get(5).cloned().unwrap_or_default()) {
-        None => add(format!("/etc/passwd does not know {user}")),
+        None => add(format!("user {user} is missing in /etc/passwd")),
         Some(home) => match merged.resolve(&home) {
             Some((_, node)) if node.kind == NodeKind::Folder && node.owner == user => {}
-            Some((_, node)) => add(format!("{home} belongs to {}, not to {user}", node.owner)),
+            Some((_, node)) => add(format!(
+                "user {} owns the home {home}, not {user}",
+                node.owner
+            )),
             None => add(format!("the home {home} is missing")),
         },
     }
     let folder = view.run().and_then(|run| run.working_dir.clone());
     let folder = folder.unwrap_or_default();
-    // An empty one is the root folder.
+    // When it is empty, it is the root folder.
     if !folder.is_empty() && !folder.starts_with('/') {
         return add(format!(
             "the working folder {folder} is not an absolute path"
@@ -94,7 +99,7 @@ fn check_known_user(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Fi
     }
 }
 
-/// F11. What a link names below /proc and the like is there once a container runs.
+/// F11: symbolic links have a target. Targets below mounted folders such as /proc exist when a container runs.
 fn check_links(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Findings) {
     let mut found: Vec<_> = view
         .layers()
@@ -109,7 +114,7 @@ fn check_links(view: &ImageView<'_>, merged: &FileSystem, findings: &mut Finding
             MOUNTED.contains(&top) || merged.exists(&end)
         });
         if let Some(found) = found.get_mut(node.layer).filter(|_| !leads_somewhere) {
-            let message = format!("it leads to {target}, where nothing is");
+            let message = format!("its target {target} is missing");
             found.add(&F11, path, message);
         }
     }

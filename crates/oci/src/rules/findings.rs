@@ -1,32 +1,32 @@
-//! What checks collect: one finding for each thing that is wrong.
+//! Findings of checks.
 
 use serde::Serialize;
 
 use crate::rules::rule::{self, Rule, Severity};
 
-/// One thing that is wrong.
+/// A thing that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The rule that is broken.
     #[serde(serialize_with = "rule::as_id")]
     pub rule: &'static Rule,
-    /// Whether it stops a release.
+    /// The severity, which may differ from that of the rule.
     pub severity: Severity,
-    /// The file, blob or platform.
+    /// The file, blob, document or platform that breaks the rule.
     pub object: String,
     /// What is wrong with it.
     pub message: String,
 }
 
-/// Collects findings; the same one is kept once.
+/// A list of findings, without duplicates.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Findings(pub Vec<Finding>);
 
-/// How many findings of one rule are told in words.
+/// How many findings of one rule [`Findings::lines`] lists.
 const SHOWN: usize = 8;
 
 impl Findings {
-    /// Adds a finding of a rule.
+    /// Adds a finding with the severity of its rule.
     pub fn add(
         &mut self,
         rule: &'static Rule,
@@ -55,7 +55,7 @@ impl Findings {
         }
     }
 
-    /// Adds a finding of the rule when `result` is an error; returns the value otherwise.
+    /// Returns the value of `result`; when it is an error, adds a finding with its message.
     pub fn require<T>(
         &mut self,
         rule: &'static Rule,
@@ -67,18 +67,18 @@ impl Findings {
             .ok()
     }
 
-    /// Returns how many findings stop a release.
+    /// Returns how many findings are errors.
     pub fn errors(&self) -> usize {
         self.count(Severity::Error)
     }
 
-    /// Returns how many findings are of a severity.
+    /// Returns how many findings have a severity.
     pub fn count(&self, severity: Severity) -> usize {
         let of_it = |finding: &&Finding| finding.severity == severity;
         self.0.iter().filter(of_it).count()
     }
 
-    /// Returns only the findings of these rules; all when none is named.
+    /// Keeps only the findings of the rules with these ids; keeps all when `ids` is empty.
     #[must_use]
     pub fn only(mut self, ids: &[&str]) -> Self {
         self.0
@@ -86,8 +86,8 @@ impl Findings {
         self
     }
 
-    /// Returns lines for people, the worst first and a rule's together: `error S1 blobs/…: message`. Of more
-    /// than eight findings of one rule the rest is a number.
+    /// Returns lines such as `error S1 blobs/…: message`, sorted by severity and rule. For each rule and severity, at
+    /// most eight findings are listed, and the others are counted.
     pub fn lines(&self) -> Vec<String> {
         let mut groups: Vec<(Severity, &Rule, Vec<&Finding>)> = Vec::new();
         for finding in &self.0 {
@@ -107,15 +107,13 @@ impl Findings {
             lines.extend(found.iter().take(SHOWN).map(line));
             if found.len() > SHOWN {
                 let more = found.len() - SHOWN;
-                lines.push(format!(
-                    "{severity} {id} and {more} more; the JSON output has all of them"
-                ));
+                lines.push(format!("{severity} {id} and {more} more"));
             }
         }
         lines
     }
 
-    /// Returns `1 error, 2 warnings, 0 infos`.
+    /// Returns the numbers of findings as text, such as `1 error, 2 warnings, 0 infos`.
     pub fn counts(&self) -> String {
         let of = |severity: Severity| {
             let number = self.count(severity);
@@ -126,7 +124,7 @@ impl Findings {
         counts.join(", ")
     }
 
-    /// Returns the ids of broken rules, sorted and once each; infos break none.
+    /// Returns the ids of the rules with errors or warnings, sorted and without duplicates.
     pub fn ids(&self) -> Vec<&'static str> {
         let broken = |finding: &&Finding| finding.severity != Severity::Info;
         let mut ids: Vec<_> = self.0.iter().filter(broken).map(|it| it.rule.id).collect();
@@ -142,7 +140,7 @@ mod tests {
     use crate::rules::catalogue::{C3, F7, P1, S1};
 
     #[test]
-    fn lines_begin_with_the_worst_and_the_many_are_counted() {
+    fn lines_are_sorted_by_severity_and_limited_for_each_rule() {
         let mut findings = Findings::default();
         findings.add_as(Severity::Info, &F7, "layer", "old");
         findings.add(&C3, "config", "port 1");
@@ -152,10 +150,7 @@ mod tests {
         let lines = findings.lines();
         assert_eq!(lines.first().unwrap(), "error S1 blob: changed");
         assert_eq!(lines[1], "error P1 index 0: missing");
-        assert_eq!(
-            lines[9],
-            "error P1 and 2 more; the JSON output has all of them"
-        );
+        assert_eq!(lines[9], "error P1 and 2 more");
         let rest = ["warning C3 config: port 1", "info F7 layer: old"];
         assert_eq!(lines[10..], rest);
         assert_eq!(findings.counts(), "11 errors, 1 warning, 1 info");

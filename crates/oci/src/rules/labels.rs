@@ -1,4 +1,4 @@
-//! C7 and C8: what the index repeats of the labels, and when the image says it was made.
+//! C7 and C8: annotations of the index, and the creation time.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::rules::catalogue::{C7, C8};
 use crate::rules::subject::{ImageView, Subject};
 use crate::rules::{Expectations, Findings};
 
-/// What registries show of an image for several platforms, which they read from the index alone.
+/// Annotations that registries show; for an image for several platforms, they read only those of the index.
 const SHOWN: &[&str] = &[DESCRIPTION, LICENSES, SOURCE];
 
 pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
@@ -22,12 +22,12 @@ fn labels(view: &ImageView<'_>) -> Annotations {
     labels.unwrap_or_default()
 }
 
-/// A key without the prefix of the specification, which would be repeated in every finding.
+/// Returns a key without the prefix of the specification.
 fn short(key: &str) -> &str {
     key.strip_prefix(annotation::PREFIX).unwrap_or(key)
 }
 
-/// C7.
+/// C7: the index has the annotations that registries show, and they are those of the labels.
 fn check_index_annotations(subject: &Subject<'_>, findings: &mut Findings) {
     let first = subject.runnable().find(|view| view.config().is_some());
     let Some(labels) = first.as_ref().map(labels) else {
@@ -42,7 +42,7 @@ fn check_index_annotations(subject: &Subject<'_>, findings: &mut Findings) {
             match (found.filter(|found| !found.is_empty()), label) {
                 (None, _) => findings.add(&C7, digest, format!("{name} is missing")),
                 (Some(found), Some(label)) if found != label => {
-                    let message = format!("{name} is `{found}`, the label says `{label}`");
+                    let message = format!("{name} is `{found}`, and the label is `{label}`");
                     findings.add(&C7, digest, message);
                 }
                 _ => {}
@@ -51,7 +51,7 @@ fn check_index_annotations(subject: &Subject<'_>, findings: &mut Findings) {
     }
 }
 
-/// C8.
+/// C8: the creation time is valid, expected, past, and the same in all images and labels.
 fn check_created(subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings) {
     let mut first: Option<(String, String)> = None;
     for view in subject.runnable() {
@@ -66,24 +66,26 @@ fn check_created(subject: &Subject<'_>, expected: &Expectations, findings: &mut 
             continue;
         };
         if expected.now.is_some_and(|now| time > now) {
-            add(format!("created {text} is yet to come"));
+            add(format!("created {text} is in the future"));
         }
         let labels = labels(&view);
         let label = labels.get(annotation::CREATED);
         if let Some(label) = label.filter(|label| view.is_own() && **label != text) {
-            add(format!("created is {text}, the label says {label}"));
+            add(format!("created is {text}, and the label is {label}"));
         }
         if expected.created.is_some_and(|created| created != time) {
-            add(format!("created {text} is not the commit's time"));
+            add(format!("created {text} is not the expected time"));
         }
         let (other, reference) = first.get_or_insert_with(|| (name.clone(), text.clone()));
         if *reference != text {
-            add(format!("created {text}, and {other} {reference}"));
+            add(format!(
+                "created is {text}, and that of {other} is {reference}"
+            ));
         }
     }
 }
 
-/// Seconds since 1970 of a time in RFC 3339 and UTC, with a fraction or not.
+/// Returns the seconds since 1970 of a time in RFC 3339 and UTC, which may have a fraction; `None` for other text.
 fn seconds(text: &str) -> Option<u64> {
     let time: Timestamp = text.strip_suffix('Z').and(text.parse().ok())?;
     u64::try_from(time.as_second()).ok()

@@ -1,5 +1,5 @@
-//! F1, F6, F7, F8 and F10: how layers are written. They bind layers of the caller's own assembly; a base
-//! image's are told as one info for each rule and layer.
+//! F1, F6, F7, F8 and F10: how layers are written. Each violation in an own layer is a finding; for a layer of a base
+//! image there is one info for each rule.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, expected: &Expectations, findings: &m
     check_same_on_all_platforms(subject, findings);
 }
 
-/// Where it is not known what time it should be, the first own entry says it for all.
+/// Returns the time that all entries should have when none is expected: that of the first entry of the own layers.
 fn own_time(view: &ImageView<'_>) -> u64 {
     let own = view.layers().filter(|it| *it.origin == Origin::Own);
     let mut layers = own.chain(view.layers());
@@ -34,7 +34,7 @@ fn own_time(view: &ImageView<'_>) -> u64 {
     first.map_or(0, |member| member.mtime)
 }
 
-/// What was found in one layer.
+/// The findings in one layer.
 pub(super) struct LayerFindings<'a> {
     name: String,
     origin: &'a Origin,
@@ -55,7 +55,7 @@ impl<'a> LayerFindings<'a> {
         self.found.push((rule, path, message.into()));
     }
 
-    /// Adds everything when the layer is the caller's own, else one info for each rule.
+    /// Adds all findings of an own layer; of a base image's layer, adds one info for each rule.
     pub(super) fn conclude(self, findings: &mut Findings) {
         let Origin::Base(digest) = self.origin else {
             for (rule, path, message) in self.found {
@@ -78,21 +78,25 @@ impl<'a> LayerFindings<'a> {
     }
 }
 
-/// F6: which records there are, and in which order.
+/// F6: kinds and order of records.
 fn check_order(members: &[Member], found: &mut LayerFindings<'_>) {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut previous = "";
     for member in members {
         let path = member.header_path.as_str();
         if member.is_extension() {
-            found.add(&F6, path, format!("a {} extension record", member.kind));
+            found.add(
+                &F6,
+                path,
+                format!("it is an extension record of type {}", member.kind),
+            );
             continue;
         }
         if !member.is_ustar {
             found.add(&F6, path, "the header is not POSIX ustar");
         }
         if path.starts_with('/') || path.split('/').any(|part| part == ".." || part == ".") {
-            found.add(&F6, path, "the path is absolute, or has . or .. in it");
+            found.add(&F6, path, "the path is absolute, or contains . or ..");
         }
         let mut names = path.rsplit('/').filter(|part| !part.is_empty());
         if names.next().is_some_and(|it| it.starts_with(".wh.")) {
@@ -102,19 +106,20 @@ fn check_order(members: &[Member], found: &mut LayerFindings<'_>) {
         if let Some((folder, _)) = plain.rsplit_once('/')
             && !seen.contains(folder)
         {
-            found.add(&F6, path, "its folder does not come before it");
+            found.add(&F6, path, "its folder is not listed before it");
         }
         if !is_after(previous, path) {
             found.add(&F6, path, format!("it comes after {previous}"));
         }
         if !seen.insert(plain) {
-            found.add(&F6, path, "it is there twice");
+            found.add(&F6, path, "it is listed twice");
         }
         previous = path;
     }
 }
 
-/// In the order of the bytes, or in that of a folder tree; both are used, and both are fixed.
+/// Returns whether `path` comes after `previous`, either in byte order or in the order of a folder tree; writers use
+/// both.
 fn is_after(previous: &str, path: &str) -> bool {
     fn parts(path: &str) -> impl Iterator<Item = &str> {
         path.trim_end_matches('/').split('/')
@@ -122,12 +127,12 @@ fn is_after(previous: &str, path: &str) -> bool {
     previous.is_empty() || path > previous || parts(path).gt(parts(previous))
 }
 
-/// F1, F7 and F8: one record by itself.
+/// F1, F7 and F8: mode, time, owner and kind of a record.
 fn check_member(member: &Member, mtime: u64, known: &[u64], found: &mut LayerFindings<'_>) {
     let path = member.header_path.as_str();
     if member.is_extension() {
         if member.has_xattrs {
-            found.add(&F8, path, "extended attributes");
+            found.add(&F8, path, "it has extended attributes");
         }
         return;
     }
@@ -135,31 +140,38 @@ fn check_member(member: &Member, mtime: u64, known: &[u64], found: &mut LayerFin
     let plain = path.trim_end_matches('/').trim_start_matches("./");
     let is_tmp = plain == "tmp" && mode == 0o1777;
     if mode & 0o6000 != 0 || (mode & 0o002 != 0 && member.kind != '2' && !is_tmp) {
-        found.add(&F1, path, format!("mode {mode:o}"));
+        found.add(&F1, path, format!("it has mode {mode:o}"));
     }
     if member.mtime != mtime {
-        found.add(&F7, path, format!("time {}, not {mtime}", member.mtime));
+        found.add(
+            &F7,
+            path,
+            format!("its time is {}, not {mtime}", member.mtime),
+        );
     }
     let [owner, group] = member.owners;
     if !known.contains(&owner) || !known.contains(&group) {
-        found.add(&F7, path, format!("owner {owner}:{group}"));
+        found.add(&F7, path, format!("its owner is {owner}:{group}"));
     }
     if let Some(name) = &member.owner_name {
-        found.add(&F7, path, format!("it names its owner {name}"));
+        found.add(
+            &F7,
+            path,
+            format!("it contains the name of its owner, {name}"),
+        );
     }
     let what = match member.kind {
         '0' | '2' | '5' => return,
-        '1' => "a hard link",
-        '3' | '4' => "a device",
-        '6' => "a pipe",
-        'S' => "a sparse file",
-        _ => "of a kind that not every runtime knows",
+        '1' => "it is a hard link",
+        '3' | '4' => "it is a device",
+        '6' => "it is a pipe",
+        'S' => "it is a sparse file",
+        _ => "not every runtime supports this kind of record",
     };
     found.add(&F8, path, what);
 }
 
-/// F10: layers without machine code have no reason to differ. Layers of base images do differ, which is told
-/// as an info.
+/// F10: layers without machine code are the same on all platforms. Differences in base images are infos.
 fn check_same_on_all_platforms(subject: &Subject<'_>, findings: &mut Findings) {
     let views: Vec<_> = subject.runnable().collect();
     let Some((first, others)) = views.split_first() else {
@@ -178,7 +190,7 @@ fn check_same_on_all_platforms(subject: &Subject<'_>, findings: &mut Findings) {
                     findings.add_as(Severity::Info, &F10, object, message);
                 }
                 Origin::Own if !may_differ(&one) && !may_differ(&another) => {
-                    findings.add(&F10, object, "they differ, and hold no machine code");
+                    findings.add(&F10, object, "they differ, and contain no machine code");
                 }
                 Origin::Own => {}
             }
@@ -190,12 +202,17 @@ fn check_same_on_all_platforms(subject: &Subject<'_>, findings: &mut Findings) {
             } else {
                 Severity::Info
             };
-            findings.add_as(severity, &F10, object, "not the same number of layers");
+            findings.add_as(
+                severity,
+                &F10,
+                object,
+                "they have different numbers of layers",
+            );
         }
     }
 }
 
-/// Whether a layer has a reason to differ between platforms. One that cannot be read may have one.
+/// Returns whether a layer may differ between platforms: it contains machine code, or could not be read.
 fn may_differ(layer: &LayerView<'_>) -> bool {
     match layer.contents {
         Some(contents) if contents.problem.is_none() => contents.has_machine_code(),

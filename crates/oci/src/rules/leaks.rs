@@ -1,12 +1,12 @@
-//! F9: files and texts that should not be published. Every layer is looked at: a file that a later one removes
-//! can still be pulled.
+//! F9: files that should not be published. All layers are checked, since files that a later layer removes can still be
+//! pulled.
 
 use crate::member::Member;
 use crate::rules::Findings;
 use crate::rules::catalogue::F9;
 use crate::rules::subject::{ImageView, Origin};
 
-/// Names of files that hold credentials and nothing else.
+/// Names of files that are only for credentials.
 const NAMES: &[&str] = &[
     ".env",
     ".git-credentials",
@@ -33,40 +33,40 @@ pub(super) fn check(view: &ImageView<'_>, findings: &mut Findings) {
     }
 }
 
-/// What a name gives away, with the content where the name alone does not.
+/// Returns what a file is by its name, and by its content when the name is not enough; `None` when it may be published.
 fn by_name(member: &Member, origin: &Origin) -> Option<String> {
     let plain = member.path().trim_end_matches('/');
     let name = plain.rsplit('/').next().unwrap_or_default();
     let leaks = member.leaks.as_deref();
     if NAMES.contains(&name) || name.starts_with(".env.") {
-        return Some("a file for credentials".to_owned());
+        return Some("it is a file for credentials".to_owned());
     }
     if plain.split('/').any(|part| part == ".git") {
-        return Some("part of a git repository".to_owned());
+        return Some("it is part of a git repository".to_owned());
     }
     if name == "config.json" && leaks.is_some_and(|leaks| leaks.has_auths) {
-        return Some("a registry's credentials".to_owned());
+        return Some("it contains credentials for registries".to_owned());
     }
     // Python packages ship their own web pages with maps.
     let has_map = name.ends_with(".map") && leaks.is_some_and(|leaks| leaks.has_mappings);
     if *origin == Origin::Own && has_map {
-        return Some("a source map, which holds the sources".to_owned());
+        return Some("it is a source map, which contains the sources".to_owned());
     }
     None
 }
 
-/// What the content gives away.
+/// Returns the credentials in the content of a file; `None` when there are none.
 ///
-/// A distribution's cryptography carries the keys of its own self-tests, as libgnutls does: in a base image, a
-/// key that is compiled into a program is not a secret of the image's maker.
+/// Libraries such as libgnutls contain the keys of their self-tests, so keys in ELF files of a base image are not
+/// secrets.
 fn by_content(member: &Member, origin: &Origin) -> Option<String> {
     let leaks = member.leaks.as_deref()?;
     let is_self_test = *origin != Origin::Own && member.machine.is_some();
     if let Some(kind) = leaks.private_key.as_ref().filter(|_| !is_self_test) {
-        return Some(format!("a private key ({kind})"));
+        return Some(format!("it contains a private key ({kind})"));
     }
     let mark = leaks.token?;
-    Some(format!("a token that begins with {mark}"))
+    Some(format!("it contains a token that begins with {mark}"))
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_compiled_into_a_library_of_the_base_is_its_self_test() {
+    fn a_key_in_a_library_of_the_base_is_not_a_finding() {
         let body =
             "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgabcdefghijklmnopqrstuvwxyz012345";
         let key = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");

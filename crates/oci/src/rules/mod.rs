@@ -1,7 +1,7 @@
-//! Rules on images, each with a stable id, and the findings of those that are broken.
+//! Rules on images, each with a stable id. A check returns a finding for each thing that breaks a rule.
 //!
-//! A check never stops at the first finding, and it judges bytes only: nothing here runs a program or trusts
-//! what an earlier stage remembers. A caller adds rules of its own as [`Family`].
+//! A check does not stop at the first finding. It depends only on the bytes of the image and on the [`Expectations`];
+//! nothing here runs a program. Callers can add rules as a [`Family`].
 
 pub mod audit;
 pub mod catalogue;
@@ -31,16 +31,16 @@ pub use subject::Subject;
 use crate::known_layers::KnownLayers;
 use crate::source::ImageSource;
 
-/// Rules that a caller adds to those of this crate.
+/// Rules of a caller, which are checked together with those of this crate.
 pub trait Family: Sync {
-    /// Returns the rules, for lists.
+    /// Returns the rules of the family, for lists of rules.
     fn rules(&self) -> &'static [&'static Rule];
 
-    /// Adds a finding for each thing that breaks one of them.
+    /// Adds a finding for each thing that breaks one of the rules.
     fn check(&self, subject: &Subject<'_>, expected: &Expectations, findings: &mut Findings);
 }
 
-/// The checks of this crate's rules on images.
+/// The checks of this crate.
 const CHECKS: &[fn(&Subject<'_>, &Expectations, &mut Findings)] = &[
     structure::check,
     check_platforms,
@@ -48,10 +48,11 @@ const CHECKS: &[fn(&Subject<'_>, &Expectations, &mut Findings)] = &[
     check_configs,
 ];
 
-/// Checks an image by the rules of this crate and by `families` of the caller.
+/// Reads an image, and checks it by the rules of this crate and of `families`. Layers in `known` are hashed, but not
+/// unpacked again.
 ///
 /// # Errors
-/// When the source fails, for instance because a registry does not answer.
+/// When the source cannot be read, for instance because a registry does not answer.
 ///
 /// ```
 /// use noetl_oci::rules::{Expectations, check};
@@ -74,7 +75,7 @@ pub fn check(
     Ok(check_subject(&subject, expected, families))
 }
 
-/// The same for an image that has been read.
+/// Checks an image that has been read, by the rules of this crate and of `families`.
 pub fn check_subject(
     subject: &Subject<'_>,
     expected: &Expectations,

@@ -50,25 +50,27 @@ fn check_docker_list(
     if listed.len() != 1 {
         let count = listed.len();
         add(format!(
-            "{count} images: of those with one name the last wins on every machine"
+            "it lists {count} images; Docker uses the last of those with the same name"
         ));
     }
     for entry in listed {
         if !subject.image.platforms.iter().any(|it| is_of(it, entry)) {
             let config = &entry.config;
             add(format!(
-                "config {config} and its layers are no platform's image"
+                "config {config} and its layers are not those of any platform"
             ));
         }
         let tags: BTreeSet<_> = entry.repo_tags.iter().flatten().cloned().collect();
         if tags != *names {
             let (tags, names) = (joined(&tags), joined(names));
-            add(format!("it is called {tags}, and in {INDEX_NAME} {names}"));
+            add(format!(
+                "its names are {tags}, and those in {INDEX_NAME} are {names}"
+            ));
         }
     }
 }
 
-/// Whether an entry of the list is this image.
+/// Returns whether an entry of the list is for this image.
 fn is_of(image: &PlatformImage, entry: &DockerImage) -> bool {
     image.manifest.as_ref().is_some_and(|manifest| {
         let own = DockerImage::new(&manifest.value.config, &manifest.value.layers, Vec::new());

@@ -1,4 +1,4 @@
-//! P1 to P5: the platforms of the index and of its images.
+//! P1 to P5: the platforms in the index and in the configs.
 
 use crate::layout::INDEX_NAME;
 use crate::media_type;
@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, declared: &[Platform], findings: &mut
     let links = subject.image.links.iter();
     let top = links.filter(|link| link.parent == INDEX_NAME);
     for link in top.filter(|link| media_type::is_manifest(&link.descriptor.media_type)) {
-        let message = "index.json names a single image: only one kind of node can run it";
+        let message = "index.json names a single image, which is for one platform only";
         findings.add(&P1, &link.descriptor.digest, message);
     }
     for view in subject.runnable() {
@@ -36,16 +36,16 @@ fn check_set(
             Some(platform) if !platform.architecture.is_empty() && !platform.os.is_empty() => {
                 names.push(platform.without_variant());
             }
-            _ => findings.add(&P2, digest, "a child without architecture or system"),
+            _ => findings.add(&P2, digest, "a child has no architecture or no system"),
         }
     }
     for (position, name) in names.iter().enumerate() {
-        // Of attestations there is one for each image; P1 says that it should not be there.
+        // There is one attestation for each image; P1 reports them.
         if name != "unknown/unknown" && names[..position].contains(name) {
-            findings.add(&P3, digest, format!("{name} is there twice"));
+            findings.add(&P3, digest, format!("{name} is listed twice"));
         }
         if !declared.iter().any(|it| it.without_variant() == *name) {
-            findings.add(&P1, digest, format!("{name} was not asked for"));
+            findings.add(&P1, digest, format!("{name} is not expected"));
         }
     }
     for platform in declared.iter().map(Platform::without_variant) {
@@ -63,12 +63,12 @@ fn check_agreement(view: &ImageView<'_>, findings: &mut Findings) {
     let declared = (&platform.os, &platform.architecture, &platform.variant);
     let configured = (&config.os, &config.architecture, &config.variant);
     if declared != configured {
-        let message = format!("the index says {declared:?}, the config {configured:?}");
+        let message = format!("the index has {declared:?}, and the config {configured:?}");
         findings.add(&P4, &name, message);
     }
     for variant in [&platform.variant, &config.variant].into_iter().flatten() {
         if platform.architecture != "arm64" || variant != "v8" {
-            let message = format!("variant {variant} on {}", platform.architecture);
+            let message = format!("{} has the variant {variant}", platform.architecture);
             findings.add(&P5, &name, message);
         }
     }

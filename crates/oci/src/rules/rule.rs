@@ -1,54 +1,54 @@
-//! What a rule is, and how bad it is to break one.
+//! Rules, their severity, and examples of images that break them.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A rule of a catalogue.
+/// A rule on images or registries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// Stable id, such as `S1`.
+    /// The stable id, such as `S1`.
     pub id: &'static str,
-    /// Whether breaking it stops a release.
+    /// The severity of its findings.
     pub severity: Severity,
-    /// What must hold.
+    /// What the rule requires.
     pub title: &'static str,
-    /// What happens to people when it does not.
+    /// What users see when the rule is broken.
     pub symptom: &'static str,
-    /// An image that breaks it; rules on registries and on files around an image have none.
+    /// An image that breaks it; `None` for rules on registries and on other files.
     #[serde(skip)]
     pub example: Option<Example>,
 }
 
-/// An image that breaks a rule, made from a clean one by one change.
+/// An image that breaks a rule: a clean image with one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
     /// The change.
     pub change: &'static str,
-    /// The rules that it breaks, the one that it is for first.
+    /// The ids of the rules that it breaks; the first is the rule of the example.
     pub trips: &'static [&'static str],
-    /// Whether docker-registry 2.8 takes such an image; measured by a test.
+    /// Whether docker-registry 2.8 accepts such an image, as measured by a test.
     pub accepted: Accepted,
 }
 
-/// Whether a registry takes a broken image.
+/// Whether a registry accepts a broken image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
-    /// It does, and people find out later.
+    /// It accepts the image, so that the error is found later.
     Yes,
     /// It answers with an error.
     No,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It must not be published.
+    /// The image must not be published.
     Error,
-    /// It should be looked at.
+    /// The image can be published, but should be corrected.
     Warning,
-    /// It is said and no more: a base image is written as its makers write it.
+    /// For information only, such as findings in the layers of a base image.
     Info,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Severity {
 }
 
 impl Rule {
-    /// A rule that stops a release.
+    /// Returns a rule whose findings are errors.
     pub const fn error(id: &'static str, title: &'static str, symptom: &'static str) -> Self {
         Self {
             id,
@@ -74,7 +74,7 @@ impl Rule {
         }
     }
 
-    /// A rule that is told and does not stop a release.
+    /// Returns a rule whose findings are warnings.
     pub const fn warning(id: &'static str, title: &'static str, symptom: &'static str) -> Self {
         Self {
             severity: Severity::Warning,
@@ -82,7 +82,7 @@ impl Rule {
         }
     }
 
-    /// The same with an image that breaks it.
+    /// Adds an example of an image that breaks the rule; see [`Example`].
     #[must_use]
     pub const fn example(
         self,
@@ -100,7 +100,7 @@ impl Rule {
         }
     }
 
-    /// Returns what rules are sorted by: families in the order S, P, F, C, X, A, B, R and others, then numbers.
+    /// Returns a key to sort rules by: the family in the order S, P, F, C, X, A, B, R, others; then the number.
     pub fn order(&self) -> (usize, u32) {
         const FAMILIES: &str = "SPFCXABR";
         let family = self.id.chars().next().and_then(|it| FAMILIES.find(it));
@@ -112,19 +112,19 @@ impl Rule {
     }
 }
 
-/// Writes a rule of a finding as its id.
+/// Serializes the rule of a finding as its id.
 pub(super) fn as_id<S: Serializer>(rule: &&'static Rule, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(rule.id)
 }
 
-/// Sorts rules of several families into the order of a list.
+/// Returns rules sorted by [`Rule::order`].
 pub fn sorted(rules: impl IntoIterator<Item = &'static Rule>) -> Vec<&'static Rule> {
     let mut rules: Vec<_> = rules.into_iter().collect();
     rules.sort_by_key(|rule| rule.order());
     rules
 }
 
-/// Returns a Markdown table of rules and of what their examples trip.
+/// Returns a table of rules and their examples in Markdown.
 pub fn markdown(rules: &[&'static Rule]) -> String {
     let mut table = String::from(
         "| id | severity | what must hold | an image that breaks it | trips | accepted by docker-registry 2.8 |\n\

@@ -1,5 +1,5 @@
-//! R1 to R10 and R12: what a registry serves, judged over facts that a client has gathered. R11 compares it with what
-//! was pushed.
+//! R1 to R12: what a registry serves for an image, and whether it is what was pushed. Checks use facts that a client
+//! has collected, such as `registry::observe`.
 
 use crate::annotation::DOCKER_REFERENCE_TYPE;
 use crate::model::{Descriptor, ImageIndex, ImageManifest};
@@ -8,101 +8,101 @@ use crate::rules::catalogue::{R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12}
 use crate::rules::findings::Findings;
 use crate::tag::mismatch;
 
-/// What a registry named of one image and its repository.
+/// What a registry serves for an image and its repository.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryFacts {
     /// `registry/repository`.
     pub repository: String,
-    /// The digest that was pushed, when that is known.
+    /// The digest of the index that was pushed, if that is known.
     pub pushed: Option<String>,
-    /// The tags that should be this image, the one asked for first.
+    /// The tags that should point to this image, the requested one first.
     pub tags: Vec<TagFact>,
-    /// The index, when there is one.
+    /// The index, if there is one.
     pub index: Option<ImageIndex>,
-    /// The platform that each child's own config names, by the child's digest.
+    /// The platform in the config of each child of the index, by the digest of the child.
     pub platforms: Vec<(String, Platform)>,
-    /// Every image, config and layer below the index.
+    /// The images, configs and layers of the index.
     pub parts: Vec<PartFact>,
-    /// What is attached to the index and to its images.
+    /// The attachments of the index and of its images.
     pub referrers: Vec<ReferrerFact>,
     /// Why a pull without credentials fails; `None` when it does not.
     pub anonymous: Option<String>,
-    /// What clients are served who take only certain types.
+    /// What clients with different `Accept` headers are served.
     pub served: Vec<ServedFact>,
     /// All tags of the repository.
     pub all_tags: Vec<String>,
-    /// Earlier releases that cannot be pulled: the tag, and what is missing.
+    /// Other releases that cannot be pulled: the tag, and what is missing.
     pub lost_releases: Vec<(String, String)>,
-    /// Blobs that came back otherwise than they were pushed, with how.
+    /// The digests of blobs that differ from what was pushed, each with the difference.
     pub changed: Vec<(String, String)>,
 }
 
-/// One tag, asked for in three ways.
+/// A tag, and the digests that a registry returns for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagFact {
     /// The tag.
     pub tag: String,
-    /// `Docker-Content-Digest` of a HEAD; `None` when there is no such tag.
+    /// `Docker-Content-Digest` in the answer to HEAD; `None` when there is no such tag.
     pub head: Option<String>,
-    /// The same of a GET, where it is given.
+    /// `Docker-Content-Digest` in the answer to GET, if it is sent.
     pub get: Option<String>,
-    /// SHA-256 of the bytes that the GET brought.
+    /// The digest of the bytes in the answer to GET; `None` when there is no such tag.
     pub computed: Option<String>,
-    /// The version that the image says it is.
+    /// The version in the annotations of the image.
     pub version: Option<String>,
-    /// The commit that the image says it is of.
+    /// The commit in the annotations of the image.
     pub revision: Option<String>,
 }
 
-/// Something that a pull needs.
+/// An image, config or layer that a pull needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartFact {
-    /// `layer of linux/arm64`.
+    /// Its name, such as `layer of linux/arm64`.
     pub name: String,
-    /// Its digest and size as its parent has it.
+    /// Its descriptor.
     pub descriptor: Descriptor,
-    /// Whether it is there, and its length where the registry says it.
+    /// Its size in bytes, if the registry sends it; the outer `None` when it is missing.
     pub found: Option<Option<u64>>,
 }
 
-/// Something attached.
+/// An attachment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferrerFact {
-    /// The digest under which it is listed.
+    /// The digest of the image whose referrers list it.
     pub listed_under: String,
-    /// The list's entry.
+    /// Its descriptor in the list of referrers.
     pub descriptor: Descriptor,
     /// Its manifest; `None` when it or its document is missing.
     pub manifest: Option<ImageManifest>,
-    /// What its document is about; `None` when it does not say.
+    /// The hashes in its document; `None` when it contains none.
     pub about: Option<About>,
 }
 
-/// The SHA-256 that a document names, and the one it should.
+/// The hashes that a document contains, and the one that it should contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
-    /// What the hash is of: `image`, or `program` for an SBOM of one.
+    /// What the hashes are of: `image`, or `program` for an SBOM of a program.
     pub what: &'static str,
-    /// In hex.
+    /// The SHA-256 hashes in the document, in hex.
     pub named: Vec<String>,
-    /// In hex.
+    /// The SHA-256 that it should contain, in hex.
     pub expected: String,
 }
 
-/// What a client with a certain `Accept` is served.
+/// What a client with a certain `Accept` header is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServedFact {
-    /// What it takes, for people.
+    /// The media types that it accepts, in words.
     pub client: &'static str,
-    /// Whether it takes indexes, so that it must be served.
+    /// Whether it accepts indexes, so that it must get the index.
     pub takes_index: bool,
     /// The status of the answer.
     pub status: u16,
-    /// SHA-256 of what it got.
+    /// The digest of what it got; `None` when the answer is not 200.
     pub digest: Option<String>,
 }
 
-/// Judges the facts.
+/// Adds a finding for each fact that breaks a rule.
 pub fn check(facts: &RegistryFacts, findings: &mut Findings) {
     check_tags(facts, findings);
     check_parts(facts, findings);
@@ -113,7 +113,7 @@ pub fn check(facts: &RegistryFacts, findings: &mut Findings) {
 }
 
 impl RegistryFacts {
-    /// The digest of the image that was asked for.
+    /// Returns the digest of the requested image.
     fn digest(&self) -> Option<&str> {
         let first = self.tags.first();
         self.pushed
@@ -126,7 +126,7 @@ impl RegistryFacts {
     }
 }
 
-/// R1, R2, R4.
+/// R1, R2 and R4: tags point to the right image.
 fn check_tags(facts: &RegistryFacts, findings: &mut Findings) {
     let Some(digest) = facts.digest() else {
         return;
@@ -141,7 +141,7 @@ fn check_tags(facts: &RegistryFacts, findings: &mut Findings) {
         let given = fact.get.as_deref().unwrap_or(computed);
         if head != computed || given != computed {
             let message =
-                format!("HEAD says {head}, GET says {given}, and its bytes are {computed}");
+                format!("HEAD returns {head}, GET returns {given}, and its bytes are {computed}");
             findings.add(&R1, &name, message);
         } else if facts.pushed.as_deref().is_some_and(|pushed| pushed != head) {
             findings.add(&R1, &name, format!("it is {head}, and {digest} was pushed"));
@@ -152,7 +152,7 @@ fn check_tags(facts: &RegistryFacts, findings: &mut Findings) {
             findings.add(&R2, &name, message);
         }
         if let Some(other) = mismatch_of(fact) {
-            findings.add(&R4, name, format!("the image says that it is {other}"));
+            findings.add(&R4, name, format!("the image is labelled {other}"));
         }
     }
 }
@@ -165,7 +165,7 @@ fn mismatch_of(fact: &TagFact) -> Option<&str> {
     )
 }
 
-/// R3.
+/// R3: images, configs and layers exist.
 fn check_parts(facts: &RegistryFacts, findings: &mut Findings) {
     for part in &facts.parts {
         let Descriptor { digest, size, .. } = &part.descriptor;
@@ -180,7 +180,7 @@ fn check_parts(facts: &RegistryFacts, findings: &mut Findings) {
     }
 }
 
-/// R5, R9.
+/// R5 and R9: the children of the index.
 fn check_children(facts: &RegistryFacts, findings: &mut Findings) {
     let Some(index) = &facts.index else {
         return;
@@ -188,7 +188,7 @@ fn check_children(facts: &RegistryFacts, findings: &mut Findings) {
     for child in &index.manifests {
         let is_unknown = child.platform.as_ref().is_some_and(Platform::is_unknown);
         if is_unknown || child.annotations.contains_key(DOCKER_REFERENCE_TYPE) {
-            let message = "a child that is not an image stands in the index";
+            let message = "the index has a child that is not an image";
             findings.add(&R5, &child.digest, message);
         }
     }
@@ -222,14 +222,14 @@ fn check_children(facts: &RegistryFacts, findings: &mut Findings) {
     }
 }
 
-/// Returns the child that a client takes: the first that fits (image-index.md). A child that names no platform fits
-/// all, as old clients have it.
+/// Returns the child that a client chooses: the first that matches (image-index.md). A child without a platform matches
+/// all platforms, as in old clients.
 fn choose<'a>(index: &'a ImageIndex, wanted: &Platform) -> Option<&'a Descriptor> {
     let fits = |child: &&Descriptor| child.platform.as_ref().is_none_or(|has| has.serves(wanted));
     index.manifests.iter().find(fits)
 }
 
-/// R6.
+/// R6: attachments exist, and are about the image.
 fn check_referrers(facts: &RegistryFacts, findings: &mut Findings) {
     for fact in &facts.referrers {
         let digest = &fact.descriptor.digest;
@@ -272,7 +272,7 @@ fn check_referrers(facts: &RegistryFacts, findings: &mut Findings) {
     }
 }
 
-/// R7, R8.
+/// R7 and R8: what clients get.
 fn check_clients(facts: &RegistryFacts, findings: &mut Findings) {
     if let Some(refusal) = &facts.anonymous {
         findings.add(&R7, &facts.repository, refusal);
@@ -284,20 +284,20 @@ fn check_clients(facts: &RegistryFacts, findings: &mut Findings) {
         let client = fact.client;
         match &fact.digest {
             Some(got) if got != digest => {
-                let message = format!("a client that takes {client} gets {got} instead");
+                let message = format!("a client that accepts {client} gets {got} instead");
                 findings.add(&R8, &facts.repository, message);
             }
             None if fact.takes_index => {
-                let message = format!("a client that takes {client} gets {}", fact.status);
+                let message = format!("a client that accepts {client} gets {}", fact.status);
                 findings.add(&R8, &facts.repository, message);
             }
-            // An old client gets an error, which says so.
+            // An error is correct for a client that does not accept indexes.
             _ => {}
         }
     }
 }
 
-/// What tags of single platforms end in.
+/// Endings of the tags of single platforms.
 const STAGING: [&str; 6] = [
     "-amd64",
     "-arm64",
@@ -307,11 +307,12 @@ const STAGING: [&str; 6] = [
     "-arm64-v8",
 ];
 
-/// R10, R11, R12.
+/// R10, R11 and R12: other tags, and changed blobs.
 fn check_repository(facts: &RegistryFacts, findings: &mut Findings) {
     for tag in &facts.all_tags {
         if STAGING.iter().any(|ending| tag.ends_with(ending)) {
-            let message = "a tag of one platform: people pull it on the other, or delete it";
+            let message =
+                "a tag of one platform, which may be pulled on another platform or be deleted";
             findings.add(&R10, facts.name(tag), message);
         }
     }

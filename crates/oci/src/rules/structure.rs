@@ -16,7 +16,7 @@ use crate::rules::catalogue::{P1, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, 
 use crate::rules::subject::{ImageView, LayerView, Origin, Subject};
 use crate::rules::{Expectations, Findings, Severity};
 
-/// The largest manifest that registries take, in bytes.
+/// Registries refuse manifests of this size in bytes.
 const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
 pub(super) fn check(subject: &Subject<'_>, _expected: &Expectations, findings: &mut Findings) {
@@ -42,7 +42,7 @@ pub(super) fn check(subject: &Subject<'_>, _expected: &Expectations, findings: &
     }
 }
 
-/// S7 and S11: documents that cannot be read, or name no image.
+/// S7, S11, S12 and P1: documents that cannot be parsed, and a missing or empty index.json.
 fn check_documents(subject: &Subject<'_>, findings: &mut Findings) {
     for unreadable in &subject.image.unreadable {
         let rule = if unreadable.duplicate_key { &S11 } else { &S7 };
@@ -62,7 +62,7 @@ fn check_documents(subject: &Subject<'_>, findings: &mut Findings) {
     }
 }
 
-/// S11: own documents, each by itself; those of others in one line.
+/// S11: documents are in canonical form. For images of other makers there is one info for all documents.
 fn check_canonical(subject: &Subject<'_>, findings: &mut Findings) {
     let what = "the JSON is not in the canonical form";
     let not_canonical = not_canonical(subject);
@@ -72,12 +72,12 @@ fn check_canonical(subject: &Subject<'_>, findings: &mut Findings) {
         }
     } else if let [first, ..] = not_canonical.as_slice() {
         let count = not_canonical.len();
-        let message = format!("{what}, nor that of {} more", count - 1);
+        let message = format!("{what}, also in {} other documents", count - 1);
         findings.add_as(Severity::Info, &S11, *first, message);
     }
 }
 
-/// Names of documents with other bytes than this crate writes for the same content.
+/// Returns the names of documents that are not in canonical form.
 fn not_canonical<'a>(subject: &'a Subject<'_>) -> Vec<&'a str> {
     let image = &subject.image;
     let mut names = Vec::new();
@@ -117,7 +117,7 @@ fn check_files(subject: &Subject<'_>, files: &BTreeMap<String, Blob>, findings: 
             continue;
         }
         if !wanted.contains(name) {
-            let message = "nothing refers to this blob";
+            let message = "no document refers to this blob";
             findings.add_as(Severity::Warning, &S12, name, message);
         }
         let digest = name["blobs/".len()..].replacen('/', ":", 1);
@@ -134,7 +134,7 @@ fn check_files(subject: &Subject<'_>, files: &BTreeMap<String, Blob>, findings: 
     }
     let marker = files.get(MARKER_NAME).map(|blob| blob.read());
     if !matches!(marker, Some(Ok(bytes)) if bytes == MARKER) {
-        let message = "it does not say version 1.0.0 in canonical form";
+        let message = "it is not version 1.0.0 in canonical form";
         findings.add(&S7, MARKER_NAME, message);
     }
 }
@@ -159,10 +159,10 @@ fn check_descriptor(subject: &Subject<'_>, link: &Link, findings: &mut Findings)
         ),
         Some(blob) => {
             if blob.size != *size {
-                let message = format!("{parent} says {size} bytes, it has {}", blob.size);
+                let message = format!("{parent} lists {size} bytes, and it has {}", blob.size);
                 findings.add(&S2, digest, message);
             }
-            // The files of a layout are judged by their names.
+            // Files of a layout are compared with their names, in `check_files`.
             if subject.source.files().is_none() && blob.sha256.digest() != *digest {
                 let message = format!("its content has the digest {}", blob.sha256.digest());
                 findings.add(&S1, digest, message);
@@ -172,17 +172,18 @@ fn check_descriptor(subject: &Subject<'_>, link: &Link, findings: &mut Findings)
     let is_child = parent == INDEX_NAME || parent.starts_with("sha256:");
     let is_document = media_type::is_index(media_type) || media_type::is_manifest(media_type);
     if is_child && !is_document && subject.blobs.contains_key(digest) {
-        let message = format!("{parent} says {media_type}, which is neither an image nor an index");
+        let message =
+            format!("{parent} lists it as {media_type}, which is neither an image nor an index");
         findings.add(&S6, digest, message);
     }
     if !attestation && !media_type.starts_with(media_type::OCI_PREFIX) {
-        findings.add(&S6, digest, format!("{parent} says {media_type}"));
+        findings.add(&S6, digest, format!("{parent} lists it as {media_type}"));
     }
     if !descriptor.urls.is_empty() || media_type.contains("nondistributable") {
         findings.add(
             &S14,
             digest,
-            format!("{parent} lets it come from elsewhere"),
+            format!("{parent} allows to download it from elsewhere"),
         );
     }
     if let Some(data) = &descriptor.data {
@@ -193,7 +194,7 @@ fn check_descriptor(subject: &Subject<'_>, link: &Link, findings: &mut Findings)
         }
     }
     if is_document && *size >= MANIFEST_LIMIT {
-        findings.add(&S13, digest, format!("{size} bytes"));
+        findings.add(&S13, digest, format!("it has {size} bytes"));
     }
     let platform = descriptor.platform.as_ref();
     unknown_fields(digest, &descriptor.unknown, findings);
@@ -204,7 +205,7 @@ fn check_descriptor(subject: &Subject<'_>, link: &Link, findings: &mut Findings)
     );
 }
 
-/// S7: fields that the specification does not know.
+/// S7: fields that the specification does not define.
 fn unknown_fields(name: &str, unknown: &Unknown, findings: &mut Findings) {
     for field in unknown.keys() {
         findings.add(&S7, name, format!("unknown field `{field}`"));
@@ -222,7 +223,7 @@ fn check_index(name: &str, index: &ImageIndex, expected: &str, findings: &mut Fi
     unknown_fields(name, &index.unknown, findings);
 }
 
-/// S5 and S7: what the head of a document says.
+/// S5 and S7: schema version and media type of a document.
 fn check_head(
     name: &str,
     schema_version: u32,
@@ -266,13 +267,13 @@ fn check_image(view: &ImageView<'_>, findings: &mut Findings) {
     if view.image.is_attestation() {
         return;
     }
-    // A client that believes it takes the image for an attachment, and one that does not runs it.
+    // Some clients treat such an image as an attachment, and others run it.
     if let Some(claim) = view.image.claim() {
-        let message = format!("it can run, and {claim} says that it is about another");
+        let message = format!("it can run, but {claim} marks it as a document about another image");
         findings.add(&S6, &name, message);
     }
     let config_type = &config.media_type;
-    // Another family's is a matter of S6.
+    // S6 reports other types.
     if config_type.starts_with(media_type::OCI_PREFIX) && config_type != media_type::CONFIG {
         let expected = media_type::CONFIG;
         let message = format!("the config's mediaType is {config_type}, not {expected}");
@@ -289,7 +290,7 @@ fn check_image(view: &ImageView<'_>, findings: &mut Findings) {
     }
 }
 
-/// S3 and S4: what the config says of the layers.
+/// S3 and S4: diff ids and history in the config.
 fn check_config(view: &ImageView<'_>, config: &ImageConfig, findings: &mut Findings) {
     let (name, count) = (view.name(), view.layers().count());
     let diff_ids = &config.rootfs.diff_ids;
@@ -302,7 +303,10 @@ fn check_config(view: &ImageView<'_>, config: &ImageConfig, findings: &mut Findi
             continue;
         };
         if *diff_id != content.digest() {
-            let message = format!("diff id {diff_id}, content {}", content.digest());
+            let message = format!(
+                "the diff id is {diff_id}, and that of its content {}",
+                content.digest()
+            );
             findings.add(&S3, view.layer_name(layer.position), message);
         }
     }
@@ -314,7 +318,7 @@ fn check_config(view: &ImageView<'_>, config: &ImageConfig, findings: &mut Findi
     unknown_fields(&name, &config.rootfs.unknown, findings);
 }
 
-/// S8 and S9: how a layer is packed, and how its media type says that it is.
+/// S8 and S9: the format of a layer and that of its media type.
 fn check_layer(name: &str, layer: &LayerView<'_>, findings: &mut Findings) {
     let Some(contents) = layer.contents else {
         return;
@@ -331,11 +335,11 @@ fn check_layer(name: &str, layer: &LayerView<'_>, findings: &mut Findings) {
         }
     };
     if claimed == "zstd" {
-        findings.add(&S9, name, "zstd, which older engines cannot load");
+        findings.add(&S9, name, "it is zstd, which older engines cannot load");
     }
     if contents.format != claimed {
         let message = format!(
-            "its media type says {claimed}, its content is {}",
+            "its media type is that of {claimed}, its content is {}",
             contents.format
         );
         findings.add(&S8, name, message);
@@ -344,19 +348,19 @@ fn check_layer(name: &str, layer: &LayerView<'_>, findings: &mut Findings) {
     }
 }
 
-/// S8 and S10: how the gzip is written.
+/// S8 and S10: how the gzip file is written.
 fn check_gzip(name: &str, origin: &Origin, contents: &LayerContents, findings: &mut Findings) {
     if let Some(LayerProblem::Packing(why)) = &contents.problem {
-        findings.add(&S8, name, format!("it does not decompress: {why}"));
+        findings.add(&S8, name, format!("it cannot be decompressed: {why}"));
         return;
     }
     let Some(packing) = contents.packing.filter(|packing| !packing.is_plain()) else {
         return;
     };
     let what = if packing.trailing {
-        "something that is not gzip behind the gzip member"
+        "other bytes follow the gzip member"
     } else {
-        "more than one gzip member, or a header with a name, a time or a system"
+        "it has more than one gzip member, or a header with a name, a time or a system"
     };
     match origin {
         Origin::Own => findings.add(&S10, name, what),

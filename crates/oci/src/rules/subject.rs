@@ -1,5 +1,5 @@
-//! What rules look at: the documents of an image, its blobs, what its layers hold, and what they make together.
-//! Each blob is read once.
+//! The input of rules: the documents of an image, the hashes of its blobs, the content of its layers, and the file
+//! system that these make together. Each blob is read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,43 +19,45 @@ use crate::platform_image::{self, PlatformImage};
 use crate::rules::Expectations;
 use crate::source::ImageSource;
 
-/// An image under examination.
+/// An image that was read to be checked.
 #[derive(Debug)]
 pub struct Subject<'s> {
-    /// Where it is read from.
+    /// The source that it was read from.
     pub source: &'s dyn ImageSource,
     /// Its documents.
     pub image: Image,
-    /// The blobs that are there, by the digest that they are asked for by.
+    /// The blobs that exist, by the digest in their descriptor, which may differ from that of their bytes.
     pub blobs: BTreeMap<String, BlobFacts>,
-    /// What is known of each of the image's platforms, in the same order.
+    /// What was read of each of [`Image::platforms`], in the same order.
     facts: Vec<PlatformFacts>,
     maker: String,
 }
 
-/// A blob as its bytes are.
+/// Hash and size of the bytes of a blob.
 #[derive(Debug, Clone)]
 pub struct BlobFacts {
-    /// SHA-256 of its bytes.
+    /// The SHA-256 of its bytes.
     pub sha256: Sha256,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// What it holds, when it is a layer.
+    /// The content, when it is a layer.
     pub contents: Option<Arc<LayerContents>>,
 }
 
+/// What was read of the image of one platform.
 #[derive(Debug)]
 struct PlatformFacts {
     origins: Vec<Origin>,
     contents: Vec<Option<Arc<LayerContents>>>,
+    /// The merged file system. The error is `None` when a layer is missing or could not be decompressed.
     filesystem: Result<FileSystem, Option<Damage>>,
     program: Option<Program>,
 }
 
-/// A layer that could be unpacked and does not make a file system.
+/// Why decompressed layers do not make a file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// Its place, counted from the lowest.
+    /// The position of the damaged layer; the lowest is 0.
     pub position: usize,
     /// What is wrong with it.
     pub why: String,
@@ -64,22 +66,22 @@ pub struct Damage {
 /// Who wrote a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The caller's own assembly.
+    /// The maker in [`Expectations::maker`].
     Own,
-    /// The makers of the base image with this digest, or `unknown`.
+    /// The maker of the base image with this digest, or `unknown`.
     Base(String),
 }
 
-/// The native program that an image starts, as it lies in the image.
+/// The ELF program that an image starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// Its real path, without a leading slash.
     pub path: String,
-    /// Its content.
+    /// Its bytes.
     pub bytes: Vec<u8>,
 }
 
-/// One platform's image with everything that is known of it.
+/// The image of one platform, with its layers, file system and program.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageView<'a> {
     /// Its documents.
@@ -88,24 +90,25 @@ pub struct ImageView<'a> {
     maker: &'a str,
 }
 
-/// One layer of an image.
+/// A layer of an image, with its content.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerView<'a> {
-    /// Its place, counted from the lowest.
+    /// Its position; the lowest is 0.
     pub position: usize,
-    /// Its digest and size.
+    /// Its descriptor.
     pub descriptor: &'a Descriptor,
     /// Who wrote it.
     pub origin: &'a Origin,
-    /// What it holds; `None` when it is missing or not of a type that is read.
+    /// Its content; `None` when it is missing.
     pub contents: Option<&'a LayerContents>,
 }
 
 impl<'s> Subject<'s> {
-    /// Reads everything that rules look at.
+    /// Reads an image from its documents to the content of its layers. Layers in `known` are hashed, but not unpacked
+    /// again.
     ///
     /// # Errors
-    /// When the source fails.
+    /// When the source cannot be read.
     pub fn read(
         source: &'s dyn ImageSource,
         expected: &Expectations,
@@ -128,7 +131,7 @@ impl<'s> Subject<'s> {
         })
     }
 
-    /// Returns every platform's image, attestations included.
+    /// Returns the images of all platforms, including attestations.
     pub fn platforms(&self) -> impl Iterator<Item = ImageView<'_>> {
         let pairs = self.image.platforms.iter().zip(&self.facts);
         pairs.map(|(image, facts)| ImageView {
@@ -138,24 +141,24 @@ impl<'s> Subject<'s> {
         })
     }
 
-    /// Returns the images that can be run.
+    /// Returns the images that can be run, which are all except attestations.
     pub fn runnable(&self) -> impl Iterator<Item = ImageView<'_>> {
         self.platforms().filter(|view| !view.image.is_attestation())
     }
 }
 
 impl<'a> ImageView<'a> {
-    /// Returns its short name for findings.
+    /// Returns its short name for findings; see [`PlatformImage::name`].
     pub fn name(&self) -> String {
         self.image.name()
     }
 
-    /// Returns its config, when it could be read.
+    /// Returns its config; `None` when it is missing or cannot be parsed.
     pub fn config(&self) -> Option<&'a ImageConfig> {
         self.image.config.as_ref().map(|document| &document.value)
     }
 
-    /// Returns how a container of it starts.
+    /// Returns how a container of it starts, if its config contains that.
     pub fn run(&self) -> Option<&'a RunConfig> {
         self.config()?.config.as_ref()
     }
@@ -172,38 +175,38 @@ impl<'a> ImageView<'a> {
         })
     }
 
-    /// Returns what each layer holds, lowest first.
+    /// Returns the content of each layer, lowest first; `None` for missing layers.
     pub fn contents(&self) -> impl Iterator<Item = &'a Option<Arc<LayerContents>>> {
         self.facts.contents.iter()
     }
 
-    /// Returns the name of a layer for findings.
+    /// Returns the name of a layer for findings; see [`PlatformImage::layer_name`].
     pub fn layer_name(&self, position: usize) -> String {
         self.image.layer_name(position)
     }
 
-    /// Returns the merged file system, when every layer could be read.
+    /// Returns the merged file system; `None` when it could not be made from the layers.
     pub fn filesystem(&self) -> Option<&'a FileSystem> {
         self.facts.filesystem.as_ref().ok()
     }
 
-    /// Returns why the layers do not make a file system, when they could be read and do not.
+    /// Returns why the layers do not make a file system, when all could be decompressed and yet they do not.
     pub fn damage(&self) -> Option<&'a Damage> {
         self.facts.filesystem.as_ref().err()?.as_ref()
     }
 
-    /// Returns the native program that it starts, when it starts one.
+    /// Returns the program that it starts; `None` when that is not an ELF file.
     pub fn program(&self) -> Option<&'a Program> {
         self.facts.program.as_ref()
     }
 
-    /// Returns whether the caller's assembly wrote its documents: the last line of its history says so.
+    /// Returns whether the expected maker made it, by the last line of its history.
     pub fn is_own(&self) -> bool {
         let last = self.config().and_then(|config| config.history.last());
         last.is_some_and(|line| line.own_layer(self.maker).is_some())
     }
 
-    /// Reads a small file of it as text.
+    /// Returns a small file below `/etc` as text; `None` when there is no such file.
     pub fn text(&self, path: &str) -> Option<String> {
         let content = self.filesystem()?.file(path)?;
         let layer = self.facts.contents.get(content.layer)?.as_ref()?;
@@ -235,12 +238,12 @@ impl PlatformFacts {
     }
 }
 
-/// Merges the layers of one image; `None` as error where one cannot be unpacked at all.
+/// Merges the layers of an image; the error is `None` when a layer is missing or could not be decompressed.
 fn merge(contents: &[Option<Arc<LayerContents>>]) -> Result<FileSystem, Option<Damage>> {
     let mut merged = FileSystem::default();
     for (position, layer) in contents.iter().enumerate() {
         let layer = layer.as_ref().ok_or(None)?;
-        // The rules on a layer by itself tell how it is packed wrongly.
+        // S8 and S9 report layers that cannot be decompressed.
         if !matches!(layer.problem, None | Some(LayerProblem::Tar(_))) {
             return Err(None);
         }
@@ -252,7 +255,7 @@ fn merge(contents: &[Option<Arc<LayerContents>>]) -> Result<FileSystem, Option<D
     Ok(merged)
 }
 
-/// Finds the native program that an image starts.
+/// Reads the ELF program that an image starts; `None` when it starts none.
 fn program(
     source: &dyn ImageSource,
     platform: &PlatformImage,
@@ -287,8 +290,7 @@ fn program(
     Ok(Some(Program { path, bytes }))
 }
 
-/// Reads every blob that is there once: documents that were read already are hashed, layers are unpacked, and
-/// everything else is hashed while it is read.
+/// Reads every blob that exists: layers are unpacked, and all others are hashed.
 fn read_blobs(
     source: &dyn ImageSource,
     image: &Image,
@@ -349,7 +351,7 @@ fn read_blob(
     let Some(reader) = source.open(descriptor)? else {
         return Ok(None);
     };
-    // A layer of an unknown type is read as far as it tells what it is.
+    // Other blobs are hashed; of layers of unknown type, the format is read as well.
     let read = LayerContents::read(reader, Compression::Zstd);
     let contents = read.with_context(|| format!("cannot read {}", descriptor.digest))?;
     Ok(Some(BlobFacts {
@@ -359,8 +361,8 @@ fn read_blob(
     }))
 }
 
-/// Who wrote each layer, by the lines of history that have one. Where they do not match in number, an image
-/// with any own line is judged as own throughout.
+/// Returns who wrote each layer, by the lines of history. When the number of lines is not that of the layers, all
+/// layers count as own if any line is.
 fn origins(image: &Image, platform: &PlatformImage, maker: &str) -> Vec<Origin> {
     let base =
         |annotations: &crate::model::Annotations| annotations.get(annotation::BASE_DIGEST).cloned();

@@ -1,4 +1,4 @@
-//! C: how a container starts, and what the image says of itself.
+//! C: how a container starts, and annotations and names of the image.
 
 #![expect(missing_docs, reason = "the title of a rule says what it is")]
 

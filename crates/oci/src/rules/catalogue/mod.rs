@@ -1,4 +1,4 @@
-//! The catalogue: every rule of this crate with its id, severity and what its failure looks like.
+//! All rules of this crate, each with id, severity, requirement, symptom and example.
 
 mod config;
 mod filesystem;

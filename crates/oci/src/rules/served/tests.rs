@@ -1,4 +1,4 @@
-//! One clean set of facts, and for each rule the smallest change that trips it.
+//! A set of facts without findings, and for each rule a small change that breaks it.
 
 use super::*;
 use crate::artifact::Artifact;
@@ -96,7 +96,7 @@ fn clean() -> RegistryFacts {
     }
 }
 
-/// Returns the ids that a change trips.
+/// Returns the ids of the rules that a change breaks.
 fn trips(change: impl FnOnce(&mut RegistryFacts)) -> Vec<&'static str> {
     let mut facts = clean();
     change(&mut facts);
@@ -116,14 +116,14 @@ fn a_clean_image_trips_nothing() {
 }
 
 #[test]
-fn tags_that_are_something_else_are_found() {
+fn tags_that_point_to_another_image_are_found() {
     let other = || Some(Descriptor::of(INDEX, b"other").digest);
     assert_eq!(trips(|facts| facts.tags[5].head = None), ["R1"]);
     assert_eq!(trips(|facts| facts.tags[0].computed = other()), ["R1"]);
     assert_eq!(trips(|facts| facts.tags[0].get = other()), ["R1"]);
     let latest = |facts: &mut RegistryFacts| facts.tags[5] = tag("latest", &other().unwrap());
     assert_eq!(trips(latest), ["R1", "R2"]);
-    // Without knowing what was pushed, the tags can only be held against each other.
+    // When it is not known what was pushed, tags are only compared with each other.
     assert_eq!(
         trips(|facts| {
             latest(facts);
@@ -134,7 +134,7 @@ fn tags_that_are_something_else_are_found() {
 }
 
 #[test]
-fn an_image_under_another_ones_version_or_commit_is_found() {
+fn an_image_under_the_version_or_commit_of_another_is_found() {
     for (which, tag) in [
         (0, "1.2.4"),
         (1, "v1.2.30"),
@@ -156,12 +156,12 @@ fn parts_that_are_missing_or_short_are_found() {
     assert_eq!(trips(|facts| facts.parts[1].found = Some(Some(1))), ["R3"]);
     assert!(
         trips(|facts| facts.parts[1].found = Some(None)).is_empty(),
-        "not every registry tells"
+        "not every registry sends the size"
     );
 }
 
 #[test]
-fn children_that_clients_stumble_over_are_found() {
+fn children_that_clients_cannot_use_are_found() {
     let unknown = |facts: &mut RegistryFacts| {
         let mut platform = platform("unknown", None);
         platform.os = "unknown".to_owned();
@@ -185,7 +185,7 @@ fn children_that_clients_stumble_over_are_found() {
 }
 
 #[test]
-fn evidence_about_something_else_is_found() {
+fn attachments_about_another_image_are_found() {
     let other = Descriptor::of(MANIFEST, b"other").digest;
     assert_eq!(trips(|facts| facts.referrers[0].manifest = None), ["R6"]);
     assert_eq!(
@@ -200,16 +200,16 @@ fn evidence_about_something_else_is_found() {
 }
 
 #[test]
-fn clients_that_are_turned_away_or_misled_are_found() {
+fn clients_that_get_an_error_or_another_image_are_found() {
     assert_eq!(
         trips(|facts| facts.anonymous = Some("401".to_owned())),
         ["R7"]
     );
-    let turned_away = |facts: &mut RegistryFacts| {
+    let refused = |facts: &mut RegistryFacts| {
         facts.served[0].digest = None;
         facts.served[0].status = 404;
     };
-    assert_eq!(trips(turned_away), ["R8"]);
+    assert_eq!(trips(refused), ["R8"]);
     assert_eq!(
         trips(|facts| facts.served[1].digest = Some("sha256:1".to_owned())),
         ["R8"]
@@ -217,7 +217,7 @@ fn clients_that_are_turned_away_or_misled_are_found() {
 }
 
 #[test]
-fn what_else_is_wrong_in_the_repository_is_found() {
+fn other_problems_of_the_repository_are_found() {
     assert_eq!(
         trips(|facts| facts.all_tags.push("1.2.3-arm64".to_owned())),
         ["R10"]
