@@ -1,4 +1,4 @@
-//! The example runs against a docker-registry on loopback, and a client of the registry reads back what it pushed.
+//! Runs the example against a docker-registry on this machine, and reads back the image that it pushed.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use noetl_oci::registry::{Anonymous, Client, RegistryImage};
 use noetl_oci::{Image, KnownLayers, Reference};
 
-/// A running docker-registry; stopped when dropped.
+/// A running docker-registry, which is stopped when it is dropped.
 struct Registry {
     child: Child,
     address: String,
@@ -22,7 +22,7 @@ struct Registry {
 }
 
 impl Registry {
-    /// Starts one on a free port; `None` when the program is not installed.
+    /// Starts a registry on a free port; `None` when docker-registry is not installed.
     fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config.yml");
@@ -46,7 +46,7 @@ impl Registry {
             let (_, rest) = line.split_once("listening on ")?;
             rest.split(['"', ',']).next().map(ToOwned::to_owned)
         });
-        // Read on, so that the registry can go on writing.
+        // Reads the rest, so that the registry is not blocked by a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Some(Self {
             child,
@@ -63,7 +63,7 @@ impl Drop for Registry {
     }
 }
 
-/// The example, which cargo builds beside the tests.
+/// Returns the path of the example, which cargo builds together with the tests.
 fn example() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let debug = test.ancestors().nth(2).unwrap();
@@ -103,7 +103,7 @@ fn the_example_pushes_an_image_that_can_be_read_back() {
     assert_eq!(programs[1].1, static_program(183));
 }
 
-/// An ELF header, one loaded segment, a stack that is not executable, and relocations that become read-only.
+/// Returns an ELF program with PT_LOAD, PT_GNU_STACK (not executable) and PT_GNU_RELRO.
 fn static_program(machine: u16) -> Vec<u8> {
     let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
     elf.resize(16, 0);

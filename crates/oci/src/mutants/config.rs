@@ -1,4 +1,4 @@
-//! C: how a container starts, and what the image says of itself.
+//! C: how a container starts, and annotations and names of the image.
 
 use anyhow::Context as _;
 use serde_json::json;

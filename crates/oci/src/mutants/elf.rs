@@ -1,4 +1,4 @@
-//! A small program, and changes of programs that leave everything else in its place.
+//! A small ELF program, and changes of ELF programs that leave everything else in place.
 
 use anyhow::{Context as _, ensure};
 use memchr::memmem;
@@ -7,12 +7,12 @@ use object::{Object as _, ObjectSection as _};
 
 use crate::elf::Machine;
 
-/// The size of a program header, and where in it things are (System V ABI, ELF-64).
+/// The size of a program header, and the offsets of two fields in it (System V ABI, ELF-64).
 const HEADER: usize = 56;
 const FLAGS: usize = 4;
 const ALIGN: usize = 48;
 
-/// Returns a small static program: a header, three segments, and a section with the given content.
+/// Returns a small static program with three segments, and a section with the given name and content.
 pub fn small_program(machine: Machine, section: &str, content: &[u8]) -> Vec<u8> {
     let (machine, page): (u16, u64) = match machine {
         Machine::Arm64 => (183, 0x1_0000),
@@ -64,10 +64,10 @@ pub fn small_program(machine: Machine, section: &str, content: &[u8]) -> Vec<u8>
     elf
 }
 
-/// Adds a segment that names a loader: text and a longer table of segments go behind the file's end.
+/// Adds a PT_INTERP segment that names a loader. Its text and a longer table of segments are added at the end.
 ///
 /// # Errors
-/// When it is not an ELF program with such a segment.
+/// When it is not a 64-bit ELF program, or has no such segment.
 pub fn add_interpreter(elf: &mut Vec<u8>, loader: &str) -> anyhow::Result<()> {
     let headers = headers(elf)?;
     let at = headers.first().context("no segments")?;
@@ -90,10 +90,10 @@ pub fn add_interpreter(elf: &mut Vec<u8>, loader: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Changes the alignment of every loaded segment.
+/// Sets the alignment of every PT_LOAD segment, in bytes.
 ///
 /// # Errors
-/// When it is not an ELF program with such a segment.
+/// When it is not a 64-bit ELF program, or has no such segment.
 pub fn set_alignment(elf: &mut [u8], alignment: u64) -> anyhow::Result<()> {
     for at in of_type(elf, PT_LOAD)? {
         elf[at + ALIGN..at + ALIGN + 8].copy_from_slice(&alignment.to_le_bytes());
@@ -101,10 +101,10 @@ pub fn set_alignment(elf: &mut [u8], alignment: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives the stack the flag that lets it be run.
+/// Makes the stack executable, by the flag of PT_GNU_STACK.
 ///
 /// # Errors
-/// When it is not an ELF program with such a segment.
+/// When it is not a 64-bit ELF program, or has no such segment.
 pub fn make_stack_executable(elf: &mut [u8]) -> anyhow::Result<()> {
     let stack = of_type(elf, PT_GNU_STACK)?;
     let at = stack.first().context("no PT_GNU_STACK")? + FLAGS;
@@ -112,10 +112,10 @@ pub fn make_stack_executable(elf: &mut [u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Renames a section; both names have the same length.
+/// Renames a section; both names must have the same length.
 ///
 /// # Errors
-/// When there is no such section.
+/// When there is no such section, or the lengths differ.
 pub fn rename_section(elf: &mut [u8], name: &str, new: &str) -> anyhow::Result<()> {
     ensure!(name.len() == new.len(), "the names differ in length");
     let at = memmem::rfind(elf, format!("{name}\0").as_bytes());
@@ -124,19 +124,22 @@ pub fn rename_section(elf: &mut [u8], name: &str, new: &str) -> anyhow::Result<(
     Ok(())
 }
 
-/// Replaces the content of a section by text that is not longer, filled up with spaces and a new line.
+/// Replaces the content of a section by a shorter text, followed by spaces and a line feed.
 ///
 /// # Errors
 /// When there is no such section, or the text does not fit.
 pub fn rewrite_section(elf: &mut [u8], name: &str, text: &[u8]) -> anyhow::Result<()> {
-    let file = object::File::parse(&*elf).context("not an ELF")?;
+    let file = object::File::parse(&*elf).context("not an ELF file")?;
     let section = file.section_by_name(name);
     let section = section.with_context(|| format!("no section {name}"))?;
     let (at, size) = section
         .file_range()
         .context("the section is not in the file")?;
     let (at, size) = (usize::try_from(at)?, usize::try_from(size)?);
-    ensure!(text.len() < size, "the new text is longer than the old one");
+    ensure!(
+        text.len() < size,
+        "the new text is not shorter than the old one"
+    );
     let mut text = text.to_vec();
     text.resize(size - 1, b' ');
     text.push(b'\n');
@@ -144,18 +147,18 @@ pub fn rewrite_section(elf: &mut [u8], name: &str, text: &[u8]) -> anyhow::Resul
     Ok(())
 }
 
-/// Returns where the program headers stand.
+/// Returns the offsets of the program headers.
 fn headers(elf: &[u8]) -> anyhow::Result<Vec<usize>> {
     ensure!(
         elf.len() > 64 && elf.starts_with(b"\x7fELF\x02\x01"),
-        "not an ELF of 64 bits"
+        "not a 64-bit ELF program"
     );
     let table = u64::from_le_bytes(elf[32..40].try_into()?);
     let count = usize::from(u16::from_le_bytes([elf[56], elf[57]]));
     let table = usize::try_from(table)?;
     ensure!(
         table + count * HEADER <= elf.len(),
-        "the program is cut short"
+        "the program is truncated"
     );
     Ok((0..count).map(|number| table + number * HEADER).collect())
 }

@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }),
     parts(&F12, |it| {
         it.edit_program(AMD64, |entry| {
-            entry.content = b"#!/bin/sh\nexec noetl \"$@\"\n".to_vec();
+            entry.content = b"#!/bin/sh\nexec program \"$@\"\n".to_vec();
             Ok(())
         })
     }),

@@ -1,7 +1,7 @@
-//! For each rule on images an image that breaks it, made from a clean one by one change.
+//! Broken images for tests: for each rule on images a mutant, which is a clean image with one change.
 //!
-//! Everything else is put in order again, up to the digest in `index.json`: what is left to find is the change.
-//! What the change is, and which rules it breaks, stands with the rule ([`Rule::example`]); this module makes it.
+//! All digests are computed again after the change, up to those in `index.json`, so that only the change is found.
+//! [`Rule::example`] describes the change, and lists the rules that it breaks.
 
 mod config;
 mod filesystem;
@@ -19,29 +19,29 @@ use crate::rules::Rule;
 
 pub use parts::{AMD64, ARM64, PackedLayer, Parts};
 
-/// How to break an image.
+/// A change of an image that breaks a rule.
 #[derive(Debug, Clone, Copy)]
 pub struct Mutant {
-    /// The rule that it is for.
+    /// The rule that it breaks.
     pub rule: &'static Rule,
-    /// What is done.
+    /// The change.
     pub edit: Edit,
 }
 
-/// What a mutant changes.
+/// A change of an image.
 #[derive(Debug, Clone, Copy)]
 pub enum Edit {
-    /// Documents and layers, which get digests that fit.
+    /// Changes documents and layers; digests are computed again.
     Parts(fn(&mut Parts) -> anyhow::Result<()>),
-    /// The program of one image.
+    /// Changes the program of the image at this position of the index.
     Program(usize, fn(&mut Vec<u8>) -> anyhow::Result<()>),
-    /// One entry more at a path, beside /etc/passwd in every image.
+    /// Adds an entry at this path to the layer with /etc/passwd, in every image.
     Added(&'static str, fn(&mut records::RawEntry)),
-    /// Files of the layout, as they are.
+    /// Changes files of the layout; digests stay as they are.
     Files(fn(&mut Layout) -> anyhow::Result<()>),
 }
 
-/// The rules of this crate that have an example, in their order.
+/// The mutants of each family of rules, in the order of the rules.
 const FAMILIES: &[&[Mutant]] = &[
     structure::MUTANTS,
     platform::MUTANTS,
@@ -55,15 +55,15 @@ pub fn all() -> impl Iterator<Item = &'static Mutant> {
 }
 
 impl Mutant {
-    /// Makes a mutant of a rule.
+    /// Returns a mutant of a rule.
     pub const fn new(rule: &'static Rule, edit: Edit) -> Self {
         Self { rule, edit }
     }
 
-    /// Breaks a copy of a clean image for two platforms.
+    /// Returns a broken copy of a clean image for two platforms.
     ///
     /// # Errors
-    /// When the image lacks what the mutant changes.
+    /// When the image does not contain what the mutant changes.
     pub fn of(&self, clean: &Layout) -> anyhow::Result<Layout> {
         let broken = self.edit.of(clean);
         broken.with_context(|| format!("cannot break {}", self.rule.id))
@@ -74,7 +74,7 @@ impl Edit {
     /// Returns a changed copy of a clean image for two platforms.
     ///
     /// # Errors
-    /// When the image lacks what is to be changed.
+    /// When the image does not contain what is changed.
     pub fn of(&self, clean: &Layout) -> anyhow::Result<Layout> {
         let mut parts = Parts::of(clean)?;
         match self {

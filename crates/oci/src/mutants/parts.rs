@@ -1,4 +1,4 @@
-//! An image taken apart into memory, so that one thing can be changed and all digests fit again.
+//! The documents and layers of an image in memory, to be changed and put together again with new digests.
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -11,44 +11,44 @@ use crate::media_type::{LAYER_GZIP, LAYER_TAR};
 use crate::model::{Descriptor, ImageConfig, ImageIndex, ImageManifest, RunConfig, encode};
 use crate::platform::Platform;
 
-/// The amd64 image's place in [`Parts`]: indexes list it first.
+/// The position of the amd64 image in [`Parts`]; indexes list it first.
 pub const AMD64: usize = 0;
-/// The arm64 image's place.
+/// The position of the arm64 image in [`Parts`].
 pub const ARM64: usize = 1;
 
 /// The documents and layers of an image for several platforms.
 #[derive(Debug)]
 pub struct Parts {
-    /// `index.json`: names, each with the descriptor of the one image index.
+    /// `index.json`: an entry for each name, all with the digest of the index.
     pub names: ImageIndex,
-    /// The image index.
+    /// The index.
     pub index: ImageIndex,
-    /// One for each child of the index.
+    /// The manifest of each image, in the order of the index.
     pub manifests: Vec<ImageManifest>,
     /// The config of each image.
     pub configs: Vec<ImageConfig>,
     /// The layers of each image, lowest first.
     pub layers: Vec<Vec<PackedLayer>>,
-    /// The entries of `manifest.json`: which image, under which names; none without that file.
+    /// The entries of `manifest.json`: the position of an image, and its names; empty when there is no such file.
     pub docker: Vec<(usize, Vec<String>)>,
 }
 
 /// A layer before and after compression.
 #[derive(Debug, Clone)]
 pub struct PackedLayer {
-    /// What its descriptor says it is.
+    /// The media type in its descriptor.
     pub media_type: String,
-    /// The blob.
+    /// The compressed blob.
     pub packed: Vec<u8>,
-    /// What is compressed in it.
+    /// The uncompressed tar.
     pub tar: Vec<u8>,
 }
 
 impl Parts {
-    /// Takes apart an image whose `index.json` names one index of at least two images.
+    /// Reads an image whose `index.json` names one index of at least two images.
     ///
     /// # Errors
-    /// When it is another image, or a part of it is missing.
+    /// When it is not such an image, or a part of it is missing.
     pub fn of(layout: &Layout) -> anyhow::Result<Self> {
         let image = Image::read(layout)?;
         let index = image.index()?.context("index.json names no index")?;
@@ -100,24 +100,24 @@ impl Parts {
         listed.into_iter().map(image).collect()
     }
 
-    /// Puts everything together with digests and sizes that fit, from the layers up.
+    /// Returns a layout of the parts. Digests and sizes in descriptors are computed again.
     ///
     /// # Errors
-    /// When `manifest.json` is to list an image that is not there.
+    /// When [`Parts::docker`] has an entry for an image that does not exist.
     pub fn seal(mut self) -> anyhow::Result<Layout> {
         let mut layout = Layout::default();
         for (number, image) in self.manifests.iter_mut().enumerate() {
             let config = encode(&self.configs[number]);
-            refit(&mut image.config, &config);
+            describe(&mut image.config, &config);
             for (descriptor, layer) in image.layers.iter_mut().zip(&self.layers[number]) {
                 descriptor.media_type.clone_from(&layer.media_type);
-                refit(descriptor, &layer.packed);
+                describe(descriptor, &layer.packed);
                 layout.add(layer.packed.clone());
             }
             let manifest = encode(image);
-            // The change may have taken the child off the index.
+            // The change may have removed the child from the index.
             if let Some(child) = self.index.manifests.get_mut(number) {
-                refit(child, &manifest);
+                describe(child, &manifest);
                 layout.add(config);
                 layout.add(manifest);
             }
@@ -126,7 +126,7 @@ impl Parts {
         self.names
             .manifests
             .iter_mut()
-            .for_each(|name| refit(name, &index));
+            .for_each(|name| describe(name, &index));
         layout.add(index);
         let names = encode(&self.names);
         layout.files.insert(INDEX_NAME.to_owned(), names.into());
@@ -144,27 +144,27 @@ impl Parts {
         Ok(layout)
     }
 
-    /// Returns how the container of an image starts.
+    /// Returns how a container of an image starts.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When the config does not contain that.
     pub fn run(&mut self, image: usize) -> anyhow::Result<&mut RunConfig> {
         self.configs[image]
             .config
             .as_mut()
-            .context("the config says nothing of how to run it")
+            .context("the config has no field `config`")
     }
 
-    /// Returns where the index says that an image runs.
+    /// Returns the platform of an image in the index.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When the index names no platform for it.
     pub fn platform(&mut self, image: usize) -> anyhow::Result<&mut Platform> {
         let platform = self.index.manifests[image].platform.as_mut();
         platform.context("the index names no platform")
     }
 
-    /// Changes a label, and the annotations of the same name.
+    /// Sets the label and the annotations `org.opencontainers.image.KEY` of all images and the index.
     pub fn relabel(&mut self, key: &str, value: &str) {
         let key = format!("org.opencontainers.image.{key}");
         let labels = self
@@ -180,10 +180,10 @@ impl Parts {
         }
     }
 
-    /// Returns the uppermost layer of an image that lists a path.
+    /// Returns the position of the uppermost layer of an image that contains a path.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When no layer contains it, or a layer is damaged.
     pub fn layer_with(&self, image: usize, path: &str) -> anyhow::Result<usize> {
         for (position, layer) in self.layers[image].iter().enumerate().rev() {
             let entries = records::read(&layer.tar)?;
@@ -191,13 +191,13 @@ impl Parts {
                 return Ok(position);
             }
         }
-        bail!("no layer holds {path}")
+        bail!("no layer contains {path}")
     }
 
-    /// Rewrites the layer of an image that lists a path.
+    /// Changes the entries of the layer of an image that contains a path.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When no layer contains it, or `edit` fails.
     pub fn edit(
         &mut self,
         image: usize,
@@ -211,10 +211,10 @@ impl Parts {
         self.set_layer(image, position, gzip(&tar)?, tar)
     }
 
-    /// Rewrites the layer that lists a path in all images alike.
+    /// Changes the entries of the layer that contains a path, in all images.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When no layer of an image contains it, or `edit` fails.
     pub fn edit_everywhere(
         &mut self,
         path: &str,
@@ -223,10 +223,10 @@ impl Parts {
         (0..self.manifests.len()).try_for_each(|image| self.edit(image, path, &edit))
     }
 
-    /// Replaces a layer, and the diff id with it.
+    /// Replaces a layer and its diff id.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When the config has no diff id for the layer.
     pub fn set_layer(
         &mut self,
         image: usize,
@@ -241,10 +241,10 @@ impl Parts {
         Ok(())
     }
 
-    /// Compresses the layer with the program in another way.
+    /// Replaces the compressed bytes of the layer with the program by those that `pack` returns for its tar.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When there is no program, or `pack` fails.
     pub fn repack(
         &mut self,
         image: usize,
@@ -255,10 +255,10 @@ impl Parts {
         self.set_layer(image, position, pack(&tar)?, tar)
     }
 
-    /// Puts one more layer on top of an image.
+    /// Adds a layer on top of an image, with a copy of the last line of history.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When the image has no layers or no history.
     pub fn add_layer(&mut self, image: usize, tar: Vec<u8>) -> anyhow::Result<()> {
         let last = self.manifests[image].layers.last().cloned();
         let config = &mut self.configs[image];
@@ -278,10 +278,10 @@ impl Parts {
         Ok(())
     }
 
-    /// Returns where the program of an image lies, without a leading slash.
+    /// Returns the path of the program of an image, without a leading slash.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When the image has no entry point.
     pub fn program_path(&self, image: usize) -> anyhow::Result<String> {
         let run = self.configs[image].config.as_ref();
         let word = run.and_then(|run| run.entrypoint.as_ref()?.first());
@@ -289,10 +289,10 @@ impl Parts {
         Ok(word.trim_start_matches('/').to_owned())
     }
 
-    /// Returns the program of an image.
+    /// Returns the bytes of the program of an image.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When there is no program.
     pub fn program(&self, image: usize) -> anyhow::Result<Vec<u8>> {
         let path = self.program_path(image)?;
         let position = self.layer_with(image, &path)?;
@@ -301,10 +301,10 @@ impl Parts {
         Ok(entry.context("the program is missing")?.content)
     }
 
-    /// Changes the program's entry in its layer.
+    /// Changes the entry of the program in its layer.
     ///
     /// # Errors
-    /// When the image lacks it.
+    /// When there is no program, or `edit` fails.
     pub fn edit_program(
         &mut self,
         image: usize,
@@ -333,8 +333,8 @@ impl PackedLayer {
     }
 }
 
-/// Gives a descriptor digest and size of new bytes.
-fn refit(descriptor: &mut Descriptor, bytes: &[u8]) {
+/// Sets digest and size of a descriptor to those of `bytes`.
+fn describe(descriptor: &mut Descriptor, bytes: &[u8]) {
     descriptor.digest = Sha256::of(bytes).digest();
     descriptor.size = bytes.len() as u64;
 }

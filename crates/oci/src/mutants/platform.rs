@@ -1,4 +1,4 @@
-//! P: platforms of the index, and the programs.
+//! P: platforms of the index, and programs.
 
 use super::{AMD64, ARM64, Edit, Mutant, Parts, elf, records};
 use crate::rules::Rule;

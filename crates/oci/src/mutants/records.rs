@@ -1,12 +1,12 @@
-//! The entries of a layer, header and content, to be changed and written back.
+//! The entries of a tar with their headers, to be changed and written again.
 //!
-//! [`crate::tar::write`] writes nothing that a rule forbids; here every field of a header can be set.
+//! [`crate::tar::write`] writes nothing that a rule forbids; here the fields of headers can be set.
 
 use anyhow::Context as _;
 
 use crate::tar::record::{self, BLOCK};
 
-/// One entry of a tar.
+/// An entry of a tar: its header and content.
 #[derive(Debug, Clone)]
 pub struct RawEntry {
     header: [u8; BLOCK],
@@ -14,10 +14,10 @@ pub struct RawEntry {
     pub content: Vec<u8>,
 }
 
-/// Takes a tar apart.
+/// Returns the entries of a tar.
 ///
 /// # Errors
-/// When it is damaged.
+/// When the tar is damaged.
 pub fn read(tar: &[u8]) -> anyhow::Result<Vec<RawEntry>> {
     let mut entries = Vec::new();
     record::for_each(tar, |record, reader| {
@@ -32,13 +32,13 @@ pub fn read(tar: &[u8]) -> anyhow::Result<Vec<RawEntry>> {
     Ok(entries)
 }
 
-/// Writes a tar with sizes and checksums that fit.
+/// Returns a tar of the entries, with sizes and checksums computed again.
 pub fn write(entries: &[RawEntry]) -> Vec<u8> {
     let mut tar = Vec::new();
     for entry in entries {
         let mut entry = entry.clone();
         entry.put(124, format!("{:011o}\0", entry.content.len()).as_bytes());
-        // The checksum counts its own field as spaces.
+        // The checksum field counts as spaces.
         entry.put(148, b"        ");
         let sum: u64 = entry.header.iter().map(|byte| u64::from(*byte)).sum();
         entry.put(148, format!("{sum:06o}\0 ").as_bytes());
@@ -50,7 +50,7 @@ pub fn write(entries: &[RawEntry]) -> Vec<u8> {
     tar
 }
 
-/// Returns the entry of a path.
+/// Returns the entry with a path.
 ///
 /// # Errors
 /// When there is none.
@@ -59,14 +59,14 @@ pub fn find<'a>(entries: &'a mut [RawEntry], path: &str) -> anyhow::Result<&'a m
     found.with_context(|| format!("the layer has no {path}"))
 }
 
-/// Puts a new file where it belongs: behind everything that sorts before it.
+/// Adds an entry before the first entry with a greater path.
 pub fn insert(entries: &mut Vec<RawEntry>, entry: RawEntry) {
     let at = entries.iter().position(|other| other.path() > entry.path());
     entries.insert(at.unwrap_or(entries.len()), entry);
 }
 
 impl RawEntry {
-    /// Returns a file with the owner and time of this entry.
+    /// Returns a file with owner and time of this entry.
     pub fn beside(&self, path: &str, mode: u32, content: impl Into<Vec<u8>>) -> Self {
         let mut entry = self.clone();
         entry.content = content.into();
@@ -94,12 +94,12 @@ impl RawEntry {
         self.put(136, format!("{seconds:011o}\0").as_bytes());
     }
 
-    /// Sets the kind of record, such as `5` for a folder.
+    /// Sets the type flag, such as `b'5'` for a folder.
     pub fn set_kind(&mut self, kind: u8) {
         self.put(156, &[kind]);
     }
 
-    /// Sets where a symbolic link points.
+    /// Sets the target of a symbolic link, of at most 100 bytes.
     pub fn set_link(&mut self, target: &str) {
         self.put(157, &[0; 100]);
         self.put(157, target.as_bytes());

@@ -24,7 +24,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         let mut config = config.read()?;
         let mark = b"org.opencontainers.image.title\":\"";
         let at = memmem::find(&config, mark).context("there is no title")? + mark.len();
-        // Nothing compares the title, so that the name of the blob is all that is wrong.
+        // No rule compares the title, so only the name of the blob is wrong.
         config[at] = config[at].to_ascii_uppercase();
         it.files.insert(name, config.into());
         Ok(())
@@ -114,7 +114,7 @@ fn config_path(layout: &Layout) -> anyhow::Result<String> {
     ))
 }
 
-/// Replaces the image index by other bytes, as `index.json` sees it.
+/// Replaces the bytes of the index, and changes `index.json` accordingly.
 fn reindex(
     layout: &mut Layout,
     edit: impl Fn(&str) -> anyhow::Result<Vec<u8>>,
@@ -137,7 +137,7 @@ fn reindex(
     Ok(())
 }
 
-/// A zstd frame whose blocks are stored (RFC 8878): what a node would see, without a compressor.
+/// Returns a zstd frame with uncompressed blocks (RFC 8878).
 fn zstd(bytes: &[u8]) -> Vec<u8> {
     // One segment, and four bytes of content size.
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xa0];

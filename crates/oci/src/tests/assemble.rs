@@ -1,4 +1,4 @@
-//! One image for any number of threads, with and without a base; what a base leaves in it.
+//! Assembling images with and without a base.
 
 use camino::Utf8Path;
 use serde_json::json;
@@ -22,7 +22,7 @@ use crate::model::{Descriptor, encode};
 use crate::platform::Platform;
 use crate::tar::write::{Entry, to_bytes};
 
-/// A base in Docker's or OCI's format for some platforms, as other tools write them.
+/// Returns a base image in Docker's or OCI's format, as other tools write it.
 fn base_layout(docker: bool, platforms: &[Platform], layer_type: &str, history: bool) -> Layout {
     let [config_type, manifest_type, index_type] = if docker {
         [DOCKER_CONFIG, DOCKER_MANIFEST, DOCKER_INDEX]
@@ -87,7 +87,7 @@ fn oci_base() -> Base {
 fn with_large_programs(base: Option<Base>) -> ImageSpec {
     let mut spec = ImageSpec { base, ..spec() };
     for platform in &mut spec.platforms {
-        // More than one block, so that several threads have something to do.
+        // More than one block, so that several threads are used.
         let large = Entry::file("usr/large", 0o644, vec![7; 3 << 20]);
         platform.layers[1].entries.push(large);
     }
@@ -100,7 +100,7 @@ fn digest(spec: &ImageSpec, layers: &LayerCache) -> String {
 }
 
 #[test]
-fn threads_and_cache_decide_nothing() {
+fn threads_and_cache_do_not_change_the_digest() {
     let folder = tempfile::tempdir().unwrap();
     let kept = LayerCache::at(Utf8Path::from_path(folder.path()).unwrap());
     let mut digests = Vec::new();
@@ -119,7 +119,7 @@ fn threads_and_cache_decide_nothing() {
 }
 
 #[test]
-fn a_base_is_below_own_layers_as_it_is() {
+fn the_layers_of_a_base_are_used_unchanged() {
     for docker in [false, true] {
         let layer_type = if docker {
             DOCKER_LAYER_GZIP
@@ -141,14 +141,14 @@ fn a_base_is_below_own_layers_as_it_is() {
         for (platform, below) in image.platforms.iter().zip(&base.images) {
             let manifest = &platform.manifest.as_ref().unwrap().value;
             let config = &platform.config.as_ref().unwrap().value;
-            assert_eq!(manifest.layers[0], below.layers[0], "its bytes as they are");
+            assert_eq!(manifest.layers[0], below.layers[0], "the blob is unchanged");
             assert_eq!(manifest.layers[0].media_type, LAYER_GZIP);
             assert_eq!(manifest.annotations[BASE_NAME], "ghcr.io/some/base:1");
             assert_eq!(manifest.annotations[BASE_DIGEST], below.digest);
             assert_eq!(
                 config.history.len(),
                 4,
-                "two lines of the base, two own ones"
+                "two lines of the base, and two own lines"
             );
             assert!(config.other.is_empty(), "{:?}", config.other);
         }
@@ -176,7 +176,7 @@ fn a_base_without_history_gets_a_line_for_each_layer() {
 }
 
 #[test]
-fn a_base_that_lacks_a_platform_is_refused_with_those_it_has() {
+fn a_base_without_a_platform_is_refused_and_its_platforms_are_listed() {
     let all = platforms();
     let source = base_layout(false, &all[..1], LAYER_GZIP, true);
     let error = format!("{:#}", read(&source, &all).unwrap_err());

@@ -1,4 +1,4 @@
-//! A clean image for two platforms around small programs.
+//! A clean image for two platforms with small programs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,12 +28,12 @@ pub(super) fn platforms() -> Vec<Platform> {
     ]
 }
 
-/// A program for a machine, which says something of itself in its one section.
-pub(super) fn program(machine: Machine, says: &str) -> Vec<u8> {
-    small_program(machine, SECTION, says.as_bytes())
+/// Returns a program for a machine, with one section of the given content.
+pub(super) fn program(machine: Machine, content: &str) -> Vec<u8> {
+    small_program(machine, SECTION, content.as_bytes())
 }
 
-/// A bundle of certificates of the right shape: a sequence of two sequences and a bit string.
+/// Returns a bundle of 120 certificates, each a sequence of two sequences and a bit string.
 pub(super) fn ca_bundle() -> String {
     let der = [0x30, 9, 0x30, 1, 5, 0x30, 1, 5, 0x03, 1, 0];
     let body = STANDARD.encode(der);
@@ -82,7 +82,7 @@ pub(super) fn labels() -> Annotations {
         .collect()
 }
 
-/// An image of two layers for each platform: the same system, and a program.
+/// Returns the description of an image with two layers for each platform: the same system, and a program.
 pub(super) fn spec() -> ImageSpec {
     let platforms = platforms().into_iter().map(|platform| {
         let machine = Machine::of_architecture(&platform.architecture);
@@ -126,7 +126,7 @@ pub(super) fn clean() -> Layout {
     assemble(&spec(), &LayerCache::none()).unwrap()
 }
 
-/// The same with the list for Docker, as it is in a tar.
+/// Returns the clean image with `manifest.json`, as in a tar.
 pub(super) fn clean_tar() -> Layout {
     let mut layout = clean();
     let image = Image::read(&layout).unwrap();

@@ -1,4 +1,4 @@
-//! Layers and children of other makers.
+//! Images with layers and children of other makers.
 
 use super::fixture::TIME;
 use super::rules::{any_maker, check, parts};
@@ -8,11 +8,11 @@ use crate::mutants::{AMD64, ARM64};
 use crate::rules::Severity;
 use crate::tar::write::{Entry, to_bytes};
 
-/// A base image is written as its makers write it: one info for each rule and layer.
+/// For the layers of a base image there is one info for each rule and layer.
 #[test]
 fn foreign_layers_are_infos() {
     are_infos("# debian.sh");
-    // A base without a history gets lines that say which layers are its.
+    // For a base without history, `assemble` writes such lines.
     are_infos("noetl-oci: base layer sha256:abc");
 }
 
@@ -56,7 +56,7 @@ fn are_infos(by: &str) {
     );
 }
 
-/// Entries whose folders are missing, as some tools write them.
+/// Returns a tar of entries that are not in order, as some tools write it.
 fn ustar_without_order(entries: &[Entry]) -> Vec<u8> {
     let mut tar = Vec::new();
     for entry in entries {
@@ -72,9 +72,9 @@ fn ustar_without_order(entries: &[Entry]) -> Vec<u8> {
     tar
 }
 
-/// buildx puts its provenance where images stand: that is what is wrong with it, and all of it.
+/// buildx adds provenance as a child of the index, which breaks only P1.
 #[test]
-fn evidence_among_the_images_is_one_finding() {
+fn an_attestation_in_the_index_breaks_only_p1() {
     let layout = parts(|it| {
         let mut child = it.index.manifests[AMD64].clone();
         let platform = child.platform.as_mut().unwrap();

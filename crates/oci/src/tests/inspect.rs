@@ -5,7 +5,7 @@ use crate::image::Image;
 use crate::inspect::{PlatformSummary, Summary, format_size};
 
 #[test]
-fn columns_are_those_of_docker_with_sizes_and_layers() {
+fn columns_are_those_of_docker_plus_sizes_and_layers() {
     let image = Image::read(&clean()).unwrap();
     let summary = Summary::of(&image).unwrap();
     let more = |image: &PlatformSummary| format!("  More:      {}\n", image.digest);

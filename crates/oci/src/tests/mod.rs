@@ -1,4 +1,4 @@
-//! Tests of whole images: assembly, rules and mutants, differences, summaries.
+//! Tests of whole images: assembly, rules with mutants, differences, summaries.
 
 mod assemble;
 mod diff;

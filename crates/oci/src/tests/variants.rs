@@ -183,7 +183,7 @@ fn set_user(parts: &mut Parts, user: &str) {
     run.user = Some(user.to_owned());
 }
 
-/// index.json with a single image before the index: clients that take the first get one platform.
+/// Lists a single image before the index in index.json, so that clients which use the first entry get one platform.
 fn name_a_child_beside_the_index(layout: &mut Layout) {
     let bytes = layout.files[INDEX_NAME].read().unwrap();
     let mut index: ImageIndex = serde_json::from_slice(&bytes).unwrap();
