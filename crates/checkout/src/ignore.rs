@@ -1,13 +1,13 @@
-//! The files of a source archive: all that no `.gitignore` names.
+//! Lists the files of a source archive that no `.gitignore` matches.
 //!
-//! Understood are names, paths from the file's own folder, `*` within a name, a slash at the end for folders, and
-//! `!` for exceptions (gitignore(5)). A pattern with `**`, `?` or `[` names nothing.
+//! Supported are names, paths relative to the `.gitignore`, `*` within a name, a slash at the end for folders, and `!`
+//! for exceptions (gitignore(5)). `**` is treated like `*`, and `?` and `[` match only themselves.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Lists the files below `folder`, relative to `root` and sorted.
+/// Returns the files below `folder`, sorted and relative to `root`.
 pub(crate) fn files(root: &Path, folder: &str) -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     walk(root, "", &mut Vec::new(), &mut files)?;
@@ -17,7 +17,7 @@ pub(crate) fn files(root: &Path, folder: &str) -> io::Result<Vec<String>> {
     Ok(files)
 }
 
-/// Adds the files of one folder, whose path ends with a slash or is empty.
+/// Adds the files of a folder and its subfolders. The path of the folder is empty or ends with a slash.
 fn walk(
     root: &Path,
     folder: &str,
@@ -51,10 +51,10 @@ fn walk(
 
 /// A line of a `.gitignore`.
 struct Pattern {
-    /// The folder of the file, empty or with a slash at its end.
+    /// The folder of the `.gitignore`; empty or with a slash at its end.
     folder: String,
     text: String,
-    /// Whether it is a path from `folder`, and not a name in any folder below.
+    /// Whether it is a path relative to `folder`, and not a name in any folder below it.
     is_path: bool,
     is_folder: bool,
     is_exception: bool,
@@ -81,20 +81,20 @@ impl Pattern {
     }
 
     fn matches(&self, path: &str, is_folder: bool) -> bool {
-        let below = path.strip_prefix(&self.folder).unwrap_or_default();
-        let name = below.rsplit('/').next().unwrap_or_default();
-        let part = if self.is_path { below } else { name };
-        (is_folder || !self.is_folder) && is_like(part, &self.text)
+        let relative = path.strip_prefix(&self.folder).unwrap_or_default();
+        let name = relative.rsplit('/').next().unwrap_or_default();
+        let part = if self.is_path { relative } else { name };
+        (is_folder || !self.is_folder) && matches_pattern(part, &self.text)
     }
 }
 
-/// Returns whether a text is like a pattern whose `*` stands for anything but a slash.
-fn is_like(text: &str, pattern: &str) -> bool {
+/// Returns whether a pattern matches a text; `*` matches any text without a slash.
+fn matches_pattern(text: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => text == pattern,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
             let end = text.find('/').unwrap_or(text.len());
-            (0..=end).any(|at| text.is_char_boundary(at) && is_like(&text[at..], rest))
+            (0..=end).any(|at| text.is_char_boundary(at) && matches_pattern(&text[at..], rest))
         }),
     }
 }

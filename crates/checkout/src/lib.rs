@@ -1,7 +1,7 @@
-//! Which commit the sources are of: asked of git, or read from a source archive.
+//! Reads which commit the sources are from, with git or from a source archive, and lists their files.
 //!
-//! The one place that starts git. The environment and the configuration of the person at the machine change
-//! neither what git looks at nor what it prints.
+//! All git commands are started here, so that environment variables and the user's configuration do not change their
+//! result.
 
 mod ignore;
 
@@ -11,11 +11,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The file, relative to the root, into which `git archive` writes commit and time (gitattributes,
+/// The path, relative to the root, of the file in which `git archive` writes commit and time (gitattributes(5),
 /// `export-subst`).
 pub const ARCHIVE_FILE: &str = ".git_archival.txt";
 
-/// Settings that people have and that would change what git prints or does here.
+/// Settings that override those of the user which would change the output.
 const CONFIG: &[&str] = &[
     "color.ui=false",
     "core.fsmonitor=false",
@@ -24,8 +24,8 @@ const CONFIG: &[&str] = &[
     "status.showUntrackedFiles=normal",
 ];
 
-/// Returns a git command in `root` without arguments, that sees no `GIT_*` variable: in a hook they name the
-/// repository of the commit that is being made, which need not be this one.
+/// Returns a git command without arguments, to be run in the folder `root`. `GIT_*` variables are removed, since in a
+/// hook they name the repository of the commit in progress, which may be another one.
 pub fn git(root: &Path) -> Command {
     let mut command = Command::new("git");
     for (name, _) in std::env::vars_os() {
@@ -33,9 +33,9 @@ pub fn git(root: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    // Messages are read here.
+    // Messages are parsed below.
     command.env("LC_ALL", "C").current_dir(root);
-    // `git status` writes the index again when it can, and a hook's caller may hold it.
+    // `git status` would update the index, which git may have locked while a hook runs.
     command.arg("--no-optional-locks");
     for setting in CONFIG {
         command.args(["-c", setting]);
@@ -43,10 +43,11 @@ pub fn git(root: &Path) -> Command {
     command
 }
 
-/// Runs a git command in `root` and returns its standard output.
+/// Runs `git` with `args` in the folder `root`, and returns its standard output.
 ///
 /// # Errors
-/// When git is not installed or fails. What git itself advises is the error's help.
+/// When git is not installed, fails, or prints text that is not UTF-8. The command that git suggests is the help of the
+/// error.
 pub fn read(root: &Path, args: &[&str]) -> Result<String, Error> {
     let output = git(root).args(args).output();
     let output = output.map_err(|error| match error.kind() {
@@ -58,26 +59,30 @@ pub fn read(root: &Path, args: &[&str]) -> Result<String, Error> {
         let what = format!("`git {}` failed: {}", args.join(" "), first_line(&message));
         return Err(Error::new(&what, advice(&message).unwrap_or_default()));
     }
-    String::from_utf8(output.stdout)
-        .map_err(|_| Error::new(&format!("`git {}` printed no UTF-8", args.join(" ")), ""))
+    String::from_utf8(output.stdout).map_err(|_| {
+        Error::new(
+            &format!("`git {}` printed text that is not UTF-8", args.join(" ")),
+            "",
+        )
+    })
 }
 
-/// The sources of one commit.
+/// The commit of the sources, and how they differ from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// Forty hex digits.
+    /// The commit as 40 hex digits.
     pub commit: String,
-    /// When the commit was made, in seconds since 1970.
+    /// The time of the commit in seconds since 1970.
     pub time: u64,
-    /// Whether a file that git knows differs from the commit; unknown, and false, in an archive.
+    /// Whether a tracked file differs from the commit; always false in an archive, where it is not known.
     pub is_modified: bool,
-    /// Whether there are files that git neither knows nor ignores; unknown, and false, in an archive.
+    /// Whether there are files that are neither tracked nor ignored; always false in an archive, where it is not known.
     pub has_untracked: bool,
-    /// Where this is known from.
+    /// Where the commit was read from.
     pub origin: Origin,
 }
 
-/// Where a commit is known from.
+/// Where a commit was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A git checkout.
@@ -87,7 +92,8 @@ pub enum Origin {
 }
 
 impl Source {
-    /// Reads the commit of the sources in `root`, which is a git checkout or an unpacked source archive.
+    /// Reads the commit of the sources in the folder `root`, which must be the top of a git checkout or of an unpacked
+    /// source archive.
     ///
     /// # Errors
     /// When it is neither, or git fails.
@@ -95,12 +101,12 @@ impl Source {
         match is_checkout(root) {
             Ok(true) => Self::of_checkout(root),
             Ok(false) => Self::of_archive(root),
-            // An archive needs no git.
+            // An archive can be read without git.
             Err(error) => Self::of_archive(root).map_err(|_| error),
         }
     }
 
-    /// Returns the commit, with `-dirty` when files that git knows differ from it.
+    /// Returns the commit, followed by `-dirty` when tracked files differ from it.
     pub fn described(&self) -> String {
         let suffix = if self.is_modified { "-dirty" } else { "" };
         format!("{}{suffix}", self.commit)
@@ -115,7 +121,7 @@ impl Source {
             commit: commit.to_owned(),
             time: time
                 .parse()
-                .map_err(|_| Error::new("git named no time of the commit", ""))?,
+                .map_err(|_| Error::new("`git log` printed no time of the commit", ""))?,
             is_modified: status.lines().any(|line| !untracked(&line)),
             has_untracked: status.lines().any(|line| untracked(&line)),
             origin: Origin::Git,
@@ -147,16 +153,16 @@ impl Source {
                     "{} is neither a git checkout nor a source archive",
                     root.display()
                 ),
-                "take a clone (git clone), or an archive that git made (git archive HEAD)",
+                "use a clone (git clone), or an archive that git made (git archive HEAD)",
             )),
         }
     }
 }
 
-/// Returns whether `root` is the top level of a git checkout, and not a folder of another one.
+/// Returns whether the folder `root` is the top of a git checkout, and not a folder inside one.
 ///
 /// # Errors
-/// When git cannot say, for instance because the folder belongs to another user.
+/// When git fails, for instance because another user owns the folder.
 pub fn is_checkout(root: &Path) -> Result<bool, Error> {
     match read(root, &["rev-parse", "--show-toplevel"]) {
         Ok(found) => {
@@ -169,9 +175,9 @@ pub fn is_checkout(root: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Returns the files below `folder` that a clone would have, as slash-separated paths relative to `root`, sorted:
-/// those that git tracks, and those that it would track if they were added. In a source archive these are the files
-/// that no `.gitignore` names. `folder` is relative to `root`, and `.` is all of it.
+/// Returns the files below `folder` that are tracked or could be added, as sorted paths with slashes, relative to
+/// `root`. In a source archive these are the files that no `.gitignore` matches. `folder` is relative to `root`; `.` is
+/// all of it.
 ///
 /// # Errors
 /// When git fails, or a folder cannot be listed.
@@ -200,7 +206,7 @@ pub fn files(root: &Path, folder: &str) -> Result<Vec<String>, Error> {
     Ok(files)
 }
 
-/// Returns the command that git advises: it is the last line that is indented and begins with `git`.
+/// Returns the command that git suggests in a message: the last indented line that begins with `git`.
 fn advice(message: &str) -> Option<&str> {
     let indented = message.lines().filter(|line| line.starts_with(['\t', ' ']));
     let mut commands = indented
@@ -214,12 +220,12 @@ fn first_line(message: &str) -> &str {
     line.strip_prefix("fatal: ").unwrap_or(line)
 }
 
-/// Why the commit is not known, and what can be done about it.
+/// The error of a git command or of reading the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// What is wrong.
     pub message: String,
-    /// What can be done; empty when nothing is known.
+    /// How to fix it; empty when that is not known.
     pub help: String,
 }
 
@@ -244,9 +250,8 @@ impl std::error::Error for Error {}
 mod tests {
     use super::*;
 
-    /// A repository with one commit, in a folder of its own.
-    ///
-    /// Without git, as on a machine that has a source archive alone, there is none, and nothing to test.
+    /// Returns a repository with one commit in a temporary folder; `None` when git is not installed, as on a machine
+    /// with only a source archive.
     fn repository() -> Option<tempfile::TempDir> {
         Command::new("git").arg("--version").output().ok()?;
         let folder = tempfile::tempdir().unwrap();
@@ -277,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkout_says_its_commit_and_what_differs_from_it() {
+    fn a_checkout_has_its_commit_and_what_differs_from_it() {
         let Some(folder) = repository() else { return };
         let clean = Source::read(folder.path()).unwrap();
         assert_eq!((clean.commit.len(), clean.origin), (40, Origin::Git));
@@ -291,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_changes_nothing() {
+    fn configuration_does_not_change_the_result() {
         let Some(folder) = repository() else { return };
         let clean = Source::read(folder.path()).unwrap();
         write(&folder.path().join("new"), "");
@@ -308,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_not_taken_for_the_repository_around_it() {
+    fn an_archive_inside_a_repository_is_not_a_checkout() {
         let Some(outer) = repository() else { return };
         let inner = outer.path().join("unpacked");
         write(&inner.join("file"), "");
@@ -360,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_advises_is_the_help() {
+    fn the_command_that_git_suggests_is_the_help() {
         let message = "fatal: detected dubious ownership in repository at '/src'\n\
             To add an exception for this directory, call:\n\n\t\
             git config --global --add safe.directory /src\n";

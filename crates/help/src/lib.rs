@@ -1,7 +1,7 @@
-//! `help:` lines: the command or setting that mends an error, kept beside it and printed last.
+//! Help for errors: the command or setting that fixes an error, printed after it as a line `help: …`.
 //!
-//! The message of an error does not change when help is added: `{error}` and `{error:#}` print the
-//! same text as before, and [`Report`] prints the help on a line of its own.
+//! Adding help does not change the message of an error: `{error}` and `{error:#}` print the same text as before, and
+//! [`Report`] prints the help on a separate line.
 //!
 //! ```
 //! use anyhow::{Context as _, anyhow};
@@ -20,11 +20,11 @@ use std::fmt;
 
 /// Adds help to an error, or to the error of a `Result`.
 pub trait Help {
-    /// The error or `Result` with the help.
+    /// The type of the error or `Result` with help.
     type Output;
 
-    /// Attaches `help`, the command or setting that mends the error. When help is attached at several
-    /// levels, the outermost is printed: it knows most about what was being done.
+    /// Adds `help`, the command or setting that fixes the error. When help is added at several levels, only the
+    /// outermost is printed, since it was added where most is known about the operation.
     fn help(self, help: impl Into<String>) -> Self::Output;
 }
 
@@ -47,7 +47,7 @@ impl<T, E: Into<anyhow::Error>> Help for Result<T, E> {
     }
 }
 
-/// An error with its help. It prints as the error alone.
+/// An error with its help. `Display` prints only the error.
 struct Helped {
     help: String,
     error: anyhow::Error,
@@ -71,7 +71,8 @@ impl StdError for Helped {
     }
 }
 
-/// Returns the first error of type `T` in the chain of causes, also when help was added to it.
+/// Returns the first error of type `T` in the chain of causes, also below help; `None` when there is none. (anyhow's
+/// `downcast_ref` does not find errors below help.)
 pub fn find<T: StdError + 'static>(error: &anyhow::Error) -> Option<&T> {
     error.chain().find_map(|cause| {
         cause
@@ -80,17 +81,18 @@ pub fn find<T: StdError + 'static>(error: &anyhow::Error) -> Option<&T> {
     })
 }
 
-/// What is printed of an error.
+/// The text of an error with its causes and help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The error and its causes, the outermost first. A cause that the line above it ends with is left out.
+    /// The messages of the error and its causes, the outermost first. A message that repeats the end of the one before
+    /// it is left out.
     pub causes: Vec<String>,
-    /// The outermost help.
+    /// The outermost help, if there is any.
     pub help: Option<String>,
 }
 
 impl Report {
-    /// Reads the chain of causes and the help.
+    /// Returns the report of an error.
     pub fn of(error: &anyhow::Error) -> Self {
         let mut causes: Vec<String> = Vec::new();
         for cause in error.chain().map(ToString::to_string) {
@@ -131,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_stays_and_the_outermost_help_is_printed_once() {
+    fn the_message_does_not_change_and_only_the_outermost_help_is_printed() {
         let inner = Err::<(), _>(anyhow!("no route")).help("check the network");
         let outer = inner.context("cannot push").help("try again");
         let error = outer.unwrap_err();
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn inner_help_is_printed_when_there_is_no_other() {
+    fn inner_help_is_printed_when_there_is_no_outer_help() {
         let error = anyhow!("no route").help("check the network");
         let error = error.context("cannot push");
         assert_eq!(
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_its_context_repeats_is_printed_once() {
+    fn a_cause_that_the_context_repeats_is_printed_once() {
         let error = anyhow!("cut short").context("the file is cut short");
         assert_eq!(Report::of(&error).causes, ["the file is cut short"]);
     }

@@ -1,5 +1,5 @@
-//! The bytes that a value is written with. The parser counts characters, and its spans begin at a value's
-//! anchor or tag and may end where the next token does, behind a comment.
+//! Computes the byte range of a value. The parser counts characters; its spans begin at the anchor or tag of a value,
+//! and may end after a comment, at the next token.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use saphyr_parser::Span;
 
 use crate::node::Style;
 
-/// A text, and the byte at which each of its characters begins.
+/// A text, and the offset of each of its characters in bytes.
 pub(crate) struct Text<'input> {
     text: &'input str,
-    /// Empty when every character is one byte.
+    /// Empty when the text is ASCII.
     offsets: Vec<usize>,
 }
 
@@ -25,7 +25,7 @@ impl<'input> Text<'input> {
         Self { text, offsets }
     }
 
-    /// Returns the bytes of a span.
+    /// Returns the byte range of a span.
     pub(crate) fn bytes(&self, span: &Span) -> Range<usize> {
         let byte = |character: usize| match self.offsets.last() {
             None => character.min(self.text.len()),
@@ -34,7 +34,8 @@ impl<'input> Text<'input> {
         byte(span.start.index())..byte(span.end.index())
     }
 
-    /// Returns the bytes of a scalar alone; a plain one on several lines and a block keep the parser's end.
+    /// Returns the byte range of a scalar without anchor, tag and comment. Blocks and plain scalars of several lines
+    /// end where their span does.
     pub(crate) fn scalar(&self, span: &Span, value: &str, style: Style) -> Range<usize> {
         let spanned = self.bytes(span);
         if style == Style::Block {
@@ -51,7 +52,7 @@ impl<'input> Text<'input> {
         start..end
     }
 
-    /// Returns where a value begins whose anchor and tag begin at `start`.
+    /// Returns the offset of a value whose anchor and tag begin at `start`.
     pub(crate) fn after_properties(&self, start: usize) -> usize {
         let mut at = start;
         while self.text[at..].starts_with(['&', '!']) {
@@ -76,7 +77,7 @@ impl<'input> Text<'input> {
     }
 }
 
-/// Returns the length of the quoted scalar that a text begins with, both quotes included.
+/// Returns the length in bytes of the quoted scalar at the beginning of a text, including both quotes.
 fn quoted(text: &str) -> Option<usize> {
     let quote = *text.as_bytes().first()?;
     let mut bytes = text.bytes().enumerate().skip(1).peekable();
@@ -85,7 +86,7 @@ fn quoted(text: &str) -> Option<usize> {
             b'\\' if quote == b'"' => {
                 bytes.next();
             }
-            // Two single quotes within a scalar stand for one.
+            // Two single quotes in a scalar mean one.
             b'\'' if quote == b'\'' && bytes.peek().is_some_and(|(_, next)| *next == b'\'') => {
                 bytes.next();
             }

@@ -1,4 +1,4 @@
-//! From the parser's events to trees: aliases and merge keys expanded, limits kept.
+//! Builds trees from the events of the parser, expands aliases and merge keys, and checks the limits.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::node::{Entry, Kind, Node, Scalar, Style, Value};
 use crate::options::{Document, DuplicateKey, DuplicateKeys, Keys, Options};
 use crate::size::Size;
 
-/// Reads all documents of a text that are not empty.
+/// Returns the documents of a text that are not empty.
 pub(crate) fn documents(text: &str, options: Options) -> Result<Vec<Document>, Error> {
     let mut composer = Composer::new(text, options);
     let mut documents = Vec::new();
@@ -25,7 +25,7 @@ pub(crate) fn documents(text: &str, options: Options) -> Result<Vec<Document>, E
     Ok(documents)
 }
 
-/// Reads a text that is one document.
+/// Returns the only document of a text.
 pub(crate) fn single_document(text: &str, options: Options) -> Result<Document, Error> {
     let mut composer = Composer::new(text, options);
     if composer.next_document()?.is_none() {
@@ -47,13 +47,13 @@ pub(crate) fn single_document(text: &str, options: Options) -> Result<Document, 
     match composer.next_document()? {
         Some(span) => Err(error(
             &span,
-            "a second document begins here, and the text is to be one",
+            "a second document begins here, and only one is allowed",
         )),
         None => Ok(document),
     }
 }
 
-/// A value with an anchor, and what its aliases repeat.
+/// A value with an anchor, and the size that each alias adds.
 struct Anchored {
     node: Node,
     size: Size,
@@ -67,7 +67,7 @@ struct Composer<'input> {
     nodes: usize,
     alias_bytes: usize,
     duplicates: Vec<DuplicateKey>,
-    /// Where the last value that was read ends in the text.
+    /// The offset in bytes at which the last value ends.
     end: usize,
 }
 
@@ -98,7 +98,7 @@ impl<'input> Composer<'input> {
         }
     }
 
-    /// Goes to the next document and returns where it begins; none at the end of the text.
+    /// Goes to the next document, and returns the span of its beginning; `None` at the end of the text.
     fn next_document(&mut self) -> Result<Option<Span>, Error> {
         loop {
             match self.next()? {
@@ -110,7 +110,7 @@ impl<'input> Composer<'input> {
         }
     }
 
-    /// Reads the document that has begun; it has limits and anchors of its own.
+    /// Reads the document that has begun. Anchors and limits are those of one document.
     fn document(&mut self) -> Result<Document, Error> {
         self.anchors.clear();
         (self.nodes, self.alias_bytes) = (0, 0);
@@ -160,7 +160,7 @@ impl<'input> Composer<'input> {
         };
         if anchor != 0 {
             let size = Size::of(&node);
-            // The copy is a cost of its own: anchors within each other would keep a text many times.
+            // The copy counts as well, since nested anchors would keep a text many times.
             self.count_nodes(size.nodes, &span)?;
             let node = node.clone();
             self.anchors.insert(anchor, Anchored { node, size });
@@ -170,7 +170,10 @@ impl<'input> Composer<'input> {
 
     fn alias(&mut self, anchor: usize, span: &Span, depth: usize) -> Result<Node, Error> {
         let Some(Anchored { node, size }) = self.anchors.get(&anchor) else {
-            return Err(error(span, "this alias refers to itself or to no anchor"));
+            return Err(error(
+                span,
+                "this alias refers to itself, or to an anchor that does not exist",
+            ));
         };
         let (node, size) = (node.clone(), *size);
         self.check_depth(depth + size.depth, span)?;
@@ -188,7 +191,7 @@ impl<'input> Composer<'input> {
     fn check_depth(&self, depth: usize, span: &Span) -> Result<(), Error> {
         let limit = self.options.limits.depth;
         if depth > limit {
-            let message = format!("values nest deeper than {limit} levels");
+            let message = format!("values are nested deeper than {limit} levels");
             return Err(over_limit(span, message));
         }
         Ok(())
@@ -221,7 +224,7 @@ impl<'input> Composer<'input> {
     fn entries(&mut self, depth: usize) -> Result<Vec<Entry>, Error> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Node> = Vec::new();
-        // Index of each key: a mapping may have very many.
+        // The index of each key, since a mapping may have very many.
         let mut places: HashMap<Arc<str>, usize> = HashMap::new();
         loop {
             let (event, span) = self.next()?;
@@ -285,7 +288,7 @@ impl<'input> Composer<'input> {
                 line,
                 column,
                 kind: ErrorKind::Content,
-                message: format!("the key `{}` is there twice", entry.key),
+                message: format!("duplicate key `{}`", entry.key),
             }),
             DuplicateKeys::KeepLast => {
                 let key = entry.key.to_string();
@@ -295,7 +298,8 @@ impl<'input> Composer<'input> {
         }
     }
 
-    /// Takes the end of a list or mapping that is written in brackets; a block has no end of its own.
+    /// Sets the end of the last value to that of a list or mapping in brackets. A list or mapping without brackets ends
+    /// with its last value.
     fn closing_bracket(&mut self, span: &Span) {
         let bytes = self.text.bytes(span);
         if !bytes.is_empty() {
@@ -309,7 +313,7 @@ impl<'input> Composer<'input> {
     }
 }
 
-/// Returns the mappings that a merge key adds: one, or those of a list.
+/// Returns the mappings of a merge key: one, or those of a list.
 fn merge_sources(value: Node) -> Result<Vec<Node>, Error> {
     let (line, column) = (value.line, value.column);
     let sources = match value.kind {
@@ -322,7 +326,7 @@ fn merge_sources(value: Node) -> Result<Vec<Node>, Error> {
             line,
             column,
             kind: ErrorKind::Content,
-            message: "`<<` merges mappings alone".to_owned(),
+            message: "`<<` can only merge mappings".to_owned(),
         });
     }
     Ok(sources)

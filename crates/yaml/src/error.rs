@@ -1,8 +1,8 @@
-//! The error of a text that cannot be read.
+//! The error of reading a text.
 
 use std::fmt;
 
-/// Why a text was refused, and the place.
+/// Why a text could not be read, and where.
 ///
 /// ```
 /// use noetl_yaml::ErrorKind;
@@ -14,13 +14,13 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
     /// The class of error.
     pub kind: ErrorKind,
-    /// What is wrong, without the place.
+    /// What is wrong, without line and column.
     pub message: String,
 }
 
@@ -29,8 +29,8 @@ pub struct Error {
 pub enum ErrorKind {
     /// The text is not YAML.
     Syntax,
-    /// The text is YAML that is not accepted: a key that is there twice or is not text, a wrong merge key,
-    /// an alias without a value, a second document.
+    /// The text is YAML that is not accepted: a duplicate key, a key that is not text, a merge key whose value is not a
+    /// mapping, an alias without a value, or a second document.
     Content,
     /// The text exceeds one of the [`Limits`](crate::Limits).
     Limit,

@@ -1,7 +1,7 @@
-//! YAML as a tree in which every value knows its line, its column and its bytes.
+//! Reads YAML as a tree in which every value has its line, column and byte range.
 //!
-//! The places serve two purposes: a message names the line that it is about, and text can be edited in
-//! place while everything around it, comments and line ends included, stays as it is.
+//! With these positions, messages can name the line that they are about, and a value can be edited in the text without
+//! changing anything around it, such as comments and line ends.
 //!
 //! ```
 //! let text = "image: 'noetl:1' # the server\nreplicas: 2\n";
@@ -14,15 +14,15 @@
 //! # Ok::<(), noetl_yaml::Error>(())
 //! ```
 //!
-//! Anchors, aliases and merge keys (`<<`) are expanded, and a mapping that has a key twice is refused.
-//! What is expanded is limited, so that a small text cannot ask for a large tree; [`Options`] sets the
-//! limits and allows duplicate keys:
+//! Anchors, aliases and merge keys (`<<`) are expanded. The size of the expanded tree is limited, so that a small text
+//! cannot produce a very large tree. A mapping with a duplicate key is an error. [`Options`] sets the limits, and can
+//! allow duplicate keys:
 //!
 //! ```
 //! use noetl_yaml::{DuplicateKeys, Options};
 //!
 //! let error = noetl_yaml::parse("a: 1\na: 2\n").unwrap_err();
-//! assert_eq!(error.to_string(), "line 2, column 1: the key `a` is there twice");
+//! assert_eq!(error.to_string(), "line 2, column 1: duplicate key `a`");
 //!
 //! let options = Options {
 //!     duplicate_keys: DuplicateKeys::KeepLast,
@@ -48,10 +48,11 @@ pub use error::{Error, ErrorKind};
 pub use node::{Entry, Kind, Node, Scalar, Style, Value};
 pub use options::{Document, DuplicateKey, DuplicateKeys, Keys, Limits, Options};
 
-/// Reads all documents of a text with the default [`Options`]; empty documents are left out.
+/// Returns the documents of a text, read with the default [`Options`]; empty documents are left out.
 ///
 /// # Errors
-/// Fails at the first place where the text is not YAML, has a key twice in one mapping, or exceeds a limit.
+/// Fails at the first place where the text is not YAML or not accepted (see [`ErrorKind`]), has a duplicate key, or
+/// exceeds a limit.
 pub fn parse(text: &str) -> Result<Vec<Node>, Error> {
     let documents = Options::default().parse(text)?;
     Ok(documents
@@ -61,19 +62,19 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Error> {
 }
 
 impl Options {
-    /// Reads all documents of a text; empty documents are left out.
+    /// Returns the documents of a text; empty documents are left out.
     ///
     /// # Errors
-    /// Fails at the first place where the text is not YAML, has a key twice in one mapping (unless that
-    /// is allowed), or exceeds a limit.
+    /// Fails at the first place where the text is not YAML or not accepted (see [`ErrorKind`]), has a duplicate key
+    /// (unless that is allowed), or exceeds a limit.
     pub fn parse(&self, text: &str) -> Result<Vec<Document>, Error> {
         compose::documents(text, *self)
     }
 
-    /// Reads a text that is one document; an empty text is the document `null`.
+    /// Returns the only document of a text; for an empty text, this is `null`.
     ///
     /// # Errors
-    /// Fails as [`Options::parse`] does, and where a second document begins.
+    /// Fails as [`Options::parse`] does, and when there is a second document.
     pub fn parse_one(&self, text: &str) -> Result<Document, Error> {
         compose::single_document(text, *self)
     }

@@ -1,4 +1,4 @@
-//! The tree: values with their places, and how they are read.
+//! The values of a document, with their positions.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,41 +7,41 @@ use serde_json::{Map, Number, Value as Json};
 
 use crate::scalar::{Plain, plain};
 
-/// A value and the place at which it is written. An alias is a copy of the value that it names, with the
-/// place of that value.
+/// A value and its position in the text. An alias is a copy of the value of its anchor, with the position of that
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// The value as it is written.
     pub kind: Kind,
-    /// Line of its first character, from 1; of a block (`|`, `>`) the first line with text.
+    /// The line of its first character, from 1; for a block (`|`, `>`) the first line with text.
     pub line: usize,
-    /// Column of its first character, from 1.
+    /// The column of its first character, from 1, in characters.
     pub column: usize,
-    /// The bytes that it is written with. Of a scalar: with quotes, without anchor, tag and comment; of a
-    /// block the lines of its text. Of a list or mapping: from its first to its last value, with the
-    /// brackets if it has some.
+    /// Its byte range in the text. That of a scalar includes quotes, but not anchor, tag and comment; that of a block
+    /// is the lines of its text. That of a list or mapping is from its first to its last value, with brackets if it has
+    /// any.
     pub bytes: Range<usize>,
 }
 
 /// A value as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// Text; [`Node::value`] returns what it stands for.
+    /// A scalar; [`Node::value`] returns its typed value.
     Scalar(Scalar),
     /// A list.
     Sequence(Vec<Node>),
-    /// Keys with their values in the order of the text; those of merge keys (`<<`) come last.
+    /// A mapping: its entries in the order of the text; those of merge keys (`<<`) come last.
     Mapping(Vec<Entry>),
 }
 
-/// The text of a scalar and how it is written.
+/// A scalar: its text, and how it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scalar {
-    /// The text, escapes and line ends resolved. An anchor and its aliases share it.
+    /// The text, with escapes and line ends resolved. An anchor and its aliases share it.
     pub text: Arc<str>,
     /// How it is written.
     pub style: Style,
-    /// Whether it has the tag `!!str`, with which plain text is a string whatever it looks like.
+    /// Whether it has the tag `!!str`, which makes plain text such as `5` a string.
     pub string_tag: bool,
 }
 
@@ -52,35 +52,35 @@ pub enum Style {
     Plain,
     /// In single or double quotes, which are its first and last byte.
     Quoted,
-    /// As a block behind `|` or `>`.
+    /// As a block after `|` or `>`.
     Block,
 }
 
-/// One entry of a mapping.
+/// An entry of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The key; [`Options::keys`](crate::Options::keys) sets the text of a key that is not a string.
     pub key: Arc<str>,
-    /// Line of the key, from 1.
+    /// The line of the key, from 1.
     pub line: usize,
-    /// Column of the key, from 1.
+    /// The column of the key, from 1, in characters.
     pub column: usize,
     /// The value.
     pub value: Node,
 }
 
-/// What a value stands for.
+/// A typed value.
 ///
-/// A plain scalar is read by the core schema of YAML 1.2 (`null`, `true`, `12`, `0x1f`, `1.5`), and by
-/// those rules of YAML 1.1 that PyYAML and kubectl have: `yes`, `no`, `on` and `off` are booleans, `0755`
-/// is octal, `1_000` is a number. Everything else is a string.
+/// A plain scalar is typed by the core schema of YAML 1.2 (`null`, `true`, `12`, `0x1f`, `1.5`), and by the rules of
+/// YAML 1.1 that PyYAML and kubectl use: `yes`, `no`, `on` and `off` are booleans, `0755` is octal, `1_000` is a
+/// number. All others are strings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// `null`, `~`, or nothing at all.
+    /// `null`, `~`, or an empty value.
     Null,
     /// A boolean.
     Bool(bool),
-    /// A number; one beyond what JSON's readers take is a string.
+    /// A number. Integers beyond 64 bits and infinite numbers are strings.
     Number(Number),
     /// A string.
     String(&'a str),
@@ -91,7 +91,7 @@ pub enum Value<'a> {
 }
 
 impl Node {
-    /// Returns what the value stands for.
+    /// Returns the typed value.
     ///
     /// ```
     /// use noetl_yaml::Value;
@@ -113,13 +113,13 @@ impl Node {
         }
     }
 
-    /// Returns the value of a mapping's key; none when the mapping has no such key or it is null.
+    /// Returns the value of a key; `None` when it is null, there is no such key, or this is not a mapping.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let entry = self.entries().iter().find(|entry| *entry.key == *key)?;
         Some(&entry.value).filter(|value| !value.is_null())
     }
 
-    /// Returns the value at a path of keys with dots between them; none when a key is missing or null.
+    /// Returns the value at a path of keys that are separated by dots; `None` when a key is missing or null.
     ///
     /// ```
     /// let document = noetl_yaml::parse("metadata: {labels: {app: noetl}}")?.remove(0);
@@ -131,7 +131,7 @@ impl Node {
         path.split('.').try_fold(self, |node, key| node.get(key))
     }
 
-    /// Returns the entries of a mapping; none of anything else.
+    /// Returns the entries of a mapping; an empty slice for other values.
     pub fn entries(&self) -> &[Entry] {
         match &self.kind {
             Kind::Mapping(entries) => entries,
@@ -139,7 +139,7 @@ impl Node {
         }
     }
 
-    /// Returns the items of a list; none of anything else.
+    /// Returns the items of a list; an empty slice for other values.
     pub fn items(&self) -> &[Self] {
         match &self.kind {
             Kind::Sequence(items) => items,
@@ -147,7 +147,7 @@ impl Node {
         }
     }
 
-    /// Returns the text of any scalar that is not null, numbers and booleans as they are written.
+    /// Returns the text of a scalar, with numbers and booleans as they are written; `None` for null and other values.
     ///
     /// ```
     /// let ports = noetl_yaml::parse("[8082, 'http', 0755, null]")?.remove(0);
@@ -162,7 +162,7 @@ impl Node {
         }
     }
 
-    /// Returns a string; none of anything else, numbers included.
+    /// Returns a string; `None` for other values, also for numbers.
     pub fn as_str(&self) -> Option<&str> {
         match self.value() {
             Value::String(text) => Some(text),
@@ -170,7 +170,7 @@ impl Node {
         }
     }
 
-    /// Returns a boolean; none of anything else, `"true"` in quotes included.
+    /// Returns a boolean; `None` for other values, also for `"true"` in quotes.
     pub fn as_bool(&self) -> Option<bool> {
         match self.value() {
             Value::Bool(flag) => Some(flag),
@@ -178,7 +178,7 @@ impl Node {
         }
     }
 
-    /// Returns a whole number that is not negative; none of anything else.
+    /// Returns an integer that is not negative; `None` for other values.
     pub fn as_u64(&self) -> Option<u64> {
         match self.value() {
             Value::Number(number) => number.as_u64(),
@@ -186,13 +186,13 @@ impl Node {
         }
     }
 
-    /// Whether the value is null: `null`, `~`, or nothing at all.
+    /// Returns whether the value is null: `null`, `~`, or empty.
     pub fn is_null(&self) -> bool {
         self.value() == Value::Null
     }
 
-    /// Returns the line on which a scalar's text begins: the empty lines at the beginning of a block
-    /// belong to its text, and [`Node::line`] is the first one after them.
+    /// Returns the line on which the text of a scalar begins. A block may begin with empty lines, which are part of its
+    /// text, while [`Node::line`] is the first line after them.
     pub fn text_line(&self) -> usize {
         match &self.kind {
             Kind::Scalar(scalar) if scalar.style == Style::Block => {
@@ -228,7 +228,7 @@ impl Node {
 }
 
 impl Scalar {
-    /// Returns what the scalar stands for.
+    /// Returns the typed value.
     pub fn value(&self) -> Value<'_> {
         if self.style != Style::Plain || self.string_tag {
             return Value::String(&self.text);

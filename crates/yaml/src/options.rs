@@ -1,20 +1,20 @@
-//! How a text is read: limits, and what happens to duplicate keys.
+//! Options of reading a text.
 
 use crate::node::Node;
 
-/// How a text is read.
+/// Options of reading a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
-    /// The most that one document may hold.
+    /// The limits of a document.
     pub limits: Limits,
-    /// What happens when a mapping has a key twice.
+    /// What happens to duplicate keys.
     pub duplicate_keys: DuplicateKeys,
-    /// The text of keys that are not strings.
+    /// How keys that are not strings are converted to text.
     pub keys: Keys,
 }
 
-/// The most that one document may hold, its aliases expanded. They keep a small text from asking for a
-/// large tree, or for a call stack that is not there.
+/// The limits of a document with its aliases expanded. They prevent a small text from producing a very large tree, or
+/// from overflowing the stack.
 ///
 /// ```
 /// use noetl_yaml::{Limits, Options};
@@ -32,13 +32,13 @@ pub struct Options {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Values: those that are written, those that aliases repeat, and those below an anchor once more,
-    /// since they are kept for its aliases.
+    /// The number of values: those in the text, those that aliases repeat, and those of anchors once more, since a copy
+    /// is kept for the aliases.
     pub nodes: usize,
-    /// Levels that values may nest within each other, counted through aliases.
+    /// The number of levels of nested values, with aliases expanded.
     pub depth: usize,
-    /// Bytes of text, keys included, that all aliases repeat together. An alias of a scalar of 1 MB
-    /// counts as 1,000,000 bytes each time it is written.
+    /// The number of bytes of text, including keys, that all aliases repeat. Each alias of a scalar of 1 MB counts as
+    /// 1,000,000 bytes.
     pub alias_bytes: usize,
 }
 
@@ -53,17 +53,17 @@ impl Default for Limits {
     }
 }
 
-/// What happens when a mapping has a key twice.
+/// What happens to duplicate keys of a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DuplicateKeys {
-    /// The text is refused.
+    /// They are an error.
     #[default]
     Refuse,
-    /// The last value counts, and [`Document::duplicates`] lists the key.
+    /// The last value is used, and [`Document::duplicates`] lists the key.
     KeepLast,
 }
 
-/// The text of keys that are not strings: `on`, `0755`, `~`.
+/// How keys that are not strings, such as `on`, `0755` and `~`, are converted to text.
 ///
 /// ```
 /// use noetl_yaml::{Keys, Options};
@@ -79,29 +79,29 @@ pub enum DuplicateKeys {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keys {
-    /// The text as it is written.
+    /// As they are written.
     #[default]
     AsWritten,
-    /// The value's text in JSON, as PyYAML and `json.dumps` give it: `true`, `493`, `null`.
+    /// As the typed value in JSON, like PyYAML with `json.dumps`: `true`, `493`, `null`.
     ByValue,
 }
 
-/// One document of a text.
+/// A document of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The value that the document is.
+    /// The value of the document.
     pub root: Node,
-    /// Keys that override an earlier value of the same mapping, in the order of the text.
+    /// Duplicate keys, whose earlier value was replaced, in the order of the text.
     pub duplicates: Vec<DuplicateKey>,
 }
 
-/// A key that a mapping has already.
+/// A duplicate key of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateKey {
     /// The key.
     pub key: String,
-    /// Line of the later one, from 1.
+    /// The line of the later key, from 1.
     pub line: usize,
-    /// Its column in characters, from 1.
+    /// The column of the later key, from 1, in characters.
     pub column: usize,
 }

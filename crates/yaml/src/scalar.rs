@@ -1,8 +1,8 @@
-//! The value that a plain scalar stands for.
+//! The typed value of a plain scalar.
 
 use serde_json::Number;
 
-/// The value that a plain scalar stands for.
+/// The typed value of a plain scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Plain {
     Null,
@@ -11,7 +11,8 @@ pub(crate) enum Plain {
     String,
 }
 
-/// Reads a plain scalar by the core schema of YAML 1.2, and by those rules of YAML 1.1 that PyYAML has.
+/// Returns the typed value of a plain scalar, by the core schema of YAML 1.2 and the rules of YAML 1.1 that PyYAML
+/// uses.
 pub(crate) fn plain(text: &str) -> Plain {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
@@ -51,7 +52,7 @@ fn number(text: &str) -> Option<Number> {
         let octal = plain.len() > 1 && plain.starts_with('0');
         return whole(&plain, if octal { 8 } else { 10 });
     }
-    // `1.5`, `.5`, `1e9`; `1.2.3` does not parse.
+    // `1.5`, `.5` and `1e9` are numbers, and `1.2.3` is not.
     let float: f64 = plain.parse().ok()?;
     Number::from_f64(if negative { -float } else { float })
 }

@@ -1,15 +1,15 @@
-//! The size of a value, which each of its aliases repeats.
+//! The size of a value, which each of its aliases adds to the document.
 
 use crate::node::{Kind, Node};
 
-/// What a value holds, itself included.
+/// The size of a value.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
-    /// Values.
+    /// The number of values, including this one.
     pub(crate) nodes: usize,
-    /// Bytes of text, keys included.
+    /// The number of bytes of text, including keys.
     pub(crate) text_bytes: usize,
-    /// Levels below the value.
+    /// The number of levels below this value.
     pub(crate) depth: usize,
 }
 

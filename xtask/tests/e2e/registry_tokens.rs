@@ -161,7 +161,10 @@ fn a_push_signs_in_with_a_token() {
         "{text}"
     );
     assert!(
-        text.ends_with(&format!("help: sign in: docker login {}\n[exit 1]", proxy.address)),
+        text.ends_with(&format!(
+            "help: sign in: docker login {}\n[exit 1]",
+            proxy.address
+        )),
         "{text}"
     );
 
