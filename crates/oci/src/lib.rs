@@ -19,6 +19,7 @@
 //! ([`noetl_help`]).
 //!
 //! ```
+//! # #[cfg(feature = "image")] {
 //! use noetl_oci::rules::{Expectations, check};
 //! use noetl_oci::{Image, ImageSpec, KnownLayers, LayerCache, MAKER, Platform, assemble};
 //!
@@ -37,6 +38,7 @@
 //! let expected = Expectations::of([Platform::new("linux", "amd64", None)]);
 //! let findings = check(&layout, &expected, &[], &KnownLayers::default())?;
 //! assert!(findings.ids().contains(&"P1"), "the expected platform is missing");
+//! # }
 //! # anyhow::Ok(())
 //! ```
 
@@ -103,7 +105,7 @@ pub mod gzip;
 pub mod inspect;
 #[cfg(feature = "image")]
 pub mod layout;
-#[cfg(any(test, feature = "mutants"))]
+#[cfg(any(all(test, feature = "image"), feature = "mutants"))]
 pub mod mutants;
 #[cfg(feature = "registry")]
 pub mod registry;
@@ -135,4 +137,5 @@ pub use {
 };
 
 #[cfg(test)]
+#[cfg(feature = "image")]
 mod tests;
