@@ -1,4 +1,4 @@
-//! Makes an image of two programs, checks it and pushes it:
+//! Makes an image of a program for two platforms, checks it and pushes it:
 //! `cargo run -p noetl-oci --example two_platforms -- ./app-amd64 ./app-arm64 127.0.0.1:5000/app:1`
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use noetl_oci::{
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [amd64, arm64, name] = arguments.as_slice() else {
-        bail!("give a program for amd64, one for arm64, and a name");
+        bail!("usage: two_platforms AMD64_PROGRAM ARM64_PROGRAM NAME");
     };
     let name: Reference = name.parse()?;
     let spec = ImageSpec {
@@ -33,16 +33,16 @@ fn main() -> anyhow::Result<()> {
     let expected = Expectations::of(spec.platforms.iter().map(|it| it.platform.clone()));
     let findings = check(&layout, &expected, &[], &KnownLayers::default())?;
     findings.lines().iter().for_each(|line| eprintln!("{line}"));
-    // Rules F and C want users, certificates and labels, which an image of programs alone has not.
+    // Rules F and C require users, certificates and labels, which this image does not have.
     let breaks = |family| findings.ids().iter().any(|id| id.starts_with(family));
-    ensure!(!breaks('S') && !breaks('P'), "no node could run this image");
+    ensure!(!breaks('S') && !breaks('P'), "the image cannot be run");
     let client = Client::new(Arc::new(Anonymous), "two-platforms/1.0");
     let published = push(&client, &layout, &[name], PushOptions::default(), &Silent);
-    println!("{}", published.context("cannot push it")?.digest);
+    println!("{}", published.context("cannot push the image")?.digest);
     Ok(())
 }
 
-/// The image of one platform: a program in a folder.
+/// Returns the description of the image of one platform: a program in the root folder.
 fn platform(platform: &str, program: &str) -> anyhow::Result<PlatformSpec> {
     let program = Blob::of_file(program.as_ref())?;
     let name = "app".to_owned();

@@ -17,13 +17,15 @@ use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::tar::write::Entry;
 
-/// A maker for [`ImageSpec::maker`] when the caller has no name of its own.
+/// A value for [`ImageSpec::maker`] when the caller has no name of its own; the default of
+/// [`Expectations::of`](crate::rules::Expectations::of).
 pub const MAKER: &str = "noetl-oci";
 
 /// The description of an image. The same value gives the same bytes on every machine.
 #[derive(Debug, Clone)]
 pub struct ImageSpec {
-    /// The beginning of every line of history that is written, such as `my tool`; see [`History::own_layer`].
+    /// The beginning of every line of history that is written, such as `my tool`; see [`History::own_layer`]. Checks of the
+    /// image need the same value in [`Expectations::maker`](crate::rules::Expectations::maker).
     pub maker: String,
     /// The time of every file and every `created`, in seconds since 1970.
     pub created: u64,

@@ -2,7 +2,7 @@
 //!
 //! - [`Image::read`] reads the documents of an image from an [`ImageSource`]: a [`Layout`], which is a folder or a
 //!   tar, or a [`registry::RegistryImage`]. It accepts OCI's and Docker's media types, and an index or a single image.
-//!   Layers are read later, by the functions that need them. [`Location::parse`] tells paths from registry names.
+//!   Layers are read later, by the functions that need them. [`Location::parse`] distinguishes paths and names.
 //! - [`assemble()`] makes an image from an [`ImageSpec`], with or without a [`Base`] image. The same spec gives the
 //!   same bytes on every machine.
 //! - [`rules::check`] checks an image by rules with stable ids; callers can add rules as a [`rules::Family`].

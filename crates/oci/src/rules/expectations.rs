@@ -3,7 +3,7 @@
 use crate::digest::Sha256;
 use crate::platform::Platform;
 
-/// What is expected of an image. Checks for `None` are left out.
+/// What is expected of an image. Fields that are `None` are not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectations {
     /// The platforms that the image must be for; it must have no others.
@@ -16,7 +16,8 @@ pub struct Expectations {
     pub owners: Vec<u64>,
     /// The present time in seconds since 1970; nothing may have been made later.
     pub now: Option<u64>,
-    /// The time of all entries of own layers and of every `created`, in seconds since 1970.
+    /// The time of all entries of own layers and of every `created`, in seconds since 1970. When it is `None`, entries
+    /// must have the time of the first entry.
     pub created: Option<u64>,
     /// The port that the program listens on.
     pub port: Option<u16>,
@@ -25,8 +26,8 @@ pub struct Expectations {
 }
 
 impl Expectations {
-    /// Returns expectations with these platforms, the maker [`MAKER`](crate::MAKER) and the owners 0 and 65532, and
-    /// without all else.
+    /// Returns expectations with these platforms, the maker [`MAKER`](crate::MAKER) and the owners 0 and 65532. All
+    /// other fields are `None`.
     pub fn of(platforms: impl IntoIterator<Item = Platform>) -> Self {
         Self {
             platforms: platforms.into_iter().collect(),

@@ -1,6 +1,6 @@
 //! C: how a container starts, and annotations and names of the image.
 
-#![expect(missing_docs, reason = "the title of a rule says what it is")]
+#![expect(missing_docs, reason = "the title of a rule describes it")]
 
 use crate::rules::rule::{Accepted, Rule};
 

@@ -1,6 +1,6 @@
 //! F: what is in the layers, and how it is written.
 
-#![expect(missing_docs, reason = "the title of a rule says what it is")]
+#![expect(missing_docs, reason = "the title of a rule describes it")]
 
 use crate::rules::rule::{Accepted, Rule};
 

@@ -1,6 +1,6 @@
 //! P: platforms, and the programs for them.
 
-#![expect(missing_docs, reason = "the title of a rule says what it is")]
+#![expect(missing_docs, reason = "the title of a rule describes it")]
 
 use crate::rules::rule::{Accepted, Rule};
 

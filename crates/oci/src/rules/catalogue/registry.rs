@@ -1,6 +1,6 @@
 //! R: what a registry serves once an image is published.
 
-#![expect(missing_docs, reason = "the title of a rule says what it is")]
+#![expect(missing_docs, reason = "the title of a rule describes it")]
 
 use crate::rules::rule::Rule;
 
