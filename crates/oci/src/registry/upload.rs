@@ -120,8 +120,9 @@ impl Repository {
         }
         let Some(open) = open else {
             let source = source.unwrap_or("another repository");
-            let error =
-                anyhow!("the image does not contain {digest}, and {source} has none to mount");
+            let error = anyhow!(
+                "the image does not contain {digest}, and it could not be mounted from {source}"
+            );
             return Err(Failure::Final(error));
         };
         let Some(place) = answer.header("location") else {
