@@ -108,7 +108,9 @@ fn is_repository(text: &str) -> bool {
 }
 
 pub(crate) fn not_a_tag(text: &str) -> String {
-    format!("`{text}` is not a tag: use at most 128 letters, digits and ._-, and neither . nor - first")
+    format!(
+        "`{text}` is not a tag: use at most 128 letters, digits and ._-, and neither . nor - first"
+    )
 }
 
 pub(crate) fn is_tag(text: &str) -> bool {
