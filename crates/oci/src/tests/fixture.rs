@@ -11,6 +11,7 @@ use crate::image::Image;
 use crate::layer::LayerCache;
 use crate::layout::{DockerImage, Layout};
 use crate::model::{Annotations, RunConfig};
+use crate::mutants::Parts;
 use crate::mutants::elf::small_program;
 use crate::platform::Platform;
 use crate::tar::Entry;
@@ -134,4 +135,11 @@ pub(super) fn clean_tar() -> Layout {
     let names = vec!["ghcr.io/some/image:1.2.3".to_owned()];
     layout.set_docker_image(&DockerImage::new(&manifest.config, &manifest.layers, names));
     layout
+}
+
+/// Changes documents or layers of a clean image, and computes its digests again.
+pub(super) fn parts(change: impl Fn(&mut Parts)) -> Layout {
+    let mut parts = Parts::of(&clean()).unwrap();
+    change(&mut parts);
+    parts.seal().unwrap()
 }

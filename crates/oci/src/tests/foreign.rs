@@ -1,7 +1,8 @@
 //! Images with layers and children of other makers.
 
 use super::fixture::TIME;
-use super::rules::{any_maker, check, parts};
+use super::fixture::parts;
+use super::rules::{any_maker, check};
 use super::variants::{add_layer, gzip_with_a_name};
 use crate::annotation::{BASE_DIGEST, DOCKER_REFERENCE_TYPE};
 use crate::mutants::{AMD64, ARM64};

@@ -1,6 +1,6 @@
 //! Every rule with every mutant, other ways to break a rule, and images that break none.
 
-use super::fixture::{self, TIME, clean, clean_tar, platforms};
+use super::fixture::{self, TIME, clean, clean_tar, parts, platforms};
 use super::variants::{set_program, variants, with_mode};
 use crate::digest::Sha256;
 use crate::known_layers::KnownLayers;
@@ -28,13 +28,6 @@ fn known_maker() -> Expectations {
 
 pub(super) fn check(layout: &Layout, expected: &Expectations) -> Findings {
     rules::check(layout, expected, &[], &KnownLayers::default()).unwrap()
-}
-
-/// Changes documents or layers of a clean image, and computes its digests again.
-pub(super) fn parts(change: impl Fn(&mut Parts)) -> Layout {
-    let mut parts = Parts::of(&clean()).unwrap();
-    change(&mut parts);
-    parts.seal().unwrap()
 }
 
 /// Returns a description of the findings when they are not those of `trips`.

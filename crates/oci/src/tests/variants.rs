@@ -4,8 +4,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 
-use super::fixture::{self, TIME, clean, program};
-use super::rules::parts;
+use super::fixture::{self, TIME, clean, parts, program};
 use crate::annotation::DOCKER_REFERENCE_TYPE;
 use crate::blob::Blob;
 use crate::elf::Machine;
