@@ -2,8 +2,8 @@
 //!
 //! A [`Client`] has connections and credentials, and its [`Repository`] sends single requests. [`RegistryImage`] reads
 //! an image, [`push()`] publishes one, [`attach`] attaches artifacts, and [`observe()`] and [`take_inventory`] collect
-//! what [`rules::served`](crate::rules::served()) and [`rules::audit`](crate::rules::audit()) need. Only this module uses
-//! the network.
+//! what [`rules::served`](crate::rules::served) and [`rules::audit`](crate::rules::audit) need. Only this module uses the
+//! network.
 //!
 //! Temporary failures are retried up to five times. HTTPS is used for all registries except those on this machine.
 
