@@ -2,7 +2,6 @@
 //! files that pip installs depend on its version and on the Python of this machine.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read as _};
 
 use anyhow::{Context as _, ensure};
 use camino::Utf8PathBuf;
@@ -15,6 +14,7 @@ use crate::host::ctx::Ctx;
 use crate::host::{files, output, run, tools};
 use crate::image::contents::PACKAGES;
 use crate::image::flavours::Packages;
+use crate::release::zip;
 
 /// The newest glibc 2.x that a wheel may need; every Debian and Ubuntu with Python 3.10 or newer has it.
 const GLIBC_MINOR: u32 = 31;
@@ -80,28 +80,22 @@ pub(crate) fn entries(
 fn unpack(wheels: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<Entry>> {
     let mut entries = BTreeMap::new();
     for (name, wheel) in wheels {
-        let mut wheel = zip::ZipArchive::new(Cursor::new(wheel))
-            .with_context(|| format!("{name} is not a wheel"))?;
-        for index in 0..wheel.len() {
-            let damaged = || format!("{name} is damaged");
-            let mut file = wheel.by_index(index).with_context(damaged)?;
-            let path = file.name().context("a name is not UTF-8")?.into_owned();
-            let Some(path) = installed(&path).filter(|_| file.is_file()) else {
+        let files = zip::unpack(wheel).with_context(|| format!("{name} is not a wheel"))?;
+        for file in files.into_iter().filter(|file| !file.path.ends_with('/')) {
+            let Some(path) = installed(&file.path) else {
                 continue;
             };
             let mut parts = path.split('/');
             let is_inside = parts.all(|part| !["", ".", ".."].contains(&part));
             ensure!(is_inside, "{name} holds `{path}`, outside of its folder");
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).with_context(damaged)?;
-            let is_executable = file.unix_mode().unwrap_or_default() & 0o111 != 0;
+            let is_executable = file.mode & 0o111 != 0;
             let mode = if is_executable { 0o755 } else { 0o644 };
             let path = format!("{}/{path}", PACKAGES.trim_start_matches('/'));
             for (end, _) in path.match_indices('/') {
                 let folder = Entry::folder(&path[..end], 0o755);
                 entries.insert(folder.path.clone(), folder);
             }
-            let known = entries.insert(path.clone(), Entry::file(&path, mode, bytes));
+            let known = entries.insert(path.clone(), Entry::file(&path, mode, file.content));
             ensure!(known.is_none(), "two packages have {path}");
         }
     }
@@ -122,21 +116,15 @@ fn installed(path: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
-    use zip::write::SimpleFileOptions;
-
     use super::*;
     use crate::image::flavours;
 
     fn wheel(name: &str, files: &[(&str, u32)]) -> (String, Vec<u8>) {
-        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        for (path, mode) in files {
-            let options = SimpleFileOptions::default().unix_permissions(*mode);
-            archive.start_file(*path, options).unwrap();
-            archive.write_all(path.as_bytes()).unwrap();
-        }
-        (name.to_owned(), archive.finish().unwrap().into_inner())
+        let files = files.iter();
+        let entries: Vec<_> = files
+            .map(|(path, mode)| Entry::file(path, *mode, path.as_bytes()))
+            .collect();
+        (name.to_owned(), zip::pack(&entries, 1_767_225_600).unwrap())
     }
 
     #[test]
@@ -171,10 +159,17 @@ mod tests {
 
     #[test]
     fn duplicate_and_outside_paths_are_refused() {
-        let wheel = |path: &str| wheel(path, &[(path, 0o644)]);
-        assert!(unpack(&[wheel("a.py"), wheel("a.py")]).is_err());
+        let twice = ["a.whl", "b.whl"].map(|name| wheel(name, &[("a.py", 0o644)]));
+        assert!(unpack(&twice).is_err());
         for path in ["../a", "/a", "a//b"] {
-            assert!(unpack(&[wheel(path)]).is_err(), "{path}");
+            let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());
+            let exact = rawzip::path::EntryPath::verbatim(path.as_bytes());
+            let (file, config) = archive.new_file(exact).start().unwrap();
+            let (file, descriptor) = config.wrap(file).finish().unwrap();
+            file.finish(descriptor).unwrap();
+            let wheel = ("a.whl".to_owned(), archive.finish().unwrap());
+            let error = unpack(&[wheel]).unwrap_err().to_string();
+            assert!(error.contains("outside of its folder"), "{error}");
         }
     }
 

@@ -1,19 +1,14 @@
 //! The archives that users download, as tar.gz or zip: one folder with the binary, LICENSE and README. Content and commit
 //! time decide every byte.
 
-use std::io::{Cursor, Read as _, Write as _};
-
 use anyhow::{Context as _, ensure};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use zip::write::SimpleFileOptions;
-
 use noetl_oci::Blob;
 use noetl_oci::gzip::{GzipReader, gunzip, gzip};
 use noetl_oci::tar::{self, Entry};
 
 use crate::release::target::Target;
 use crate::release::version::Release;
+use crate::release::zip;
 
 /// Returns the archive's name without extension, which is also the name of the folder in it.
 pub(crate) fn stem(release: &Release, target: &Target) -> String {
@@ -45,7 +40,7 @@ pub(crate) fn entries(
 /// Packs entries in the archive format of `target`.
 pub(crate) fn pack(target: &Target, entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
     match target.archive_extension() {
-        "zip" => zip(entries, mtime),
+        "zip" => zip::pack(entries, mtime),
         _ => gzip(&tar::write::to_bytes(entries, mtime)?),
     }
 }
@@ -56,7 +51,7 @@ pub(crate) fn pack(target: &Target, entries: &[Entry], mtime: u64) -> anyhow::Re
 /// When the archive is damaged, or an entry is neither a file nor a folder.
 pub(crate) fn unpack(target: &Target, bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
     match target.archive_extension() {
-        "zip" => unzip(bytes),
+        "zip" => zip::unpack(bytes),
         _ => untar(&gunzip(bytes)?),
     }
 }
@@ -71,7 +66,7 @@ pub(crate) fn is_packed_from(
     bytes: &[u8],
 ) -> anyhow::Result<bool> {
     match target.archive_extension() {
-        "zip" => Ok(zip(entries, mtime)? == bytes),
+        "zip" => Ok(zip::pack(entries, mtime)? == bytes),
         _ => Ok(is_plain(bytes)? && gunzip(bytes)? == tar::write::to_bytes(entries, mtime)?),
     }
 }
@@ -100,61 +95,6 @@ fn untar(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
         });
         Ok(())
     })?;
-    Ok(entries)
-}
-
-fn zip(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
-    let time = dos_time(mtime)
-        .context("a zip cannot contain a time before 1980 or after 2107; set SOURCE_DATE_EPOCH")?;
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for entry in entries {
-        let options = SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Deflated)
-            .compression_level(Some(9))
-            .last_modified_time(time)
-            .unix_permissions(entry.mode);
-        if entry.path.ends_with('/') {
-            let added = archive.add_directory(&entry.path, options);
-            added.context("cannot write a folder")?;
-        } else {
-            let started = archive.start_file(&entry.path, options);
-            started.context("cannot write a file")?;
-            let content = entry.content.read()?;
-            archive.write_all(&content).context("cannot compress")?;
-        }
-    }
-    let written = archive.finish().context("cannot finish the zip")?;
-    Ok(written.into_inner())
-}
-
-/// Returns a time in UTC in the form that zip uses.
-fn dos_time(unix: u64) -> Option<zip::DateTime> {
-    let time = Timestamp::from_second(i64::try_from(unix).ok()?).ok()?;
-    let time = time.to_zoned_datetime(TimeZone::UTC);
-    let small = |number: i8| u8::try_from(number).ok();
-    zip::DateTime::from_date_and_time(
-        u16::try_from(time.year()).ok()?,
-        small(time.month())?,
-        small(time.day())?,
-        small(time.hour())?,
-        small(time.minute())?,
-        small(time.second())?,
-    )
-    .ok()
-}
-
-fn unzip(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).context("not a zip")?;
-    let mut entries = Vec::new();
-    for index in 0..archive.len() {
-        let mut file = archive.by_index(index).context("the zip is damaged")?;
-        let path = file.name().context("a name is not UTF-8")?.into_owned();
-        let mut content = Vec::new();
-        let read = file.read_to_end(&mut content);
-        read.with_context(|| format!("{path} is damaged"))?;
-        let mode = file.unix_mode().unwrap_or_default() & 0o7777;
-        entries.push(Entry::file(&path, mode, content));
-    }
     Ok(entries)
 }
 

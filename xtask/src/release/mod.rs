@@ -17,5 +17,6 @@ pub(crate) mod target;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod workspace;
+pub(crate) mod zip;
 
 mod programs;
