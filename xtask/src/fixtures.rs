@@ -1,8 +1,8 @@
 //! Small inputs for tests: executables, a release, a plan, an image, a dist folder.
 
 use camino::Utf8Path;
-use noetl_oci::mutants::elf::small_program;
 use noetl_oci::{LayerCache, Layout, Machine, Sha256};
+use noetl_oci_mutants::elf::small_program;
 
 use crate::host::ctx::{Ctx, Verbosity, Wanted};
 use crate::host::files;

@@ -11,8 +11,7 @@
 //!   and reads what a registry serves.
 //!
 //! The feature `image` contains everything that reads or writes the bytes of images, and `registry`, which is on by
-//! default, adds the client. Without both there are only names, platforms, digests and media types. `mutants` adds
-//! broken images for tests.
+//! default, adds the client. Without both there are only names, platforms, digests and media types.
 //!
 //! Blobs are streamed: no layer is read into memory as a whole, except one that [`LayerCache::none`] makes. Nothing
 //! here prints, reads environment variables or runs programs. Errors are [`anyhow::Error`]s, many with a help line
@@ -105,8 +104,6 @@ pub mod gzip;
 pub mod inspect;
 #[cfg(feature = "image")]
 pub mod layout;
-#[cfg(any(all(test, feature = "image"), feature = "mutants"))]
-pub mod mutants;
 #[cfg(feature = "registry")]
 pub mod registry;
 #[cfg(feature = "image")]
@@ -135,7 +132,3 @@ pub use {
     platform_image::PlatformImage,
     source::{ImageSource, Location},
 };
-
-#[cfg(test)]
-#[cfg(feature = "image")]
-mod tests;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use camino::Utf8Path;
 use noetl_oci::Layout;
-use noetl_oci::mutants;
+use noetl_oci_mutants as mutants;
 use serde_json::Value;
 
 use crate::support::{Dist, engine, succeed, tool, xtask};

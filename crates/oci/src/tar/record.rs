@@ -9,7 +9,7 @@ use std::io::Read;
 use anyhow::{Context as _, ensure};
 
 /// The size of a block of a tar in bytes.
-pub(crate) const BLOCK: usize = 512;
+pub const BLOCK: usize = 512;
 
 /// The longest extension record that is read, in bytes.
 const LONGEST_EXTENSION: u64 = 1 << 20;

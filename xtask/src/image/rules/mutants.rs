@@ -3,8 +3,8 @@
 //! The end-to-end tests include this file to find out what a registry accepts, so it uses no other module of xtask.
 
 use anyhow::Context as _;
-use noetl_oci::mutants::elf::{rename_section, rewrite_section};
-use noetl_oci::mutants::{AMD64, ARM64, Edit};
+use noetl_oci_mutants::elf::{rename_section, rewrite_section};
+use noetl_oci_mutants::{AMD64, ARM64, Edit};
 use object::{Object as _, ObjectSection as _};
 use serde_json::Value;
 

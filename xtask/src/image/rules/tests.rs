@@ -2,9 +2,9 @@
 
 use std::io::Read as _;
 
-use noetl_oci::mutants::{self, AMD64, ARM64, Edit, Parts};
 use noetl_oci::tar::{self, Entry};
 use noetl_oci::{Blob, KnownLayers, Layout};
+use noetl_oci_mutants::{AMD64, ARM64, Edit, Parts};
 
 use super::mutants::EDITS;
 use super::*;
@@ -53,7 +53,7 @@ fn a_clean_image_breaks_no_rule() {
 
 #[test]
 fn each_mutant_breaks_the_rules_of_the_table() {
-    let general = mutants::all().map(|mutant| (mutant.rule.id, mutant.edit));
+    let general = noetl_oci_mutants::all().map(|mutant| (mutant.rule.id, mutant.edit));
     let edits: Vec<(&str, Edit)> = general.chain(EDITS.iter().copied()).collect();
     let rules = all();
     let rules: Vec<_> = rules.iter().filter(|rule| rule.example.is_some()).collect();

@@ -166,9 +166,9 @@ fn parse_id(id: &str) -> anyhow::Result<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use noetl_oci::mutants::{AMD64, ARM64, Parts};
     use noetl_oci::tar::{Entry, write};
     use noetl_oci::{Image, LayerCache, Layout};
+    use noetl_oci_mutants::{AMD64, ARM64, Parts};
 
     use super::*;
     use crate::fixtures;

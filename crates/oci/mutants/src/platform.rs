@@ -1,8 +1,9 @@
 //! P: platforms of the index, and programs.
 
-use super::{AMD64, ARM64, Edit, Mutant, Parts, elf, records};
-use crate::rules::Rule;
-use crate::rules::catalogue::{P1, P2, P3, P4, P5, P6, P7, P8, P9, P11, P12, P15};
+use noetl_oci::rules::Rule;
+use noetl_oci::rules::catalogue::{P1, P2, P3, P4, P5, P6, P7, P8, P9, P11, P12, P15};
+
+use crate::{AMD64, ARM64, Edit, Mutant, Parts, elf, records};
 
 /// In the order of the rules.
 pub(super) const MUTANTS: &[Mutant] = &[

@@ -1,10 +1,9 @@
 //! The entries of a tar with their headers, to be changed and written again.
 //!
-//! [`crate::tar::write`] writes nothing that a rule forbids; here the fields of headers can be set.
+//! [`noetl_oci::tar::write`] writes nothing that a rule forbids; here the fields of headers can be set.
 
 use anyhow::Context as _;
-
-use crate::tar::record::{self, BLOCK};
+use noetl_oci::tar::record::{self, BLOCK};
 
 /// An entry of a tar: its header and content.
 #[derive(Debug, Clone)]

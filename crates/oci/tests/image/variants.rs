@@ -3,17 +3,15 @@
 use std::io::Write as _;
 
 use flate2::Compression;
+use noetl_oci::annotation::DOCKER_REFERENCE_TYPE;
+use noetl_oci::gzip::gzip;
+use noetl_oci::layout::{INDEX_NAME, blob_path};
+use noetl_oci::media_type::MANIFEST;
+use noetl_oci::tar::write::{Entry, to_bytes};
+use noetl_oci::{Blob, ImageIndex, Layout, Machine, encode};
+use noetl_oci_mutants::{AMD64, ARM64, Parts};
 
-use super::fixture::{self, TIME, clean, parts, program};
-use crate::annotation::DOCKER_REFERENCE_TYPE;
-use crate::blob::Blob;
-use crate::elf::Machine;
-use crate::gzip::gzip;
-use crate::layout::{INDEX_NAME, Layout, blob_path};
-use crate::media_type::MANIFEST;
-use crate::model::{ImageIndex, encode};
-use crate::mutants::{AMD64, ARM64, Parts};
-use crate::tar::write::{Entry, to_bytes};
+use crate::fixture::{self, TIME, clean, parts, program};
 
 /// An image that breaks rules, and the ids of those rules.
 pub(super) type Variant = (Layout, &'static [&'static str]);

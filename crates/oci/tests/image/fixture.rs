@@ -2,19 +2,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use noetl_oci::annotation::{DESCRIPTION, LICENSES, REVISION, SOURCE, TITLE, VERSION};
+use noetl_oci::tar::Entry;
+use noetl_oci::{
+    Annotations, DockerImage, Image, ImageSpec, LayerCache, LayerSpec, Layout, MAKER, Machine,
+    Platform, PlatformSpec, RunConfig, assemble,
+};
+use noetl_oci_mutants::Parts;
+use noetl_oci_mutants::elf::small_program;
 use serde_json::json;
-
-use crate::annotation::{DESCRIPTION, LICENSES, REVISION, SOURCE, TITLE, VERSION};
-use crate::assemble::{ImageSpec, LayerSpec, MAKER, PlatformSpec, assemble};
-use crate::elf::Machine;
-use crate::image::Image;
-use crate::layer::LayerCache;
-use crate::layout::{DockerImage, Layout};
-use crate::model::{Annotations, RunConfig};
-use crate::mutants::Parts;
-use crate::mutants::elf::small_program;
-use crate::platform::Platform;
-use crate::tar::Entry;
 
 /// 2026-01-01T00:00:00Z.
 pub(super) const TIME: u64 = 1_767_225_600;

@@ -13,9 +13,8 @@ pub mod elf;
 pub mod records;
 
 use anyhow::Context as _;
-
-use crate::layout::Layout;
-use crate::rules::Rule;
+use noetl_oci::Layout;
+use noetl_oci::rules::Rule;
 
 pub use parts::{AMD64, ARM64, PackedLayer, Parts};
 

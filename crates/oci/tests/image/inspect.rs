@@ -1,8 +1,9 @@
 //! The columns and the sizes of a summary.
 
-use super::fixture::clean;
-use crate::image::Image;
-use crate::inspect::{PlatformSummary, Summary, format_size};
+use noetl_oci::Image;
+use noetl_oci::inspect::{PlatformSummary, Summary, format_size};
+
+use crate::fixture::clean;
 
 #[test]
 fn columns_are_those_of_docker_plus_sizes_and_layers() {

@@ -1,26 +1,21 @@
 //! Assembling images with and without a base.
 
 use camino::Utf8Path;
-use serde_json::json;
-
-use super::fixture::{platforms, spec};
-use super::rules::{any_maker, check};
-use crate::annotation::{BASE_DIGEST, BASE_NAME};
-use crate::assemble::{ImageSpec, assemble};
-use crate::base::Base;
-use crate::digest::Sha256;
-use crate::gzip::gzip;
-use crate::image::Image;
-use crate::known_layers::KnownLayers;
-use crate::layer::LayerCache;
-use crate::layout::Layout;
-use crate::media_type::{
+use noetl_oci::annotation::{BASE_DIGEST, BASE_NAME};
+use noetl_oci::gzip::gzip;
+use noetl_oci::media_type::{
     CONFIG, DOCKER_CONFIG, DOCKER_INDEX, DOCKER_LAYER_GZIP, DOCKER_MANIFEST, INDEX, LAYER_GZIP,
     LAYER_ZSTD, MANIFEST,
 };
-use crate::model::{Descriptor, encode};
-use crate::platform::Platform;
-use crate::tar::write::{Entry, to_bytes};
+use noetl_oci::tar::write::{Entry, to_bytes};
+use noetl_oci::{
+    Base, Descriptor, Image, ImageSpec, KnownLayers, LayerCache, Layout, Platform, Sha256,
+    assemble, encode,
+};
+use serde_json::json;
+
+use crate::fixture::{platforms, spec};
+use crate::rules::{any_maker, check};
 
 /// Returns a base image in Docker's or OCI's format, as other tools write it.
 fn base_layout(docker: bool, platforms: &[Platform], layer_type: &str, history: bool) -> Layout {
@@ -197,7 +192,7 @@ fn a_base_that_cannot_be_used_is_refused() {
     damaged.add_blob(&layer, gzip(b"other").unwrap().into());
     let error = format!("{:#}", read(&damaged, &all).unwrap_err());
     assert!(error.contains("has the content of sha256:"), "{error}");
-    damaged.files.remove(&crate::layout::blob_path(&layer));
+    damaged.files.remove(&noetl_oci::layout::blob_path(&layer));
     let error = format!("{:#}", read(&damaged, &all).unwrap_err());
     assert!(error.contains("is missing"), "{error}");
 }

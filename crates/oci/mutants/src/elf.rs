@@ -2,10 +2,9 @@
 
 use anyhow::{Context as _, ensure};
 use memchr::memmem;
+use noetl_oci::Machine;
 use object::elf::{PF_X, PT_GNU_STACK, PT_INTERP, PT_LOAD, ProgramType};
 use object::{Object as _, ObjectSection as _};
-
-use crate::elf::Machine;
 
 /// The size of a program header, and the offsets of two fields in it (System V ABI, ELF-64).
 const HEADER: usize = 56;

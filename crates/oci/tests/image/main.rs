@@ -1,5 +1,7 @@
 //! Tests of whole images: assembly, rules with mutants, differences, summaries.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod assemble;
 mod diff;
 mod fixture;

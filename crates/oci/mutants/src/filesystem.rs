@@ -1,10 +1,10 @@
 //! F: what is in the layers, and how it is written.
 
 use anyhow::Context as _;
+use noetl_oci::rules::Rule;
+use noetl_oci::rules::catalogue::{F1, F2, F3, F4, F5, F6, F7, F8, F9, F10, F11, F12};
 
-use super::{AMD64, ARM64, Edit, Mutant, Parts, records};
-use crate::rules::Rule;
-use crate::rules::catalogue::{F1, F2, F3, F4, F5, F6, F7, F8, F9, F10, F11, F12};
+use crate::{AMD64, ARM64, Edit, Mutant, Parts, records};
 
 const PASSWD: &str = "etc/passwd";
 

@@ -1,12 +1,12 @@
 //! C: how a container starts, and annotations and names of the image.
 
 use anyhow::Context as _;
+use noetl_oci::annotation::{CONTAINERD_NAME, REF_NAME, SOURCE};
+use noetl_oci::rules::Rule;
+use noetl_oci::rules::catalogue::{C1, C2, C3, C4, C5, C7, C8, C9, C10};
 use serde_json::json;
 
-use super::{AMD64, ARM64, Edit, Mutant, Parts};
-use crate::annotation::{CONTAINERD_NAME, REF_NAME, SOURCE};
-use crate::rules::Rule;
-use crate::rules::catalogue::{C1, C2, C3, C4, C5, C7, C8, C9, C10};
+use crate::{AMD64, ARM64, Edit, Mutant, Parts};
 
 /// In the order of the rules.
 pub(super) const MUTANTS: &[Mutant] = &[

@@ -1,12 +1,11 @@
 //! Every rule with every mutant, other ways to break a rule, and images that break none.
 
-use super::fixture::{self, TIME, clean, clean_tar, parts, platforms};
-use super::variants::{set_program, variants, with_mode};
-use crate::digest::Sha256;
-use crate::known_layers::KnownLayers;
-use crate::layout::Layout;
-use crate::mutants::{self, Parts};
-use crate::rules::{self, Expectations, Findings, catalogue};
+use noetl_oci::rules::{self, Expectations, Findings, catalogue};
+use noetl_oci::{Blob, KnownLayers, Layout, Sha256};
+use noetl_oci_mutants::{self as mutants, Parts};
+
+use crate::fixture::{self, TIME, clean, clean_tar, parts, platforms};
+use crate::variants::{set_program, variants, with_mode};
 
 /// The expectations of an image of an unknown maker.
 pub(super) fn any_maker() -> Expectations {
@@ -102,7 +101,7 @@ fn every_rule_on_images_has_one_mutant() {
 fn a_dynamic_entry_point_trips_p8() {
     let program_file = std::env::current_exe().unwrap();
     let path = camino::Utf8Path::from_path(&program_file).unwrap();
-    let bytes = crate::files::read(path).unwrap();
+    let bytes = Blob::of_file(path).unwrap().read().unwrap();
     let image = usize::from(cfg!(target_arch = "aarch64"));
     let layout = parts(|it| set_program(it, image, &with_mode(bytes.clone(), 0o755)));
     let findings = check(&layout, &any_maker());

@@ -1,13 +1,14 @@
 //! Images with layers and children of other makers.
 
-use super::fixture::TIME;
-use super::fixture::parts;
-use super::rules::{any_maker, check};
-use super::variants::{add_layer, gzip_with_a_name};
-use crate::annotation::{BASE_DIGEST, DOCKER_REFERENCE_TYPE};
-use crate::mutants::{AMD64, ARM64};
-use crate::rules::Severity;
-use crate::tar::write::{Entry, to_bytes};
+use noetl_oci::annotation::{BASE_DIGEST, DOCKER_REFERENCE_TYPE};
+use noetl_oci::rules::Severity;
+use noetl_oci::tar::write::{Entry, to_bytes};
+use noetl_oci_mutants::{AMD64, ARM64};
+
+use crate::fixture::TIME;
+use crate::fixture::parts;
+use crate::rules::{any_maker, check};
+use crate::variants::{add_layer, gzip_with_a_name};
 
 /// For the layers of a base image there is one info for each rule and layer.
 #[test]

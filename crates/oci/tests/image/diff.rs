@@ -1,14 +1,13 @@
 //! Changes one thing of an image, and compares it with the unchanged image.
 
+use noetl_oci::diff::{Description, Side, images, platforms};
+use noetl_oci::gzip::gzip;
+use noetl_oci::tar::write::{Entry, to_bytes};
+use noetl_oci::{Image, Machine};
+use noetl_oci_mutants::Parts;
 use serde_json::json;
 
-use super::fixture::{SECTION, app, clean, program};
-use crate::diff::{Description, Side, images, platforms};
-use crate::elf::Machine;
-use crate::gzip::gzip;
-use crate::image::Image;
-use crate::mutants::Parts;
-use crate::tar::write::{Entry, to_bytes};
+use crate::fixture::{SECTION, app, clean, program};
 
 /// A clean image, in which one thing of arm64 can be changed.
 struct Changed {
@@ -28,7 +27,7 @@ impl Changed {
         }
     }
 
-    fn layout(mut self) -> crate::layout::Layout {
+    fn layout(mut self) -> noetl_oci::layout::Layout {
         let tar = to_bytes(&self.app, self.mtime).unwrap();
         let mut configs = self.parts.configs.iter();
         let arm64 = configs

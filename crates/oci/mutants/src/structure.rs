@@ -5,16 +5,13 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use flate2::{Compression, GzBuilder};
 use memchr::memmem;
+use noetl_oci::layout::{INDEX_NAME, blob_path};
+use noetl_oci::media_type::{DOCKER_CONFIG, LAYER_ZSTD};
+use noetl_oci::rules::Rule;
+use noetl_oci::rules::catalogue::{S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14};
+use noetl_oci::{Blob, Descriptor, Image, ImageIndex, Layout, Sha256, encode};
 
-use super::{AMD64, ARM64, Edit, Mutant, Parts};
-use crate::blob::Blob;
-use crate::digest::Sha256;
-use crate::image::Image;
-use crate::layout::{INDEX_NAME, Layout, blob_path};
-use crate::media_type::{DOCKER_CONFIG, LAYER_ZSTD};
-use crate::model::{Descriptor, ImageIndex, encode};
-use crate::rules::Rule;
-use crate::rules::catalogue::{S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13, S14};
+use crate::{AMD64, ARM64, Edit, Mutant, Parts};
 
 /// In the order of the rules.
 pub(super) const MUTANTS: &[Mutant] = &[

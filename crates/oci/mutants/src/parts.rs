@@ -1,15 +1,15 @@
 //! The documents and layers of an image in memory, to be changed and put together again with new digests.
 
 use anyhow::{Context as _, bail, ensure};
+use noetl_oci::gzip::{gunzip, gzip};
+use noetl_oci::layout::{DOCKER_NAME, INDEX_NAME, blob_path};
+use noetl_oci::media_type::{LAYER_GZIP, LAYER_TAR};
+use noetl_oci::{
+    Descriptor, DockerImage, Image, ImageConfig, ImageIndex, ImageManifest, Layout, Platform,
+    RunConfig, Sha256, encode,
+};
 
-use super::records::{self, RawEntry};
-use crate::digest::Sha256;
-use crate::gzip::{gunzip, gzip};
-use crate::image::Image;
-use crate::layout::{DOCKER_NAME, DockerImage, INDEX_NAME, Layout, blob_path};
-use crate::media_type::{LAYER_GZIP, LAYER_TAR};
-use crate::model::{Descriptor, ImageConfig, ImageIndex, ImageManifest, RunConfig, encode};
-use crate::platform::Platform;
+use crate::records::{self, RawEntry};
 
 /// The position of the amd64 image in [`Parts`]; indexes list it first.
 pub const AMD64: usize = 0;
