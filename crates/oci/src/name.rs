@@ -130,11 +130,11 @@ mod tests {
     fn a_valid_name_is_printed_as_it_was_written() {
         let digest = format!("sha256:{}", "0a".repeat(32));
         for name in [
-            "noetl",
-            "noetl:1",
+            "app",
+            "app:1",
             "a/b",
-            "127.0.0.1:5000/noetl",
-            "[::1]:5000/a/noetl:0.1.0",
+            "127.0.0.1:5000/app",
+            "[::1]:5000/a/app:0.1.0",
         ] {
             assert_eq!(name.parse::<ImageName>().unwrap().to_string(), name);
             let pinned = format!("{name}@{digest}");
@@ -153,7 +153,7 @@ mod tests {
             "a b",
             "-x",
             "UPPER:1",
-            "ghcr.io/Noetl/noetl:1",
+            "ghcr.io/Some/app:1",
             "ghcr.io/a:.b",
             "a@sha512:00",
             "image_name:image_tag@sha256:1",

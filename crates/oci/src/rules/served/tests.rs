@@ -47,7 +47,7 @@ fn clean() -> RegistryFacts {
         annotations: Annotations::new(),
     };
     RegistryFacts {
-        repository: "r.example/noetl".to_owned(),
+        repository: "r.example/app".to_owned(),
         pushed: Some(root.digest.clone()),
         tags: [
             "1.2.3",
