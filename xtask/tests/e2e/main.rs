@@ -11,6 +11,7 @@
 
 mod assembly;
 mod bases;
+mod bootstrap;
 mod buildx;
 mod checkouts;
 mod commands;
@@ -45,7 +46,6 @@ mod registry_rules;
 mod registry_tokens;
 mod resolve;
 mod rules;
-mod setup;
 mod shards;
 mod smoke;
 #[expect(dead_code, reason = "the tests of noetl use all of it")]

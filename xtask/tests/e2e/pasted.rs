@@ -19,7 +19,7 @@ use crate::support::{
 /// The environment in which a line runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A fresh clone of this repository, see `setup.rs`.
+    /// A fresh clone of this repository, see `bootstrap.rs`.
     Clone,
     /// A checkout of the fixture, which builds in seconds.
     Fixture,

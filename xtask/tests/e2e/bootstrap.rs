@@ -1,4 +1,6 @@
 //! `cargo xtask setup` in a fresh clone of this tree.
+//!
+//! It takes longest of all modules. Tests start in the order of their names, so its name is among the first.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
