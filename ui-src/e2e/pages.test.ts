@@ -56,7 +56,7 @@ const PAGES: readonly [name: string, address: () => string, ready: string][] = [
 ];
 
 describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
-  test.each(PAGES)("%s", async (name, address, ready) => {
+  test.concurrent.each(PAGES)("%s", async (name, address, ready) => {
     const { page, complaints, close } = await visit(browser, server.url, { colorScheme });
     await page.goto(address());
     await page.locator(ready).first().waitFor();
@@ -92,7 +92,7 @@ describe.each([
   [768, 1024],
   [2560, 1300],
 ])("%i pixels wide", (width, height) => {
-  test.each(PAGES)("%s", async (name, address, ready) => {
+  test.concurrent.each(PAGES)("%s", async (name, address, ready) => {
     const { page, complaints, close } = await visit(browser, server.url, { viewport: { width, height } });
     await page.goto(address());
     await page.locator(ready).first().waitFor();

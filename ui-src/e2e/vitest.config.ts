@@ -6,6 +6,8 @@ export default defineConfig({
     environment: "node",
     include: ["e2e/**/*.test.ts"],
     fileParallelism: false,
+    // Tests that only look at a page run two at a time: most of their time is waiting.
+    maxConcurrency: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
