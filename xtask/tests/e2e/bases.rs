@@ -151,8 +151,8 @@ pub(crate) fn run(image: &str, platform: &str, playbook: &str) -> Value {
         platform,
         "--volume",
     ]);
-    docker.arg(format!("{}:/work:ro", folder.path().display()));
-    let report = succeed(docker.args([image, "run", "/work/playbook.yaml", "--json"]));
+    docker.arg(format!("{}:/playbooks:ro", folder.path().display()));
+    let report = succeed(docker.args([image, "run", "/playbooks/playbook.yaml", "--json"]));
     serde_json::from_str(&report).unwrap_or_else(|error| panic!("{error}: {report}"))
 }
 
