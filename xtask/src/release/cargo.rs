@@ -212,9 +212,14 @@ fn check_baseline(ctx: &Ctx, target: &Target, features: &str) -> anyhow::Result<
         .help("remove rustflags from cargo's config.toml on this machine")
 }
 
-/// Compiles `noetl` for this machine with its linker, for `setup` and tests.
-pub(crate) fn build_native(ctx: &Ctx, release: &Release) -> anyhow::Result<Utf8PathBuf> {
-    let command = plain_build(&["--release"]).env("NOETL_COMMIT", &release.commit);
+/// Compiles `noetl` for this machine with its linker, in the release profile or in the dev profile.
+pub(crate) fn build_native(
+    ctx: &Ctx,
+    release: &Release,
+    is_optimized: bool,
+) -> anyhow::Result<Utf8PathBuf> {
+    let profile: &[&str] = if is_optimized { &["--release"] } else { &[] };
+    let command = plain_build(profile).env("NOETL_COMMIT", &release.commit);
     let title = "build noetl for this machine";
     let path = output::step(ctx, title, || executable(ctx, &command));
     path.with_context(|| format!("cannot {title}"))

@@ -107,7 +107,7 @@ pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
         Some(binary) => binary
             .canonicalize_utf8()
             .with_context(|| format!("cannot find {binary}"))?,
-        None => cargo::build_native(ctx, &Release::read(ctx)?)?,
+        None => cargo::build_native(ctx, &Release::read(ctx)?, true)?,
     };
     let sandbox = Sandbox::new(ctx, "bench")?;
     sandbox.shell.set_var("NOETL_ENABLE_UI", "false");

@@ -14,15 +14,20 @@ use crate::release::{cargo, checksums, page};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Needs rustup and a C linker; Node is fetched unless one is installed that Vite accepts.\n\
-    NOETL_ENABLE_UI=false leaves the page out and needs no Node.\n\nAfterwards:\n  bin/noetl server start\n  \
+    NOETL_ENABLE_UI=false leaves the page out and needs no Node.\n\nExamples:\n  cargo xtask setup\n  \
+    cargo xtask setup --release    as fast as the one that ships, and compiles for three times as long\n\nAfterwards:\n  bin/noetl server start\n  \
     python -m noetl.server --host 127.0.0.1 --port 8082"
 )]
-pub(crate) struct SetupArgs {}
+pub(crate) struct SetupArgs {
+    /// Optimize `noetl`; without it, the build is the one of `cargo build` and `cargo test`
+    #[arg(long)]
+    release: bool,
+}
 
 /// The folder of the launcher package, and the folder that it is copied to.
 const LAUNCHER: (&str, &str) = ("crates/noetlctl/python/noetl", "noetl");
 
-pub(crate) fn run(ctx: &Ctx, _args: &SetupArgs) -> anyhow::Result<()> {
+pub(crate) fn run(ctx: &Ctx, args: &SetupArgs) -> anyhow::Result<()> {
     // cargo would report a missing linker without a remedy.
     if tools::c_linker().is_none() && !cfg!(windows) {
         return Err(MissingTool("cc".to_owned()))
@@ -39,7 +44,7 @@ pub(crate) fn run(ctx: &Ctx, _args: &SetupArgs) -> anyhow::Result<()> {
         }
         Wanted::No => output::note(ctx, "NOETL_ENABLE_UI=false: no web page"),
     }
-    let binary = cargo::build_native(ctx, &Release::read(ctx)?)?;
+    let binary = cargo::build_native(ctx, &Release::read(ctx)?, args.release)?;
     let name = binary.file_name().unwrap_or("noetl");
     for folder in ["bin", "noetl/bin"] {
         let installed = ctx.root.join(folder).join(name);

@@ -183,9 +183,16 @@ fn two_servers_on_one_postgresql_share_the_work() {
     };
     let database = postgres.database("shared");
     let (one, mut two) = (on(&database), on(&database));
+    // A server runs two commands at a time, so that three that wait for each other need both servers.
+    let running = one.home.path().join("running");
+    std::fs::create_dir(&running).unwrap();
+    let meet = format!(
+        "cd {} && touch $$ && until [ $(ls | wc -l) -ge 3 ]; do sleep 0.02; done",
+        running.display()
+    );
     one.register(&playbook(
         "t/work",
-        &[("start", shell("sleep 0.1")), ("end", shell("echo done"))],
+        &[("start", shell(&meet)), ("end", shell("echo done"))],
     ));
     let runs: Vec<String> = (0..30).map(|_| one.execute("t/work", &json!({}))).collect();
     let mut workers = std::collections::BTreeSet::new();
