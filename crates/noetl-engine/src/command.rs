@@ -41,6 +41,7 @@ pub struct Command {
 
 /// How a command ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// The result of the last task.
     #[serde(default)]

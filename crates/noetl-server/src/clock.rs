@@ -1,6 +1,7 @@
 //! Times: milliseconds in the store, RFC 3339 in answers.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// The time now, in milliseconds since 1970 in UTC.
 pub(crate) fn now_ms() -> i64 {
@@ -9,6 +10,40 @@ pub(crate) fn now_ms() -> i64 {
         .map_or(0, |elapsed| {
             i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
         })
+}
+
+/// The clock of leases and delays, in milliseconds since 1970. It runs on by itself when the system's clock is set, so
+/// that this neither ends leases nor makes commands wait.
+#[derive(Debug)]
+pub(crate) struct LeaseClock {
+    start: Instant,
+    /// The time at `start`.
+    started_at: AtomicI64,
+}
+
+impl LeaseClock {
+    /// Returns a clock that shows `now`.
+    pub(crate) fn new(now: i64) -> Self {
+        Self {
+            start: Instant::now(),
+            started_at: AtomicI64::new(now),
+        }
+    }
+
+    /// Returns the time.
+    pub(crate) fn now(&self) -> i64 {
+        self.started_at.load(Ordering::Relaxed) + self.elapsed()
+    }
+
+    /// Sets the clock to the time of a database that several servers share.
+    pub(crate) fn set(&self, now: i64) {
+        self.started_at
+            .store(now - self.elapsed(), Ordering::Relaxed);
+    }
+
+    fn elapsed(&self) -> i64 {
+        i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX / 2)
+    }
 }
 
 /// A time in RFC 3339, such as `2026-11-23T12:00:00.123Z`.

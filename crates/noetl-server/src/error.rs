@@ -11,6 +11,7 @@ use utoipa::{IntoResponses, ToSchema as _};
 
 use crate::credentials::CredentialError;
 use crate::executions::RunError;
+use crate::readiness::NotReady;
 use crate::store::StoreError;
 
 /// The answer to a request that fails.
@@ -75,11 +76,28 @@ impl From<StoreError> for ApiError {
         }
         tracing::error!(%error, "the store failed");
         // The database's message may contain what a caller must not see, so it is only in the log.
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store is not available",
-        )
-        .help("the server's log has the reason; try again later")
+        let (detail, help) = match error.cause() {
+            Some(cause) => (
+                format!("the store is not available: {}", cause.as_str()),
+                cause.help(),
+            ),
+            None => (
+                "the store is not available".to_owned(),
+                "the server's log has the reason; try again later",
+            ),
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).help(help)
+    }
+}
+
+impl From<NotReady> for ApiError {
+    fn from(error: NotReady) -> Self {
+        let help = match error {
+            NotReady::Cause(cause) => cause.help(),
+            NotReady::Unknown => "the server's log has the reason",
+            NotReady::TooLong => "look at the load of the store's disk or database",
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).help(help)
     }
 }
 
@@ -93,7 +111,7 @@ impl From<RunError> for ApiError {
                 .help("`noetl list Execution` shows those that are there"),
             RunError::NoCommand(_) => Self::not_found(error.to_string()),
             RunError::NoStep(_) => Self::invalid(error.to_string()),
-            RunError::Held(_) | RunError::Ended(_) => {
+            RunError::Held(_) | RunError::Ended(_) | RunError::HoldersLost { .. } => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }
             RunError::Invalid(problems) => Self {

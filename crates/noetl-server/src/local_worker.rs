@@ -12,10 +12,9 @@ use noetl_engine::{
 use serde_json::Value as Json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::clock;
 use crate::credentials::Credentials;
 use crate::executions::{Executions, Order, RunError};
-use crate::store::{LEASE_MS, Store};
+use crate::store::{Holder, LEASE_MS, Store};
 use crate::worker::{Claim, LentSlot, Report, Slots, Source, Worker};
 
 /// The worker and its orders.
@@ -78,6 +77,7 @@ impl Source for LocalSource {
 
     async fn claim(&self, slots: &Slots, held: &[String]) -> Result<Vec<Claim>, RunError> {
         let mut claims = Vec::new();
+        let holder = Holder::server(&self.worker_id);
         for due in self.executions.due(slots.free()).await? {
             // Its own lease may have lapsed while the machine was suspended; the next heartbeat renews it.
             if held.contains(&due.command_id) {
@@ -87,7 +87,7 @@ impl Source for LocalSource {
             let Some(slot) = slots.try_take() else {
                 return Ok(claims);
             };
-            let command = self.executions.claim_due(&due, &self.worker_id).await;
+            let command = self.executions.claim_due(&due, holder).await;
             claims.extend(command.map(|command| Claim {
                 command,
                 slot: Some(slot),
@@ -100,7 +100,7 @@ impl Source for LocalSource {
     }
 
     async fn heartbeat(&self, held: Vec<String>) -> Result<Vec<String>, RunError> {
-        let lease_until = clock::now_ms() + LEASE_MS;
+        let lease_until = self.store.clock().now() + LEASE_MS;
         Ok(self
             .store
             .renew(&self.worker_id, &held, lease_until)

@@ -94,6 +94,7 @@ impl Server {
             sql: Arc::new(Sql::new(ready.credentials.clone(), config.tools)),
             about: Arc::new(about),
             token: ready.token.clone(),
+            readiness: Arc::default(),
             requests: Arc::default(),
         };
         let gate = Arc::new(Gate::new(address, ready.token.clone()));

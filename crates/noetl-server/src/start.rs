@@ -10,7 +10,6 @@ use std::time::Duration;
 use noetl_api::server::{BuildStamp, StorageKind};
 use noetl_engine::ToolEnvironment;
 
-use crate::clock;
 use crate::credentials::Credentials;
 use crate::executions::{Executions, LocalQueue};
 use crate::local_worker::{LocalSource, LocalWorker};
@@ -132,6 +131,8 @@ impl Ready {
             .await
             .map_err(failed)?;
         let ids = Arc::new(Ids::new(shard));
+        // The clock may have been set back since the last start.
+        ids.next_after(store.greatest_id().await.map_err(failed)?);
         let credentials = Credentials::new(store.clone(), Arc::clone(&ids), vault);
         let slots = Slots::new(config.max_workers);
         let (queue, orders) = LocalQueue::new(worker_id.clone(), slots.clone());
@@ -164,7 +165,7 @@ impl Ready {
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
-                if let Err(error) = store.keep_shard(shard, clock::now_ms()).await {
+                if let Err(error) = store.keep_shard(shard).await {
                     tracing::error!(%error, "cannot keep the server's shard");
                 }
             }
@@ -183,7 +184,7 @@ impl Ready {
 
 /// Takes a shard. On SQLite, the commands of the server before are given back as well.
 async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64, StoreError> {
-    let now = clock::now_ms();
+    let now = store.clock().now();
     if store.is_postgres() {
         return store
             .take_shard(worker_id, own_key, now, now - SILENT_MS)
@@ -191,7 +192,8 @@ async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64
     }
     // A SQLite file has one server at a time, so every other server has ended.
     let shard = store.take_shard(worker_id, own_key, now, i64::MAX).await?;
-    store.release(None).await?;
+    store.bound_times(now).await?;
+    store.release_lost_servers(now).await?;
     Ok(shard)
 }
 

@@ -22,7 +22,8 @@ pub(crate) fn check_probes(workloads: &[Workload], answered: &[String]) -> Vec<F
                 findings.push(container.finding(node, &field, message));
             };
             let path = text(get, "path").unwrap_or("/");
-            if is_noetl && !answered.iter().any(|answered| answered == path) {
+            let (route, _) = path.split_once('?').unwrap_or((path, ""));
+            if is_noetl && !answered.iter().any(|answered| answered == route) {
                 let node = get.get("path").unwrap_or(get);
                 refuse(node, "path", format!("noetl does not answer {path}"));
             }
@@ -131,6 +132,7 @@ spec:
       - image: ghcr.io/noetl/noetl:1
         ports: [{name: http, containerPort: 8082}]
         livenessProbe: {httpGet: {path: /api/health, port: http}}
+        readinessProbe: {httpGet: {path: '/api/health?ready', port: http}}
 ---
 kind: Service
 metadata: {name: n}

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use noetl_api::ExecutionStatus;
 use noetl_api::cancel::{
     CancelAnswer, CancelRequest, CancelStatus, CancellationCheck, CleanupAnswer, CleanupRequest,
     FinalizeAnswer, FinalizeRequest, FinalizeStatus,
 };
+use noetl_api::{ExecutionStatus, Failure};
 use noetl_engine::execution::event_name;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -109,7 +109,7 @@ pub(crate) async fn finalize(
         None | Some(Ok(ExecutionStatus::Failed)) => {
             server
                 .executions
-                .mark_failed(row.execution_id, &reason)
+                .mark_failed(row.execution_id, &Failure::new("finalized", reason))
                 .await
         }
         Some(Ok(ExecutionStatus::Cancelled)) => server
@@ -166,7 +166,8 @@ pub(crate) async fn cleanup(
             match server.executions.cancel(id, &reason, true).await {
                 Ok(cancelled) => ended.extend(cancelled),
                 Err(RunError::NoPlaybook(_) | RunError::Invalid(_)) => {
-                    server.executions.mark_failed(id, &reason).await?;
+                    let failure = Failure::new("finalized", reason);
+                    server.executions.mark_failed(id, &failure).await?;
                     ended.push(id);
                 }
                 Err(error) => return Err(error.into()),

@@ -15,7 +15,7 @@ use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
 use super::workers::check_worker_name;
 use crate::error::ApiError;
-use crate::store::LEASE_MS;
+use crate::store::{Holder, LEASE_MS};
 
 /// The routes of commands.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -127,7 +127,11 @@ pub(crate) async fn claim_one(
         .ok_or_else(|| ApiError::not_found(format!("there is no command for event {event_id}")))?;
     let command = server
         .executions
-        .claim(row.execution_id, &row.command_id, &request.worker_id)
+        .claim(
+            row.execution_id,
+            &row.command_id,
+            Holder::worker(&request.worker_id),
+        )
         .await?;
     Ok(Json(item(event_id, CommandStatus::Claimed, &command)))
 }

@@ -22,7 +22,6 @@ use utoipa_axum::routes;
 use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
 use super::workers::check_worker_name;
-use crate::clock;
 use crate::error::ApiError;
 use crate::executions::RunError;
 
@@ -74,7 +73,7 @@ pub(crate) async fn batch(
             event_ids.push(event_id);
         }
     }
-    let (queue_depth, _) = server.store.queue_depth(clock::now_ms()).await?;
+    let (queue_depth, _) = server.store.queue_depth(server.store.clock().now()).await?;
     let last = event_ids.last().map_or("0", String::as_str);
     let answer = BatchAnswer {
         status: BatchStatus::Completed,
@@ -152,8 +151,12 @@ async fn take(server: &AppState, request: EventRequest) -> Result<EventAnswer, A
     let worker_id = request
         .worker_id
         .ok_or_else(|| ApiError::invalid("worker_id is missing"))?;
-    let outcome: Outcome = serde_json::from_value(Value::Object(request.payload))
-        .map_err(|error| ApiError::invalid(format!("payload is not an outcome: {error}")))?;
+    let outcome: Outcome =
+        serde_json::from_value(Value::Object(request.payload)).map_err(|error| {
+            // A result under another name would complete the step without one.
+            let detail = format!("payload is not an outcome: {error}");
+            ApiError::new(StatusCode::BAD_REQUEST, detail)
+        })?;
     if (request.name == event_name::CALL_ERROR) != outcome.error.is_some() {
         return Err(ApiError::invalid(format!(
             "`{}` and the payload's `error` contradict each other",

@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::DefaultBodyLimit;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use noetl_api::server::{AuthKind, BuildStamp, Health, ServerInfo, SessionRequest, SessionState};
 use noetl_api::{AnswerStatus, ErrorBody};
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,12 +42,28 @@ fn sessions() -> OpenApiRouter<AppState> {
         .layer(DefaultBodyLimit::max(MAX_TOKEN_BYTES))
 }
 
-/// Check that the server answers
-#[utoipa::path(get, path = "/api/health", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn health() -> Json<Health> {
-    Json(Health {
+/// How `/api/health` checks.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HealthQuery {
+    /// Given with any value or none, the store is checked as well, by a small write. Without it, an answer only says
+    /// that the server runs.
+    ready: Option<String>,
+}
+
+/// Check that the server answers, and with `ready` that it can keep what it is given
+#[utoipa::path(get, path = "/api/health", tag = "server", params(HealthQuery),
+    responses((status = 200, body = Health), ApiError))]
+pub(crate) async fn health(
+    State(server): State<AppState>,
+    Query(query): Query<HealthQuery>,
+) -> Result<Json<Health>, ApiError> {
+    if query.ready.is_some() {
+        server.readiness.check(&server.store).await?;
+    }
+    Ok(Json(Health {
         status: AnswerStatus::Ok,
-    })
+    }))
 }
 
 /// Get the build stamp
@@ -61,7 +79,7 @@ pub(crate) async fn version(State(server): State<AppState>) -> Json<BuildStamp> 
 pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerInfo>, ApiError> {
     let store = &server.store;
     let now = clock::now_ms();
-    let (waiting, running) = store.queue_depth(now).await?;
+    let (waiting, running) = store.queue_depth(store.clock().now()).await?;
     Ok(Json(ServerInfo {
         status: AnswerStatus::Ok,
         version: server.about.build.version.clone(),

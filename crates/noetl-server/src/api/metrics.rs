@@ -10,7 +10,6 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::state::AppState;
-use crate::clock;
 
 /// The route of the metrics, which is not in the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -43,7 +42,7 @@ pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
             &rows,
         );
     }
-    if let Ok((waiting, running)) = store.queue_depth(clock::now_ms()).await {
+    if let Ok((waiting, running)) = store.queue_depth(store.clock().now()).await {
         let rows = [
             ("{state=\"waiting\"}", waiting as f64),
             ("{state=\"running\"}", running as f64),

@@ -8,6 +8,7 @@ use noetl_api::server::BuildStamp;
 
 use crate::credentials::Credentials;
 use crate::executions::Executions;
+use crate::readiness::Readiness;
 use crate::sql::Sql;
 use crate::store::{Ids, Store};
 
@@ -22,6 +23,8 @@ pub(crate) struct AppState {
     pub(crate) about: Arc<About>,
     /// The token that callers need; none when they need no token.
     pub(crate) token: Option<Arc<str>>,
+    /// Whether the store can be written to.
+    pub(crate) readiness: Arc<Readiness>,
     /// The number of requests since the start.
     pub(crate) requests: Arc<AtomicU64>,
 }

@@ -56,7 +56,7 @@ pub(crate) async fn register_worker(
     Body(request): Body<WorkerRegistration>,
 ) -> Result<Json<WorkerRegistered>, ApiError> {
     check_worker_name(&request.name)?;
-    let now = clock::now_ms();
+    let now = server.store.clock().now();
     let runtime = request.runtime.unwrap_or_else(|| "rust".to_owned());
     let row = RuntimeRow {
         runtime_id: server.ids.next(),
@@ -112,7 +112,7 @@ pub(crate) async fn heartbeat(
     State(server): State<AppState>,
     Body(request): Body<WorkerHeartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
-    let now = clock::now_ms();
+    let now = server.store.clock().now();
     if !server
         .store
         .heartbeat(POOL.as_str(), &request.name, now)
@@ -139,7 +139,7 @@ pub(crate) async fn heartbeat(
 #[utoipa::path(get, path = "/api/worker/pools", tag = "workers",
     responses((status = 200, body = WorkerList), ApiError))]
 pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerList>, ApiError> {
-    let now = clock::now_ms();
+    let now = server.store.clock().now();
     let rows = server.store.runtimes(POOL.as_str(), now).await?;
     let items: Vec<_> = rows
         .into_iter()
@@ -175,7 +175,7 @@ pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerL
 pub(crate) async fn pool_state(
     State(server): State<AppState>,
 ) -> Result<Json<QueueState>, ApiError> {
-    let (queue_depth, running) = server.store.queue_depth(clock::now_ms()).await?;
+    let (queue_depth, running) = server.store.queue_depth(server.store.clock().now()).await?;
     Ok(Json(QueueState {
         status: AnswerStatus::Ok,
         queue_depth,

@@ -1,11 +1,11 @@
 //! Cancels executions, marks them as failed, and sets and reads their variables.
 
-use noetl_api::ExecutionStatus;
+use noetl_api::{ExecutionStatus, Failure};
 use serde_json::{Map, Value as Json};
 
 use super::error::RunError;
 use super::service::{Executions, Input};
-use crate::store::{ExecutionFilter, StoreError};
+use crate::store::ExecutionFilter;
 
 /// How many executions that an execution started are cancelled with it.
 const CHILDREN: i64 = 10_000;
@@ -41,22 +41,34 @@ impl Executions {
     }
 
     /// Marks an execution as failed whose machine cannot be restored.
-    pub(crate) async fn mark_failed(&self, execution_id: i64, error: &str) -> Result<(), RunError> {
+    pub(crate) async fn mark_failed(
+        &self,
+        execution_id: i64,
+        failure: &Failure,
+    ) -> Result<(), RunError> {
         self.machines.forget(execution_id);
         let mut transaction = self.store.begin().await?;
         let row = self
             .store
             .lock_execution(&mut transaction, execution_id)
             .await?;
-        let row = row.ok_or(RunError::NoExecution(execution_id))?;
-        if row.status.is_final() {
-            return Err(RunError::Ended(execution_id));
-        }
+        let row = match row {
+            Some(row) if row.status.is_final() => Err(RunError::Ended(execution_id)),
+            Some(row) => Ok(row),
+            None => Err(RunError::NoExecution(execution_id)),
+        };
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => {
+                transaction.rollback().await;
+                return Err(error);
+            }
+        };
         let written = self
             .writer
-            .write_failure(&mut transaction, row, error)
+            .write_failure(&mut transaction, row, failure)
             .await?;
-        transaction.commit().await.map_err(StoreError::from)?;
+        transaction.commit().await?;
         self.publish(written);
         Ok(())
     }

@@ -1,14 +1,17 @@
 //! The commands of workers: claiming them, taking their outcomes, and giving them back.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+use noetl_api::Failure;
 use noetl_engine::execution::{Command, Outcome};
 use tokio::time::Instant;
 
 use super::error::RunError;
 use super::service::{Executions, Input};
-use crate::clock;
-use crate::store::{Due, StoreError};
+use crate::store::{Due, Holder, StoreError};
 
 /// The longest wait for commands: commands of other servers on the same database are not announced.
 const TICK: Duration = Duration::from_secs(1);
@@ -24,33 +27,38 @@ pub(crate) struct Completed {
 }
 
 impl Executions {
-    /// Assigns a command to a worker.
+    /// Assigns a command to a worker. A command that has lost too many holders is not assigned: it may be what ended
+    /// them, and its execution fails.
     pub(crate) async fn claim(
         &self,
         execution_id: i64,
         command_id: &str,
-        worker_id: &str,
+        holder: Holder<'_>,
     ) -> Result<Command, RunError> {
-        let input = Input::Claim {
-            command_id,
-            worker_id,
-        };
-        let changed = self.change(execution_id, input).await?;
-        changed
-            .claimed
-            .ok_or_else(|| RunError::NoCommand(command_id.to_owned()))
+        let input = Input::Claim { command_id, holder };
+        match self.change(execution_id, input).await {
+            Ok(changed) => changed
+                .claimed
+                .ok_or_else(|| RunError::NoCommand(command_id.to_owned())),
+            Err(error @ RunError::HoldersLost { .. }) => {
+                let failure = Failure::new("lost", error.to_string());
+                self.mark_failed(execution_id, &failure).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns commands that may be claimed now, oldest first.
     pub(crate) async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.store.due(clock::now_ms(), limit).await
+        self.store.due(self.store.clock().now(), limit).await
     }
 
     /// Assigns a command that is due to a worker. Returns none when another worker holds it by now. Returns none
     /// as well when its execution cannot be restored, and marks that as failed.
-    pub(crate) async fn claim_due(&self, due: &Due, worker_id: &str) -> Option<Command> {
-        let claimed = self.claim(due.execution_id, &due.command_id, worker_id);
+    pub(crate) async fn claim_due(&self, due: &Due, holder: Holder<'_>) -> Option<Command> {
+        let claimed = self.claim(due.execution_id, &due.command_id, holder);
         let error = match claimed.await {
             Ok(command) => return Some(command),
             Err(RunError::Held(_) | RunError::NoCommand(_) | RunError::Ended(_)) => return None,
@@ -63,9 +71,8 @@ impl Executions {
                 | RunError::Invalid(_)
                 | RunError::Store(StoreError::Corrupt(_))
         );
-        if unrecoverable
-            && let Err(error) = self.mark_failed(due.execution_id, &error.to_string()).await
-        {
+        let failure = Failure::new("finalized", error.to_string());
+        if unrecoverable && let Err(error) = self.mark_failed(due.execution_id, &failure).await {
             tracing::error!(due.execution_id, %error, "cannot mark an execution as failed");
         }
         None
@@ -73,7 +80,7 @@ impl Executions {
 
     /// Waits until commands may be due, and no longer than until the next one is.
     pub(crate) async fn wait_for_due(&self) {
-        let now = clock::now_ms();
+        let now = self.store.clock().now();
         let next = self.store.next_due(now).await.ok().flatten();
         let longest = next.map_or(TICK, |next| {
             Duration::from_millis(u64::try_from(next - now).unwrap_or(0))
@@ -90,10 +97,11 @@ impl Executions {
         wait: Duration,
     ) -> Result<Vec<Command>, RunError> {
         let deadline = Instant::now() + wait;
+        let holder = Holder::worker(worker_id);
         let mut commands = Vec::new();
         loop {
             for due in self.due(limit).await? {
-                commands.extend(self.claim_due(&due, worker_id).await);
+                commands.extend(self.claim_due(&due, holder).await);
             }
             let now = Instant::now();
             if !commands.is_empty() || now >= deadline || self.writer.local.is_closed() {
@@ -122,10 +130,10 @@ impl Executions {
         match row.and_then(|row| row.worker_id) {
             Some(holder) if holder == worker_id => Ok(()),
             Some(_) => Err(RunError::Held(command_id.to_owned())),
-            None if claims => self
-                .claim(execution_id, command_id, worker_id)
-                .await
-                .map(drop),
+            None if claims => {
+                let holder = Holder::worker(worker_id);
+                self.claim(execution_id, command_id, holder).await.map(drop)
+            }
             None => Ok(()),
         }
     }
@@ -164,7 +172,7 @@ impl Executions {
 
     /// Gives back the commands that a worker holds, so that others can claim them.
     pub(crate) async fn release(&self, worker_id: &str) -> Result<(), StoreError> {
-        self.store.release(Some(worker_id)).await?;
+        self.store.release(worker_id).await?;
         self.changes.announce_due();
         Ok(())
     }

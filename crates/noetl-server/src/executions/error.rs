@@ -25,6 +25,16 @@ pub(crate) enum RunError {
     /// Another worker holds the command.
     #[error("command {0} is held by another worker")]
     Held(String),
+    /// Too many holders of a command ended before its outcome was stored.
+    #[error(
+        "step `{step}` is not run again: what ran it ended {times} times before its outcome was stored"
+    )]
+    HoldersLost {
+        /// The command's step.
+        step: String,
+        /// How many holders ended.
+        times: i64,
+    },
     /// The execution has ended.
     #[error("execution {0} has ended")]
     Ended(i64),

@@ -2,7 +2,7 @@
 
 use noetl_engine::execution::{Machine, Outcome, event_name};
 use serde_json::{Map, Value as Json};
-use sqlx::{Any, Transaction};
+use sqlx::AnyConnection;
 
 use super::error::RunError;
 use super::machines::Loaded;
@@ -12,12 +12,11 @@ use crate::store::{ExecutionRow, Store, StoreError};
 
 /// Feeds the recorded inputs of an execution to a new machine.
 pub(super) async fn restore(
-    store: &Store,
-    transaction: &mut Transaction<'static, Any>,
+    connection: &mut AnyConnection,
     playbooks: &Playbooks,
     row: ExecutionRow,
 ) -> Result<Loaded, RunError> {
-    let entry = store.entry_by_id_in(transaction, row.catalog_id).await?;
+    let entry = Store::entry_by_id_in(connection, row.catalog_id).await?;
     let entry = entry.ok_or_else(|| RunError::NoPlaybook(row.path.clone()))?;
     let playbook = playbooks.get(&entry)?;
     let payload: Map<String, Json> = serde_json::from_str(&row.payload).map_err(|error| {
@@ -28,7 +27,7 @@ pub(super) async fn restore(
     })?;
     let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
     machine.start(row.target.as_deref());
-    for event in Store::inputs(transaction, row.execution_id).await? {
+    for event in Store::inputs(connection, row.execution_id).await? {
         let command_id = event.node_id.as_deref().unwrap_or_default();
         match (event.event_type.as_str(), event.meta.as_deref()) {
             (event_name::COMMAND_CLAIMED, _) => {

@@ -6,7 +6,6 @@ use noetl_api::ExecutionStatus;
 use noetl_engine::Playbook;
 use noetl_engine::execution::{Command, Machine, Outcome, Turn};
 use serde_json::{Map, Value as Json};
-use sqlx::{Any, Transaction};
 
 use super::error::RunError;
 use super::local_queue::{LocalQueue, Order};
@@ -16,7 +15,7 @@ use super::restore::restore;
 use super::write::{Writer, Written};
 use crate::changes::Changes;
 use crate::clock;
-use crate::store::{CatalogEntry, ExecutionRow, Ids, LEASE_MS, Store, StoreError};
+use crate::store::{CatalogEntry, ExecutionRow, Holder, Ids, LEASE_MS, MOST_LOSSES, Store, Write};
 
 /// The executions of one server.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ pub(super) enum Input<'a> {
     /// A worker claims a command.
     Claim {
         command_id: &'a str,
-        worker_id: &'a str,
+        holder: Holder<'a>,
     },
     /// The worker that holds a command reports its outcome.
     Outcome {
@@ -80,9 +79,13 @@ pub(super) struct Changed {
 impl Executions {
     pub(crate) fn new(store: Store, ids: Arc<Ids>, local: LocalQueue) -> Self {
         Self {
+            writer: Writer {
+                ids,
+                local,
+                store: store.clone(),
+            },
             store,
             changes: Changes::default(),
-            writer: Writer { ids, local },
             machines: Machines::default(),
             playbooks: Playbooks::default(),
         }
@@ -118,7 +121,7 @@ impl Executions {
         let mut loaded = Loaded { machine, row };
         let mut transaction = self.store.begin().await?;
         if !Store::insert_execution(&mut transaction, &loaded.row).await? {
-            drop(transaction);
+            transaction.rollback().await;
             self.machines.forget(execution_id);
             let call = start.parent_call.unwrap_or_default();
             let known = self.store.execution_by_call(&call).await?;
@@ -133,7 +136,7 @@ impl Executions {
             .writer
             .write(&mut transaction, &mut loaded, turn, None)
             .await?;
-        transaction.commit().await.map_err(StoreError::from)?;
+        transaction.commit().await?;
         *cached = Some(loaded);
         drop(cached);
         let commands = written.commands;
@@ -153,26 +156,18 @@ impl Executions {
         let entry = self.machines.entry(execution_id);
         let mut cached = entry.lock().await;
         let mut transaction = self.store.begin().await?;
-        let row = match self
-            .store
-            .lock_execution(&mut transaction, execution_id)
-            .await?
-        {
-            Some(row) if row.status.is_final() => Err(RunError::Ended(execution_id)),
-            Some(row) => Ok(row),
-            None => Err(RunError::NoExecution(execution_id)),
-        };
-        let row = row.inspect_err(|_| self.machines.forget(execution_id))?;
-        let known = cached
-            .take()
-            .filter(|loaded| loaded.row.last_event_id == row.last_event_id);
-        let mut loaded = match known {
-            Some(loaded) => loaded,
-            None => restore(&self.store, &mut transaction, &self.playbooks, row).await?,
-        };
         // The machine of a change that fails is not put back, so that the next change reads the log.
-        let (written, claimed) = self.apply(&mut transaction, &mut loaded, input).await?;
-        transaction.commit().await.map_err(StoreError::from)?;
+        let changed = self.change_in(&mut transaction, cached.take(), execution_id, input);
+        let (loaded, written, claimed) = match changed.await {
+            Ok(changed) => changed,
+            // Its connection is closed.
+            Err(RunError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                transaction.rollback().await;
+                return Err(error);
+            }
+        };
+        transaction.commit().await?;
         if loaded.machine.status().is_final() {
             self.machines.forget(execution_id);
         } else {
@@ -186,6 +181,28 @@ impl Executions {
         };
         self.publish(written);
         Ok(changed)
+    }
+
+    async fn change_in(
+        &self,
+        transaction: &mut Write,
+        cached: Option<Loaded>,
+        execution_id: i64,
+        input: Input<'_>,
+    ) -> Result<(Loaded, Written, Option<Command>), RunError> {
+        let row = match self.store.lock_execution(transaction, execution_id).await? {
+            Some(row) if row.status.is_final() => Err(RunError::Ended(execution_id)),
+            Some(row) => Ok(row),
+            None => Err(RunError::NoExecution(execution_id)),
+        };
+        let row = row.inspect_err(|_| self.machines.forget(execution_id))?;
+        let known = cached.filter(|loaded| loaded.row.last_event_id == row.last_event_id);
+        let mut loaded = match known {
+            Some(loaded) => loaded,
+            None => restore(transaction, &self.playbooks, row).await?,
+        };
+        let (written, claimed) = self.apply(transaction, &mut loaded, input).await?;
+        Ok((loaded, written, claimed))
     }
 
     /// Reads from an execution's machine, whether the execution has ended or not.
@@ -208,9 +225,7 @@ impl Executions {
             return Ok(look(&loaded.machine));
         }
         let ended = row.status.is_final();
-        let mut transaction = self.store.begin().await?;
-        let loaded = restore(&self.store, &mut transaction, &self.playbooks, row).await?;
-        drop(transaction);
+        let loaded = restore(&mut *self.store.read().await?, &self.playbooks, row).await?;
         drop(cached);
         if ended {
             self.machines.forget(execution_id);
@@ -220,7 +235,7 @@ impl Executions {
 
     async fn apply(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         loaded: &mut Loaded,
         input: Input<'_>,
     ) -> Result<(Written, Option<Command>), RunError> {
@@ -228,15 +243,12 @@ impl Executions {
         let mut claimed = None;
         let mut outcome_told = None;
         let turn = match input {
-            Input::Claim {
-                command_id,
-                worker_id,
-            } => {
-                claim(transaction, command_id, worker_id).await?;
+            Input::Claim { command_id, holder } => {
+                self.claim_row(transaction, command_id, holder).await?;
                 let command = loaded.machine.command(command_id).cloned();
                 claimed = Some(command.ok_or_else(|| no_command(command_id))?);
                 Turn {
-                    events: loaded.machine.claimed(command_id, worker_id),
+                    events: loaded.machine.claimed(command_id, holder.name),
                     ..Turn::default()
                 }
             }
@@ -276,6 +288,30 @@ impl Executions {
         Ok((written, claimed))
     }
 
+    /// Assigns a command to a worker until the lease lapses.
+    async fn claim_row(
+        &self,
+        transaction: &mut Write,
+        command_id: &str,
+        holder: Holder<'_>,
+    ) -> Result<(), RunError> {
+        let now = self.store.clock().now();
+        match Store::claim(transaction, command_id, holder, now, now + LEASE_MS).await? {
+            Some(lost) if lost < MOST_LOSSES => return Ok(()),
+            _ => {}
+        }
+        let row = Store::command_in(transaction, command_id).await?;
+        let row = row.ok_or_else(|| RunError::NoCommand(command_id.to_owned()))?;
+        Err(if row.lost < MOST_LOSSES {
+            RunError::Held(command_id.to_owned())
+        } else {
+            RunError::HoldersLost {
+                step: row.step,
+                times: row.lost,
+            }
+        })
+    }
+
     /// Notifies the workers and receivers of a change that is committed.
     pub(super) fn publish(&self, written: Written) {
         for command_id in written.dropped {
@@ -289,24 +325,6 @@ impl Executions {
         }
         self.changes.publish(written.change);
     }
-}
-
-/// Assigns a command to a worker until the lease lapses.
-async fn claim(
-    transaction: &mut Transaction<'static, Any>,
-    command_id: &str,
-    worker_id: &str,
-) -> Result<(), RunError> {
-    let now = clock::now_ms();
-    if Store::claim(transaction, command_id, worker_id, now, now + LEASE_MS).await? {
-        return Ok(());
-    }
-    let held = Store::command_in(transaction, command_id).await?.is_some();
-    Err(if held {
-        RunError::Held(command_id.to_owned())
-    } else {
-        RunError::NoCommand(command_id.to_owned())
-    })
 }
 
 /// Returns the row of an execution that begins.

@@ -15,19 +15,19 @@ use crate::store::tests::new_store;
 use crate::store::{CatalogEntry, ExecutionRow, Ids, Store};
 use crate::worker::Slots;
 
-const NOW: Duration = Duration::ZERO;
+pub(super) const NOW: Duration = Duration::ZERO;
 
 /// A server's executions, and the orders of its own worker.
-struct Server {
+pub(super) struct Server {
     _folder: TempDir,
-    store: Store,
-    executions: Executions,
+    pub(super) store: Store,
+    pub(super) executions: Executions,
     orders: UnboundedReceiver<Order>,
 }
 
 impl Server {
     /// A server whose own worker has so many slots.
-    async fn new(slots: usize) -> Self {
+    pub(super) async fn new(slots: usize) -> Self {
         let (folder, store) = new_store().await;
         let (executions, orders) = executions(&store, 0, slots);
         Self {
@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Starts an execution of two steps, `one` and `two`.
-    async fn start_two(&self) -> i64 {
+    pub(super) async fn start_two(&self) -> i64 {
         let steps = json!([step("one", Some("two")), step("two", None)]);
         let entry = self.register("two", &steps).await;
         self.start(&entry).await
@@ -68,17 +68,17 @@ impl Server {
         started.unwrap().execution_id
     }
 
-    async fn row(&self, execution_id: i64) -> ExecutionRow {
+    pub(super) async fn row(&self, execution_id: i64) -> ExecutionRow {
         self.store.execution(execution_id).await.unwrap().unwrap()
     }
 
     /// The next command, claimed by a worker.
-    async fn claim(&self, worker: &str) -> Command {
+    pub(super) async fn claim(&self, worker: &str) -> Command {
         let mut claimed = self.executions.claim_some(worker, 1, NOW).await.unwrap();
         claimed.pop().expect("a command is due")
     }
 
-    async fn events(&self, execution_id: i64) -> Vec<String> {
+    pub(super) async fn events(&self, execution_id: i64) -> Vec<String> {
         let events = self
             .store
             .events_after(execution_id, 0, 1000)
@@ -102,7 +102,7 @@ fn step(name: &str, next: Option<&str>) -> Value {
     step
 }
 
-fn outcome_of(result: Value) -> Outcome {
+pub(super) fn outcome_of(result: Value) -> Outcome {
     Outcome {
         result,
         ..Outcome::default()
@@ -256,23 +256,6 @@ async fn the_servers_own_worker_gets_as_many_commands_as_it_has_slots() {
 }
 
 #[tokio::test]
-async fn a_lapsed_lease_is_claimed_by_another_worker() {
-    let server = Server::new(0).await;
-    let id = server.start_two().await;
-    let one = server.claim("w").await;
-    let held = [one.id.clone()];
-    server.store.renew("w", &held, 0).await.unwrap();
-    let again = server.claim("v").await;
-    assert_eq!(again.id, one.id);
-    assert_eq!(server.store.renew("w", &held, 0).await.unwrap(), held);
-    let outcome = outcome_of(Value::Null);
-    let late = server.executions.complete(id, &one.id, "w", &outcome).await;
-    assert!(matches!(late, Err(RunError::Held(_))));
-    server.executions.release("v").await.unwrap();
-    assert_eq!(server.claim("w").await.id, one.id);
-}
-
-#[tokio::test]
 async fn an_execution_that_cannot_be_restored_is_marked_as_failed() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
@@ -288,7 +271,9 @@ async fn an_execution_that_cannot_be_restored_is_marked_as_failed() {
     assert_eq!(row.status, ExecutionStatus::Failed);
     assert_eq!(row.error.as_deref(), Some("the playbook cannot run"));
     assert_eq!(server.events(id).await.last().unwrap(), "playbook.failed");
-    let again = other.mark_failed(id, "again").await;
+    let again = other
+        .mark_failed(id, &Failure::new("finalized", "again"))
+        .await;
     assert!(matches!(again, Err(RunError::Ended(_))));
 }
 
@@ -358,4 +343,15 @@ async fn a_failure_ends_the_execution_with_its_message() {
     };
     let refused = server.executions.start(&entry, start).await;
     assert!(matches!(refused, Err(RunError::NoStep(_))));
+}
+
+#[tokio::test]
+async fn reads_do_not_wait_for_a_transaction() {
+    let server = Server::new(0).await;
+    let id = server.start_two().await;
+    server.executions.cancel(id, "why", false).await.unwrap();
+    let transaction = server.store.begin().await.unwrap();
+    let (_, steps) = server.executions.variables(id).await.unwrap();
+    assert!(steps.is_empty());
+    transaction.rollback().await;
 }

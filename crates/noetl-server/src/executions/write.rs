@@ -6,14 +6,13 @@ use std::sync::Arc;
 use noetl_api::{EventStatus, ExecutionStatus, Failure};
 use noetl_engine::execution::{Command, Event, Outcome, Turn, event_name};
 use serde_json::{Map, Value as Json};
-use sqlx::{Any, Transaction};
 
 use super::error::RunError;
 use super::local_queue::LocalQueue;
 use super::machines::Loaded;
 use crate::changes::{Change, ChangeKind};
 use crate::clock;
-use crate::store::{CommandRow, EventRow, ExecutionRow, Ids, LEASE_MS, Progress, Store};
+use crate::store::{CommandRow, EventRow, ExecutionRow, Ids, LEASE_MS, Progress, Store, Write};
 use crate::worker::Claim;
 
 /// The event of variables that were set by a request.
@@ -26,6 +25,7 @@ const SMALL_RESULT: usize = 64 << 10;
 pub(super) struct Writer {
     pub(super) ids: Arc<Ids>,
     pub(super) local: LocalQueue,
+    pub(super) store: Store,
 }
 
 /// What a change wrote.
@@ -48,7 +48,7 @@ impl Writer {
     /// Writes a turn. `input` is the outcome that led to it, with its command.
     pub(super) async fn write(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         loaded: &mut Loaded,
         mut turn: Turn,
         input: Option<(&str, &Outcome)>,
@@ -67,7 +67,7 @@ impl Writer {
             rows.push(row);
         }
         Store::insert_events(transaction, &rows).await?;
-        let commands = self.commands(&turn, &rows, &own, now);
+        let commands = self.commands(&turn, &rows, &own);
         Store::insert_commands(transaction, &commands).await?;
         for command_id in &turn.dropped {
             Store::delete_command(transaction, command_id).await?;
@@ -100,7 +100,7 @@ impl Writer {
     /// Writes variables that a request sets.
     pub(super) async fn write_variables(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         loaded: &mut Loaded,
         variables: &Map<String, Json>,
     ) -> Result<Written, RunError> {
@@ -123,13 +123,13 @@ impl Writer {
     /// Writes the failure of an execution whose machine cannot be restored.
     pub(super) async fn write_failure(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         row: ExecutionRow,
-        error: &str,
+        failure: &Failure,
     ) -> Result<Written, RunError> {
         let now = clock::now_ms();
         let event = EventRow {
-            error: serde_json::to_string(&Failure::new("finalized", error)).ok(),
+            error: serde_json::to_string(failure).ok(),
             ..bare_event(
                 &row,
                 self.ids.next_after(row.last_event_id),
@@ -146,7 +146,7 @@ impl Writer {
             current_step: row.current_step,
             progress: row.progress,
             result: None,
-            error: Some(error.to_owned()),
+            error: Some(failure.message.clone()),
             end_time: Some(now),
             last_event_id: event.event_id,
         };
@@ -215,7 +215,8 @@ impl Writer {
     }
 
     /// Returns the rows of the commands that a turn issues; `rows` are those of its events.
-    fn commands(&self, turn: &Turn, rows: &[EventRow], own: &[Claim], now: i64) -> Vec<CommandRow> {
+    fn commands(&self, turn: &Turn, rows: &[EventRow], own: &[Claim]) -> Vec<CommandRow> {
+        let due = self.store.clock().now();
         let issued: HashMap<&str, i64> = rows
             .iter()
             .filter(|row| row.event_type == event_name::COMMAND_ISSUED)
@@ -230,8 +231,14 @@ impl Writer {
                 event_id: *issued.get(command.id.as_str())?,
                 step: command.step.clone(),
                 worker_id: claimed.then(|| self.local.worker_id().to_owned()),
-                lease_until: claimed.then_some(now + LEASE_MS),
-                not_before: now.saturating_add(delay),
+                lease_until: claimed.then_some(due.saturating_add(LEASE_MS)),
+                // One without a delay is due whatever a clock shows.
+                not_before: if delay == 0 {
+                    0
+                } else {
+                    due.saturating_add(delay)
+                },
+                lost: 0,
             })
         };
         turn.commands.iter().filter_map(row).collect()

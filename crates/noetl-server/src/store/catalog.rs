@@ -1,7 +1,7 @@
 //! The catalog: playbooks by path and version.
 
 use noetl_api::ExecutionStatus;
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::{AnyConnection, FromRow};
 
 use super::database::Store;
 use super::error::StoreError;
@@ -128,16 +128,15 @@ impl Store {
         Ok(row)
     }
 
-    /// As [`Self::entry_by_id`], inside a transaction.
+    /// As [`Self::entry_by_id`], on a connection.
     pub(crate) async fn entry_by_id_in(
-        &self,
-        transaction: &mut Transaction<'static, Any>,
+        connection: &mut AnyConnection,
         catalog_id: i64,
     ) -> Result<Option<CatalogEntry>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM catalog c WHERE c.catalog_id = $1");
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(catalog_id)
-            .fetch_optional(&mut **transaction)
+            .fetch_optional(connection)
             .await?;
         Ok(row)
     }
@@ -159,6 +158,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         if running > 0 {
+            transaction.rollback().await;
             return Ok(None);
         }
         let deleted = sqlx::query(

@@ -1,12 +1,55 @@
 //! The queue of commands: which worker holds which command, and until when.
 
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::FromRow;
 
 use super::database::Store;
 use super::error::StoreError;
+use super::write::Write;
 
 /// How long a claim holds without a heartbeat, in milliseconds.
 pub(crate) const LEASE_MS: i64 = 30_000;
+
+/// After how many lost holders a command is not given to another one.
+pub(crate) const MOST_LOSSES: i64 = 3;
+
+/// What kind of worker holds a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HolderKind {
+    /// A server's own worker, which ends with the server.
+    Server,
+    /// A worker that asks over HTTP.
+    Worker,
+}
+
+impl HolderKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+/// A worker that holds a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder<'a> {
+    pub(crate) kind: HolderKind,
+    pub(crate) name: &'a str,
+}
+
+impl<'a> Holder<'a> {
+    /// Returns a server's own worker.
+    pub(crate) const fn server(name: &'a str) -> Self {
+        let kind = HolderKind::Server;
+        Self { kind, name }
+    }
+
+    /// Returns a worker that asks over HTTP.
+    pub(crate) const fn worker(name: &'a str) -> Self {
+        let kind = HolderKind::Worker;
+        Self { kind, name }
+    }
+}
 
 /// A command without an outcome.
 #[derive(Debug, Clone, FromRow)]
@@ -15,9 +58,12 @@ pub(crate) struct CommandRow {
     pub(crate) execution_id: i64,
     pub(crate) event_id: i64,
     pub(crate) step: String,
+    /// The name of the worker that holds it.
     pub(crate) worker_id: Option<String>,
     pub(crate) lease_until: Option<i64>,
     pub(crate) not_before: i64,
+    /// How many of its holders ended before its outcome was stored.
+    pub(crate) lost: i64,
 }
 
 /// A command that may be claimed.
@@ -28,25 +74,33 @@ pub(crate) struct Due {
 }
 
 const COLUMNS: &str =
-    "command_id, execution_id, event_id, step, worker_id, lease_until, not_before";
+    "command_id, execution_id, event_id, step, worker_id, lease_until, not_before, lost";
 /// How many commands one statement inserts: SQLite limits the number of parameters.
 const BATCH: usize = 64;
 
+/// How long a command of a lost server is not claimed, in milliseconds for each time: meanwhile, the server can be
+/// asked to cancel it.
+const PAUSE_MS: i64 = 1_000;
+
 impl Store {
+    /// Adds commands. Those that have a worker are held by a server's own.
     pub(crate) async fn insert_commands(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         commands: &[CommandRow],
     ) -> Result<(), StoreError> {
         for batch in commands.chunks(BATCH) {
             let rows: Vec<String> = (0..batch.len())
                 .map(|row| {
-                    let places: Vec<_> = (1..=7)
-                        .map(|column| format!("${}", row * 7 + column))
+                    let places: Vec<_> = (1..=9)
+                        .map(|column| format!("${}", row * 9 + column))
                         .collect();
                     format!("({})", places.join(", "))
                 })
                 .collect();
-            let statement = format!("INSERT INTO command ({COLUMNS}) VALUES {}", rows.join(", "));
+            let statement = format!(
+                "INSERT INTO command ({COLUMNS}, holder) VALUES {}",
+                rows.join(", ")
+            );
             let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
             for command in batch {
                 query = query
@@ -56,36 +110,46 @@ impl Store {
                     .bind(&command.step)
                     .bind(&command.worker_id)
                     .bind(command.lease_until)
-                    .bind(command.not_before);
+                    .bind(command.not_before)
+                    .bind(command.lost)
+                    .bind(
+                        command
+                            .worker_id
+                            .as_ref()
+                            .map(|_| HolderKind::Server.as_str()),
+                    );
             }
             query.execute(&mut **transaction).await?;
         }
         Ok(())
     }
 
-    /// Assigns a command to a worker. Returns false when another worker holds it.
+    /// Assigns a command to a worker, and returns how many holders it has lost before. Returns none when another
+    /// worker holds it.
     pub(crate) async fn claim(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         command_id: &str,
-        worker_id: &str,
+        holder: Holder<'_>,
         now: i64,
         lease_until: i64,
-    ) -> Result<bool, StoreError> {
-        let taken = sqlx::query(
-            "UPDATE command SET worker_id = $2, lease_until = $3 WHERE command_id = $1 \
-             AND (worker_id IS NULL OR lease_until < $4)",
+    ) -> Result<Option<i64>, StoreError> {
+        let taken: Option<(i64,)> = sqlx::query_as(
+            "UPDATE command SET worker_id = $2, lease_until = $3, holder = $5, \
+             lost = lost + CASE WHEN worker_id IS NULL THEN 0 ELSE 1 END WHERE command_id = $1 \
+             AND (worker_id IS NULL OR lease_until < $4) RETURNING lost",
         )
         .bind(command_id)
-        .bind(worker_id)
+        .bind(holder.name)
         .bind(lease_until)
         .bind(now)
-        .execute(&mut **transaction)
+        .bind(holder.kind.as_str())
+        .fetch_optional(&mut **transaction)
         .await?;
-        Ok(taken.rows_affected() == 1)
+        Ok(taken.map(|(lost,)| lost))
     }
 
     pub(crate) async fn delete_command(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         command_id: &str,
     ) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM command WHERE command_id = $1")
@@ -96,7 +160,7 @@ impl Store {
     }
 
     pub(crate) async fn delete_commands_of(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         execution_id: i64,
     ) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM command WHERE execution_id = $1")
@@ -108,7 +172,7 @@ impl Store {
 
     /// Returns the ids of an execution's commands.
     pub(crate) async fn commands_of(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         execution_id: i64,
     ) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> =
@@ -121,7 +185,7 @@ impl Store {
 
     /// As [`Self::command`], inside a transaction.
     pub(crate) async fn command_in(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         command_id: &str,
     ) -> Result<Option<CommandRow>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM command WHERE command_id = $1");
@@ -208,14 +272,50 @@ impl Store {
         Ok(lost)
     }
 
-    /// Gives back the commands of a worker; without a name, those of the servers' own workers.
-    pub(crate) async fn release(&self, worker_id: Option<&str>) -> Result<u64, StoreError> {
+    /// Gives back the commands of a worker that stops.
+    pub(crate) async fn release(&self, worker_id: &str) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
-        let released =
-            sqlx::query("UPDATE command SET worker_id = NULL, lease_until = NULL WHERE worker_id = $1 OR (CAST($1 AS TEXT) IS NULL AND worker_id LIKE 'server-%')")
-                .bind(worker_id)
-                .execute(&mut *transaction)
-                .await?;
+        let released = sqlx::query(
+            "UPDATE command SET worker_id = NULL, lease_until = NULL, holder = NULL WHERE worker_id = $1",
+        )
+        .bind(worker_id)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(released.rows_affected())
+    }
+
+    /// Corrects times that are too far ahead because the system's clock was set back while no server ran.
+    pub(crate) async fn bound_times(&self, now: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE command SET lease_until = $1 WHERE lease_until > $1")
+            .bind(now + LEASE_MS)
+            .execute(&mut *transaction)
+            .await?;
+        let issued = "(SELECT e.created_at FROM event e WHERE e.execution_id = command.execution_id \
+                      AND e.event_id = command.event_id)";
+        let statement = format!(
+            "UPDATE command SET not_before = $1 + not_before - {issued} WHERE not_before > $1 AND {issued} > $1"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await
+    }
+
+    /// Takes the commands of servers that have ended without giving them back.
+    pub(crate) async fn release_lost_servers(&self, now: i64) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let released = sqlx::query(
+            "UPDATE command SET worker_id = NULL, lease_until = NULL, holder = NULL, lost = lost + 1, \
+             not_before = $2 + (lost + 1) * $3 WHERE holder = $1",
+        )
+        .bind(HolderKind::Server.as_str())
+        .bind(now)
+        .bind(PAUSE_MS)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(released.rows_affected())
     }

@@ -1,14 +1,18 @@
 //! Connections to the database, its tables and its settings.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _};
 
 use super::error::StoreError;
 use super::migrate::{MIGRATIONS, Migration, migrate, repair};
 use super::storage::Storage;
+use super::write::{Write, Writer};
+use crate::clock::{self, LeaseClock};
 
 /// Tables that `db validate` looks for.
 pub(crate) const TABLES: [&str; 8] = [
@@ -25,9 +29,10 @@ pub(crate) const TABLES: [&str; 8] = [
 /// The store, ready for use.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    writer: AnyPool,
+    writer: Writer,
     reader: AnyPool,
     storage: Storage,
+    clock: Arc<LeaseClock>,
 }
 
 impl Store {
@@ -72,33 +77,29 @@ impl Store {
                 .replace('#', "%23");
             format!("sqlite:{text}?mode={mode}").parse()
         };
-        let pool = |size: u32, pragmas: &'static str| {
-            AnyPoolOptions::new()
-                .max_connections(size)
-                .min_connections(1)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .after_connect(move |connection, _| {
-                    Box::pin(async move {
-                        connection.execute(pragmas).await?;
-                        Ok(())
-                    })
+        let writer = Writer::sqlite(options("rwc")?);
+        // The file is made, and its first page read, before there are readers: they would try again until a timeout
+        // and then not have the reason.
+        writer.begin().await?.rollback().await;
+        let reader = AnyPoolOptions::new()
+            .max_connections(4)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    let pragmas = "PRAGMA busy_timeout=10000; PRAGMA query_only=ON;";
+                    connection.execute(pragmas).await?;
+                    Ok(())
                 })
-        };
-        // With NORMAL in WAL mode a killed process loses nothing, and a crash cannot corrupt the file.
-        let writer = pool(
-            1,
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=10000;",
-        )
-        .connect_with(options("rwc")?)
-        .await?;
-        let reader = pool(4, "PRAGMA busy_timeout=10000; PRAGMA query_only=ON;")
+            })
             .connect_with(options("rw")?)
             .await?;
         Ok(Self {
             writer,
             reader,
             storage: Storage::Sqlite(path.to_owned()),
+            clock: Arc::new(LeaseClock::new(clock::now_ms())),
         })
     }
 
@@ -130,9 +131,11 @@ impl Store {
             "CREATE SCHEMA IF NOT EXISTS \"{schema}\""
         )))
         .await?;
+        let clock = LeaseClock::new(postgres_time(&pool).await?);
         Ok(Self {
-            writer: pool.clone(),
+            writer: Writer::Pool(pool.clone()),
             reader: pool,
+            clock: Arc::new(clock),
             storage: Storage::Postgres {
                 url: url.to_owned(),
                 schema: schema.to_owned(),
@@ -149,6 +152,19 @@ impl Store {
         Ok(())
     }
 
+    /// The clock of leases and delays. Servers of one database share it.
+    pub(crate) fn clock(&self) -> &LeaseClock {
+        &self.clock
+    }
+
+    /// Sets the clock to the database's time, when that has a clock.
+    pub(super) async fn set_clock(&self) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            self.clock.set(postgres_time(&self.reader).await?);
+        }
+        Ok(())
+    }
+
     pub(crate) fn storage(&self) -> &Storage {
         &self.storage
     }
@@ -158,8 +174,13 @@ impl Store {
     }
 
     /// Begins a transaction that may write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.writer.begin().await?)
+    pub(crate) async fn begin(&self) -> Result<Write, StoreError> {
+        self.writer.begin().await
+    }
+
+    /// A connection that only reads.
+    pub(crate) async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
+        Ok(self.reader.acquire().await?)
     }
 
     /// Connections that only read.
@@ -193,14 +214,31 @@ impl Store {
 
     /// Sets a setting that has no value yet.
     pub(crate) async fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         )
         .bind(name)
         .bind(value)
-        .execute(&self.writer)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        transaction.commit().await
+    }
+
+    /// Writes a small value.
+    ///
+    /// # Errors
+    /// When the store cannot keep it, as when its disk is full.
+    pub(crate) async fn check_writable(&self, now: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO setting (name, value) VALUES ('last_check', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(now.to_string())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
     }
 
     /// Closes all connections; SQLite then merges its write-ahead log into the file.
@@ -208,4 +246,13 @@ impl Store {
         self.reader.close().await;
         self.writer.close().await;
     }
+}
+
+/// Returns the time of PostgreSQL's clock, in milliseconds since 1970.
+async fn postgres_time(pool: &AnyPool) -> Result<i64, StoreError> {
+    let (now,): (i64,) =
+        sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+            .fetch_one(pool)
+            .await?;
+    Ok(now)
 }

@@ -1,10 +1,11 @@
 //! The event log.
 
 use noetl_api::EventStatus;
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::{AnyConnection, FromRow};
 
 use super::database::Store;
 use super::error::StoreError;
+use super::write::Write;
 
 /// An event of the log.
 #[derive(Debug, Clone, FromRow)]
@@ -32,7 +33,7 @@ const BATCH: usize = 64;
 
 impl Store {
     pub(crate) async fn insert_events(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         events: &[EventRow],
     ) -> Result<(), StoreError> {
         for batch in events.chunks(BATCH) {
@@ -120,7 +121,7 @@ impl Store {
 
     /// Returns the inputs of an execution's machine, in order, which restore it.
     pub(crate) async fn inputs(
-        transaction: &mut Transaction<'static, Any>,
+        connection: &mut AnyConnection,
         execution_id: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = format!(
@@ -129,7 +130,7 @@ impl Store {
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
-            .fetch_all(&mut **transaction)
+            .fetch_all(connection)
             .await?;
         Ok(rows)
     }

@@ -1,11 +1,12 @@
 //! Executions: one row for each, which agrees with the event log.
 
 use noetl_api::ExecutionStatus;
-use sqlx::{Any, FromRow, Transaction};
+use sqlx::FromRow;
 
 use super::catalog::like;
 use super::database::Store;
 use super::error::StoreError;
+use super::write::Write;
 
 /// An execution.
 #[derive(Debug, Clone, FromRow)]
@@ -61,7 +62,7 @@ const COLUMNS: &str = "execution_id, catalog_id, path, version, status, payload,
 impl Store {
     /// Adds an execution. Returns false when one with the same `parent_call` exists.
     pub(crate) async fn insert_execution(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         row: &ExecutionRow,
     ) -> Result<bool, StoreError> {
         let statement = format!(
@@ -93,7 +94,7 @@ impl Store {
     /// Returns an execution's row, and locks it for other servers until the transaction ends.
     pub(crate) async fn lock_execution(
         &self,
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         execution_id: i64,
     ) -> Result<Option<ExecutionRow>, StoreError> {
         let lock = if self.is_postgres() { "FOR UPDATE" } else { "" };
@@ -106,7 +107,7 @@ impl Store {
     }
 
     pub(crate) async fn update_execution(
-        transaction: &mut Transaction<'static, Any>,
+        transaction: &mut Write,
         progress: &Progress,
     ) -> Result<(), StoreError> {
         sqlx::query(
@@ -136,6 +137,16 @@ impl Store {
             .fetch_optional(self.reader())
             .await?;
         Ok(row)
+    }
+
+    /// Returns the greatest id of an execution or of a playbook; 0 when there is none.
+    pub(crate) async fn greatest_id(&self) -> Result<i64, StoreError> {
+        let (execution, entry): (Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT MAX(execution_id) FROM execution), (SELECT MAX(catalog_id) FROM catalog)",
+        )
+        .fetch_one(self.reader())
+        .await?;
+        Ok(execution.max(entry).unwrap_or(0))
     }
 
     pub(crate) async fn execution_by_call(

@@ -2,15 +2,16 @@
 //!
 //! A new version is a new file and a new line in [`MIGRATIONS`]; a released file does not change. Statements end
 //! with a semicolon at the end of a line. Statements that create something say `IF NOT EXISTS`, so that
-//! [`repair`] can run them again.
+//! [`repair`] can run them again; it ignores the failure of an `ALTER TABLE`, which an existing table has had before.
 
 #[cfg(test)]
 mod tests;
 
 use noetl_api::server::StorageKind;
-use sqlx::{Any, AnyPool, Transaction};
+use sqlx::Executor as _;
 
 use super::error::StoreError;
+use super::write::{Write, Writer};
 
 /// A change of the schema.
 #[derive(Debug, Clone, Copy)]
@@ -22,10 +23,16 @@ pub(super) struct Migration {
 }
 
 /// Every change since the first version, in order.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("migrations/0001_initial.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("migrations/0001_initial.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("migrations/0002_holders.sql"),
+    },
+];
 
 /// The table that contains the version, which exists before the first migration.
 const SETTINGS: &str =
@@ -37,20 +44,20 @@ const SETTINGS: &str =
 /// When the schema is newer than the newest migration, or when a migration fails; the schema then has the
 /// version before that migration.
 pub(super) async fn migrate(
-    pool: &AnyPool,
+    writer: &Writer,
     kind: StorageKind,
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let known = migrations.last().map_or(0, |last| last.version);
     loop {
-        let mut transaction = begin(pool, kind).await?;
+        let mut transaction = begin(writer, kind).await?;
         let found = version(&mut transaction).await?;
         if found > known {
             return Err(StoreError::Newer { found, known });
         }
         let next = migrations.iter().find(|next| next.version > found);
         if let Some(next) = next {
-            apply(&mut transaction, next).await?;
+            apply(&mut transaction, next, Altered::Never).await?;
             if found > 0 {
                 tracing::info!(
                     from = found,
@@ -68,20 +75,19 @@ pub(super) async fn migrate(
 
 /// Creates missing tables and indexes of the newest version again.
 pub(super) async fn repair(
-    pool: &AnyPool,
+    writer: &Writer,
     kind: StorageKind,
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
-    let mut transaction = begin(pool, kind).await?;
+    let mut transaction = begin(writer, kind).await?;
     for migration in migrations {
-        apply(&mut transaction, migration).await?;
+        apply(&mut transaction, migration, Altered::Perhaps).await?;
     }
-    transaction.commit().await?;
-    Ok(())
+    transaction.commit().await
 }
 
-async fn begin(pool: &AnyPool, kind: StorageKind) -> Result<Transaction<'static, Any>, StoreError> {
-    let mut transaction = pool.begin().await?;
+async fn begin(writer: &Writer, kind: StorageKind) -> Result<Write, StoreError> {
+    let mut transaction = writer.begin().await?;
     if kind == StorageKind::Postgresql {
         sqlx::query("SELECT pg_advisory_xact_lock(8082)::text")
             .fetch_one(&mut *transaction)
@@ -92,7 +98,7 @@ async fn begin(pool: &AnyPool, kind: StorageKind) -> Result<Transaction<'static,
 }
 
 /// Returns the version of the schema; 0 when there is none yet.
-async fn version(transaction: &mut Transaction<'static, Any>) -> Result<i64, StoreError> {
+async fn version(transaction: &mut Write) -> Result<i64, StoreError> {
     let found: Option<(String,)> =
         sqlx::query_as("SELECT value FROM setting WHERE name = 'schema_version'")
             .fetch_optional(&mut **transaction)
@@ -102,13 +108,29 @@ async fn version(transaction: &mut Transaction<'static, Any>) -> Result<i64, Sto
         .map_err(|_| StoreError::Corrupt(format!("the schema's version is `{text}`")))
 }
 
+/// Whether the tables may have been altered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Altered {
+    Never,
+    Perhaps,
+}
+
 async fn apply(
-    transaction: &mut Transaction<'static, Any>,
+    transaction: &mut Write,
     migration: &Migration,
+    altered: Altered,
 ) -> Result<(), StoreError> {
     let statements = migration.sql.split(";\n").map(str::trim);
     for statement in statements.filter(|statement| !statement.is_empty()) {
-        sqlx::query(statement).execute(&mut **transaction).await?;
+        if altered == Altered::Perhaps && statement.contains("ALTER TABLE") {
+            transaction.execute("SAVEPOINT alter_table").await?;
+            if transaction.execute(statement).await.is_err() {
+                transaction.execute("ROLLBACK TO alter_table").await?;
+            }
+            transaction.execute("RELEASE alter_table").await?;
+        } else {
+            transaction.execute(statement).await?;
+        }
     }
     sqlx::query(
         "INSERT INTO setting (name, value) VALUES ('schema_version', $1) \

@@ -17,14 +17,16 @@ mod statistics;
 mod storage;
 #[cfg(test)]
 pub(crate) mod tests;
+mod write;
 
 pub(crate) use catalog::{CatalogEntry, CatalogFilter};
-pub(crate) use commands::{CommandRow, Due, LEASE_MS};
+pub(crate) use commands::{CommandRow, Due, Holder, LEASE_MS, MOST_LOSSES};
 pub(crate) use credentials::CredentialRow;
 pub(crate) use database::{Store, TABLES};
-pub use error::StoreError;
+pub use error::{Cause, StoreError};
 pub(crate) use events::EventRow;
 pub(crate) use executions::{ExecutionFilter, ExecutionRow, Progress};
 pub(crate) use ids::Ids;
 pub(crate) use runtimes::RuntimeRow;
 pub use storage::Storage;
+pub(crate) use write::Write;

@@ -160,15 +160,16 @@ impl Store {
         Ok(shard)
     }
 
-    pub(crate) async fn keep_shard(&self, shard: i64, now: i64) -> Result<(), StoreError> {
+    /// Says that the shard's server runs, and sets the clock of leases.
+    pub(crate) async fn keep_shard(&self, shard: i64) -> Result<(), StoreError> {
+        self.set_clock().await?;
         let mut transaction = self.begin().await?;
         sqlx::query("UPDATE shard SET heartbeat = $2 WHERE shard = $1")
             .bind(shard)
-            .bind(now)
+            .bind(self.clock().now())
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
-        Ok(())
+        transaction.commit().await
     }
 
     pub(crate) async fn free_shard(&self, shard: i64) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@ use noetl_api::{EventStatus, ExecutionStatus};
 use tempfile::TempDir;
 
 use super::{
-    CatalogEntry, CatalogFilter, CommandRow, EventRow, ExecutionFilter, ExecutionRow, Progress,
-    Storage, Store, StoreError,
+    CatalogEntry, CatalogFilter, CommandRow, EventRow, ExecutionFilter, ExecutionRow, Holder,
+    LEASE_MS, Progress, Storage, Store, StoreError,
 };
 
 /// A new store, and the folder that it vanishes with.
@@ -28,7 +28,7 @@ fn entry(catalog_id: i64, path: &str) -> CatalogEntry {
     }
 }
 
-fn execution(execution_id: i64, path: &str) -> ExecutionRow {
+pub(super) fn execution(execution_id: i64, path: &str) -> ExecutionRow {
     ExecutionRow {
         execution_id,
         catalog_id: 1,
@@ -49,7 +49,7 @@ fn execution(execution_id: i64, path: &str) -> ExecutionRow {
     }
 }
 
-async fn insert(store: &Store, row: &ExecutionRow) -> bool {
+pub(super) async fn insert(store: &Store, row: &ExecutionRow) -> bool {
     let mut transaction = store.begin().await.unwrap();
     let inserted = Store::insert_execution(&mut transaction, row)
         .await
@@ -85,6 +85,7 @@ fn command(number: i64, not_before: i64) -> CommandRow {
         worker_id: None,
         lease_until: None,
         not_before,
+        lost: 0,
     }
 }
 
@@ -95,11 +96,10 @@ async fn due(store: &Store, now: i64) -> Vec<String> {
 
 async fn claim(store: &Store, command_id: &str, worker: &str, now: i64, until: i64) -> bool {
     let mut transaction = store.begin().await.unwrap();
-    let claimed = Store::claim(&mut transaction, command_id, worker, now, until)
-        .await
-        .unwrap();
+    let holder = Holder::worker(worker);
+    let claimed = Store::claim(&mut transaction, command_id, holder, now, until).await;
     transaction.commit().await.unwrap();
-    claimed
+    claimed.unwrap().is_some()
 }
 
 async fn with_commands(commands: &[CommandRow]) -> (TempDir, Store) {
@@ -143,13 +143,50 @@ async fn commands_are_due_in_order_and_not_before_their_time() {
 async fn a_release_gives_back_the_commands_of_one_worker() {
     let commands: Vec<_> = (1..=3).map(|number| command(number, 0)).collect();
     let (_folder, store) = with_commands(&commands).await;
-    for (id, worker) in [("1:a:1", "server-a"), ("1:a:2", "server-b"), ("1:a:3", "w")] {
+    for (id, worker) in [("1:a:1", "a"), ("1:a:2", "b")] {
         assert!(claim(&store, id, worker, 0, 1000).await);
     }
-    assert_eq!(store.release(Some("server-a")).await.unwrap(), 1);
-    assert_eq!(due(&store, 1).await, ["1:a:1"]);
-    assert_eq!(store.release(None).await.unwrap(), 1, "the servers' own");
-    assert_eq!(due(&store, 1).await, ["1:a:1", "1:a:2"]);
+    assert_eq!(store.release("a").await.unwrap(), 1);
+    assert_eq!(due(&store, 1).await, ["1:a:1", "1:a:3"]);
+    let released = store.command("1:a:1").await.unwrap().unwrap();
+    assert_eq!(released.lost, 0, "it was given back");
+}
+
+#[tokio::test]
+async fn commands_of_lost_servers_are_those_that_servers_held() {
+    let own = CommandRow {
+        worker_id: Some("worker-01".to_owned()),
+        lease_until: Some(1000),
+        ..command(1, 0)
+    };
+    let (_folder, store) = with_commands(&[own, command(2, 0)]).await;
+    assert!(claim(&store, "1:a:2", "server-01", 0, 1000).await);
+    assert_eq!(store.release_lost_servers(100).await.unwrap(), 1);
+    assert!(due(&store, 100).await.is_empty(), "after a pause");
+    assert_eq!(due(&store, 2000).await, ["1:a:1", "1:a:2"]);
+    let lost = async |id| store.command(id).await.unwrap().unwrap().lost;
+    assert_eq!((lost("1:a:1").await, lost("1:a:2").await), (1, 0));
+    assert!(claim(&store, "1:a:2", "other", 1001, 2000).await);
+    assert_eq!(lost("1:a:2").await, 1, "its lease had lapsed");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_no_command_wait() {
+    let (_folder, store) = with_commands(&[command(7, 5_000), command(8, 400)]).await;
+    let mut transaction = store.begin().await.unwrap();
+    // Issued at 4,000 with a delay of a second.
+    let issued = EventRow {
+        created_at: 4_000,
+        ..event(7, "command.issued")
+    };
+    Store::insert_events(&mut transaction, &[issued])
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    assert!(claim(&store, "1:a:8", "w", 400, 1_000_000).await);
+    store.bound_times(500).await.unwrap();
+    assert_eq!(due(&store, 1_500).await, ["1:a:7"]);
+    assert_eq!(due(&store, 500 + LEASE_MS + 1).await, ["1:a:7", "1:a:8"]);
 }
 
 #[tokio::test]

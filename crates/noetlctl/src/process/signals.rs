@@ -20,6 +20,20 @@ pub(crate) fn stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static
     })
 }
 
+/// Makes a write beyond a limit on the size of files (`ulimit -f`) an error, as it is on a full disk. Without this, the
+/// system ends the process.
+///
+/// # Errors
+/// Fails when the system refuses a signal handler.
+#[cfg(unix)]
+pub(crate) fn make_file_size_limit_an_error() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // A handler, since programs that are started inherit what is ignored, but no handlers. It stays when the stream
+    // of its signals is dropped.
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    signal(too_large).context("cannot handle SIGXFSZ").map(drop)
+}
+
 /// Returns a future that completes when this process is asked to stop. The signal handler is installed
 /// before the function returns, so that an early signal is not lost.
 ///

@@ -116,6 +116,12 @@ impl Live {
         assert!(server.child.wait().unwrap().success());
     }
 
+    /// The id of the server's process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn process_id(&self) -> u32 {
+        self.server.as_ref().unwrap().child.id()
+    }
+
     pub(crate) fn url(&self) -> String {
         let url = &self.server.as_ref().unwrap().url;
         url.replace("0.0.0.0", "127.0.0.1")

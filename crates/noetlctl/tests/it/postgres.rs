@@ -69,19 +69,29 @@ impl Postgres {
     /// Creates a database.
     pub(crate) fn database(&self, name: &str) -> Database {
         let port = self.port.to_string();
-        self.run(&[
-            "createdb",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-U",
-            "noetl",
-            name,
-        ]);
+        let host = ["-h", "127.0.0.1", "-p", &port, "-U", "noetl"];
+        self.run(&[&["createdb"], &host[..], &[name]].concat());
         Database {
             url: format!("postgres://noetl@127.0.0.1:{port}/{name}"),
         }
+    }
+
+    /// Moves a database, which has no connections, into an empty folder.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn move_to(&self, name: &str, folder: &Path) {
+        succeed(Command::new("chown").arg("postgres").arg(folder));
+        let folder = folder.display();
+        self.sql(&format!("CREATE TABLESPACE small LOCATION '{folder}'"));
+        self.sql(&format!("ALTER DATABASE {name} SET TABLESPACE small"));
+    }
+
+    /// Runs a statement in the database `postgres`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn sql(&self, statement: &str) {
+        let port = self.port.to_string();
+        let host = ["-h", "127.0.0.1", "-p", &port, "-U", "noetl"];
+        let words = ["-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement];
+        self.run(&[&["psql"], &host[..], &words[..]].concat());
     }
 
     fn run(&self, words: &[&str]) {

@@ -28,6 +28,8 @@ pub(super) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
 async fn serve(args: &StartArgs) -> anyhow::Result<()> {
     // Before the server binds its address, so that a signal during the start is not lost.
     let stop = signals::stop()?;
+    #[cfg(unix)]
+    signals::make_file_size_limit_an_error()?;
     let Listen { host, port } = Listen::new(&args.listen);
     let config = Config {
         host,
@@ -102,6 +104,9 @@ fn start_help(error: &StartError) -> String {
             source: StoreError::Newer { .. },
             ..
         } => "start the NoETL that the store was last used with, or a later one".to_owned(),
+        StartError::Store { source, .. } if let Some(cause) = source.cause() => {
+            cause.help().to_owned()
+        }
         StartError::Store {
             kind: StorageKind::Sqlite,
             ..

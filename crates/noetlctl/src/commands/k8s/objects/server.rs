@@ -27,6 +27,8 @@ const VOLUME: &str = "/opt/noetl/data";
 const DATA: &str = "/opt/noetl/data/store";
 /// The name of the container's port, which Services and probes refer to.
 const PORT_NAME: &str = "http";
+/// The path that answers while the server runs.
+const HEALTH: &str = "/api/health";
 
 /// The server's settings that are not secret.
 pub(super) fn config(values: &Values) -> ConfigMap {
@@ -71,9 +73,10 @@ pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deploym
             ..ContainerPort::default()
         }]),
         // A first start on a slow volume may take two minutes; then the other two probes begin.
-        startup_probe: Some(probe(2, 60)),
-        liveness_probe: Some(probe(10, 6)),
-        readiness_probe: Some(probe(5, 3)),
+        startup_probe: Some(probe(HEALTH, 2, 60)),
+        liveness_probe: Some(probe(HEALTH, 10, 6)),
+        // While the store cannot keep what it is given, the server gets no requests.
+        readiness_probe: Some(probe("/api/health?ready", 5, 3)),
         volume_mounts: Some(vec![mount("data", VOLUME), mount("tmp", "/tmp")]),
         ..Container::default()
     };
@@ -108,10 +111,10 @@ fn strategy(values: &Values) -> DeploymentStrategy {
     }
 }
 
-fn probe(period_seconds: i32, failures: i32) -> Probe {
+fn probe(path: &str, period_seconds: i32, failures: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
-            path: Some("/api/health".to_owned()),
+            path: Some(path.to_owned()),
             port: IntOrString::String(PORT_NAME.to_owned()),
             scheme: Some("HTTP".to_owned()),
             ..HTTPGetAction::default()
