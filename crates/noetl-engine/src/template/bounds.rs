@@ -15,8 +15,12 @@ use super::token::{Segment, segments, tokens};
 const MAX_TOKENS: usize = 2_000;
 /// The most blocks in one template: chains of `elif` nest as well.
 const MAX_BLOCKS: usize = 1_000;
-/// The most values inside one value; sixteen bytes of text count as one.
-const MAX_VALUES: usize = 4_000_000;
+/// The most memory of one value as JSON, in bytes.
+const MAX_BYTES: usize = 64 << 20;
+/// The memory of a value beside its text.
+const VALUE_BYTES: usize = size_of::<Json>();
+/// The memory of an entry of a mapping beside its key and value: its hash and its place in the index.
+const ENTRY_BYTES: usize = size_of::<String>() + 24;
 /// How deep values may nest.
 const MAX_DEPTH: usize = 128;
 
@@ -38,25 +42,24 @@ pub(super) fn check_expression(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that a text for `str.format` has no width of more than five digits.
-pub(super) fn check_widths(text: &str) -> Result<(), Error> {
-    let mut numbers = text.split(|sign: char| !sign.is_ascii_digit());
-    if numbers.any(|width| width.len() > 5) {
-        return Err(too_large("the format is too wide"));
+/// Returns the greatest number in a text for `format`, such as a width. Fails when it has more than five digits.
+pub(super) fn greatest_width(text: &str) -> Result<usize, Error> {
+    let numbers = text.split(|sign: char| !sign.is_ascii_digit());
+    let mut greatest = 0;
+    for number in numbers.filter(|number| !number.is_empty()) {
+        let width = number.parse().ok().filter(|_| number.len() <= 5);
+        greatest = greatest.max(width.ok_or_else(|| too_large("the format is too wide"))?);
     }
-    Ok(())
+    Ok(greatest)
 }
 
 /// Returns a value as JSON; fails when it is too large or nests too deep.
 pub(super) fn json(value: &Value) -> Result<Json, Error> {
-    walk(value, MAX_DEPTH, &mut MAX_VALUES.clone())
+    walk(value, MAX_DEPTH, &mut MAX_BYTES.clone())
 }
 
 fn walk(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Error> {
-    let text = value.as_str().map_or(0, str::len) / 16;
-    *left = left
-        .checked_sub(1 + text)
-        .ok_or_else(|| too_large("the value is too large"))?;
+    spend(left, VALUE_BYTES + value.as_str().map_or(0, json_length))?;
     if depth == 0 {
         return Err(too_large("the value nests too deep"));
     }
@@ -65,6 +68,7 @@ fn walk(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Error> {
             let mut entries = Map::new();
             for key in value.try_iter()? {
                 let name = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+                spend(left, ENTRY_BYTES + name.len())?;
                 entries.insert(name, walk(&value.get_item(&key)?, depth - 1, left)?);
             }
             Ok(Json::Object(entries))
@@ -75,6 +79,23 @@ fn walk(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Error> {
             .collect(),
         _ => Ok(to_json(value)),
     }
+}
+
+/// Returns how long a text is as JSON, where control characters take six bytes.
+fn json_length(text: &str) -> usize {
+    let length = |byte: u8| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(length).sum()
+}
+
+fn spend(left: &mut usize, bytes: usize) -> Result<(), Error> {
+    *left = left
+        .checked_sub(bytes)
+        .ok_or_else(|| too_large("the value is too large"))?;
+    Ok(())
 }
 
 fn too_large(message: &str) -> Error {

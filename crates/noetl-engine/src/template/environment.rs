@@ -9,13 +9,13 @@ use minijinja::{
     UndefinedBehavior, Value,
 };
 
-use super::{bounds, filters};
+use super::{bounds, filters, paid_text};
 
 /// The names that a template may use, with their values.
 pub(crate) type Scope = BTreeMap<String, Value>;
 
 /// Steps of evaluation that one template may take.
-const FUEL: u64 = 5_000_000;
+const FUEL: u64 = 1_500_000;
 
 /// How values are written into text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,12 @@ fn environment(undefined: UndefinedBehavior, style: Style) -> Environment<'stati
     environment.set_undefined_behavior(undefined);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_unknown_method_callback(|state, value, method, args| {
-        // `format` pads to any width before it charges fuel for that.
         if let (Some(text), "format") = (value.as_str(), method) {
-            bounds::check_widths(text)?;
+            paid_text::pay_for_format(state, text, args)?;
+        }
+        if let (Some(text), "join") = (value.as_str(), method) {
+            let (values,): (&Value,) = minijinja::value::from_args(args)?;
+            return paid_text::join(state, values, text, None).map(Value::from);
         }
         minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
     });

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use minijinja::{Error, ErrorKind};
 
+use super::concat;
 use super::environment::Scope;
 use super::names::required_roots;
 use noetl_api::Failure;
@@ -50,6 +51,7 @@ pub(super) fn failure(error: &Error, text: &str, scope: &Scope, place: &Place) -
                 .range()
                 .zip(error.template_source())
                 .and_then(|(range, source)| source.get(range))
+                .filter(|source| !source.contains(concat::FILTER))
                 .map_or_else(|| shorten(text), shorten);
             Failure::new("template", format!("`{expression}` has no value"))
                 .help("write `… | default(…)` if it may be missing")

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::bounds;
 use super::convert::{from_json, to_json};
+use super::paid_text;
 use super::result::StepResult;
 use crate::secret_reference;
 
@@ -27,6 +28,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         value.try_iter().map(Value::from_iter)
     });
     environment.add_filter("values", values);
+    paid_text::install(environment);
     environment.add_filter("b64encode", b64encode);
     environment.add_filter("b64decode", b64decode);
     environment.add_filter("result_of", result_of);

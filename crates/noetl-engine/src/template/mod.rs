@@ -5,12 +5,14 @@
 
 mod bounds;
 mod check;
+mod concat;
 mod condition;
 mod convert;
 mod environment;
 mod error;
 mod filters;
 mod names;
+mod paid_text;
 mod render;
 mod result;
 mod source;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::concat::with_filtered_operands;
 use super::token::{Segment, Token, TokenKind, after_path, closing, segments, tokens};
 
 /// Words that begin an action of Go's templates, as `docker --format` and `kubectl -o` take them.
@@ -17,7 +18,8 @@ pub(super) fn prepare(text: &str) -> Cow<'_, str> {
         .any(|mark| text.contains(mark));
     let hash = text.contains("{#");
     let results = text.contains(".result") || text.contains(".data") || text.contains(".output");
-    if !go && !hash && !results {
+    let concats = text.contains('~');
+    if !go && !hash && !results && !concats {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 32);
@@ -33,7 +35,11 @@ pub(super) fn prepare(text: &str) -> Cow<'_, str> {
                 out.push_str("{% endraw %}");
             }
             Segment::Expression(text) | Segment::Block(text) => {
-                out.push_str(&with_result_filter(text));
+                let mut code = with_result_filter(text);
+                if concats {
+                    code = with_filtered_operands(&code);
+                }
+                out.push_str(&code);
             }
             Segment::Comment(text) | Segment::Raw(text) => out.push_str(text),
         }
