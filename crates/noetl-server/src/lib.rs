@@ -14,6 +14,7 @@
 //! - `local_worker`: the server's own worker;
 //! - `readiness`: whether the store can be written to;
 //! - `error`: the answer to a request that fails;
+//! - `sessions`: callers with the token, and sessions of web pages;
 //! - `access`: which requests may use the API;
 //! - `api`: the routes, their handlers and the OpenAPI document;
 //! - `ui`: the web page;
@@ -30,6 +31,7 @@ mod executions;
 mod local_worker;
 mod readiness;
 mod serve;
+mod sessions;
 mod sql;
 mod start;
 mod store;

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::access::{self, Gate};
 use crate::api::{self, About, AppState};
 use crate::clock;
+use crate::sessions::Sessions;
 use crate::sql::Sql;
 use crate::start::{Config, Ready, StartError};
 use crate::ui::{self, UiSource};
@@ -86,6 +87,7 @@ impl Server {
             data_dir: config.store.data_dir,
             started_at: clock::now_ms(),
         };
+        let sessions = Sessions::new(ready.store.clone(), ready.token.clone());
         let state = AppState {
             store: ready.store.clone(),
             ids: Arc::clone(&ready.ids),
@@ -93,11 +95,11 @@ impl Server {
             credentials: ready.credentials.clone(),
             sql: Arc::new(Sql::new(ready.credentials.clone(), config.tools)),
             about: Arc::new(about),
-            token: ready.token.clone(),
+            sessions: sessions.clone(),
             readiness: Arc::default(),
             requests: Arc::default(),
         };
-        let gate = Arc::new(Gate::new(address, ready.token.clone()));
+        let gate = Arc::new(Gate::new(address, sessions));
         Ok(Self {
             listener,
             address,

@@ -38,7 +38,7 @@ pub struct Config {
     pub build: BuildStamp,
     /// The server's name in lists and metrics.
     pub name: String,
-    /// The token that callers need on an address that is not loopback; without one, the server makes it.
+    /// The token that callers need; without one, the server makes it, or needs none on a loopback address.
     pub api_token: Option<String>,
     /// How many commands run at once in this process; 0 leaves all commands to other workers.
     pub max_workers: usize,
@@ -197,16 +197,17 @@ async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64
     Ok(shard)
 }
 
-/// The token that callers need, and its file when the server made it. On a loopback address none is needed.
+/// The token that callers need, and its file when the server made it. On a loopback address none is needed unless it is
+/// given: a proxy on this machine may let others reach the address.
 fn token(
     config: &Config,
     address: SocketAddr,
 ) -> Result<(Option<String>, Option<PathBuf>), VaultError> {
-    if address.ip().is_loopback() {
-        return Ok((None, None));
-    }
     if let Some(token) = &config.api_token {
         return Ok((Some(token.clone()), None));
+    }
+    if address.ip().is_loopback() {
+        return Ok((None, None));
     }
     let path = config.store.data_dir.join("api.token");
     Ok((Some(secret_file(&path)?), Some(path)))

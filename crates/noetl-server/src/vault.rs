@@ -185,12 +185,9 @@ pub(crate) fn same_secret(left: &str, right: &str) -> bool {
     differing == 0
 }
 
-/// The value of a session's cookie: a hash of the token, from which the token cannot be derived.
-pub(crate) fn session_of(token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(
-        &digest::SHA256,
-        format!("noetl session {token}").as_bytes(),
-    ))
+/// Returns the hash under which a secret is stored.
+pub(crate) fn hash_of(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.as_bytes()))
 }
 
 #[cfg(test)]

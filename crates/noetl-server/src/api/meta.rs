@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::DefaultBodyLimit;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,11 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::Body;
+use super::extract::{Body, Query};
 use super::state::AppState;
-use crate::access;
 use crate::clock;
 use crate::error::ApiError;
-use crate::vault::{same_secret, session_of};
+use crate::sessions::{Caller, SessionError};
 
 /// The largest body of a sign-in.
 const MAX_TOKEN_BYTES: usize = 4 << 10;
@@ -90,7 +89,7 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
         uptime_seconds: (now - server.about.started_at) as f64 / 1000.0,
         running_executions: store.totals(0).await?.running,
         pending_commands: waiting + running,
-        auth: if server.token.is_some() {
+        auth: if server.sessions.are_required() {
             AuthKind::Token
         } else {
             AuthKind::None
@@ -99,67 +98,56 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
 }
 
 /// Check whether a session is needed, and whether the caller has one
-#[utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState)))]
+#[utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState), ApiError))]
 pub(crate) async fn session(
     State(server): State<AppState>,
     headers: HeaderMap,
-) -> Json<SessionState> {
-    Json(SessionState {
-        required: server.token.is_some(),
-        authenticated: server
-            .token
-            .as_deref()
-            .is_none_or(|token| access::carries(&headers, token)),
-    })
+) -> Result<Json<SessionState>, ApiError> {
+    let required = server.sessions.are_required();
+    let caller = server.sessions.caller(&headers).await?;
+    Ok(Json(SessionState {
+        required,
+        authenticated: caller == Caller::Known,
+    }))
 }
 
 /// Exchange the token for a cookie, which the web page's streams can send
 #[utoipa::path(post, path = "/api/session", tag = "server", request_body = SessionRequest,
-    responses((status = 200, body = Health), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = Health), ApiError))]
 pub(crate) async fn sign_in(
     State(server): State<AppState>,
     Body(request): Body<SessionRequest>,
 ) -> Result<Response, ApiError> {
-    let Some(token) = &server.token else {
-        return Ok(Json(Health {
-            status: AnswerStatus::Ok,
-        })
-        .into_response());
-    };
-    if !same_secret(request.token.trim(), token) {
-        return Err(
-            ApiError::new(StatusCode::UNAUTHORIZED, "the token is wrong")
-                .help("the server prints the token's file when it starts"),
-        );
+    let health = Json(Health {
+        status: AnswerStatus::Ok,
+    });
+    match server.sessions.begin(request.token.trim()).await {
+        Ok(Some(cookie)) => Ok(([(SET_COOKIE, cookie)], health).into_response()),
+        Ok(None) => Ok(health.into_response()),
+        Err(SessionError::Store(error)) => Err(error.into()),
+        Err(error @ SessionError::WrongToken) => {
+            Err(ApiError::new(StatusCode::UNAUTHORIZED, error.to_string())
+                .help("the server prints the token's file when it starts"))
+        }
+        Err(error @ SessionError::Random(_)) => Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            error.to_string(),
+        )),
     }
-    let cookie = format!(
-        "{}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000",
-        access::COOKIE,
-        session_of(token)
-    );
-    Ok((
-        [(SET_COOKIE, cookie)],
-        Json(Health {
-            status: AnswerStatus::Ok,
-        }),
-    )
-        .into_response())
 }
 
-/// Delete the cookie
-#[utoipa::path(delete, path = "/api/session", tag = "server", responses((status = 200, body = Health)))]
-pub(crate) async fn sign_out() -> Response {
-    let cookie = format!(
-        "{}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0",
-        access::COOKIE
-    );
-    (
-        [(SET_COOKIE, cookie)],
-        Json(Health {
-            status: AnswerStatus::Ok,
-        }),
-    )
-        .into_response()
+/// End the session, and delete its cookie
+#[utoipa::path(delete, path = "/api/session", tag = "server",
+    responses((status = 200, body = Health), ApiError))]
+pub(crate) async fn sign_out(
+    State(server): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let cookie = server.sessions.end(&headers).await?;
+    let health = Json(Health {
+        status: AnswerStatus::Ok,
+    });
+    Ok(([(SET_COOKIE, cookie)], health).into_response())
 }
 
 /// Returns the page that lists the operations of an OpenAPI document.

@@ -9,6 +9,7 @@ use noetl_api::server::BuildStamp;
 use crate::credentials::Credentials;
 use crate::executions::Executions;
 use crate::readiness::Readiness;
+use crate::sessions::Sessions;
 use crate::sql::Sql;
 use crate::store::{Ids, Store};
 
@@ -21,8 +22,8 @@ pub(crate) struct AppState {
     pub(crate) credentials: Credentials,
     pub(crate) sql: Arc<Sql>,
     pub(crate) about: Arc<About>,
-    /// The token that callers need; none when they need no token.
-    pub(crate) token: Option<Arc<str>>,
+    /// The token and the sessions of callers.
+    pub(crate) sessions: Sessions,
     /// Whether the store can be written to.
     pub(crate) readiness: Arc<Readiness>,
     /// The number of requests since the start.

@@ -15,13 +15,14 @@ use super::write::{Write, Writer};
 use crate::clock::{self, LeaseClock};
 
 /// Tables that `db validate` looks for.
-pub(crate) const TABLES: [&str; 8] = [
+pub(crate) const TABLES: [&str; 9] = [
     "catalog",
     "command",
     "credential",
     "event",
     "execution",
     "runtime",
+    "session",
     "setting",
     "shard",
 ];

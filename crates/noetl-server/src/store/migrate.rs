@@ -32,6 +32,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: include_str!("migrations/0002_holders.sql"),
     },
+    Migration {
+        version: 3,
+        sql: include_str!("migrations/0003_sessions.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

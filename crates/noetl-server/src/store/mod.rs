@@ -13,6 +13,7 @@ mod executions;
 mod ids;
 mod migrate;
 mod runtimes;
+mod sessions;
 mod statistics;
 mod storage;
 #[cfg(test)]

@@ -70,6 +70,12 @@ impl Live {
         live
     }
 
+    /// Sets a variable of the environment of later starts.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Returns the command that starts this server.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.home.noetl(&["server", "start", "--port", &self.port]);

@@ -169,7 +169,76 @@ fn wrong_tokens_are_counted_on_all_paths() {
         assert!(statuses.starts_with(&[401; 10]), "{way}: {statuses:?}");
         assert!(statuses.ends_with(&[429; 10]), "{way}: {statuses:?}");
         assert_eq!(live.ask("GET", "/health", &[], b"").status, 200);
+        // Whatever others at this address do, the right token passes, and a session begins.
+        let bearer = format!("Bearer {TOKEN}");
+        for _ in 0..30 {
+            guess(0);
+            let right = live.ask("GET", "/api/status", &[("authorization", &bearer)], b"");
+            assert_eq!(right.status, 200, "{way}: {}", right.text);
+        }
+        let body = json!({"token": TOKEN}).to_string();
+        let signed_in = live.ask("POST", "/api/session", &[JSON], body.as_bytes());
+        assert_eq!(signed_in.status, 200, "{way}: {}", signed_in.text);
     }
+}
+
+#[test]
+fn cookies_of_other_programs_are_not_wrong_tokens() {
+    let live = public(&[("NOETL_API_TOKEN", TOKEN)]);
+    for _ in 0..50 {
+        let answer = live.ask(
+            "GET",
+            "/api/status",
+            &[("cookie", "other=1; grafana=x")],
+            b"",
+        );
+        assert_eq!(answer.status, 401);
+    }
+}
+
+#[test]
+fn a_token_that_is_given_is_needed_on_loopback_as_well() {
+    let live = Live::on(None, &[], &[("NOETL_API_TOKEN", TOKEN)]);
+    let bearer = format!("Bearer {TOKEN}");
+    assert_eq!(live.ask("GET", "/api/status", &[], b"").status, 401);
+    assert_eq!(live.ask("GET", "/health", &[], b"").status, 200);
+    let with = [("authorization", bearer.as_str())];
+    let answer = live.ask("GET", "/api/status", &with, b"");
+    assert_eq!(answer.status, 200);
+    assert!(answer.text.contains(r#""auth":"token""#), "{}", answer.text);
+}
+
+#[test]
+fn a_session_ends_with_its_sign_out_or_its_token() {
+    let begin = |live: &Live| {
+        let body = json!({"token": TOKEN}).to_string();
+        let answer = live.ask("POST", "/api/session", &[JSON], body.as_bytes());
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let status = |live: &Live, cookie: &str| {
+        let answer = live.ask("GET", "/api/status", &[("cookie", cookie)], b"");
+        answer.status
+    };
+    let mut live = public(&[("NOETL_API_TOKEN", TOKEN)]);
+    let (one, two) = (begin(&live), begin(&live));
+    assert_ne!(one, two, "each session is random");
+    assert_eq!((status(&live, &one), status(&live, &two)), (200, 200));
+    let out = live.ask("DELETE", "/api/session", &[("cookie", &one), JSON], b"");
+    assert_eq!(out.status, 200);
+    assert_eq!((status(&live, &one), status(&live, &two)), (401, 200));
+    live.stop();
+    let database = live.home.path().join(".noetl/data/noetl.db");
+    let stored = std::fs::read(database).unwrap();
+    let value = two.split('=').nth(1).unwrap();
+    let holds = |text: &str| stored.windows(text.len()).any(|it| it == text.as_bytes());
+    assert!(!holds(value) && !holds(TOKEN), "only hashes are stored");
+    live.start();
+    assert_eq!(status(&live, &two), 200, "it outlives a restart");
+    live.stop();
+    live.set("NOETL_API_TOKEN", "another token");
+    live.start();
+    assert_eq!(status(&live, &two), 401, "its token has changed");
 }
 
 #[test]
