@@ -18,6 +18,7 @@
 //! - `access`: which requests may use the API;
 //! - `api`: the routes, their handlers and the OpenAPI document;
 //! - `ui`: the web page;
+//! - `connections`: the server's connections, their limits and timeouts;
 //! - `start`: preparing a server;
 //! - `serve`: the server, its listener and its stop.
 
@@ -25,6 +26,7 @@ mod access;
 mod api;
 mod changes;
 mod clock;
+mod connections;
 mod credentials;
 mod error;
 mod executions;

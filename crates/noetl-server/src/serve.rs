@@ -1,12 +1,10 @@
 //! The server: binds its listener, answers requests, and stops in order.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,11 +12,11 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::{TcpListener, lookup_host};
-use tokio::sync::oneshot;
 
 use crate::access::{self, Gate};
 use crate::api::{self, About, AppState};
 use crate::clock;
+use crate::connections::{self, Connections, Limits};
 use crate::sessions::Sessions;
 use crate::sql::Sql;
 use crate::start::{Config, Ready, StartError};
@@ -26,9 +24,6 @@ use crate::ui::{self, UiSource};
 
 /// NoETL's port; it is also in the build stamp and in the image's configuration.
 pub const DEFAULT_PORT: u16 = 8082;
-
-/// How long open requests may take once the server is told to stop.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// Why the server could not start listening.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +61,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    connections: Arc<Connections>,
     ready: Ready,
 }
 
@@ -87,6 +83,7 @@ impl Server {
             data_dir: config.store.data_dir,
             started_at: clock::now_ms(),
         };
+        let connections = Connections::new(Limits::of_descriptors(config.descriptors));
         let sessions = Sessions::new(ready.store.clone(), ready.token.clone());
         let state = AppState {
             store: ready.store.clone(),
@@ -97,6 +94,7 @@ impl Server {
             about: Arc::new(about),
             sessions: sessions.clone(),
             readiness: Arc::default(),
+            connections: Arc::clone(&connections),
             requests: Arc::default(),
         };
         let gate = Arc::new(Gate::new(address, sessions));
@@ -104,6 +102,7 @@ impl Server {
             listener,
             address,
             router: router(config.ui, state, gate),
+            connections,
             ready,
         })
     }
@@ -119,31 +118,10 @@ impl Server {
     }
 
     /// Answers requests until `stop` completes, then gives open ones half a second.
-    ///
-    /// # Errors
-    /// Fails when the listener fails.
-    pub async fn run(mut self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send + 'static) {
         self.ready.begin();
-        let (stopping, stopped) = oneshot::channel::<Infallible>();
-        let service = self
-            .router
-            .into_make_service_with_connect_info::<SocketAddr>();
-        let graceful = axum::serve(self.listener, service).with_graceful_shutdown(async move {
-            stop.await;
-            drop(stopping);
-        });
-        let overdue = async {
-            // The sender is dropped as the signal, which is an error here.
-            if stopped.await.is_err() {
-                tokio::time::sleep(GRACE).await;
-            }
-        };
-        let result = tokio::select! {
-            result = async { graceful.await } => result,
-            () = overdue => Ok(()),
-        };
+        connections::serve(self.listener, self.router, self.connections, stop).await;
         self.ready.end().await;
-        result
     }
 }
 

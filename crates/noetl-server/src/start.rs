@@ -42,6 +42,8 @@ pub struct Config {
     pub api_token: Option<String>,
     /// How many commands run at once in this process; 0 leaves all commands to other workers.
     pub max_workers: usize,
+    /// How many files and connections this process may have open.
+    pub descriptors: usize,
     /// The environment of tools that run in this process.
     pub tools: ToolEnvironment,
     /// The store.

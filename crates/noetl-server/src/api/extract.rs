@@ -1,6 +1,7 @@
 //! Extractors for bodies, query parameters and paths, whose errors are answered like all others.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -9,8 +10,12 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::error::ApiError;
+
+/// How long a body may take to come.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
@@ -19,7 +24,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
+        let Ok(body) = timeout(LONGEST, Json::<T>::from_request(request, state)).await else {
+            let detail = format!("the body did not come within {} seconds", LONGEST.as_secs());
+            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail));
+        };
+        match body {
             Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -67,6 +67,10 @@ fn process(server: &AppState) -> String {
     let name = server.about.name.replace(['"', '\\', '\n'], "_");
     let info = format!("{{version=\"{version}\",name=\"{name}\"}}");
     let started = server.about.started_at as f64 / 1000.0;
+    let connections = &server.connections;
+    let open = connections.open_count() as f64;
+    let refused = connections.refused_count() as f64;
+    let limit = connections.limits().all as f64;
     let requests = server.requests.load(Ordering::Relaxed) as f64;
     metric(
         "noetl_info",
@@ -83,6 +87,21 @@ fn process(server: &AppState) -> String {
         "counter",
         "Requests that the server has answered.",
         &[("", requests)],
+    ) + &metric(
+        "noetl_connections",
+        "gauge",
+        "Open connections.",
+        &[("", open)],
+    ) + &metric(
+        "noetl_connections_limit",
+        "gauge",
+        "How many connections are answered at the same time.",
+        &[("", limit)],
+    ) + &metric(
+        "noetl_connections_refused_total",
+        "counter",
+        "Connections that were closed because there was no room.",
+        &[("", refused)],
     )
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use noetl_api::server::BuildStamp;
 
+use crate::connections::Connections;
 use crate::credentials::Credentials;
 use crate::executions::Executions;
 use crate::readiness::Readiness;
@@ -26,6 +27,8 @@ pub(crate) struct AppState {
     pub(crate) sessions: Sessions,
     /// Whether the store can be written to.
     pub(crate) readiness: Arc<Readiness>,
+    /// The server's connections.
+    pub(crate) connections: Arc<Connections>,
     /// The number of requests since the start.
     pub(crate) requests: Arc<AtomicU64>,
 }

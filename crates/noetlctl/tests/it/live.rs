@@ -22,6 +22,8 @@ pub(crate) struct Live {
     port: String,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
+    /// A limit on the files and connections that the server may have open.
+    descriptors: Option<usize>,
 }
 
 /// The store of a server.
@@ -65,7 +67,18 @@ impl Live {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            descriptors: None,
         };
+        live.start();
+        live
+    }
+
+    /// Starts a server with SQLite that may have so many files and connections open.
+    #[cfg(unix)]
+    pub(crate) fn with_descriptors(count: usize) -> Self {
+        let mut live = Self::new();
+        live.stop();
+        live.descriptors = Some(count);
         live.start();
         live
     }
@@ -78,7 +91,12 @@ impl Live {
 
     /// Returns the command that starts this server.
     pub(crate) fn command(&self) -> Command {
-        let mut command = self.home.noetl(&["server", "start", "--port", &self.port]);
+        let start = ["server", "start", "--port", &self.port];
+        let mut command = match self.descriptors {
+            #[cfg(unix)]
+            Some(count) => self.home.noetl_with_descriptors(count, &start),
+            _ => self.home.noetl(&start),
+        };
         command.args(&self.flags);
         if let Store::Postgres(database) = &self.store {
             command.env("DATABASE_URL", &database.url);

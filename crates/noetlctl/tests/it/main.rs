@@ -21,6 +21,7 @@ mod machine;
 mod postgres;
 mod server;
 mod server_access;
+mod server_connections;
 mod server_disk;
 mod server_events;
 mod server_kills;

@@ -28,9 +28,21 @@ impl Home {
 
     /// Returns the `noetl` command in this home.
     pub(crate) fn noetl(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_noetl"));
+        self.command(&[&[env!("CARGO_BIN_EXE_noetl")], args].concat())
+    }
+
+    /// Returns the `noetl` command in this home, with a limit on the files and connections that it may have open.
+    #[cfg(unix)]
+    pub(crate) fn noetl_with_descriptors(&self, descriptors: usize, args: &[&str]) -> Command {
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+        let shell = ["sh", "-c", &script, env!("CARGO_BIN_EXE_noetl")];
+        self.command(&[&shell, args].concat())
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(words[0]);
         command
-            .args(args)
+            .args(&words[1..])
             // So that no `.env` of the checkout is read.
             .current_dir(self.path())
             .env("HOME", self.path())

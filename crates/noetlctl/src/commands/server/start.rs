@@ -13,7 +13,7 @@ use crate::client::url;
 use crate::config;
 use crate::config::server::{Listen, server_name, store_config, ui_source};
 use crate::process::pid_file::{self, PidFile};
-use crate::process::{log, signals};
+use crate::process::{limits, log, signals};
 use crate::stamp;
 
 pub(super) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
@@ -39,6 +39,7 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         name: server_name(),
         api_token: config::api_token(),
         max_workers: config::max_workers(args.max_workers),
+        descriptors: limits::raise_descriptors(),
         tools: config::tool_environment(),
         store: store_config(args)?,
     };
@@ -63,7 +64,7 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
     }
     // The server also runs when its standard output is closed.
     drop(std::io::stdout().write_all(text.as_bytes()));
-    server.run(stop).await.context("the server failed")?;
+    server.run(stop).await;
     drop(pid_file);
     Ok(())
 }
