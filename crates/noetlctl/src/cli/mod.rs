@@ -12,6 +12,8 @@ pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod worker;
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -27,6 +29,9 @@ use clap_complete::Shell;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) root: client::RootArgs,
+    /// Set variables that the environment does not from this file, such as .env
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Environment")]
+    pub(crate) env_file: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -26,9 +26,13 @@ mod worker;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
+use crate::config;
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let root = &cli.root;
+    if let Some(file) = &cli.env_file {
+        config::read_named_file(file)?;
+    }
     match cli.command {
         Command::Run(args) => run::run(&args, root),
         Command::Server(command) => server::run(command, root),

@@ -1,22 +1,99 @@
-//! The one reader of environment variables. A variable that the process does not have is looked up in
-//! the `.env` files of the current folder.
+//! The one reader of environment variables. A variable that the process does not have is looked up in the file of
+//! `--env-file`, or in the `.env` files of the current folder.
+//!
+//! A folder may come from somebody else. Its files set only what cannot say where secrets go or what is run; a file
+//! that is named sets everything.
 //!
 //! Kubernetes sets `NOETL_PORT=tcp://10.0.0.1:8082` in every pod that runs beside a Service called
 //! `noetl`. Because of that an invalid value is reported and ignored, and ends no command.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use anyhow::Context as _;
+use noetl_help::Help as _;
 
 use super::dotenv;
 
+/// The variables that files of the current folder may set.
+const HARMLESS: [&str; 6] = [
+    "NOETL_DEBUG",
+    "NOETL_ENABLE_UI",
+    "NOETL_MAX_WORKERS",
+    "NOETL_PORT",
+    "NOETL_SERVER_NAME",
+    "NOETL_WORKER_POOL_NAME",
+];
+
+/// The variables of files.
+#[derive(Debug, Default)]
+struct Files {
+    /// By name: the value, and the file that it is from.
+    variables: HashMap<String, (String, PathBuf)>,
+    /// Whether the file was named by the caller.
+    is_named: bool,
+    /// The variables whose use was reported.
+    reported: Mutex<HashSet<String>>,
+}
+
+static FILES: OnceLock<Files> = OnceLock::new();
+
+/// Reads the file of `--env-file`, which then counts instead of those of the current folder.
+///
+/// # Errors
+/// Fails when the file cannot be read.
+pub(crate) fn read_named_file(path: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read {}", path.display()))
+        .help("name a file of lines such as NAME=value")?;
+    let mut files = Files {
+        is_named: true,
+        ..Files::default()
+    };
+    add_env_file(&mut files.variables, path, &text);
+    let mut names: Vec<_> = files.variables.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    note!("{} sets {}", path.display(), names.join(", "));
+    // The first command line is the only one.
+    FILES.set(files).unwrap_or_default();
+    Ok(())
+}
+
+/// Returns the file of `--env-file` or `NOETL_ENV_FILE`, for a process that is started in the background.
+pub(crate) fn named_file() -> Option<PathBuf> {
+    let files = FILES.get_or_init(read_env_files);
+    let (_, (_, path)) = files.variables.iter().find(|_| files.is_named)?;
+    std::path::absolute(path).ok()
+}
+
 /// Returns a variable that is set and not blank. One that is set to nothing hides the one of a `.env` file.
 pub(super) fn variable(name: &str) -> Option<String> {
-    static FILES: OnceLock<HashMap<String, String>> = OnceLock::new();
     process_variable(name)
-        .or_else(|| FILES.get_or_init(read_env_files).get(name).cloned())
+        .or_else(|| FILES.get_or_init(read_env_files).variable(name))
         .map(|value| value.trim().to_owned())
         .filter(|value| !value.is_empty())
+}
+
+impl Files {
+    /// Returns a variable, and says once where it is from, or why it is not used.
+    fn variable(&self, name: &str) -> Option<String> {
+        let (value, path) = self.variables.get(name)?;
+        let is_used = self.is_named || HARMLESS.contains(&name);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = path.display();
+        if !self.is_named && reported.insert(name.to_owned()) {
+            if is_used {
+                note!("{path} sets {name}");
+            } else {
+                note!(
+                    "warning: {name} of {path} is not used, since the folder may be somebody else's; \
+                     `noetl --env-file {path} …` uses it"
+                );
+            }
+        }
+        is_used.then(|| value.clone())
+    }
 }
 
 /// Returns a variable that is a whole number.
@@ -48,26 +125,28 @@ fn process_variable(name: &str) -> Option<String> {
 }
 
 /// Reads the `.env` files. When two set the same variable, the first one counts.
-fn read_env_files() -> HashMap<String, String> {
-    let mut variables = HashMap::new();
+fn read_env_files() -> Files {
+    let mut files = Files::default();
     let named = process_variable("NOETL_ENV_FILE").filter(|name| !name.trim().is_empty());
     let environment = process_variable("ENVIRONMENT").filter(|name| !name.trim().is_empty());
+    files.is_named = named.is_some();
     for path in dotenv::files(named.as_deref(), environment.as_deref()) {
         match std::fs::read_to_string(&path) {
-            Ok(text) => add_env_file(&mut variables, &path, &text),
-            Err(error) if named.is_some() || error.kind() != std::io::ErrorKind::NotFound => {
+            Ok(text) => add_env_file(&mut files.variables, &path, &text),
+            Err(error) if files.is_named || error.kind() != std::io::ErrorKind::NotFound => {
                 note!("warning: cannot read {}: {error}", path.display());
             }
             Err(_) => {}
         }
     }
-    variables
+    files
 }
 
-fn add_env_file(variables: &mut HashMap<String, String>, path: &Path, text: &str) {
+fn add_env_file(variables: &mut HashMap<String, (String, PathBuf)>, path: &Path, text: &str) {
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         match dotenv::assignment(line) {
             Ok(Some((name, value))) => {
+                let value = (value, path.to_owned());
                 variables.entry(name.to_owned()).or_insert(value);
             }
             Ok(None) => {}

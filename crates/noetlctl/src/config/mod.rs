@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use noetl_engine::ToolEnvironment;
 
+pub(crate) use environment::{named_file, read_named_file};
+
 use environment::{boolean, number, variable};
 
 /// Variables with NoETL's own secrets. Playbooks and the programs that they start do not get them.

@@ -52,7 +52,20 @@ impl Live {
         flags: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let home = Home::new();
+        Self::start_in(Home::new(), database, flags, environment)
+    }
+
+    /// Starts a server with SQLite in a home folder that is there.
+    pub(crate) fn in_home(home: Home) -> Self {
+        Self::start_in(home, None, &[], &[])
+    }
+
+    fn start_in(
+        home: Home,
+        database: Option<Database>,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let store = match database {
             None => Store::Sqlite(home.path().join(".noetl/data")),
             Some(database) => Store::Postgres(database),

@@ -12,7 +12,7 @@ use noetl_help::Help as _;
 use super::log_file;
 use crate::cli::server::StartArgs;
 use crate::client::probe;
-use crate::config::server::Listen;
+use crate::config::{self, server::Listen};
 use crate::output;
 use crate::process::pid_file::{self, Recorded};
 
@@ -94,6 +94,9 @@ fn spawn(args: &StartArgs, log: File) -> anyhow::Result<Child> {
     }
     if let Some(folder) = &args.data_dir {
         command.arg("--data-dir").arg(folder);
+    }
+    if let Some(file) = config::named_file() {
+        command.arg("--env-file").arg(file);
     }
     if let Some(number) = args.max_workers {
         command.args(["--max-workers", &number.to_string()]);
