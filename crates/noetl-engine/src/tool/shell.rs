@@ -15,9 +15,6 @@ const FIELDS: [&str; 7] = [
     "cmds", "cmd", "command", "commands", "script", "code", "run",
 ];
 
-/// Linux takes arguments of up to 128 KiB; a longer script is given as a file.
-const ARGUMENT_LIMIT: usize = 96 * 1024;
-
 /// How a shell is given its script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
@@ -119,7 +116,7 @@ async fn start(
     host: &dyn Host,
 ) -> Result<Finished, Failure> {
     for shell in shells {
-        // The file, if there is one, is removed after the script has ended.
+        // The file is removed after the script has ended.
         let (arguments, _file) = arguments(script, style(shell))?;
         let job = Job {
             program: shell.into(),
@@ -151,12 +148,13 @@ fn no_shell(call: &Call<'_>, shells: &[String]) -> Failure {
     }
 }
 
-fn arguments(script: &str, style: Style) -> Result<(Vec<OsString>, Option<TempPath>), Failure> {
+/// Writes a script to a private file, and returns the arguments of the shell that runs it. Everybody may read the
+/// arguments of a process, and a script may contain secrets.
+fn arguments(script: &str, style: Style) -> Result<(Vec<OsString>, TempPath), Failure> {
     Ok(match style {
-        Style::Posix if script.len() <= ARGUMENT_LIMIT => (vec!["-c".into(), script.into()], None),
         Style::Posix => {
             let file = script_file(script, ".sh")?;
-            (vec![file.as_os_str().to_owned()], Some(file))
+            (vec![file.as_os_str().to_owned()], file)
         }
         Style::Cmd => {
             // The second line has cmd read the script as UTF-8. The third line resets the exit code on
@@ -165,11 +163,15 @@ fn arguments(script: &str, style: Style) -> Result<(Vec<OsString>, Option<TempPa
             let lines: Vec<&str> = script.lines().collect();
             let file = script_file(&format!("{head}{}\r\n", lines.join("\r\n")), ".cmd")?;
             let name = file.as_os_str().to_owned();
-            (vec!["/D".into(), "/C".into(), name], Some(file))
+            (vec!["/D".into(), "/C".into(), name], file)
         }
         Style::PowerShell => {
-            let flags = ["-NoProfile", "-NonInteractive", "-Command", script];
-            (flags.map(OsString::from).into(), None)
+            // Unlike `-File`, this needs no policy that allows files of scripts.
+            let file = script_file(script, ".ps1")?;
+            let name = file.to_string_lossy().replace('\'', "''");
+            let read = format!("& ([ScriptBlock]::Create([IO.File]::ReadAllText('{name}')))");
+            let flags = ["-NoProfile", "-NonInteractive", "-Command", &read];
+            (flags.map(OsString::from).into(), file)
         }
     })
 }

@@ -14,7 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::Context as _;
 use noetl_help::Help as _;
 
-use super::dotenv;
+use super::{dotenv, handover};
 
 /// The variables that files of the current folder may set.
 const HARMLESS: [&str; 6] = [
@@ -121,7 +121,7 @@ pub(super) fn boolean(name: &str, default: bool) -> bool {
     reason = "this module is the one place that reads the environment"
 )]
 fn process_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var(name).ok().or_else(|| handover::secret(name))
 }
 
 /// Reads the `.env` files. When two set the same variable, the first one counts.

@@ -3,6 +3,7 @@
 pub(crate) mod context_file;
 mod dotenv;
 mod environment;
+mod handover;
 pub(crate) mod server;
 
 use std::path::PathBuf;
@@ -10,14 +11,16 @@ use std::path::PathBuf;
 use noetl_engine::ToolEnvironment;
 
 pub(crate) use environment::{named_file, read_named_file};
+pub(crate) use handover::hide_secrets;
 
 use environment::{boolean, number, variable};
 
 /// Variables with NoETL's own secrets. Playbooks and the programs that they start do not get them.
-pub(crate) const SECRETS: [&str; 5] = [
+pub(crate) const SECRETS: [&str; 6] = [
     "NOETL_ENCRYPTION_KEY",
     "NOETL_API_TOKEN",
     "DATABASE_URL",
+    "PGPASSWORD",
     "POSTGRES_PASSWORD",
     "NOETL_PASSWORD",
 ];
@@ -37,7 +40,11 @@ pub(crate) fn tool_environment() -> ToolEnvironment {
     ToolEnvironment {
         folder: None,
         python: variable("NOETL_PYTHON").map(PathBuf::from),
-        hidden_environment: SECRETS.map(str::to_owned).into(),
+        hidden_environment: [&SECRETS[..], &[handover::DESCRIPTOR]]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         tls_roots: certificate_file(),
     }
 }

@@ -190,3 +190,102 @@ fn the_files_of_the_store_are_private() {
         assert_eq!(mode & 0o077, 0, "{name} is {mode:o}");
     }
 }
+
+/// What a step looks through: its own environment, and arguments, environment and memory maps of all processes.
+#[cfg(target_os = "linux")]
+const SEARCH: &str = r#"
+set +e
+env
+for folder in /proc/[0-9]*; do
+  tr '\0' '\n' < $folder/environ
+  tr '\0' ' ' < $folder/cmdline
+  echo
+done 2>/dev/null
+true
+"#;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_step_finds_no_secrets_of_its_process() {
+    let secrets = [
+        ("NOETL_API_TOKEN", "t0ken-Zq8v"),
+        (
+            "NOETL_ENCRYPTION_KEY",
+            "c2l4dGVlbiBieXRlcyB4IDIgPSB0aGlydHkgdHdvISE=",
+        ),
+        ("PGPASSWORD", "pgpa55-Yw3x"),
+    ];
+    let steps = [("start", crate::live::shell(SEARCH))];
+    let check = |text: &str, whose: &str| {
+        assert!(text.contains("PATH="), "{whose}: the search found nothing");
+        for (name, value) in secrets {
+            assert!(!text.contains(value), "{whose}: {name} was found");
+        }
+    };
+    let live = Live::on(None, &[], &secrets);
+    let bearer = format!("Bearer {}", secrets[0].1);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let ask = |method: &str, path: &str, body: &Value| {
+        let answer = live.ask(method, path, &headers, body.to_string().as_bytes());
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        serde_json::from_str::<Value>(&answer.text).unwrap()
+    };
+    let content = playbook("t/search", &steps);
+    ask(
+        "POST",
+        "/api/catalog/register",
+        &json!({ "content": content }),
+    );
+    let started = ask("POST", "/api/execute", &json!({"path": "t/search"}));
+    let execution = started["execution_id"].as_str().unwrap();
+    let path = format!("/api/executions/{execution}/status");
+    let ended = crate::live::until("the search ends", || {
+        let answer = live.ask("GET", &path, &headers[..1], b"");
+        let state: Value = serde_json::from_str(&answer.text).unwrap();
+        (state["status"] != "RUNNING").then_some(state)
+    });
+    assert_eq!(ended["status"], "COMPLETED", "{ended}");
+    let events = live.ask(
+        "GET",
+        &format!("/api/executions/{execution}/events"),
+        &headers[..1],
+        b"",
+    );
+    check(&events.text, "the server");
+
+    // `noetl run` in this process, with the secrets in its environment.
+    let file = live.home.write("search.yaml", &content);
+    let mut local = live
+        .home
+        .noetl(&["run", file.to_str().unwrap(), "--runtime", "local"]);
+    let shown = show(&local.envs(secrets).output().unwrap());
+    assert!(shown.ends_with("[exit 0]"), "{shown}");
+    check(&shown, "noetl run");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_script_is_not_among_the_arguments_of_its_shell() {
+    let live = Live::new();
+    // The step's text is the parent's argument, if anything is.
+    let script = "tr '\\0' ' ' < /proc/$$/cmdline; true secret-in-the-script";
+    live.register(&playbook(
+        "t/args",
+        &[("start", crate::live::shell(script))],
+    ));
+    let state = live.run("t/args", &json!({}));
+    assert_eq!(state["status"], "COMPLETED", "{state}");
+    let execution = state["execution_id"].as_str().unwrap();
+    let events = live.events(execution);
+    let done = events
+        .iter()
+        .find(|event| event["event_type"] == "call.done");
+    let stdout = done.unwrap()["result"]["stdout"].as_str().unwrap();
+    assert!(
+        stdout.contains("noetl-") && !stdout.contains("secret-in"),
+        "{stdout}"
+    );
+}

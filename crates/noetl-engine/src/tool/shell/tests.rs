@@ -57,10 +57,12 @@ async fn a_signal_is_named_in_the_failure() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
 async fn fields_set_the_input_and_the_shell() {
     let host = TestHost::new();
-    let config =
-        json!({"run": "read line; echo \"$0 got $line\"", "shell": "sh", "stdin": "a line\n"});
+    let run =
+        "read line; shell=$(tr '\\0' ' ' < /proc/$$/cmdline); echo \"${shell%% *} got $line\"";
+    let config = json!({"run": run, "shell": "sh", "stdin": "a line\n"});
     let result = host.run(Shell, config).await.unwrap();
     assert_eq!(result["stdout"], "sh got a line\n");
     let silent = host.run(Shell, json!({"run": "cat; echo end"})).await;

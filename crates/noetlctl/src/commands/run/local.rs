@@ -17,6 +17,7 @@ use super::host::LocalHost;
 use super::progress::Progress;
 use crate::cli::client::RootArgs;
 use crate::cli::run::RunArgs;
+use crate::config;
 use crate::output::{self, problems};
 use crate::payload;
 use crate::process::signals;
@@ -72,6 +73,7 @@ pub(super) fn run(
     path: &Path,
     target: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
+    config::hide_secrets()?;
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read {file}"))

@@ -17,6 +17,7 @@ use crate::process::{limits, log, signals};
 use crate::stamp;
 
 pub(super) fn run(args: &StartArgs) -> anyhow::Result<ExitCode> {
+    config::hide_secrets()?;
     log::to_stderr();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(serve(args))?;

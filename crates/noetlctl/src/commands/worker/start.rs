@@ -22,6 +22,7 @@ use crate::process::{log, signals};
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    config::hide_secrets()?;
     log::to_stderr();
     let client = Arc::new(Client::new(Remote::find(&args.remote.or(root))?)?);
     let capacity = config::max_workers(args.max_workers).max(1);
