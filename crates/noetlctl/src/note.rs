@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 
 use noetl_help::Report;
 
+use crate::output;
+
 /// Prints a line on standard error, formatted as by `format!`.
 macro_rules! note {
     ($($text:tt)*) => {
@@ -25,5 +27,10 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 /// A standard error that is closed is no reason to end the command.
 fn write(text: fmt::Arguments<'_>) {
-    io::stderr().lock().write_fmt(text).unwrap_or_default();
+    // It may quote a server, a playbook or a file.
+    let text = output::plain(&text.to_string());
+    io::stderr()
+        .lock()
+        .write_all(text.as_bytes())
+        .unwrap_or_default();
 }

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::credentials;
-use super::extract::{Body, OptionalBody, Path, Query, parse_id};
+use super::extract::{Body, OptionalBody, Path, Query, check_name, parse_id};
 use super::graph::graph_of;
 use super::state::AppState;
 use crate::clock;
@@ -119,6 +119,7 @@ pub(crate) async fn register(
     let file = name.as_deref().unwrap_or("playbook");
     let all = |_| RunError::Invalid(Playbook::validate(file, &text, &Map::new()));
     let playbook = Playbook::parse(file, &text).map_err(all)?;
+    check_names(&playbook)?;
     let problems = playbook.problems(&Map::new());
     let entry = server
         .store
@@ -145,6 +146,13 @@ pub(crate) async fn register(
         kind: entry.kind,
         warnings: problems.0,
     }))
+}
+
+fn check_names(playbook: &Playbook) -> Result<(), ApiError> {
+    check_name("playbook's path", &playbook.path)?;
+    check_name("playbook's name", &playbook.name)?;
+    let mut steps = playbook.steps.iter();
+    steps.try_for_each(|step| check_name("step's name", &step.name))
 }
 
 /// List entries, newest first

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Body, Path, Query};
+use super::extract::{Body, Path, Query, check_name};
 use super::state::AppState;
 use crate::clock;
 use crate::credentials::{KEYCHAIN, NewCredential};
@@ -47,6 +47,7 @@ async fn keep(server: &AppState, request: CredentialRequest) -> Result<Credentia
             "a credential's name has from 1 to 200 characters",
         ));
     }
+    check_name("credential's name", &request.name)?;
     let credential = NewCredential {
         name: request.name,
         kind: request.kind,

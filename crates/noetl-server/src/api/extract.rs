@@ -92,6 +92,18 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
+/// Fails when the name of a thing has a control character: it would reach terminals, logs and files.
+pub(super) fn check_name(thing: &str, name: &str) -> Result<(), ApiError> {
+    match name.chars().find(|character| character.is_control()) {
+        None => Ok(()),
+        Some(character) => Err(ApiError::invalid(format!(
+            "a {thing} cannot have the control character U+{:04X}",
+            u32::from(character)
+        ))
+        .help("write names with characters that can be seen")),
+    }
+}
+
 /// Returns the number of an id. Fails with 404 when it is not a number, since no such thing exists.
 pub(super) fn parse_id(id: &(impl Display + ?Sized), noun: &str) -> Result<i64, ApiError> {
     let text = id.to_string();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Body, Path, parse_id};
+use super::extract::{Body, Path, check_name, parse_id};
 use super::state::AppState;
 use crate::clock;
 use crate::credentials::{KEYCHAIN, NewCredential};
@@ -66,6 +66,7 @@ pub(crate) async fn put(
     Path((catalog_id, name)): Path<(String, String)>,
     Body(request): Body<KeychainRequest>,
 ) -> Result<Json<KeychainItem>, ApiError> {
+    check_name("secret's name", &name)?;
     let catalog_id = parse_id(&catalog_id, "catalog entry")?;
     let meta = Meta {
         expires_at: request

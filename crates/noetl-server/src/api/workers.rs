@@ -11,7 +11,7 @@ use noetl_api::{AnswerStatus, WorkerStatus};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::Body;
+use super::extract::{Body, check_name};
 use super::state::AppState;
 use crate::clock;
 use crate::error::ApiError;
@@ -45,7 +45,7 @@ pub(super) fn check_worker_name(name: &str) -> Result<(), ApiError> {
             "a worker's name has from 1 to 200 characters",
         ));
     }
-    Ok(())
+    check_name("worker's name", name)
 }
 
 /// Register a worker

@@ -118,11 +118,31 @@ fn token_file(args: &RemoteArgs, context: Option<&Context>, url: &str) -> Option
 }
 
 fn read_token(path: &Path) -> anyhow::Result<Token> {
+    check_private(path)?;
     let text = fs::read_to_string(path)
         .with_context(|| format!("cannot read the token file {}", path.display()))?;
     Token::parse(&text)
         .with_context(|| format!("{} contains no token", path.display()))
         .help("the file must contain the token on one line and nothing else")
+}
+
+/// Fails when other users may read a file.
+fn check_private(path: &Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.display();
+            return Err(
+                anyhow!("other users may read the token file {path} (mode {mode:o})")
+                    .help(format!("chmod 600 {path}")),
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 #[cfg(test)]

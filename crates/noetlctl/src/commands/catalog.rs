@@ -57,7 +57,7 @@ fn get(args: &CatalogEntryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     if args.client.json {
         output::json(&entry)?;
     } else {
-        output::text(&entry.content.context("the server sent no content")?)?;
+        output::document(&entry.content.context("the server sent no content")?)?;
     }
     Ok(ExitCode::SUCCESS)
 }

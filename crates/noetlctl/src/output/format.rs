@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::control::is_control;
+
 /// Formats text as one table cell or field. Text that is missing or empty becomes `-`.
 pub(crate) fn cell<'a>(text: impl Into<Option<&'a str>>) -> String {
     match text.into() {
@@ -24,7 +26,7 @@ pub(crate) fn sanitize(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\n' | '\r' | '\t' => ' ',
-            character if character.is_control() => '\u{fffd}',
+            character if is_control(character) => '\u{fffd}',
             character => character,
         })
         .collect()

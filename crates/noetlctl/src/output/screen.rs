@@ -47,6 +47,14 @@ impl Screen {
         }
     }
 
+    /// Returns the codes that [`Self::paint`] adds to text.
+    pub(super) fn codes(self) -> Vec<&'static str> {
+        match self.colour {
+            Colour::On => vec!["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x1b[0m"],
+            Colour::Off => Vec::new(),
+        }
+    }
+
     /// Returns text in the colour of a status: green for success, red for failure, yellow for running.
     pub(crate) fn paint(self, status: &str, text: &str) -> String {
         let code = match (status.parse(), status.parse()) {

@@ -6,6 +6,9 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
+use super::control::{escaped_json, plain, plain_with_colours};
+use super::screen::Screen;
+
 /// Standard output is a pipe whose reader has closed it.
 #[derive(Debug)]
 struct BrokenPipe;
@@ -33,16 +36,26 @@ pub(crate) fn ignore_broken_pipe(printed: anyhow::Result<()>) -> anyhow::Result<
 
 /// Prints a document as one line of JSON.
 pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
-    text(&serde_json::to_string(document)?)
+    bytes(format!("{}\n", escaped_json(&serde_json::to_string(document)?)).as_bytes())
 }
 
-/// Prints text, with a newline if it does not end with one.
+/// Prints a document of somebody else: as it is into a pipe or a file, and without control characters on a terminal.
+pub(crate) fn document(document: &str) -> anyhow::Result<()> {
+    match Screen::stdout().terminal {
+        Some(_) => text(&plain(document)),
+        None => bytes(document.as_bytes()),
+    }
+}
+
+/// Prints text for people, with a newline if it does not end with one. Of control characters, only lines, tabs and the
+/// colours of statuses are kept.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     let end = if text.is_empty() || text.ends_with('\n') {
         ""
     } else {
         "\n"
     };
+    let text = plain_with_colours(text, &Screen::stdout().codes());
     bytes(format!("{text}{end}").as_bytes())
 }
 

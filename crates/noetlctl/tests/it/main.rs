@@ -33,3 +33,4 @@ mod server_secrets;
 mod server_streams;
 mod server_workers;
 mod support;
+mod terminal;

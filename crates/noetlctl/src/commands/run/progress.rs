@@ -142,6 +142,11 @@ impl Progress {
             Some(step) => format!("{step} | {line}"),
             None => line.to_owned(),
         };
+        let text = match &self.shared.bars {
+            // Only on a terminal.
+            Some(_) => output::plain(&text),
+            None => text,
+        };
         let print = || {
             // A closed stream does not stop the run.
             match stream {

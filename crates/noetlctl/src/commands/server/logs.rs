@@ -30,7 +30,7 @@ pub(super) fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         file => file.with_context(cannot)?,
     };
     let (text, end) = log_file::tail(&mut file, args.lines).with_context(cannot)?;
-    output::bytes(&text)?;
+    output::document(&String::from_utf8_lossy(&text))?;
     if args.follow {
         follow(&path, end).with_context(cannot)?;
     }
@@ -54,6 +54,6 @@ fn follow(path: &Path, mut position: u64) -> anyhow::Result<()> {
         file.seek(SeekFrom::Start(position))?;
         let mut added = Vec::new();
         position += file.take(length - position).read_to_end(&mut added)? as u64;
-        output::bytes(&added)?;
+        output::document(&String::from_utf8_lossy(&added))?;
     }
 }
