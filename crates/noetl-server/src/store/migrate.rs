@@ -53,6 +53,7 @@ pub(super) async fn migrate(
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let known = migrations.last().map_or(0, |last| last.version);
+    let mut first = None;
     loop {
         let mut transaction = begin(writer, kind).await?;
         let found = version(&mut transaction).await?;
@@ -62,7 +63,8 @@ pub(super) async fn migrate(
         let next = migrations.iter().find(|next| next.version > found);
         if let Some(next) = next {
             apply(&mut transaction, next, Altered::Never).await?;
-            if found > 0 {
+            // A new store has had no version before.
+            if *first.get_or_insert(found) > 0 {
                 tracing::info!(
                     from = found,
                     to = next.version,

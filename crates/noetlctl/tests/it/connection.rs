@@ -105,8 +105,8 @@ fn the_error_for_an_unreachable_server_tells_how_to_start_one() {
 fn a_token_comes_from_the_environment_a_file_or_the_context() {
     let (home, fake) = (Home::new(), healthy());
     let (file, context) = (
-        home.write("file.token", "from-file\n"),
-        home.write("context.token", "from-context"),
+        home.write_with_mode("file.token", "from-file\n", 0o600),
+        home.write_with_mode("context.token", "from-context", 0o600),
     );
     let (file, context) = (file.to_str().unwrap(), context.to_str().unwrap());
     let sent = |args: &[&str], token: Option<&str>| {
@@ -158,7 +158,7 @@ fn a_token_comes_from_the_environment_a_file_or_the_context() {
 #[test]
 fn a_token_is_not_sent_without_encryption() {
     let home = Home::new();
-    let token = home.write("token", "secret");
+    let token = home.write_with_mode("token", "secret", 0o600);
     let text = home.run(&[
         "list",
         "worker",
@@ -172,7 +172,7 @@ fn a_token_is_not_sent_without_encryption() {
         "error: the token would be sent to http://10.255.255.1:8082 without encryption\n\
          help: use an https:// URL; or set NOETL_ALLOW_HTTP=true in a private network, such as that of a cluster\n[exit 1]"
     );
-    home.write("token", "two words");
+    home.write_with_mode("token", "two words", 0o600);
     let text = home.run(&["list", "worker", "--token-file", token.to_str().unwrap()]);
     assert!(
         text.contains("contains no token\nhelp: the file must contain the token on one line"),

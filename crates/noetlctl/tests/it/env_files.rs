@@ -52,9 +52,10 @@ fn a_file_of_the_folder_sets_nothing_that_says_where_secrets_go_or_what_is_run()
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let marker = home.path().join("ran");
-    let python = home.write(
+    let python = home.write_with_mode(
         "python",
         &format!("#!/bin/sh\ntouch {}\n", marker.display()),
+        0o755,
     );
     let text = format!(
         "NOETL_SERVER_URL={url}\nNOETL_HOST=0.0.0.0\nNOETL_API_TOKEN=theirs\nNOETL_ALLOW_HTTP=true\n\

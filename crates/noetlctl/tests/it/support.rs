@@ -86,6 +86,19 @@ impl Home {
 
 impl Home {
     /// Writes a file into this home and creates its folder.
+    /// Writes a file with a mode, where files have one.
+    pub(crate) fn write_with_mode(&self, name: &str, text: &str, mode: u32) -> std::path::PathBuf {
+        let path = self.write(name, text);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        #[cfg(not(unix))]
+        let _ = mode;
+        path
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
