@@ -37,6 +37,19 @@ pub struct Command {
     /// The references that earlier `secrets` steps gave: in context and arguments they stand for the secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Json>,
+    /// What earlier steps were given secrets from: the output of this one must not contain them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<SecretSource>,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretSource {
+    /// The credential of this name.
+    Credential(String),
+    /// The environment variable of this name, where the step runs.
+    Environment(String),
 }
 
 /// How a command ended.
@@ -58,6 +71,9 @@ pub struct Outcome {
     /// Variables that policy rules set in `iter`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub iter: Map<String, Json>,
+    /// What it was given secrets from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<SecretSource>,
     /// Milliseconds that it took.
     #[serde(default)]
     pub duration_ms: u64,

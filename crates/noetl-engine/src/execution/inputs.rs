@@ -58,6 +58,11 @@ impl Machine {
             outcome.result = Json::Null;
         }
         self.secrets.extend(command.references(&outcome));
+        for source in &outcome.given {
+            if !self.given.contains(source) {
+                self.given.push(source.clone());
+            }
+        }
         self.call_returned(frame, outcome);
         Ok(self.finish_turn())
     }

@@ -86,6 +86,7 @@ impl Machine {
                 .map(|entry| (entry.name.clone(), self.credential_name(&entry.credential)))
                 .collect(),
             secrets: self.secrets.clone(),
+            given: self.given.clone(),
         };
         self.emit(COMMAND_ISSUED, EventStatus::Pending, |event| {
             event.context = json!({

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Work};
 use super::workload::{evaluate_defaults, merge};
 use super::{Event, Turn};
+use crate::command::SecretSource;
 use crate::command::{Command, Outcome};
 use crate::playbook::{Playbook, Step};
 use crate::template::{from_json, to_json};
@@ -47,6 +48,8 @@ pub struct Machine {
     pub(super) last_result: Json,
     /// The references that `secrets` tasks gave.
     pub(super) secrets: Vec<Json>,
+    /// What steps were given secrets from.
+    pub(super) given: Vec<SecretSource>,
     pub(super) completed: Vec<String>,
     pub(super) final_step_ran: bool,
 }
@@ -78,6 +81,7 @@ impl Machine {
             failure: None,
             last_result: Json::Null,
             secrets: Vec::new(),
+            given: Vec::new(),
             completed: Vec::new(),
             final_step_ran: false,
         }

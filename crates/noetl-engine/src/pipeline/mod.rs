@@ -34,7 +34,12 @@ pub async fn run(command: &Command, host: &dyn Host) -> Outcome {
     let begun = Instant::now();
     let host = RedactingHost::new(host);
     let mut pipeline = Pipeline::new(command, &host);
-    if let Err(failure) = pipeline.prepare().await {
+    let known = host.know(&command.given).await;
+    let prepared = match known {
+        Ok(()) => pipeline.prepare().await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = prepared {
         pipeline.outcome.error = Some(failure);
     } else {
         // A panic in a tool fails its step; an execution must not wait for it for ever.
@@ -49,6 +54,7 @@ pub async fn run(command: &Command, host: &dyn Host) -> Outcome {
     }
     let mut outcome = pipeline.outcome;
     host.redact(&mut outcome);
+    outcome.given = host.given();
     outcome.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome
 }

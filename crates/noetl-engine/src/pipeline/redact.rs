@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Map, Value as Json};
 
-use super::secret_forms::{ascii_escaped, base64_forms, matched_length, wrap_length};
+use super::secret_forms::{matched_length, other_forms, wrap_length};
 use crate::host::Credential;
 use crate::tool::credential;
 
@@ -15,8 +15,27 @@ const MIN_LENGTH: usize = 6;
 const MIN_WORD_LENGTH: usize = 3;
 
 /// Texts that must not appear in the output of a step.
-#[derive(Debug, Default)]
-pub(super) struct Secrets(Vec<Secret>);
+#[derive(Debug)]
+pub(super) struct Secrets {
+    /// The longest first, since a short one may be part of a long one.
+    list: Vec<Secret>,
+    /// Whether a form of a secret may begin with a byte. At all other bytes nothing is looked for.
+    first_bytes: [bool; 256],
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        let mut first_bytes = [false; 256];
+        // Every form in URLs, JSON and HTML begins with one of these.
+        for byte in [b'%', b'+', b'\\', b'&'] {
+            first_bytes[usize::from(byte)] = true;
+        }
+        Self {
+            list: Vec::new(),
+            first_bytes,
+        }
+    }
+}
 
 #[derive(Debug, PartialEq)]
 struct Secret {
@@ -28,7 +47,7 @@ struct Secret {
 impl Secrets {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Adds every secret of a credential, and its text for Basic authentication.
@@ -101,20 +120,19 @@ impl Secrets {
             return;
         }
         self.add(text.to_owned(), false);
-        for form in base64_forms(text) {
+        for form in other_forms(text) {
             self.add(form, false);
-        }
-        if !text.is_ascii() {
-            self.add(ascii_escaped(text), false);
         }
     }
 
-    /// Adds a secret. The list has the longest first, since a short one may be part of a long one.
     fn add(&mut self, text: String, whole_word: bool) {
         let secret = Secret { text, whole_word };
-        if !self.0.contains(&secret) {
+        if !self.list.contains(&secret) {
+            if let Some(first) = secret.text.bytes().next() {
+                self.first_bytes[usize::from(first)] = true;
+            }
             let longer = |known: &Secret| known.text.len() >= secret.text.len();
-            self.0.insert(self.0.partition_point(longer), secret);
+            self.list.insert(self.list.partition_point(longer), secret);
         }
     }
 
@@ -123,7 +141,9 @@ impl Secrets {
         let mut clean = String::new();
         let (mut at, mut copied) = (0, 0);
         while at < text.len() {
-            match self.0.iter().find_map(|secret| secret.end_at(text, at)) {
+            let may_begin = self.first_bytes[usize::from(text.as_bytes()[at])];
+            let mut secrets = self.list.iter().filter(|_| may_begin);
+            match secrets.find_map(|secret| secret.end_at(text, at)) {
                 Some(end) => {
                     clean.push_str(&text[copied..at]);
                     clean.push_str("***");
@@ -256,8 +276,11 @@ pub(super) fn is_secret(key: &str) -> bool {
         "username",
         "version",
     ];
+    // Who knows the address of a webhook, or one that is signed, needs nothing else.
+    let is_address_with_secret = ["webhook", "signed", "sas"];
+    let mut words = key.split(['_', '-']);
     let last = key.rsplit(['_', '-']).next().unwrap_or_default();
-    !public.contains(&last)
+    !public.contains(&last) || words.any(|word| is_address_with_secret.contains(&word))
 }
 
 /// Whether a field's name is one of a secret, so that a short value counts as one, too.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value as Json;
 
 use super::redact::{Secrets, is_secret};
-use crate::command::Outcome;
+use crate::command::{Outcome, SecretSource};
 use crate::host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
 use noetl_api::Failure;
 use noetl_api::Place;
@@ -14,6 +14,7 @@ use noetl_api::Place;
 pub(super) struct RedactingHost<'a> {
     host: &'a dyn Host,
     secrets: Mutex<Secrets>,
+    given: Mutex<Vec<SecretSource>>,
 }
 
 impl<'a> RedactingHost<'a> {
@@ -21,6 +22,43 @@ impl<'a> RedactingHost<'a> {
         Self {
             host,
             secrets: Mutex::default(),
+            given: Mutex::default(),
+        }
+    }
+
+    /// Reads the secrets that earlier steps were given, so that this one's output does not contain them. One that no
+    /// longer exists is left out.
+    ///
+    /// # Errors
+    /// When they cannot be read now.
+    pub(super) async fn know(&self, given: &[SecretSource]) -> Result<(), Failure> {
+        for source in given {
+            match source {
+                SecretSource::Credential(name) => {
+                    if let Some(found) = self.host.credential(name).await? {
+                        self.secrets().add_credential(&found);
+                    }
+                }
+                SecretSource::Environment(name) => {
+                    if let Some(value) = self.host.environment_variable(name) {
+                        self.secrets().add_value(name, &Json::from(value));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what the step was given secrets from.
+    pub(super) fn given(&self) -> Vec<SecretSource> {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *given)
+    }
+
+    fn record(&self, source: SecretSource) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if !given.contains(&source) {
+            given.push(source);
         }
     }
 
@@ -62,6 +100,7 @@ impl Host for RedactingHost<'_> {
             let found = self.host.credential(name).await?;
             if let Some(found) = &found {
                 self.secrets().add_credential(found);
+                self.record(SecretSource::Credential(name.to_owned()));
             }
             Ok(found)
         })
@@ -84,6 +123,7 @@ impl Host for RedactingHost<'_> {
         let value = self.host.environment_variable(name)?;
         if is_secret(name) {
             self.secrets().add_value(name, &Json::from(value.as_str()));
+            self.record(SecretSource::Environment(name.to_owned()));
         }
         Some(value)
     }

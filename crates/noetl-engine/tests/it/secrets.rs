@@ -187,3 +187,49 @@ async fn references_can_be_assigned_in_their_pipeline_and_not_joined_to_text() {
         forged.failed()
     );
 }
+
+#[tokio::test]
+async fn later_steps_do_not_show_a_secret_in_any_disguise() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "Corr&ct-H0rse"}));
+    let ran = host
+        .run(
+            "workflow:
+- step: start
+  tool: {kind: secrets, name: api}
+  next: [{step: keep, args: {handed: '{{ start.value }}'}}]
+- step: keep
+  tool: {kind: shell, stdin: '{{ handed }}', cmd: 'cat > kept; echo done'}
+  next: show
+- step: show
+  tool:
+    kind: python
+    code: |
+      import base64, html, json, urllib.parse
+      kept = open('kept').read()
+      raw = kept.encode()
+      result = [
+        kept, kept.upper(), kept.lower(), kept[::-1], raw.hex(), raw.hex().upper(),
+        base64.b64encode(raw).decode(), base64.b64encode(b'x' + raw).decode(),
+        base64.b32encode(b'xy' + raw).decode(), urllib.parse.quote(kept), html.escape(kept), json.dumps(kept),
+      ]
+      print(*result, sep='\\n')
+  next: echo
+- step: echo
+  tool: {kind: shell, cmd: 'cat kept; rev kept >&2; exit 3'}
+",
+        )
+        .await;
+    let shown = log(&ran) + &host.lines.lock().unwrap().join("\n");
+    let show = ran.result("show");
+    let results = show.as_array().unwrap();
+    assert_eq!(results.len(), 12);
+    for result in results {
+        assert!(result.as_str().unwrap().contains("***"), "{result}");
+    }
+    for part in [
+        "Corr", "CORR", "corr", "esr0H", "436f7272", "436F7272", "Q29yci", "H0rse",
+    ] {
+        assert!(!shown.contains(part), "{part}: {shown}");
+    }
+}

@@ -58,6 +58,64 @@ fn base64_of_a_text_with_a_secret_is_redacted() {
 }
 
 #[test]
+fn a_secret_is_redacted_in_disguise() {
+    let secret = "Corr&ct-H0rse";
+    let secrets = secrets_of(json!({ "token": secret }));
+    let hexadecimal = |around: &str| {
+        let bytes = format!("{around}{secret}{around}").into_bytes();
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    for (form, what) in [
+        (secret.to_uppercase(), "upper case"),
+        (secret.to_lowercase(), "lower case"),
+        (secret.chars().rev().collect(), "reversed"),
+        (hexadecimal(""), "hexadecimal"),
+        (
+            hexadecimal("x").to_uppercase(),
+            "hexadecimal in a longer text",
+        ),
+        ("Corr&amp;ct-H0rse".to_owned(), "HTML"),
+        ("Corr&#38;ct&#45;H0rse".to_owned(), "HTML with numbers"),
+        (
+            "Corr&#x26;ct-H0rse".to_owned(),
+            "HTML with hexadecimal numbers",
+        ),
+        // `printf %s … | base32`, alone and after one to four other letters.
+        ("INXXE4RGMN2C2SBQOJZWK===".to_owned(), "base32"),
+        ("PBBW64TSEZRXILKIGBZHGZI=".to_owned(), "base32 at 1"),
+        ("PB4EG33SOITGG5BNJAYHE43F".to_owned(), "base32 at 2"),
+        ("PB4HQQ3POJZCMY3UFVEDA4TTMU======".to_owned(), "base32 at 3"),
+        ("PB4HQ6CDN5ZHEJTDOQWUQMDSONSQ====".to_owned(), "base32 at 4"),
+    ] {
+        let clean = redacted(&secrets, &format!("<{form}>"));
+        assert!(clean.contains("***"), "{what}: {clean}");
+    }
+    for other in [
+        "&amp;", "&#38;", "&", "Corr&amp", "correct", "&#x;", "&#999;",
+    ] {
+        assert_eq!(redacted(&secrets, other), other);
+    }
+}
+
+#[test]
+fn addresses_that_are_secrets_are_redacted() {
+    let address = "https://hooks.example/T000/B000/xyzxyz";
+    let secrets = secrets_of(json!({"webhook_url": address, "base_url": "https://api.example/v1"}));
+    let text = format!("POST {address} from https://api.example/v1");
+    assert_eq!(
+        redacted(&secrets, &text),
+        "POST *** from https://api.example/v1"
+    );
+    let secrets = secrets_of(
+        json!({"dsn": "postgres://me:s3cr3t-pw@db/x", "url": "postgres://me:0th3r-pw@db/x"}),
+    );
+    assert_eq!(redacted(&secrets, "s3cr3t-pw 0th3r-pw"), "*** ***");
+}
+
+#[test]
 fn keys_numbers_and_short_secrets_are_redacted() {
     let secrets =
         secrets_of(json!({"password": "abc", "pin": 4711, "token": "0123456789", "mode": "ro"}));
