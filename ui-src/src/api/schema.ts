@@ -574,7 +574,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Check that the server answers */
+        /** Check that the server answers, and with `ready` that it can keep what it is given */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -666,7 +666,7 @@ export interface paths {
         put?: never;
         /** Exchange the token for a cookie, which the web page's streams can send */
         post: operations["sign_in"];
-        /** Delete the cookie */
+        /** End the session, and delete its cookie */
         delete: operations["sign_out"];
         options?: never;
         head?: never;
@@ -3678,7 +3678,13 @@ export interface operations {
     };
     health: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Given with any value or none, the store is checked as well, by a small write. Without it, an answer only says
+                 *     that the server runs.
+                 */
+                ready?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3691,6 +3697,22 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -3941,6 +3963,22 @@ export interface operations {
                     "application/json": components["schemas"]["SessionState"];
                 };
             };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     sign_in: {
@@ -3962,6 +4000,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             "4XX": {
@@ -3989,6 +4035,22 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
