@@ -6,13 +6,16 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+#[cfg(unix)]
 use anyhow::Context as _;
 
+#[cfg(unix)]
 use super::SECRETS;
 
 /// The variable with the number of the pipe.
 pub(crate) const DESCRIPTOR: &str = "NOETL_SECRETS_FD";
 /// More does not fit into a pipe that nobody reads.
+#[cfg(unix)]
 const MOST_BYTES: usize = 32 << 10;
 
 static SECRETS_HANDED_OVER: OnceLock<HashMap<String, String>> = OnceLock::new();
