@@ -32,10 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 const MAX_EVENTS: i64 = 50_000;
 
 async fn all_events(server: &AppState, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
-    Ok(server
-        .store
-        .events_after(execution_id, 0, MAX_EVENTS)
-        .await?)
+    Ok(server.store.event_heads(execution_id, MAX_EVENTS).await?)
 }
 
 /// Get the timeline of an execution

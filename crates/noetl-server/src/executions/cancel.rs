@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::error::RunError;
 use super::service::{Executions, Input};
-use crate::store::ExecutionFilter;
+use crate::store::{ExecutionFilter, StoreError};
 
 /// How many executions that an execution started are cancelled with it.
 const CHILDREN: i64 = 10_000;
@@ -89,6 +89,9 @@ impl Executions {
         &self,
         execution_id: i64,
     ) -> Result<(Map<String, Json>, Vec<String>), RunError> {
+        if let Some((variables, steps)) = self.store.ended(execution_id).await? {
+            return Ok((parse(&variables)?, parse(&steps)?));
+        }
         let seen = self
             .look(execution_id, |machine| {
                 (machine.variables(), machine.completed_steps().to_vec())
@@ -100,4 +103,9 @@ impl Executions {
             seen => seen,
         }
     }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json)
+        .map_err(|error| StoreError::Corrupt(format!("the end of an execution: {error}")))
 }

@@ -346,6 +346,36 @@ async fn a_failure_ends_the_execution_with_its_message() {
 }
 
 #[tokio::test]
+async fn what_is_asked_after_the_end_is_not_restored_from_the_log() {
+    let server = Server::new(0).await;
+    let id = server.start_two().await;
+    let variables = Map::from_iter([("given".to_owned(), json!("x"))]);
+    server
+        .executions
+        .set_variables(id, &variables)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        let command = server.claim("w").await;
+        let outcome = outcome_of(json!(1));
+        let complete = server.executions.complete(id, &command.id, "w", &outcome);
+        complete.await.unwrap();
+    }
+    let mut transaction = server.store.begin().await.unwrap();
+    sqlx::query("DELETE FROM event")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let (other, _orders) = executions(&server.store, 1, 0);
+    let (known, steps) = other.variables(id).await.unwrap();
+    assert_eq!(
+        (&known, steps),
+        (&variables, vec!["one".to_owned(), "two".to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn reads_do_not_wait_for_a_transaction() {
     let server = Server::new(0).await;
     let id = server.start_two().await;

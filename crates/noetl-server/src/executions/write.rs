@@ -76,7 +76,14 @@ impl Writer {
         Store::update_execution(transaction, &progress).await?;
         let ended = progress.end_time.is_some();
         if ended {
-            Store::delete_commands_of(transaction, loaded.row.execution_id).await?;
+            let machine = &loaded.machine;
+            let variables = Json::Object(machine.variables()).to_string();
+            let steps = Json::from(machine.completed_steps()).to_string();
+            let id = loaded.row.execution_id;
+            // PostgreSQL has no text for zero bytes.
+            let variables = variables.replace("\\u0000", "\u{fffd}");
+            Store::insert_ended(transaction, id, &variables, &steps).await?;
+            Store::delete_commands_of(transaction, id).await?;
         }
         loaded.row.status = progress.status;
         loaded.row.current_step = progress.current_step;

@@ -15,10 +15,11 @@ use super::write::{Write, Writer};
 use crate::clock::{self, LeaseClock};
 
 /// Tables that `db validate` looks for.
-pub(crate) const TABLES: [&str; 9] = [
+pub(crate) const TABLES: [&str; 10] = [
     "catalog",
     "command",
     "credential",
+    "ended",
     "event",
     "execution",
     "runtime",

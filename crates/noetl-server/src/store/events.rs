@@ -28,8 +28,27 @@ pub(crate) struct EventRow {
 
 const COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, context, \
                        result, error, meta, duration_ms, created_at";
+/// The same, without results and contexts of more than 16 KiB.
+const HEAD_COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, \
+    CASE WHEN OCTET_LENGTH(context) <= 16384 THEN context END AS context, CAST(NULL AS TEXT) AS result, error, \
+    meta, duration_ms, created_at";
+/// The bytes of an event's texts.
+const BYTES: &str = "CAST(COALESCE(OCTET_LENGTH(context), 0) + COALESCE(OCTET_LENGTH(result), 0) \
+    + COALESCE(OCTET_LENGTH(error), 0) + COALESCE(OCTET_LENGTH(meta), 0) AS BIGINT)";
+/// The most bytes of one page of events: each subscriber and each answer holds one.
+const PAGE_BYTES: i64 = 1 << 20;
 /// How many events one statement inserts: SQLite limits the number of parameters.
 const BATCH: usize = 64;
+
+/// Returns how many of these events, by id and bytes, are within [`PAGE_BYTES`]; at least one.
+fn count_within(sizes: &[(i64, i64)]) -> usize {
+    let mut bytes = 0;
+    let within = sizes.iter().take_while(|(_, size)| {
+        bytes += size;
+        bytes <= PAGE_BYTES
+    });
+    within.count().max(1).min(sizes.len())
+}
 
 impl Store {
     pub(crate) async fn insert_events(
@@ -68,7 +87,8 @@ impl Store {
         Ok(())
     }
 
-    /// Returns a page of an execution's events, newest first, and the number of all events.
+    /// Returns a page of an execution's events, newest first, and the number of all events. Of events beyond
+    /// [`PAGE_BYTES`], context and result are left out, and their context says so.
     pub(crate) async fn events_page(
         &self,
         execution_id: i64,
@@ -80,9 +100,9 @@ impl Store {
         let filter = "execution_id = $1 AND (CAST($2 AS TEXT) IS NULL OR event_type = $2) \
                       AND (CAST($3 AS BIGINT) IS NULL OR event_id > $3)";
         let statement = format!(
-            "SELECT {COLUMNS} FROM event WHERE {filter} ORDER BY event_id DESC LIMIT $4 OFFSET $5"
+            "SELECT event_id, {BYTES} FROM event WHERE {filter} ORDER BY event_id DESC LIMIT $4 OFFSET $5"
         );
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        let sizes: Vec<(i64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
             .bind(event_type)
             .bind(since)
@@ -90,6 +110,28 @@ impl Store {
             .bind(offset)
             .fetch_all(self.reader())
             .await?;
+        let (whole, heads) = sizes.split_at(count_within(&sizes));
+        let mut rows = Vec::with_capacity(sizes.len());
+        for (part, columns) in [(whole, COLUMNS), (heads, HEAD_COLUMNS)] {
+            let (Some((newest, _)), Some((oldest, _))) = (part.first(), part.last()) else {
+                continue;
+            };
+            let statement = format!(
+                "SELECT {columns} FROM event WHERE {filter} AND event_id <= $4 AND event_id >= $5 ORDER BY event_id DESC"
+            );
+            let found: Vec<EventRow> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+                .bind(execution_id)
+                .bind(event_type)
+                .bind(since)
+                .bind(newest)
+                .bind(oldest)
+                .fetch_all(self.reader())
+                .await?;
+            rows.extend(found);
+        }
+        for (row, (_, bytes)) in rows.iter_mut().zip(&sizes).skip(whole.len()) {
+            row.context = Some(format!("{{\"omitted_bytes\":{bytes}}}"));
+        }
         let statement = format!("SELECT COUNT(*) FROM event WHERE {filter}");
         let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
@@ -100,7 +142,8 @@ impl Store {
         Ok((rows, total))
     }
 
-    /// Returns the events after one, oldest first.
+    /// Returns the events after one, oldest first: at most `limit`, and no more than fit into [`PAGE_BYTES`] unless the
+    /// first is larger.
     pub(crate) async fn events_after(
         &self,
         execution_id: i64,
@@ -108,11 +151,40 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = format!(
-            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3"
+            "SELECT event_id, {BYTES} FROM event WHERE execution_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3"
+        );
+        let sizes: Vec<(i64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?;
+        let Some((last, _)) = count_within(&sizes).checked_sub(1).map(|last| sizes[last]) else {
+            return Ok(Vec::new());
+        };
+        let statement = format!(
+            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 AND event_id <= $3 ORDER BY event_id"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
             .bind(after)
+            .bind(last)
+            .fetch_all(self.reader())
+            .await?;
+        Ok(rows)
+    }
+
+    /// Returns the first events of an execution without results, and with contexts that are small.
+    pub(crate) async fn event_heads(
+        &self,
+        execution_id: i64,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let statement = format!(
+            "SELECT {HEAD_COLUMNS} FROM event WHERE execution_id = $1 ORDER BY event_id LIMIT $2"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
             .bind(limit)
             .fetch_all(self.reader())
             .await?;

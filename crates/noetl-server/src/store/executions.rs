@@ -127,6 +127,34 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps what is asked of an execution after its end, both as JSON.
+    pub(crate) async fn insert_ended(
+        transaction: &mut Write,
+        execution_id: i64,
+        variables: &str,
+        steps: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO ended (execution_id, variables, steps) VALUES ($1, $2, $3)")
+            .bind(execution_id)
+            .bind(variables)
+            .bind(steps)
+            .execute(&mut **transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns what was kept of an execution that has ended: its variables and the steps that ended well, as JSON.
+    pub(crate) async fn ended(
+        &self,
+        execution_id: i64,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        let found = sqlx::query_as("SELECT variables, steps FROM ended WHERE execution_id = $1")
+            .bind(execution_id)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(found)
+    }
+
     pub(crate) async fn execution(
         &self,
         execution_id: i64,

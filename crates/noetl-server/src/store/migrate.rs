@@ -36,6 +36,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 3,
         sql: include_str!("migrations/0003_sessions.sql"),
     },
+    Migration {
+        version: 4,
+        sql: include_str!("migrations/0004_ended.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

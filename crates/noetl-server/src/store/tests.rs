@@ -229,6 +229,43 @@ async fn events_are_read_in_pages_from_both_ends() {
 }
 
 #[tokio::test]
+async fn pages_of_large_events_are_bounded_in_bytes() {
+    let (_folder, store) = new_store().await;
+    let large = |id| EventRow {
+        result: Some("x".repeat(600_000)),
+        ..event(id, "call.done")
+    };
+    let events: Vec<_> = (1..=5).map(large).collect();
+    let mut transaction = store.begin().await.unwrap();
+    Store::insert_events(&mut transaction, &events)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let mut after = 0;
+    for expected in 1..=5 {
+        let page = store.events_after(1, after, 100).await.unwrap();
+        assert_eq!(page.len(), 1, "a second one is too much");
+        after = page[0].event_id;
+        assert_eq!(after, expected);
+        assert_eq!(page[0].result.as_ref().unwrap().len(), 600_000);
+    }
+    assert!(store.events_after(1, after, 100).await.unwrap().is_empty());
+    let (page, total) = store.events_page(1, None, None, 3, 1).await.unwrap();
+    let seen: Vec<_> = page
+        .iter()
+        .map(|row| (row.event_id, row.result.is_some(), row.context.as_deref()))
+        .collect();
+    let omitted = Some("{\"omitted_bytes\":600000}");
+    assert_eq!(
+        seen,
+        [(4, true, None), (3, false, omitted), (2, false, omitted)]
+    );
+    assert_eq!(total, 5);
+    let heads = store.event_heads(1, 100).await.unwrap();
+    assert!(heads.len() == 5 && heads.iter().all(|row| row.result.is_none()));
+}
+
+#[tokio::test]
 async fn executions_are_listed_by_status_text_and_page() {
     let (_folder, store) = new_store().await;
     for (id, path) in [(1, "a_1"), (2, "ab1"), (3, "a_1")] {

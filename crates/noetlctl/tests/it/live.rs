@@ -236,8 +236,20 @@ impl Live {
 
     /// Returns the events of an execution, the oldest first.
     pub(crate) fn events(&self, execution: &str) -> Vec<Value> {
-        let answer = self.get(&format!("/api/executions/{execution}/events?limit=1000"));
-        answer["events"].as_array().unwrap().clone()
+        let (mut events, mut after) = (Vec::new(), "0".to_owned());
+        loop {
+            let path = format!("/api/executions/{execution}/events?limit=1000&after={after}");
+            let mut answer = self.get(&path);
+            let page = answer["events"].as_array_mut().unwrap();
+            if page.is_empty() {
+                return events;
+            }
+            events.append(page);
+            answer["last_event_id"]
+                .as_str()
+                .unwrap()
+                .clone_into(&mut after);
+        }
     }
 
     /// Counts the events of a step with this name.
