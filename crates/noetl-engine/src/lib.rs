@@ -16,6 +16,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `bounded_json` | JSON of others, read with a bound on its memory |
 //! | `path` | paths of values within a field |
 //! | `field` | a value of a playbook with the templates inside it |
 //! | `secret_reference` | references that stand for secrets in results |
@@ -29,6 +30,7 @@
 //! | `execution` | the state machine: events, rules, loops, routing |
 //! | `local` | an execution within one process |
 
+mod bounded_json;
 mod command;
 pub mod execution;
 mod field;

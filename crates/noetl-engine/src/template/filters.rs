@@ -10,6 +10,7 @@ use super::bounds;
 use super::convert::{from_json, to_json};
 use super::paid_text;
 use super::result::StepResult;
+use crate::bounded_json::{self, JsonError};
 use crate::secret_reference;
 
 /// The longest text that a filter or an operator may build, in bytes.
@@ -45,9 +46,11 @@ fn tojson(value: &Value, indent: Option<usize>) -> Result<String, Error> {
 }
 
 pub(super) fn fromjson(text: &str) -> Result<Value, Error> {
-    serde_json::from_str::<Json>(text)
-        .map(|json| from_json(&json))
-        .map_err(|error| invalid(format!("the text is not JSON: {error}")))
+    match bounded_json::parse(text.as_bytes()) {
+        Ok(json) => Ok(from_json(&json)),
+        Err(JsonError::Invalid(error)) => Err(invalid(format!("the text is not JSON: {error}"))),
+        Err(error @ JsonError::TooLarge) => Err(invalid(format!("the text is not read: {error}"))),
+    }
 }
 
 /// Returns a whole number. As in Jinja2, text that is not a number gives the default, else 0.

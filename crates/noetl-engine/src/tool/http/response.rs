@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::failure::{display_url, transport_failure};
 use super::request::Request;
+use crate::bounded_json::{self, JsonError};
 use noetl_api::Failure;
 
 /// Characters of a body that a message quotes.
@@ -29,7 +30,7 @@ pub(super) async fn read(
         "headers": headers_json(&headers),
         "url": display_url(&request.url),
         "elapsed": begun.elapsed().as_secs_f64(),
-        "data": data(&headers, &body),
+        "data": data(&headers, &body, request)?,
     });
     if status.is_success() {
         return Ok(result);
@@ -122,9 +123,12 @@ fn headers_json(headers: &HeaderMap) -> Json {
 }
 
 /// Returns the body as JSON when its type says so or it is a JSON object or list, else as text.
-fn data(headers: &HeaderMap, body: &[u8]) -> Json {
+///
+/// # Errors
+/// A failure of kind `http` when its values would take too much memory.
+fn data(headers: &HeaderMap, body: &[u8], request: &Request) -> Result<Json, Failure> {
     if body.is_empty() {
-        return Json::Null;
+        return Ok(Json::Null);
     }
     let kind = headers
         .get(CONTENT_TYPE)
@@ -137,8 +141,15 @@ fn data(headers: &HeaderMap, body: &[u8]) -> Json {
         .trim()
         .to_ascii_lowercase();
     let is_json = kind == "application/json" || kind == "text/json" || kind.ends_with("+json");
-    serde_json::from_slice::<Json>(body)
-        .ok()
-        .filter(|value| is_json || value.is_object() || value.is_array())
-        .unwrap_or_else(|| Json::from(String::from_utf8_lossy(body).into_owned()))
+    let text = || Json::from(String::from_utf8_lossy(body).into_owned());
+    match bounded_json::parse(body) {
+        Ok(value) if is_json || value.is_object() || value.is_array() => Ok(value),
+        Ok(_) | Err(JsonError::Invalid(_)) => Ok(text()),
+        Err(JsonError::TooLarge) if !is_json => Ok(text()),
+        Err(error @ JsonError::TooLarge) => {
+            let from = format!("{} {}", request.method, display_url(&request.url));
+            let message = format!("the response to {from} is not read: {error}");
+            Err(Failure::new("http", message).help("ask for less, as for one page of it"))
+        }
+    }
 }

@@ -327,6 +327,17 @@ async fn large_responses_are_refused() {
 }
 
 #[tokio::test]
+async fn responses_with_too_many_values_are_refused() {
+    let list = format!("[{}0]", "0,".repeat(8 << 20));
+    let server = Server::new(move |_| reply("200 OK", "content-type: application/json\r\n", &list));
+    let server = server.await;
+    let failure = get(json!({"url": server.url})).await.unwrap_err();
+    assert_eq!(failure.kind, "http");
+    assert!(failure.message.contains("too many values"), "{failure}");
+    assert!(failure.help.unwrap().contains("ask for less"));
+}
+
+#[tokio::test]
 async fn invalid_requests_are_refused() {
     for (config, part) in [
         (json!({}), "`url`"),
