@@ -22,7 +22,8 @@ use crate::tasks;
     A test whose tool is missing is skipped and reported; with NOETL_REQUIRE_TOOLS=1 it fails.\n\
     With DOCKER_HOST and NOETL_TEST_REGISTRY set, the group `engine` runs as well.\n\nExamples:\n  cargo xtask test\n  \
     cargo xtask test --targets default    all six targets\n  cargo xtask test --quick              no dist, no tools\n  \
-    cargo xtask test --ui                 only the web page in Chromium"
+    cargo xtask test --ui                 only the web page in Chromium\n  \
+    cargo xtask test --soak 10            kills, full disks and restarts at random, for ten minutes on each store"
 )]
 pub(crate) struct TestArgs {
     /// Targets whose dist is tested: triples, or host, linux, default, all; separated by commas
@@ -34,6 +35,12 @@ pub(crate) struct TestArgs {
     /// Run only the tests of the web page in Chromium, against the real `noetl`
     #[arg(long, conflicts_with = "quick")]
     ui: bool,
+    /// Run only executions under everything that goes wrong, for this time on SQLite and then on PostgreSQL
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["quick", "ui", "targets"])]
+    soak: Option<f64>,
+    /// Repeat the soak of this seed, which every soak prints
+    #[arg(long, requires = "soak")]
+    seed: Option<u64>,
 }
 
 impl TestArgs {
@@ -43,6 +50,8 @@ impl TestArgs {
             targets: vec!["linux".to_owned()],
             quick: false,
             ui: false,
+            soak: None,
+            seed: None,
         }
     }
 }
@@ -62,6 +71,9 @@ impl AddAssign for Count {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
+    if let Some(minutes) = args.soak {
+        return soak(ctx, minutes, args.seed);
+    }
     let report = &ctx.state().join("test-report.txt");
     let dist = if args.quick || args.ui {
         None
@@ -130,6 +142,20 @@ fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::R
         result?;
     }
     Ok(count)
+}
+
+/// Runs the soak tests of `noetl`, one after the other, and shows their figures.
+fn soak(ctx: &Ctx, minutes: f64, seed: Option<u64>) -> anyhow::Result<()> {
+    let mut soak = cmd!(
+        ctx.shell,
+        "cargo test --package noetlctl --test it --locked soak"
+    )
+    .args(["--", "--nocapture", "--test-threads=1"])
+    .env("NOETL_TEST_SOAK", minutes.to_string());
+    if let Some(seed) = seed {
+        soak = soak.env("NOETL_TEST_SEED", seed.to_string());
+    }
+    output::step(ctx, "soak", || run::run(ctx, soak))
 }
 
 /// Reads the last line of libtest: `test result: ok. 3 passed; 0 failed; …`.

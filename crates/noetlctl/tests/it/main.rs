@@ -32,5 +32,6 @@ mod server_schema;
 mod server_secrets;
 mod server_streams;
 mod server_workers;
+mod soak;
 mod support;
 mod terminal;

@@ -85,6 +85,20 @@ impl Postgres {
         self.sql(&format!("ALTER DATABASE {name} SET TABLESPACE small"));
     }
 
+    /// Restarts the server; its connections break.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn restart(&self) {
+        let data = self.folder.path().join("data").display().to_string();
+        let log = self.folder.path().join("log").display().to_string();
+        let options = format!(
+            "-p {} -h 127.0.0.1 -k {} -F",
+            self.port,
+            self.folder.path().display()
+        );
+        let mode = ["-m", "immediate", "-D", &data, "-o", &options, "-l", &log];
+        self.run(&[&["pg_ctl", "restart", "-w"], &mode[..]].concat());
+    }
+
     /// Runs a statement in the database `postgres`.
     #[cfg(target_os = "linux")]
     pub(crate) fn sql(&self, statement: &str) {

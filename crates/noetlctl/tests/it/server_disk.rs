@@ -12,11 +12,11 @@ use crate::postgres::Postgres;
 use crate::support::skipped;
 
 /// A file system in memory of a size, which is unmounted when dropped.
-struct Disk(TempDir);
+pub(crate) struct Disk(TempDir);
 
 impl Disk {
     /// Returns none, and notes it, when this user may not mount.
-    fn new(size: &str) -> Option<Self> {
+    pub(crate) fn new(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let options = format!("size={size}");
         if !mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], folder.path()) {
@@ -26,7 +26,7 @@ impl Disk {
         Some(Self(folder))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -217,7 +217,7 @@ fn a_full_disk_of_postgresql_loses_nothing_that_was_acknowledged() {
 }
 
 /// Writes until the disk is full.
-fn fill(file: &Path) {
+pub(crate) fn fill(file: &Path) {
     use std::io::Write as _;
     let mut file = std::fs::File::create(file).unwrap();
     while file.write_all(&[0; 4096]).is_ok() {}
