@@ -132,7 +132,7 @@ spec:
       - image: ghcr.io/noetl/noetl:1
         ports: [{name: http, containerPort: 8082}]
         livenessProbe: {httpGet: {path: /api/health, port: http}}
-        readinessProbe: {httpGet: {path: '/api/health?ready', port: http}}
+        readinessProbe: {httpGet: {path: '/api/health?ready', port: 8082}}
 ---
 kind: Service
 metadata: {name: n}
@@ -155,7 +155,7 @@ spec: {selector: {app: s}, ports: [{port: 80, targetPort: http}]}
             assert_eq!(findings(&GOOD.replace(from, to)), [finding]);
         };
         let finding = format!("{get}.path: noetl does not answer /healthz");
-        refused("/api/health", "/healthz", &finding);
+        refused("/api/health,", "/healthz,", &finding);
         let finding = format!("{get}.port: the container has no port web");
         refused("port: http}", "port: web}", &finding);
         let finding = "spec.ports[0].targetPort: no selected pod has the port web";
