@@ -35,8 +35,9 @@ pub(crate) fn hide_secrets() -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        set_dumpable_behavior(DumpableBehavior::NotDumpable)
-            .context("cannot keep other programs from reading this process")?;
+        if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+            note!("warning: other programs of this user can read this process's memory: {error}");
+        }
     }
     if let Some(descriptor) = variable(DESCRIPTOR) {
         let text = std::fs::read_to_string(format!("/dev/fd/{descriptor}"))
