@@ -50,6 +50,33 @@ fn run(name: &str, args: &[&str]) -> (i32, Value) {
     run_in(&Home::new(), name, args)
 }
 
+/// What is inserted into README's first playbook is data and not code.
+#[test]
+#[cfg(unix)]
+fn the_playbook_of_readme_runs_nothing_that_is_inserted() {
+    let readme = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, block) = readme.split_once("```yaml\n").unwrap();
+    let (playbook, _) = block.split_once("```").unwrap();
+    let home = Home::new();
+    let file = home.write("greet.yaml", playbook);
+    let name = "name=$(touch ran); `touch ran`; \"; touch ran; \"";
+    let args = [
+        "run",
+        file.to_str().unwrap(),
+        "--set",
+        name,
+        "--runtime",
+        "local",
+    ];
+    let shown = home.run(&args);
+    assert!(
+        shown.contains("Hello $(touch ran); `touch ran`;"),
+        "{shown}"
+    );
+    assert!(!home.path().join("ran").exists(), "{shown}");
+}
+
 /// Returns the result of an example that must complete.
 #[track_caller]
 fn result(name: &str, args: &[&str]) -> Value {

@@ -49,6 +49,7 @@ const REFUSED: &str = r#"
 404 GET /api/commands/1 null
 422 POST /api/events {"execution_id": "1", "name": "call.done"}
 404 POST /api/events {"execution_id": "1", "name": "call.done", "worker_id": "w", "meta": {"command_id": "1:x:1"}}
+400 POST /api/events {"execution_id": "1", "name": "call.done", "worker_id": "w", "meta": {"command_id": "1:x:1"}, "payload": {"reslt": 1}}
 422 POST /api/postgres/execute {}
 422 POST /api/postgres/execute {"query_base64": "?"}
 422 POST /api/context/render {"template": "{{ nothing }}"}
