@@ -281,7 +281,7 @@ fn no_template_or_document_takes_more_than_256_mb() {
 )]
 fn count() -> usize {
     let variable = std::env::var("NOETL_TEST_DRAWS").ok();
-    variable.map_or(50, |count| {
+    variable.map_or(20, |count| {
         count.parse().expect("NOETL_TEST_DRAWS is a number")
     })
 }
