@@ -349,7 +349,8 @@ async fn a_failure_ends_the_execution_with_its_message() {
 async fn what_is_asked_after_the_end_is_not_restored_from_the_log() {
     let server = Server::new(0).await;
     let id = server.start_two().await;
-    let variables = Map::from_iter([("given".to_owned(), json!("x"))]);
+    // A zero character, and the text of its escape in JSON.
+    let variables = Map::from_iter([("given".to_owned(), json!("\0 \\u0000"))]);
     server
         .executions
         .set_variables(id, &variables)

@@ -80,8 +80,6 @@ impl Writer {
             let variables = Json::Object(machine.variables()).to_string();
             let steps = Json::from(machine.completed_steps()).to_string();
             let id = loaded.row.execution_id;
-            // PostgreSQL has no text for zero bytes.
-            let variables = variables.replace("\\u0000", "\u{fffd}");
             Store::insert_ended(transaction, id, &variables, &steps).await?;
             Store::delete_commands_of(transaction, id).await?;
         }
