@@ -54,7 +54,10 @@ pub(crate) fn read_named_file(path: &Path) -> anyhow::Result<()> {
     add_env_file(&mut files.variables, path, &text);
     let mut names: Vec<_> = files.variables.keys().map(String::as_str).collect();
     names.sort_unstable();
-    note!("{} sets {}", path.display(), names.join(", "));
+    // A process that has handed its secrets over to itself has told before.
+    if process_variable(handover::DESCRIPTOR).is_none() {
+        note!("{} sets {}", path.display(), names.join(", "));
+    }
     // The first command line is the only one.
     FILES.set(files).unwrap_or_default();
     Ok(())

@@ -120,6 +120,13 @@ fn a_file_that_is_named_sets_everything_and_is_told() {
             "{shown}"
         );
     }
+    // With a secret in the environment, the process that runs steps starts itself again.
+    let steps = [("start", crate::live::shell("true"))];
+    let file = home.write("p.yaml", &crate::live::playbook("t/p", &steps));
+    let mut run = home.noetl(&["--env-file", ".env", "run", file.to_str().unwrap()]);
+    let run = run.args(["--runtime", "local"]).env("PGPASSWORD", "x");
+    let shown = show(&run.output().unwrap());
+    assert_eq!(shown.matches(".env sets").count(), 1, "{shown}");
     let shown = home.run(&["--env-file", "gone.env", "list", "worker"]);
     assert!(
         shown.starts_with("error: cannot read gone.env\n"),
