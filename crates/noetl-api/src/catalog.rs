@@ -63,7 +63,7 @@ pub struct CatalogEntry {
     /// The playbook's description.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub description: Option<String>,
-    /// The YAML text.
+    /// The YAML text. A list includes those of its first entries, up to 4 MiB in all.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub content: Option<String>,
     /// Always null: older clients read it.

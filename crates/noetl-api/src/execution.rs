@@ -99,7 +99,7 @@ pub struct Execution {
     /// The step that was entered last.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub current_step: Option<String>,
-    /// Its result, when that is small.
+    /// Its result; when that is large, an [`OmittedValue`].
     pub result: Value,
     /// Why it failed.
     #[cfg_attr(feature = "openapi", schema(required))]
@@ -107,6 +107,32 @@ pub struct Execution {
     /// The execution that started this one.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub parent_execution_id: Option<String>,
+}
+
+/// What stands in answers for a value that is too large to be included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OmittedValue {
+    /// The size of its JSON.
+    pub omitted_bytes: usize,
+    /// The path of this API that answers with the value.
+    pub href: String,
+}
+
+impl OmittedValue {
+    /// A value of so many bytes that a path of the API answers with.
+    pub fn new(omitted_bytes: usize, href: String) -> Self {
+        Self {
+            omitted_bytes,
+            href,
+        }
+    }
+}
+
+impl From<OmittedValue> for Value {
+    fn from(omitted: OmittedValue) -> Self {
+        serde_json::to_value(omitted).unwrap_or_default()
+    }
 }
 
 /// Which executions to list.

@@ -465,6 +465,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/executions/{execution_id}/contents/{hash}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a large value of an execution */
+        get: operations["content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/executions/{execution_id}/events": {
         parameters: {
             query?: never;
@@ -527,6 +544,23 @@ export interface paths {
         put?: never;
         /** Start the playbook of an execution again */
         post: operations["rerun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{execution_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the whole result of an execution, however large it is */
+        get: operations["result"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -697,7 +731,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the variables of an execution */
+        /** Get the variables of an execution; those of more than 256 KiB are named, not included */
         get: operations["variables"];
         put?: never;
         /** Set variables of a running execution */
@@ -984,7 +1018,7 @@ export interface components {
         CatalogEntry: {
             /** @description The id of this version. */
             catalog_id: string;
-            /** @description The YAML text. */
+            /** @description The YAML text. A list includes those of its first entries, up to 4 MiB in all. */
             content: string | null;
             /** @description When it was registered, in RFC 3339. */
             created_at: string;
@@ -1414,7 +1448,7 @@ export interface components {
              * @description From 0 to 100.
              */
             progress: number;
-            /** @description Its result, when that is small. */
+            /** @description Its result; when that is large, an [`OmittedValue`]. */
             result: unknown;
             /** @description When it began, in RFC 3339. */
             start_time: string;
@@ -1711,6 +1745,13 @@ export interface components {
          * @enum {string}
          */
         NodeKind: "start" | "end" | "loop" | "step";
+        /** @description What stands in answers for a value that is too large to be included. */
+        OmittedValue: {
+            /** @description The path of this API that answers with the value. */
+            href: string;
+            /** @description The size of its JSON. */
+            omitted_bytes: number;
+        };
         /** @description Where a page stands among all pages. */
         Pagination: {
             /** @description Whether a page follows. */
@@ -2267,6 +2308,7 @@ export type KeychainStatus = components['schemas']['KeychainStatus'];
 export type ListScope = components['schemas']['ListScope'];
 export type LoopMode = components['schemas']['LoopMode'];
 export type NodeKind = components['schemas']['NodeKind'];
+export type OmittedValue = components['schemas']['OmittedValue'];
 export type Pagination = components['schemas']['Pagination'];
 export type Place = components['schemas']['Place'];
 export type Problem = components['schemas']['Problem'];
@@ -3441,6 +3483,44 @@ export interface operations {
             };
         };
     };
+    content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+                hash: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -3582,6 +3662,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Started"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    result: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             503: {

@@ -17,7 +17,7 @@ import { Ago, Elapsed } from "../ui/Time";
 import { Children } from "./Children";
 import { Errors } from "./Errors";
 import { EventLog } from "./EventLog";
-import { editorAddress, NO_FILTER, resultOf, type EventFilter } from "./events";
+import { editorAddress, NO_FILTER, type EventFilter } from "./events";
 import { Result } from "./Result";
 import { Timeline } from "./Timeline";
 import { useExecution } from "./useExecution";
@@ -91,7 +91,7 @@ function OneExecution({ id }: { id: string }) {
         </section>
       </div>
       {!isRunning && outcome.data !== undefined && (
-        <Result outcome={{ ...outcome.data, result: outcome.data.result ?? resultOf(log) }} />
+        <Result outcome={outcome.data} />
       )}
       {!isRunning && outcome.error !== null && (
         <ErrorNotice

@@ -7,7 +7,6 @@ import {
   errorsOf,
   lineOf,
   NO_FILTER,
-  resultOf,
   select,
   stepsOf,
   toneOf,
@@ -82,15 +81,6 @@ test("the place links to the line of the version that ran", () => {
   expect(lineOf(error("x", 12))).toBe(12);
   expect(lineOf({ message: "x" })).toBeNull();
   expect(editorAddress("sales/load orders", 3, 12)).toBe("/editor?id=sales%2Fload+orders&version=3&line=12");
-});
-
-test("a result that the status omits comes from the last event", () => {
-  expect(
-    resultOf([event("call.done", { result: 1 }), event("playbook.completed", { result: { rows: 2 } })]),
-  ).toEqual({
-    rows: 2,
-  });
-  expect(resultOf([event("call.done", { result: 1 })])).toBeNull();
 });
 
 test("the error and the name of an event decide its tone before its status", () => {

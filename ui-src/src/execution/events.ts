@@ -83,11 +83,6 @@ export function editorAddress(path: string, version: number, line: number | null
   return `/editor?${parameters.toString()}`;
 }
 
-/** Returns the result from the last event, since the status omits a large one. */
-export function resultOf(events: readonly ExecutionEvent[]): unknown {
-  return events.findLast(({ event_type }) => event_type === "playbook.completed")?.result ?? null;
-}
-
 /** Returns the status of an event. Some failures are only in the name of the event or in its error. */
 export function toneOf({ event_type, status, error }: ExecutionEvent): EventStatus {
   if (error !== null || event_type.endsWith(".failed") || event_type.endsWith(".error")) return "FAILED";

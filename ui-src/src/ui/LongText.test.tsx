@@ -39,3 +39,19 @@ test("a text is shown without quotes, an absent value as an empty text", () => {
     "[\n  1\n]",
   ]);
 });
+
+test("a value that the server has left out is linked, and only at this server", () => {
+  const large = { omitted_bytes: 1_234_567, href: "/api/executions/1/contents/abc" };
+  const value = { rows: [large, { ...large, href: "https://elsewhere.test/" }, { omitted_bytes: "1" }, null] };
+  render(<LongText value={value} label="Result" />);
+  const links = screen.getAllByRole("link");
+  expect(links.map((link) => link.getAttribute("href"))).toEqual(["/api/executions/1/contents/abc"]);
+  expect(links[0]?.textContent).toBe("Open the large value (1.2 MB)");
+});
+
+test("of many values that were left out, the first are linked and the others counted", () => {
+  const value = Array.from({ length: 50 }, (_, at) => ({ omitted_bytes: 300_000, href: `/api/vars/1/${at}` }));
+  render(<LongText value={value} label="Result" />);
+  expect(screen.getAllByRole("link")).toHaveLength(20);
+  expect(screen.getByText("and 30 more, at the addresses above")).toBeTruthy();
+});

@@ -1,10 +1,12 @@
 // Text of playbooks and payloads, of any length and script: shown as text, cut when it is long, and isolated so that
 // bidirectional control characters do not affect the text around it.
 import { useState } from "react";
+import type { OmittedValue } from "../api/schema";
 import { CopyButton } from "./CopyButton";
-import { formatSize } from "./format";
+import { formatBytes, formatSize } from "./format";
 
 const LIMIT = 4000;
+const LINKS = 20;
 
 /** Returns the start of a text, cut between characters. */
 export function cut(text: string, limit = LIMIT): string {
@@ -19,10 +21,28 @@ export function asText(value: unknown): string {
   return value === undefined ? "" : JSON.stringify(value, null, 2);
 }
 
+/** Returns what the server has left out of a value, since it is large. */
+export function omittedIn(value: unknown): OmittedValue[] {
+  if (typeof value !== "object" || value === null) return [];
+  return isOmitted(value) ? [value] : Object.values(value).flatMap(omittedIn);
+}
+
+function isOmitted(value: object): value is OmittedValue {
+  return (
+    "omitted_bytes" in value &&
+    typeof value.omitted_bytes === "number" &&
+    "href" in value &&
+    typeof value.href === "string" &&
+    // Results come from anywhere: a link leads to this server alone.
+    value.href.startsWith("/api/")
+  );
+}
+
 export function LongText({ value, label }: { value: unknown; label: string }) {
   const [isWhole, setWhole] = useState(false);
   const text = asText(value);
   const isLong = text.length > LIMIT;
+  const omitted = omittedIn(value);
   return (
     <div className="long-text">
       {/* Focusable, since it scrolls and must be usable with the keyboard. */}
@@ -43,6 +63,14 @@ export function LongText({ value, label }: { value: unknown; label: string }) {
           </button>
         )}
         <CopyButton text={text} what={label} />
+        {omitted.slice(0, LINKS).map(({ href, omitted_bytes }, index) => (
+          <a key={index} href={href} target="_blank" rel="noreferrer">
+            Open the large value ({formatBytes(omitted_bytes)})
+          </a>
+        ))}
+        {omitted.length > LINKS && (
+          <span className="muted">and {omitted.length - LINKS} more, at the addresses above</span>
+        )}
       </div>
     </div>
   );

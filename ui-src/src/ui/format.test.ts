@@ -7,6 +7,7 @@ import {
   formatDuration,
   formatPercent,
   formatRelative,
+  formatBytes,
   formatSize,
 } from "./format";
 
@@ -64,6 +65,12 @@ test("counts agree with their noun", () => {
 });
 
 test("sizes and clocks", () => {
+  expect([formatBytes(900), formatBytes(262_145), formatBytes(1_234_567), formatBytes(2.5e9)]).toEqual([
+    "1 kB",
+    "263 kB",
+    "1.2 MB",
+    "2.5 GB",
+  ]);
   expect([formatSize(12), formatSize(54_321), formatSize(1_048_576)]).toEqual([
     "12 characters",
     "54 k characters",

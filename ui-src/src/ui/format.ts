@@ -79,6 +79,12 @@ export function formatSize(characters: number): string {
   return kilo < 1000 ? `${kilo.toFixed(0)} k characters` : `${(kilo / 1000).toFixed(1)} M characters`;
 }
 
+/** Returns a size in bytes, as a text such as `1.2 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${Math.ceil(bytes / 1000)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
 /** Returns a text such as `1 step` or `2 steps`. */
 export function count(number: number, noun: string, plural = `${noun}s`): string {
   return `${number.toLocaleString("en")} ${number === 1 ? noun : plural}`;

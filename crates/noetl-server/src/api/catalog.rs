@@ -37,8 +37,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(delete_entry))
 }
 
-/// Returns an entry as answers show it; `content` says whether its text is included.
-fn item(entry: store::CatalogEntry, content: bool) -> CatalogEntry {
+/// Returns an entry as answers show it, with its text unless that is empty.
+fn item(entry: store::CatalogEntry) -> CatalogEntry {
+    let content = !entry.content.is_empty();
     let payload = content
         .then(|| Playbook::document(&entry.content))
         .flatten();
@@ -188,14 +189,11 @@ async fn entries(
         path: request.path,
         text: request.q,
         latest: request.latest.unwrap_or(false),
+        content: request.content.unwrap_or(true),
     };
-    let content = request.content.unwrap_or(true);
     let entries = server.store.catalog(&filter).await?;
     Ok(Json(CatalogEntries {
-        entries: entries
-            .into_iter()
-            .map(|entry| item(entry, content))
-            .collect(),
+        entries: entries.into_iter().map(item).collect(),
     }))
 }
 
@@ -218,7 +216,7 @@ pub(crate) async fn resource(
         request.version.as_ref(),
     )
     .await?;
-    Ok(Json(item(entry, true)))
+    Ok(Json(item(entry)))
 }
 
 /// Returns the entry that a request names, by id or by path and version.
@@ -260,7 +258,7 @@ pub(crate) async fn get_path(
     Path(path): Path<String>,
 ) -> Result<Json<CatalogEntry>, ApiError> {
     let entry = server.store.entry(&path, None).await?.ok_or_else(missing)?;
-    Ok(Json(item(entry, true)))
+    Ok(Json(item(entry)))
 }
 
 /// Get the graph of a playbook

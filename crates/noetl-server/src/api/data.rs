@@ -180,6 +180,10 @@ async fn variables_of(
 ) -> Result<Json<Variables>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
     let (variables, _) = server.executions.variables(row.execution_id).await?;
+    Ok(Json(listed(execution_id, variables)))
+}
+
+fn listed(execution_id: String, variables: Map<String, Value>) -> Variables {
     let variables: BTreeMap<_, _> = variables
         .into_iter()
         .map(|(name, value)| {
@@ -193,14 +197,14 @@ async fn variables_of(
             )
         })
         .collect();
-    Ok(Json(Variables {
+    Variables {
         execution_id,
         count: variables.len(),
         variables,
-    }))
+    }
 }
 
-/// Get the variables of an execution
+/// Get the variables of an execution; those of more than 256 KiB are named, not included
 #[utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
     responses((status = 200, body = Variables), ApiError))]
 pub(crate) async fn variables(
@@ -217,16 +221,13 @@ pub(crate) async fn variable(
     State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
 ) -> Result<Json<Variables>, ApiError> {
-    let Json(mut all) = variables_of(&server, execution_id).await?;
-    all.variables.retain(|known, _| *known == name);
-    all.count = all.variables.len();
-    if all.count == 0 {
-        return Err(ApiError::not_found(format!(
-            "execution {} has no variable `{name}`",
-            all.execution_id
-        )));
-    }
-    Ok(Json(all))
+    let row = find_execution(&server.store, &execution_id).await?;
+    let value = server.executions.variable(row.execution_id, &name).await?;
+    let value = value.ok_or_else(|| {
+        ApiError::not_found(format!("execution {execution_id} has no variable `{name}`"))
+    })?;
+    let variables = Map::from_iter([(name, value)]);
+    Ok(Json(listed(execution_id, variables)))
 }
 
 /// Set variables of a running execution

@@ -21,7 +21,7 @@ use super::state::AppState;
 use crate::clock;
 use crate::error::ApiError;
 use crate::executions::Start;
-use crate::store::{CatalogEntry, ExecutionFilter};
+use crate::store::{CatalogEntry, ExecutionFilter, Store};
 
 /// The routes of executions, with those of older clients.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -105,7 +105,7 @@ pub(crate) async fn rerun(
         .ok_or_else(super::catalog::missing)?;
     let payload = match request.payload {
         Some(payload) => payload,
-        None => serde_json::from_str(&row.payload).unwrap_or_default(),
+        None => Store::payload(&mut *server.store.read().await?, row.execution_id).await?,
     };
     let start = Start {
         payload,
@@ -189,7 +189,7 @@ pub(crate) async fn detail(
     let total_pages = (total + page_size - 1) / page_size;
     Ok(Json(ExecutionDetail {
         execution: rows::execution(&row),
-        events: events.iter().map(rows::event).collect(),
+        events: rows::events(&events)?,
         pagination: Pagination {
             page,
             page_size,
@@ -227,7 +227,7 @@ pub(crate) async fn events(
             .last()
             .map_or(after, |event| event.event_id)
             .to_string(),
-        events: events.iter().map(rows::event).collect(),
+        events: rows::events(&events)?,
         status: row.status,
     }))
 }

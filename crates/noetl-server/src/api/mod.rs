@@ -3,6 +3,7 @@
 mod cancel;
 mod catalog;
 mod commands;
+mod contents;
 mod credentials;
 mod dashboard;
 mod data;
@@ -29,7 +30,7 @@ use axum::response::Html;
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use noetl_api::ErrorBody;
-use noetl_api::execution::ExecutionEnd;
+use noetl_api::execution::{ExecutionEnd, OmittedValue};
 use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -48,7 +49,7 @@ const MAX_BODY_BYTES: usize = 64 << 20;
         title = "NoETL API",
         description = "Playbooks, their executions, and the workers that run them."
     ),
-    components(schemas(ErrorBody, ExecutionEnd))
+    components(schemas(ErrorBody, ExecutionEnd, OmittedValue))
 )]
 struct Description;
 
@@ -63,6 +64,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(credentials::routes())
         .merge(keychain::routes())
         .merge(executions::routes())
+        .merge(contents::routes())
         .merge(stream::routes())
         .merge(timeline::routes())
         .merge(cancel::routes())

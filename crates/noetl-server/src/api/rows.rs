@@ -2,13 +2,13 @@
 
 use noetl_api::Failure;
 use noetl_api::event::ExecutionEvent;
-use noetl_api::execution::Execution;
+use noetl_api::execution::{Execution, OmittedValue};
 use serde_json::{Map, Value};
 
 use super::extract::parse_id;
 use crate::clock;
 use crate::error::ApiError;
-use crate::store::{EventRow, ExecutionRow, Store};
+use crate::store::{Column, EventRow, ExecutionRow, Reference, Store, references, splice};
 
 /// Returns the JSON of a column; null when the column is empty.
 pub(super) fn json(text: Option<&str>) -> Value {
@@ -43,10 +43,36 @@ pub(super) fn execution(row: &ExecutionRow) -> Execution {
     }
 }
 
-/// Returns an event as lists and streams show it.
-pub(super) fn event(row: &EventRow) -> ExecutionEvent {
+/// Returns the JSON of a column of an event, with the size and the address of large values.
+fn column(row: &EventRow, column: Column) -> Result<Value, ApiError> {
+    let Some(text) = row.text(column) else {
+        return Ok(Value::Null);
+    };
+    let references = references(row.contents.as_deref(), column, text)?;
+    if references.is_empty() {
+        return Ok(json(Some(text)));
+    }
+    let shown = references.iter().map(|reference| {
+        let Reference { hash, bytes, .. } = reference;
+        let href = format!("/api/executions/{}/contents/{hash}", row.execution_id);
+        (
+            reference.offset,
+            Value::from(OmittedValue::new(*bytes, href)).to_string(),
+        )
+    });
+    let shown: Vec<_> = shown.collect();
+    let places = shown.iter().map(|(offset, text)| (*offset, text.as_str()));
+    Ok(json(Some(&splice(text, places))))
+}
+
+/// Returns events as lists and streams show them.
+pub(super) fn events(rows: &[EventRow]) -> Result<Vec<ExecutionEvent>, ApiError> {
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &EventRow) -> Result<ExecutionEvent, ApiError> {
     let time = clock::rfc3339(row.created_at);
-    ExecutionEvent {
+    Ok(ExecutionEvent {
         event_id: row.event_id.to_string(),
         execution_id: row.execution_id.to_string(),
         catalog_id: row.catalog_id.to_string(),
@@ -56,14 +82,14 @@ pub(super) fn event(row: &EventRow) -> ExecutionEvent {
         status: row.status,
         created_at: time.clone(),
         timestamp: time,
-        context: json(row.context.as_deref()),
-        result: json(row.result.as_deref()),
+        context: column(row, Column::Context)?,
+        result: column(row, Column::Result)?,
         error: failure(row),
         meta: Map::new(),
         duration: row.duration_ms.map(|ms| ms as f64 / 1000.0),
         parent_event_id: None,
         parent_execution_id: None,
-    }
+    })
 }
 
 /// Returns the row of the execution that a path names.

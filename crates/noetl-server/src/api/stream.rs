@@ -98,9 +98,8 @@ impl Follower {
         let events = store
             .events_after(self.execution_id, self.after, PAGE)
             .await?;
-        for row in &events {
-            self.after = row.event_id;
-            let event = rows::event(row);
+        self.after = events.last().map_or(self.after, |event| event.event_id);
+        for event in rows::events(&events)? {
             let message = Event::default().event("event").id(&event.event_id);
             self.messages.extend(message.json_data(&event));
         }

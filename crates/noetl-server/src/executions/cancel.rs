@@ -1,11 +1,10 @@
 //! Cancels executions, marks them as failed, and sets and reads their variables.
 
 use noetl_api::{ExecutionStatus, Failure};
-use serde_json::{Map, Value as Json};
 
 use super::error::RunError;
 use super::service::{Executions, Input};
-use crate::store::{ExecutionFilter, StoreError};
+use crate::store::ExecutionFilter;
 
 /// How many executions that an execution started are cancelled with it.
 const CHILDREN: i64 = 10_000;
@@ -72,40 +71,4 @@ impl Executions {
         self.publish(written);
         Ok(())
     }
-
-    /// Sets variables of a running execution.
-    pub(crate) async fn set_variables(
-        &self,
-        execution_id: i64,
-        variables: &Map<String, Json>,
-    ) -> Result<(), RunError> {
-        self.change(execution_id, Input::Variables(variables))
-            .await
-            .map(drop)
-    }
-
-    /// The variables of an execution, and the steps that ended well.
-    pub(crate) async fn variables(
-        &self,
-        execution_id: i64,
-    ) -> Result<(Map<String, Json>, Vec<String>), RunError> {
-        if let Some((variables, steps)) = self.store.ended(execution_id).await? {
-            return Ok((parse(&variables)?, parse(&steps)?));
-        }
-        let seen = self
-            .look(execution_id, |machine| {
-                (machine.variables(), machine.completed_steps().to_vec())
-            })
-            .await;
-        match seen {
-            // The playbook was deleted after the execution ended. The rest of its status is still readable.
-            Err(RunError::NoPlaybook(_)) => Ok((Map::new(), Vec::new())),
-            seen => seen,
-        }
-    }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json)
-        .map_err(|error| StoreError::Corrupt(format!("the end of an execution: {error}")))
 }

@@ -15,6 +15,7 @@ mod service;
 mod sub_playbooks;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod write;
 
 pub(crate) use error::RunError;

@@ -1,14 +1,13 @@
 //! Restores the machine of an execution from its log.
 
 use noetl_engine::execution::{Machine, Outcome, event_name};
-use serde_json::{Map, Value as Json};
 use sqlx::AnyConnection;
 
 use super::error::RunError;
 use super::machines::Loaded;
 use super::playbooks::Playbooks;
 use super::write::VARIABLES_SET;
-use crate::store::{ExecutionRow, Store, StoreError};
+use crate::store::{Column, ExecutionRow, Store, StoreError};
 
 /// Feeds the recorded inputs of an execution to a new machine.
 pub(super) async fn restore(
@@ -19,17 +18,13 @@ pub(super) async fn restore(
     let entry = Store::entry_by_id_in(connection, row.catalog_id).await?;
     let entry = entry.ok_or_else(|| RunError::NoPlaybook(row.path.clone()))?;
     let playbook = playbooks.get(&entry)?;
-    let payload: Map<String, Json> = serde_json::from_str(&row.payload).map_err(|error| {
-        StoreError::Corrupt(format!(
-            "payload of execution {}: {error}",
-            row.execution_id
-        ))
-    })?;
+    let payload = Store::payload(connection, row.execution_id).await?;
     let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
     machine.start(row.target.as_deref());
     for event in Store::inputs(connection, row.execution_id).await? {
         let command_id = event.node_id.as_deref().unwrap_or_default();
-        match (event.event_type.as_str(), event.meta.as_deref()) {
+        let meta = event.whole(connection, Column::Meta).await?;
+        match (event.event_type.as_str(), meta.as_deref()) {
             (event_name::COMMAND_CLAIMED, _) => {
                 machine.claimed(command_id, "");
             }
@@ -40,8 +35,8 @@ pub(super) async fn restore(
                 let mut outcome: Outcome = parse(meta, &event.event_type)?;
                 if let Some(error) = &event.error {
                     outcome.error = Some(parse(error, &event.event_type)?);
-                } else if let Some(result) = &event.result {
-                    outcome.result = parse(result, &event.event_type)?;
+                } else if let Some(result) = event.whole(connection, Column::Result).await? {
+                    outcome.result = parse(&result, &event.event_type)?;
                 }
                 machine
                     .complete(command_id, outcome)

@@ -119,8 +119,9 @@ impl Executions {
         let entry = self.machines.entry(execution_id);
         let mut cached = entry.lock().await;
         let mut loaded = Loaded { machine, row };
+        let payload = Json::Object(start.payload).to_string();
         let mut transaction = self.store.begin().await?;
-        if !Store::insert_execution(&mut transaction, &loaded.row).await? {
+        if !Store::insert_execution(&mut transaction, &loaded.row, &payload).await? {
             transaction.rollback().await;
             self.machines.forget(execution_id);
             let call = start.parent_call.unwrap_or_default();
@@ -335,7 +336,6 @@ fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionR
         path: entry.path.clone(),
         version: entry.version,
         status: ExecutionStatus::Running,
-        payload: Json::Object(start.payload.clone()).to_string(),
         target: start.target.clone(),
         parent_execution_id: start.parent_execution_id,
         parent_call: start.parent_call.clone(),

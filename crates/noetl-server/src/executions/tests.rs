@@ -38,7 +38,7 @@ impl Server {
         }
     }
 
-    async fn register(&self, path: &str, steps: &Value) -> CatalogEntry {
+    pub(super) async fn register(&self, path: &str, steps: &Value) -> CatalogEntry {
         let playbook = json!({
             "apiVersion": "noetl.io/v2", "kind": "Playbook",
             "metadata": {"name": path, "path": path}, "workflow": steps,
@@ -63,7 +63,7 @@ impl Server {
         self.start(&entry).await
     }
 
-    async fn start(&self, entry: &CatalogEntry) -> i64 {
+    pub(super) async fn start(&self, entry: &CatalogEntry) -> i64 {
         let started = self.executions.start(entry, Start::default()).await;
         started.unwrap().execution_id
     }
@@ -88,13 +88,17 @@ impl Server {
     }
 }
 
-fn executions(store: &Store, shard: i64, slots: usize) -> (Executions, UnboundedReceiver<Order>) {
+pub(super) fn executions(
+    store: &Store,
+    shard: i64,
+    slots: usize,
+) -> (Executions, UnboundedReceiver<Order>) {
     let (queue, orders) = LocalQueue::new("server-test".to_owned(), Slots::new(slots));
     let executions = Executions::new(store.clone(), Arc::new(Ids::new(shard)), queue);
     (executions, orders)
 }
 
-fn step(name: &str, next: Option<&str>) -> Value {
+pub(super) fn step(name: &str, next: Option<&str>) -> Value {
     let mut step = json!({"step": name, "tool": {"kind": "noop"}});
     if let Some(next) = next {
         step["next"] = json!(next);
@@ -343,37 +347,6 @@ async fn a_failure_ends_the_execution_with_its_message() {
     };
     let refused = server.executions.start(&entry, start).await;
     assert!(matches!(refused, Err(RunError::NoStep(_))));
-}
-
-#[tokio::test]
-async fn what_is_asked_after_the_end_is_not_restored_from_the_log() {
-    let server = Server::new(0).await;
-    let id = server.start_two().await;
-    // A zero character, and the text of its escape in JSON.
-    let variables = Map::from_iter([("given".to_owned(), json!("\0 \\u0000"))]);
-    server
-        .executions
-        .set_variables(id, &variables)
-        .await
-        .unwrap();
-    for _ in 0..2 {
-        let command = server.claim("w").await;
-        let outcome = outcome_of(json!(1));
-        let complete = server.executions.complete(id, &command.id, "w", &outcome);
-        complete.await.unwrap();
-    }
-    let mut transaction = server.store.begin().await.unwrap();
-    sqlx::query("DELETE FROM event")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
-    transaction.commit().await.unwrap();
-    let (other, _orders) = executions(&server.store, 1, 0);
-    let (known, steps) = other.variables(id).await.unwrap();
-    assert_eq!(
-        (&known, steps),
-        (&variables, vec!["one".to_owned(), "two".to_owned()])
-    );
 }
 
 #[tokio::test]

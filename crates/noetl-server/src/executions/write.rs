@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use noetl_api::execution::OmittedValue;
 use noetl_api::{EventStatus, ExecutionStatus, Failure};
 use noetl_engine::execution::{Command, Event, Outcome, Turn, event_name};
 use serde_json::{Map, Value as Json};
@@ -12,12 +13,15 @@ use super::local_queue::LocalQueue;
 use super::machines::Loaded;
 use crate::changes::{Change, ChangeKind};
 use crate::clock;
-use crate::store::{CommandRow, EventRow, ExecutionRow, Ids, LEASE_MS, Progress, Store, Write};
+use crate::store::{
+    Column, CommandRow, EventRow, ExecutionRow, Extracted, Ids, LEASE_MS, Progress, Store,
+    StoreError, Write, to_column,
+};
 use crate::worker::Claim;
 
 /// The event of variables that were set by a request.
 pub(super) const VARIABLES_SET: &str = "vars.set";
-/// Results up to this size are shown in lists.
+/// Results up to this size are kept with the execution as well; of larger ones, the size is.
 const SMALL_RESULT: usize = 64 << 10;
 
 /// Writes the turns of machines, in the transaction of the change.
@@ -60,7 +64,8 @@ impl Writer {
         let mut outcome_event = None;
         for event in &turn.events {
             let outcome = input.filter(|(command_id, _)| is_outcome_of(event, command_id));
-            let row = self.event(loaded, event, outcome.map(|(_, outcome)| outcome), now);
+            let outcome = outcome.map(|(_, outcome)| outcome);
+            let row = self.event(transaction, loaded, event, outcome, now).await?;
             if outcome.is_some() {
                 outcome_event.get_or_insert(row.event_id);
             }
@@ -77,7 +82,7 @@ impl Writer {
         let ended = progress.end_time.is_some();
         if ended {
             let machine = &loaded.machine;
-            let variables = Json::Object(machine.variables()).to_string();
+            let variables = Extracted::new(&Json::Object(machine.variables()));
             let steps = Json::from(machine.completed_steps()).to_string();
             let id = loaded.row.execution_id;
             Store::insert_ended(transaction, id, &variables, &steps).await?;
@@ -111,8 +116,12 @@ impl Writer {
     ) -> Result<Written, RunError> {
         let event_id = self.ids.next_after(loaded.row.last_event_id);
         loaded.row.last_event_id = event_id;
+        let meta = Extracted::new(&Json::Object(variables.clone()));
+        let contents = meta.store(transaction, loaded.row.execution_id, Column::Meta);
+        let contents = to_column(&contents.await?);
         let event = EventRow {
-            meta: Some(Json::Object(variables.clone()).to_string()),
+            meta: Some(meta.text),
+            contents,
             ..bare_event(
                 &loaded.row,
                 event_id,
@@ -185,38 +194,55 @@ impl Writer {
         own
     }
 
-    /// Returns the row of an event. The event that reports `outcome` contains what restores the machine.
-    fn event(
+    /// Returns the row of an event, and stores its large values. The event that reports `outcome` contains what
+    /// restores the machine.
+    async fn event(
         &self,
+        transaction: &mut Write,
         loaded: &mut Loaded,
         event: &Event,
         outcome: Option<&Outcome>,
         now: i64,
-    ) -> EventRow {
+    ) -> Result<EventRow, StoreError> {
         let event_id = self.ids.next_after(loaded.row.last_event_id);
         loaded.row.last_event_id = event_id;
-        let text = |json: &Json| (!json.is_null()).then(|| json.to_string());
-        let meta = outcome.map(|outcome| {
-            let rest = Outcome {
-                result: Json::Null,
-                error: None,
-                ..outcome.clone()
-            };
-            serde_json::to_string(&rest).unwrap_or_default()
+        let rest = outcome.map(|outcome| Outcome {
+            result: Json::Null,
+            error: None,
+            ..outcome.clone()
         });
-        EventRow {
+        let rest = rest.map_or(Json::Null, |rest| {
+            serde_json::to_value(rest).unwrap_or_default()
+        });
+        let mut contents = Vec::new();
+        let mut texts = [None, None, None];
+        for (text, (column, json)) in texts.iter_mut().zip([
+            (Column::Context, &event.context),
+            (Column::Result, &event.result),
+            (Column::Meta, &rest),
+        ]) {
+            if !json.is_null() {
+                let extracted = Extracted::new(json);
+                let stored = extracted.store(transaction, loaded.row.execution_id, column);
+                contents.extend(stored.await?);
+                *text = Some(extracted.text);
+            }
+        }
+        let [context, result, meta] = texts;
+        Ok(EventRow {
             node_id: event.command_id.clone(),
             node_name: event.step.clone(),
-            context: text(&event.context),
-            result: text(&event.result),
+            context,
+            result,
             error: event
                 .error
                 .as_ref()
                 .and_then(|error| serde_json::to_string(error).ok()),
             meta,
+            contents: to_column(&contents),
             duration_ms: event.duration_ms.and_then(|ms| i64::try_from(ms).ok()),
             ..bare_event(&loaded.row, event_id, event.name, event.status, now)
-        }
+        })
     }
 
     /// Returns the rows of the commands that a turn issues; `rows` are those of its events.
@@ -270,6 +296,7 @@ fn bare_event(
         result: None,
         error: None,
         meta: None,
+        contents: None,
         duration_ms: None,
         created_at: now,
     }
@@ -302,7 +329,15 @@ fn progress(loaded: &Loaded, turn: &Turn, now: i64) -> Progress {
     let steps = machine.playbook().steps.len().max(1);
     let done = machine.completed_steps().len();
     let share = i64::try_from(done * 100 / steps).unwrap_or(0).min(99);
-    let result = ended.then(|| machine.result().to_string());
+    let result = ended.then(|| {
+        let text = machine.result().to_string();
+        if text.len() <= SMALL_RESULT {
+            text
+        } else {
+            let href = format!("/api/executions/{}/result", loaded.row.execution_id);
+            Json::from(OmittedValue::new(text.len(), href)).to_string()
+        }
+    });
     Progress {
         execution_id: loaded.row.execution_id,
         status,
@@ -312,7 +347,7 @@ fn progress(loaded: &Loaded, turn: &Turn, now: i64) -> Progress {
         } else {
             share
         },
-        result: result.filter(|result| result.len() <= SMALL_RESULT && result != "null"),
+        result: result.filter(|result| result != "null"),
         // What a tool wrote may hold zero bytes, which PostgreSQL has no text for.
         error: machine
             .failure()

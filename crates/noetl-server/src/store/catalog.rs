@@ -29,10 +29,15 @@ pub(crate) struct CatalogFilter {
     pub(crate) text: Option<String>,
     /// Only the latest version of each path.
     pub(crate) latest: bool,
+    /// Whether their texts are wanted.
+    pub(crate) content: bool,
 }
 
 const COLUMNS: &str =
     "c.catalog_id, c.path, c.version, c.kind, c.name, c.description, c.content, c.created_at";
+
+/// The most bytes of texts in one list.
+const LIST_BYTES: i64 = 4 << 20;
 
 impl Store {
     /// Adds the next version of a path. Returns the entry with its `version` and `created_at`.
@@ -73,7 +78,7 @@ impl Store {
         Ok(entry)
     }
 
-    /// Lists entries, newest first.
+    /// Lists entries, newest first. The texts of the first, [`LIST_BYTES`] in all, are included; others are empty.
     pub(crate) async fn catalog(
         &self,
         filter: &CatalogFilter,
@@ -83,8 +88,11 @@ impl Store {
         } else {
             ""
         };
+        let bytes = if filter.content { LIST_BYTES } else { 0 };
         let statement = format!(
-            "SELECT {COLUMNS} FROM catalog c WHERE (CAST($1 AS TEXT) IS NULL OR lower(c.kind) = lower($1)) \
+            "SELECT c.catalog_id, c.path, c.version, c.kind, c.name, c.description, CASE WHEN \
+             SUM(OCTET_LENGTH(c.content)) OVER (ORDER BY c.catalog_id DESC) <= $4 THEN c.content ELSE '' END AS content, \
+             c.created_at FROM catalog c WHERE (CAST($1 AS TEXT) IS NULL OR lower(c.kind) = lower($1)) \
              AND (CAST($2 AS TEXT) IS NULL OR c.path = $2) \
              AND (CAST($3 AS TEXT) IS NULL OR lower(c.path || ' ' || c.name || ' ' || COALESCE(c.description, '')) LIKE $3 ESCAPE '!') \
              {latest} ORDER BY c.catalog_id DESC"
@@ -93,6 +101,7 @@ impl Store {
             .bind(&filter.kind)
             .bind(&filter.path)
             .bind(filter.text.as_deref().map(like))
+            .bind(bytes)
             .fetch_all(self.reader())
             .await?;
         Ok(rows)

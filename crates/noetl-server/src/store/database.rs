@@ -15,9 +15,10 @@ use super::write::{Write, Writer};
 use crate::clock::{self, LeaseClock};
 
 /// Tables that `db validate` looks for.
-pub(crate) const TABLES: [&str; 10] = [
+pub(crate) const TABLES: [&str; 11] = [
     "catalog",
     "command",
+    "content",
     "credential",
     "ended",
     "event",

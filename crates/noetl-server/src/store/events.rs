@@ -1,8 +1,11 @@
 //! The event log.
 
 use noetl_api::EventStatus;
+use noetl_api::execution::OmittedValue;
+use serde_json::Value as Json;
 use sqlx::{AnyConnection, FromRow};
 
+use super::contents::{Column, references};
 use super::database::Store;
 use super::error::StoreError;
 use super::write::Write;
@@ -22,19 +25,23 @@ pub(crate) struct EventRow {
     pub(crate) result: Option<String>,
     pub(crate) error: Option<String>,
     pub(crate) meta: Option<String>,
+    /// Which large values belong into the context, result and meta: a JSON list of references.
+    pub(crate) contents: Option<String>,
     pub(crate) duration_ms: Option<i64>,
     pub(crate) created_at: i64,
 }
 
 const COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, context, \
-                       result, error, meta, duration_ms, created_at";
+                       result, error, meta, contents, duration_ms, created_at";
+const COLUMN_COUNT: usize = 14;
 /// The same, without results and contexts of more than 16 KiB.
 const HEAD_COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, \
     CASE WHEN OCTET_LENGTH(context) <= 16384 THEN context END AS context, CAST(NULL AS TEXT) AS result, error, \
-    meta, duration_ms, created_at";
+    meta, CAST(NULL AS TEXT) AS contents, duration_ms, created_at";
 /// The bytes of an event's texts.
 const BYTES: &str = "CAST(COALESCE(OCTET_LENGTH(context), 0) + COALESCE(OCTET_LENGTH(result), 0) \
-    + COALESCE(OCTET_LENGTH(error), 0) + COALESCE(OCTET_LENGTH(meta), 0) AS BIGINT)";
+    + COALESCE(OCTET_LENGTH(error), 0) + COALESCE(OCTET_LENGTH(meta), 0) \
+    + COALESCE(OCTET_LENGTH(contents), 0) AS BIGINT)";
 /// The most bytes of one page of events: each subscriber and each answer holds one.
 const PAGE_BYTES: i64 = 1 << 20;
 /// How many events one statement inserts: SQLite limits the number of parameters.
@@ -50,6 +57,33 @@ fn count_within(sizes: &[(i64, i64)]) -> usize {
     within.count().max(1).min(sizes.len())
 }
 
+impl EventRow {
+    /// Returns the text of a column with its large values.
+    pub(crate) async fn whole(
+        &self,
+        connection: &mut AnyConnection,
+        column: Column,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(text) = self.text(column) else {
+            return Ok(None);
+        };
+        let references = references(self.contents.as_deref(), column, text)?;
+        Store::whole(connection, self.execution_id, text.to_owned(), &references)
+            .await
+            .map(Some)
+    }
+
+    /// Returns the text of a column, with `null` in the place of large values.
+    pub(crate) fn text(&self, column: Column) -> Option<&str> {
+        match column {
+            Column::Context => self.context.as_deref(),
+            Column::Result => self.result.as_deref(),
+            Column::Meta => self.meta.as_deref(),
+            Column::Variables => None,
+        }
+    }
+}
+
 impl Store {
     pub(crate) async fn insert_events(
         transaction: &mut Write,
@@ -58,8 +92,8 @@ impl Store {
         for batch in events.chunks(BATCH) {
             let rows: Vec<String> = (0..batch.len())
                 .map(|row| {
-                    let places: Vec<_> = (1..=13)
-                        .map(|column| format!("${}", row * 13 + column))
+                    let places: Vec<_> = (1..=COLUMN_COUNT)
+                        .map(|column| format!("${}", row * COLUMN_COUNT + column))
                         .collect();
                     format!("({})", places.join(", "))
                 })
@@ -79,6 +113,7 @@ impl Store {
                     .bind(&event.result)
                     .bind(&event.error)
                     .bind(&event.meta)
+                    .bind(&event.contents)
                     .bind(event.duration_ms)
                     .bind(event.created_at);
             }
@@ -130,7 +165,10 @@ impl Store {
             rows.extend(found);
         }
         for (row, (_, bytes)) in rows.iter_mut().zip(&sizes).skip(whole.len()) {
-            row.context = Some(format!("{{\"omitted_bytes\":{bytes}}}"));
+            let before = row.event_id - 1;
+            let href = format!("/api/executions/{execution_id}/events?after={before}&limit=1");
+            let omitted = OmittedValue::new(usize::try_from(*bytes).unwrap_or_default(), href);
+            row.context = Some(Json::from(omitted).to_string());
         }
         let statement = format!("SELECT COUNT(*) FROM event WHERE {filter}");
         let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
@@ -239,35 +277,40 @@ impl Store {
         Ok(found.is_some())
     }
 
+    /// Returns the event with the result of an execution or, with `step`, of one of its steps.
+    pub(crate) async fn result_event(
+        &self,
+        execution_id: i64,
+        step: Option<&str>,
+    ) -> Result<Option<EventRow>, StoreError> {
+        let which = match step {
+            Some(_) => "node_name = $2 AND event_type IN ('call.done', 'loop.done')",
+            None => "CAST($2 AS TEXT) IS NULL AND event_type = 'playbook.completed'",
+        };
+        let statement = format!(
+            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND {which} ORDER BY event_id DESC LIMIT 1"
+        );
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .bind(step)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(found)
+    }
+
     /// Returns the result of an execution, or of one of its steps.
     pub(crate) async fn final_result(
         &self,
         execution_id: i64,
         step: Option<&str>,
-    ) -> Result<serde_json::Value, StoreError> {
-        let found: Option<(Option<String>,)> = match step {
-            Some(step) => {
-                sqlx::query_as(
-                    "SELECT result FROM event WHERE execution_id = $1 AND node_name = $2 \
-                     AND event_type IN ('call.done', 'loop.done') ORDER BY event_id DESC LIMIT 1",
-                )
-                .bind(execution_id)
-                .bind(step)
-                .fetch_optional(self.reader())
-                .await?
-            }
-            None => {
-                sqlx::query_as(
-                    "SELECT result FROM event WHERE execution_id = $1 AND event_type = 'playbook.completed' LIMIT 1",
-                )
-                .bind(execution_id)
-                .fetch_optional(self.reader())
-                .await?
-            }
+    ) -> Result<Json, StoreError> {
+        let Some(row) = self.result_event(execution_id, step).await? else {
+            return Ok(Json::Null);
         };
-        let text = found.and_then(|(result,)| result);
+        let connection = &mut *self.read().await?;
+        let text = row.whole(connection, Column::Result).await?;
         match text {
-            None => Ok(serde_json::Value::Null),
+            None => Ok(Json::Null),
             Some(text) => serde_json::from_str(&text).map_err(|error| {
                 StoreError::Corrupt(format!("result of execution {execution_id}: {error}"))
             }),

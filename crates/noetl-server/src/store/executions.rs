@@ -1,9 +1,11 @@
 //! Executions: one row for each, which agrees with the event log.
 
 use noetl_api::ExecutionStatus;
-use sqlx::FromRow;
+use serde_json::{Map, Value as Json};
+use sqlx::{AnyConnection, FromRow};
 
 use super::catalog::like;
+use super::contents::{Column, Extracted, to_column};
 use super::database::Store;
 use super::error::StoreError;
 use super::write::Write;
@@ -17,7 +19,6 @@ pub(crate) struct ExecutionRow {
     pub(crate) version: i64,
     #[sqlx(try_from = "String")]
     pub(crate) status: ExecutionStatus,
-    pub(crate) payload: String,
     pub(crate) target: Option<String>,
     pub(crate) parent_execution_id: Option<i64>,
     pub(crate) parent_call: Option<String>,
@@ -56,17 +57,25 @@ pub(crate) struct Progress {
     pub(crate) last_event_id: i64,
 }
 
-const COLUMNS: &str = "execution_id, catalog_id, path, version, status, payload, target, parent_execution_id, \
+const COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
                        parent_call, current_step, progress, result, error, start_time, end_time, last_event_id";
 
+/// The same for a list, whose rows are small.
+const LIST_COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
+    parent_call, current_step, progress, CASE WHEN OCTET_LENGTH(result) <= 2048 THEN result WHEN result IS NOT NULL \
+    THEN '{\"omitted_bytes\":' || OCTET_LENGTH(result) || ',\"href\":\"/api/executions/' || execution_id || '/result\"}' END \
+    AS result, CASE WHEN LENGTH(error) > 2048 THEN SUBSTR(error, 1, 2048) || ' …' ELSE error END AS error, \
+    start_time, end_time, last_event_id";
+
 impl Store {
-    /// Adds an execution. Returns false when one with the same `parent_call` exists.
+    /// Adds an execution with its payload, a JSON object. Returns false when one with the same `parent_call` exists.
     pub(crate) async fn insert_execution(
         transaction: &mut Write,
         row: &ExecutionRow,
+        payload: &str,
     ) -> Result<bool, StoreError> {
         let statement = format!(
-            "INSERT INTO execution ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+            "INSERT INTO execution ({COLUMNS}, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
              ON CONFLICT (parent_call) DO NOTHING"
         );
         let inserted = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -75,7 +84,6 @@ impl Store {
             .bind(&row.path)
             .bind(row.version)
             .bind(row.status.as_str())
-            .bind(&row.payload)
             .bind(&row.target)
             .bind(row.parent_execution_id)
             .bind(&row.parent_call)
@@ -86,6 +94,7 @@ impl Store {
             .bind(row.start_time)
             .bind(row.end_time)
             .bind(row.last_event_id)
+            .bind(payload)
             .execute(&mut **transaction)
             .await?;
         Ok(inserted.rows_affected() == 1)
@@ -131,28 +140,50 @@ impl Store {
     pub(crate) async fn insert_ended(
         transaction: &mut Write,
         execution_id: i64,
-        variables: &str,
+        variables: &Extracted,
         steps: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO ended (execution_id, variables, steps) VALUES ($1, $2, $3)")
-            .bind(execution_id)
-            .bind(variables)
-            .bind(steps)
-            .execute(&mut **transaction)
-            .await?;
+        let contents = variables.store(transaction, execution_id, Column::Variables);
+        let contents = to_column(&contents.await?);
+        sqlx::query(
+            "INSERT INTO ended (execution_id, variables, steps, contents) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(execution_id)
+        .bind(&variables.text)
+        .bind(steps)
+        .bind(contents)
+        .execute(&mut **transaction)
+        .await?;
         Ok(())
     }
 
     /// Returns what was kept of an execution that has ended: its variables and the steps that ended well, as JSON.
+    /// The third text refers to the large values of the variables.
     pub(crate) async fn ended(
         &self,
         execution_id: i64,
-    ) -> Result<Option<(String, String)>, StoreError> {
-        let found = sqlx::query_as("SELECT variables, steps FROM ended WHERE execution_id = $1")
-            .bind(execution_id)
-            .fetch_optional(self.reader())
-            .await?;
+    ) -> Result<Option<(String, String, Option<String>)>, StoreError> {
+        let found =
+            sqlx::query_as("SELECT variables, steps, contents FROM ended WHERE execution_id = $1")
+                .bind(execution_id)
+                .fetch_optional(self.reader())
+                .await?;
         Ok(found)
+    }
+
+    /// Returns the payload of an execution, a JSON object.
+    pub(crate) async fn payload(
+        connection: &mut AnyConnection,
+        execution_id: i64,
+    ) -> Result<Map<String, Json>, StoreError> {
+        let (payload,): (String,) =
+            sqlx::query_as("SELECT payload FROM execution WHERE execution_id = $1")
+                .bind(execution_id)
+                .fetch_one(connection)
+                .await?;
+        serde_json::from_str(&payload).map_err(|error| {
+            StoreError::Corrupt(format!("payload of execution {execution_id}: {error}"))
+        })
     }
 
     pub(crate) async fn execution(
@@ -189,7 +220,8 @@ impl Store {
         Ok(row)
     }
 
-    /// Lists executions, newest first, and returns the number of all that match.
+    /// Lists executions, newest first, and returns the number of all that match. Large results are named, not included,
+    /// and long errors are cut.
     pub(crate) async fn executions(
         &self,
         filter: &ExecutionFilter,
@@ -202,7 +234,7 @@ impl Store {
             AND (CAST($6 AS BIGINT) IS NULL OR start_time >= $6) AND (CAST($7 AS BIGINT) IS NULL OR start_time < $7)";
         let text = filter.text.as_deref().map(like);
         let statement = format!(
-            "SELECT {COLUMNS} FROM execution WHERE {condition} ORDER BY start_time DESC, execution_id DESC LIMIT $8 OFFSET $9"
+            "SELECT {LIST_COLUMNS} FROM execution WHERE {condition} ORDER BY start_time DESC, execution_id DESC LIMIT $8 OFFSET $9"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(filter.status.map(ExecutionStatus::as_str))

@@ -40,6 +40,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 4,
         sql: include_str!("migrations/0004_ended.sql"),
     },
+    Migration {
+        version: 5,
+        sql: include_str!("migrations/0005_contents.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod commands;
+mod contents;
 mod credentials;
 mod database;
 mod error;
@@ -22,6 +23,9 @@ mod write;
 
 pub(crate) use catalog::{CatalogEntry, CatalogFilter};
 pub(crate) use commands::{CommandRow, Due, Holder, LEASE_MS, MOST_LOSSES};
+pub(crate) use contents::{
+    Column, Extracted, PLACEHOLDER, Reference, references, splice, to_column,
+};
 pub(crate) use credentials::CredentialRow;
 pub(crate) use database::{Store, TABLES};
 pub use error::{Cause, StoreError};

@@ -35,7 +35,6 @@ pub(super) fn execution(execution_id: i64, path: &str) -> ExecutionRow {
         path: path.to_owned(),
         version: 1,
         status: ExecutionStatus::Running,
-        payload: "{}".to_owned(),
         target: None,
         parent_execution_id: None,
         parent_call: None,
@@ -51,7 +50,7 @@ pub(super) fn execution(execution_id: i64, path: &str) -> ExecutionRow {
 
 pub(super) async fn insert(store: &Store, row: &ExecutionRow) -> bool {
     let mut transaction = store.begin().await.unwrap();
-    let inserted = Store::insert_execution(&mut transaction, row)
+    let inserted = Store::insert_execution(&mut transaction, row, "{}")
         .await
         .unwrap();
     transaction.commit().await.unwrap();
@@ -60,6 +59,7 @@ pub(super) async fn insert(store: &Store, row: &ExecutionRow) -> bool {
 
 fn event(event_id: i64, name: &str) -> EventRow {
     EventRow {
+        contents: None,
         execution_id: 1,
         event_id,
         catalog_id: 1,
@@ -255,10 +255,14 @@ async fn pages_of_large_events_are_bounded_in_bytes() {
         .iter()
         .map(|row| (row.event_id, row.result.is_some(), row.context.as_deref()))
         .collect();
-    let omitted = Some("{\"omitted_bytes\":600000}");
+    let omitted = [3, 2].map(|id| {
+        let href = format!("/api/executions/1/events?after={}&limit=1", id - 1);
+        serde_json::json!({"omitted_bytes": 600_000, "href": href}).to_string()
+    });
+    let [third, second] = omitted.each_ref().map(|text| Some(text.as_str()));
     assert_eq!(
         seen,
-        [(4, true, None), (3, false, omitted), (2, false, omitted)]
+        [(4, true, None), (3, false, third), (2, false, second)]
     );
     assert_eq!(total, 5);
     let heads = store.event_heads(1, 100).await.unwrap();

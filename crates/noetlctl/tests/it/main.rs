@@ -27,6 +27,7 @@ mod server_events;
 mod server_kills;
 mod server_refusals;
 mod server_restart;
+mod server_results;
 mod server_runs;
 mod server_schema;
 mod server_secrets;

@@ -1,19 +1,16 @@
 //! Transactions that fail, on a file of a test's own.
 
 use crate::store::tests::{execution, insert, new_store};
-use crate::store::{Cause, ExecutionFilter, ExecutionRow, Storage, Store, StoreError};
+use crate::store::{Cause, ExecutionFilter, Storage, Store, StoreError};
 
 /// Adds executions until one is refused, and returns the ids of those that were acknowledged, and the error.
 async fn fill(store: &Store, first: i64) -> (Vec<i64>, StoreError) {
     let mut acknowledged = Vec::new();
     for id in first.. {
-        let row = ExecutionRow {
-            payload: "x".repeat(5_000),
-            ..execution(id, "p")
-        };
+        let payload = "x".repeat(5_000);
         let added = async {
             let mut transaction = store.begin().await?;
-            Store::insert_execution(&mut transaction, &row).await?;
+            Store::insert_execution(&mut transaction, &execution(id, "p"), &payload).await?;
             transaction.commit().await
         };
         match added.await {
@@ -67,7 +64,7 @@ async fn a_transaction_that_is_not_ended_keeps_nothing() {
     let (_folder, store) = new_store().await;
     for is_rolled_back in [true, false] {
         let mut transaction = store.begin().await.unwrap();
-        Store::insert_execution(&mut transaction, &execution(1, "p"))
+        Store::insert_execution(&mut transaction, &execution(1, "p"), "{}")
             .await
             .unwrap();
         if is_rolled_back {
