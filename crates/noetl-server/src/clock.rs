@@ -59,6 +59,12 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         .map(jiff::Timestamp::as_millisecond)
 }
 
+/// The seconds from one time to another, both in milliseconds.
+pub(crate) fn seconds_between(start: i64, end: i64) -> f64 {
+    // The store may hold times that NoETL did not write.
+    end.saturating_sub(start) as f64 / 1000.0
+}
+
 /// A duration for people, such as `1m 3s`.
 pub(crate) fn human(ms: i64) -> String {
     let seconds = ms / 1000;

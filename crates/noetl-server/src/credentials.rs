@@ -55,7 +55,7 @@ impl Credentials {
         };
         let text = self.vault.decrypt(&row.data_encrypted)?;
         let data = serde_json::from_str(&text)
-            .map_err(|error| StoreError::Corrupt(format!("credential {}: {error}", row.name)))?;
+            .map_err(|error| StoreError::corrupt(format!("credential {}", row.name), error))?;
         Ok(Some(Credential {
             name: row.name,
             kind: row.kind,

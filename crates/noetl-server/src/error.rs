@@ -79,6 +79,12 @@ impl From<StoreError> for ApiError {
             return Self::invalid("a text with a zero byte cannot be stored");
         }
         tracing::error!(%error, "the store failed");
+        // Trying again would not help, as it does when the store is not available.
+        if let StoreError::Corrupt { what, .. } = &error {
+            let detail = format!("{what} cannot be read from the store");
+            return Self::new(StatusCode::CONFLICT, detail)
+                .help("the server's log has the reason; restore the store from a backup");
+        }
         // The database's message may contain what a caller must not see, so it is only in the log.
         let (detail, help) = match error.cause() {
             Some(cause) => (

@@ -1,5 +1,8 @@
 //! The server: binds its listener, answers requests, and stops in order.
 
+#[cfg(test)]
+mod fuzz;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use noetl_api::server::{BuildStamp, StorageKind};
 use noetl_engine::ToolEnvironment;
+use tokio::task::JoinHandle;
 
 use crate::credentials::Credentials;
 use crate::executions::{Executions, LocalQueue};
@@ -106,6 +107,8 @@ pub(crate) struct Ready {
     pub(crate) token_file: Option<PathBuf>,
     worker: LocalWorker,
     shard: i64,
+    /// The task that keeps the shard.
+    heartbeat: Option<JoinHandle<()>>,
     _lock: Option<File>,
 }
 
@@ -156,6 +159,7 @@ impl Ready {
             token_file,
             worker: LocalWorker::new(source, slots, orders),
             shard,
+            heartbeat: None,
             _lock: lock,
         })
     }
@@ -164,19 +168,22 @@ impl Ready {
     pub(crate) fn begin(&mut self) {
         self.worker.begin();
         let (store, shard) = (self.store.clone(), self.shard);
-        tokio::spawn(async move {
+        self.heartbeat = Some(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 if let Err(error) = store.keep_shard(shard).await {
                     tracing::error!(%error, "cannot keep the server's shard");
                 }
             }
-        });
+        }));
     }
 
     /// Gives back the commands and the shard that this server holds, and closes the store.
     pub(crate) async fn end(&self) {
         self.worker.stop().await;
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
+        }
         if let Err(error) = self.store.free_shard(self.shard).await {
             tracing::warn!(%error, "cannot give back the server's shard");
         }

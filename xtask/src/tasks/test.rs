@@ -5,9 +5,10 @@ mod page;
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use noetl_help::Help as _;
 use xshell::cmd;
 
 use crate::host::ctx::Ctx;
@@ -23,7 +24,8 @@ use crate::tasks;
     With DOCKER_HOST and NOETL_TEST_REGISTRY set, the group `engine` runs as well.\n\nExamples:\n  cargo xtask test\n  \
     cargo xtask test --targets default    all six targets\n  cargo xtask test --quick              no dist, no tools\n  \
     cargo xtask test --ui                 only the web page in Chromium\n  \
-    cargo xtask test --soak 10            kills, full disks and restarts at random, for ten minutes on each store"
+    cargo xtask test --soak 10            kills, full disks and restarts at random, for ten minutes on each store\n  \
+    cargo xtask test --fuzz 1000000       a million drawn requests, and as many damaged rows"
 )]
 pub(crate) struct TestArgs {
     /// Targets whose dist is tested: triples, or host, linux, default, all; separated by commas
@@ -38,8 +40,11 @@ pub(crate) struct TestArgs {
     /// Run only executions under everything that goes wrong, for this time on SQLite and then on PostgreSQL
     #[arg(long, value_name = "MINUTES", conflicts_with_all = ["quick", "ui", "targets"])]
     soak: Option<f64>,
-    /// Repeat the soak of this seed, which every soak prints
-    #[arg(long, requires = "soak")]
+    /// Run only the fuzz tests of the server, with so many inputs each
+    #[arg(long, value_name = "INPUTS", conflicts_with_all = ["quick", "ui", "targets", "soak"])]
+    fuzz: Option<u64>,
+    /// Repeat the soak or the fuzz tests of this seed; every soak prints its own
+    #[arg(long)]
     seed: Option<u64>,
 }
 
@@ -51,6 +56,7 @@ impl TestArgs {
             quick: false,
             ui: false,
             soak: None,
+            fuzz: None,
             seed: None,
         }
     }
@@ -73,6 +79,13 @@ impl AddAssign for Count {
 pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
     if let Some(minutes) = args.soak {
         return soak(ctx, minutes, args.seed);
+    }
+    if let Some(inputs) = args.fuzz {
+        return fuzz(ctx, inputs, args.seed);
+    }
+    if args.seed.is_some() {
+        return Err(anyhow!("--seed belongs to --soak or --fuzz"))
+            .help("cargo xtask test --fuzz 10000 --seed 1");
     }
     let report = &ctx.state().join("test-report.txt");
     let dist = if args.quick || args.ui {
@@ -156,6 +169,20 @@ fn soak(ctx: &Ctx, minutes: f64, seed: Option<u64>) -> anyhow::Result<()> {
         soak = soak.env("NOETL_TEST_SEED", seed.to_string());
     }
     output::step(ctx, "soak", || run::run(ctx, soak))
+}
+
+/// Runs the fuzz tests of the server, one after the other, and shows their figures.
+fn fuzz(ctx: &Ctx, inputs: u64, seed: Option<u64>) -> anyhow::Result<()> {
+    let mut fuzz = cmd!(
+        ctx.shell,
+        "cargo test --profile fuzz --package noetl-server --lib --locked fuzz"
+    )
+    .args(["--", "--nocapture", "--test-threads=1"])
+    .env("NOETL_TEST_FUZZ", inputs.to_string());
+    if let Some(seed) = seed {
+        fuzz = fuzz.env("NOETL_TEST_SEED", seed.to_string());
+    }
+    output::step(ctx, "fuzz", || run::run(ctx, fuzz))
 }
 
 /// Reads the last line of libtest: `test result: ok. 3 passed; 0 failed; …`.

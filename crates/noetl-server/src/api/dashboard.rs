@@ -57,7 +57,7 @@ pub(crate) async fn stats(
         total_credentials: credentials,
         workers: workers
             .iter()
-            .filter(|(worker, _)| now - worker.heartbeat <= OFFLINE_MS)
+            .filter(|(worker, _)| now.saturating_sub(worker.heartbeat) <= OFFLINE_MS)
             .count(),
         success_rate: (ended > 0).then(|| totals.completed as f64 / ended as f64),
     };

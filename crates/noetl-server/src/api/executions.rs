@@ -241,7 +241,8 @@ pub(crate) async fn status(
 ) -> Result<Json<ExecutionState>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
     let (variables, completed_steps) = server.executions.variables(row.execution_id).await?;
-    let elapsed = row.end_time.unwrap_or_else(clock::now_ms) - row.start_time;
+    let end = row.end_time.unwrap_or_else(clock::now_ms);
+    let elapsed = end.saturating_sub(row.start_time);
     Ok(Json(ExecutionState {
         execution_id: row.execution_id.to_string(),
         path: row.path.clone(),

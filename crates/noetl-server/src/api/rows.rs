@@ -34,7 +34,7 @@ pub(super) fn execution(row: &ExecutionRow) -> Execution {
         end_time: row.end_time.map(clock::rfc3339),
         duration_seconds: row
             .end_time
-            .map(|end| (end - row.start_time) as f64 / 1000.0),
+            .map(|end| clock::seconds_between(row.start_time, end)),
         progress: row.progress,
         current_step: row.current_step.clone(),
         result: json(row.result.as_deref()),

@@ -76,7 +76,7 @@ pub(crate) async fn timeline(
                 if let Some((start, span)) = spans.get_mut(command) {
                     span.status = event.status.into();
                     span.end_time = Some(clock::rfc3339(event.created_at));
-                    span.duration_seconds = Some((event.created_at - *start) as f64 / 1000.0);
+                    span.duration_seconds = Some(clock::seconds_between(*start, event.created_at));
                     span.iteration = context.get("iteration").and_then(Value::as_u64);
                     span.attempt = context.get("attempt").and_then(Value::as_u64).unwrap_or(1);
                     span.error = rows::failure(&event).map(|failure| failure.message);

@@ -144,7 +144,7 @@ pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerL
     let items: Vec<_> = rows
         .into_iter()
         .map(|(row, running)| Worker {
-            status: if now - row.heartbeat > OFFLINE_MS {
+            status: if now.saturating_sub(row.heartbeat) > OFFLINE_MS {
                 WorkerStatus::Offline
             } else {
                 WorkerStatus::Ready

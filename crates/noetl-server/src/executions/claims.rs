@@ -69,7 +69,7 @@ impl Executions {
             error,
             RunError::NoPlaybook(_)
                 | RunError::Invalid(_)
-                | RunError::Store(StoreError::Corrupt(_))
+                | RunError::Store(StoreError::Corrupt { .. })
         );
         let failure = Failure::new("finalized", error.to_string());
         if unrecoverable && let Err(error) = self.mark_failed(due.execution_id, &failure).await {
@@ -83,7 +83,7 @@ impl Executions {
         let now = self.store.clock().now();
         let next = self.store.next_due(now).await.ok().flatten();
         let longest = next.map_or(TICK, |next| {
-            Duration::from_millis(u64::try_from(next - now).unwrap_or(0))
+            Duration::from_millis(u64::try_from(next.saturating_sub(now)).unwrap_or(0))
                 .clamp(Duration::from_millis(5), TICK)
         });
         self.changes.wait_for_due(longest).await;

@@ -21,9 +21,11 @@ pub(super) async fn restore(
     let payload = Store::payload(connection, row.execution_id).await?;
     let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
     machine.start(row.target.as_deref());
+    let mut bytes = 0;
     for event in Store::inputs(connection, row.execution_id).await? {
         let command_id = event.node_id.as_deref().unwrap_or_default();
         let meta = event.whole(connection, Column::Meta).await?;
+        bytes += meta.as_ref().map_or(0, String::len);
         match (event.event_type.as_str(), meta.as_deref()) {
             (event_name::COMMAND_CLAIMED, _) => {
                 machine.claimed(command_id, "");
@@ -36,19 +38,24 @@ pub(super) async fn restore(
                 if let Some(error) = &event.error {
                     outcome.error = Some(parse(error, &event.event_type)?);
                 } else if let Some(result) = event.whole(connection, Column::Result).await? {
+                    bytes += result.len();
                     outcome.result = parse(&result, &event.event_type)?;
                 }
-                machine
-                    .complete(command_id, outcome)
-                    .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+                machine.complete(command_id, outcome).map_err(|error| {
+                    StoreError::corrupt(format!("event {}", event.event_id), error)
+                })?;
             }
             (_, None) => {}
         }
     }
-    Ok(Loaded { machine, row })
+    Ok(Loaded {
+        machine,
+        row,
+        bytes,
+    })
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str, event: &str) -> Result<T, StoreError> {
     serde_json::from_str(text)
-        .map_err(|error| StoreError::Corrupt(format!("event {event}: {error}")))
+        .map_err(|error| StoreError::corrupt(format!("an event {event}"), error))
 }

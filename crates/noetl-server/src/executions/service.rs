@@ -116,10 +116,14 @@ impl Executions {
         let execution_id = self.writer.ids.next();
         let machine = Machine::new(playbook, &execution_id.to_string(), &start.payload);
         let row = new_row(execution_id, entry, &start);
+        let payload = Json::Object(start.payload).to_string();
         let entry = self.machines.entry(execution_id);
         let mut cached = entry.lock().await;
-        let mut loaded = Loaded { machine, row };
-        let payload = Json::Object(start.payload).to_string();
+        let mut loaded = Loaded {
+            machine,
+            row,
+            bytes: payload.len(),
+        };
         let mut transaction = self.store.begin().await?;
         if !Store::insert_execution(&mut transaction, &loaded.row, &payload).await? {
             transaction.rollback().await;
@@ -138,6 +142,7 @@ impl Executions {
             .write(&mut transaction, &mut loaded, turn, None)
             .await?;
         transaction.commit().await?;
+        self.machines.weigh(execution_id, loaded.bytes);
         *cached = Some(loaded);
         drop(cached);
         let commands = written.commands;
@@ -172,6 +177,7 @@ impl Executions {
         if loaded.machine.status().is_final() {
             self.machines.forget(execution_id);
         } else {
+            self.machines.weigh(execution_id, loaded.bytes);
             *cached = Some(loaded);
         }
         drop(cached);

@@ -13,6 +13,9 @@ use crate::store::{Column, Extracted, Reference, Store, StoreError, references};
 /// Variables by name, and the steps that ended well.
 pub(crate) type Variables = (Map<String, Json>, Vec<String>);
 
+/// What is stored of an execution at its end, in errors.
+const WHAT: &str = "the end of an execution";
+
 /// A variable of an execution that has ended, as the store has it.
 struct Stored<'a> {
     name: String,
@@ -113,9 +116,9 @@ fn stored<'a>(text: &'a str, contents: Option<&str>) -> Result<Vec<Stored<'a>>, 
     for (name, value) in fields {
         start += Json::from(name.as_str()).to_string().len() + 1;
         let end = start + value.to_string().len();
-        let text = text.get(start..end).ok_or_else(|| {
-            StoreError::Corrupt("the variables of an execution that has ended".to_owned())
-        })?;
+        let text = text
+            .get(start..end)
+            .ok_or_else(|| StoreError::corrupt(WHAT, "its text is not what was written"))?;
         let mut inside = Vec::new();
         while let Some(reference) = references.next_if(|reference| reference.offset < end) {
             inside.push(Reference {
@@ -134,6 +137,5 @@ fn stored<'a>(text: &'a str, contents: Option<&str>) -> Result<Vec<Stored<'a>>, 
 }
 
 fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json)
-        .map_err(|error| StoreError::Corrupt(format!("the end of an execution: {error}")))
+    serde_json::from_str(json).map_err(|error| StoreError::corrupt(WHAT, error))
 }

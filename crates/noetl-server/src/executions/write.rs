@@ -223,6 +223,9 @@ impl Writer {
         ]) {
             if !json.is_null() {
                 let extracted = Extracted::new(json);
+                if outcome.is_some() {
+                    loaded.bytes += extracted.bytes();
+                }
                 let stored = extracted.store(transaction, loaded.row.execution_id, column);
                 contents.extend(stored.await?);
                 *text = Some(extracted.text);

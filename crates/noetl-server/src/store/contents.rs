@@ -168,7 +168,7 @@ pub(crate) fn references(
     let Some(contents) = contents else {
         return Ok(Vec::new());
     };
-    let corrupt = || StoreError::Corrupt("the references of a row to its contents".to_owned());
+    let corrupt = || StoreError::corrupt("a row's list of contents", "it does not fit the row");
     let all: Vec<Reference> = serde_json::from_str(contents).map_err(|_| corrupt())?;
     let mut rest = 0;
     let mut found = Vec::new();
@@ -301,8 +301,7 @@ impl Store {
 impl StoreError {
     /// A content that a row refers to is not there, or not whole.
     pub(crate) fn missing(execution_id: i64, hash: &str) -> Self {
-        Self::Corrupt(format!(
-            "content {hash} of execution {execution_id} is not complete"
-        ))
+        let what = format!("content {hash} of execution {execution_id}");
+        Self::corrupt(what, "it is not complete")
     }
 }

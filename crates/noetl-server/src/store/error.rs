@@ -5,10 +5,15 @@
 pub enum StoreError {
     /// The database refused a statement or a connection.
     #[error("the store failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// The store contains a value that NoETL did not write.
-    #[error("the store contains an unreadable value: {0}")]
-    Corrupt(String),
+    #[error("{what} cannot be read from the store: {why}")]
+    Corrupt {
+        /// What the value is, such as `the payload of execution 5`.
+        what: String,
+        /// Why it cannot be read. It may contain parts of the value.
+        why: String,
+    },
     /// The store cannot be used, for this reason.
     #[error("{0}")]
     Unusable(String),
@@ -81,7 +86,27 @@ impl Cause {
     }
 }
 
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::corrupt(format!("the column {index} of a row"), source)
+            }
+            sqlx::Error::Decode(source) => Self::corrupt("a value", source),
+            error => Self::Database(error),
+        }
+    }
+}
+
 impl StoreError {
+    /// A value that NoETL did not write.
+    pub(crate) fn corrupt(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        Self::Corrupt {
+            what: what.into(),
+            why: why.to_string(),
+        }
+    }
+
     /// Whether a text was refused for its zero bytes, SQLSTATE `character_not_in_repertoire`.
     pub(crate) fn is_unstorable(&self) -> bool {
         self.code().as_deref() == Some("22021")

@@ -312,7 +312,7 @@ impl Store {
         match text {
             None => Ok(Json::Null),
             Some(text) => serde_json::from_str(&text).map_err(|error| {
-                StoreError::Corrupt(format!("result of execution {execution_id}: {error}"))
+                StoreError::corrupt(format!("the result of execution {execution_id}"), error)
             }),
         }
     }

@@ -182,7 +182,7 @@ impl Store {
                 .fetch_one(connection)
                 .await?;
         serde_json::from_str(&payload).map_err(|error| {
-            StoreError::Corrupt(format!("payload of execution {execution_id}: {error}"))
+            StoreError::corrupt(format!("the payload of execution {execution_id}"), error)
         })
     }
 

@@ -119,7 +119,7 @@ async fn version(transaction: &mut Write) -> Result<i64, StoreError> {
             .await?;
     let Some((text,)) = found else { return Ok(0) };
     text.parse()
-        .map_err(|_| StoreError::Corrupt(format!("the schema's version is `{text}`")))
+        .map_err(|_| StoreError::corrupt("the schema's version", format!("it is `{text}`")))
 }
 
 /// Whether the tables may have been altered before.

@@ -124,11 +124,11 @@ async fn a_content_that_is_not_complete_and_a_wrong_place_are_refused() {
     transaction.commit().await.unwrap();
     let mut connection = store.read().await.unwrap();
     let whole = Store::whole(&mut connection, 1, extracted.text.clone(), &stored);
-    assert!(matches!(whole.await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(whole.await, Err(StoreError::Corrupt { .. })));
     assert!(store.content_chunk(1, &stored[0].hash, 1).await.is_err());
     stored[0].offset = 1;
     for contents in [serde_json::to_string(&stored).unwrap(), "{}".to_owned()] {
         let refused = references(Some(&contents), Column::Result, &extracted.text);
-        assert!(matches!(refused, Err(StoreError::Corrupt(_))));
+        assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
     }
 }
