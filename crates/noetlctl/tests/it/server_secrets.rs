@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::live::{Live, Store, playbook};
+use crate::live::{Live, Store, Worker, playbook};
 use crate::support::show;
 
 const SECRET: &str = "gh31m-Pa55wort-x7Qz";
@@ -106,6 +106,91 @@ fn a_secret_is_in_no_event_log_or_file() {
     );
     live.expect(200, "DELETE", "/api/credentials/db", &Value::Null);
     live.expect(404, "GET", "/api/credentials/db", &Value::Null);
+}
+
+/// Every answer of a server that shows something of an execution, as one text.
+fn answers_about(live: &Live, execution: &str) -> String {
+    let of_execution = [
+        "",
+        "/status",
+        "/events",
+        "/timeline",
+        "/graph",
+        "/stream",
+        "/result",
+    ];
+    let paths = of_execution.map(|what| format!("/api/executions/{execution}{what}"));
+    let others = [
+        "/api/executions".to_owned(),
+        format!("/api/vars/{execution}"),
+        "/metrics".to_owned(),
+        "/api/dashboard/stats".to_owned(),
+        format!("/execution/{execution}"),
+    ];
+    let answers = paths.iter().chain(&others).map(|path| {
+        let answer = live.ask("GET", path, &[], b"");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.text
+    });
+    answers.collect()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_secret_that_later_steps_print_in_disguise_is_in_no_answer_or_file() {
+    let secret = "Corr&ct-H0rse";
+    let mut live = Live::on(None, &[], &[("NOETL_DEBUG", "true")]);
+    let body = json!({"name": "api", "type": "bearer", "data": {"token": secret}});
+    live.post("/api/credentials", &body);
+    // The steps hand it on in a file outside of the home folder, whose files are read below.
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept").display().to_string();
+    let show = "import base64, html, json, urllib.parse\n\
+        kept = open(path).read()\n\
+        raw = kept.encode()\n\
+        result = [kept, kept.upper(), kept.lower(), kept[::-1], raw.hex(), raw.hex().upper(),\n\
+        \x20 base64.b64encode(raw).decode(), base64.b64encode(b'x' + raw).decode(), base64.b64encode(b'xy' + raw).decode(),\n\
+        \x20 base64.b32encode(b'xy' + raw).decode(), urllib.parse.quote(kept), html.escape(kept), json.dumps(kept)]\n\
+        print(*result, sep='\\n')\n";
+    let playbook = json!({
+        "apiVersion": "noetl.io/v2", "kind": "Playbook",
+        "metadata": {"name": "disguise", "path": "t/disguise"},
+        "workflow": [
+            {"step": "start", "tool": {"kind": "secrets", "name": "api"},
+             "next": [{"step": "keep", "args": {"handed": "{{ start.value }}"}}]},
+            {"step": "keep", "next": [{"step": "show"}],
+             "tool": {"kind": "shell", "stdin": "{{ handed }}", "cmd": format!("cat > '{kept}'")}},
+            {"step": "show", "set": {"shown": "{{ show }}"}, "next": [{"step": "fail"}],
+             "tool": {"kind": "python", "args": {"path": kept}, "code": show}},
+            {"step": "fail", "tool": {"kind": "shell", "cmd": format!("cat '{kept}'; rev '{kept}' >&2; exit 3")}},
+        ],
+    });
+    live.register(&playbook.to_string());
+    let worker = Worker::start(&live, "w1", "2");
+    let ended = live.run("t/disguise", &json!({}));
+    assert_eq!(ended["status"], "FAILED", "{ended}");
+    let mut seen = answers_about(&live, ended["execution_id"].as_str().unwrap());
+    let shown = ended["variables"]["shown"].as_array().unwrap();
+    assert!(
+        shown
+            .iter()
+            .all(|text| text.as_str().unwrap().contains("***")),
+        "{shown:?}"
+    );
+    let log = live.home.run(&["server", "logs"]);
+    seen += &log;
+    drop(worker);
+    live.stop();
+    let forms = [
+        "Corr", "CORR", "corr&", "esr0H", "436f7272", "436F7272", "Q29yci", "NvcnIm", "Db3JyJ",
+        "H0rse",
+    ];
+    for form in forms {
+        assert!(!seen.contains(form), "{form}: {seen}");
+        for file in files(live.home.path()) {
+            assert!(!contains(&file, form), "{form}: {}", file.display());
+        }
+    }
 }
 
 /// Starts a server with a key that it must refuse. Returns its output.
