@@ -173,6 +173,82 @@ fn a_limit_on_the_size_of_files_is_an_error() {
     asked.check(&live, &ran);
 }
 
+/// A library that is loaded before the C library. While the file in NOETL_TEST_FAILS exists, writes to the store's files
+/// fail with EIO, each second time after a part of the bytes.
+const FAILING_WRITES: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int fails(int file) {
+    char link[64], path[4096];
+    const char *flag = getenv("NOETL_TEST_FAILS");
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (!flag || length < 0 || access(flag, F_OK)) return 0;
+    path[length] = 0;
+    return strstr(path, "noetl.db") != NULL;
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t count, off_t offset) {
+    static int times;
+    ssize_t (*real)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, "pwrite64");
+    if (!fails(file)) return real(file, bytes, count, offset);
+    if (times++ % 2) real(file, bytes, count / 2, offset);
+    errno = EIO;
+    return -1;
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t count, off_t offset) {
+    return pwrite64(file, bytes, count, offset);
+}
+"#;
+
+#[test]
+fn a_disk_whose_writes_fail_loses_nothing_that_was_acknowledged() {
+    let mut live = Live::new();
+    let source = live.home.write("failing.c", FAILING_WRITES);
+    let library = live.home.path().join("failing.so");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source]);
+    assert!(compile.status().unwrap().success());
+    let flag = live.home.path().join("fails");
+    live.stop();
+    live.set("LD_PRELOAD", library.to_str().unwrap());
+    live.set("NOETL_TEST_FAILS", flag.to_str().unwrap());
+    live.start();
+    let ran = register(&live);
+    is_ready(&live);
+    let mut asked = Asked::default();
+    for round in 1..=5 {
+        asked.post(&live, 20);
+        if round == 3 {
+            // A step whose outcome is not stored would run again, rightly, after the server is killed.
+            asked.check(&live, &ran);
+        }
+        std::fs::write(&flag, "").unwrap();
+        asked.post(&live, 20);
+        assert_eq!(asked.refused.len(), 20 * round, "{:?}", asked.refused);
+        let detail = "the store is not available: its file cannot be read or written";
+        assert_eq!(not_ready(&live)["detail"], detail);
+        if round == 3 {
+            live.kill();
+        }
+        std::fs::remove_file(&flag).unwrap();
+        if round == 3 {
+            live.start();
+        }
+        is_ready(&live);
+    }
+    asked.check(&live, &ran);
+}
+
 #[test]
 fn a_read_only_folder_is_named_at_the_start() {
     let Some(disk) = Disk::new("8m") else { return };
