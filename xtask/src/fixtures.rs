@@ -10,6 +10,7 @@ use crate::image::assemble::{Foundation, assemble_programs};
 use crate::image::plan::{self as image_plan, ImagePlan};
 use crate::release::cargo::{Binary, Host};
 use crate::release::check::Files;
+use crate::release::companions::{COMPLETIONS, Companion, THIRD_PARTY};
 use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
@@ -122,6 +123,25 @@ pub(crate) fn image_of(programs: Vec<Vec<u8>>) -> Layout {
     assemble_programs(&image_plan(), programs, Foundation::default(), &layers).unwrap()
 }
 
+/// Returns companions of the right kinds, in path order.
+pub(crate) fn companions() -> Vec<Companion> {
+    let rule = "-".repeat(80);
+    let licenses = format!("noetl contains\n{rule}\na 1.0.0\n{rule}\n\nMIT\n");
+    let mut companions = vec![
+        Companion::new("CHANGELOG.md", "# Changelog\n"),
+        Companion::new("LICENSE", "license"),
+        Companion::new("README.md", "readme"),
+        Companion::new(THIRD_PARTY, licenses),
+        Companion::new("man/noetl.1", ".TH noetl 1\n"),
+    ];
+    let scripts = COMPLETIONS
+        .iter()
+        .map(|(_, path)| Companion::new(*path, "complete noetl"));
+    companions.extend(scripts);
+    companions.sort_by(|one, other| one.path.cmp(&other.path));
+    companions
+}
+
 /// Returns the files of a dist of both Linux targets with these programs.
 pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let guard = tempfile::tempdir().unwrap();
@@ -135,7 +155,8 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let binaries: Vec<_> = binaries.collect();
     let out = folder.join("dist");
     let image = image_of(plan.targets.iter().map(|target| binary(target)).collect());
-    package::write_dist(&ctx(), &plan, &binaries, Sha256::of(UI), Some(&image), &out).unwrap();
+    let image = Some(&image);
+    package::write_dist(&plan, &binaries, &companions(), Sha256::of(UI), image, &out).unwrap();
     let names = files::list(&out).unwrap();
     let files = names.into_iter().map(|name| {
         let bytes = files::read(&out.join(&name)).unwrap();

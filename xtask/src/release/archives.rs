@@ -1,11 +1,14 @@
-//! The archives that users download, as tar.gz or zip: one folder with the binary, LICENSE and README. Content and commit
+//! The archives that users download, as tar.gz or zip: one folder with the binary and its companions. Content and commit
 //! time decide every byte.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
 use noetl_oci::Blob;
 use noetl_oci::gzip::{GzipReader, gunzip, gzip};
 use noetl_oci::tar::{self, Entry};
 
+use crate::release::companions::Companion;
 use crate::release::target::Target;
 use crate::release::version::Release;
 use crate::release::zip;
@@ -15,26 +18,66 @@ pub(crate) fn stem(release: &Release, target: &Target) -> String {
     format!("noetl-{}-{}", release.tag, target.triple)
 }
 
+/// Returns the name of a second copy, which installers and links to the latest release know: it names no version.
+pub(crate) fn alias(target: &Target) -> String {
+    format!("noetl-{}.{}", target.triple, target.archive_extension())
+}
+
 /// Returns the archive's file name.
 pub(crate) fn file_name(release: &Release, target: &Target) -> String {
     format!("{}.{}", stem(release, target), target.archive_extension())
 }
 
-/// Returns the entries of the archive of `target`.
+/// Returns the entries of the archive of `target`: its folder, and below it the folders, the companions and the binary in
+/// the order of their paths.
 pub(crate) fn entries(
     release: &Release,
     target: &Target,
     binary: impl Into<Blob>,
-    license: &[u8],
-    readme: &[u8],
+    companions: &[Companion],
 ) -> Vec<Entry> {
     let stem = stem(release, target);
-    vec![
-        Entry::folder(&stem, 0o755),
-        Entry::file(&format!("{stem}/LICENSE"), 0o644, license),
-        Entry::file(&format!("{stem}/README.md"), 0o644, readme),
-        Entry::file(&format!("{stem}/{}", target.binary_name()), 0o755, binary),
-    ]
+    let mut below = BTreeMap::new();
+    for Companion { path, bytes } in companions {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            let folder = format!("{stem}/{folder}");
+            below.insert(folder.clone(), Entry::folder(&folder, 0o755));
+        }
+        let path = format!("{stem}/{path}");
+        below.insert(path.clone(), Entry::file(&path, 0o644, bytes.clone()));
+    }
+    let path = format!("{stem}/{}", target.binary_name());
+    below.insert(path.clone(), Entry::file(&path, 0o755, binary));
+    let folder = [Entry::folder(&stem, 0o755)].into_iter();
+    folder.chain(below.into_values()).collect()
+}
+
+/// Returns the binary of an archive, and its companions as [`entries`] was given them.
+///
+/// # Errors
+/// When there is no binary, or a file is not below the archive's folder.
+pub(crate) fn parts(
+    release: &Release,
+    target: &Target,
+    entries: Vec<Entry>,
+) -> anyhow::Result<(Blob, Vec<Companion>)> {
+    let folder = format!("{}/", stem(release, target));
+    let mut binary = None;
+    let mut companions = Vec::new();
+    for entry in entries
+        .into_iter()
+        .filter(|entry| !entry.path.ends_with('/'))
+    {
+        let path = entry.path.strip_prefix(&folder);
+        let path = path.with_context(|| format!("{} is not in {folder}", entry.path))?;
+        if path == target.binary_name() {
+            binary = Some(entry.content);
+        } else {
+            companions.push(Companion::new(path, entry.content.read()?));
+        }
+    }
+    let binary = binary.with_context(|| format!("{} is missing", target.binary_name()))?;
+    Ok((binary, companions))
 }
 
 /// Packs entries in the archive format of `target`.
@@ -101,7 +144,7 @@ fn untar(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::release;
+    use crate::fixtures::{self, release};
     use crate::release::target::TARGETS;
 
     #[test]
@@ -114,10 +157,13 @@ mod tests {
     #[test]
     fn unpacked_entries_are_those_that_were_packed() {
         for target in TARGETS {
-            let entries = entries(&release(), target, vec![7; 100_000], b"license", b"readme");
+            let companions = fixtures::companions();
+            let entries = entries(&release(), target, vec![7; 100_000], &companions);
             let packed = pack(target, &entries, release().commit_time).unwrap();
             let unpacked = unpack(target, &packed).unwrap();
             assert_eq!(unpacked, entries, "{}", target.triple);
+            let (binary, found) = parts(&release(), target, unpacked).unwrap();
+            assert_eq!((binary.length(), found), (100_000, companions));
         }
     }
 }

@@ -1,18 +1,19 @@
-//! The rules A1 to A5, B7 and B8 on dist/ as a whole and on each file in it.
+//! The rules A1 to A7, B7 and B8 on dist/ as a whole and on each file in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use noetl_oci::rules::{self, Expectations, Family, Findings};
-use noetl_oci::tar::{self, Entry};
+use noetl_oci::tar;
 use noetl_oci::{Blob, Image as OciImage, ImageSource, KnownLayers, Layout, Sha256};
 
+use crate::release::companions::{Companion, Described};
 use crate::release::dist_manifest::{
-    self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
+    self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SCHEMA, SUMS_NAME,
 };
-use crate::release::rules::{A1, A2, A3, A4, A5, B1, B8};
+use crate::release::rules::{A1, A2, A3, A4, A5, A6, A7, B1, B8};
 use crate::release::target::{Target, platforms};
-use crate::release::{archives, checksums, programs};
+use crate::release::{archives, checksums, companions, programs};
 
 /// The files of dist/ by name.
 pub(crate) type Files = BTreeMap<String, Blob>;
@@ -54,8 +55,8 @@ pub(crate) fn check(
     let Some(manifest) = findings.require::<DistManifest>(&A1, FILE_NAME, parsed) else {
         return (findings, None);
     };
-    if manifest.schema != 1 {
-        let message = format!("schema {} is not 1", manifest.schema);
+    if manifest.schema != SCHEMA {
+        let message = format!("schema {} is not {SCHEMA}", manifest.schema);
         findings.add(&A2, FILE_NAME, message);
     }
     let mut check = Check {
@@ -64,20 +65,15 @@ pub(crate) fn check(
         own_folders,
         findings,
         binaries: BTreeMap::new(),
-        documents: BTreeMap::new(),
+        has_read_companions: false,
     };
     check.listing();
     check.sums();
     for (artifact, blob) in check.present() {
-        if let Content::Archive(content) = &artifact.content {
-            check.archive(&artifact.name, content, blob);
-        }
-    }
-    let documents = &check.documents;
-    for (name, texts) in documents {
-        if Some(texts) != documents.values().next() || texts.iter().any(Vec::is_empty) {
-            let message = "its LICENSE or README is empty or differs from that of another archive";
-            check.findings.add(&A4, name, message);
+        match &artifact.content {
+            Content::Archive(content) => drop(check.archive(&artifact.name, content, blob)),
+            Content::Alias(content) => check.alias(artifact, &content.of),
+            Content::Image(_) => {}
         }
     }
     // The image is compared with the archives, so that it comes last.
@@ -100,8 +96,8 @@ struct Check<'a> {
     findings: Findings,
     /// The hashes of the Linux binaries in the archives, by platform.
     binaries: BTreeMap<String, Sha256>,
-    /// LICENSE and README of each archive, by its name.
-    documents: BTreeMap<String, [Vec<u8>; 2]>,
+    /// Whether the companions were read, which are the same in all packages.
+    has_read_companions: bool,
 }
 
 impl<'a> Check<'a> {
@@ -195,24 +191,20 @@ impl<'a> Check<'a> {
         let entries = archives::unpack(target, &bytes);
         let entries = self.findings.require(&A4, name, entries)?;
         let paths: Vec<_> = entries.iter().map(|entry| entry.path.clone()).collect();
-        let contains = format!("it contains {}", paths.join(", "));
-        let Ok([folder, license, readme, binary]) = <[Entry; 4]>::try_from(entries) else {
-            self.findings.add(&A4, name, contains);
-            return None;
-        };
-        let mut read = |entry: &Entry| self.findings.require(&A4, name, entry.content.read());
-        let documents = [read(&license)?, read(&readme)?];
-        let [license, readme] = &documents;
-        let packed = archives::entries(release, target, binary.content.clone(), license, readme);
-        if !packed.iter().map(|entry| &entry.path).eq(&paths) {
-            self.findings.add(&A4, name, contains);
-        } else if folder.content.length() == 0 {
+        let parts = archives::parts(release, target, entries);
+        let (binary, companions) = self.findings.require(&A4, name, parts)?;
+        let packed = archives::entries(release, target, binary.clone(), &companions);
+        if packed.iter().map(|entry| &entry.path).eq(&paths) {
             let same = archives::is_packed_from(target, &packed, release.commit_time, &bytes);
             if self.findings.require(&A5, name, same) == Some(false) {
                 self.findings.add(&A5, name, REPACKED);
             }
+        } else {
+            let message = format!("it contains {}", paths.join(", "));
+            self.findings.add(&A4, name, message);
         }
-        let binary = self.findings.require(&A4, name, binary.content.read())?;
+        self.companions(name, &companions);
+        let binary = self.findings.require(&A4, name, binary.read())?;
         let described = Archive::describe(release, target, &binary);
         let described = self.findings.require(&B1, name, described);
         if described.is_some_and(|described| described != *content) {
@@ -225,8 +217,44 @@ impl<'a> Check<'a> {
             let sha256 = Sha256::of(&binary);
             self.binaries.insert(platform.to_string(), sha256);
         }
-        self.documents.insert(name.to_owned(), documents);
         Some(())
+    }
+
+    /// Compares the companions in a package with those of the manifest, and reads them the first time.
+    fn companions(&mut self, name: &str, found: &[Companion]) {
+        let listed = &self.manifest.companions;
+        // In the order of their paths; A4 is about the order in the package.
+        let mut described: Vec<_> = found.iter().map(Companion::describe).collect();
+        described.sort();
+        if described != *listed {
+            let of = |all: &[Described]| all.iter().cloned().collect::<BTreeSet<_>>();
+            let (found, listed) = (of(&described), of(listed));
+            let differs = found.symmetric_difference(&listed);
+            let paths: BTreeSet<_> = differs.map(|companion| companion.path.as_str()).collect();
+            let paths = paths.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!("not those of {FILE_NAME}: {paths}");
+            self.findings.add(&A6, name, message);
+        } else if !self.has_read_companions {
+            self.has_read_companions = true;
+            for problem in companions::problems(found) {
+                self.findings.add(&A6, name, problem);
+            }
+        }
+    }
+
+    /// Compares a copy with the file that it is a copy of.
+    fn alias(&mut self, artifact: &Artifact, of: &str) {
+        let original = self.manifest.artifacts.iter().find(|it| it.name == of);
+        let target = original.and_then(|it| Target::find(it.content.target()?));
+        let Some((original, target)) = original.zip(target) else {
+            let message = format!("{of}, which it is a copy of, is no archive");
+            return self.findings.add(&A7, &artifact.name, message);
+        };
+        self.name(&artifact.name, &archives::alias(target));
+        if artifact.sha256 != original.sha256 {
+            let message = format!("it is not a copy of {of}");
+            self.findings.add(&A7, &artifact.name, message);
+        }
     }
 
     /// Checks the image; `None` when it cannot be read.

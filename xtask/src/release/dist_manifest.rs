@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::release::archives;
 use crate::release::binary::{self, Facts};
+use crate::release::companions::Described;
 use crate::release::target::Target;
 use crate::release::version::Release;
 
+/// The version of the format.
+pub(crate) const SCHEMA: u32 = 2;
 /// The file's name in dist/.
 pub(crate) const FILE_NAME: &str = "dist-manifest.json";
 /// The checksum file's name in dist/.
@@ -18,7 +21,7 @@ pub(crate) const SUMS_NAME: &str = "SHA256SUMS";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DistManifest {
-    /// The version of this format; 1.
+    /// The version of this format, [`SCHEMA`].
     pub schema: u32,
     /// Version, tag, commit and time.
     pub release: Release,
@@ -26,6 +29,8 @@ pub(crate) struct DistManifest {
     pub targets: Vec<String>,
     /// The hash of the web page in every binary.
     pub ui_sha256: Sha256,
+    /// The files that every package has beside the binary, in path order.
+    pub companions: Vec<Described>,
     /// The files besides this one and the checksums, in name order.
     pub artifacts: Vec<Artifact>,
 }
@@ -52,6 +57,8 @@ pub(crate) enum Content {
     Archive(Archive),
     /// A tar of an OCI image for several platforms.
     Image(Image),
+    /// The same bytes as another file, under a name that does not change with the version.
+    Alias(Alias),
 }
 
 /// Returns the file name of a release's image.
@@ -64,7 +71,7 @@ impl Content {
     pub(crate) fn target(&self) -> Option<&str> {
         match self {
             Self::Archive(archive) => Some(&archive.target),
-            Self::Image(_) => None,
+            Self::Image(_) | Self::Alias(_) => None,
         }
     }
 }
@@ -122,6 +129,14 @@ pub(crate) struct Archive {
     pub binary_sha256: Sha256,
     /// The facts in the binary's headers.
     pub facts: Facts,
+}
+
+/// The properties of a second copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alias {
+    /// The name of the file that it is a copy of.
+    pub of: String,
 }
 
 /// The properties of an image.

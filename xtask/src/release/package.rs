@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use camino::Utf8Path;
 use noetl_oci::{Blob, Layout, Sha256};
 
-use crate::host::ctx::Ctx;
 use crate::host::files;
 use crate::release::cargo::Binary;
+use crate::release::companions::Companion;
 use crate::release::dist_manifest::{
-    self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
+    self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SCHEMA, SUMS_NAME,
 };
 use crate::release::plan::Plan;
 use crate::release::{archives, checksums};
@@ -20,15 +20,13 @@ use crate::release::{archives, checksums};
 /// # Errors
 /// When a binary cannot be read, or a file cannot be written.
 pub(crate) fn write_dist(
-    ctx: &Ctx,
     plan: &Plan,
     binaries: &[Binary],
+    companions: &[Companion],
     ui_sha256: Sha256,
     image: Option<&Layout>,
     folder: &Utf8Path,
 ) -> anyhow::Result<()> {
-    let license = files::read(&ctx.root.join("LICENSE"))?;
-    let readme = files::read(&ctx.root.join("README.md"))?;
     let release = &plan.release;
     let mut artifacts = Vec::new();
     for (archive, built) in plan.archives.iter().zip(binaries) {
@@ -36,10 +34,15 @@ pub(crate) fn write_dist(
         let bytes = files::read(&built.path)?;
         let content = Archive::describe(release, target, &bytes);
         let content = content.with_context(|| format!("cannot read {}", built.path))?;
-        let entries = archives::entries(release, target, bytes, &license, &readme);
+        let entries = archives::entries(release, target, bytes, companions);
         let packed = archives::pack(target, &entries, release.commit_time)?;
-        files::write(&folder.join(&archive.name), packed)?;
+        files::write(&folder.join(&archive.name), &packed)?;
+        files::write(&folder.join(&archive.alias), packed)?;
+        let alias = Alias {
+            of: archive.name.clone(),
+        };
         artifacts.push(artifact(folder, &archive.name, Content::Archive(content))?);
+        artifacts.push(artifact(folder, &archive.alias, Content::Alias(alias))?);
     }
     if let Some(layout) = image {
         let name = dist_manifest::image_name(release);
@@ -52,10 +55,11 @@ pub(crate) fn write_dist(
     let mut sums: BTreeMap<_, _> = sums.collect();
     let targets = binaries.iter().map(|it| it.target.triple.to_owned());
     let dist_manifest = DistManifest {
-        schema: 1,
+        schema: SCHEMA,
         release: release.clone(),
         targets: targets.collect(),
         ui_sha256,
+        companions: companions.iter().map(Companion::describe).collect(),
         artifacts,
     };
     let text = format!("{}\n", serde_json::to_string_pretty(&dist_manifest)?);

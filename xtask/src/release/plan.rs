@@ -56,6 +56,8 @@ pub(crate) struct ArchivePlan {
     pub target: &'static str,
     /// The file name.
     pub name: String,
+    /// The name of its copy, without the version.
+    pub alias: String,
 }
 
 /// Plans a build.
@@ -64,6 +66,7 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
     let archive = |target: &&'static Target| ArchivePlan {
         target: target.triple,
         name: archives::file_name(release, target),
+        alias: archives::alias(target),
     };
     let archives = match request.products {
         Products::Archives => targets.iter().map(archive).collect(),

@@ -4,7 +4,7 @@ use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -24,13 +24,23 @@ pub(crate) static A3: Rule = Rule::error(
 );
 pub(crate) static A4: Rule = Rule::error(
     "A4",
-    "an archive contains one folder with the binary, LICENSE and README",
+    "an archive contains one folder with the binary and its companions",
     "an installer unpacks nothing",
 );
 pub(crate) static A5: Rule = Rule::error(
     "A5",
     "modes, owners and times in an archive are fixed",
     "two builds differ",
+);
+pub(crate) static A6: Rule = Rule::error(
+    "A6",
+    "every package has the same manual pages, completions, licences and changelog",
+    "`man noetl` finds nothing, or a licence's terms are not met",
+);
+pub(crate) static A7: Rule = Rule::error(
+    "A7",
+    "a file whose name has no version is a copy of the one of this release",
+    "an installer installs another version",
 );
 pub(crate) static B1: Rule = Rule::error(
     "B1",

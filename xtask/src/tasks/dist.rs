@@ -18,7 +18,7 @@ use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{package, page, target, verify};
+use crate::release::{companions, package, page, target, verify};
 use crate::tasks::Preview;
 use crate::tasks::image::default_references;
 
@@ -175,14 +175,15 @@ pub(crate) fn place(
         let note = "no image: it needs the targets of all its platforms, such as --targets linux";
         output::note(ctx, note);
     }
+    let companions = companions::make(ctx, &plan.build.release, binaries)?;
     let layers = LayerCache::at(&ctx.state().join("layers"));
     let pack = || {
         let assemble = |image| assemble(image, binaries, Foundation::default(), &layers);
         let image = plan.image.as_ref().map(assemble).transpose()?;
         package::write_dist(
-            ctx,
             &plan.build,
             binaries,
+            &companions,
             ui_sha256,
             image.as_ref(),
             unfinished,
@@ -223,9 +224,9 @@ fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
 }
 
 fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
-    let archives = plan.build.archives.iter();
-    let archives = archives.map(|archive| archive.name.as_str());
     let image_name = dist_manifest::image_name(&plan.build.release);
+    let archives = plan.build.archives.iter();
+    let archives = archives.flat_map(|it| [it.name.as_str(), it.alias.as_str()]);
     let image = plan.image.as_ref().map(|_| image_name.as_str());
     let names = archives.chain(image).chain([SUMS_NAME, FILE_NAME]);
     names.map(|name| out.join(name).into_string()).collect()

@@ -58,7 +58,11 @@ impl Store {
                 .bind(&entry.path)
                 .fetch_one(&mut *transaction)
                 .await?;
-        entry.version = latest.unwrap_or(0) + 1;
+        let next = latest.unwrap_or(0).checked_add(1);
+        entry.version = next.ok_or_else(|| {
+            let what = format!("the latest version of playbook {}", entry.path);
+            StoreError::corrupt(what, "it has no successor")
+        })?;
         entry.created_at = clock::now_ms();
         sqlx::query(
             "INSERT INTO catalog (catalog_id, path, version, kind, name, description, content, created_at) \

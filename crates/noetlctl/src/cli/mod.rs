@@ -103,12 +103,16 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  noetl man | man -l -\n  noetl man execute playbook > noetl-execute-playbook.1"
+    after_help = "Examples:\n  noetl man | man -l -\n  noetl man execute playbook > noetl-execute-playbook.1\n  \
+    noetl man --dir ~/.local/share/man/man1"
 )]
 pub(crate) struct ManArgs {
     /// Command to describe, such as `execute playbook` [default: an overview of all commands]
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+    /// Write the pages of all commands to this folder instead
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

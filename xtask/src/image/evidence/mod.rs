@@ -2,13 +2,8 @@
 //! the sources and the image only, not on the clock.
 
 pub(crate) mod collect;
-mod crates;
-mod drift;
-mod graph;
-mod npm;
 mod provenance;
 mod pypi;
-mod sbom;
 
 use noetl_oci::Artifact;
 

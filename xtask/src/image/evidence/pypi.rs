@@ -1,6 +1,6 @@
 //! The Python packages of an image's flavour, from its requirements file.
 
-use crate::image::evidence::graph::{Graph, Package};
+use crate::release::sbom::graph::{Graph, Package};
 
 /// Reads `name==version` of each requirement, and its hash when it has exactly one: several are of the wheels of
 /// several platforms.

@@ -9,13 +9,16 @@ use noetl_oci::{Blob, Sha256};
 use super::{Files, check};
 use crate::fixtures;
 use crate::image::rules::ImageStandard;
-use crate::release::dist_manifest::{Archive, Content, DistManifest, FILE_NAME, Image, SUMS_NAME};
+use crate::release::dist_manifest::{
+    Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
+};
 use crate::release::rules::RULES;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
 use crate::release::{archives, checksums};
 
 const AMD64: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz";
+const ALIAS: &str = "noetl-x86_64-unknown-linux-musl.tar.gz";
 const IMAGE: &str = "noetl-v1.2.3-image.tar";
 
 fn checked(files: &Files) -> (Findings, Option<DistManifest>) {
@@ -81,7 +84,9 @@ fn repack(files: &mut Files, change: impl Fn(&mut Vec<Entry>, &mut u64)) {
     let mut time = fixtures::release().commit_time;
     change(&mut entries, &mut time);
     let packed = archives::pack(target, &entries, time).unwrap();
-    files.insert(AMD64.to_owned(), packed.into());
+    for name in [AMD64, ALIAS] {
+        files.insert(name.to_owned(), packed.clone().into());
+    }
     seal(files);
 }
 
@@ -99,17 +104,26 @@ fn rename(files: &mut Files, from: &str, to: &str) {
 }
 
 fn archive(manifest: &mut DistManifest) -> &mut Archive {
-    match &mut manifest.artifacts[0].content {
-        Content::Archive(archive) => archive,
-        Content::Image(_) => unreachable!("the names are sorted"),
-    }
+    let mut artifacts = manifest.artifacts.iter_mut();
+    let archive = artifacts.find_map(|artifact| match &mut artifact.content {
+        Content::Archive(archive) => Some(archive),
+        _ => None,
+    });
+    archive.unwrap()
+}
+
+fn alias(manifest: &mut DistManifest) -> &mut Artifact {
+    let mut artifacts = manifest.artifacts.iter_mut();
+    artifacts.find(|it| it.name == ALIAS).unwrap()
 }
 
 fn image(manifest: &mut DistManifest) -> &mut Image {
-    match &mut manifest.artifacts[1].content {
-        Content::Image(image) => image,
-        Content::Archive(_) => unreachable!("the names are sorted"),
-    }
+    let mut artifacts = manifest.artifacts.iter_mut();
+    let image = artifacts.find_map(|artifact| match &mut artifact.content {
+        Content::Image(image) => Some(image),
+        _ => None,
+    });
+    image.unwrap()
 }
 
 /// Changes the byte of the first layer's gzip header that names the system.
@@ -120,6 +134,17 @@ fn flip_system(tar: &mut [u8]) {
 
 fn list_sums(sums: &mut Vec<u8>) {
     sums.extend(format!("{}  SHA256SUMS\n", Sha256::of(b"")).bytes());
+}
+
+/// Makes the copy without a version one of the other target's archive.
+fn other_copy(files: &mut Files) {
+    let other = files["noetl-v1.2.3-aarch64-unknown-linux-musl.tar.gz"].clone();
+    files.insert(ALIAS.to_owned(), other);
+    seal(files);
+}
+
+fn binary_of(entries: &mut [Entry]) -> &mut Entry {
+    entries.last_mut().unwrap()
 }
 
 fn pad_image(files: &mut Files) {
@@ -136,7 +161,7 @@ fn other_program(arch: Arch, rustc: &str) -> Blob {
 
 /// Returns changed dist folders with the rules that they break; the first one is the rule that the change is about.
 fn mutants() -> Vec<(&'static str, Files)> {
-    let of_files: [(_, fn(&mut Files)); 11] = [
+    let of_files: [(_, fn(&mut Files)); 13] = [
         ("A1 A2 B8", |it| drop(it.remove(AMD64))),
         ("A1 A2", |it| drop(it.insert("x.txt".into(), "".into()))),
         ("A1", |it| drop(it.remove(FILE_NAME))),
@@ -146,32 +171,43 @@ fn mutants() -> Vec<(&'static str, Files)> {
         ("A2", |it| edit(it, SUMS_NAME, list_sums)),
         ("A2 S1 S10", |it| edit(it, IMAGE, |tar| flip_system(tar))),
         ("A3", |it| rename(it, IMAGE, "x.tar")),
-        ("A3", |it| rename(it, AMD64, "noetl-linux.tar.gz")),
+        ("A3 A7", |it| rename(it, AMD64, "noetl-linux.tar.gz")),
+        ("A3", |it| rename(it, ALIAS, "noetl.tar.gz")),
+        ("A7", other_copy),
         ("A5", pad_image),
     ];
-    let of_manifests: [(_, fn(&mut DistManifest)); 7] = [
+    let of_manifests: [(_, fn(&mut DistManifest)); 10] = [
         ("A1", |it| it.artifacts.clear()),
         ("A1", |it| it.targets.push("riscv64".into())),
         ("A2", |it| it.schema = 99),
         ("A2", |it| archive(it).facts.libraries.push("x".into())),
         ("A2", |it| archive(it).binary = "nonsense".into()),
+        ("A6", |it| it.companions.truncate(3)),
+        ("A6", |it| it.companions[0].path.push('x')),
+        ("A7", |it| {
+            alias(it).content = Content::Alias(Alias { of: IMAGE.into() })
+        }),
         ("A2", |it| image(it).references.push("x.io/x:1".into())),
         ("A2", |it| image(it).platforms[0].digest.push('0')),
     ];
     type Repack = fn(&mut Vec<Entry>, &mut u64);
-    let of_archives: [(_, Repack); 9] = [
-        ("A4 B8", |it, _| drop(it.remove(1))),
+    let of_archives: [(_, Repack); 11] = [
+        ("A4 B8", |it, _| drop(it.pop())),
         ("A4 B8", |it, _| it.push(Entry::file("evil", 0o644, ""))),
-        ("A4", |it, _| it[1].content = "".into()),
-        ("A5", |it, _| it[3].mode = 0o777),
+        ("A4", |it, _| it.swap(1, 2)),
+        ("A6", |it, _| drop(it.remove(1))),
+        ("A6", |it, _| it[1].content = "".into()),
+        ("A5", |it, _| binary_of(it).mode = 0o777),
         ("A5", |it, _| it[1].owner = 1000),
         ("A5", |_, time| *time += 1),
         ("B1 B8", |it, _| {
-            it[3].content = other_program(Arch::Aarch64, "")
+            binary_of(it).content = other_program(Arch::Aarch64, "")
         }),
-        ("B1 B6 B8", |it, _| it[3].content = "#!/bin/sh\n".into()),
+        ("B1 B6 B8", |it, _| {
+            binary_of(it).content = "#!/bin/sh\n".into()
+        }),
         ("B8", |it, _| {
-            it[3].content = other_program(Arch::X86_64, "")
+            binary_of(it).content = other_program(Arch::X86_64, "")
         }),
     ];
     let of_stamps: [(_, fn(&mut Stamp)); 5] = [
@@ -210,7 +246,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 3);
+    assert_eq!(manifest.unwrap().artifacts.len(), 5);
 }
 
 #[test]

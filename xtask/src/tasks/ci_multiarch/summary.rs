@@ -75,6 +75,7 @@ impl Summary {
         for artifact in &dist_manifest.artifacts {
             let made_for = match &artifact.content {
                 Content::Archive(archive) => archive.target.clone(),
+                Content::Alias(alias) => format!("a copy of {}", alias.of),
                 Content::Image(image) => {
                     let platforms = image.platforms.iter().map(|image| image.platform.as_str());
                     platforms.collect::<Vec<_>>().join(", ")

@@ -1,10 +1,15 @@
 //! The SBOM of one platform's program in CycloneDX 1.6: its crates, the standard library, its web page, its Python
 //! packages.
 
+pub(crate) mod crates;
+pub(crate) mod drift;
+pub(crate) mod graph;
+pub(crate) mod npm;
+
 use noetl_oci::Sha256;
 use serde_json::{Value, json};
 
-use crate::image::evidence::graph::{Graph, Package};
+use crate::release::sbom::graph::{Graph, Package};
 use crate::release::stamp::Stamp;
 use crate::release::version::Release;
 
@@ -139,7 +144,7 @@ pub(super) mod tests {
     use crate::fixtures;
     use crate::release::target::TARGETS;
 
-    pub(in crate::image::evidence) fn graph(kind: &str, root: &str, names: &[&str]) -> Graph {
+    pub(crate) fn graph(kind: &str, root: &str, names: &[&str]) -> Graph {
         let mut graph = Graph {
             root: format!("pkg:{kind}/{root}"),
             ..Graph::default()

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::image::evidence::graph::{Graph, Package};
+use crate::release::sbom::graph::{Graph, Package};
 
 /// Reads the production packages of a package-lock.json (lockfileVersion 3).
 ///

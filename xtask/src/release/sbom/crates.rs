@@ -10,7 +10,7 @@ use xshell::cmd;
 
 use crate::host::ctx::Ctx;
 use crate::host::{files, run};
-use crate::image::evidence::graph::{Graph, Package};
+use crate::release::sbom::graph::{Graph, Package};
 use crate::release::target::Target;
 
 /// Returns the crates of `noetl` for a target.

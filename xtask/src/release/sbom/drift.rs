@@ -7,8 +7,8 @@ use memchr::memmem;
 use noetl_oci::Sha256;
 use serde_json::Value;
 
-use crate::image::evidence::crates::purl;
-use crate::image::evidence::graph::Graph;
+use crate::release::sbom::crates::purl;
+use crate::release::sbom::graph::Graph;
 
 /// The folder of dependencies after their paths are remapped: `/crates/NAME-VERSION/`.
 const MARK: &[u8] = b"/crates/";
@@ -76,7 +76,7 @@ fn split(folder: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
     use crate::fixtures;
-    use crate::image::evidence::sbom;
+    use crate::release::sbom;
     use crate::release::target::TARGETS;
 
     const PROGRAM: &[u8] =
