@@ -11,11 +11,14 @@ use crate::image::plan::{self as image_plan, ImagePlan};
 use crate::release::cargo::{Binary, Host};
 use crate::release::check::Files;
 use crate::release::companions::{COMPLETIONS, Companion, THIRD_PARTY};
+use crate::release::package::Inputs;
 use crate::release::plan::{Plan, Products, Request, plan};
+use crate::release::sbom::graph::{Graph, Package};
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
 use crate::release::version::Release;
-use crate::release::{package, target};
+use crate::release::wheel::{Contents, LAUNCHER};
+use crate::release::{package, sbom, target};
 
 /// The text whose hash is that of the web page in every fixture.
 pub(crate) const UI: &[u8] = b"page";
@@ -85,7 +88,7 @@ pub(crate) fn program(target: &Target) -> Vec<u8> {
 pub(crate) fn linux_plan() -> Plan {
     let request = Request {
         targets: target::select(&["linux".to_owned()], &host().triple).unwrap(),
-        products: Products::Archives,
+        products: Products::Packages,
         ui: Wanted::Yes,
     };
     plan(&host(), &release(), &request)
@@ -142,6 +145,39 @@ pub(crate) fn companions() -> Vec<Companion> {
     companions
 }
 
+/// Returns the SBOM of a program without dependencies.
+fn sbom(target: &Target, program: &[u8]) -> Vec<u8> {
+    let mut graph = Graph {
+        root: "pkg:cargo/noetlctl@1.2.3".to_owned(),
+        ..Graph::default()
+    };
+    let package = Package {
+        name: "noetlctl".to_owned(),
+        version: "1.2.3".to_owned(),
+        license: None,
+        hash: None,
+    };
+    graph.packages.insert(graph.root.clone(), package);
+    noetl_oci::encode(&sbom::write(
+        &release(),
+        &stamp(target),
+        program,
+        &graph,
+        &[],
+    ))
+}
+
+/// Returns the contents of a target's wheel.
+pub(crate) fn wheel(target: &Target) -> Contents {
+    let launcher = LAUNCHER.iter().map(|path| Companion::new(*path, "pass\n"));
+    Contents {
+        binary: program(target).into(),
+        launcher: launcher.collect(),
+        companions: companions(),
+        sbom: b"{}".to_vec(),
+    }
+}
+
 /// Returns the files of a dist of both Linux targets with these programs.
 pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let guard = tempfile::tempdir().unwrap();
@@ -156,7 +192,19 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
     let out = folder.join("dist");
     let image = image_of(plan.targets.iter().map(|target| binary(target)).collect());
     let image = Some(&image);
-    package::write_dist(&plan, &binaries, &companions(), Sha256::of(UI), image, &out).unwrap();
+    let sboms: Vec<_> = binaries
+        .iter()
+        .map(|it| sbom(it.target, &binary(it.target)))
+        .collect();
+    let inputs = Inputs {
+        binaries: &binaries,
+        sboms: &sboms,
+        companions: &companions(),
+        launcher: &wheel(plan.targets[0]).launcher,
+        ui_sha256: Sha256::of(UI),
+        image,
+    };
+    package::write_dist(&plan, inputs, &out).unwrap();
     let names = files::list(&out).unwrap();
     let files = names.into_iter().map(|name| {
         let bytes = files::read(&out.join(&name)).unwrap();

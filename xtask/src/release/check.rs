@@ -1,5 +1,7 @@
 //! The rules A1 to A7, B7 and B8 on dist/ as a whole and on each file in it.
 
+mod wheels;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
@@ -11,8 +13,9 @@ use crate::release::companions::{Companion, Described};
 use crate::release::dist_manifest::{
     self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SCHEMA, SUMS_NAME,
 };
-use crate::release::rules::{A1, A2, A3, A4, A5, A6, A7, B1, B8};
-use crate::release::target::{Target, platforms};
+use crate::release::rules::{A1, A2, A3, A4, A5, A6, A7, B1, B8, B9};
+use crate::release::sbom::{self, drift};
+use crate::release::target::{Format, Target, platforms};
 use crate::release::{archives, checksums, companions, programs};
 
 /// The files of dist/ by name.
@@ -73,13 +76,16 @@ pub(crate) fn check(
         match &artifact.content {
             Content::Archive(content) => drop(check.archive(&artifact.name, content, blob)),
             Content::Alias(content) => check.alias(artifact, &content.of),
-            Content::Image(_) => {}
+            Content::Image(_) | Content::Sbom(_) | Content::Wheel(_) => {}
         }
     }
-    // The image is compared with the archives, so that it comes last.
+    // These are compared with the archives, so that they come last.
     for (artifact, blob) in check.present() {
-        if let Content::Image(content) = &artifact.content {
-            check.image(&artifact.name, content, blob, image);
+        let name = &artifact.name;
+        match &artifact.content {
+            Content::Image(content) => drop(check.image(name, content, blob, image)),
+            Content::Wheel(content) => drop(check.wheel(name, content, blob)),
+            _ => {}
         }
     }
     (check.findings, Some(manifest))
@@ -94,8 +100,8 @@ struct Check<'a> {
     manifest: &'a DistManifest,
     own_folders: &'a [String],
     findings: Findings,
-    /// The hashes of the Linux binaries in the archives, by platform.
-    binaries: BTreeMap<String, Sha256>,
+    /// The hashes of the binaries in the archives, by target.
+    binaries: BTreeMap<&'static str, Sha256>,
     /// Whether the companions were read, which are the same in all packages.
     has_read_companions: bool,
 }
@@ -120,14 +126,20 @@ impl<'a> Check<'a> {
         for name in found.difference(&listed) {
             findings.add(&A1, *name, format!("{FILE_NAME} does not list it"));
         }
-        let archived = artifacts.iter().filter_map(|it| it.content.target());
-        let mut archived: Vec<_> = archived.collect();
-        archived.sort_unstable();
-        let mut targets: Vec<_> = self.manifest.targets.iter().map(String::as_str).collect();
-        targets.sort_unstable();
-        if archived != targets || targets.is_empty() {
-            let (archived, targets) = (archived.join(", "), targets.join(", "));
-            let message = format!("archives for [{archived}], targets [{targets}]");
+        let mut found: Vec<_> = artifacts
+            .iter()
+            .filter_map(|it| it.content.format())
+            .collect();
+        found.sort_unstable();
+        let mut expected = Vec::new();
+        for triple in &self.manifest.targets {
+            let formats =
+                Target::find(triple).map_or([Format::Archive].as_slice(), |it| it.formats());
+            expected.extend(formats.iter().map(|format| (*format, triple.as_str())));
+        }
+        expected.sort_unstable();
+        if found != expected || expected.is_empty() {
+            let message = format!("files {found:?}, expected {expected:?}");
             findings.add(&A1, FILE_NAME, message);
         }
         for (artifact, blob) in self.present() {
@@ -213,10 +225,8 @@ impl<'a> Check<'a> {
         }
         let (manifest, folders) = (self.manifest, self.own_folders);
         programs::check(manifest, target, name, &binary, folders, &mut self.findings);
-        if let Some(platform) = target.platform() {
-            let sha256 = Sha256::of(&binary);
-            self.binaries.insert(platform.to_string(), sha256);
-        }
+        self.binaries.insert(target.triple, Sha256::of(&binary));
+        self.sbom(target, &binary);
         Some(())
     }
 
@@ -242,10 +252,30 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Checks the SBOM of an archive's binary; `None` when it cannot be read.
+    fn sbom(&mut self, target: &Target, binary: &[u8]) -> Option<()> {
+        let own = Some((Format::Sbom, target.triple));
+        let mut present = self.present();
+        let (artifact, blob) = present.find(|(artifact, _)| artifact.content.format() == own)?;
+        let name = &artifact.name;
+        self.name(name, &sbom::file_name(&self.manifest.release, target));
+        let document = blob
+            .read()
+            .and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+        let document = self.findings.require(&B9, name, document)?;
+        for difference in drift::of_program(&document, binary) {
+            self.findings.add(&B9, name, difference);
+        }
+        Some(())
+    }
+
     /// Compares a copy with the file that it is a copy of.
     fn alias(&mut self, artifact: &Artifact, of: &str) {
         let original = self.manifest.artifacts.iter().find(|it| it.name == of);
-        let target = original.and_then(|it| Target::find(it.content.target()?));
+        let target = original.and_then(|it| match it.content.format()? {
+            (Format::Archive, triple) => Target::find(triple),
+            _ => None,
+        });
         let Some((original, target)) = original.zip(target) else {
             let message = format!("{of}, which it is a copy of, is no archive");
             return self.findings.add(&A7, &artifact.name, message);
@@ -289,7 +319,9 @@ impl<'a> Check<'a> {
             let mut programs = programs.iter();
             let program = programs.find(|(name, _)| *name == platform.without_variant());
             let sha256 = program.map(|(_, program)| Sha256::of(program));
-            if sha256.is_none() || sha256.as_ref() != self.binaries.get(&platform.to_string()) {
+            let target = Target::of_platform(&platform).ok();
+            let archived = target.and_then(|target| self.binaries.get(target.triple));
+            if sha256.is_none() || sha256.as_ref() != archived {
                 let message = format!("its program for {platform} is not the binary of an archive");
                 findings.add(&B8, name, message);
             }

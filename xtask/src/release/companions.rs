@@ -11,8 +11,8 @@ use crate::host::ctx::Ctx;
 use crate::host::{files, output, run};
 use crate::release::cargo::{self, Binary};
 use crate::release::target::{self, Target};
-use crate::release::third_party;
 use crate::release::version::Release;
+use crate::release::{third_party, wheel};
 
 /// The licences of what is compiled into the binary.
 pub(crate) const THIRD_PARTY: &str = "THIRD-PARTY-LICENSES";
@@ -94,6 +94,16 @@ pub(crate) fn make(
         companions.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(companions)
     })
+}
+
+/// Returns the files of the Python package.
+///
+/// # Errors
+/// When one cannot be read.
+pub(crate) fn launcher(ctx: &Ctx) -> anyhow::Result<Vec<Companion>> {
+    let folder = ctx.root.join("crates/noetlctl/python");
+    let file = |path: &&str| Ok(Companion::new(*path, files::read(&folder.join(path))?));
+    wheel::LAUNCHER.iter().map(file).collect()
 }
 
 /// Returns what `noetl` says of itself.

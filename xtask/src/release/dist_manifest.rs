@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::release::archives;
 use crate::release::binary::{self, Facts};
 use crate::release::companions::Described;
-use crate::release::target::Target;
+use crate::release::target::{Format, Target};
 use crate::release::version::Release;
 
 /// The version of the format.
@@ -31,6 +31,8 @@ pub(crate) struct DistManifest {
     pub ui_sha256: Sha256,
     /// The files that every package has beside the binary, in path order.
     pub companions: Vec<Described>,
+    /// The files of the Python package in every wheel.
+    pub launcher: Vec<Described>,
     /// The files besides this one and the checksums, in name order.
     pub artifacts: Vec<Artifact>,
 }
@@ -57,6 +59,10 @@ pub(crate) enum Content {
     Archive(Archive),
     /// A tar of an OCI image for several platforms.
     Image(Image),
+    /// The SBOM of a binary, in CycloneDX.
+    Sbom(Sbom),
+    /// A Python wheel with one binary.
+    Wheel(Wheel),
     /// The same bytes as another file, under a name that does not change with the version.
     Alias(Alias),
 }
@@ -67,10 +73,12 @@ pub(crate) fn image_name(release: &Release) -> String {
 }
 
 impl Content {
-    /// Returns the target triple of an archive.
-    pub(crate) fn target(&self) -> Option<&str> {
+    /// Returns the format of a file that is made of one binary, and the binary's target.
+    pub(crate) fn format(&self) -> Option<(Format, &str)> {
         match self {
-            Self::Archive(archive) => Some(&archive.target),
+            Self::Archive(archive) => Some((Format::Archive, &archive.target)),
+            Self::Sbom(sbom) => Some((Format::Sbom, &sbom.target)),
+            Self::Wheel(wheel) => Some((Format::Wheel, &wheel.target)),
             Self::Image(_) | Self::Alias(_) => None,
         }
     }
@@ -129,6 +137,24 @@ pub(crate) struct Archive {
     pub binary_sha256: Sha256,
     /// The facts in the binary's headers.
     pub facts: Facts,
+}
+
+/// The properties of an SBOM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sbom {
+    /// The target triple of the binary.
+    pub target: String,
+}
+
+/// The properties of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wheel {
+    /// The target triple.
+    pub target: String,
+    /// The platforms on which pip installs it.
+    pub tags: Vec<String>,
 }
 
 /// The properties of a second copy.

@@ -19,6 +19,7 @@ pub(crate) mod target;
 pub(crate) mod third_party;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod wheel;
 pub(crate) mod workspace;
 pub(crate) mod zip;
 

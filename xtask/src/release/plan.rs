@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::host::command::CommandLine;
 use crate::host::ctx::Wanted;
 use crate::host::tools::{Pinned, ZIG, ZIGBUILD};
-use crate::release::archives;
 use crate::release::cargo::{self, Host};
-use crate::release::target::Target;
+use crate::release::target::{Format, Target};
 use crate::release::version::Release;
+use crate::release::{archives, sbom};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -29,8 +29,8 @@ pub(crate) struct Request {
 pub(crate) enum Products {
     /// Nothing.
     Binaries,
-    /// An archive of each.
-    Archives,
+    /// A package of each format.
+    Packages,
 }
 
 /// The decisions.
@@ -45,31 +45,37 @@ pub(crate) struct Plan {
     pub compile: CommandLine,
     /// The targets to compile.
     pub targets: Vec<&'static Target>,
-    /// The archives, in target order.
-    pub archives: Vec<ArchivePlan>,
+    /// The files to make of each binary, in target order.
+    pub packages: Vec<PackagePlan>,
 }
 
-/// An archive.
+/// What is made of one binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ArchivePlan {
+pub(crate) struct PackagePlan {
     /// The target triple.
     pub target: &'static str,
-    /// The file name.
-    pub name: String,
+    /// The formats. The name of a wheel depends on what the binary needs of its system.
+    pub formats: &'static [Format],
+    /// The name of the archive.
+    pub archive: String,
     /// The name of its copy, without the version.
     pub alias: String,
+    /// The name of the SBOM.
+    pub sbom: String,
 }
 
 /// Plans a build.
 pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
     let targets = request.targets.clone();
-    let archive = |target: &&'static Target| ArchivePlan {
+    let package = |target: &&'static Target| PackagePlan {
         target: target.triple,
-        name: archives::file_name(release, target),
+        formats: target.formats(),
+        archive: archives::file_name(release, target),
         alias: archives::alias(target),
+        sbom: sbom::file_name(release, target),
     };
-    let archives = match request.products {
-        Products::Archives => targets.iter().map(archive).collect(),
+    let packages = match request.products {
+        Products::Packages => targets.iter().map(package).collect(),
         Products::Binaries => Vec::new(),
     };
     let compile = cargo::plan_build(host, release, &targets);
@@ -88,7 +94,7 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
         release: release.clone(),
         commands,
         compile,
-        archives,
+        packages,
         targets,
     }
 }
@@ -111,14 +117,14 @@ mod tests {
 
     #[test]
     fn each_target_has_an_archive() {
-        let plan = planned("linux x86_64-pc-windows-gnu", Products::Archives);
-        let names: Vec<_> = plan.archives.iter().map(|it| it.name.as_str()).collect();
+        let plan = planned("linux x86_64-pc-windows-gnu", Products::Packages);
+        let names: Vec<_> = plan.packages.iter().map(|it| it.archive.as_str()).collect();
         insta::assert_snapshot!(names.join("\n"), @r"
         noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz
         noetl-v1.2.3-aarch64-unknown-linux-musl.tar.gz
         noetl-v1.2.3-x86_64-pc-windows-gnu.zip
         ");
-        assert!(planned("linux", Products::Binaries).archives.is_empty());
+        assert!(planned("linux", Products::Binaries).packages.is_empty());
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! The rules A and B on the archives and binaries of a release.
+//! The rules A, B and W on the packages and binaries of a release.
 
 use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &W1, &W2, &W3,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -79,6 +79,26 @@ pub(crate) static B7: Rule = Rule::error(
 );
 pub(crate) static B8: Rule = Rule::error(
     "B8",
-    "archive and image contain the same Linux binary",
+    "all packages of a target, and the image, contain the same binary",
     "a bug report that cannot be reproduced",
+);
+pub(crate) static B9: Rule = Rule::error(
+    "B9",
+    "the SBOM of a binary is of its bytes, and lists every crate that they name",
+    "a vulnerable package is not found",
+);
+pub(crate) static W1: Rule = Rule::error(
+    "W1",
+    "the tags of a wheel are those of what its binary needs",
+    "pip installs a program that does not start",
+);
+pub(crate) static W2: Rule = Rule::error(
+    "W2",
+    "a wheel contains the binary, the launcher, companions and its metadata, and nothing else",
+    "`python -m noetl` is missing, or other files are installed",
+);
+pub(crate) static W3: Rule = Rule::error(
+    "W3",
+    "RECORD, METADATA and WHEEL fit the wheel; modes and times are fixed",
+    "pip refuses the wheel, or two builds differ",
 );

@@ -6,16 +6,55 @@ pub(crate) mod drift;
 pub(crate) mod graph;
 pub(crate) mod npm;
 
+use anyhow::{anyhow, ensure};
+use noetl_help::Help as _;
 use noetl_oci::Sha256;
 use serde_json::{Value, json};
 
+use crate::host::ctx::Ctx;
+use crate::host::files;
 use crate::release::sbom::graph::{Graph, Package};
-use crate::release::stamp::Stamp;
+use crate::release::stamp::{self, Stamp};
+use crate::release::target::Target;
 use crate::release::version::Release;
 
 /// The scope that the document declares.
 const SCOPE: &str = "normal dependencies for the target, as cargo resolves them; build scripts and \
     procedural macros run where it is compiled and are not in the program";
+
+/// Returns the file name of the SBOM of a target's binary.
+pub(crate) fn file_name(release: &Release, target: &Target) -> String {
+    format!("noetl-{}-{}.cdx.json", release.tag, target.triple)
+}
+
+/// Returns the document on a program of this tree, with packages of other kinds beside its crates and its page.
+///
+/// # Errors
+/// When the program is of another commit or another tree, or cargo fails.
+pub(crate) fn of_program(
+    ctx: &Ctx,
+    release: &Release,
+    target: &Target,
+    program: &[u8],
+    more: &[Graph],
+) -> anyhow::Result<Vec<u8>> {
+    let stamp = stamp::read(program)?;
+    let (found, commit) = (&stamp.commit, &release.commit);
+    ensure!(found == commit, "the program is of {found}, not {commit}");
+    let crates = crates::resolve(ctx, target)?;
+    let mut others = Vec::new();
+    if !stamp.ui_sha256.is_empty() {
+        let lock = files::read_to_string(&ctx.root.join("ui-src/package-lock.json"))?;
+        others.push(npm::parse(&lock)?);
+    }
+    others.extend_from_slice(more);
+    let document = write(release, &stamp, program, &crates, &others);
+    let drift = drift::check(&document, &crates, program);
+    if !drift.is_empty() {
+        return Err(anyhow!("{}", drift.join("\n"))).help("build again from this tree");
+    }
+    Ok(noetl_oci::encode(&document))
+}
 
 /// Returns the document on `program`, whose stamp is `stamp`; the same input gives the same document.
 ///

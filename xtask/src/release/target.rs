@@ -79,6 +79,18 @@ pub(crate) enum Libc {
     System,
 }
 
+/// The formats that a binary ships in; the image is made of the binaries of its platforms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// tar.gz or zip, with a copy whose name has no version.
+    Archive,
+    /// The SBOM of the binary.
+    Sbom,
+    /// A Python wheel.
+    Wheel,
+}
+
 /// Whether a target is part of every release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -100,6 +112,15 @@ impl Target {
                 Glibc => Tier::OnRequest,
                 Static | System => Tier::Default,
             },
+        }
+    }
+
+    /// Returns the formats that its binary ships in.
+    pub(crate) fn formats(&self) -> &'static [Format] {
+        match self.libc {
+            Static | System => &[Format::Archive, Format::Sbom, Format::Wheel],
+            // pip would not tell its wheel from that of the static binary.
+            Glibc => &[Format::Archive, Format::Sbom],
         }
     }
 

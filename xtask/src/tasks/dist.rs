@@ -14,11 +14,12 @@ use crate::image::plan::{self as image_plan, ImagePlan};
 use crate::image::rules::ImageStandard;
 use crate::release::cargo::{self, Binary, Host};
 use crate::release::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
+use crate::release::package::Inputs;
 use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{companions, package, page, target, verify};
+use crate::release::{companions, package, page, sbom, target, verify};
 use crate::tasks::Preview;
 use crate::tasks::image::default_references;
 
@@ -132,7 +133,7 @@ pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPla
     // Shipped binaries always have the web page; NOETL_ENABLE_UI only concerns servers.
     let request = Request {
         targets,
-        products: Products::Archives,
+        products: Products::Packages,
         ui: Wanted::Yes,
     };
     let build = plan(&host, &release, &request);
@@ -175,21 +176,33 @@ pub(crate) fn place(
         let note = "no image: it needs the targets of all its platforms, such as --targets linux";
         output::note(ctx, note);
     }
-    let companions = companions::make(ctx, &plan.build.release, binaries)?;
+    let release = &plan.build.release;
+    let companions = companions::make(ctx, release, binaries)?;
+    let launcher = companions::launcher(ctx)?;
+    let sbom = |built: &Binary| {
+        sbom::of_program(ctx, release, built.target, &files::read(&built.path)?, &[])
+    };
+    let sboms = output::step(ctx, "list what is in the binaries", || {
+        binaries
+            .iter()
+            .map(sbom)
+            .collect::<anyhow::Result<Vec<_>>>()
+    })?;
     let layers = LayerCache::at(&ctx.state().join("layers"));
     let pack = || {
         let assemble = |image| assemble(image, binaries, Foundation::default(), &layers);
         let image = plan.image.as_ref().map(assemble).transpose()?;
-        package::write_dist(
-            &plan.build,
+        let inputs = Inputs {
             binaries,
-            &companions,
+            sboms: &sboms,
+            companions: &companions,
+            launcher: &launcher,
             ui_sha256,
-            image.as_ref(),
-            unfinished,
-        )
+            image: image.as_ref(),
+        };
+        package::write_dist(&plan.build, inputs, unfinished)
     };
-    let checked = output::step(ctx, "pack archives and image", pack)
+    let checked = output::step(ctx, "pack archives, wheels and image", pack)
         .and_then(|()| check(ctx, "read everything back and check it", unfinished))
         .and_then(|verified| approve().map(|()| verified));
     match checked {
@@ -225,9 +238,12 @@ fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
 
 fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
     let image_name = dist_manifest::image_name(&plan.build.release);
-    let archives = plan.build.archives.iter();
-    let archives = archives.flat_map(|it| [it.name.as_str(), it.alias.as_str()]);
+    let packages = plan.build.packages.iter();
+    let packages = packages.flat_map(|it| [&it.archive, &it.alias, &it.sbom]);
     let image = plan.image.as_ref().map(|_| image_name.as_str());
-    let names = archives.chain(image).chain([SUMS_NAME, FILE_NAME]);
+    let names = packages
+        .map(String::as_str)
+        .chain(image)
+        .chain([SUMS_NAME, FILE_NAME]);
     names.map(|name| out.join(name).into_string()).collect()
 }

@@ -1,4 +1,4 @@
-"""Finds the binary and the web page in this package and hands over to the binary.
+"""Finds the binary of this package, and the web page in it, and hands over to the binary.
 
 Only the standard library, and any Python since 3.9.
 """
@@ -6,17 +6,36 @@ Only the standard library, and any Python since 3.9.
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 
 
+def candidates() -> list:
+    """The folders in which the binary may be: in this package, which `cargo xtask setup` lays out, or where installers
+    of the wheel put scripts. Never PATH, whose `noetl` could be this launcher again."""
+    bin_name = "Scripts" if os.name == "nt" else "bin"
+    folders = [PACKAGE / "bin", Path(sysconfig.get_path("scripts"))]
+    # pip install --user
+    folders.append(Path(sysconfig.get_path("scripts", scheme=sysconfig.get_preferred_scheme("user"))))
+    # pip install --target FOLDER, and --prefix FOLDER: FOLDER/lib/python3.9/site-packages/noetl
+    folders.append(PACKAGE.parent / "bin")
+    above = PACKAGE.parents[1] if os.name == "nt" else PACKAGE.parents[2]
+    return folders + [above.parent / bin_name]
+
+
 def binary() -> Path:
-    """The binary in this package; never one from PATH, which could be this launcher again."""
-    found = PACKAGE / "bin" / ("noetl.exe" if os.name == "nt" else "noetl")
-    if not found.is_file():
-        sys.exit(f"error: {found} is missing\nhelp: cargo xtask setup")
-    return found
+    """The binary of this package."""
+    name = "noetl.exe" if os.name == "nt" else "noetl"
+    for folder in candidates():
+        found = folder / name
+        if found.is_file():
+            return found
+    sys.exit(
+        f"error: {name} is in none of the folders of this package: {', '.join(map(str, candidates()))}\n"
+        "help: pip install --force-reinstall noetlctl; in a checkout: cargo xtask setup"
+    )
 
 
 def environment() -> dict:

@@ -1,8 +1,7 @@
 //! Making the evidence of an image: reads the sources that it is made from, runs cargo, and checks that each SBOM is of
 //! the program in the image.
 
-use anyhow::{Context as _, anyhow, ensure};
-use noetl_help::Help as _;
+use anyhow::Context as _;
 use noetl_oci::media_type::{CYCLONEDX, IN_TOTO};
 use noetl_oci::{
     Annotations, Artifact, Descriptor, Image, ImageSource, KnownLayers, PlatformImage, Reference,
@@ -17,8 +16,7 @@ use crate::image::evidence::provenance::Input;
 use crate::image::evidence::{Evidence, provenance, pypi};
 use crate::image::flavours::{self, FLAVOURS, Flavour};
 use crate::image::plan::MAKER;
-use crate::release::sbom::{self, crates, drift, npm};
-use crate::release::stamp;
+use crate::release::sbom;
 use crate::release::target::Target;
 use crate::release::version::Release;
 
@@ -85,24 +83,12 @@ fn sbom_of(
 ) -> anyhow::Result<Vec<u8>> {
     let platform = image.platform().context("it names no platform")?;
     let target = Target::of_platform(&platform)?;
-    let stamp = stamp::read(program)?;
-    let (found, commit) = (&stamp.commit, &release.commit);
-    ensure!(found == commit, "its program is of {found}, not {commit}");
-    let crates = crates::resolve(ctx, target)?;
-    let mut others = Vec::new();
-    if !stamp.ui_sha256.is_empty() {
-        let lock = files::read_to_string(&ctx.root.join("ui-src/package-lock.json"))?;
-        others.push(npm::parse(&lock)?);
-    }
     let packages = flavour.packages.as_ref();
-    others.extend(packages.map(|packages| pypi::parse(packages.requirements)));
-    let document = sbom::write(release, &stamp, program, &crates, &others);
-    let drift = drift::check(&document, &crates, program);
-    if !drift.is_empty() {
-        return Err(anyhow!("{}", drift.join("\n")))
-            .help("build the image again from this tree: cargo xtask image");
-    }
-    Ok(noetl_oci::encode(&document))
+    let packages: Vec<_> = packages
+        .map(|it| pypi::parse(it.requirements))
+        .into_iter()
+        .collect();
+    sbom::of_program(ctx, release, target, program, &packages)
 }
 
 /// Returns the flavour of an image, by the layers in its history.

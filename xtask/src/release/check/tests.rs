@@ -10,15 +10,18 @@ use super::{Files, check};
 use crate::fixtures;
 use crate::image::rules::ImageStandard;
 use crate::release::dist_manifest::{
-    Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
+    Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME, Wheel,
 };
 use crate::release::rules::RULES;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
-use crate::release::{archives, checksums};
+use crate::release::{self, archives, binary, checksums, zip};
 
 const AMD64: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz";
 const ALIAS: &str = "noetl-x86_64-unknown-linux-musl.tar.gz";
+const WHEEL: &str =
+    "noetlctl-1.2.3-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64.whl";
+const SBOM: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.cdx.json";
 const IMAGE: &str = "noetl-v1.2.3-image.tar";
 
 fn checked(files: &Files) -> (Findings, Option<DistManifest>) {
@@ -90,6 +93,48 @@ fn repack(files: &mut Files, change: impl Fn(&mut Vec<Entry>, &mut u64)) {
     seal(files);
 }
 
+/// Changes the entries of a wheel, with a matching RECORD, manifest and checksums.
+fn rewheel(files: &mut Files, change: impl Fn(&mut Vec<Entry>)) {
+    let (release, target) = (fixtures::release(), &TARGETS[0]);
+    let mut entries = zip::unpack(&bytes(files, WHEEL)).unwrap();
+    change(&mut entries);
+    if let Ok(contents) = wheel_of(target, &entries)
+        && entries.len() == 15
+    {
+        let facts = binary::facts(&contents.binary.read().unwrap());
+        let tags = facts.and_then(|facts| release::wheel::tags(target, &facts));
+        let tags = tags.unwrap_or_else(|_| vec!["any".into()]);
+        entries = release::wheel::entries(&release, target, &tags, &contents).unwrap();
+    }
+    repack_wheel(files, &entries);
+}
+
+fn repack_wheel(files: &mut Files, entries: &[Entry]) {
+    let packed = zip::pack(entries, fixtures::release().commit_time).unwrap();
+    files.insert(WHEEL.to_owned(), packed.into());
+    seal(files);
+}
+
+fn wheel_of(target: &Target, entries: &[Entry]) -> anyhow::Result<release::wheel::Contents> {
+    release::wheel::contents(&fixtures::release(), target, entries.to_vec())
+}
+
+/// Changes one entry of a wheel, whose RECORD then has another hash.
+fn edit_wheel(files: &mut Files, end: &str, change: impl Fn(&mut Entry)) {
+    let mut entries = zip::unpack(&bytes(files, WHEEL)).unwrap();
+    let mut found = entries.iter_mut().filter(|entry| entry.path.ends_with(end));
+    change(found.next().unwrap());
+    repack_wheel(files, &entries);
+}
+
+/// Returns the entry of a wheel whose path ends so.
+fn entry<'a>(entries: &'a mut [Entry], end: &str) -> &'a mut Entry {
+    entries
+        .iter_mut()
+        .find(|entry| entry.path.ends_with(end))
+        .unwrap()
+}
+
 /// Renames a file, with a matching manifest and checksums.
 fn rename(files: &mut Files, from: &str, to: &str) {
     let blob = files.remove(from).unwrap();
@@ -110,6 +155,15 @@ fn archive(manifest: &mut DistManifest) -> &mut Archive {
         _ => None,
     });
     archive.unwrap()
+}
+
+fn wheel(manifest: &mut DistManifest) -> &mut Wheel {
+    let mut artifacts = manifest.artifacts.iter_mut();
+    let wheel = artifacts.find_map(|artifact| match &mut artifact.content {
+        Content::Wheel(wheel) if artifact.name == WHEEL => Some(wheel),
+        _ => None,
+    });
+    wheel.unwrap()
 }
 
 fn alias(manifest: &mut DistManifest) -> &mut Artifact {
@@ -200,15 +254,59 @@ fn mutants() -> Vec<(&'static str, Files)> {
         ("A5", |it, _| binary_of(it).mode = 0o777),
         ("A5", |it, _| it[1].owner = 1000),
         ("A5", |_, time| *time += 1),
-        ("B1 B8", |it, _| {
+        ("B1 B8 B9", |it, _| {
             binary_of(it).content = other_program(Arch::Aarch64, "")
         }),
-        ("B1 B6 B8", |it, _| {
+        ("B1 B6 B8 B9", |it, _| {
             binary_of(it).content = "#!/bin/sh\n".into()
         }),
-        ("B8", |it, _| {
+        ("B8 B9", |it, _| {
             binary_of(it).content = other_program(Arch::X86_64, "")
         }),
+    ];
+    let of_wheels: [(_, fn(&mut Files)); 12] = [
+        ("A3", |it| {
+            rename(it, WHEEL, "noetlctl-1.2.3-py3-none-any.whl")
+        }),
+        ("W1", |it| {
+            describe(it, |it| wheel(it).tags.push("any".into()))
+        }),
+        ("A2 W2", |it| edit(it, WHEEL, |bytes| bytes.truncate(2_000))),
+        ("W2", |it| {
+            rewheel(it, |it| it.push(Entry::file("evil.py", 0o644, "")))
+        }),
+        ("W2", |it| rewheel(it, |it| drop(it.remove(0)))),
+        ("W2", |it| rewheel(it, |it| it[0].content = "evil".into())),
+        ("W2", |it| {
+            rewheel(it, |it| entry(it, ".cdx.json").content = "{}".into())
+        }),
+        ("A6", |it| {
+            rewheel(it, |it| entry(it, "noetl.1").content = "".into())
+        }),
+        ("B8", |it| {
+            rewheel(it, |it| {
+                entry(it, "scripts/noetl").content = other_program(Arch::X86_64, "");
+            })
+        }),
+        ("W3", |it| {
+            edit_wheel(it, "RECORD", |entry| entry.content = "".into())
+        }),
+        ("W3", |it| {
+            edit_wheel(it, "WHEEL", |entry| entry.content = "".into())
+        }),
+        ("W3", |it| {
+            edit_wheel(it, "scripts/noetl", |entry| entry.mode = 0o644)
+        }),
+    ];
+    let of_sboms: [(_, fn(&mut Files)); 2] = [
+        ("B9 W2", |it| {
+            edit(it, SBOM, |bytes| {
+                let at = memchr::memmem::find(bytes, b"\"content\":\"").unwrap();
+                bytes[at + 12] ^= 1;
+            });
+            seal(it);
+        }),
+        ("A3", |it| rename(it, SBOM, "noetl.cdx.json")),
     ];
     let of_stamps: [(_, fn(&mut Stamp)); 5] = [
         ("B5 P15", |it| it.rustc = "/home/me/.cargo".into()),
@@ -238,6 +336,8 @@ fn mutants() -> Vec<(&'static str, Files)> {
     mutants.extend(
         of_archives.map(|(broken, change)| (broken, changed(&|files| repack(files, change)))),
     );
+    mutants.extend(of_wheels.map(|(broken, change)| (broken, changed(&change))));
+    mutants.extend(of_sboms.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
 }
@@ -246,7 +346,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 5);
+    assert_eq!(manifest.unwrap().artifacts.len(), 9);
 }
 
 #[test]

@@ -15,35 +15,58 @@ const MARK: &[u8] = b"/crates/";
 
 /// Compares an SBOM with the crates that cargo resolves and with the program; each line is a difference.
 pub(crate) fn check(sbom: &Value, resolved: &Graph, program: &[u8]) -> Vec<String> {
+    let listed = listed(sbom);
+    let resolved: BTreeSet<_> = resolved.packages.keys().map(String::as_str).collect();
+    let mut lines = of_program(sbom, program);
+    lines.extend(differences([
+        (
+            &resolved - &listed,
+            "is compiled into the program, and is not in the SBOM",
+        ),
+        (
+            &listed - &resolved,
+            "is in the SBOM, and cargo does not compile it for this target",
+        ),
+    ]));
+    lines
+}
+
+/// Compares an SBOM with its program alone; each line is a difference.
+pub(crate) fn of_program(sbom: &Value, program: &[u8]) -> Vec<String> {
     let mut lines = Vec::new();
-    let root = &sbom["metadata"]["component"];
-    let hash = &root["hashes"][0]["content"];
+    let hash = &sbom["metadata"]["component"]["hashes"][0]["content"];
     if *hash != Sha256::of(program).to_string() {
         lines.push(format!("the SBOM is of another program, {hash}"));
     }
-    let components = sbom["components"].as_array().into_iter().flatten();
-    let components = components.chain([root]);
-    let mut listed: BTreeSet<_> = components.filter_map(|it| it["purl"].as_str()).collect();
-    listed.retain(|purl| purl.starts_with("pkg:cargo/"));
-    let resolved: BTreeSet<_> = resolved.packages.keys().map(String::as_str).collect();
+    let listed = listed(sbom);
     let found = crates_in(program);
     let found: BTreeSet<_> = found.iter().map(String::as_str).collect();
-    let missing = "is compiled into the program, and is not in the SBOM";
-    let unused = "is in the SBOM, and cargo does not compile it for this target";
     let named = "is named in the program, and is not in the SBOM";
-    for (purls, message) in [
-        (&resolved - &listed, missing),
-        (&listed - &resolved, unused),
-        (&found - &listed, named),
-    ] {
-        lines.extend(purls.iter().map(|purl| format!("{purl} {message}")));
-    }
+    lines.extend(differences([(&found - &listed, named)]));
     // A program without dependencies may name no crate: the names are in panic messages.
     if found.is_empty() && listed.len() > 1 {
         let message = "the program names no crate at all: it was not built by `cargo xtask build`";
         lines.push(message.to_owned());
     }
     lines
+}
+
+fn listed(sbom: &Value) -> BTreeSet<&str> {
+    let components = sbom["components"].as_array().into_iter().flatten();
+    let components = components.chain([&sbom["metadata"]["component"]]);
+    let purls = components.filter_map(|it| it["purl"].as_str());
+    purls
+        .filter(|purl| purl.starts_with("pkg:cargo/"))
+        .collect()
+}
+
+fn differences<'a, const N: usize>(
+    sets: [(BTreeSet<&'a str>, &'a str); N],
+) -> impl Iterator<Item = String> {
+    sets.into_iter().flat_map(|(purls, message)| {
+        let line = move |purl| format!("{purl} {message}");
+        purls.into_iter().map(line).collect::<Vec<_>>()
+    })
 }
 
 /// Returns the package URLs of the crates whose sources a program names.

@@ -75,6 +75,8 @@ impl Summary {
         for artifact in &dist_manifest.artifacts {
             let made_for = match &artifact.content {
                 Content::Archive(archive) => archive.target.clone(),
+                Content::Sbom(sbom) => format!("SBOM of {}", sbom.target),
+                Content::Wheel(wheel) => format!("{}, Python", wheel.target),
                 Content::Alias(alias) => format!("a copy of {}", alias.of),
                 Content::Image(image) => {
                     let platforms = image.platforms.iter().map(|image| image.platform.as_str());
