@@ -13,6 +13,10 @@ use rawzip::{CompressionMethod, ZipArchive, ZipArchiveWriter};
 /// The seconds since 1970 that the date of a zip entry can express: 1980 to 2107.
 const DATES: std::ops::Range<u64> = 315_532_800..4_354_819_200;
 
+/// The file types of `<sys/stat.h>`, which zip has beside the permissions: pip makes only regular files executable.
+const REGULAR: u32 = 0o100_000;
+const FOLDER: u32 = 0o040_000;
+
 /// Packs entries. Their content, their modes and `mtime`, in seconds since 1970, decide every byte.
 ///
 /// # Errors
@@ -28,12 +32,12 @@ pub(crate) fn pack(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
         let cannot = || format!("cannot pack {}", entry.path);
         if entry.path.ends_with('/') {
             let folder = archive.new_dir(&entry.path).last_modified(time);
-            let folder = folder.unix_permissions(entry.mode).create();
+            let folder = folder.unix_permissions(FOLDER | entry.mode).create();
             folder.with_context(cannot)?;
             continue;
         }
         let file = archive.new_file(&entry.path).last_modified(time);
-        let file = file.unix_permissions(entry.mode);
+        let file = file.unix_permissions(REGULAR | entry.mode);
         let file = file.compression_method(CompressionMethod::DEFLATE);
         let (mut packed, config) = file.start().with_context(cannot)?;
         let mut writer = config.wrap(DeflateEncoder::new(&mut packed, Compression::best()));

@@ -1,5 +1,7 @@
 //! For each rule, changes of a dist folder that break it, and the rules that are broken as a consequence.
 
+mod wheels;
+
 use std::collections::BTreeMap;
 
 use noetl_oci::rules::Findings;
@@ -10,18 +12,15 @@ use super::{Files, check};
 use crate::fixtures;
 use crate::image::rules::ImageStandard;
 use crate::release::dist_manifest::{
-    Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME, Wheel,
+    Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
 };
 use crate::release::rules::RULES;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
-use crate::release::{self, archives, binary, checksums, zip};
+use crate::release::{archives, checksums};
 
 const AMD64: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz";
 const ALIAS: &str = "noetl-x86_64-unknown-linux-musl.tar.gz";
-const WHEEL: &str =
-    "noetlctl-1.2.3-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64.whl";
-const SBOM: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.cdx.json";
 const IMAGE: &str = "noetl-v1.2.3-image.tar";
 
 fn checked(files: &Files) -> (Findings, Option<DistManifest>) {
@@ -93,48 +92,6 @@ fn repack(files: &mut Files, change: impl Fn(&mut Vec<Entry>, &mut u64)) {
     seal(files);
 }
 
-/// Changes the entries of a wheel, with a matching RECORD, manifest and checksums.
-fn rewheel(files: &mut Files, change: impl Fn(&mut Vec<Entry>)) {
-    let (release, target) = (fixtures::release(), &TARGETS[0]);
-    let mut entries = zip::unpack(&bytes(files, WHEEL)).unwrap();
-    change(&mut entries);
-    if let Ok(contents) = wheel_of(target, &entries)
-        && entries.len() == 15
-    {
-        let facts = binary::facts(&contents.binary.read().unwrap());
-        let tags = facts.and_then(|facts| release::wheel::tags(target, &facts));
-        let tags = tags.unwrap_or_else(|_| vec!["any".into()]);
-        entries = release::wheel::entries(&release, target, &tags, &contents).unwrap();
-    }
-    repack_wheel(files, &entries);
-}
-
-fn repack_wheel(files: &mut Files, entries: &[Entry]) {
-    let packed = zip::pack(entries, fixtures::release().commit_time).unwrap();
-    files.insert(WHEEL.to_owned(), packed.into());
-    seal(files);
-}
-
-fn wheel_of(target: &Target, entries: &[Entry]) -> anyhow::Result<release::wheel::Contents> {
-    release::wheel::contents(&fixtures::release(), target, entries.to_vec())
-}
-
-/// Changes one entry of a wheel, whose RECORD then has another hash.
-fn edit_wheel(files: &mut Files, end: &str, change: impl Fn(&mut Entry)) {
-    let mut entries = zip::unpack(&bytes(files, WHEEL)).unwrap();
-    let mut found = entries.iter_mut().filter(|entry| entry.path.ends_with(end));
-    change(found.next().unwrap());
-    repack_wheel(files, &entries);
-}
-
-/// Returns the entry of a wheel whose path ends so.
-fn entry<'a>(entries: &'a mut [Entry], end: &str) -> &'a mut Entry {
-    entries
-        .iter_mut()
-        .find(|entry| entry.path.ends_with(end))
-        .unwrap()
-}
-
 /// Renames a file, with a matching manifest and checksums.
 fn rename(files: &mut Files, from: &str, to: &str) {
     let blob = files.remove(from).unwrap();
@@ -155,15 +112,6 @@ fn archive(manifest: &mut DistManifest) -> &mut Archive {
         _ => None,
     });
     archive.unwrap()
-}
-
-fn wheel(manifest: &mut DistManifest) -> &mut Wheel {
-    let mut artifacts = manifest.artifacts.iter_mut();
-    let wheel = artifacts.find_map(|artifact| match &mut artifact.content {
-        Content::Wheel(wheel) if artifact.name == WHEEL => Some(wheel),
-        _ => None,
-    });
-    wheel.unwrap()
 }
 
 fn alias(manifest: &mut DistManifest) -> &mut Artifact {
@@ -213,9 +161,11 @@ fn other_program(arch: Arch, rustc: &str) -> Blob {
     fixtures::elf(arch, &stamp).into()
 }
 
-/// Returns changed dist folders with the rules that they break; the first one is the rule that the change is about.
-fn mutants() -> Vec<(&'static str, Files)> {
-    let of_files: [(_, fn(&mut Files)); 13] = [
+type Change<T> = fn(&mut T);
+
+/// Returns changes of the files of a dist, with the rules that they break.
+fn of_files() -> [(&'static str, Change<Files>); 13] {
+    [
         ("A1 A2 B8", |it| drop(it.remove(AMD64))),
         ("A1 A2", |it| drop(it.insert("x.txt".into(), "".into()))),
         ("A1", |it| drop(it.remove(FILE_NAME))),
@@ -229,8 +179,12 @@ fn mutants() -> Vec<(&'static str, Files)> {
         ("A3", |it| rename(it, ALIAS, "noetl.tar.gz")),
         ("A7", other_copy),
         ("A5", pad_image),
-    ];
-    let of_manifests: [(_, fn(&mut DistManifest)); 10] = [
+    ]
+}
+
+/// The same for changes of the manifest.
+fn of_manifests() -> [(&'static str, Change<DistManifest>); 10] {
+    [
         ("A1", |it| it.artifacts.clear()),
         ("A1", |it| it.targets.push("riscv64".into())),
         ("A2", |it| it.schema = 99),
@@ -243,9 +197,14 @@ fn mutants() -> Vec<(&'static str, Files)> {
         }),
         ("A2", |it| image(it).references.push("x.io/x:1".into())),
         ("A2", |it| image(it).platforms[0].digest.push('0')),
-    ];
-    type Repack = fn(&mut Vec<Entry>, &mut u64);
-    let of_archives: [(_, Repack); 11] = [
+    ]
+}
+
+type Repack = fn(&mut Vec<Entry>, &mut u64);
+
+/// The same for changes of an archive.
+fn of_archives() -> [(&'static str, Repack); 11] {
+    [
         ("A4 B8", |it, _| drop(it.pop())),
         ("A4 B8", |it, _| it.push(Entry::file("evil", 0o644, ""))),
         ("A4", |it, _| it.swap(1, 2)),
@@ -263,51 +222,11 @@ fn mutants() -> Vec<(&'static str, Files)> {
         ("B8 B9", |it, _| {
             binary_of(it).content = other_program(Arch::X86_64, "")
         }),
-    ];
-    let of_wheels: [(_, fn(&mut Files)); 12] = [
-        ("A3", |it| {
-            rename(it, WHEEL, "noetlctl-1.2.3-py3-none-any.whl")
-        }),
-        ("W1", |it| {
-            describe(it, |it| wheel(it).tags.push("any".into()))
-        }),
-        ("A2 W2", |it| edit(it, WHEEL, |bytes| bytes.truncate(2_000))),
-        ("W2", |it| {
-            rewheel(it, |it| it.push(Entry::file("evil.py", 0o644, "")))
-        }),
-        ("W2", |it| rewheel(it, |it| drop(it.remove(0)))),
-        ("W2", |it| rewheel(it, |it| it[0].content = "evil".into())),
-        ("W2", |it| {
-            rewheel(it, |it| entry(it, ".cdx.json").content = "{}".into())
-        }),
-        ("A6", |it| {
-            rewheel(it, |it| entry(it, "noetl.1").content = "".into())
-        }),
-        ("B8", |it| {
-            rewheel(it, |it| {
-                entry(it, "scripts/noetl").content = other_program(Arch::X86_64, "");
-            })
-        }),
-        ("W3", |it| {
-            edit_wheel(it, "RECORD", |entry| entry.content = "".into())
-        }),
-        ("W3", |it| {
-            edit_wheel(it, "WHEEL", |entry| entry.content = "".into())
-        }),
-        ("W3", |it| {
-            edit_wheel(it, "scripts/noetl", |entry| entry.mode = 0o644)
-        }),
-    ];
-    let of_sboms: [(_, fn(&mut Files)); 2] = [
-        ("B9 W2", |it| {
-            edit(it, SBOM, |bytes| {
-                let at = memchr::memmem::find(bytes, b"\"content\":\"").unwrap();
-                bytes[at + 12] ^= 1;
-            });
-            seal(it);
-        }),
-        ("A3", |it| rename(it, SBOM, "noetl.cdx.json")),
-    ];
+    ]
+}
+
+/// Returns changed dist folders with the rules that they break; the first one is the rule that the change is about.
+fn mutants() -> Vec<(&'static str, Files)> {
     let of_stamps: [(_, fn(&mut Stamp)); 5] = [
         ("B5 P15", |it| it.rustc = "/home/me/.cargo".into()),
         ("B6 P14", |it| it.version = "9.9.9".into()),
@@ -329,15 +248,15 @@ fn mutants() -> Vec<(&'static str, Files)> {
         })
     };
     let mut mutants = Vec::new();
-    mutants.extend(of_files.map(|(broken, change)| (broken, changed(&change))));
+    mutants.extend(of_files().map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(
-        of_manifests.map(|(broken, change)| (broken, changed(&|files| describe(files, change)))),
+        of_manifests().map(|(broken, change)| (broken, changed(&|files| describe(files, change)))),
     );
     mutants.extend(
-        of_archives.map(|(broken, change)| (broken, changed(&|files| repack(files, change)))),
+        of_archives().map(|(broken, change)| (broken, changed(&|files| repack(files, change)))),
     );
-    mutants.extend(of_wheels.map(|(broken, change)| (broken, changed(&change))));
-    mutants.extend(of_sboms.map(|(broken, change)| (broken, changed(&change))));
+    let of_packages = wheels::mutants();
+    mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
 }
