@@ -17,7 +17,7 @@ fn sha256sum_agrees_with_every_line() {
 }
 
 #[test]
-fn tar_and_unzip_find_one_folder_with_three_files() {
+fn tar_and_unzip_find_one_folder_with_the_binary_and_its_companions() {
     let Some(dist) = Dist::find() else { return };
     for archive in dist.archives() {
         let (Some(mut tar), Some(mut unzip)) = (tool("tar"), tool("unzip")) else {
@@ -33,8 +33,15 @@ fn tar_and_unzip_find_one_folder_with_three_files() {
             .trim_end_matches(".tar.gz")
             .trim_end_matches(".zip");
         let binary = archive.content["binary"].as_str().unwrap();
-        let expected = format!("{stem}/\n{stem}/LICENSE\n{stem}/README.md\n{binary}\n");
-        assert_eq!(listing, expected, "{}", archive.name);
+        let companions = dist.manifest["companions"].as_array().unwrap();
+        let paths = companions.iter().map(|it| it["path"].as_str().unwrap());
+        let paths = paths.chain(["", "completions/", "man/"]);
+        let mut expected: Vec<_> = paths.map(|path| format!("{stem}/{path}")).collect();
+        expected.push(binary.to_owned());
+        expected.sort();
+        let mut found: Vec<_> = listing.lines().collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{}", archive.name);
     }
 }
 

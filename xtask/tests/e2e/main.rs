@@ -29,6 +29,7 @@ mod k8s;
 mod memory;
 mod multiarch;
 #[cfg(unix)]
+mod packages;
 mod pasted;
 mod programs;
 mod rebuild;

@@ -123,6 +123,85 @@ fn completions_and_man_pages_have_every_command() {
     assert!(home.run(&["man", "nonsense"]).ends_with("[exit 1]"));
 }
 
+/// Returns the lines of a section of a help text, up to the next section.
+fn section(help: &str, title: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != title).skip(1);
+    let lines = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+/// Returns every command below `above` with its help, `above` among them.
+fn commands(home: &Home, above: &[String]) -> Vec<(Vec<String>, String)> {
+    let words: Vec<&str> = above.iter().map(String::as_str).chain(["--help"]).collect();
+    let help = home.run(&words);
+    let below = section(&help, "Commands:");
+    let names = below
+        .iter()
+        .filter_map(|line| line.split_whitespace().next());
+    let names: Vec<String> = names
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect();
+    let mut found = vec![(above.to_vec(), help)];
+    for name in names {
+        found.extend(commands(home, &[above, &[name]].concat()));
+    }
+    found
+}
+
+/// Every command and every flag of each `--help` is in each completion script, for bash under its command, and in the
+/// command's manual page.
+#[test]
+fn completions_and_man_pages_agree_with_the_help() {
+    let home = Home::new();
+    let scripts = ["bash", "elvish", "fish", "powershell", "zsh"]
+        .map(|shell| (shell, home.run(&["completions", shell])));
+    let pages = home.path().join("man");
+    let said = home.run(&["man", "--dir", pages.to_str().unwrap()]);
+    assert_eq!(said, "[exit 0]");
+    let all = commands(&home, &[]);
+    assert!(all.len() > 40, "{}", all.len());
+    for (command, help) in &all {
+        let page = format!("noetl-{}", command.join("-"));
+        let page = pages.join(format!("{}.1", page.trim_end_matches('-')));
+        let page =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
+        let path = command
+            .iter()
+            .map(|name| format!("__subcmd__{}", name.replace('-', "__subcmd__")));
+        let case = format!("        noetl{})\n", path.collect::<String>());
+        let bash = scripts[0].1.split(&case).nth(1);
+        let bash = bash.and_then(|rest| rest.lines().next());
+        let bash = bash.unwrap_or_else(|| panic!("bash knows no {command:?}"));
+        let options = section(help, "Options:");
+        let flags = options.iter().filter(|line| line.starts_with('-'));
+        let flags = flags.filter_map(|line| {
+            let mut words = line.split([' ', ',', '=', '[']);
+            words.find_map(|word| word.strip_prefix("--"))
+        });
+        for flag in flags {
+            let option = format!("--{flag}");
+            assert!(
+                bash.split([' ', '"']).any(|word| word == option),
+                "bash: {command:?} {option}"
+            );
+            assert!(
+                page.contains(&flag.replace('-', "\\-")),
+                "man: {command:?} {option}"
+            );
+            for (shell, script) in &scripts {
+                let known = match *shell {
+                    "fish" => format!("-l {flag}"),
+                    _ => option.clone(),
+                };
+                assert!(script.contains(&known), "{shell}: {command:?} {option}");
+            }
+        }
+    }
+    let count = std::fs::read_dir(&pages).unwrap().count();
+    assert_eq!(count, all.len(), "a page for each command");
+}
+
 #[test]
 fn help_has_examples() {
     let home = Home::new();

@@ -1,0 +1,145 @@
+//! Packages of package managers, installed by them and run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Dist, command, succeed, tool};
+
+/// The wheels of a dist: target, and path.
+fn wheels(dist: &Dist) -> Vec<(String, PathBuf)> {
+    let artifacts = dist.manifest["artifacts"].as_array().unwrap();
+    let wheels = artifacts.iter().filter_map(|artifact| {
+        let target = artifact["content"]["wheel"]["target"].as_str()?;
+        let path = dist.folder.join(artifact["name"].as_str().unwrap());
+        Some((target.to_owned(), path))
+    });
+    wheels.collect()
+}
+
+/// Runs `program args` and checks that it prints the dist's version.
+fn prints_version(dist: &Dist, command: &mut Command) {
+    let version = dist.manifest["release"]["version"].as_str().unwrap();
+    let said = succeed(command.arg("--version"));
+    assert!(said.contains(version), "{said}");
+}
+
+fn venv(folder: &Path) -> Option<PathBuf> {
+    succeed(tool("python3")?.args(["-m", "venv"]).arg(folder));
+    Some(folder.join("bin"))
+}
+
+/// pip of a new environment installs the wheel for this machine, and each way to start it works.
+#[test]
+#[cfg(target_os = "linux")]
+fn pip_installs_a_wheel_that_runs() {
+    let Some(dist) = Dist::find() else { return };
+    let own = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let all = wheels(&dist);
+    let Some((_, wheel)) = all.iter().find(|(target, _)| *target == own) else {
+        panic!("a Linux dist has a wheel: {all:?}");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    // A path with spaces, and a `noetl` on PATH that must not be taken for the wheel's.
+    let folder = folder.path().join("a b");
+    let Some(bin) = venv(&folder.join("env")) else {
+        return;
+    };
+    let pip = |words: &[&str]| {
+        let mut pip = command(bin.join("python"));
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--disable-pip-version-check",
+        ]);
+        succeed(pip.args(words).arg(wheel));
+    };
+    pip(&[]);
+    prints_version(&dist, &mut command(bin.join("noetl")));
+    prints_version(&dist, command(bin.join("python")).args(["-m", "noetl"]));
+    let said = succeed(command(bin.join("python")).args(["-m", "noetl.server", "--help"]));
+    for flag in ["--host", "--port", "--init-db"] {
+        assert!(said.contains(flag), "{flag}: {said}");
+    }
+    let page = folder.join("env/share/man/man1/noetl.1");
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .contains(".TH noetl 1")
+    );
+    // Elsewhere than in the environment.
+    for (option, python_path) in [
+        ("--target", "x"),
+        ("--prefix", "y/lib/PYTHON/site-packages"),
+    ] {
+        let to = folder.join(python_path.split('/').next().unwrap());
+        pip(&[option, to.to_str().unwrap()]);
+        let version = "import sys; print(f'python{sys.version_info[0]}.{sys.version_info[1]}')";
+        let version = succeed(command(bin.join("python")).args(["-c", version]));
+        let python_path = folder.join(python_path.replace("PYTHON", version.trim()));
+        let mut python = command(bin.join("python"));
+        python.env("PYTHONPATH", python_path).args(["-m", "noetl"]);
+        // The one in the environment is out of the way.
+        std::fs::rename(bin.join("noetl"), bin.join("noetl.away")).unwrap();
+        prints_version(&dist, &mut python);
+        std::fs::rename(bin.join("noetl.away"), bin.join("noetl")).unwrap();
+    }
+    std::fs::remove_file(bin.join("noetl")).unwrap();
+    let said = command(bin.join("python"))
+        .args(["-m", "noetl", "--version"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(
+        said.contains("help: pip install --force-reinstall noetlctl"),
+        "{said}"
+    );
+}
+
+/// Each wheel is for a platform of its own, so that pip never has a choice.
+#[test]
+fn no_two_wheels_have_a_tag_in_common() {
+    let Some(dist) = Dist::find() else { return };
+    let mut tags: Vec<String> = Vec::new();
+    for (target, path) in wheels(&dist) {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let platforms = name.rsplit('-').next().unwrap();
+        assert!(!platforms.is_empty(), "{target}");
+        tags.extend(platforms.split('.').map(str::to_owned));
+    }
+    let count = tags.len();
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), count);
+}
+
+/// Python's own zip module reads the whole wheel, and RECORD lists its files.
+#[test]
+fn python_reads_every_wheel() {
+    let Some(dist) = Dist::find() else { return };
+    let program = "import sys, zipfile, hashlib, base64, csv, io
+wheel = zipfile.ZipFile(sys.argv[1])
+assert wheel.testzip() is None
+names = wheel.namelist()
+record = [name for name in names if name.endswith('.dist-info/RECORD')][0]
+rows = list(csv.reader(io.StringIO(wheel.read(record).decode())))
+assert [row[0] for row in rows] == names, 'RECORD lists other files'
+for name, digest, size in rows:
+    if name != record:
+        data = wheel.read(name)
+        own = 'sha256=' + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()
+        assert (own, str(len(data))) == (digest, size), name
+print(len(names))";
+    for (target, path) in wheels(&dist) {
+        let Some(mut python) = tool("python3") else {
+            return;
+        };
+        let said = succeed(python.args(["-c", program]).arg(&path));
+        assert!(
+            said.trim().parse::<usize>().unwrap() > 50,
+            "{target}: {said}"
+        );
+    }
+}
