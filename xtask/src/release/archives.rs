@@ -36,19 +36,25 @@ pub(crate) fn entries(
     binary: impl Into<Blob>,
     companions: &[Companion],
 ) -> Vec<Entry> {
-    let stem = stem(release, target);
+    let files = companions
+        .iter()
+        .map(|it| Entry::file(&it.path, 0o644, it.bytes.clone()));
+    let binary = Entry::file(target.binary_name(), 0o755, binary);
+    in_folder(&stem(release, target), files.chain([binary]))
+}
+
+/// Returns a folder with files whose paths are below it, and the folders between, in the order of their paths.
+pub(crate) fn in_folder(stem: &str, files: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     let mut below = BTreeMap::new();
-    for Companion { path, bytes } in companions {
-        if let Some((folder, _)) = path.rsplit_once('/') {
+    for file in files {
+        if let Some((folder, _)) = file.path.rsplit_once('/') {
             let folder = format!("{stem}/{folder}");
             below.insert(folder.clone(), Entry::folder(&folder, 0o755));
         }
-        let path = format!("{stem}/{path}");
-        below.insert(path.clone(), Entry::file(&path, 0o644, bytes.clone()));
+        let path = format!("{stem}/{}", file.path);
+        below.insert(path.clone(), Entry { path, ..file });
     }
-    let path = format!("{stem}/{}", target.binary_name());
-    below.insert(path.clone(), Entry::file(&path, 0o755, binary));
-    let folder = [Entry::folder(&stem, 0o755)].into_iter();
+    let folder = [Entry::folder(stem, 0o755)].into_iter();
     folder.chain(below.into_values()).collect()
 }
 
@@ -84,7 +90,7 @@ pub(crate) fn parts(
 pub(crate) fn pack(target: &Target, entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
     match target.archive_extension() {
         "zip" => zip::pack(entries, mtime),
-        _ => gzip(&tar::write::to_bytes(entries, mtime)?),
+        _ => tar_gz(entries, mtime),
     }
 }
 
@@ -95,13 +101,11 @@ pub(crate) fn pack(target: &Target, entries: &[Entry], mtime: u64) -> anyhow::Re
 pub(crate) fn unpack(target: &Target, bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
     match target.archive_extension() {
         "zip" => zip::unpack(bytes),
-        _ => untar(&gunzip(bytes)?),
+        _ => untar_gz(bytes),
     }
 }
 
 /// Whether [`pack`] makes this archive of these entries; otherwise a mode, an owner, a time or a header differs.
-///
-/// A tar.gz is decompressed and compared, since compressing takes much longer.
 pub(crate) fn is_packed_from(
     target: &Target,
     entries: &[Entry],
@@ -110,8 +114,32 @@ pub(crate) fn is_packed_from(
 ) -> anyhow::Result<bool> {
     match target.archive_extension() {
         "zip" => Ok(zip::pack(entries, mtime)? == bytes),
-        _ => Ok(is_plain(bytes)? && gunzip(bytes)? == tar::write::to_bytes(entries, mtime)?),
+        _ => is_tar_gz_of(entries, mtime, bytes),
     }
+}
+
+/// Packs entries as a tar.gz.
+///
+/// # Errors
+/// When an entry cannot be written.
+pub(crate) fn tar_gz(entries: &[Entry], mtime: u64) -> anyhow::Result<Vec<u8>> {
+    gzip(&tar::write::to_bytes(entries, mtime)?)
+}
+
+/// Unpacks a tar.gz, without the times of its entries.
+///
+/// # Errors
+/// When it is damaged, or an entry is neither a file nor a folder.
+pub(crate) fn untar_gz(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
+    untar(&gunzip(bytes)?)
+}
+
+/// Whether [`tar_gz`] makes these bytes of these entries. Decompressing takes much less time than compressing.
+///
+/// # Errors
+/// When it is damaged, or an entry cannot be written.
+pub(crate) fn is_tar_gz_of(entries: &[Entry], mtime: u64, bytes: &[u8]) -> anyhow::Result<bool> {
+    Ok(is_plain(bytes)? && gunzip(bytes)? == tar::write::to_bytes(entries, mtime)?)
 }
 
 /// Whether a gzip file is one member with a header that contains nothing about the machine.

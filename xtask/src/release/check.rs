@@ -1,5 +1,6 @@
 //! The rules A1 to A7, B7 and B8 on dist/ as a whole and on each file in it.
 
+mod npm;
 mod wheels;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +77,7 @@ pub(crate) fn check(
         match &artifact.content {
             Content::Archive(content) => drop(check.archive(&artifact.name, content, blob)),
             Content::Alias(content) => check.alias(artifact, &content.of),
-            Content::Image(_) | Content::Sbom(_) | Content::Wheel(_) => {}
+            Content::Image(_) | Content::Sbom(_) | Content::Wheel(_) | Content::Npm(_) => {}
         }
     }
     // These are compared with the archives, so that they come last.
@@ -85,6 +86,7 @@ pub(crate) fn check(
         match &artifact.content {
             Content::Image(content) => drop(check.image(name, content, blob, image)),
             Content::Wheel(content) => drop(check.wheel(name, content, blob)),
+            Content::Npm(content) => drop(check.npm(name, content, blob)),
             _ => {}
         }
     }
@@ -140,6 +142,13 @@ impl<'a> Check<'a> {
         expected.sort_unstable();
         if found != expected || expected.is_empty() {
             let message = format!("files {found:?}, expected {expected:?}");
+            findings.add(&A1, FILE_NAME, message);
+        }
+        let is_npm = |artifact: &&Artifact| matches!(&artifact.content, Content::Npm(npm) if npm.target.is_none());
+        let launchers = artifacts.iter().filter(is_npm).count();
+        let has_packages = expected.iter().any(|(format, _)| *format == Format::Npm);
+        if launchers != usize::from(has_packages) {
+            let message = format!("{launchers} files are npm's package noetl");
             findings.add(&A1, FILE_NAME, message);
         }
         for (artifact, blob) in self.present() {

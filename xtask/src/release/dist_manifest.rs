@@ -63,6 +63,8 @@ pub(crate) enum Content {
     Sbom(Sbom),
     /// A Python wheel with one binary.
     Wheel(Wheel),
+    /// An npm package.
+    Npm(Npm),
     /// The same bytes as another file, under a name that does not change with the version.
     Alias(Alias),
 }
@@ -79,6 +81,7 @@ impl Content {
             Self::Archive(archive) => Some((Format::Archive, &archive.target)),
             Self::Sbom(sbom) => Some((Format::Sbom, &sbom.target)),
             Self::Wheel(wheel) => Some((Format::Wheel, &wheel.target)),
+            Self::Npm(npm) => npm.target.as_deref().map(|target| (Format::Npm, target)),
             Self::Image(_) | Self::Alias(_) => None,
         }
     }
@@ -155,6 +158,17 @@ pub(crate) struct Wheel {
     pub target: String,
     /// The platforms on which pip installs it.
     pub tags: Vec<String>,
+}
+
+/// The properties of an npm package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Npm {
+    /// The package's name.
+    pub package: String,
+    /// The target triple of its program; the package that people install has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 /// The properties of a second copy.

@@ -8,6 +8,7 @@ pub(crate) mod checksums;
 pub(crate) mod companions;
 pub(crate) mod dist_manifest;
 pub(crate) mod licenses;
+pub(crate) mod npm;
 pub(crate) mod package;
 pub(crate) mod page;
 pub(crate) mod plan;

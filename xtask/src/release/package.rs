@@ -7,15 +7,17 @@ use camino::Utf8Path;
 use noetl_oci::{Blob, Layout, Sha256};
 
 use crate::host::files;
+use crate::release::binary::Facts;
 use crate::release::cargo::Binary;
 use crate::release::companions::Companion;
 use crate::release::dist_manifest::{
-    self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SCHEMA, SUMS_NAME,
-    Sbom, Wheel,
+    self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, Npm, SCHEMA,
+    SUMS_NAME, Sbom, Wheel,
 };
-use crate::release::plan::Plan;
-use crate::release::target::Format;
-use crate::release::{archives, checksums, wheel, zip};
+use crate::release::plan::{PackagePlan, Plan};
+use crate::release::target::{Format, Target};
+use crate::release::version::Release;
+use crate::release::{archives, checksums, npm, wheel, zip};
 
 /// What the packages of a release are made of.
 #[derive(Debug, Clone, Copy)]
@@ -40,57 +42,27 @@ pub(crate) struct Inputs<'a> {
 /// When a binary cannot be read, or a file cannot be written.
 pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> anyhow::Result<()> {
     let release = &plan.release;
-    let mut artifacts = Vec::new();
+    let mut written = Written {
+        release,
+        inputs,
+        folder,
+        artifacts: Vec::new(),
+    };
     let built = inputs.binaries.iter().zip(inputs.sboms);
     for (planned, (built, sbom)) in plan.packages.iter().zip(built) {
-        let mut add = |name: &str, bytes: &[u8], content| {
-            files::write(&folder.join(name), bytes)?;
-            artifacts.push(artifact(folder, name, content)?);
-            anyhow::Ok(())
-        };
-        let target = built.target;
-        let bytes = files::read(&built.path)?;
-        let content = Archive::describe(release, target, &bytes);
-        let content = content.with_context(|| format!("cannot read {}", built.path))?;
-        let facts = content.facts.clone();
-        for format in planned.formats {
-            match format {
-                Format::Archive => {
-                    let entries =
-                        archives::entries(release, target, bytes.clone(), inputs.companions);
-                    let packed = archives::pack(target, &entries, release.commit_time)?;
-                    let content = Content::Archive(content.clone());
-                    add(&planned.archive, &packed, content)?;
-                    let of = planned.archive.clone();
-                    add(&planned.alias, &packed, Content::Alias(Alias { of }))?;
-                }
-                Format::Sbom => {
-                    let target = target.triple.to_owned();
-                    add(&planned.sbom, sbom, Content::Sbom(Sbom { target }))?;
-                }
-                Format::Wheel => {
-                    let tags = wheel::tags(target, &facts)?;
-                    let contents = wheel::Contents {
-                        binary: bytes.clone().into(),
-                        launcher: inputs.launcher.to_vec(),
-                        companions: inputs.companions.to_vec(),
-                        sbom: sbom.clone(),
-                    };
-                    let entries = wheel::entries(release, target, &tags, &contents)?;
-                    let packed = zip::pack(&entries, release.commit_time)?;
-                    let name = wheel::file_name(release, &tags)?;
-                    let target = target.triple.to_owned();
-                    add(&name, &packed, Content::Wheel(Wheel { target, tags }))?;
-                }
-            }
-        }
+        written.packages_of(planned, built, sbom)?;
+    }
+    let on_npm = npm::targets(&plan.targets);
+    if !on_npm.is_empty() {
+        written.npm(npm::NAME, None, &npm::Contents::Launcher(&on_npm))?;
     }
     if let Some(layout) = inputs.image {
         let name = dist_manifest::image_name(release);
         layout.write_tar(&folder.join(&name), release.commit_time)?;
         let content = Content::Image(Image::describe(layout)?);
-        artifacts.push(artifact(folder, &name, content)?);
+        written.artifacts.push(artifact(folder, &name, content)?);
     }
+    let mut artifacts = written.artifacts;
     artifacts.sort_by(|one, other| one.name.cmp(&other.name));
     let sums = artifacts.iter().map(|it| (it.name.clone(), it.sha256));
     let mut sums: BTreeMap<_, _> = sums.collect();
@@ -108,6 +80,102 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
     sums.insert(FILE_NAME.to_owned(), Sha256::of(text.as_bytes()));
     files::write(&folder.join(FILE_NAME), text)?;
     files::write(&folder.join(SUMS_NAME), checksums::write(&sums))
+}
+
+/// The files of a dist that are written.
+struct Written<'a> {
+    release: &'a Release,
+    inputs: Inputs<'a>,
+    folder: &'a Utf8Path,
+    artifacts: Vec<Artifact>,
+}
+
+impl Written<'_> {
+    fn add(&mut self, name: &str, bytes: &[u8], content: Content) -> anyhow::Result<()> {
+        files::write(&self.folder.join(name), bytes)?;
+        self.artifacts.push(artifact(self.folder, name, content)?);
+        Ok(())
+    }
+
+    /// Writes the packages of a binary.
+    fn packages_of(
+        &mut self,
+        planned: &PackagePlan,
+        built: &Binary,
+        sbom: &[u8],
+    ) -> anyhow::Result<()> {
+        let target = built.target;
+        let bytes = files::read(&built.path)?;
+        let content = Archive::describe(self.release, target, &bytes);
+        let content = content.with_context(|| format!("cannot read {}", built.path))?;
+        for format in planned.formats {
+            match format {
+                Format::Archive => self.archive(planned, target, &bytes, content.clone())?,
+                Format::Sbom => {
+                    let target = target.triple.to_owned();
+                    self.add(&planned.sbom, sbom, Content::Sbom(Sbom { target }))?;
+                }
+                Format::Wheel => self.wheel(target, &bytes, &content.facts, sbom)?,
+                Format::Npm => {
+                    let contents = npm::Contents::Program(target, bytes.clone().into());
+                    self.npm(&npm::package(target), Some(target), &contents)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn archive(
+        &mut self,
+        planned: &PackagePlan,
+        target: &Target,
+        binary: &[u8],
+        content: Archive,
+    ) -> anyhow::Result<()> {
+        let companions = self.inputs.companions;
+        let entries = archives::entries(self.release, target, binary.to_vec(), companions);
+        let packed = archives::pack(target, &entries, self.release.commit_time)?;
+        self.add(&planned.archive, &packed, Content::Archive(content))?;
+        let of = planned.archive.clone();
+        self.add(&planned.alias, &packed, Content::Alias(Alias { of }))
+    }
+
+    fn wheel(
+        &mut self,
+        target: &Target,
+        binary: &[u8],
+        facts: &Facts,
+        sbom: &[u8],
+    ) -> anyhow::Result<()> {
+        let tags = wheel::tags(target, facts)?;
+        let contents = wheel::Contents {
+            binary: binary.to_vec().into(),
+            launcher: self.inputs.launcher.to_vec(),
+            companions: self.inputs.companions.to_vec(),
+            sbom: sbom.to_vec(),
+        };
+        let entries = wheel::entries(self.release, target, &tags, &contents)?;
+        let packed = zip::pack(&entries, self.release.commit_time)?;
+        let name = wheel::file_name(self.release, &tags)?;
+        let target = target.triple.to_owned();
+        self.add(&name, &packed, Content::Wheel(Wheel { target, tags }))
+    }
+
+    fn npm(
+        &mut self,
+        package: &str,
+        target: Option<&Target>,
+        contents: &npm::Contents<'_>,
+    ) -> anyhow::Result<()> {
+        let entries = npm::entries(self.release, contents, self.inputs.companions)?;
+        let packed = archives::tar_gz(&entries, self.release.commit_time)?;
+        let content = Npm {
+            package: package.to_owned(),
+            target: target.map(|target| target.triple.to_owned()),
+        };
+        let name = npm::file_name(self.release, package);
+        self.add(&name, &packed, Content::Npm(content))
+    }
 }
 
 /// Describes a file of dist/.

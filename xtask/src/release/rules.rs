@@ -1,10 +1,11 @@
-//! The rules A, B and W on the packages and binaries of a release.
+//! The rules A, B, N and W on the packages and binaries of a release.
 
 use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &W1, &W2, &W3,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &N1, &N2, &W1,
+    &W2, &W3,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -86,6 +87,16 @@ pub(crate) static B9: Rule = Rule::error(
     "B9",
     "the SBOM of a binary is of its bytes, and lists every crate that they name",
     "a vulnerable package is not found",
+);
+pub(crate) static N1: Rule = Rule::error(
+    "N1",
+    "each npm package is for the platform of its program, and `noetl` names the packages of all platforms",
+    "`npx noetl` finds no program, or one that does not start",
+);
+pub(crate) static N2: Rule = Rule::error(
+    "N2",
+    "an npm package contains its program or launcher, companions and package.json, and nothing else",
+    "other files are installed, or two builds differ",
 );
 pub(crate) static W1: Rule = Rule::error(
     "W1",

@@ -89,6 +89,8 @@ pub(crate) enum Format {
     Sbom,
     /// A Python wheel.
     Wheel,
+    /// An npm package; another one, `noetl`, starts the program of the one for its platform.
+    Npm,
 }
 
 /// Whether a target is part of every release.
@@ -118,8 +120,8 @@ impl Target {
     /// Returns the formats that its binary ships in.
     pub(crate) fn formats(&self) -> &'static [Format] {
         match self.libc {
-            Static | System => &[Format::Archive, Format::Sbom, Format::Wheel],
-            // pip would not tell its wheel from that of the static binary.
+            Static | System => &[Format::Archive, Format::Sbom, Format::Wheel, Format::Npm],
+            // pip and npm would not tell its packages from those of the static binary.
             Glibc => &[Format::Archive, Format::Sbom],
         }
     }

@@ -26,7 +26,7 @@ use crate::tasks::image::default_references;
 /// Build, package and check NoETL for every platform
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Writes dist/: an archive, a Python wheel and an SBOM per target, the image for both Linux \
+    after_help = "Writes dist/: an archive, a Python wheel, an npm package and an SBOM per target, the image for both Linux \
     platforms, SHA256SUMS and dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
     dist/ is only checked.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
     cargo xtask dist --targets linux     the two Linux targets and the image\n  \

@@ -72,9 +72,8 @@ pub(crate) fn run(ctx: &Ctx, args: &SmokeArgs) -> anyhow::Result<()> {
                 let run = |_| run_image(ctx, &args.dist.join(name), release);
                 ("docker", read().and_then(run))
             }
-            Content::Image(_) | Content::Alias(_) | Content::Sbom(_) | Content::Wheel(_) => {
-                continue;
-            }
+            // Package managers install the others.
+            _ => continue,
         };
         let not_run = result.with_context(|| format!("{name} does not work here"))?;
         outcomes.push(Outcome {

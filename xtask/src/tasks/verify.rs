@@ -12,7 +12,7 @@ use crate::release::verify;
 /// Check every file in dist/
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Checks names, hashes and contents of archives and wheels; format, instruction set, linking, signature and \
+    after_help = "Checks names, hashes and contents of archives, wheels and npm packages; format, instruction set, linking, signature and \
     build stamp of binaries;\nand the image against every rule. Prints all findings. `cargo xtask image check --list` \
     prints the rules."
 )]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Dist, command, succeed, tool};
+use crate::support::{Dist, command, skipped, succeed, tool};
 
 /// The wheels of a dist: target, and path.
 fn wheels(dist: &Dist) -> Vec<(String, PathBuf)> {
@@ -95,6 +95,92 @@ fn pip_installs_a_wheel_that_runs() {
     assert!(
         said.contains("help: pip install --force-reinstall noetlctl"),
         "{said}"
+    );
+}
+
+/// The npm packages of a dist: target, which `noetl` has none of, and path.
+fn npm_packages(dist: &Dist) -> Vec<(Option<String>, PathBuf)> {
+    let artifacts = dist.manifest["artifacts"].as_array().unwrap();
+    let packages = artifacts
+        .iter()
+        .filter(|artifact| artifact["content"]["npm"].is_object());
+    let packages = packages.map(|artifact| {
+        let target = artifact["content"]["npm"]["target"].as_str();
+        let path = dist.folder.join(artifact["name"].as_str().unwrap());
+        (target.map(str::to_owned), path)
+    });
+    packages.collect()
+}
+
+/// npm installs `noetl` and the package of this platform without a registry, and the program runs, is stopped by a
+/// signal, and hands on its exit code. Without the platform's package, the error says what to do.
+#[test]
+#[cfg(target_os = "linux")]
+fn npm_installs_a_package_that_runs() {
+    let Some(dist) = Dist::find() else { return };
+    if tool("node").is_none() {
+        return;
+    }
+    // It comes with Node; the pinned Node of xtask is not on PATH.
+    let Ok(true) = command("npm")
+        .arg("--version")
+        .output()
+        .map(|said| said.status.success())
+    else {
+        return skipped("npm is not on PATH");
+    };
+    let own = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let all = npm_packages(&dist);
+    let find = |target: Option<&str>| {
+        let mut all = all.iter();
+        let found = all.find(|(of, _)| of.as_deref() == target);
+        found
+            .unwrap_or_else(|| panic!("{target:?}: {all:?}"))
+            .1
+            .clone()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let install = |name: &str, packages: &[PathBuf]| {
+        let project = folder.path().join(name);
+        std::fs::create_dir(&project).unwrap();
+        std::fs::write(project.join("package.json"), "{\"private\": true}").unwrap();
+        let mut npm = command("npm");
+        npm.current_dir(&project)
+            .args(["install", "--offline", "--no-audit", "--no-fund"]);
+        succeed(
+            npm.env("npm_config_cache", folder.path().join("cache"))
+                .args(packages),
+        );
+        project.join("node_modules/.bin/noetl")
+    };
+    let noetl = install("a b", &[find(None), find(Some(&own))]);
+    prints_version(&dist, &mut command(&noetl));
+    let said = command(&noetl).arg("nonsense").output().unwrap();
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+    let mut server = command(&noetl);
+    server
+        .args(["server", "start", "--port", "0", "--data-dir"])
+        .arg(folder.path().join("data"));
+    let mut server = server.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut lines = std::io::BufReader::new(server.stderr.take().unwrap());
+    while !line.contains("http://") {
+        line.clear();
+        assert!(
+            std::io::BufRead::read_line(&mut lines, &mut line).unwrap() > 0,
+            "it ended"
+        );
+    }
+    succeed(command("kill").arg(server.id().to_string()));
+    drop(std::io::read_to_string(lines));
+    assert_eq!(server.wait().unwrap().code(), Some(0), "a stop in order");
+    let alone = install("alone", &[find(None)]);
+    let said = command(&alone).arg("--version").output().unwrap();
+    let text = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("is not installed\nhelp: npm install noetl"),
+        "{text}"
     );
 }
 

@@ -1,5 +1,6 @@
 //! For each rule, changes of a dist folder that break it, and the rules that are broken as a consequence.
 
+mod npm;
 mod wheels;
 
 use std::collections::BTreeMap;
@@ -255,7 +256,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
     mutants.extend(
         of_archives().map(|(broken, change)| (broken, changed(&|files| repack(files, change)))),
     );
-    let of_packages = wheels::mutants();
+    let of_packages = wheels::mutants().into_iter().chain(npm::mutants());
     mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
@@ -265,7 +266,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 9);
+    assert_eq!(manifest.unwrap().artifacts.len(), 12);
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Summary {
                 Content::Archive(archive) => archive.target.clone(),
                 Content::Sbom(sbom) => format!("SBOM of {}", sbom.target),
                 Content::Wheel(wheel) => format!("{}, Python", wheel.target),
+                Content::Npm(npm) => npm.package.clone(),
                 Content::Alias(alias) => format!("a copy of {}", alias.of),
                 Content::Image(image) => {
                     let platforms = image.platforms.iter().map(|image| image.platform.as_str());
