@@ -18,7 +18,7 @@ use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
 use crate::release::version::Release;
 use crate::release::wheel::{Contents, LAUNCHER};
-use crate::release::{package, sbom, target};
+use crate::release::{package, sbom, target, third_party};
 
 /// The text whose hash is that of the web page in every fixture.
 pub(crate) const UI: &[u8] = b"page";
@@ -128,8 +128,7 @@ pub(crate) fn image_of(programs: Vec<Vec<u8>>) -> Layout {
 
 /// Returns companions of the right kinds, in path order.
 pub(crate) fn companions() -> Vec<Companion> {
-    let rule = "-".repeat(80);
-    let licenses = format!("noetl contains\n{rule}\na 1.0.0\n{rule}\n\nMIT\n");
+    let licenses = format!("{}a 1.0.0: MIT\n", third_party::HEADER);
     let mut companions = vec![
         Companion::new("CHANGELOG.md", "# Changelog\n"),
         Companion::new("LICENSE", "license"),

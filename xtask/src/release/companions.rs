@@ -80,7 +80,15 @@ pub(crate) fn make(
     let host = host.ok().and_then(|found| found.first().copied());
     let own = binaries.iter().find(|built| Some(built.target) == host);
     let noetl = match own {
-        Some(built) => built.path.clone(),
+        // Those of other machines have lost their execute permission on the way.
+        Some(built) => {
+            let copy = ctx
+                .state()
+                .join(format!("companions-{}", built.target.binary_name()));
+            files::copy_executable(&built.path, &copy)?;
+            files::make_executable(&copy)?;
+            copy
+        }
         None => cargo::build_native(ctx, release, false)?,
     };
     let targets: Vec<&Target> = binaries.iter().map(|built| built.target).collect();

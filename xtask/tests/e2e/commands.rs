@@ -89,7 +89,7 @@ fn a_plan_is_json_and_a_dry_run_is_shell() {
         "--plan",
     ])))
     .unwrap();
-    assert_eq!(all["archives"].as_array().unwrap().len(), 8);
+    assert_eq!(all["packages"].as_array().unwrap().len(), 8);
     assert_eq!(all["image"]["platforms"].as_array().unwrap().len(), 2);
 }
 
