@@ -56,10 +56,16 @@ fn pip_installs_a_wheel_that_runs() {
         ]);
         succeed(pip.args(words).arg(wheel));
     };
+    // Not in the checkout, whose generated package `noetl` would be found first.
+    let python = || {
+        let mut python = command(bin.join("python"));
+        python.current_dir(&folder);
+        python
+    };
     pip(&[]);
     prints_version(&dist, &mut command(bin.join("noetl")));
-    prints_version(&dist, command(bin.join("python")).args(["-m", "noetl"]));
-    let said = succeed(command(bin.join("python")).args(["-m", "noetl.server", "--help"]));
+    prints_version(&dist, python().args(["-m", "noetl"]));
+    let said = succeed(python().args(["-m", "noetl.server", "--help"]));
     for flag in ["--host", "--port", "--init-db"] {
         assert!(said.contains(flag), "{flag}: {said}");
     }
@@ -77,17 +83,19 @@ fn pip_installs_a_wheel_that_runs() {
         let to = folder.join(python_path.split('/').next().unwrap());
         pip(&[option, to.to_str().unwrap()]);
         let version = "import sys; print(f'python{sys.version_info[0]}.{sys.version_info[1]}')";
-        let version = succeed(command(bin.join("python")).args(["-c", version]));
+        let version = succeed(python().args(["-c", version]));
         let python_path = folder.join(python_path.replace("PYTHON", version.trim()));
-        let mut python = command(bin.join("python"));
-        python.env("PYTHONPATH", python_path).args(["-m", "noetl"]);
+        let mut elsewhere = python();
+        elsewhere
+            .env("PYTHONPATH", python_path)
+            .args(["-m", "noetl"]);
         // The one in the environment is out of the way.
         std::fs::rename(bin.join("noetl"), bin.join("noetl.away")).unwrap();
-        prints_version(&dist, &mut python);
+        prints_version(&dist, &mut elsewhere);
         std::fs::rename(bin.join("noetl.away"), bin.join("noetl")).unwrap();
     }
     std::fs::remove_file(bin.join("noetl")).unwrap();
-    let said = command(bin.join("python"))
+    let said = python()
         .args(["-m", "noetl", "--version"])
         .output()
         .unwrap();
