@@ -123,12 +123,13 @@ test("hostile text is shown as text", async () => {
     await page.getByText("e2e/hostile").first().waitFor();
     await expectNoSidewaysScrolling(page, address);
   }
-  // A result of one megabyte is cut, and shown whole on request.
+  // A result of one megabyte is linked, and sent whole on request.
   const result = page.getByRole("region", { name: "Result", exact: true }).first();
-  await result
-    .getByRole("button", { name: /^Show all/ })
-    .first()
-    .click();
+  const link = result.getByRole("link", { name: /^Open the large value/ }).first();
+  const href = (await link.getAttribute("href")) ?? "";
+  expect(href).toMatch(/^\/api\/executions\/\d+\/result$/);
+  const whole = await page.request.get(new URL(href, page.url()).href);
+  expect((await whole.text()).length).toBeGreaterThan(1_000_000);
   await expectNoSidewaysScrolling(page, "a megabyte");
   await page.goto("/catalog");
   await page.getByRole("button", { name: "Run e2e/hostile" }).click();
