@@ -81,7 +81,7 @@ fn pip_installs_a_wheel_that_runs() {
         ("--prefix", "y/lib/PYTHON/site-packages"),
     ] {
         let to = folder.join(python_path.split('/').next().unwrap());
-        pip(&[option, to.to_str().unwrap()]);
+        pip(&["--ignore-installed", option, to.to_str().unwrap()]);
         let version = "import sys; print(f'python{sys.version_info[0]}.{sys.version_info[1]}')";
         let version = succeed(python().args(["-c", version]));
         let python_path = folder.join(python_path.replace("PYTHON", version.trim()));
@@ -169,9 +169,9 @@ fn npm_installs_a_package_that_runs() {
     server
         .args(["server", "start", "--port", "0", "--data-dir"])
         .arg(folder.path().join("data"));
-    let mut server = server.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut server = server.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    let mut lines = std::io::BufReader::new(server.stderr.take().unwrap());
+    let mut lines = std::io::BufReader::new(server.stdout.take().unwrap());
     while !line.contains("http://") {
         line.clear();
         assert!(
