@@ -185,9 +185,9 @@ pub(crate) fn same_secret(left: &str, right: &str) -> bool {
     differing == 0
 }
 
-/// Returns the hash under which a secret is stored.
-pub(crate) fn hash_of(secret: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, secret.as_bytes()))
+/// Returns the SHA-256 of a text, under which secrets and large values are stored.
+pub(crate) fn hash_of(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
 }
 
 #[cfg(test)]

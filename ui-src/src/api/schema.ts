@@ -557,7 +557,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the whole result of an execution, however large it is */
+        /** Get the whole result of a completed execution, however large it is */
         get: operations["result"];
         put?: never;
         post?: never;

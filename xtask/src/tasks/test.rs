@@ -9,7 +9,7 @@ use anyhow::{anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use noetl_help::Help as _;
-use xshell::cmd;
+use xshell::{Cmd, cmd};
 
 use crate::host::ctx::Ctx;
 use crate::host::{files, output, run, tools};
@@ -77,11 +77,19 @@ impl AddAssign for Count {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
+    let shell = &ctx.shell;
     if let Some(minutes) = args.soak {
-        return soak(ctx, minutes, args.seed);
+        let test = cmd!(shell, "cargo test --package noetlctl --test it");
+        let amount = ("NOETL_TEST_SOAK", minutes.to_string());
+        return at_length(ctx, "soak", test, amount, args.seed);
     }
     if let Some(inputs) = args.fuzz {
-        return fuzz(ctx, inputs, args.seed);
+        let test = cmd!(
+            shell,
+            "cargo test --profile fuzz --package noetl-server --lib"
+        );
+        let amount = ("NOETL_TEST_FUZZ", inputs.to_string());
+        return at_length(ctx, "fuzz", test, amount, args.seed);
     }
     if args.seed.is_some() {
         return Err(anyhow!("--seed belongs to --soak or --fuzz"))
@@ -157,32 +165,22 @@ fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::R
     Ok(count)
 }
 
-/// Runs the soak tests of `noetl`, one after the other, and shows their figures.
-fn soak(ctx: &Ctx, minutes: f64, seed: Option<u64>) -> anyhow::Result<()> {
-    let mut soak = cmd!(
-        ctx.shell,
-        "cargo test --package noetlctl --test it --locked soak"
-    )
-    .args(["--", "--nocapture", "--test-threads=1"])
-    .env("NOETL_TEST_SOAK", minutes.to_string());
+/// Runs tests for as long as `amount` says, one after the other, and shows their figures.
+fn at_length(
+    ctx: &Ctx,
+    title: &str,
+    test: Cmd<'_>,
+    amount: (&str, String),
+    seed: Option<u64>,
+) -> anyhow::Result<()> {
+    let mut test = test
+        .args(["--locked", title, "--", "--nocapture"])
+        .arg("--test-threads=1")
+        .env(amount.0, amount.1);
     if let Some(seed) = seed {
-        soak = soak.env("NOETL_TEST_SEED", seed.to_string());
+        test = test.env("NOETL_TEST_SEED", seed.to_string());
     }
-    output::step(ctx, "soak", || run::run(ctx, soak))
-}
-
-/// Runs the fuzz tests of the server, one after the other, and shows their figures.
-fn fuzz(ctx: &Ctx, inputs: u64, seed: Option<u64>) -> anyhow::Result<()> {
-    let mut fuzz = cmd!(
-        ctx.shell,
-        "cargo test --profile fuzz --package noetl-server --lib --locked fuzz"
-    )
-    .args(["--", "--nocapture", "--test-threads=1"])
-    .env("NOETL_TEST_FUZZ", inputs.to_string());
-    if let Some(seed) = seed {
-        fuzz = fuzz.env("NOETL_TEST_SEED", seed.to_string());
-    }
-    output::step(ctx, "fuzz", || run::run(ctx, fuzz))
+    output::step(ctx, title, || run::run(ctx, test))
 }
 
 /// Reads the last line of libtest: `test result: ok. 3 passed; 0 failed; …`.

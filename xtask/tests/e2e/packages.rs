@@ -24,7 +24,12 @@ fn prints_version(dist: &Dist, command: &mut Command) {
 }
 
 fn venv(folder: &Path) -> Option<PathBuf> {
-    succeed(tool("python3")?.args(["-m", "venv"]).arg(folder));
+    // Debian has the pip of environments in a package of its own; the one of this machine installs into them.
+    succeed(
+        tool("python3")?
+            .args(["-m", "venv", "--without-pip"])
+            .arg(folder),
+    );
     Some(folder.join("bin"))
 }
 
@@ -45,16 +50,14 @@ fn pip_installs_a_wheel_that_runs() {
         return;
     };
     let pip = |words: &[&str]| {
-        let mut pip = command(bin.join("python"));
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-index",
-            "--disable-pip-version-check",
-        ]);
-        succeed(pip.args(words).arg(wheel));
+        let mut pip = command("python3");
+        pip.args(["-m", "pip", "--disable-pip-version-check", "--python"])
+            .arg(bin.join("python"));
+        succeed(
+            pip.args(["install", "--quiet", "--no-index"])
+                .args(words)
+                .arg(wheel),
+        );
     };
     // Not in the checkout, whose generated package `noetl` would be found first.
     let python = || {
@@ -75,6 +78,9 @@ fn pip_installs_a_wheel_that_runs() {
             .unwrap()
             .contains(".TH noetl 1")
     );
+    // A checkout may lie anywhere.
+    let anywhere = "import pathlib, noetl._launcher as it; it.PACKAGE = pathlib.Path('/noetl'); it.candidates()";
+    succeed(python().args(["-c", anywhere]));
     // Elsewhere than in the environment.
     for (option, python_path) in [
         ("--target", "x"),

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
+use noetl_api::ExecutionStatus;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -116,7 +118,7 @@ impl IntoResponse for Pieces {
     }
 }
 
-/// Get the whole result of an execution, however large it is
+/// Get the whole result of a completed execution, however large it is
 #[utoipa::path(get, path = "/api/executions/{execution_id}/result", tag = "executions", params(("execution_id" = String, Path)),
     responses((status = 200, body = serde_json::Value), ApiError))]
 pub(crate) async fn result(
@@ -124,6 +126,14 @@ pub(crate) async fn result(
     Path(execution_id): Path<String>,
 ) -> Result<Response, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
+    if row.status != ExecutionStatus::Completed {
+        let detail = format!(
+            "execution {execution_id} has no result: it is {}",
+            row.status
+        );
+        let help = format!("`noetl status {execution_id}` shows where it stands");
+        return Err(ApiError::new(StatusCode::CONFLICT, detail).help(help));
+    }
     let event = server.store.result_event(row.execution_id, None).await?;
     let text = event.as_ref().and_then(|event| event.text(Column::Result));
     let text = text.unwrap_or(PLACEHOLDER);

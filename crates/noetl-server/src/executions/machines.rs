@@ -10,7 +10,7 @@ use crate::store::ExecutionRow;
 /// How many machines are kept. Beyond that, those that are not in use are dropped.
 const CAPACITY: usize = 2_000;
 /// How many bytes of JSON the kept machines have taken, as far as they are known; beyond that, the same happens.
-const CAPACITY_BYTES: usize = 64 << 20;
+const CAPACITY_BYTES: usize = 256 << 20;
 
 /// A machine, and its execution's row after the machine's last change.
 #[derive(Debug)]
@@ -49,8 +49,10 @@ impl Kept {
 impl Machines {
     pub(super) fn entry(&self, execution_id: i64) -> Entry {
         let mut kept = self.kept();
+        // In use from here, so that it is not dropped: a large machine would be restored for each of its changes.
+        let entry = Arc::clone(&kept.entries.entry(execution_id).or_default().0);
         kept.shrink();
-        Arc::clone(&kept.entries.entry(execution_id).or_default().0)
+        entry
     }
 
     /// Notes how many bytes of JSON the machine of an execution was given.
@@ -88,6 +90,9 @@ mod tests {
         }
         assert_eq!(machines.kept().entries.len(), 3);
         machines.weigh(3, CAPACITY_BYTES / 2);
+        drop(machines.entry(3));
+        assert!(machines.kept().entries.contains_key(&3), "it is asked for");
+        machines.weigh(3, CAPACITY_BYTES);
         drop(machines.entry(4));
         let kept = machines.kept();
         let mut ids: Vec<_> = kept.entries.keys().copied().collect();

@@ -13,9 +13,6 @@ use crate::store::{Column, Extracted, Reference, Store, StoreError, references};
 /// Variables by name, and the steps that ended well.
 pub(crate) type Variables = (Map<String, Json>, Vec<String>);
 
-/// What is stored of an execution at its end, in errors.
-const WHAT: &str = "the end of an execution";
-
 /// A variable of an execution that has ended, as the store has it.
 struct Stored<'a> {
     name: String,
@@ -46,16 +43,19 @@ impl Executions {
             OmittedValue::new(bytes, format!("/api/vars/{execution_id}/{name}")).into()
         };
         if let Some((text, steps, contents)) = self.store.ended(execution_id).await? {
-            let stored = stored(&text, contents.as_deref())?;
+            let stored = stored(execution_id, &text, contents.as_deref())?;
             let shown = stored.into_iter().map(|one| {
                 let large: usize = one.references.iter().map(|one| one.bytes).sum();
                 let value = match large {
-                    0 => parse(one.text)?,
+                    0 => parse(execution_id, one.text)?,
                     _ => omitted(&one.name, one.text.len() + large),
                 };
                 Ok((one.name, value))
             });
-            return Ok((shown.collect::<Result<_, StoreError>>()?, parse(&steps)?));
+            return Ok((
+                shown.collect::<Result<_, StoreError>>()?,
+                parse(execution_id, &steps)?,
+            ));
         }
         let (mut variables, steps) = self.restored_variables(execution_id).await?;
         for (name, value) in &mut variables {
@@ -77,7 +77,7 @@ impl Executions {
             let (mut variables, _) = self.restored_variables(execution_id).await?;
             return Ok(variables.remove(name));
         };
-        let stored = stored(&text, contents.as_deref())?;
+        let stored = stored(execution_id, &text, contents.as_deref())?;
         let Some(one) = stored.into_iter().find(|one| one.name == name) else {
             return Ok(None);
         };
@@ -88,7 +88,7 @@ impl Executions {
             one.text.to_owned(),
             &one.references,
         );
-        Ok(Some(parse(&whole.await?)?))
+        Ok(Some(parse(execution_id, &whole.await?)?))
     }
 
     async fn restored_variables(&self, execution_id: i64) -> Result<Variables, RunError> {
@@ -106,19 +106,23 @@ impl Executions {
 }
 
 /// Splits the text of an object, as serde_json writes it, into its fields.
-fn stored<'a>(text: &'a str, contents: Option<&str>) -> Result<Vec<Stored<'a>>, StoreError> {
+fn stored<'a>(
+    execution_id: i64,
+    text: &'a str,
+    contents: Option<&str>,
+) -> Result<Vec<Stored<'a>>, StoreError> {
     let mut references = references(contents, Column::Variables, text)?
         .into_iter()
         .peekable();
-    let fields: Map<String, Json> = parse(text)?;
+    let fields: Map<String, Json> = parse(execution_id, text)?;
     let mut found = Vec::with_capacity(fields.len());
     let mut start = 1;
     for (name, value) in fields {
         start += Json::from(name.as_str()).to_string().len() + 1;
         let end = start + value.to_string().len();
-        let text = text
-            .get(start..end)
-            .ok_or_else(|| StoreError::corrupt(WHAT, "its text is not what was written"))?;
+        let text = text.get(start..end).ok_or_else(|| {
+            StoreError::corrupt(end_of(execution_id), "its text is not what was written")
+        })?;
         let mut inside = Vec::new();
         while let Some(reference) = references.next_if(|reference| reference.offset < end) {
             inside.push(Reference {
@@ -136,6 +140,11 @@ fn stored<'a>(text: &'a str, contents: Option<&str>) -> Result<Vec<Stored<'a>>, 
     Ok(found)
 }
 
-fn parse<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|error| StoreError::corrupt(WHAT, error))
+fn parse<T: serde::de::DeserializeOwned>(execution_id: i64, json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::corrupt(end_of(execution_id), error))
+}
+
+/// What is stored of an execution at its end, in errors.
+fn end_of(execution_id: i64) -> String {
+    format!("the end of execution {execution_id}")
 }

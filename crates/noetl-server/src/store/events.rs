@@ -165,7 +165,7 @@ impl Store {
             rows.extend(found);
         }
         for (row, (_, bytes)) in rows.iter_mut().zip(&sizes).skip(whole.len()) {
-            let before = row.event_id - 1;
+            let before = row.event_id.saturating_sub(1);
             let href = format!("/api/executions/{execution_id}/events?after={before}&limit=1");
             let omitted = OmittedValue::new(usize::try_from(*bytes).unwrap_or_default(), href);
             row.context = Some(Json::from(omitted).to_string());

@@ -15,14 +15,17 @@ PACKAGE = Path(__file__).resolve().parent
 def candidates() -> list:
     """The folders in which the binary may be: in this package, which `cargo xtask setup` lays out, or where installers
     of the wheel put scripts. Never PATH, whose `noetl` could be this launcher again."""
-    bin_name = "Scripts" if os.name == "nt" else "bin"
     folders = [PACKAGE / "bin", Path(sysconfig.get_path("scripts"))]
     # pip install --user
-    folders.append(Path(sysconfig.get_path("scripts", scheme=sysconfig.get_preferred_scheme("user"))))
-    # pip install --target FOLDER, and --prefix FOLDER: FOLDER/lib/python3.9/site-packages/noetl
+    for scheme in sysconfig.get_scheme_names():
+        if scheme in (f"{os.name}_user", "osx_framework_user"):
+            folders.append(Path(sysconfig.get_path("scripts", scheme=scheme)))
+    # pip install --target FOLDER
     folders.append(PACKAGE.parent / "bin")
-    above = PACKAGE.parents[1] if os.name == "nt" else PACKAGE.parents[2]
-    return folders + [above.parent / bin_name]
+    # pip install --prefix FOLDER: FOLDER/lib/python3.9/site-packages/noetl, on Windows FOLDER/Lib/site-packages/noetl
+    name, depth = ("Scripts", 2) if os.name == "nt" else ("bin", 3)
+    folders.extend(above / name for above in list(PACKAGE.parents)[depth : depth + 1])
+    return folders
 
 
 def binary() -> Path:

@@ -216,7 +216,8 @@ fn a_disk_whose_writes_fail_loses_nothing_that_was_acknowledged() {
     let mut compile = Command::new("cc");
     compile
         .args(["-shared", "-fPIC", "-o"])
-        .args([&library, &source]);
+        .args([&library, &source])
+        .arg("-ldl");
     assert!(compile.status().unwrap().success());
     let flag = live.home.path().join("fails");
     live.stop();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::live::{Live, Store};
+use crate::live::{Live, Store, playbook, shell};
 #[cfg(unix)]
 use crate::postgres::Postgres;
 
@@ -51,13 +51,19 @@ fn omitted(value: &Value) -> Vec<String> {
 
 fn large_results(mut live: Live) {
     live.register(&large_loop());
+    live.register(&playbook("t/fails", &[("start", shell("exit 1"))]));
+    let failed = live.run("t/fails", &json!({}));
+    let failed = failed["execution_id"].as_str().unwrap();
+    let path = format!("/api/executions/{failed}/result");
+    let refused = live.expect(409, "GET", &path, &Value::Null);
+    assert!(refused["detail"].as_str().unwrap().contains("it is FAILED"));
     let ended = live.run("t/large", &json!({}));
     assert_eq!(ended["status"], "COMPLETED", "{ended}");
     let id = ended["execution_id"].as_str().unwrap();
     let whole_path = format!("/api/executions/{id}/result");
     assert_eq!(ended["result"]["href"], json!(whole_path));
     // What answers hold is small, and names everything that is not.
-    let list = live.get("/api/executions");
+    let list = live.get("/api/executions?status=completed");
     assert_eq!(list[0]["result"]["href"], json!(whole_path));
     let detail = live.get(&format!("/api/executions/{id}?page_size=500"));
     assert!(detail.to_string().len() < 100_000);
