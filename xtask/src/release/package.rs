@@ -17,7 +17,7 @@ use crate::release::dist_manifest::{
 use crate::release::plan::{PackagePlan, Plan};
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, checksums, npm, wheel, zip};
+use crate::release::{archives, checksums, npm, sbom, wheel, zip};
 
 /// What the packages of a release are made of.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +102,7 @@ impl Written<'_> {
         &mut self,
         planned: &PackagePlan,
         built: &Binary,
-        sbom: &[u8],
+        document: &[u8],
     ) -> anyhow::Result<()> {
         let target = built.target;
         let bytes = files::read(&built.path)?;
@@ -110,12 +110,13 @@ impl Written<'_> {
         let content = content.with_context(|| format!("cannot read {}", built.path))?;
         for format in planned.formats {
             match format {
-                Format::Archive => self.archive(planned, target, &bytes, content.clone())?,
+                Format::Archive => self.archive(target, &bytes, content.clone())?,
                 Format::Sbom => {
+                    let name = sbom::file_name(self.release, target);
                     let target = target.triple.to_owned();
-                    self.add(&planned.sbom, sbom, Content::Sbom(Sbom { target }))?;
+                    self.add(&name, document, Content::Sbom(Sbom { target }))?;
                 }
-                Format::Wheel => self.wheel(target, &bytes, &content.facts, sbom)?,
+                Format::Wheel => self.wheel(target, &bytes, &content.facts, document)?,
                 Format::Npm => {
                     let contents = npm::Contents::Program(target, bytes.clone().into());
                     self.npm(&npm::package(target), Some(target), &contents)?;
@@ -125,19 +126,14 @@ impl Written<'_> {
         Ok(())
     }
 
-    fn archive(
-        &mut self,
-        planned: &PackagePlan,
-        target: &Target,
-        binary: &[u8],
-        content: Archive,
-    ) -> anyhow::Result<()> {
+    fn archive(&mut self, target: &Target, binary: &[u8], content: Archive) -> anyhow::Result<()> {
         let companions = self.inputs.companions;
         let entries = archives::entries(self.release, target, binary.to_vec(), companions);
         let packed = archives::pack(target, &entries, self.release.commit_time)?;
-        self.add(&planned.archive, &packed, Content::Archive(content))?;
-        let of = planned.archive.clone();
-        self.add(&planned.alias, &packed, Content::Alias(Alias { of }))
+        let of = archives::file_name(self.release, target);
+        self.add(&of, &packed, Content::Archive(content))?;
+        let alias = archives::alias(target);
+        self.add(&alias, &packed, Content::Alias(Alias { of }))
     }
 
     fn wheel(

@@ -11,7 +11,7 @@ use crate::host::tools::{Pinned, ZIG, ZIGBUILD};
 use crate::release::cargo::{self, Host};
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, sbom};
+use crate::release::{archives, npm, sbom, wheel};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -54,14 +54,10 @@ pub(crate) struct Plan {
 pub(crate) struct PackagePlan {
     /// The target triple.
     pub target: &'static str,
-    /// The formats. The name of a wheel depends on what the binary needs of its system.
+    /// The formats.
     pub formats: &'static [Format],
-    /// The name of the archive.
-    pub archive: String,
-    /// The name of its copy, without the version.
-    pub alias: String,
-    /// The name of the SBOM.
-    pub sbom: String,
+    /// The names of the files. That of a wheel depends on what the binary needs of its system, so that it has a `*`.
+    pub files: Vec<String>,
 }
 
 /// Plans a build.
@@ -70,9 +66,7 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
     let package = |target: &&'static Target| PackagePlan {
         target: target.triple,
         formats: target.formats(),
-        archive: archives::file_name(release, target),
-        alias: archives::alias(target),
-        sbom: sbom::file_name(release, target),
+        files: files(release, target),
     };
     let packages = match request.products {
         Products::Packages => targets.iter().map(package).collect(),
@@ -99,6 +93,19 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
     }
 }
 
+fn files(release: &Release, target: &Target) -> Vec<String> {
+    let names = |format: &Format| match format {
+        Format::Archive => vec![
+            archives::file_name(release, target),
+            archives::alias(target),
+        ],
+        Format::Sbom => vec![sbom::file_name(release, target)],
+        Format::Wheel => vec![wheel::pattern(release)],
+        Format::Npm => vec![npm::file_name(release, &npm::package(target))],
+    };
+    target.formats().iter().flat_map(names).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,13 +123,25 @@ mod tests {
     }
 
     #[test]
-    fn each_target_has_an_archive() {
-        let plan = planned("linux x86_64-pc-windows-gnu", Products::Packages);
-        let names: Vec<_> = plan.packages.iter().map(|it| it.archive.as_str()).collect();
+    fn each_target_has_its_packages() {
+        let plan = planned(
+            "x86_64-pc-windows-gnu x86_64-unknown-linux-gnu",
+            Products::Packages,
+        );
+        let names: Vec<_> = plan
+            .packages
+            .iter()
+            .flat_map(|it| it.files.clone())
+            .collect();
         insta::assert_snapshot!(names.join("\n"), @r"
-        noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz
-        noetl-v1.2.3-aarch64-unknown-linux-musl.tar.gz
         noetl-v1.2.3-x86_64-pc-windows-gnu.zip
+        noetl-x86_64-pc-windows-gnu.zip
+        noetl-v1.2.3-x86_64-pc-windows-gnu.cdx.json
+        noetlctl-1.2.3-py3-none-*.whl
+        noetl-cli-win32-x64-1.2.3.tgz
+        noetl-v1.2.3-x86_64-unknown-linux-gnu.tar.gz
+        noetl-x86_64-unknown-linux-gnu.tar.gz
+        noetl-v1.2.3-x86_64-unknown-linux-gnu.cdx.json
         ");
         assert!(planned("linux", Products::Binaries).packages.is_empty());
     }

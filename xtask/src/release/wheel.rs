@@ -9,9 +9,10 @@ mod tests;
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use noetl_help::Help as _;
 use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
@@ -77,10 +78,10 @@ pub(crate) fn pep440(version: &str) -> anyhow::Result<String> {
         _ => "",
     };
     let is_known = !letter.is_empty() && count.parse::<u32>().is_ok();
-    ensure!(
-        is_known,
-        "{version} has no name in Python: write -alpha.1, -beta.1 or -rc.1"
-    );
+    if !is_known {
+        return Err(anyhow!("the version {version} has no name in Python"))
+            .help("end it with -alpha.1, -beta.1 or -rc.1 in Cargo.toml");
+    }
     Ok(format!("{number}{letter}{count}"))
 }
 
@@ -126,6 +127,12 @@ pub(crate) fn tags(target: &Target, facts: &Facts) -> anyhow::Result<Vec<String>
             Arch::Aarch64 => "win_arm64".to_owned(),
         }],
     })
+}
+
+/// Returns the name of the wheels of a release, with a `*` for their tags.
+pub(crate) fn pattern(release: &Release) -> String {
+    let version = pep440(&release.version).unwrap_or_else(|_| release.version.clone());
+    format!("{DISTRIBUTION}-{version}-py3-none-*.whl")
 }
 
 /// Returns the file name.

@@ -19,7 +19,7 @@ use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{companions, package, page, sbom, target, verify};
+use crate::release::{companions, npm, package, page, sbom, target, verify, wheel};
 use crate::tasks::Preview;
 use crate::tasks::image::default_references;
 
@@ -122,6 +122,8 @@ pub(crate) fn ensure(
 pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPlan> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(targets, &host.triple)?;
+    // Before anything is compiled.
+    wheel::pep440(&release.version)?;
     // An image for some of its platforms would replace a whole one under the same name.
     let built: Vec<_> = targets.iter().filter_map(|it| it.platform()).collect();
     let image = if built == platforms() {
@@ -237,13 +239,23 @@ fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
 }
 
 fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
-    let image_name = dist_manifest::image_name(&plan.build.release);
-    let packages = plan.build.packages.iter();
-    let packages = packages.flat_map(|it| [&it.archive, &it.alias, &it.sbom]);
-    let image = plan.image.as_ref().map(|_| image_name.as_str());
-    let names = packages
-        .map(String::as_str)
-        .chain(image)
-        .chain([SUMS_NAME, FILE_NAME]);
-    names.map(|name| out.join(name).into_string()).collect()
+    let DistPlan { build, image } = plan;
+    let mut names: Vec<_> = build
+        .packages
+        .iter()
+        .flat_map(|it| it.files.clone())
+        .collect();
+    if !npm::targets(&build.targets).is_empty() {
+        names.push(npm::file_name(&build.release, npm::NAME));
+    }
+    names.extend(
+        image
+            .as_ref()
+            .map(|_| dist_manifest::image_name(&build.release)),
+    );
+    names.extend([SUMS_NAME, FILE_NAME].map(str::to_owned));
+    names
+        .iter()
+        .map(|name| out.join(name).into_string())
+        .collect()
 }

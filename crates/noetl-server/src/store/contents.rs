@@ -57,17 +57,36 @@ pub(crate) struct Extracted {
     pub(crate) contents: Vec<Content>,
 }
 
+/// A text that fails to grow beyond [`LARGE`], so that a large value is not written twice.
+struct Small(Vec<u8>);
+
+impl std::io::Write for Small {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > LARGE {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Extracted {
     /// Takes out the smallest values that are too large, so that what remains is not.
     pub(crate) fn new(json: &Json) -> Self {
-        let text = json.to_string();
-        let mut extracted = Self::default();
-        if text.len() <= LARGE {
-            extracted.text = text;
-        } else {
-            drop(text);
-            extracted.add(json);
+        let mut small = Small(Vec::new());
+        let text = serde_json::to_writer(&mut small, json).ok();
+        if let Some(text) = text.and_then(|()| String::from_utf8(small.0).ok()) {
+            return Self {
+                text,
+                contents: Vec::new(),
+            };
         }
+        let mut extracted = Self::default();
+        extracted.add(json);
         extracted
     }
 
