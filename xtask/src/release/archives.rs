@@ -1,7 +1,7 @@
 //! The archives that users download, as tar.gz or zip: one folder with the binary and its companions. Content and commit
 //! time decide every byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use noetl_oci::Blob;
@@ -12,6 +12,9 @@ use crate::release::companions::Companion;
 use crate::release::target::Target;
 use crate::release::version::Release;
 use crate::release::zip;
+
+/// What is said of a package in which a mode, an owner, a time or a header differs.
+pub(crate) const REPACKED: &str = "the same content packed again gives other bytes";
 
 /// Returns the archive's name without extension, which is also the name of the folder in it.
 pub(crate) fn stem(release: &Release, target: &Target) -> String {
@@ -47,8 +50,8 @@ pub(crate) fn entries(
 pub(crate) fn in_folder(stem: &str, files: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     let mut below = BTreeMap::new();
     for file in files {
-        if let Some((folder, _)) = file.path.rsplit_once('/') {
-            let folder = format!("{stem}/{folder}");
+        for (slash, _) in file.path.match_indices('/') {
+            let folder = format!("{stem}/{}", &file.path[..slash]);
             below.insert(folder.clone(), Entry::folder(&folder, 0o755));
         }
         let path = format!("{stem}/{}", file.path);
@@ -56,6 +59,17 @@ pub(crate) fn in_folder(stem: &str, files: impl IntoIterator<Item = Entry>) -> V
     }
     let folder = [Entry::folder(stem, 0o755)].into_iter();
     folder.chain(below.into_values()).collect()
+}
+
+/// Returns the path of a file or folder that one of these lists lacks, or whose content differs.
+pub(crate) fn differing(expected: &[Entry], found: &[Entry]) -> Option<String> {
+    let contents = |all: &[Entry]| -> BTreeSet<_> {
+        let content = |entry: &Entry| (entry.path.clone(), entry.content.sha256().ok());
+        all.iter().map(content).collect()
+    };
+    let (expected, found) = (contents(expected), contents(found));
+    let mut differences = expected.symmetric_difference(&found);
+    differences.next().map(|(path, _)| path.clone())
 }
 
 /// Returns the binary of an archive, and its companions as [`entries`] was given them.
@@ -143,7 +157,7 @@ pub(crate) fn is_tar_gz_of(entries: &[Entry], mtime: u64, bytes: &[u8]) -> anyho
 }
 
 /// Whether a gzip file is one member with a header that contains nothing about the machine.
-fn is_plain(bytes: &[u8]) -> anyhow::Result<bool> {
+pub(crate) fn is_plain(bytes: &[u8]) -> anyhow::Result<bool> {
     let mut reader = GzipReader::new(bytes);
     std::io::copy(&mut reader, &mut std::io::sink()).context("not a whole gzip file")?;
     Ok(reader.finish().is_plain())

@@ -1,6 +1,7 @@
 //! The rules A1 to A7, B7 and B8 on dist/ as a whole and on each file in it.
 
 mod npm;
+mod system;
 mod wheels;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use noetl_oci::rules::{self, Expectations, Family, Findings};
 use noetl_oci::tar;
 use noetl_oci::{Blob, Image as OciImage, ImageSource, KnownLayers, Layout, Sha256};
 
+use crate::release::archives::REPACKED;
 use crate::release::companions::{Companion, Described};
 use crate::release::dist_manifest::{
     self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SCHEMA, SUMS_NAME,
@@ -69,7 +71,7 @@ pub(crate) fn check(
         own_folders,
         findings,
         binaries: BTreeMap::new(),
-        has_read_companions: false,
+        companions: None,
     };
     check.listing();
     check.sums();
@@ -77,7 +79,7 @@ pub(crate) fn check(
         match &artifact.content {
             Content::Archive(content) => drop(check.archive(&artifact.name, content, blob)),
             Content::Alias(content) => check.alias(artifact, &content.of),
-            Content::Image(_) | Content::Sbom(_) | Content::Wheel(_) | Content::Npm(_) => {}
+            _ => {}
         }
     }
     // These are compared with the archives, so that they come last.
@@ -87,14 +89,13 @@ pub(crate) fn check(
             Content::Image(content) => drop(check.image(name, content, blob, image)),
             Content::Wheel(content) => drop(check.wheel(name, content, blob)),
             Content::Npm(content) => drop(check.npm(name, content, blob)),
+            Content::Deb(content) => drop(check.deb(name, content, blob)),
+            Content::Rpm(content) => drop(check.rpm(name, content, blob)),
             _ => {}
         }
     }
     (check.findings, Some(manifest))
 }
-
-/// The finding of an archive or image in which a mode, an owner, a time or a header differs.
-const REPACKED: &str = "the same content packed again gives other bytes";
 
 /// The state of a check of dist/.
 struct Check<'a> {
@@ -104,8 +105,8 @@ struct Check<'a> {
     findings: Findings,
     /// The hashes of the binaries in the archives, by target.
     binaries: BTreeMap<&'static str, Sha256>,
-    /// Whether the companions were read, which are the same in all packages.
-    has_read_companions: bool,
+    /// The companions, which are the same in all packages, once an archive had those of the manifest.
+    companions: Option<Vec<Companion>>,
 }
 
 impl<'a> Check<'a> {
@@ -201,6 +202,19 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Compares the program of a package with that of the archive of its target; `None` when it cannot be read.
+    fn identity(&mut self, name: &str, target: &Target, program: &Blob) -> Option<()> {
+        let sha256 = self.findings.require(&B8, name, program.sha256())?;
+        if self.binaries.get(target.triple) != Some(&sha256) {
+            let message = format!(
+                "its program is not that of the archive for {}",
+                target.triple
+            );
+            self.findings.add(&B8, name, message);
+        }
+        Some(())
+    }
+
     /// Checks an archive and its binary; `None` when it cannot be read to the end.
     fn archive(&mut self, name: &str, content: &Archive, blob: &Blob) -> Option<()> {
         let release = &self.manifest.release;
@@ -253,8 +267,8 @@ impl<'a> Check<'a> {
             let paths = paths.into_iter().collect::<Vec<_>>().join(", ");
             let message = format!("not those of {FILE_NAME}: {paths}");
             self.findings.add(&A6, name, message);
-        } else if !self.has_read_companions {
-            self.has_read_companions = true;
+        } else if self.companions.is_none() {
+            self.companions = Some(found.to_vec());
             for problem in companions::problems(found) {
                 self.findings.add(&A6, name, problem);
             }

@@ -65,6 +65,10 @@ pub(crate) enum Content {
     Wheel(Wheel),
     /// An npm package.
     Npm(Npm),
+    /// A Debian package.
+    Deb(System),
+    /// An RPM package.
+    Rpm(System),
     /// The same bytes as another file, under a name that does not change with the version.
     Alias(Alias),
 }
@@ -82,6 +86,8 @@ impl Content {
             Self::Sbom(sbom) => Some((Format::Sbom, &sbom.target)),
             Self::Wheel(wheel) => Some((Format::Wheel, &wheel.target)),
             Self::Npm(npm) => npm.target.as_deref().map(|target| (Format::Npm, target)),
+            Self::Deb(deb) => Some((Format::Deb, &deb.target)),
+            Self::Rpm(rpm) => Some((Format::Rpm, &rpm.target)),
             Self::Image(_) | Self::Alias(_) => None,
         }
     }
@@ -169,6 +175,14 @@ pub(crate) struct Npm {
     /// The target triple of its program; the package that people install has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+}
+
+/// The properties of a package of a Linux distribution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct System {
+    /// The target triple.
+    pub target: String,
 }
 
 /// The properties of a second copy.

@@ -12,12 +12,12 @@ use crate::release::cargo::Binary;
 use crate::release::companions::Companion;
 use crate::release::dist_manifest::{
     self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, Npm, SCHEMA,
-    SUMS_NAME, Sbom, Wheel,
+    SUMS_NAME, Sbom, System, Wheel,
 };
 use crate::release::plan::{PackagePlan, Plan};
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, checksums, npm, sbom, wheel, zip};
+use crate::release::{archives, checksums, deb, npm, rpm, sbom, wheel, zip};
 
 /// What the packages of a release are made of.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,8 @@ impl Written<'_> {
                     self.add(&name, document, Content::Sbom(Sbom { target }))?;
                 }
                 Format::Wheel => self.wheel(target, &bytes, &content.facts, document)?,
+                Format::Deb => self.deb(target, &bytes, &content.facts)?,
+                Format::Rpm => self.rpm(target, &bytes)?,
                 Format::Npm => {
                     let contents = npm::Contents::Program(target, bytes.clone().into());
                     self.npm(&npm::package(target), Some(target), &contents)?;
@@ -155,6 +157,24 @@ impl Written<'_> {
         let name = wheel::file_name(self.release, &tags)?;
         let target = target.triple.to_owned();
         self.add(&name, &packed, Content::Wheel(Wheel { target, tags }))
+    }
+
+    fn deb(&mut self, target: &Target, binary: &[u8], facts: &Facts) -> anyhow::Result<()> {
+        let (release, companions) = (self.release, self.inputs.companions);
+        let package = deb::package(release, target, facts, binary.to_vec().into(), companions)?;
+        let packed = deb::write(&package, release.commit_time)?;
+        let name = deb::file_name(release, target);
+        let target = target.triple.to_owned();
+        self.add(&name, &packed, Content::Deb(System { target }))
+    }
+
+    fn rpm(&mut self, target: &Target, binary: &[u8]) -> anyhow::Result<()> {
+        let (release, companions) = (self.release, self.inputs.companions);
+        let entries = rpm::entries(binary.to_vec().into(), companions)?;
+        let packed = rpm::write(release, target, &entries)?;
+        let name = rpm::file_name(release, target);
+        let target = target.triple.to_owned();
+        self.add(&name, &packed, Content::Rpm(System { target }))
     }
 
     fn npm(

@@ -11,7 +11,7 @@ use crate::host::tools::{Pinned, ZIG, ZIGBUILD};
 use crate::release::cargo::{self, Host};
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, npm, sbom, wheel};
+use crate::release::{archives, deb, npm, rpm, sbom, wheel};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -102,6 +102,8 @@ fn files(release: &Release, target: &Target) -> Vec<String> {
         Format::Sbom => vec![sbom::file_name(release, target)],
         Format::Wheel => vec![wheel::pattern(release)],
         Format::Npm => vec![npm::file_name(release, &npm::package(target))],
+        Format::Deb => vec![deb::file_name(release, target)],
+        Format::Rpm => vec![rpm::file_name(release, target)],
     };
     target.formats().iter().flat_map(names).collect()
 }

@@ -1,11 +1,11 @@
-//! The rules A, B, N and W on the packages and binaries of a release.
+//! The rules A, B, L, N and W on the packages and binaries of a release.
 
 use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &N1, &N2, &W1,
-    &W2, &W3,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &L1, &L2, &N1,
+    &N2, &W1, &W2, &W3,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -87,6 +87,16 @@ pub(crate) static B9: Rule = Rule::error(
     "B9",
     "the SBOM of a binary is of its bytes, and lists every crate that they name",
     "a vulnerable package is not found",
+);
+pub(crate) static L1: Rule = Rule::error(
+    "L1",
+    "a deb or rpm contains its binary, companions, service, scripts and control data, and nothing else",
+    "the service does not start, or other files are installed",
+);
+pub(crate) static L2: Rule = Rule::error(
+    "L2",
+    "modes, owners, times and headers of a deb or rpm are fixed",
+    "a private file is readable, or two builds differ",
 );
 pub(crate) static N1: Rule = Rule::error(
     "N1",

@@ -91,6 +91,10 @@ pub(crate) enum Format {
     Wheel,
     /// An npm package; another one, `noetl`, starts the program of the one for its platform.
     Npm,
+    /// A Debian package.
+    Deb,
+    /// An RPM package.
+    Rpm,
 }
 
 /// Whether a target is part of every release.
@@ -120,8 +124,16 @@ impl Target {
     /// Returns the formats that its binary ships in.
     pub(crate) fn formats(&self) -> &'static [Format] {
         match self.libc {
-            Static | System => &[Format::Archive, Format::Sbom, Format::Wheel, Format::Npm],
-            // pip and npm would not tell its packages from those of the static binary.
+            Static => &[
+                Format::Archive,
+                Format::Sbom,
+                Format::Wheel,
+                Format::Npm,
+                Format::Deb,
+                Format::Rpm,
+            ],
+            System => &[Format::Archive, Format::Sbom, Format::Wheel, Format::Npm],
+            // Installers would not tell its packages from those of the static binary.
             Glibc => &[Format::Archive, Format::Sbom],
         }
     }

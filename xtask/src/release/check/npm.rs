@@ -4,10 +4,11 @@ use anyhow::Context as _;
 use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
-use super::{Check, REPACKED};
+use super::Check;
+use crate::release::archives::REPACKED;
 use crate::release::companions::Companion;
 use crate::release::dist_manifest::{FILE_NAME, Npm};
-use crate::release::rules::{A3, A6, B8, N1, N2};
+use crate::release::rules::{A3, A6, N1, N2};
 use crate::release::target::Target;
 use crate::release::{archives, npm};
 
@@ -35,11 +36,7 @@ impl Check<'_> {
                 let target = self.findings.require(&A3, name, target)?;
                 let program = program.context("it has no program");
                 let program = self.findings.require(&N2, name, program)?;
-                let sha256 = self.findings.require(&N2, name, program.sha256())?;
-                if self.binaries.get(target.triple) != Some(&sha256) {
-                    let message = format!("its program is not that of the archive for {triple}");
-                    self.findings.add(&B8, name, message);
-                }
+                self.identity(name, target, &program)?;
                 (
                     npm::package(target),
                     npm::Contents::Program(target, program),

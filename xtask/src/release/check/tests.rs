@@ -1,6 +1,7 @@
 //! For each rule, changes of a dist folder that break it, and the rules that are broken as a consequence.
 
 mod npm;
+mod system;
 mod wheels;
 
 use std::collections::BTreeMap;
@@ -257,6 +258,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
         of_archives().map(|(broken, change)| (broken, changed(&|files| repack(files, change)))),
     );
     let of_packages = wheels::mutants().into_iter().chain(npm::mutants());
+    let of_packages = of_packages.chain(system::mutants());
     mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
@@ -266,7 +268,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 12);
+    assert_eq!(manifest.unwrap().artifacts.len(), 16);
 }
 
 #[test]

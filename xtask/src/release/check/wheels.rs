@@ -3,10 +3,11 @@
 use anyhow::Context as _;
 use noetl_oci::{Blob, Sha256};
 
-use super::{Check, REPACKED};
+use super::Check;
+use crate::release::archives::REPACKED;
 use crate::release::companions::Companion;
 use crate::release::dist_manifest::{FILE_NAME, Wheel};
-use crate::release::rules::{A3, A6, B1, B8, W1, W2, W3};
+use crate::release::rules::{A3, A6, B1, W1, W2, W3};
 use crate::release::target::{Format, Target};
 use crate::release::{binary, wheel, zip};
 
@@ -22,10 +23,7 @@ impl Check<'_> {
         let parts = wheel::contents(release, target, entries);
         let parts = self.findings.require(&W2, name, parts)?;
         let program = self.findings.require(&W2, name, parts.binary.read())?;
-        if self.binaries.get(target.triple) != Some(&Sha256::of(&program)) {
-            let message = format!("its binary is not that of the archive for {triple}");
-            self.findings.add(&B8, name, message);
-        }
+        self.identity(name, target, &parts.binary)?;
         self.compare(name, target, &parts);
         let facts = self.findings.require(&B1, name, binary::facts(&program))?;
         let tags = self

@@ -78,6 +78,8 @@ impl Summary {
                 Content::Sbom(sbom) => format!("SBOM of {}", sbom.target),
                 Content::Wheel(wheel) => format!("{}, Python", wheel.target),
                 Content::Npm(npm) => npm.package.clone(),
+                Content::Deb(deb) => format!("{}, Debian and Ubuntu", deb.target),
+                Content::Rpm(rpm) => format!("{}, Fedora, Red Hat and SUSE", rpm.target),
                 Content::Alias(alias) => format!("a copy of {}", alias.of),
                 Content::Image(image) => {
                     let platforms = image.platforms.iter().map(|image| image.platform.as_str());
