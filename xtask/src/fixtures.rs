@@ -202,6 +202,7 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
         launcher: &wheel(plan.targets[0]).launcher,
         ui_sha256: Sha256::of(UI),
         image,
+        signer: None,
     };
     package::write_dist(&plan, inputs, &out).unwrap();
     let names = files::list(&out).unwrap();

@@ -1,6 +1,7 @@
 //! The rules A1 to A7, B7 and B8 on dist/ as a whole and on each file in it.
 
 mod npm;
+mod repositories;
 mod system;
 mod wheels;
 
@@ -19,7 +20,7 @@ use crate::release::dist_manifest::{
 use crate::release::rules::{A1, A2, A3, A4, A5, A6, A7, B1, B8, B9};
 use crate::release::sbom::{self, drift};
 use crate::release::target::{Format, Target, platforms};
-use crate::release::{archives, checksums, companions, programs};
+use crate::release::{apt, archives, checksums, companions, dnf, programs};
 
 /// The files of dist/ by name.
 pub(crate) type Files = BTreeMap<String, Blob>;
@@ -94,6 +95,7 @@ pub(crate) fn check(
             _ => {}
         }
     }
+    check.repositories();
     (check.findings, Some(manifest))
 }
 
@@ -124,7 +126,11 @@ impl<'a> Check<'a> {
         let listed: BTreeSet<_> = listed.chain([FILE_NAME, SUMS_NAME]).collect();
         let found: BTreeSet<_> = self.files.keys().map(String::as_str).collect();
         for name in listed.difference(&found) {
-            findings.add(&A1, *name, "it is missing");
+            // Files that are downloads of a release have no repositories beside them.
+            let folder = name.split_once('/').map(|(folder, _)| format!("{folder}/"));
+            if folder.is_none_or(|folder| found.iter().any(|it| it.starts_with(&folder))) {
+                findings.add(&A1, *name, "it is missing");
+            }
         }
         for name in found.difference(&listed) {
             findings.add(&A1, *name, format!("{FILE_NAME} does not list it"));
@@ -169,7 +175,8 @@ impl<'a> Check<'a> {
         let findings = &mut self.findings;
         let found = findings.require(&A2, SUMS_NAME, self.files.get(SUMS_NAME)?.read())?;
         let mut expected = BTreeMap::new();
-        for (name, blob) in self.files.iter().filter(|(name, _)| *name != SUMS_NAME) {
+        let is_summed = |name: &str| name != SUMS_NAME && !name.contains('/');
+        for (name, blob) in self.files.iter().filter(|(name, _)| is_summed(name)) {
             let sha256 = findings.require(&A2, name, blob.sha256());
             expected.extend(sha256.map(|sha256| (name.clone(), sha256)));
         }
@@ -294,16 +301,23 @@ impl<'a> Check<'a> {
 
     /// Compares a copy with the file that it is a copy of.
     fn alias(&mut self, artifact: &Artifact, of: &str) {
+        let release = &self.manifest.release;
         let original = self.manifest.artifacts.iter().find(|it| it.name == of);
-        let target = original.and_then(|it| match it.content.format()? {
-            (Format::Archive, triple) => Target::find(triple),
-            _ => None,
+        let expected = original.and_then(|it| {
+            let (format, triple) = it.content.format()?;
+            let target = Target::find(triple)?;
+            match format {
+                Format::Archive => Some(archives::alias(target)),
+                Format::Deb => Some(apt::path(release, target)),
+                Format::Rpm => Some(dnf::path(release, target)),
+                _ => None,
+            }
         });
-        let Some((original, target)) = original.zip(target) else {
-            let message = format!("{of}, which it is a copy of, is no archive");
+        let Some((original, expected)) = original.zip(expected) else {
+            let message = format!("{of}, which it is a copy of, is no archive, deb or rpm");
             return self.findings.add(&A7, &artifact.name, message);
         };
-        self.name(&artifact.name, &archives::alias(target));
+        self.name(&artifact.name, &expected);
         if artifact.sha256 != original.sha256 {
             let message = format!("it is not a copy of {of}");
             self.findings.add(&A7, &artifact.name, message);

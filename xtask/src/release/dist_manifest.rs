@@ -41,7 +41,7 @@ pub(crate) struct DistManifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Artifact {
-    /// The file name.
+    /// The path in dist/; that of a file in a repository has slashes.
     pub name: String,
     /// The length in bytes.
     pub size: u64,
@@ -69,13 +69,22 @@ pub(crate) enum Content {
     Deb(System),
     /// An RPM package.
     Rpm(System),
-    /// The same bytes as another file, under a name that does not change with the version.
+    /// A list of packages in the repository for apt or dnf, its signature, or the key of it.
+    Repository,
+    /// The same bytes as another file: under a name that does not change with the version, or in a repository.
     Alias(Alias),
 }
 
 /// Returns the file name of a release's image.
 pub(crate) fn image_name(release: &Release) -> String {
     format!("noetl-{}-image.tar", release.tag)
+}
+
+impl Artifact {
+    /// Whether people download it by its name; the others are in a repository.
+    pub(crate) fn is_download(&self) -> bool {
+        !self.name.contains('/')
+    }
 }
 
 impl Content {
@@ -88,7 +97,7 @@ impl Content {
             Self::Npm(npm) => npm.target.as_deref().map(|target| (Format::Npm, target)),
             Self::Deb(deb) => Some((Format::Deb, &deb.target)),
             Self::Rpm(rpm) => Some((Format::Rpm, &rpm.target)),
-            Self::Image(_) | Self::Alias(_) => None,
+            Self::Image(_) | Self::Repository | Self::Alias(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Releases without the image: version and targets, the build, archives, checksums, and their verification.
 
+pub(crate) mod apt;
 pub(crate) mod archives;
 pub(crate) mod binary;
 pub(crate) mod cargo;
@@ -8,15 +9,18 @@ pub(crate) mod checksums;
 pub(crate) mod companions;
 pub(crate) mod deb;
 pub(crate) mod dist_manifest;
+pub(crate) mod dnf;
 pub(crate) mod licenses;
 pub(crate) mod npm;
 pub(crate) mod package;
 pub(crate) mod page;
 pub(crate) mod plan;
+pub(crate) mod repositories;
 pub(crate) mod rpm;
 pub(crate) mod rules;
 pub(crate) mod sbom;
 pub(crate) mod shards;
+pub(crate) mod signer;
 pub(crate) mod stamp;
 pub(crate) mod system;
 pub(crate) mod target;

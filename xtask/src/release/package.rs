@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use noetl_oci::{Blob, Layout, Sha256};
 
 use crate::host::files;
+use crate::release::apt::{self, Deb};
 use crate::release::binary::Facts;
 use crate::release::cargo::Binary;
 use crate::release::companions::Companion;
@@ -14,10 +15,12 @@ use crate::release::dist_manifest::{
     self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, Npm, SCHEMA,
     SUMS_NAME, Sbom, System, Wheel,
 };
+use crate::release::dnf::{self, Rpm};
 use crate::release::plan::{PackagePlan, Plan};
+use crate::release::signer::Signer;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, checksums, deb, npm, rpm, sbom, wheel, zip};
+use crate::release::{archives, checksums, deb, npm, repositories, rpm, sbom, wheel, zip};
 
 /// What the packages of a release are made of.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +37,8 @@ pub(crate) struct Inputs<'a> {
     pub ui_sha256: Sha256,
     /// The image, when there is one.
     pub image: Option<&'a Layout>,
+    /// What signs the repositories, when somebody gave a key.
+    pub signer: Option<Signer<'a>>,
 }
 
 /// Writes all files of dist/ to an empty folder.
@@ -56,6 +61,7 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
     if !on_npm.is_empty() {
         written.npm(npm::NAME, None, &npm::Contents::Launcher(&on_npm))?;
     }
+    written.repositories(&plan.targets)?;
     if let Some(layout) = inputs.image {
         let name = dist_manifest::image_name(release);
         layout.write_tar(&folder.join(&name), release.commit_time)?;
@@ -64,7 +70,8 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
     }
     let mut artifacts = written.artifacts;
     artifacts.sort_by(|one, other| one.name.cmp(&other.name));
-    let sums = artifacts.iter().map(|it| (it.name.clone(), it.sha256));
+    let downloads = artifacts.iter().filter(|it| it.is_download());
+    let sums = downloads.map(|it| (it.name.clone(), it.sha256));
     let mut sums: BTreeMap<_, _> = sums.collect();
     let targets = inputs.binaries.iter().map(|it| it.target.triple.to_owned());
     let dist_manifest = DistManifest {
@@ -175,6 +182,39 @@ impl Written<'_> {
         let name = rpm::file_name(release, target);
         let target = target.triple.to_owned();
         self.add(&name, &packed, Content::Rpm(System { target }))
+    }
+
+    /// Writes the repositories of the packages that were written.
+    fn repositories(&mut self, targets: &[&'static Target]) -> anyhow::Result<()> {
+        let release = self.release;
+        let (mut debs, mut rpms) = (Vec::new(), Vec::new());
+        for target in targets {
+            if target.formats().contains(&Format::Deb) {
+                let of = deb::file_name(release, target);
+                let blob = self.copy(&of, &apt::path(release, target))?;
+                debs.push(Deb { target, blob });
+            }
+            if target.formats().contains(&Format::Rpm) {
+                let of = rpm::file_name(release, target);
+                let blob = self.copy(&of, &dnf::path(release, target))?;
+                rpms.push(Rpm { target, blob });
+            }
+        }
+        let lists = repositories::lists(release, &debs, &rpms)?;
+        let signatures = self.inputs.signer.map(|it| repositories::sign(&lists, &it));
+        let signatures = signatures.transpose()?.unwrap_or_default();
+        for (path, bytes) in lists.iter().chain(&signatures) {
+            self.add(path, bytes, Content::Repository)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a second copy of a file, and returns its bytes.
+    fn copy(&mut self, of: &str, path: &str) -> anyhow::Result<Blob> {
+        let bytes = files::read(&self.folder.join(of))?;
+        let of = of.to_owned();
+        self.add(path, &bytes, Content::Alias(Alias { of }))?;
+        Ok(bytes.into())
     }
 
     fn npm(

@@ -17,11 +17,13 @@ use crate::release::target::{Arch, Target};
 use crate::release::version::Release;
 use crate::release::workspace::{LICENSE, REPOSITORY};
 
-/// What makes a release of the package that is not one of NoETL.
-const REVISION: &str = "1";
+/// The revision of the package, which is always the first one of a version.
+pub(crate) const REVISION: &str = "1";
 /// The length of the lead, of which rpm reads the magic number alone.
 const LEAD: usize = 96;
 const BIN_SH: &str = "/bin/sh";
+/// The settings of this version of the package.
+const CONFIG_NAME: &str = "config(noetl)";
 
 /// The flags of dependencies (`RPMSENSE_*`).
 const EQUAL: u32 = 8;
@@ -129,13 +131,70 @@ pub(crate) fn parts(bytes: &[u8]) -> anyhow::Result<Parts<'_>> {
     })
 }
 
-/// Returns what packages of a target provide.
-pub(crate) fn provisions(target: &Target) -> Vec<String> {
+/// Something that a package provides or needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Dependency {
+    /// The name of a package, a file or a feature of rpm.
+    pub name: String,
+    /// How the version compares (`RPMSENSE_*`), and what needs it.
+    pub flags: u32,
+    /// The version with the revision; empty for any.
+    pub version: String,
+}
+
+impl Dependency {
+    fn new(name: impl Into<String>, flags: u32, version: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            flags,
+            version: version.into(),
+        }
+    }
+
+    /// Whether it is a feature of rpm itself.
+    pub(crate) fn is_of_rpm(&self) -> bool {
+        self.flags & OF_RPMLIB != 0
+    }
+}
+
+/// Returns what a package provides.
+pub(crate) fn provided(release: &Release, target: &Target) -> Vec<Dependency> {
     let bits = match target.arch {
         Arch::X86_64 => "x86-64",
         Arch::Aarch64 => "aarch-64",
     };
-    vec![NAME.to_owned(), format!("{NAME}({bits})")]
+    let own = revised(release);
+    vec![
+        Dependency::new(CONFIG_NAME, OF_CONFIG | EQUAL, &own),
+        Dependency::new(NAME, EQUAL, &own),
+        Dependency::new(format!("{NAME}({bits})"), EQUAL, &own),
+    ]
+}
+
+/// Returns what a package needs.
+pub(crate) fn required(release: &Release) -> Vec<Dependency> {
+    let own = revised(release);
+    let rpmlib = |feature: &str, since: &str| {
+        Dependency::new(format!("rpmlib({feature})"), OF_RPMLIB | AT_MOST, since)
+    };
+    let mut required = vec![
+        Dependency::new(BIN_SH, AFTER_INSTALL, ""),
+        Dependency::new(BIN_SH, BEFORE_REMOVAL, ""),
+        Dependency::new(BIN_SH, AFTER_REMOVAL, ""),
+        Dependency::new(CONFIG_NAME, OF_CONFIG | EQUAL, &own),
+        rpmlib("CompressedFileNames", "3.0.4-1"),
+        rpmlib("FileDigests", "4.6.0-1"),
+        rpmlib("PayloadFilesHavePrefix", "4.0-1"),
+    ];
+    if own.contains('~') {
+        required.push(rpmlib("TildeInVersions", "4.10.0-1"));
+    }
+    required
+}
+
+/// Returns the version with the revision of the package.
+fn revised(release: &Release) -> String {
+    format!("{}-{REVISION}", system::version(release))
 }
 
 fn assemble(
@@ -218,7 +277,7 @@ fn main_header(
         header.add(tag, value);
     }
     scripts(&mut header);
-    dependencies(&mut header, target, &version);
+    dependencies(&mut header, release, target);
     files(&mut header, entries, time)?;
     Ok(header)
 }
@@ -239,50 +298,17 @@ fn scripts(header: &mut Header) {
     }
 }
 
-fn dependencies(header: &mut Header, target: &Target, version: &str) {
-    let own = format!("{version}-{REVISION}");
-    let config = format!("config({NAME})");
-    let mut provided: Vec<_> = provisions(target)
-        .into_iter()
-        .map(|name| (name, EQUAL))
-        .collect();
-    provided.insert(0, (config.clone(), OF_CONFIG | EQUAL));
-    let names = provided.iter().map(|(name, _)| name.clone());
-    header.add(1047, Value::Texts(names.collect()));
-    header.add(
-        1112,
-        Value::U32(provided.iter().map(|(_, flags)| *flags).collect()),
-    );
-    header.add(1113, Value::Texts(vec![own.clone(); provided.len()]));
-    let rpmlib = |feature: &str, since: &str| {
-        (
-            format!("rpmlib({feature})"),
-            OF_RPMLIB | AT_MOST,
-            since.to_owned(),
-        )
-    };
-    let sh = |flags: u32| (BIN_SH.to_owned(), flags, String::new());
-    let mut required = vec![
-        sh(AFTER_INSTALL),
-        sh(BEFORE_REMOVAL),
-        sh(AFTER_REMOVAL),
-        (config, OF_CONFIG | EQUAL, own),
-        rpmlib("CompressedFileNames", "3.0.4-1"),
-        rpmlib("FileDigests", "4.6.0-1"),
-        rpmlib("PayloadFilesHavePrefix", "4.0-1"),
-    ];
-    if version.contains('~') {
-        required.push(rpmlib("TildeInVersions", "4.10.0-1"));
+fn dependencies(header: &mut Header, release: &Release, target: &Target) {
+    for (names, flags, versions, all) in [
+        (1047, 1112, 1113, provided(release, target)),
+        (1049, 1048, 1050, required(release)),
+    ] {
+        let texts =
+            |of: fn(&Dependency) -> &String| Value::Texts(all.iter().map(of).cloned().collect());
+        header.add(names, texts(|it| &it.name));
+        header.add(flags, Value::U32(all.iter().map(|it| it.flags).collect()));
+        header.add(versions, texts(|it| &it.version));
     }
-    header.add(
-        1049,
-        Value::Texts(required.iter().map(|it| it.0.clone()).collect()),
-    );
-    header.add(1048, Value::U32(required.iter().map(|it| it.1).collect()));
-    header.add(
-        1050,
-        Value::Texts(required.into_iter().map(|it| it.2).collect()),
-    );
 }
 
 fn files(header: &mut Header, entries: &[Entry], time: u32) -> anyhow::Result<()> {
@@ -345,4 +371,12 @@ fn flags(path: &str) -> u32 {
         _ if path.starts_with("usr/share/doc/") || path.starts_with("usr/share/man/") => DOCUMENT,
         _ => 0,
     }
+}
+
+/// Returns the length of the files of a package as cpio, before they are compressed.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn archive_size(entries: &[Entry], release: &Release) -> anyhow::Result<usize> {
+    Ok(cpio::write(entries, release.commit_time)?.len())
 }

@@ -4,8 +4,8 @@ use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &L1, &L2, &N1,
-    &N2, &W1, &W2, &W3,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &A8, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &L1, &L2,
+    &N1, &N2, &W1, &W2, &W3,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -42,6 +42,11 @@ pub(crate) static A7: Rule = Rule::error(
     "A7",
     "a file whose name has no version is a copy of the one of this release",
     "an installer installs another version",
+);
+pub(crate) static A8: Rule = Rule::error(
+    "A8",
+    "the repositories for apt and dnf list the packages of this release and no others",
+    "`apt-get install noetl` says `Hash Sum mismatch`",
 );
 pub(crate) static B1: Rule = Rule::error(
     "B1",

@@ -10,6 +10,7 @@ use crate::host::ctx::Ctx;
 use crate::host::output;
 use crate::release::check::{self, Files, ImageRules};
 use crate::release::dist_manifest::DistManifest;
+use crate::release::repositories;
 use crate::release::rules::A1;
 
 /// A value whose files were read back and break no rule.
@@ -41,15 +42,27 @@ pub(crate) fn check_dist(
 ) -> anyhow::Result<(Findings, Option<DistManifest>)> {
     let mut files = Files::new();
     let mut irregular = Vec::new();
-    let cannot = || format!("cannot list {folder}");
-    for entry in folder.read_dir_utf8().with_context(cannot)? {
-        let entry = entry.with_context(cannot)?;
-        let name = entry.file_name().to_owned();
-        // Links are not uploaded, and reading a pipe would block.
-        if entry.file_type().with_context(cannot)?.is_file() {
-            files.insert(name, Blob::of_file(entry.path())?);
-        } else {
-            irregular.push(name);
+    let repositories = repositories::FOLDERS.map(|name| (format!("{name}/"), folder.join(name)));
+    let present = repositories
+        .into_iter()
+        .filter(|(_, folder)| folder.is_dir());
+    let mut folders: Vec<_> = present
+        .chain([(String::new(), folder.to_owned())])
+        .collect();
+    while let Some((prefix, folder)) = folders.pop() {
+        let cannot = || format!("cannot list {folder}");
+        for entry in folder.read_dir_utf8().with_context(cannot)? {
+            let entry = entry.with_context(cannot)?;
+            let name = format!("{prefix}{}", entry.file_name());
+            let kind = entry.file_type().with_context(cannot)?;
+            // Links are not uploaded, and reading a pipe would block.
+            if kind.is_file() {
+                files.insert(name, Blob::of_file(entry.path())?);
+            } else if kind.is_dir() && !prefix.is_empty() {
+                folders.push((format!("{name}/"), entry.path().to_owned()));
+            } else if !repositories::FOLDERS.contains(&name.as_str()) {
+                irregular.push(name);
+            }
         }
     }
     let (mut findings, dist_manifest) = check::check(&files, &own_folders(ctx), image);

@@ -16,6 +16,7 @@ use crate::release::cargo::{self, Binary, Host};
 use crate::release::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
 use crate::release::package::Inputs;
 use crate::release::plan::{Plan, Products, Request, plan};
+use crate::release::signer::Signer;
 use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
@@ -26,8 +27,8 @@ use crate::tasks::image::default_references;
 /// Build, package and check NoETL for every platform
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Writes dist/: an archive, a Python wheel, an npm package and an SBOM per target, the image for both Linux \
-    platforms, SHA256SUMS and dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
+    after_help = "Writes dist/: an archive, a Python wheel, an npm package and an SBOM per target; a deb and an rpm per Linux \
+    target, with repositories of them for apt and dnf; the image for both Linux platforms; SHA256SUMS and dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
     dist/ is only checked.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
     cargo xtask dist --targets linux     the two Linux targets and the image\n  \
     cargo xtask dist --plan              every decision, as JSON"
@@ -42,6 +43,9 @@ pub(crate) struct DistArgs {
     /// Print dist-manifest.json at the end instead of the list of files
     #[arg(long)]
     json: bool,
+    /// Sign the repositories for apt and dnf with this key of GnuPG: a fingerprint or an address
+    #[arg(long, value_name = "KEY")]
+    sign_with: Option<String>,
     #[command(flatten)]
     preview: Preview,
 }
@@ -49,11 +53,11 @@ pub(crate) struct DistArgs {
 pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
     let out = args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     if args.preview.wanted() {
-        let plan = plan_dist(ctx, &args.targets)?;
+        let plan = plan_dist(ctx, &args.targets, args.sign_with.as_deref())?;
         let outputs = outputs(&plan, &out);
         return args.preview.show(&plan, &plan.build.commands, &outputs);
     }
-    let verified = ensure(ctx, &args.targets, &out)?;
+    let verified = ensure(ctx, &args.targets, args.sign_with.as_deref(), &out)?;
     if args.json {
         return output::print(&files::read_to_string(&out.join(FILE_NAME))?);
     }
@@ -84,16 +88,20 @@ pub(crate) struct DistPlan {
     /// The image, when all its platforms are among the targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImagePlan>,
+    /// The key that signs the repositories.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_with: Option<String>,
 }
 
-/// Makes a dist in a folder, unless it is up to date there.
+/// Makes a dist in a folder, unless it is up to date there. `sign_with` is the key that signs the repositories.
 pub(crate) fn ensure(
     ctx: &Ctx,
     targets: &[String],
+    sign_with: Option<&str>,
     out: &Utf8Path,
 ) -> anyhow::Result<Verified<DistManifest>> {
     let _lock = run::lock(ctx)?;
-    let plan = plan_dist(ctx, targets)?;
+    let plan = plan_dist(ctx, targets, sign_with)?;
     check_out(out)?;
     if plan.build.release.is_dirty() {
         output::warn("the tree differs from its commit; binaries and image record that");
@@ -119,7 +127,11 @@ pub(crate) fn ensure(
 }
 
 /// Plans a dist of the named targets.
-pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPlan> {
+pub(crate) fn plan_dist(
+    ctx: &Ctx,
+    targets: &[String],
+    sign_with: Option<&str>,
+) -> anyhow::Result<DistPlan> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(targets, &host.triple)?;
     // Before anything is compiled.
@@ -139,7 +151,11 @@ pub(crate) fn plan_dist(ctx: &Ctx, targets: &[String]) -> anyhow::Result<DistPla
         ui: Wanted::Yes,
     };
     let build = plan(&host, &release, &request);
-    Ok(DistPlan { build, image })
+    Ok(DistPlan {
+        build,
+        image,
+        sign_with: sign_with.map(str::to_owned),
+    })
 }
 
 /// Refuses to replace a folder that is not a dist, such as a home folder that --out names by mistake.
@@ -201,6 +217,7 @@ pub(crate) fn place(
             launcher: &launcher,
             ui_sha256,
             image: image.as_ref(),
+            signer: plan.sign_with.as_deref().map(|key| Signer { ctx, key }),
         };
         package::write_dist(&plan.build, inputs, unfinished)
     };
@@ -239,7 +256,7 @@ fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
 }
 
 fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
-    let DistPlan { build, image } = plan;
+    let DistPlan { build, image, .. } = plan;
     let mut names: Vec<_> = build
         .packages
         .iter()

@@ -134,7 +134,7 @@ fn print(count: Count, report: &str) -> anyhow::Result<()> {
 /// Builds the dist that tests read, in a folder other than dist/, and fetches the tools of tests.
 fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
-    tasks::dist::ensure(ctx, targets, &out)?;
+    tasks::dist::ensure(ctx, targets, None, &out)?;
     for pinned in tools::for_tests() {
         if let Err(error) = tools::ensure(ctx, pinned) {
             ensure!(!ctx.require_tools, "{error:#}");

@@ -1,6 +1,7 @@
 //! For each rule, changes of a dist folder that break it, and the rules that are broken as a consequence.
 
 mod npm;
+mod repositories;
 mod system;
 mod wheels;
 
@@ -53,6 +54,7 @@ fn describe(files: &mut Files, change: impl Fn(&mut DistManifest)) {
     files.remove(SUMS_NAME);
     let sums = files
         .iter()
+        .filter(|(name, _)| !name.contains('/'))
         .map(|(name, blob)| (name.clone(), blob.sha256().unwrap()));
     let sums: BTreeMap<_, _> = sums.collect();
     let text = checksums::write(&sums);
@@ -64,6 +66,9 @@ fn seal(files: &mut Files) {
     let found = files.clone();
     describe(files, |manifest| {
         for artifact in &mut manifest.artifacts {
+            if !found.contains_key(&artifact.name) {
+                continue;
+            }
             let bytes = bytes(&found, &artifact.name);
             (artifact.size, artifact.sha256) = (bytes.len() as u64, Sha256::of(&bytes));
             if let Content::Archive(content) = &mut artifact.content {
@@ -258,7 +263,9 @@ fn mutants() -> Vec<(&'static str, Files)> {
         of_archives().map(|(broken, change)| (broken, changed(&|files| repack(files, change)))),
     );
     let of_packages = wheels::mutants().into_iter().chain(npm::mutants());
-    let of_packages = of_packages.chain(system::mutants());
+    let of_packages = of_packages
+        .chain(system::mutants())
+        .chain(repositories::mutants());
     mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
@@ -268,7 +275,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 16);
+    assert_eq!(manifest.unwrap().artifacts.len(), 51);
 }
 
 #[test]

@@ -42,12 +42,8 @@ impl Header {
         for (tag, value) in &self.0 {
             let (kind, count, alignment, bytes) = encode(value);
             store.resize(usize::next_multiple_of(store.len(), alignment), 0);
-            for word in [
-                *tag,
-                kind,
-                u32::try_from(count)?,
-                u32::try_from(store.len())?,
-            ] {
+            let offset = u32::try_from(store.len())?;
+            for word in [*tag, kind, offset, u32::try_from(count)?] {
                 index.extend(word.to_be_bytes());
             }
             store.extend(bytes);
@@ -57,7 +53,7 @@ impl Header {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(count.to_be_bytes());
         bytes.extend(u32::try_from(store.len() + ENTRY)?.to_be_bytes());
-        for word in [region, BINARY, size, u32::try_from(store.len())?] {
+        for word in [region, BINARY, u32::try_from(store.len())?, size] {
             bytes.extend(word.to_be_bytes());
         }
         bytes.extend(index);

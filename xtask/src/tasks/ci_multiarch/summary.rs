@@ -72,7 +72,7 @@ impl Summary {
         let release = &dist_manifest.release;
         let mut text = format!("# NoETL {} at `{}`\n\n", release.version, release.commit);
         text += "| file | for | MB | SHA-256 |\n|---|---|---:|---|\n";
-        for artifact in &dist_manifest.artifacts {
+        for artifact in dist_manifest.artifacts.iter().filter(|it| it.is_download()) {
             let made_for = match &artifact.content {
                 Content::Archive(archive) => archive.target.clone(),
                 Content::Sbom(sbom) => format!("SBOM of {}", sbom.target),
@@ -80,6 +80,7 @@ impl Summary {
                 Content::Npm(npm) => npm.package.clone(),
                 Content::Deb(deb) => format!("{}, Debian and Ubuntu", deb.target),
                 Content::Rpm(rpm) => format!("{}, Fedora, Red Hat and SUSE", rpm.target),
+                Content::Repository => "a repository".to_owned(),
                 Content::Alias(alias) => format!("a copy of {}", alias.of),
                 Content::Image(image) => {
                     let platforms = image.platforms.iter().map(|image| image.platform.as_str());
