@@ -100,6 +100,11 @@ pub(crate) const TOOLS: &[Tool] = &[
     tool("openssl", Test, Apt("openssl")),
     tool("docker-registry", Test, Apt("docker-registry")),
     tool("podman", Test, Apt("podman")),
+    tool("lintian", Test, Apt("lintian")),
+    tool("rpm", Test, Apt("rpm")),
+    tool("dnf", Test, Apt("dnf")),
+    tool("gpg", Test, Apt("gnupg")),
+    tool("systemd-analyze", Test, Apt("systemd")),
     // The server's programs are not on PATH; this one shows that they are installed.
     tool("pg_ctlcluster", Test, Apt("postgresql")),
     tool("chromium", Test, Apt("chromium")),

@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::assembly::Binaries;
 use crate::support::{command, engine, not_run, show, succeed, tool, variable, xtask};
 
-const SUITE: &str = "bookworm";
+pub(crate) const SUITE: &str = "bookworm";
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// Returns the URL from which this machine's apt fetches the suite.
-fn mirror() -> Option<String> {
+pub(crate) fn mirror() -> Option<String> {
     let mut apt = command("apt-get");
     apt.args([
         "indextargets",
@@ -65,16 +65,19 @@ fn rootfs(packages: &str, architecture: &str, mirror: &str) -> PathBuf {
 /// Returns a Debian of this machine's platform with compilers, or `None` where it cannot be created.
 pub(crate) fn compiling() -> Option<PathBuf> {
     tool("debootstrap")?;
-    let architecture = if cfg!(target_arch = "x86_64") {
-        "amd64"
-    } else {
-        "arm64"
-    };
     Some(rootfs(
         "python3,gcc,libc6-dev,git",
-        architecture,
+        own_architecture(),
         &mirror()?,
     ))
+}
+
+/// Returns Debian's name of this machine's instruction set.
+pub(crate) fn own_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        _ => "arm64",
+    }
 }
 
 /// Returns the base for both platforms in the registry, by digest; it is built and pushed once.

@@ -53,4 +53,5 @@ mod smoke;
 #[path = "../../../crates/noetlctl/tests/it/k8s/standin/mod.rs"]
 mod standin;
 mod support;
+mod system_packages;
 mod workflows;
