@@ -189,11 +189,36 @@ mod tests {
     use crate::fixtures::{self, release};
     use crate::release::target::TARGETS;
 
+    /// `cargo binstall` fills in what Cargo.toml says, and finds each archive and the binary in it.
     #[test]
     fn archives_have_the_names_that_cargo_binstall_expects() {
-        let names = [&TARGETS[0], &TARGETS[4]].map(|target| file_name(&release(), target));
-        assert_eq!(names[0], "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz");
-        assert_eq!(names[1], "noetl-v1.2.3-x86_64-pc-windows-gnu.zip");
+        let metadata = cargo_metadata::MetadataCommand::new()
+            .no_deps()
+            .exec()
+            .unwrap();
+        let package = metadata
+            .packages
+            .iter()
+            .find(|it| it.name == "noetlctl")
+            .unwrap();
+        let binstall = &package.metadata["binstall"];
+        let release = release();
+        for target in TARGETS {
+            let own = &binstall["overrides"][target.triple];
+            let field = |name: &str| {
+                let text = own.get(name).unwrap_or(&binstall[name]).as_str().unwrap();
+                let text = text.replace("{ version }", &release.version);
+                let text = text.replace("{ repo }", package.repository.as_deref().unwrap());
+                text.replace("{ target }", target.triple)
+            };
+            let name = file_name(&release, target);
+            assert_eq!(field("pkg-url"), release.download_url(&name));
+            let format = if name.ends_with(".zip") { "zip" } else { "tgz" };
+            assert_eq!(field("pkg-fmt"), format);
+            let binary = field("bin-dir").replace("{ bin }{ binary-ext }", target.binary_name());
+            let entries = entries(&release, target, vec![7], &[]);
+            assert!(entries.iter().any(|entry| entry.path == binary), "{binary}");
+        }
     }
 
     #[test]

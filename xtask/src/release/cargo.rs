@@ -14,7 +14,7 @@ use crate::host::error::MissingTool;
 use crate::host::tools::{self, ZIG, ZIGBUILD};
 use crate::host::{files, output, run};
 use crate::release::stamp;
-use crate::release::target::{MACOS_MINIMUM, Os, Target};
+use crate::release::target::{Libc, MACOS_MINIMUM, Os, Target};
 use crate::release::version::Release;
 
 /// The facts about this machine that a plan needs. Paths that could be in a binary are remapped.
@@ -125,6 +125,8 @@ fn rustflags(host: &Host, target: &Target) -> Vec<String> {
     let remapped = remapped(host).into_iter();
     let paths = remapped.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
     let linker = match target.os {
+        // zig ignores rustc's -static-pie, and would give the program a fixed address.
+        Os::Linux if target.libc == Libc::Static => Some("-Clink-arg=-pie".to_owned()),
         Os::Linux => None,
         // Otherwise the linker writes the current time into the PE header.
         Os::Windows => Some("-Clink-arg=-Wl,/Brepro".to_owned()),

@@ -1,6 +1,7 @@
 //! The rules A1 to A7, B7 and B8 on dist/ as a whole and on each file in it.
 
 mod npm;
+mod recipes;
 mod repositories;
 mod system;
 mod wheels;
@@ -96,6 +97,7 @@ pub(crate) fn check(
         }
     }
     check.repositories();
+    check.recipes();
     (check.findings, Some(manifest))
 }
 

@@ -4,11 +4,11 @@ use anyhow::Context as _;
 use noetl_oci::{Image as OciImage, Layout, Sha256};
 use serde::{Deserialize, Serialize};
 
-use crate::release::archives;
 use crate::release::binary::{self, Facts};
 use crate::release::companions::Described;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
+use crate::release::{apt, archives, dnf, recipes};
 
 /// The version of the format.
 pub(crate) const SCHEMA: u32 = 2;
@@ -16,6 +16,9 @@ pub(crate) const SCHEMA: u32 = 2;
 pub(crate) const FILE_NAME: &str = "dist-manifest.json";
 /// The checksum file's name in dist/.
 pub(crate) const SUMS_NAME: &str = "SHA256SUMS";
+
+/// The folders in dist/. Files in them are for other places than the downloads of a release.
+pub(crate) const FOLDERS: [&str; 3] = [apt::FOLDER, dnf::FOLDER, recipes::FOLDER];
 
 /// The content of `dist-manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,10 @@ pub(crate) enum Content {
     Deb(System),
     /// An RPM package.
     Rpm(System),
+    /// A script that installs an archive.
+    Installer,
+    /// What another package manager installs an archive by.
+    Recipe,
     /// A list of packages in the repository for apt or dnf, its signature, or the key of it.
     Repository,
     /// The same bytes as another file: under a name that does not change with the version, or in a repository.
@@ -81,7 +88,7 @@ pub(crate) fn image_name(release: &Release) -> String {
 }
 
 impl Artifact {
-    /// Whether people download it by its name; the others are in a repository.
+    /// Whether people download it by its name; the others are in one of [`FOLDERS`].
     pub(crate) fn is_download(&self) -> bool {
         !self.name.contains('/')
     }
@@ -97,7 +104,9 @@ impl Content {
             Self::Npm(npm) => npm.target.as_deref().map(|target| (Format::Npm, target)),
             Self::Deb(deb) => Some((Format::Deb, &deb.target)),
             Self::Rpm(rpm) => Some((Format::Rpm, &rpm.target)),
-            Self::Image(_) | Self::Repository | Self::Alias(_) => None,
+            Self::Image(_) | Self::Installer | Self::Recipe | Self::Repository | Self::Alias(_) => {
+                None
+            }
         }
     }
 }

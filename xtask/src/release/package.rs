@@ -20,7 +20,9 @@ use crate::release::plan::{PackagePlan, Plan};
 use crate::release::signer::Signer;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, checksums, deb, npm, repositories, rpm, sbom, wheel, zip};
+use crate::release::{
+    archives, checksums, deb, installers, npm, recipes, repositories, rpm, sbom, wheel, zip,
+};
 
 /// What the packages of a release are made of.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,7 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
         written.npm(npm::NAME, None, &npm::Contents::Launcher(&on_npm))?;
     }
     written.repositories(&plan.targets)?;
+    written.recipes()?;
     if let Some(layout) = inputs.image {
         let name = dist_manifest::image_name(release);
         layout.write_tar(&folder.join(&name), release.commit_time)?;
@@ -205,6 +208,18 @@ impl Written<'_> {
         let signatures = signatures.transpose()?.unwrap_or_default();
         for (path, bytes) in lists.iter().chain(&signatures) {
             self.add(path, bytes, Content::Repository)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the installers and recipes of the archives that were written.
+    fn recipes(&mut self) -> anyhow::Result<()> {
+        let downloads = recipes::downloads(&self.artifacts);
+        for (name, text) in installers::all(self.release, &downloads) {
+            self.add(&name, text.as_bytes(), Content::Installer)?;
+        }
+        for (path, text) in recipes::all(self.release, &downloads) {
+            self.add(&path, text.as_bytes(), Content::Recipe)?;
         }
         Ok(())
     }

@@ -12,9 +12,6 @@ use crate::release::version::Release;
 /// Files by their paths below dist/.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 
-/// The folders of dist/ that are repositories. Files in them are no downloads of a release.
-pub(crate) const FOLDERS: [&str; 2] = [apt::FOLDER, dnf::FOLDER];
-
 /// Returns the lists of both repositories.
 ///
 /// # Errors

@@ -4,8 +4,8 @@ use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &A8, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &L1, &L2,
-    &N1, &N2, &W1, &W2, &W3,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &A8, &A9, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &L1,
+    &L2, &N1, &N2, &W1, &W2, &W3,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -47,6 +47,11 @@ pub(crate) static A8: Rule = Rule::error(
     "A8",
     "the repositories for apt and dnf list the packages of this release and no others",
     "`apt-get install noetl` says `Hash Sum mismatch`",
+);
+pub(crate) static A9: Rule = Rule::error(
+    "A9",
+    "installers and recipes name the archives of this release and their hashes",
+    "`brew install` says `SHA-256 mismatch`, or another version is installed",
 );
 pub(crate) static B1: Rule = Rule::error(
     "B1",

@@ -138,6 +138,16 @@ impl Target {
         }
     }
 
+    /// Whether it is part of every release.
+    pub(crate) fn is_default(&self) -> bool {
+        self.tier == Tier::Default
+    }
+
+    /// Returns its place in the list.
+    pub(crate) fn position(&self) -> Option<usize> {
+        TARGETS.iter().position(|target| target == self)
+    }
+
     /// Finds a target by its triple.
     pub(crate) fn find(triple: &str) -> Option<&'static Self> {
         TARGETS.iter().find(|target| target.triple == triple)

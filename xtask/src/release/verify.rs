@@ -9,8 +9,7 @@ use noetl_oci::{Blob, KnownLayers, Layout};
 use crate::host::ctx::Ctx;
 use crate::host::output;
 use crate::release::check::{self, Files, ImageRules};
-use crate::release::dist_manifest::DistManifest;
-use crate::release::repositories;
+use crate::release::dist_manifest::{DistManifest, FOLDERS};
 use crate::release::rules::A1;
 
 /// A value whose files were read back and break no rule.
@@ -42,13 +41,7 @@ pub(crate) fn check_dist(
 ) -> anyhow::Result<(Findings, Option<DistManifest>)> {
     let mut files = Files::new();
     let mut irregular = Vec::new();
-    let repositories = repositories::FOLDERS.map(|name| (format!("{name}/"), folder.join(name)));
-    let present = repositories
-        .into_iter()
-        .filter(|(_, folder)| folder.is_dir());
-    let mut folders: Vec<_> = present
-        .chain([(String::new(), folder.to_owned())])
-        .collect();
+    let mut folders = vec![(String::new(), folder.to_owned())];
     while let Some((prefix, folder)) = folders.pop() {
         let cannot = || format!("cannot list {folder}");
         for entry in folder.read_dir_utf8().with_context(cannot)? {
@@ -58,9 +51,9 @@ pub(crate) fn check_dist(
             // Links are not uploaded, and reading a pipe would block.
             if kind.is_file() {
                 files.insert(name, Blob::of_file(entry.path())?);
-            } else if kind.is_dir() && !prefix.is_empty() {
+            } else if kind.is_dir() && (!prefix.is_empty() || FOLDERS.contains(&name.as_str())) {
                 folders.push((format!("{name}/"), entry.path().to_owned()));
-            } else if !repositories::FOLDERS.contains(&name.as_str()) {
+            } else {
                 irregular.push(name);
             }
         }

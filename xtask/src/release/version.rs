@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::ctx::Ctx;
 use crate::host::{git, output};
 use crate::release::stamp::Stamp;
-use crate::release::workspace;
+use crate::release::workspace::{self, REPOSITORY};
 
 /// The release that is built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +64,11 @@ impl Release {
     /// Whether the working tree differs from the commit.
     pub(crate) fn is_dirty(&self) -> bool {
         self.commit.ends_with("-dirty")
+    }
+
+    /// Returns the URL of a file of this release.
+    pub(crate) fn download_url(&self, file: &str) -> String {
+        format!("{REPOSITORY}/releases/download/{}/{file}", self.tag)
     }
 
     /// Returns the commit time as RFC 3339 in UTC.

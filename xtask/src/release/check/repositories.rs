@@ -3,7 +3,7 @@
 use super::Check;
 use crate::release::apt::{self, Deb};
 use crate::release::dist_manifest::{Artifact, Content};
-use crate::release::dnf::Rpm;
+use crate::release::dnf::{self, Rpm};
 use crate::release::repositories;
 use crate::release::rules::A8;
 use crate::release::target::Target;
@@ -27,13 +27,11 @@ impl Check<'_> {
             }
         }
         // Files that are downloads of a release have no repositories beside them.
-        for folder in repositories::FOLDERS {
-            if !self.has_folder(folder) {
-                match folder {
-                    apt::FOLDER => debs.clear(),
-                    _ => rpms.clear(),
-                }
-            }
+        if !self.has_folder(apt::FOLDER) {
+            debs.clear();
+        }
+        if !self.has_folder(dnf::FOLDER) {
+            rpms.clear();
         }
         let release = &self.manifest.release;
         let lists = repositories::lists(release, &debs, &rpms);
@@ -75,7 +73,7 @@ impl Check<'_> {
         Some(())
     }
 
-    /// Whether a repository is in dist/ at all.
+    /// Whether dist/ has a folder at all.
     pub(super) fn has_folder(&self, folder: &str) -> bool {
         let below = |name: &String| {
             name.strip_prefix(folder)

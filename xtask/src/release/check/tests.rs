@@ -1,6 +1,7 @@
 //! For each rule, changes of a dist folder that break it, and the rules that are broken as a consequence.
 
 mod npm;
+mod recipes;
 mod repositories;
 mod system;
 mod wheels;
@@ -20,7 +21,7 @@ use crate::release::dist_manifest::{
 use crate::release::rules::RULES;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
-use crate::release::{archives, checksums};
+use crate::release::{archives, checksums, installers};
 
 const AMD64: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz";
 const ALIAS: &str = "noetl-x86_64-unknown-linux-musl.tar.gz";
@@ -96,6 +97,17 @@ fn repack(files: &mut Files, change: impl Fn(&mut Vec<Entry>, &mut u64)) {
     for name in [AMD64, ALIAS] {
         files.insert(name.to_owned(), packed.clone().into());
     }
+    seal(files);
+    // Installers and recipes of these archives.
+    let manifest: DistManifest = serde_json::from_slice(&bytes(files, FILE_NAME)).unwrap();
+    let downloads = crate::release::recipes::downloads(&manifest.artifacts);
+    let mut derived = crate::release::recipes::all(&manifest.release, &downloads);
+    derived.extend(installers::all(&manifest.release, &downloads));
+    files.extend(
+        derived
+            .into_iter()
+            .map(|(name, text)| (name, text.into_bytes().into())),
+    );
     seal(files);
 }
 
@@ -182,7 +194,7 @@ fn of_files() -> [(&'static str, Change<Files>); 13] {
         ("A2", |it| edit(it, SUMS_NAME, list_sums)),
         ("A2 S1 S10", |it| edit(it, IMAGE, |tar| flip_system(tar))),
         ("A3", |it| rename(it, IMAGE, "x.tar")),
-        ("A3 A7", |it| rename(it, AMD64, "noetl-linux.tar.gz")),
+        ("A3 A7 A9", |it| rename(it, AMD64, "noetl-linux.tar.gz")),
         ("A3", |it| rename(it, ALIAS, "noetl.tar.gz")),
         ("A7", other_copy),
         ("A5", pad_image),
@@ -265,7 +277,8 @@ fn mutants() -> Vec<(&'static str, Files)> {
     let of_packages = wheels::mutants().into_iter().chain(npm::mutants());
     let of_packages = of_packages
         .chain(system::mutants())
-        .chain(repositories::mutants());
+        .chain(repositories::mutants())
+        .chain(recipes::mutants());
     mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
@@ -275,7 +288,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 51);
+    assert_eq!(manifest.unwrap().artifacts.len(), 56);
 }
 
 #[test]

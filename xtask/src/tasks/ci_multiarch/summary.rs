@@ -80,6 +80,8 @@ impl Summary {
                 Content::Npm(npm) => npm.package.clone(),
                 Content::Deb(deb) => format!("{}, Debian and Ubuntu", deb.target),
                 Content::Rpm(rpm) => format!("{}, Fedora, Red Hat and SUSE", rpm.target),
+                Content::Installer => "an installation without a package manager".to_owned(),
+                Content::Recipe => "another package manager".to_owned(),
                 Content::Repository => "a repository".to_owned(),
                 Content::Alias(alias) => format!("a copy of {}", alias.of),
                 Content::Image(image) => {
