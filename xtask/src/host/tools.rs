@@ -100,6 +100,14 @@ pub(crate) const TOOLS: &[Tool] = &[
     tool("openssl", Test, Apt("openssl")),
     tool("docker-registry", Test, Apt("docker-registry")),
     tool("podman", Test, Apt("podman")),
+    tool("dash", Test, Apt("dash")),
+    tool("bash", Test, Apt("bash")),
+    tool("busybox", Test, Apt("busybox")),
+    tool("zsh", Test, Apt("zsh")),
+    tool("ksh", Test, Apt("ksh")),
+    tool("mksh", Test, Apt("mksh")),
+    tool("shellcheck", Test, Apt("shellcheck")),
+    tool("ruby", Test, Apt("ruby")),
     tool("lintian", Test, Apt("lintian")),
     tool("rpm", Test, Apt("rpm")),
     tool("dnf", Test, Apt("dnf")),
@@ -115,6 +123,7 @@ pub(crate) const TOOLS: &[Tool] = &[
     pinned("kubernetes-validate", Test, &KUBERNETES_VALIDATE),
     pinned("cyclonedx-python-lib", Test, &CYCLONEDX),
     pinned("hadolint", Test, &HADOLINT),
+    pinned("tree-sitter-pwsh", Test, &PWSH_GRAMMAR),
     engine("docker", "start a Docker engine and set DOCKER_HOST"),
     engine("crane", "install crane from go-containerregistry"),
     engine("oras", "install oras as oras.land says"),
@@ -164,6 +173,11 @@ const HADOLINT: Pinned = Pinned {
 pub(crate) const KUBERNETES_VALIDATE: Pinned = Pinned {
     package: "kubernetes-validate",
     requirements: include_str!("../../pins/kubernetes-validate.txt"),
+};
+/// Parses PowerShell.
+const PWSH_GRAMMAR: Pinned = Pinned {
+    package: "tree-sitter-pwsh",
+    requirements: include_str!("../../pins/tree-sitter-pwsh.txt"),
 };
 /// The schemas of CycloneDX with a validator.
 const CYCLONEDX: Pinned = Pinned {

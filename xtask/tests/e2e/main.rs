@@ -24,6 +24,7 @@ mod explain;
 mod fixture;
 mod foreign;
 mod image;
+mod installers;
 mod k8s;
 #[cfg(target_os = "linux")]
 mod memory;

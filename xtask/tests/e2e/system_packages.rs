@@ -30,13 +30,13 @@ fn is_root(what: &str) -> bool {
 }
 
 /// Serves a folder on loopback until it is dropped.
-struct Served {
+pub(crate) struct Served {
     server: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Served {
-    fn new(folder: &Path) -> Option<Self> {
+    pub(crate) fn new(folder: &Path) -> Option<Self> {
         let mut server = tool("python3")?;
         server.args([
             "-u",
