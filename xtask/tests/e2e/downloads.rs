@@ -58,10 +58,10 @@ fn file_and_readelf_agree_with_the_manifest() {
         let words = succeed(file.arg("--brief").arg(&binary));
         let expected: &[&str] = match archive.target.as_str() {
             "x86_64-unknown-linux-musl" => {
-                &["ELF 64-bit", "x86-64", "statically linked", "stripped"]
+                &["ELF 64-bit", "x86-64", "static-pie linked", "stripped"]
             }
             "aarch64-unknown-linux-musl" => {
-                &["ELF 64-bit", "ARM aarch64", "statically linked", "stripped"]
+                &["ELF 64-bit", "ARM aarch64", "static-pie linked", "stripped"]
             }
             "x86_64-apple-darwin" => &["Mach-O 64-bit", "x86_64"],
             "aarch64-apple-darwin" => &["Mach-O 64-bit", "arm64"],
@@ -123,24 +123,26 @@ fn the_stamp_is_readable_in_the_binary() {
     }
 }
 
+/// One bit of every file is changed at once, and a finding names each file. The manifest and the checksums, which all
+/// others are compared with, are changed alone.
 #[test]
 fn a_flipped_bit_in_any_file_is_an_error() {
     let Some(dist) = Dist::find() else { return };
     let work = tempfile::tempdir().unwrap();
     assert!(show(xtask(&["verify"]).arg(&dist.folder)).ends_with("no rule is broken\n[exit 0]"));
-    let names: Vec<_> = fs::read_dir(&dist.folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    for name in names {
-        let broken = work.path().join(&name);
+    let artifacts = dist.manifest["artifacts"].as_array().unwrap();
+    let names = artifacts.iter().map(|it| it["name"].as_str().unwrap());
+    let names: Vec<_> = names.collect();
+    for changed in [&names, &["dist-manifest.json"][..], &["SHA256SUMS"]] {
+        let broken = work.path().join("dist");
         copy(&dist.folder, &broken);
-        flip(&broken.join(&name));
+        changed.iter().for_each(|name| flip(&broken.join(name)));
         let text = show(xtask(&["verify"]).arg(&broken));
-        assert!(
-            text.contains("error A") && text.ends_with("[exit 1]"),
-            "{name:?}: {text}"
-        );
+        assert!(text.ends_with("[exit 1]"), "{text}");
+        for name in changed {
+            let is_found = |line: &str| line.starts_with("error A") && line.contains(name);
+            assert!(text.lines().any(is_found), "{name:?}: {text}");
+        }
         fs::remove_dir_all(broken).unwrap();
     }
 }

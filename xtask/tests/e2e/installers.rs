@@ -146,7 +146,7 @@ fn answer(mut stream: TcpStream, folder: &Path, stalled: &Sender<()>) -> std::io
         "cut" if is_archive => bytes.truncate(middle),
         "stalled" if is_archive => {
             stream.write_all(&bytes[..middle])?;
-            drop(stalled.send(()));
+            stalled.send(()).map_err(std::io::Error::other)?;
             // Until the client is gone.
             reader.read_line(&mut line)?;
             return Ok(());
