@@ -79,6 +79,11 @@ pub(crate) fn elf(arch: Arch, stamp: &Stamp) -> Vec<u8> {
     small_program(machine, ".noetl.build", text.as_bytes())
 }
 
+/// Returns a static ELF program with a section of this name.
+pub(crate) fn elf_with(section: &str) -> Vec<u8> {
+    small_program(Machine::Amd64, section, b"x")
+}
+
 /// Returns the program of a target.
 pub(crate) fn program(target: &Target) -> Vec<u8> {
     elf(target.arch, &stamp(target))

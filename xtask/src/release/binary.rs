@@ -8,6 +8,7 @@ use object::read::macho::{CodeSignature, LoadCommandVariant, MachHeader as _, Ma
 use object::{BigEndian, Endianness, Object as _};
 use serde::{Deserialize, Serialize};
 
+use crate::release::hardening::{self, Weakness};
 use crate::release::target::{Arch, Os};
 
 /// The facts in the headers of an executable.
@@ -25,12 +26,17 @@ pub(crate) struct Facts {
     /// ELF: the newest glibc version that a symbol needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glibc: Option<(u32, u32)>,
+    /// ELF: the first symbol that needs that version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glibc_symbol: Option<String>,
     /// Mach-O: the minimum version of macOS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macos_minimum: Option<(u32, u32)>,
     /// Mach-O: the state of its code signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// What it lacks of the protections of its system, sorted.
+    pub weaknesses: Vec<Weakness>,
 }
 
 /// The state of a Mach-O code signature.
@@ -41,8 +47,11 @@ pub(crate) enum Signature {
     AdHoc,
     /// Valid, with a certificate.
     Certificate,
-    /// The hash of a page is wrong, since the file was changed after signing. macOS on arm64 does not run it.
+    /// It is not one of this file.
     Broken,
+    /// The hash of the page with this number is wrong, since the file was changed after signing. macOS on arm64 does not
+    /// run it.
+    BrokenPage(u64),
 }
 
 /// Reads the headers of a 64-bit little-endian ELF, Mach-O or PE file.
@@ -69,13 +78,20 @@ pub(crate) fn facts(bytes: &[u8]) -> anyhow::Result<Facts> {
         interpreter: None,
         libraries,
         glibc: None,
+        glibc_symbol: None,
         macos_minimum: None,
         signature: None,
+        weaknesses: hardening::weaknesses(&file, bytes)?,
     };
     match &file {
         object::File::Elf64(elf) => {
             facts.interpreter = Elf::read(bytes)?.interpreter;
             facts.glibc = newest_glibc(elf)?;
+            facts.glibc_symbol = facts
+                .glibc
+                .map(|it| symbol_of(elf, it))
+                .transpose()?
+                .flatten();
         }
         object::File::MachO64(macho) => {
             facts.os = Os::Mac;
@@ -107,6 +123,30 @@ fn newest_glibc(elf: &ElfFile64<'_, Endianness>) -> anyhow::Result<Option<(u32, 
         }
     }
     Ok(newest)
+}
+
+/// Returns the first symbol that needs a version of glibc.
+fn symbol_of(
+    elf: &ElfFile64<'_, Endianness>,
+    wanted: (u32, u32),
+) -> anyhow::Result<Option<String>> {
+    const BROKEN: &str = "symbol versions are broken";
+    let (endian, data) = (elf.endian(), elf.data());
+    let sections = elf.elf_section_table();
+    let Some(versions) = sections.versions(endian, data).context(BROKEN)? else {
+        return Ok(None);
+    };
+    let symbols = elf.elf_dynamic_symbol_table();
+    for (index, symbol) in symbols.enumerate() {
+        let version = versions.version_index(endian, index);
+        let version = versions.version(version.into()).context(BROKEN)?;
+        let version = version.map(|it| String::from_utf8_lossy(it.name()).into_owned());
+        if version.and_then(|it| glibc_version(&it)) == Some(wanted) {
+            let name = symbols.symbol_name(endian, symbol).context(BROKEN)?;
+            return Ok(Some(String::from_utf8_lossy(name).into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 fn glibc_version(name: &str) -> Option<(u32, u32)> {
@@ -166,7 +206,7 @@ fn check_signature(signature: &CodeSignature<'_>, signed: &[u8]) -> Option<Signa
     }
     for (number, page) in (0..).zip(pages) {
         if Sha256::of(page).bytes() != directory.code_hash(number).ok()? {
-            return None;
+            return Some(Signature::BrokenPage(number.into()));
         }
     }
     Some(match has_certificate {
@@ -211,7 +251,8 @@ mod tests {
         let signature = (read.macos_minimum, read.signature);
         assert_eq!(signature, (Some((11, 0)), Some(Signature::AdHoc)));
         macho[100] ^= 1;
-        assert_eq!(facts(&macho).unwrap().signature, Some(Signature::Broken));
+        let signature = facts(&macho).unwrap().signature;
+        assert_eq!(signature, Some(Signature::BrokenPage(0)));
     }
 
     #[test]

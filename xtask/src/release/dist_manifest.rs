@@ -11,7 +11,7 @@ use crate::release::version::Release;
 use crate::release::{apt, archives, dnf, recipes};
 
 /// The version of the format.
-pub(crate) const SCHEMA: u32 = 2;
+pub(crate) const SCHEMA: u32 = 3;
 /// The file's name in dist/.
 pub(crate) const FILE_NAME: &str = "dist-manifest.json";
 /// The checksum file's name in dist/.

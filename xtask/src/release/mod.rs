@@ -10,6 +10,7 @@ pub(crate) mod companions;
 pub(crate) mod deb;
 pub(crate) mod dist_manifest;
 pub(crate) mod dnf;
+pub(crate) mod hardening;
 pub(crate) mod installers;
 pub(crate) mod licenses;
 pub(crate) mod npm;

@@ -1,11 +1,11 @@
-//! The rules B1 to B7 on one binary: on its headers and its build stamp.
+//! The rules B1 to B7 and B10 on one binary: on its headers and its build stamp.
 
 use noetl_oci::machine_path;
 use noetl_oci::rules::Findings;
 
 use crate::release::binary::{self, Facts, Signature};
 use crate::release::dist_manifest::DistManifest;
-use crate::release::rules::{B1, B2, B3, B4, B5, B6, B7};
+use crate::release::rules::{B1, B2, B3, B4, B5, B6, B7, B10};
 use crate::release::stamp;
 use crate::release::target::{Arch, GLIBC_FLOOR, Libc, MACOS_MINIMUM, Os, Target};
 
@@ -60,22 +60,32 @@ fn check_facts(target: &Target, name: &str, facts: &Facts, findings: &mut Findin
         findings.add(&B2, name, format!("it needs the loader {interpreter}"));
     }
     if let Some((major, minor)) = facts.glibc.filter(|version| *version > GLIBC_FLOOR) {
-        findings.add(&B2, name, format!("it needs glibc {major}.{minor}"));
+        let symbol = facts.glibc_symbol.as_deref().unwrap_or("a symbol");
+        let message = format!("it needs glibc {major}.{minor} for {symbol}");
+        findings.add(&B2, name, message);
+    }
+    for weakness in &facts.weaknesses {
+        findings.add(&B10, name, weakness.to_string());
     }
     if target.os != Os::Mac {
         return;
     }
     if facts.macos_minimum != Some(MACOS_MINIMUM) {
-        let found = facts.macos_minimum;
-        let message = format!("its oldest macOS is {found:?}, not {MACOS_MINIMUM:?}");
+        let found = facts.macos_minimum.map_or("unknown".to_owned(), dotted);
+        let message = format!("its oldest macOS is {found}, not {}", dotted(MACOS_MINIMUM));
         findings.add(&B3, name, message);
     }
     let message = match facts.signature {
-        None if target.arch == Arch::Aarch64 => "it is not signed",
-        Some(Signature::Broken) => "its signature does not match its content",
+        None if target.arch == Arch::Aarch64 => "it is not signed".to_owned(),
+        Some(Signature::Broken) => "its signature is not one of this file".to_owned(),
+        Some(Signature::BrokenPage(page)) => format!("the signature does not match page {page}"),
         _ => return,
     };
     findings.add(&B4, name, message);
+}
+
+fn dotted((major, minor): (u32, u32)) -> String {
+    format!("{major}.{minor}")
 }
 
 /// Whether every installation of the target's operating system has a library.
@@ -104,6 +114,7 @@ fn is_everywhere(target: &Target, library: &str) -> bool {
 mod tests {
     use super::*;
     use crate::fixtures;
+    use crate::release::hardening::Weakness;
     use crate::release::target::TARGETS;
 
     fn facts(target: &Target) -> Facts {
@@ -115,8 +126,10 @@ mod tests {
             interpreter: None,
             libraries: Vec::new(),
             glibc: None,
+            glibc_symbol: None,
             macos_minimum: is_mac.then_some((11, 0)),
             signature: is_signed.then_some(Signature::AdHoc),
+            weaknesses: Vec::new(),
         }
     }
 
@@ -157,7 +170,7 @@ mod tests {
     #[test]
     fn headers_are_checked_by_target() {
         type Change = fn(&mut Facts);
-        let changes: [(&str, Change, &str); 11] = [
+        let changes: [(&str, Change, &str); 13] = [
             (MUSL, |it| it.interpreter = Some("/lib/ld.so".into()), "B2"),
             (GNU, |it| it.glibc = Some((2, 17)), ""),
             (GNU, |it| it.glibc = Some((2, 28)), "B2"),
@@ -165,6 +178,16 @@ mod tests {
             (INTEL_MAC, |it| it.macos_minimum = None, "B3"),
             (MAC, |it| it.signature = None, "B4"),
             (MAC, |it| it.signature = Some(Signature::Broken), "B4"),
+            (
+                MAC,
+                |it| it.signature = Some(Signature::BrokenPage(7)),
+                "B4",
+            ),
+            (
+                WINDOWS,
+                |it| it.weaknesses.push(Weakness::FixedAddress),
+                "B10",
+            ),
             (INTEL_MAC, |it| it.signature = None, ""),
             (MAC, |it| it.arch = Some(Arch::X86_64), "B1"),
             (MAC, |it| it.os = Os::Linux, "B1"),

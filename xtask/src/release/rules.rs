@@ -4,8 +4,8 @@ use noetl_oci::rules::Rule;
 
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
-    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &A8, &A9, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &L1,
-    &L2, &N1, &N2, &W1, &W2, &W3,
+    &A1, &A2, &A3, &A4, &A5, &A6, &A7, &A8, &A9, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &B10,
+    &L1, &L2, &N1, &N2, &W1, &W2, &W3,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -97,6 +97,11 @@ pub(crate) static B9: Rule = Rule::error(
     "B9",
     "the SBOM of a binary is of its bytes, and lists every crate that they name",
     "a vulnerable package is not found",
+);
+pub(crate) static B10: Rule = Rule::error(
+    "B10",
+    "a binary has the protections of its system, loads libraries from no folder of its own, and has no debug information",
+    "a small fault can be exploited, or a foreign library is loaded",
 );
 pub(crate) static L1: Rule = Rule::error(
     "L1",

@@ -11,7 +11,7 @@ const HEADER: usize = 56;
 const FLAGS: usize = 4;
 const ALIGN: usize = 48;
 
-/// Returns a small static program with three segments, and a section with the given name and content.
+/// Returns a small static, position-independent program with three segments, and a section with the given name and content.
 pub fn small_program(machine: Machine, section: &str, content: &[u8]) -> Vec<u8> {
     let (machine, page): (u16, u64) = match machine {
         Machine::Arm64 => (183, 0x1_0000),
@@ -22,7 +22,7 @@ pub fn small_program(machine: Machine, section: &str, content: &[u8]) -> Vec<u8>
     let sections_at = (names_at + names.len() as u64).next_multiple_of(8);
     let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
     elf.resize(16, 0);
-    elf.extend(2_u16.to_le_bytes());
+    elf.extend(3_u16.to_le_bytes());
     elf.extend(machine.to_le_bytes());
     elf.extend(1_u32.to_le_bytes());
     for number in [0x400_0e8_u64, 64, sections_at] {

@@ -306,7 +306,7 @@ fn changes_break_the_expected_rules() {
     // The tests of programs.rs break the others.
     for rule in RULES
         .iter()
-        .filter(|rule| !["B2", "B3", "B4"].contains(&rule.id))
+        .filter(|rule| !["B2", "B3", "B4", "B10"].contains(&rule.id))
     {
         let mut mutants = mutants.iter();
         assert!(
