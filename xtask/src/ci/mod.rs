@@ -1,3 +1,4 @@
-//! The configuration of CI, as generated files.
+//! The text of generated files: the configuration of CI, and parts of documents.
 
+pub(crate) mod documents;
 pub(crate) mod workflows;

@@ -11,6 +11,7 @@ use noetl_oci::gzip::gzip;
 use noetl_oci::{Blob, Sha256};
 
 use crate::release::deb;
+use crate::release::repositories::URL;
 use crate::release::target::Target;
 use crate::release::version::Release;
 
@@ -48,6 +49,11 @@ pub(crate) fn indexes(
         stanzas.insert(deb::architecture(deb.target), stanza(release, deb)?);
     }
     let mut files = BTreeMap::new();
+    let source = format!(
+        "Types: deb\nURIs: {URL}/{FOLDER}\nSuites: stable\nComponents: {COMPONENT}\n\
+         Signed-By: /etc/apt/keyrings/noetl.asc\n"
+    );
+    files.insert(format!("{FOLDER}/noetl.sources"), source.into_bytes());
     for suite in SUITES {
         let mut listed = BTreeMap::new();
         for (architecture, stanza) in &stanzas {

@@ -8,6 +8,7 @@ use noetl_oci::gzip::gzip;
 use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
+use crate::release::repositories::URL;
 use crate::release::rpm::{self, Dependency};
 use crate::release::system;
 use crate::release::target::Target;
@@ -91,6 +92,13 @@ pub(crate) fn indexes(
         files.insert(format!("{FOLDER}/{path}"), packed);
     }
     repomd += "</repomd>\n";
+    // The signed list of lists has the hash of every list, and these that of every package.
+    let source = format!(
+        "[noetl]\nname=NoETL\nbaseurl={URL}/{FOLDER}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=1\n\
+         gpgkey={URL}/{}\n",
+        key_path()
+    );
+    files.insert(format!("{FOLDER}/noetl.repo"), source.into_bytes());
     files.insert(to_sign().0, repomd.into_bytes());
     Ok(files)
 }

@@ -9,15 +9,20 @@ use crate::release::target::Os;
 use crate::release::version::Release;
 use crate::release::workspace::REPOSITORY;
 
-const SHELL: (&str, &str) = ("install.sh", include_str!("installers/install.sh"));
-const POWERSHELL: (&str, &str) = ("install.ps1", include_str!("installers/install.ps1"));
+/// The script for shells.
+pub(crate) const SHELL: &str = "install.sh";
+/// The script for PowerShell.
+pub(crate) const POWERSHELL: &str = "install.ps1";
 
 /// Returns the installers that have an archive to install, by file name.
 pub(crate) fn all(release: &Release, downloads: &[Download]) -> BTreeMap<String, String> {
     let is_windows = |it: &&Download| it.target.os == Os::Windows;
     let (windows, unix): (Vec<_>, Vec<_>) = downloads.iter().partition(is_windows);
     let mut files = BTreeMap::new();
-    for ((name, template), downloads) in [(SHELL, unix), (POWERSHELL, windows)] {
+    for (name, template, downloads) in [
+        (SHELL, include_str!("installers/install.sh"), unix),
+        (POWERSHELL, include_str!("installers/install.ps1"), windows),
+    ] {
         if !downloads.is_empty() {
             files.insert(name.to_owned(), render(template, release, &downloads));
         }

@@ -9,6 +9,9 @@ use crate::release::dnf::{self, Rpm};
 use crate::release::signer::Signer;
 use crate::release::version::Release;
 
+/// Where the project serves them.
+pub(crate) const URL: &str = "https://noetl.github.io";
+
 /// Files by their paths below dist/.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 

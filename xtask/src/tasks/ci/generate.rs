@@ -1,9 +1,10 @@
-//! `cargo xtask ci generate`: writes the workflows, from the list of targets and the list of jobs.
+//! `cargo xtask ci generate`: writes the workflows and parts of README.md, from the lists of targets and jobs.
 
 use anyhow::anyhow;
 use clap::Args;
 use noetl_help::Help as _;
 
+use crate::ci::documents::{self, README};
 use crate::ci::workflows::{self, FOLDER};
 use crate::host::ctx::Ctx;
 use crate::host::{files, output};
@@ -20,37 +21,46 @@ pub(super) fn run(ctx: &Ctx, args: &GenerateArgs) -> anyhow::Result<()> {
     if args.check {
         return check(ctx);
     }
-    for (name, text) in workflows::all(&super::job_names()) {
-        let path = ctx.root.join(FOLDER).join(name);
+    for (path, text) in generated(ctx)? {
+        let path = ctx.root.join(path);
         files::write(&path, text)?;
         output::line(path)?;
     }
     Ok(())
 }
 
-/// Prints the first difference of each workflow from what would be written, and fails when there is one.
+/// Prints the first difference of each file from what would be written, and fails when there is one.
 pub(super) fn check(ctx: &Ctx) -> anyhow::Result<()> {
     let differences = differences(ctx)?;
     differences.iter().try_for_each(output::line)?;
     match differences.len() {
         0 => Ok(()),
-        count => Err(anyhow!("{count} workflows differ from what is generated"))
+        count => Err(anyhow!("{count} files differ from what is generated"))
             .help("cargo xtask ci generate"),
     }
 }
 
+/// Returns the path and the text of every generated file.
+fn generated(ctx: &Ctx) -> anyhow::Result<Vec<(String, String)>> {
+    let workflows = workflows::all(&super::job_names()).into_iter();
+    let workflows = workflows.map(|(name, text)| (format!("{FOLDER}/{name}"), text));
+    let readme = files::read_to_string(&ctx.root.join(README))?;
+    let readme = (README.to_owned(), documents::readme(&readme)?);
+    Ok(workflows.chain([readme]).collect())
+}
+
 fn differences(ctx: &Ctx) -> anyhow::Result<Vec<String>> {
     let mut differences = Vec::new();
-    for (name, generated) in workflows::all(&super::job_names()) {
-        let path = ctx.root.join(FOLDER).join(name);
-        if !path.is_file() {
-            differences.push(format!("{FOLDER}/{name} is missing"));
+    for (path, generated) in generated(ctx)? {
+        let file = ctx.root.join(&path);
+        if !file.is_file() {
+            differences.push(format!("{path} is missing"));
             continue;
         }
-        let found = files::read_to_string(&path)?;
+        let found = files::read_to_string(&file)?;
         if found != generated {
             let line = first_difference(&found, &generated);
-            differences.push(format!("{FOLDER}/{name}:{line}"));
+            differences.push(format!("{path}:{line}"));
         }
     }
     Ok(differences)

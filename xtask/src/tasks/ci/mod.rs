@@ -56,7 +56,7 @@ const JOBS: &[Job] = &[
     (
         "workflows",
         generate::check,
-        "the workflows are those that `cargo xtask ci generate` writes",
+        "workflows and parts of README.md are those that `cargo xtask ci generate` writes",
     ),
     ("licenses", licenses::run, "licences of all packages"),
     ("advisories", advisories, "vulnerabilities, by cargo-deny"),
