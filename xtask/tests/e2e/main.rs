@@ -22,6 +22,7 @@ mod engine;
 mod evidence;
 mod explain;
 mod fixture;
+mod floors;
 mod foreign;
 mod image;
 mod installers;
