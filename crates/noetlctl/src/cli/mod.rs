@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod execute;
 pub(crate) mod k8s;
 pub(crate) mod list;
+pub(crate) mod own;
 pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod store;
@@ -84,6 +85,9 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page
     Man(ManArgs),
+    /// Update this binary
+    #[command(name = "self", subcommand)]
+    Own(own::SelfCommand),
     /// Print the version, commit and target of this binary
     Version(VersionArgs),
     /// Print the OpenAPI document of the server's API, which ui-src/openapi.json is a copy of

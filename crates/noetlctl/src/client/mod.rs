@@ -1,5 +1,6 @@
 //! Requests to a NoETL server. Requests and answers are types of `noetl-api`; nothing is printed.
 
+pub(crate) mod download;
 pub(crate) mod error;
 mod events;
 mod parameters;

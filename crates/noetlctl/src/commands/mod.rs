@@ -14,6 +14,7 @@ mod k8s;
 mod list;
 mod man;
 mod openapi;
+mod own;
 mod query;
 mod register;
 mod rejected;
@@ -52,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Build(args) => build::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Own(command) => own::run(&command),
         Command::Version(args) => version::run(&args),
         Command::Openapi => openapi::run(),
     }

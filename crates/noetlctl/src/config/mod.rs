@@ -94,6 +94,11 @@ pub(crate) fn proxy() -> Option<ureq::Proxy> {
     ureq::Proxy::try_from_env()
 }
 
+/// `NOETL_DOWNLOAD_URL`: a mirror of the project's releases.
+pub(crate) fn download_url() -> Option<String> {
+    variable("NOETL_DOWNLOAD_URL")
+}
+
 /// Whether output may have colours: not with `NO_COLOR` or `TERM=dumb`.
 pub(crate) fn colour_allowed() -> bool {
     variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb")

@@ -18,6 +18,7 @@ mod k8s;
 mod live;
 mod machine;
 #[cfg(unix)]
+mod own;
 mod postgres;
 mod server;
 mod server_access;

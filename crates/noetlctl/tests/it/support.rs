@@ -49,6 +49,7 @@ impl Home {
             .env("USERPROFILE", self.path());
         for name in [
             "NOETL_HOST",
+            "NOETL_DOWNLOAD_URL",
             "NOETL_PORT",
             "NOETL_ENABLE_UI",
             "NOETL_UI_DIR",
