@@ -7,6 +7,7 @@ pub(crate) mod cargo;
 pub(crate) mod check;
 pub(crate) mod checksums;
 pub(crate) mod companions;
+pub(crate) mod compare;
 pub(crate) mod deb;
 pub(crate) mod dist_manifest;
 pub(crate) mod dnf;

@@ -21,8 +21,8 @@ use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
 use crate::release::{companions, npm, package, page, sbom, target, verify, wheel};
-use crate::tasks::Preview;
 use crate::tasks::image::default_references;
+use crate::tasks::{Preview, rebuild};
 
 /// Build, package and check NoETL for every platform
 #[derive(Debug, Args)]
@@ -31,7 +31,8 @@ use crate::tasks::image::default_references;
     target, with repositories of them for apt and dnf; the image for both Linux platforms; SHA256SUMS and dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
     dist/ is only checked.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
     cargo xtask dist --targets linux     the two Linux targets and the image\n  \
-    cargo xtask dist --plan              every decision, as JSON"
+    cargo xtask dist --plan              every decision, as JSON\n  \
+    cargo xtask dist --check-reproducible    the same twice, compared"
 )]
 pub(crate) struct DistArgs {
     /// Target triples, or host, linux, default, all; separated by commas
@@ -43,6 +44,9 @@ pub(crate) struct DistArgs {
     /// Print dist-manifest.json at the end instead of the list of files
     #[arg(long)]
     json: bool,
+    /// Build everything once more, elsewhere and in another environment, and compare every file
+    #[arg(long, conflicts_with_all = ["plan", "dry_run"])]
+    check_reproducible: bool,
     /// Sign the repositories for apt and dnf with this key of GnuPG: a fingerprint or an address
     #[arg(long, value_name = "KEY")]
     sign_with: Option<String>,
@@ -58,6 +62,9 @@ pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
         return args.preview.show(&plan, &plan.build.commands, &outputs);
     }
     let verified = ensure(ctx, &args.targets, args.sign_with.as_deref(), &out)?;
+    if args.check_reproducible {
+        return rebuild::compare(ctx, "HEAD", verified.value(), &out, false);
+    }
     if args.json {
         return output::print(&files::read_to_string(&out.join(FILE_NAME))?);
     }

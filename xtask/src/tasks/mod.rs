@@ -10,6 +10,7 @@ pub(crate) mod dist;
 pub(crate) mod doctor;
 pub(crate) mod image;
 pub(crate) mod k8s;
+mod rebuild;
 mod sandbox;
 pub(crate) mod setup;
 pub(crate) mod smoke;

@@ -1,5 +1,6 @@
 //! `cargo xtask verify`: checks every file in dist/.
 
+use anyhow::Context as _;
 use camino::Utf8PathBuf;
 use clap::Args;
 use noetl_help::Help as _;
@@ -8,6 +9,7 @@ use crate::host::ctx::Ctx;
 use crate::host::output;
 use crate::image::rules::ImageStandard;
 use crate::release::verify;
+use crate::tasks::rebuild;
 
 /// Check every file in dist/
 #[derive(Debug, Args)]
@@ -19,6 +21,9 @@ use crate::release::verify;
 pub(crate) struct VerifyArgs {
     /// Folder to check [default: dist at the repository's root]
     folder: Option<Utf8PathBuf>,
+    /// Build this tag or commit once more, and compare every file in the folder
+    #[arg(long, value_name = "TAG", conflicts_with = "json")]
+    rebuild: Option<String>,
     /// Print JSON: every finding with rule, severity, object and message
     #[arg(long)]
     json: bool,
@@ -33,6 +38,30 @@ pub(crate) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
         return verify::conclude_json(&findings, folder.as_str());
     }
     verify::conclude(&findings, folder.as_str())?;
-    let count = dist_manifest.map_or(0, |dist_manifest| dist_manifest.artifacts.len());
-    output::line(format!("{folder}: {count} artifacts, no rule is broken"))
+    let dist_manifest = dist_manifest.with_context(|| format!("{folder} has no manifest"))?;
+    let artifacts = &dist_manifest.artifacts;
+    let (present, absent): (Vec<_>, Vec<_>) = artifacts
+        .iter()
+        .partition(|it| folder.join(&it.name).is_file());
+    let mut absent: Vec<_> = absent
+        .iter()
+        .filter_map(|it| it.name.split_once('/'))
+        .map(|it| it.0)
+        .collect();
+    absent.dedup();
+    if !absent.is_empty() {
+        let absent = absent.join(", ");
+        output::note(
+            ctx,
+            &format!("not here, and not checked: the folders {absent}"),
+        );
+    }
+    output::line(format!(
+        "{folder}: {} artifacts, no rule is broken",
+        present.len()
+    ))?;
+    match &args.rebuild {
+        Some(tag) => rebuild::compare(ctx, tag, &dist_manifest, &folder, true),
+        None => Ok(()),
+    }
 }
