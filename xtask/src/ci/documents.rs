@@ -81,84 +81,49 @@ fn comes_as(target: &Target) -> String {
     words.join(", ")
 }
 
-/// Returns the table of the ways to install it, one per habit.
-fn install() -> String {
+/// Returns the ways to install it, one per habit, as (what people use, what they type).
+fn ways() -> Vec<(&'static str, String)> {
     let has = |format: Format| TARGETS.iter().any(|it| it.formats().contains(&format));
     let on = |os: Os| TARGETS.iter().any(|it| it.os == os && it.is_default());
     let latest = format!("{REPOSITORY}/releases/latest/download");
-    let rows = [
-        (
-            on(Os::Linux) && on(Os::Mac),
-            "a shell",
-            format!("curl -fsSL {latest}/{} \\| sh", installers::SHELL),
-        ),
-        (
-            on(Os::Windows),
-            "PowerShell",
-            format!("irm {latest}/{} \\| iex", installers::POWERSHELL),
-        ),
-        (
-            on(Os::Mac),
-            "Homebrew",
-            "brew install noetl/tap/noetl".to_owned(),
-        ),
-        (has(Format::Deb), "apt", "apt-get install noetl".to_owned()),
-        (has(Format::Rpm), "dnf", "dnf install noetl".to_owned()),
-        (
-            has(Format::Wheel),
-            "Python",
-            "pip install noetlctl".to_owned(),
-        ),
-        (has(Format::Wheel), "", "pipx install noetlctl".to_owned()),
-        (
-            has(Format::Wheel),
-            "",
-            "uv tool install noetlctl".to_owned(),
-        ),
-        (
-            has(Format::Npm),
-            "Node",
-            "npm install --global noetl".to_owned(),
-        ),
-        (has(Format::Npm), "", "npx noetl".to_owned()),
-        (
-            has(Format::Archive),
-            "Rust",
-            "cargo binstall noetlctl".to_owned(),
-        ),
-        (
-            on(Os::Windows),
-            "Scoop",
-            "scoop install noetl/noetl".to_owned(),
-        ),
-        (
-            on(Os::Windows),
-            "winget",
-            "winget install NoETL.NoETL".to_owned(),
-        ),
-        (on(Os::Linux), "Arch Linux", "yay -S noetl-bin".to_owned()),
-        (
-            true,
-            "containers",
-            "docker run ghcr.io/noetl/noetl:latest".to_owned(),
-        ),
-    ];
+    let mut ways = Vec::new();
+    let mut add = |exists: bool, who: &'static str, what: &str| {
+        ways.extend(exists.then(|| (who, what.to_owned())));
+    };
+    let shell = format!("curl -fsSL {latest}/{} \\| sh", installers::SHELL);
+    let powershell = format!("irm {latest}/{} \\| iex", installers::POWERSHELL);
+    add(on(Os::Linux) && on(Os::Mac), "a shell", &shell);
+    add(on(Os::Windows), "PowerShell", &powershell);
+    add(on(Os::Mac), "Homebrew", "brew install noetl/tap/noetl");
+    add(has(Format::Deb), "apt", "apt-get install noetl");
+    add(has(Format::Rpm), "dnf", "dnf install noetl");
+    add(has(Format::Wheel), "Python", "pip install noetlctl");
+    add(has(Format::Wheel), "", "pipx install noetlctl");
+    add(has(Format::Wheel), "", "uv tool install noetlctl");
+    add(has(Format::Npm), "Node", "npm install --global noetl");
+    add(has(Format::Npm), "", "npx noetl");
+    add(has(Format::Archive), "Rust", "cargo binstall noetlctl");
+    add(on(Os::Windows), "Scoop", "scoop install noetl/noetl");
+    add(on(Os::Windows), "winget", "winget install NoETL.NoETL");
+    add(on(Os::Linux), "Arch Linux", "yay -S noetl-bin");
+    add(true, "containers", "docker run ghcr.io/noetl/noetl:latest");
+    ways
+}
+
+/// Returns the table of the ways to install it.
+fn install() -> String {
     let mut text = "| with | type |\n|---|---|\n".to_owned();
-    for (_, who, what) in rows.iter().filter(|(exists, ..)| *exists) {
+    for (who, what) in ways() {
         writeln!(text, "| {who} | `{what}` |").expect("a string takes it");
     }
-    write!(
-        text,
+    let (apt, dnf) = (apt::FOLDER, dnf::FOLDER);
+    text + &format!(
         "\napt wants the repository and its key first; besides `stable`, it has the suites `jammy` and `noble`. dnf wants \
          the repository:\n\n```text\n\
          curl -fsSL {URL}/{apt}/noetl.asc | sudo tee /etc/apt/keyrings/noetl.asc\n\
          curl -fsSL {URL}/{apt}/noetl.sources | sudo tee /etc/apt/sources.list.d/noetl.sources\n\
-         sudo dnf config-manager --add-repo {URL}/{dnf}/noetl.repo\n```\n",
-        apt = apt::FOLDER,
-        dnf = dnf::FOLDER,
+         sudo dnf config-manager --add-repo {URL}/{dnf}/noetl.repo\n```\n"
     )
-    .expect("a string takes it");
-    text
 }
 
 #[cfg(test)]

@@ -16,6 +16,14 @@ pub(crate) struct Signer<'a> {
 }
 
 impl Signer<'_> {
+    /// Checks that GnuPG can sign with the key, as far as it tells without signing.
+    ///
+    /// # Errors
+    /// When GnuPG is missing, or has no such secret key.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.ask(&["--list-secret-keys", self.key], "").map(drop)
+    }
+
     /// Returns a text with a signature around it.
     ///
     /// # Errors

@@ -100,6 +100,14 @@ pub(crate) struct DistPlan {
     pub sign_with: Option<String>,
 }
 
+impl DistPlan {
+    /// Returns what signs the repositories.
+    fn signer<'a>(&'a self, ctx: &'a Ctx) -> Option<Signer<'a>> {
+        let key = self.sign_with.as_deref();
+        key.map(|key| Signer { ctx, key })
+    }
+}
+
 /// Makes a dist in a folder, unless it is up to date there. `sign_with` is the key that signs the repositories.
 pub(crate) fn ensure(
     ctx: &Ctx,
@@ -112,6 +120,9 @@ pub(crate) fn ensure(
     check_out(out)?;
     if plan.build.release.is_dirty() {
         output::warn("the tree differs from its commit; binaries and image record that");
+    }
+    if let Some(signer) = plan.signer(ctx) {
+        signer.check()?;
     }
     let key = key(ctx, &plan)?;
     let name = Sha256::of(out.as_str().as_bytes());
@@ -224,7 +235,7 @@ pub(crate) fn place(
             launcher: &launcher,
             ui_sha256,
             image: image.as_ref(),
-            signer: plan.sign_with.as_deref().map(|key| Signer { ctx, key }),
+            signer: plan.signer(ctx),
         };
         package::write_dist(&plan.build, inputs, unfinished)
     };

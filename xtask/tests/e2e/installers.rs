@@ -332,7 +332,7 @@ fn the_installer_of_a_dist_installs_its_program() {
         .arg(dist.folder.join("install.sh"))
         .arg("--to")
         .arg(to.path());
-    let Some(served) = crate::system_packages::Served::new(mirror.path()) else {
+    let Some(served) = crate::repositories::Served::new(mirror.path()) else {
         return;
     };
     install

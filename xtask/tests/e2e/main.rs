@@ -47,6 +47,7 @@ mod registry_push;
 mod registry_rules;
 #[cfg(unix)]
 mod registry_tokens;
+mod repositories;
 mod resolve;
 mod rules;
 mod shards;

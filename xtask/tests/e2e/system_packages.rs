@@ -1,13 +1,12 @@
-//! Debs, rpms and their repositories, read and installed by the tools of their distributions.
+//! Debs and rpms, read and installed by the tools of their distributions.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::bases;
-use crate::fixture::Fixture;
 use crate::support::{Dist, command, not_run, show, succeed, tool};
 
 /// The paths of the artifacts of a kind.
@@ -27,49 +26,6 @@ fn is_root(what: &str) -> bool {
         not_run(&format!("{what} wants root"));
     }
     is_root
-}
-
-/// Serves a folder on loopback until it is dropped.
-pub(crate) struct Served {
-    server: Child,
-    pub(crate) url: String,
-}
-
-impl Served {
-    pub(crate) fn new(folder: &Path) -> Option<Self> {
-        let mut server = tool("python3")?;
-        server.args([
-            "-u",
-            "-m",
-            "http.server",
-            "0",
-            "--bind",
-            "127.0.0.1",
-            "--directory",
-        ]);
-        server
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut server = server.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let port = line
-            .split_whitespace()
-            .nth(5)
-            .unwrap_or_else(|| panic!("{line}"));
-        let url = format!("http://127.0.0.1:{port}");
-        Some(Self { server, url })
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.server.kill());
-        drop(self.server.wait());
-    }
 }
 
 #[test]
@@ -130,196 +86,90 @@ fn rpm_verifies_and_installs_every_rpm() {
     }
 }
 
-/// dpkg installs the deb in a new Debian: the service has a user, is not enabled, and its program runs as that user.
-#[test]
-fn dpkg_installs_a_service_that_is_off() {
-    let Some(dist) = Dist::find() else { return };
-    let Some(mut debootstrap) = tool("debootstrap") else {
-        return;
-    };
-    if !is_root("debootstrap") {
-        return;
+/// A new Debian in a folder.
+struct Debian(tempfile::TempDir);
+
+impl Debian {
+    fn new() -> Option<Self> {
+        let mut debootstrap = tool("debootstrap")?;
+        if !is_root("debootstrap") {
+            return None;
+        }
+        let Some(mirror) = bases::mirror() else {
+            not_run("apt here knows no Debian");
+            return None;
+        };
+        let root = tempfile::tempdir().unwrap();
+        debootstrap.args(["--variant=minbase", bases::SUITE]);
+        succeed(debootstrap.arg(root.path()).arg(mirror));
+        Some(Self(root))
     }
-    let Some(mirror) = bases::mirror() else {
-        return not_run("apt here knows no Debian");
-    };
-    let architecture = bases::own_architecture();
-    let all = packages(&dist, "deb");
-    let own = |path: &&PathBuf| {
-        path.to_str()
-            .unwrap()
-            .ends_with(&format!("_{architecture}.deb"))
-    };
-    let deb = all.iter().find(own).unwrap();
-    let root = tempfile::tempdir().unwrap();
-    let root = root.path();
-    succeed(
-        debootstrap
-            .args(["--variant=minbase", bases::SUITE])
-            .arg(root)
-            .arg(mirror),
-    );
-    std::fs::copy(deb, root.join("noetl.deb")).unwrap();
-    let inside = |words: &[&str]| {
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// Returns a command in it, run by a user.
+    fn command(&self, user: &str, words: &[&str]) -> Command {
         let mut chroot = command("chroot");
         chroot
-            .arg(root)
+            .arg(format!("--userspec={user}:{user}"))
+            .arg(self.0.path());
+        chroot
             .args(words)
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         chroot
+    }
+
+    fn run(&self, words: &[&str]) -> String {
+        succeed(&mut self.command("root", words))
+    }
+}
+
+/// dpkg installs the deb in a new Debian: the service has a user, is not enabled, and its program runs as that user.
+#[test]
+fn dpkg_installs_a_service_that_is_off() {
+    let (Some(dist), Some(debian)) = (Dist::find(), Debian::new()) else {
+        return;
     };
-    succeed(&mut inside(&["dpkg", "--install", "/noetl.deb"]));
-    let user = succeed(&mut inside(&["getent", "passwd", "noetl"]));
-    assert!(
-        user.trim().ends_with(":/var/lib/noetl:/usr/sbin/nologin"),
-        "{user}"
-    );
-    let enabled = root.join("etc/systemd/system/multi-user.target.wants/noetl.service");
-    assert!(!enabled.exists(), "the service is off");
-    succeed(&mut inside(&[
-        "sh",
-        "-c",
-        "install -d -o noetl -m 700 /var/lib/noetl",
-    ]));
-    let mut server = command("chroot");
-    server.args(["--userspec=noetl:noetl"]).arg(root);
-    server.args([
-        "/usr/bin/noetl",
-        "server",
-        "start",
-        "--port",
-        "0",
-        "--data-dir",
+    let suffix = format!("_{}.deb", bases::own_architecture());
+    let all = packages(&dist, "deb");
+    let own = |path: &&PathBuf| path.to_str().unwrap().ends_with(&suffix);
+    let deb = all.iter().find(own).unwrap();
+    std::fs::copy(deb, debian.path("noetl.deb")).unwrap();
+    debian.run(&["dpkg", "--install", "/noetl.deb"]);
+    let user = debian.run(&["getent", "passwd", "noetl"]);
+    let expected = ":/var/lib/noetl:/usr/sbin/nologin";
+    assert!(user.trim().ends_with(expected), "{user}");
+    let enabled = "etc/systemd/system/multi-user.target.wants/noetl.service";
+    assert!(!debian.path(enabled).exists(), "the service is off");
+    // As systemd would.
+    debian.run(&[
+        "install",
+        "-d",
+        "-o",
+        "noetl",
+        "-m",
+        "700",
         "/var/lib/noetl",
     ]);
+    let words = "/usr/bin/noetl server start --port 0 --data-dir /var/lib/noetl";
+    let words: Vec<_> = words.split(' ').collect();
+    let mut server = debian.command("noetl", &words);
     let mut server = server.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let mut lines = lines.map_while(Result::ok);
-    assert!(
-        lines.any(|line| line.contains("http://127.0.0.1:")),
-        "the server starts"
-    );
+    let is_up = lines.any(|line| line.contains("http://127.0.0.1:"));
+    assert!(is_up, "the server starts");
     succeed(command("kill").arg(server.id().to_string()));
     server.wait().unwrap();
-    let settings = root.join("etc/noetl/noetl.env");
-    std::fs::write(&settings, "NOETL_PORT=9000\n").unwrap();
-    succeed(&mut inside(&["dpkg", "--install", "/noetl.deb"]));
-    succeed(&mut inside(&["dpkg", "--remove", "noetl"]));
-    assert_eq!(
-        std::fs::read_to_string(&settings).unwrap(),
-        "NOETL_PORT=9000\n"
-    );
-    succeed(&mut inside(&["dpkg", "--purge", "noetl"]));
+    let settings = debian.path("etc/noetl/noetl.env");
+    let changed = "NOETL_PORT=9000\n";
+    std::fs::write(&settings, changed).unwrap();
+    debian.run(&["dpkg", "--install", "/noetl.deb"]);
+    debian.run(&["dpkg", "--remove", "noetl"]);
+    assert_eq!(std::fs::read_to_string(&settings).unwrap(), changed);
+    debian.run(&["dpkg", "--purge", "noetl"]);
     assert!(!settings.exists());
-    assert!(root.join("var/lib/noetl").exists(), "executions are kept");
-}
-
-/// Returns apt with a state of its own, and with one source.
-fn apt(state: &Path, source: &str) -> Command {
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        std::fs::create_dir_all(state.join(folder)).unwrap();
-    }
-    std::fs::write(state.join("status"), "").unwrap();
-    std::fs::write(state.join("sources.list"), format!("{source}\n")).unwrap();
-    let at = state.display();
-    let mut apt = command("apt-get");
-    for option in [
-        format!("Dir::State={at}"),
-        format!("Dir::State::status={at}/status"),
-        format!("Dir::Cache={at}/cache"),
-        format!("Dir::Etc::sourcelist={at}/sources.list"),
-        "Dir::Etc::sourceparts=-".to_owned(),
-        "Dir::Etc::trusted=-".to_owned(),
-        "Dir::Etc::trustedparts=-".to_owned(),
-        "APT::Architecture=amd64".to_owned(),
-        "APT::Sandbox::User=root".to_owned(),
-        "Acquire::http::Proxy=false".to_owned(),
-    ] {
-        apt.args(["-o", &option]);
-    }
-    apt.current_dir(state);
-    apt
-}
-
-/// apt and dnf find the package in repositories that a key signs, and apt refuses them without the key.
-#[test]
-fn apt_and_dnf_read_signed_repositories() {
-    let Some(checkout) = Fixture::new() else {
-        return;
-    };
-    let keys = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(keys.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    let gpg = |words: &[&str]| {
-        let mut gpg = tool("gpg")?;
-        gpg.env("GNUPGHOME", keys.path())
-            .args(["--batch", "--passphrase", ""])
-            .args(words);
-        Some(gpg)
-    };
-    let Some(mut generate) = gpg(&["--quick-generate-key", "test@localhost", "ed25519", "sign"])
-    else {
-        return;
-    };
-    succeed(&mut generate);
-    let dist = |key: &str| {
-        let words = [
-            "--quiet",
-            "dist",
-            "--targets",
-            "x86_64-unknown-linux-musl",
-            "--sign-with",
-            key,
-        ];
-        let mut xtask = checkout.xtask(&words);
-        xtask.env("GNUPGHOME", keys.path());
-        xtask
-    };
-    let said = show(&mut dist("nobody@localhost"));
-    assert!(said.contains("help: `gpg --list-secret-keys`"), "{said}");
-    assert!(!checkout.root().join("dist").exists(), "{said}");
-    succeed(&mut dist("test@localhost"));
-    // Another checkout gives the same files, but for the signatures.
-    let said = succeed(&mut checkout.xtask(&["--quiet", "verify", "--rebuild", "HEAD"]));
-    assert!(said.contains("gives the same bytes"), "{said}");
-    let folder = checkout.root().join("dist");
-    let Some(served) = Served::new(&folder) else {
-        return;
-    };
-    let work = tempfile::tempdir().unwrap();
-    let key = folder.join("apt/noetl.asc").display().to_string();
-    for suite in ["stable", "jammy", "noble"] {
-        let state = work.path().join(suite);
-        let source = format!("deb [signed-by={key}] {}/apt {suite} main", served.url);
-        succeed(apt(&state, &source).arg("update"));
-        succeed(apt(&state, &source).args(["download", "noetl"]));
-        assert!(state.join("noetl_1.2.3-1_amd64.deb").exists());
-        let state = work.path().join(format!("{suite}-without"));
-        let source = format!("deb {}/apt {suite} main", served.url);
-        let said = show(apt(&state, &source).arg("update"));
-        assert!(said.contains("NO_PUBKEY"), "{said}");
-        let said = show(apt(&state, &source).args(["download", "noetl"]));
-        assert!(said.contains("[exit 100]"), "{said}");
-    }
-    let list = folder.join("dnf/repodata/repomd.xml");
-    let signature = folder.join("dnf/repodata/repomd.xml.asc");
-    succeed(gpg(&["--verify"]).unwrap().arg(signature).arg(list));
-    let Some(mut dnf) = tool("dnf") else { return };
-    dnf.arg("--installroot").arg(work.path().join("root"));
-    dnf.arg(format!("--repofrompath=noetl,{}/dnf", served.url));
-    dnf.args([
-        "--repo=noetl",
-        "--setopt=proxy=",
-        "--releasever=1",
-        "--forcearch=x86_64",
-    ]);
-    dnf.arg(format!("--setopt=cachedir={}/cache", work.path().display()));
-    dnf.args(["repoquery", "--quiet", "--list", "noetl"]);
-    let said = succeed(&mut dnf);
-    let expected = ["/etc/noetl/noetl.env", "/usr/bin/noetl"];
-    assert!(
-        expected
-            .iter()
-            .all(|path| said.lines().any(|line| line == *path)),
-        "{said}"
-    );
+    assert!(debian.path("var/lib/noetl").exists(), "executions are kept");
 }
