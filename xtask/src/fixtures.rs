@@ -13,6 +13,7 @@ use crate::release::check::Files;
 use crate::release::companions::{COMPLETIONS, Companion, THIRD_PARTY};
 use crate::release::package::Inputs;
 use crate::release::plan::{Plan, Products, Request, plan};
+use crate::release::proof::Proof;
 use crate::release::sbom::graph::{Graph, Package};
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
@@ -202,6 +203,7 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
         .collect();
     let inputs = Inputs {
         binaries: &binaries,
+        proofs: &[Proof::Ran, Proof::Simulated],
         sboms: &sboms,
         companions: &companions(),
         launcher: &wheel(plan.targets[0]).launcher,

@@ -10,13 +10,15 @@ use object::{Object as _, ObjectSection as _};
 
 use crate::host::files;
 use crate::release::dist_manifest::{DistManifest, FILE_NAME, SUMS_NAME};
+use crate::release::proof::Proof;
 use crate::release::{archives, deb, repositories, rpm, zip};
 
 /// How many differences in one file are listed.
 const LISTED: usize = 5;
 
 /// Returns a line for every file that differs, and for what differs in it. Files that only `other` has are left out when
-/// `partly`, since a release that was downloaded has only some; signatures are left out, since they contain a time.
+/// `partly`, since a release that was downloaded has only some; signatures and proofs are left out, since those contain
+/// a time and these are of the machine.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -46,7 +48,7 @@ pub(crate) fn differences(
         if in_one.contains(name) && in_other.contains(name) {
             let read = |folder: &Utf8Path| {
                 let bytes = files::read(&folder.join(name))?;
-                anyhow::Ok(without_signatures(name, &signed, bytes))
+                anyhow::Ok(without_signatures_and_proofs(name, &signed, bytes))
             };
             let (one, other) = (read(one)?, read(other)?);
             if one != other {
@@ -58,15 +60,18 @@ pub(crate) fn differences(
     Ok(lines)
 }
 
-/// Returns a file without what it says of signatures.
-fn without_signatures(name: &str, signed: &[String], bytes: Vec<u8>) -> Vec<u8> {
+/// Returns a file without what it says of signatures, and of the machine that made it.
+fn without_signatures_and_proofs(name: &str, signed: &[String], bytes: Vec<u8>) -> Vec<u8> {
     match name {
         FILE_NAME => {
             let parsed = serde_json::from_slice::<DistManifest>(&bytes);
             let shortened = parsed.and_then(|mut dist_manifest| {
-                dist_manifest
-                    .artifacts
-                    .retain(|it| !signed.contains(&it.name));
+                let artifacts = &mut dist_manifest.artifacts;
+                artifacts.retain(|it| !signed.contains(&it.name));
+                // It is of the machine.
+                for artifact in artifacts {
+                    artifact.proof = Proof::NotChecked;
+                }
                 serde_json::to_vec(&dist_manifest)
             });
             shortened.unwrap_or(bytes)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::release::binary::{self, Facts};
 use crate::release::companions::Described;
+use crate::release::proof::Proof;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
 use crate::release::{apt, archives, dnf, recipes};
@@ -50,6 +51,8 @@ pub(crate) struct Artifact {
     pub size: u64,
     /// The SHA-256 of the file.
     pub sha256: Sha256,
+    /// How its program was proved on the machine that made it.
+    pub proof: Proof,
     /// What the file is.
     pub content: Content,
 }

@@ -18,6 +18,7 @@ pub(crate) mod npm;
 pub(crate) mod package;
 pub(crate) mod page;
 pub(crate) mod plan;
+pub(crate) mod proof;
 pub(crate) mod recipes;
 pub(crate) mod repositories;
 pub(crate) mod rpm;

@@ -17,6 +17,7 @@ use crate::release::dist_manifest::{
 };
 use crate::release::dnf::{self, Rpm};
 use crate::release::plan::{PackagePlan, Plan};
+use crate::release::proof::Proof;
 use crate::release::signer::Signer;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
@@ -29,6 +30,8 @@ use crate::release::{
 pub(crate) struct Inputs<'a> {
     /// The binaries, in the order of the plan's targets.
     pub binaries: &'a [Binary],
+    /// How each binary was proved.
+    pub proofs: &'a [Proof],
     /// The SBOM of each binary.
     pub sboms: &'a [Vec<u8>],
     /// The files that every package has beside the binary.
@@ -69,7 +72,7 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
         let name = dist_manifest::image_name(release);
         layout.write_tar(&folder.join(&name), release.commit_time)?;
         let content = Content::Image(Image::describe(layout)?);
-        written.artifacts.push(artifact(folder, &name, content)?);
+        written.describe(&name, content)?;
     }
     let mut artifacts = written.artifacts;
     artifacts.sort_by(|one, other| one.name.cmp(&other.name));
@@ -103,8 +106,45 @@ struct Written<'a> {
 impl Written<'_> {
     fn add(&mut self, name: &str, bytes: &[u8], content: Content) -> anyhow::Result<()> {
         files::write(&self.folder.join(name), bytes)?;
-        self.artifacts.push(artifact(self.folder, name, content)?);
+        self.describe(name, content)
+    }
+
+    /// Adds a file that was written.
+    fn describe(&mut self, name: &str, content: Content) -> anyhow::Result<()> {
+        let blob = Blob::of_file(&self.folder.join(name))?;
+        self.artifacts.push(Artifact {
+            name: name.to_owned(),
+            size: blob.length(),
+            sha256: blob.sha256()?,
+            proof: self.proof(&content),
+            content,
+        });
         Ok(())
+    }
+
+    /// Returns how the programs in a file were proved; of several, the weakest proof.
+    fn proof(&self, content: &Content) -> Proof {
+        let of = |is_in: &dyn Fn(&Binary) -> bool| {
+            let binaries = self.inputs.binaries.iter().zip(self.inputs.proofs);
+            let found = binaries.filter(|(built, _)| is_in(built));
+            found
+                .map(|(_, proof)| *proof)
+                .min()
+                .unwrap_or(Proof::NotChecked)
+        };
+        match content {
+            Content::Image(_) => of(&|built| built.target.platform().is_some()),
+            Content::Alias(alias) => {
+                let mut artifacts = self.artifacts.iter();
+                let original = artifacts.find(|it| it.name == alias.of);
+                original.map_or(Proof::NotChecked, |it| it.proof)
+            }
+            Content::Sbom(_) => Proof::NotChecked,
+            _ => match content.format() {
+                Some((_, triple)) => of(&|built| built.target.triple == triple),
+                None => Proof::NotChecked,
+            },
+        }
     }
 
     /// Writes the packages of a binary.
@@ -247,15 +287,4 @@ impl Written<'_> {
         let name = npm::file_name(self.release, package);
         self.add(&name, &packed, Content::Npm(content))
     }
-}
-
-/// Describes a file of dist/.
-fn artifact(folder: &Utf8Path, name: &str, content: Content) -> anyhow::Result<Artifact> {
-    let blob = Blob::of_file(&folder.join(name))?;
-    Ok(Artifact {
-        name: name.to_owned(),
-        size: blob.length(),
-        sha256: blob.sha256()?,
-        content,
-    })
 }

@@ -20,7 +20,7 @@ use crate::release::signer::Signer;
 use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{companions, npm, package, page, sbom, target, verify, wheel};
+use crate::release::{companions, npm, package, page, proof, sbom, target, verify, wheel};
 use crate::tasks::image::default_references;
 use crate::tasks::{Preview, rebuild};
 
@@ -69,6 +69,8 @@ pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
         return output::print(&files::read_to_string(&out.join(FILE_NAME))?);
     }
     print_artifacts(&out, verified.value())?;
+    let proofs = verified.value().artifacts.iter().map(|it| it.proof);
+    output::note(ctx, &proof::summary(proofs));
     for name in [FILE_NAME, SUMS_NAME] {
         let bytes = files::read(&out.join(name))?;
         print_file(Sha256::of(&bytes), bytes.len() as u64, &out.join(name))?;
@@ -224,12 +226,16 @@ pub(crate) fn place(
             .map(sbom)
             .collect::<anyhow::Result<Vec<_>>>()
     })?;
+    let proofs = output::step(ctx, "run what can run here", || {
+        proof::of_binaries(ctx, release, binaries, &Host::read(ctx)?.triple)
+    })?;
     let layers = LayerCache::at(&ctx.state().join("layers"));
     let pack = || {
         let assemble = |image| assemble(image, binaries, Foundation::default(), &layers);
         let image = plan.image.as_ref().map(assemble).transpose()?;
         let inputs = Inputs {
             binaries,
+            proofs: &proofs,
             sboms: &sboms,
             companions: &companions,
             launcher: &launcher,

@@ -6,6 +6,7 @@ use noetl_oci::Reference;
 use crate::host::ctx::Ctx;
 use crate::host::files;
 use crate::release::dist_manifest::{Content, DistManifest};
+use crate::release::proof;
 use crate::release::shards::Record;
 
 /// What is neither in the dist nor among the steps of this run.
@@ -93,6 +94,8 @@ impl Summary {
             let size = megabytes(artifact.size);
             text += &format!("| {name} | {made_for} | {size:.1} | `{sha256}` |\n");
         }
+        let proofs = dist_manifest.artifacts.iter().map(|it| it.proof);
+        text += &format!("\n{}\n", proof::summary(proofs));
         if let Some(digest) = digest {
             text += &format!("\nImage index: `{digest}`\n");
         }

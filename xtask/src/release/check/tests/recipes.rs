@@ -3,6 +3,7 @@
 use super::{Change, describe, edit, seal};
 use crate::release::check::Files;
 use crate::release::dist_manifest::{Artifact, Content};
+use crate::release::proof::Proof;
 
 const FORMULA: &str = "recipes/homebrew/noetl.rb";
 const INSTALLER: &str = "install.sh";
@@ -33,6 +34,7 @@ fn add(files: &mut Files) {
             name: name.to_owned(),
             size: 0,
             sha256: manifest.ui_sha256,
+            proof: Proof::NotChecked,
             content: Content::Recipe,
         });
     });

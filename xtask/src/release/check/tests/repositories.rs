@@ -3,6 +3,7 @@
 use super::{Change, checked, clean, describe, edit, rename, seal};
 use crate::release::check::Files;
 use crate::release::dist_manifest::{Artifact, Content};
+use crate::release::proof::Proof;
 use crate::release::repositories;
 
 const PACKAGES: &str = "apt/dists/stable/main/binary-amd64/Packages";
@@ -24,6 +25,7 @@ fn add(files: &mut Files, name: &str, bytes: Vec<u8>) {
             name: name.to_owned(),
             size: 0,
             sha256: manifest.ui_sha256,
+            proof: Proof::NotChecked,
             content: Content::Repository,
         });
     });
