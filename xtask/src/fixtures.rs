@@ -15,14 +15,41 @@ use crate::release::package::Inputs;
 use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::proof::Proof;
 use crate::release::sbom::graph::{Graph, Package};
+use crate::release::sdist::Sources;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
 use crate::release::version::Release;
 use crate::release::wheel::{Contents, LAUNCHER};
-use crate::release::{package, sbom, target, third_party};
+use crate::release::{checksums, package, sbom, target, third_party};
 
-/// The text whose hash is that of the web page in every fixture.
-pub(crate) const UI: &[u8] = b"page";
+/// The only file of the web page in every fixture.
+const PAGE: (&str, &[u8]) = ("index.html", b"page");
+
+/// Returns the hash of the web page in every fixture.
+pub(crate) fn ui() -> Sha256 {
+    let (name, content) = PAGE;
+    let sums = [(name.to_owned(), Sha256::of(content))].into();
+    Sha256::of(checksums::write(&sums).as_bytes())
+}
+
+/// Returns the files of a source distribution.
+fn sources() -> Sources {
+    let (page, content) = PAGE;
+    let page = format!("ui-src/dist/{page}");
+    let named = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "crates/noetlctl/python/noetl_build.py",
+    ];
+    let mut sources: Sources = named
+        .iter()
+        .map(|name| ((*name).to_owned(), "text".into()))
+        .collect();
+    sources.insert(page, content.to_vec().into());
+    sources.insert("docker/build.sh".to_owned(), "#!/bin/sh\n".into());
+    sources
+}
 
 pub(crate) fn release() -> Release {
     Release {
@@ -65,7 +92,7 @@ pub(crate) fn stamp(target: &Target) -> Stamp {
             Arch::Aarch64 => "neon".to_owned(),
         },
         rustc: "rustc 1.0.0".to_owned(),
-        ui_sha256: Sha256::of(UI).to_string(),
+        ui_sha256: ui().to_string(),
         default_port: 8082,
     }
 }
@@ -207,7 +234,8 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
         sboms: &sboms,
         companions: &companions(),
         launcher: &wheel(plan.targets[0]).launcher,
-        ui_sha256: Sha256::of(UI),
+        sources: &sources(),
+        ui_sha256: ui(),
         image,
         signer: None,
     };

@@ -90,6 +90,7 @@ pub(crate) fn check(
         match &artifact.content {
             Content::Image(content) => drop(check.image(name, content, blob, image)),
             Content::Wheel(content) => drop(check.wheel(name, content, blob)),
+            Content::Sdist => drop(check.sdist(name, blob)),
             Content::Npm(content) => drop(check.npm(name, content, blob)),
             Content::Deb(content) => drop(check.deb(name, content, blob)),
             Content::Rpm(content) => drop(check.rpm(name, content, blob)),
@@ -153,11 +154,17 @@ impl<'a> Check<'a> {
             let message = format!("files {found:?}, expected {expected:?}");
             findings.add(&A1, FILE_NAME, message);
         }
-        let is_npm = |artifact: &&Artifact| matches!(&artifact.content, Content::Npm(npm) if npm.target.is_none());
-        let launchers = artifacts.iter().filter(is_npm).count();
+        let count =
+            |is: &dyn Fn(&Content) -> bool| artifacts.iter().filter(|it| is(&it.content)).count();
+        let launchers = count(&|it| matches!(it, Content::Npm(npm) if npm.target.is_none()));
         let has_packages = expected.iter().any(|(format, _)| *format == Format::Npm);
         if launchers != usize::from(has_packages) {
             let message = format!("{launchers} files are npm's package noetl");
+            findings.add(&A1, FILE_NAME, message);
+        }
+        let sources = count(&|it| *it == Content::Sdist);
+        if sources != 1 {
+            let message = format!("{sources} files are the source distribution");
             findings.add(&A1, FILE_NAME, message);
         }
         for (artifact, blob) in self.present() {

@@ -69,6 +69,8 @@ pub(crate) enum Content {
     Sbom(Sbom),
     /// A Python wheel with one binary.
     Wheel(Wheel),
+    /// The sources for Python's package index.
+    Sdist,
     /// An npm package.
     Npm(Npm),
     /// A Debian package.
@@ -107,9 +109,12 @@ impl Content {
             Self::Npm(npm) => npm.target.as_deref().map(|target| (Format::Npm, target)),
             Self::Deb(deb) => Some((Format::Deb, &deb.target)),
             Self::Rpm(rpm) => Some((Format::Rpm, &rpm.target)),
-            Self::Image(_) | Self::Installer | Self::Recipe | Self::Repository | Self::Alias(_) => {
-                None
-            }
+            Self::Image(_)
+            | Self::Sdist
+            | Self::Installer
+            | Self::Recipe
+            | Self::Repository
+            | Self::Alias(_) => None,
         }
     }
 }

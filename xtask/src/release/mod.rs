@@ -24,6 +24,7 @@ pub(crate) mod repositories;
 pub(crate) mod rpm;
 pub(crate) mod rules;
 pub(crate) mod sbom;
+pub(crate) mod sdist;
 pub(crate) mod shards;
 pub(crate) mod signer;
 pub(crate) mod stamp;

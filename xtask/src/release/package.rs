@@ -18,11 +18,12 @@ use crate::release::dist_manifest::{
 use crate::release::dnf::{self, Rpm};
 use crate::release::plan::{PackagePlan, Plan};
 use crate::release::proof::Proof;
+use crate::release::sdist::Sources;
 use crate::release::signer::Signer;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
 use crate::release::{
-    archives, checksums, deb, installers, npm, recipes, repositories, rpm, sbom, wheel, zip,
+    archives, checksums, deb, installers, npm, recipes, repositories, rpm, sbom, sdist, wheel, zip,
 };
 
 /// What the packages of a release are made of.
@@ -38,6 +39,8 @@ pub(crate) struct Inputs<'a> {
     pub companions: &'a [Companion],
     /// The files of the Python package.
     pub launcher: &'a [Companion],
+    /// The files of the source distribution.
+    pub sources: &'a Sources,
     /// The hash of the web page in every binary.
     pub ui_sha256: Sha256,
     /// The image, when there is one.
@@ -66,6 +69,7 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
     if !on_npm.is_empty() {
         written.npm(npm::NAME, None, &npm::Contents::Launcher(&on_npm))?;
     }
+    written.sdist()?;
     written.repositories(&plan.targets)?;
     written.recipes()?;
     if let Some(layout) = inputs.image {
@@ -225,6 +229,13 @@ impl Written<'_> {
         let name = rpm::file_name(release, target);
         let target = target.triple.to_owned();
         self.add(&name, &packed, Content::Rpm(System { target }))
+    }
+
+    fn sdist(&mut self) -> anyhow::Result<()> {
+        let (release, inputs) = (self.release, self.inputs);
+        let entries = sdist::entries(release, inputs.sources, inputs.companions)?;
+        let packed = archives::tar_gz(&entries, release.commit_time)?;
+        self.add(&sdist::file_name(release)?, &packed, Content::Sdist)
     }
 
     /// Writes the repositories of the packages that were written.

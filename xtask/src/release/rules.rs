@@ -5,7 +5,7 @@ use noetl_oci::rules::Rule;
 /// The rules, in order.
 pub(crate) const RULES: &[&Rule] = &[
     &A1, &A2, &A3, &A4, &A5, &A6, &A7, &A8, &A9, &B1, &B2, &B3, &B4, &B5, &B6, &B7, &B8, &B9, &B10,
-    &L1, &L2, &N1, &N2, &W1, &W2, &W3,
+    &L1, &L2, &N1, &N2, &W1, &W2, &W3, &W4,
 ];
 
 pub(crate) static A1: Rule = Rule::error(
@@ -137,4 +137,9 @@ pub(crate) static W3: Rule = Rule::error(
     "W3",
     "RECORD, METADATA and WHEEL fit the wheel; modes and times are fixed",
     "pip refuses the wheel, or two builds differ",
+);
+pub(crate) static W4: Rule = Rule::error(
+    "W4",
+    "the source distribution has the commit and the web page of the binaries, and what pip needs to build it",
+    "`pip install` from sources fails, or gives another program",
 );

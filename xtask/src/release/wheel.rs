@@ -195,7 +195,11 @@ fn shared_path(companion: &str) -> Option<String> {
     shared.find_map(|(from, to)| (*from == companion).then(|| (*to).to_owned()))
 }
 
-fn metadata(release: &Release, readme: &str) -> anyhow::Result<String> {
+/// Returns the metadata of the distribution, with README.md as its text.
+///
+/// # Errors
+/// When the version has no name in Python.
+pub(crate) fn metadata(release: &Release, readme: &str) -> anyhow::Result<String> {
     let version = pep440(&release.version)?;
     let mut text = format!(
         "Metadata-Version: 2.4\nName: {DISTRIBUTION}\nVersion: {version}\nSummary: {SUMMARY}\n\

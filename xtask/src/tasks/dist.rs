@@ -20,7 +20,7 @@ use crate::release::signer::Signer;
 use crate::release::target::platforms;
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{companions, npm, package, page, proof, sbom, target, verify, wheel};
+use crate::release::{companions, npm, package, page, proof, sbom, sdist, target, verify, wheel};
 use crate::tasks::image::default_references;
 use crate::tasks::{Preview, rebuild};
 
@@ -217,6 +217,7 @@ pub(crate) fn place(
     let release = &plan.build.release;
     let companions = companions::make(ctx, release, binaries)?;
     let launcher = companions::launcher(ctx)?;
+    let sources = sdist::sources(ctx, ui_sha256)?;
     let sbom = |built: &Binary| {
         sbom::of_program(ctx, release, built.target, &files::read(&built.path)?, &[])
     };
@@ -239,6 +240,7 @@ pub(crate) fn place(
             sboms: &sboms,
             companions: &companions,
             launcher: &launcher,
+            sources: &sources,
             ui_sha256,
             image: image.as_ref(),
             signer: plan.signer(ctx),
@@ -289,6 +291,7 @@ fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
     if !npm::targets(&build.targets).is_empty() {
         names.push(npm::file_name(&build.release, npm::NAME));
     }
+    names.extend(sdist::file_name(&build.release));
     names.extend(
         image
             .as_ref()

@@ -22,6 +22,7 @@ impl Fixture {
             ".gitattributes",
             ".gitignore",
             "rust-toolchain.toml",
+            "crates/noetlctl/python/noetl_build.py",
         ] {
             std::fs::copy(root().join(name), fixture.root().join(name)).unwrap();
         }

@@ -3,6 +3,7 @@
 mod npm;
 mod recipes;
 mod repositories;
+mod sdist;
 mod system;
 mod wheels;
 
@@ -278,7 +279,8 @@ fn mutants() -> Vec<(&'static str, Files)> {
     let of_packages = of_packages
         .chain(system::mutants())
         .chain(repositories::mutants())
-        .chain(recipes::mutants());
+        .chain(recipes::mutants())
+        .chain(sdist::mutants());
     mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants
@@ -288,7 +290,7 @@ fn mutants() -> Vec<(&'static str, Files)> {
 fn clean_dist_breaks_no_rule() {
     let (findings, manifest) = checked(&clean());
     assert_eq!(findings.lines(), Vec::<String>::new());
-    assert_eq!(manifest.unwrap().artifacts.len(), 58);
+    assert_eq!(manifest.unwrap().artifacts.len(), 59);
 }
 
 #[test]

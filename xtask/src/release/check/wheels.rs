@@ -1,4 +1,4 @@
-//! The rules W1 to W3, B8 and A6 on a wheel.
+//! The rules W1 to W4, B8 and A6 on wheels and the source distribution.
 
 use anyhow::Context as _;
 use noetl_oci::{Blob, Sha256};
@@ -7,9 +7,9 @@ use super::Check;
 use crate::release::archives::REPACKED;
 use crate::release::companions::Companion;
 use crate::release::dist_manifest::{FILE_NAME, Wheel};
-use crate::release::rules::{A3, A6, B1, W1, W2, W3};
+use crate::release::rules::{A3, A6, B1, W1, W2, W3, W4};
 use crate::release::target::{Format, Target};
-use crate::release::{binary, wheel, zip};
+use crate::release::{binary, sdist, wheel, zip};
 
 impl Check<'_> {
     /// Checks a wheel and compares it with the archive of its target; `None` when it cannot be read to the end.
@@ -41,6 +41,22 @@ impl Check<'_> {
         let packed = packed.and_then(|entries| zip::pack(&entries, release.commit_time));
         if self.findings.require(&W3, name, packed)? != bytes {
             self.findings.add(&W3, name, REPACKED);
+        }
+        Some(())
+    }
+
+    /// Checks the source distribution; `None` when it cannot be read.
+    pub(super) fn sdist(&mut self, name: &str, blob: &Blob) -> Option<()> {
+        let (release, ui_sha256) = (&self.manifest.release, self.manifest.ui_sha256);
+        let file_name = sdist::file_name(release);
+        let file_name = self.findings.require(&A3, name, file_name)?;
+        self.name(name, &file_name);
+        let bytes = self.findings.require(&W4, name, blob.read())?;
+        // Without them, an archive breaks a rule already.
+        let companions = self.companions.as_ref()?;
+        let problems = sdist::problems(release, ui_sha256, companions, &bytes);
+        for problem in self.findings.require(&W4, name, problems)? {
+            self.findings.add(&W4, name, problem);
         }
         Some(())
     }
