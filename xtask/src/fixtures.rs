@@ -123,6 +123,7 @@ pub(crate) fn linux_plan() -> Plan {
         targets: target::select(&["linux".to_owned()], &host().triple).unwrap(),
         products: Products::Packages,
         ui: Wanted::Yes,
+        universal: false,
     };
     plan(&host(), &release(), &request)
 }

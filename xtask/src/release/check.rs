@@ -4,6 +4,7 @@ mod npm;
 mod recipes;
 mod repositories;
 mod system;
+mod universal;
 mod wheels;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +91,7 @@ pub(crate) fn check(
         match &artifact.content {
             Content::Image(content) => drop(check.image(name, content, blob, image)),
             Content::Wheel(content) => drop(check.wheel(name, content, blob)),
+            Content::Universal => drop(check.universal(name, blob)),
             Content::Sdist => drop(check.sdist(name, blob)),
             Content::Npm(content) => drop(check.npm(name, content, blob)),
             Content::Deb(content) => drop(check.deb(name, content, blob)),

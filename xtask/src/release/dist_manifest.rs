@@ -63,6 +63,8 @@ pub(crate) struct Artifact {
 pub(crate) enum Content {
     /// A tar.gz or zip with one binary.
     Archive(Archive),
+    /// A tar.gz with the binary for both kinds of Macs.
+    Universal,
     /// A tar of an OCI image for several platforms.
     Image(Image),
     /// The SBOM of a binary, in CycloneDX.
@@ -110,6 +112,7 @@ impl Content {
             Self::Deb(deb) => Some((Format::Deb, &deb.target)),
             Self::Rpm(rpm) => Some((Format::Rpm, &rpm.target)),
             Self::Image(_)
+            | Self::Universal
             | Self::Sdist
             | Self::Installer
             | Self::Recipe

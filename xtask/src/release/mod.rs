@@ -31,6 +31,7 @@ pub(crate) mod stamp;
 pub(crate) mod system;
 pub(crate) mod target;
 pub(crate) mod third_party;
+pub(crate) mod universal;
 pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod wheel;

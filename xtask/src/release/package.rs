@@ -21,6 +21,7 @@ use crate::release::proof::Proof;
 use crate::release::sdist::Sources;
 use crate::release::signer::Signer;
 use crate::release::target::{Format, Target};
+use crate::release::universal::{self, PARTS, UNIVERSAL};
 use crate::release::version::Release;
 use crate::release::{
     archives, checksums, deb, installers, npm, recipes, repositories, rpm, sbom, sdist, wheel, zip,
@@ -68,6 +69,9 @@ pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> 
     let on_npm = npm::targets(&plan.targets);
     if !on_npm.is_empty() {
         written.npm(npm::NAME, None, &npm::Contents::Launcher(&on_npm))?;
+    }
+    if plan.universal {
+        written.universal()?;
     }
     written.sdist()?;
     written.repositories(&plan.targets)?;
@@ -137,6 +141,7 @@ impl Written<'_> {
                 .unwrap_or(Proof::NotChecked)
         };
         match content {
+            Content::Universal => of(&|built| PARTS.contains(&built.target.triple)),
             Content::Image(_) => of(&|built| built.target.platform().is_some()),
             Content::Alias(alias) => {
                 let mut artifacts = self.artifacts.iter();
@@ -229,6 +234,23 @@ impl Written<'_> {
         let name = rpm::file_name(release, target);
         let target = target.triple.to_owned();
         self.add(&name, &packed, Content::Rpm(System { target }))
+    }
+
+    /// Writes the archive for both kinds of Macs.
+    fn universal(&mut self) -> anyhow::Result<()> {
+        let read = |triple: &str| {
+            let mut binaries = self.inputs.binaries.iter();
+            let built = binaries.find(|built| built.target.triple == triple);
+            let built = built.with_context(|| format!("there is no binary for {triple}"))?;
+            files::read(&built.path)
+        };
+        let [intel, arm] = [read(PARTS[0])?, read(PARTS[1])?];
+        let binary = universal::join([&intel, &arm])?;
+        let (release, companions) = (self.release, self.inputs.companions);
+        let entries = archives::entries(release, &UNIVERSAL, binary, companions);
+        let packed = archives::pack(&UNIVERSAL, &entries, release.commit_time)?;
+        let name = archives::file_name(release, &UNIVERSAL);
+        self.add(&name, &packed, Content::Universal)
     }
 
     fn sdist(&mut self) -> anyhow::Result<()> {

@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub products: Products,
     /// Whether to build the web page.
     pub ui: Wanted,
+    /// Whether to join the binaries for both kinds of Macs.
+    pub universal: bool,
 }
 
 /// What to make from the binaries.
@@ -47,6 +49,9 @@ pub(crate) struct Plan {
     pub targets: Vec<&'static Target>,
     /// The files to make of each binary, in target order.
     pub packages: Vec<PackagePlan>,
+    /// Whether to join the binaries for both kinds of Macs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub universal: bool,
 }
 
 /// What is made of one binary.
@@ -90,6 +95,7 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
         compile,
         packages,
         targets,
+        universal: request.universal,
     }
 }
 
@@ -120,6 +126,7 @@ mod tests {
             targets: target::select(&words, &fixtures::host().triple).unwrap(),
             products,
             ui: Wanted::Yes,
+            universal: false,
         };
         plan(&fixtures::host(), &fixtures::release(), &request)
     }

@@ -45,6 +45,7 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
         targets,
         products,
         ui,
+        universal: false,
     };
     let plan = plan(&host, &release, &request);
     if args.preview.wanted() {

@@ -18,9 +18,12 @@ use crate::release::package::Inputs;
 use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::signer::Signer;
 use crate::release::target::platforms;
+use crate::release::universal::{PARTS, UNIVERSAL};
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{companions, npm, package, page, proof, sbom, sdist, target, verify, wheel};
+use crate::release::{
+    archives, companions, npm, package, page, proof, sbom, sdist, target, verify, wheel,
+};
 use crate::tasks::image::default_references;
 use crate::tasks::{Preview, rebuild};
 
@@ -47,21 +50,33 @@ pub(crate) struct DistArgs {
     /// Build everything once more, elsewhere and in another environment, and compare every file
     #[arg(long, conflicts_with_all = ["plan", "dry_run"])]
     check_reproducible: bool,
-    /// Sign the repositories for apt and dnf with this key of GnuPG: a fingerprint or an address
-    #[arg(long, value_name = "KEY")]
-    sign_with: Option<String>,
+    #[command(flatten)]
+    extras: Extras,
     #[command(flatten)]
     preview: Preview,
+}
+
+/// What a dist can have besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Args)]
+pub(crate) struct Extras {
+    /// Sign the repositories for apt and dnf with this key of GnuPG: a fingerprint or an address
+    #[arg(long, value_name = "KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_with: Option<String>,
+    /// Make an archive with one binary for both kinds of Macs as well; needs both targets
+    #[arg(long)]
+    #[serde(skip)]
+    pub universal2: bool,
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
     let out = args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     if args.preview.wanted() {
-        let plan = plan_dist(ctx, &args.targets, args.sign_with.as_deref())?;
+        let plan = plan_dist(ctx, &args.targets, &args.extras)?;
         let outputs = outputs(&plan, &out);
         return args.preview.show(&plan, &plan.build.commands, &outputs);
     }
-    let verified = ensure(ctx, &args.targets, args.sign_with.as_deref(), &out)?;
+    let verified = ensure(ctx, &args.targets, &args.extras, &out)?;
     if args.check_reproducible {
         return rebuild::compare(ctx, "HEAD", verified.value(), &out, false);
     }
@@ -97,28 +112,28 @@ pub(crate) struct DistPlan {
     /// The image, when all its platforms are among the targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImagePlan>,
-    /// The key that signs the repositories.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sign_with: Option<String>,
+    /// What it has besides.
+    #[serde(flatten)]
+    pub extras: Extras,
 }
 
 impl DistPlan {
     /// Returns what signs the repositories.
     fn signer<'a>(&'a self, ctx: &'a Ctx) -> Option<Signer<'a>> {
-        let key = self.sign_with.as_deref();
+        let key = self.extras.sign_with.as_deref();
         key.map(|key| Signer { ctx, key })
     }
 }
 
-/// Makes a dist in a folder, unless it is up to date there. `sign_with` is the key that signs the repositories.
+/// Makes a dist in a folder, unless it is up to date there.
 pub(crate) fn ensure(
     ctx: &Ctx,
     targets: &[String],
-    sign_with: Option<&str>,
+    extras: &Extras,
     out: &Utf8Path,
 ) -> anyhow::Result<Verified<DistManifest>> {
     let _lock = run::lock(ctx)?;
-    let plan = plan_dist(ctx, targets, sign_with)?;
+    let plan = plan_dist(ctx, targets, extras)?;
     check_out(out)?;
     if plan.build.release.is_dirty() {
         output::warn("the tree differs from its commit; binaries and image record that");
@@ -150,7 +165,7 @@ pub(crate) fn ensure(
 pub(crate) fn plan_dist(
     ctx: &Ctx,
     targets: &[String],
-    sign_with: Option<&str>,
+    extras: &Extras,
 ) -> anyhow::Result<DistPlan> {
     let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
     let targets = target::select(targets, &host.triple)?;
@@ -165,16 +180,26 @@ pub(crate) fn plan_dist(
         None
     };
     // Shipped binaries always have the web page; NOETL_ENABLE_UI only concerns servers.
+    let macs = targets
+        .iter()
+        .filter(|it| PARTS.contains(&it.triple))
+        .count();
+    if extras.universal2 && macs != PARTS.len() {
+        let targets = PARTS.join(",");
+        return Err(anyhow!("--universal2 needs both Mac targets"))
+            .help(format!("cargo xtask dist --universal2 --targets {targets}"));
+    }
     let request = Request {
         targets,
         products: Products::Packages,
         ui: Wanted::Yes,
+        universal: extras.universal2,
     };
     let build = plan(&host, &release, &request);
     Ok(DistPlan {
         build,
         image,
-        sign_with: sign_with.map(str::to_owned),
+        extras: extras.clone(),
     })
 }
 
@@ -292,6 +317,11 @@ fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
         names.push(npm::file_name(&build.release, npm::NAME));
     }
     names.extend(sdist::file_name(&build.release));
+    names.extend(
+        build
+            .universal
+            .then(|| archives::file_name(&build.release, &UNIVERSAL)),
+    );
     names.extend(
         image
             .as_ref()

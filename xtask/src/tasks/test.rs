@@ -15,6 +15,7 @@ use crate::host::ctx::Ctx;
 use crate::host::{files, output, run, tools};
 use crate::release::target;
 use crate::tasks;
+use crate::tasks::dist::Extras;
 
 /// Run every test
 #[derive(Debug, Args)]
@@ -134,7 +135,7 @@ fn print(count: Count, report: &str) -> anyhow::Result<()> {
 /// Builds the dist that tests read, in a folder other than dist/, and fetches the tools of tests.
 fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
     let out = ctx.state().join("test-dist");
-    tasks::dist::ensure(ctx, targets, None, &out)?;
+    tasks::dist::ensure(ctx, targets, &Extras::default(), &out)?;
     for pinned in tools::for_tests() {
         if let Err(error) = tools::ensure(ctx, pinned) {
             ensure!(!ctx.require_tools, "{error:#}");

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::fixture::Fixture;
-use crate::support::{command, show, succeed, tool};
+use crate::support::{Dist, command, show, succeed, tool, without_cargo_variables};
 
 /// Serves a folder on loopback until it is dropped.
 pub(crate) struct Served {
@@ -138,7 +138,76 @@ fn check_dnf(served: &Served, work: &Path) {
     }
 }
 
-/// apt and dnf find the package in repositories that a key signs, and apt refuses them without the key.
+/// pip compiles the source distribution with cargo, and offline.
+fn check_sdist(dist: &Path, work: &Path) {
+    let Some(mut python) = tool("python3") else {
+        return;
+    };
+    let env = work.join("env");
+    succeed(python.args(["-m", "venv", "--without-pip"]).arg(&env));
+    let mut pip = without_cargo_variables("python3");
+    pip.current_dir(work)
+        .args(["-m", "pip", "--python"])
+        .arg(env.join("bin/python"));
+    pip.args(["install", "--quiet", "--no-index"]);
+    succeed(pip.arg(dist.join("noetlctl-1.2.3.tar.gz")));
+    let said = succeed(command(env.join("bin/noetl")).arg("--version"));
+    assert!(said.contains("1.2.3"), "{said}");
+    let metadata = succeed(command(env.join("bin/python")).args([
+        "-c",
+        "import importlib.metadata as it; print(it.version('noetlctl'), it.metadata('noetlctl')['License-Expression'])",
+    ]));
+    assert_eq!(metadata.trim(), "1.2.3 MIT");
+}
+
+/// ruby, bash and Python read what other package managers install by.
+#[test]
+fn recipes_are_read_by_their_languages() {
+    let Some(dist) = Dist::find() else { return };
+    let recipes = dist.folder.join("recipes");
+    if let Some(mut ruby) = tool("ruby") {
+        let said = succeed(ruby.arg("-c").arg(recipes.join("homebrew/noetl.rb")));
+        assert_eq!(said, "Syntax OK\n");
+    }
+    let print = ". \"$1\" && CARCH=x86_64 && declare -f package >/dev/null && \
+        echo \"$pkgname $pkgver ${source_x86_64[0]} ${sha256sums_aarch64[0]}\"";
+    let mut bash = command("bash");
+    let said = succeed(
+        bash.args(["-eu", "-c", print, "bash"])
+            .arg(recipes.join("aur/PKGBUILD")),
+    );
+    let archives = dist.manifest["artifacts"].as_array().unwrap();
+    let sha256 = |triple: &str| {
+        let mut archives = archives.iter();
+        let archive = archives.find(|it| it["content"]["archive"]["target"] == triple);
+        archive.unwrap()["sha256"].as_str().unwrap()
+    };
+    assert!(said.starts_with("noetl-bin 0."), "{said}");
+    assert!(
+        said.contains("-x86_64-unknown-linux-musl.tar.gz "),
+        "{said}"
+    );
+    assert!(
+        said.trim().ends_with(sha256("aarch64-unknown-linux-musl")),
+        "{said}"
+    );
+    // The hash that Nix wants is the same one in base64.
+    let flake = std::fs::read_to_string(recipes.join("nix/flake.nix")).unwrap();
+    let program =
+        "import base64, sys; print(base64.b64encode(bytes.fromhex(sys.argv[1])).decode())";
+    let own = sha256("x86_64-unknown-linux-musl");
+    let Some(mut python) = tool("python3") else {
+        return;
+    };
+    let hash = succeed(python.args(["-c", program, own]));
+    assert!(
+        flake.contains(&format!("hash = \"sha256-{}\";", hash.trim())),
+        "{flake}"
+    );
+}
+
+/// apt and dnf find the package in repositories that a key signs, and apt refuses them without the key. pip builds the
+/// sources of the same dist.
 #[test]
 fn apt_and_dnf_read_signed_repositories() {
     let (Some(checkout), Some(keys)) = (Fixture::new(), Keys::new()) else {
@@ -177,4 +246,5 @@ fn apt_and_dnf_read_signed_repositories() {
     let mut gpg = keys.use_in(command("gpg"));
     succeed(gpg.arg("--verify").arg(signature).arg(list));
     check_dnf(&served, work.path());
+    check_sdist(&folder, work.path());
 }

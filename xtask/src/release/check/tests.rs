@@ -5,6 +5,7 @@ mod recipes;
 mod repositories;
 mod sdist;
 mod system;
+mod universal;
 mod wheels;
 
 use std::collections::BTreeMap;
@@ -280,7 +281,8 @@ fn mutants() -> Vec<(&'static str, Files)> {
         .chain(system::mutants())
         .chain(repositories::mutants())
         .chain(recipes::mutants())
-        .chain(sdist::mutants());
+        .chain(sdist::mutants())
+        .chain(universal::mutants());
     mutants.extend(of_packages.map(|(broken, change)| (broken, changed(&change))));
     mutants.extend(of_stamps.map(|(broken, change)| (broken, stamped(change))));
     mutants

@@ -24,6 +24,7 @@ use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
 use crate::tasks::ci_multiarch::summary::Summary;
 use crate::tasks::dist::DistPlan;
+use crate::tasks::dist::Extras;
 use crate::tasks::image::{NAME, REGISTRY};
 use crate::tasks::{Preview, dist};
 
@@ -66,7 +67,7 @@ pub(crate) struct CiMultiarchArgs {
 
 pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     let out = &args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
-    let plan = dist::plan_dist(ctx, &args.targets, None)?;
+    let plan = dist::plan_dist(ctx, &args.targets, &Extras::default())?;
     let release = &plan.build.release;
     if args.preview.wanted() {
         let commands = &plan.build.commands;
@@ -87,7 +88,7 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     }
     let mut summary = Summary::default();
     let made = if args.merge.is_empty() {
-        dist::ensure(ctx, &args.targets, None, out)?
+        dist::ensure(ctx, &args.targets, &Extras::default(), out)?
     } else {
         merge(ctx, &plan, &args.merge, out, &mut summary)?
     };
@@ -127,7 +128,7 @@ fn build_shard(ctx: &Ctx, whole: &DistPlan, shard: Shard) -> anyhow::Result<()> 
     let _lock = run::lock(ctx)?;
     let own = shard.of(&whole.build.targets)?;
     let words: Vec<_> = own.iter().map(|target| target.triple.to_owned()).collect();
-    let part = dist::plan_dist(ctx, &words, None)?;
+    let part = dist::plan_dist(ctx, &words, &Extras::default())?;
     let ui_sha256 = page::build(ctx)?;
     let binaries = cargo::build(ctx, &part.build.compile, &part.build.targets)?;
     // A file that was saved meanwhile may or may not be in what was compiled.

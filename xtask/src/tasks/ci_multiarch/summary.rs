@@ -78,6 +78,7 @@ impl Summary {
                 Content::Archive(archive) => archive.target.clone(),
                 Content::Sbom(sbom) => format!("SBOM of {}", sbom.target),
                 Content::Wheel(wheel) => format!("{}, Python", wheel.target),
+                Content::Universal => "both kinds of Macs".to_owned(),
                 Content::Sdist => "Python, from sources".to_owned(),
                 Content::Npm(npm) => npm.package.clone(),
                 Content::Deb(deb) => format!("{}, Debian and Ubuntu", deb.target),

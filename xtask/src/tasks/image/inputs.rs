@@ -76,6 +76,7 @@ pub(super) fn plan_image(
             targets: targets.collect::<anyhow::Result<_>>()?,
             products: Products::Binaries,
             ui: Wanted::Yes,
+            universal: false,
         };
         let build = plan(&host, &release, &request);
         (release, Some(build))
