@@ -29,8 +29,8 @@ fn merged_shards_have_the_bytes_of_one_run() {
     let whole = bytes(&one, "dist");
     assert_eq!(
         whole.0.lines().count(),
-        37,
-        "five files of each target, deb and rpm of two, npm's noetl, the image, the manifest"
+        40,
+        "five files of each target, deb and rpm of two, npm's noetl, sources, installers, the image, the manifest"
     );
     for count in [1, 2, 3, 6] {
         let shards = many.root().join("target/xtask/shards");
