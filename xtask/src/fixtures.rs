@@ -10,17 +10,17 @@ use crate::image::assemble::{Foundation, assemble_programs};
 use crate::image::plan::{self as image_plan, ImagePlan};
 use crate::release::cargo::{Binary, Host};
 use crate::release::check::Files;
-use crate::release::companions::{COMPLETIONS, Companion, THIRD_PARTY};
-use crate::release::package::Inputs;
+use crate::release::dist::{self, Inputs};
+use crate::release::packages::companions::{COMPLETIONS, Companion, LAUNCHER, THIRD_PARTY};
+use crate::release::packages::sdist::Sources;
+use crate::release::packages::wheel::Contents;
 use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::proof::Proof;
 use crate::release::sbom::graph::{Graph, Package};
-use crate::release::sdist::Sources;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
 use crate::release::version::Release;
-use crate::release::wheel::{Contents, LAUNCHER};
-use crate::release::{checksums, package, sbom, target, third_party};
+use crate::release::{checksums, sbom, target, third_party};
 
 /// The only file of the web page in every fixture.
 const PAGE: (&str, &[u8]) = ("index.html", b"page");
@@ -240,7 +240,7 @@ pub(crate) fn dist(binary: impl Fn(&Target) -> Vec<u8>) -> Files {
         image,
         signer: None,
     };
-    package::write_dist(&plan, inputs, &out).unwrap();
+    dist::write(&plan, inputs, &out).unwrap();
     let names = files::list(&out).unwrap();
     let files = names.into_iter().map(|name| {
         let bytes = files::read(&out.join(&name)).unwrap();

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use noetl_help::Help as _;
 
-use crate::release::repositories::URL;
+use crate::release::packages::{apt, dnf, installers};
 use crate::release::target::{Format, GLIBC_FLOOR, Libc, MACOS_MINIMUM, Os, TARGETS, Target, Tier};
-use crate::release::workspace::REPOSITORY;
-use crate::release::{apt, dnf, installers};
+use crate::release::workspace::{PACKAGES, REPOSITORY};
 
 /// The document.
 pub(crate) const README: &str = "README.md";
@@ -120,9 +119,9 @@ fn install() -> String {
     text + &format!(
         "\napt wants the repository and its key first; besides `stable`, it has the suites `jammy` and `noble`. dnf wants \
          the repository:\n\n```text\n\
-         curl -fsSL {URL}/{apt}/noetl.asc | sudo tee /etc/apt/keyrings/noetl.asc\n\
-         curl -fsSL {URL}/{apt}/noetl.sources | sudo tee /etc/apt/sources.list.d/noetl.sources\n\
-         sudo dnf config-manager --add-repo {URL}/{dnf}/noetl.repo\n```\n"
+         curl -fsSL {PACKAGES}/{apt}/noetl.asc | sudo tee /etc/apt/keyrings/noetl.asc\n\
+         curl -fsSL {PACKAGES}/{apt}/noetl.sources | sudo tee /etc/apt/sources.list.d/noetl.sources\n\
+         sudo dnf config-manager --add-repo {PACKAGES}/{dnf}/noetl.repo\n```\n"
     )
 }
 

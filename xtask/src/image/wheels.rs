@@ -14,7 +14,7 @@ use crate::host::ctx::Ctx;
 use crate::host::{files, output, run, tools};
 use crate::image::contents::PACKAGES;
 use crate::image::flavours::Packages;
-use crate::release::zip;
+use crate::release::packages::zip;
 
 /// The newest glibc 2.x that a wheel may need; every Debian and Ubuntu with Python 3.10 or newer has it.
 const GLIBC_MINOR: u32 = 31;

@@ -14,15 +14,16 @@ use noetl_oci::rules::{self, Expectations, Family, Findings};
 use noetl_oci::tar;
 use noetl_oci::{Blob, Image as OciImage, ImageSource, KnownLayers, Layout, Sha256};
 
-use crate::release::archives::REPACKED;
-use crate::release::companions::{Companion, Described};
 use crate::release::dist_manifest::{
     self, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SCHEMA, SUMS_NAME,
 };
+use crate::release::packages::archives::REPACKED;
+use crate::release::packages::companions::{Companion, Described};
+use crate::release::packages::{apt, archives, companions, dnf};
 use crate::release::rules::{A1, A2, A3, A4, A5, A6, A7, B1, B8, B9};
 use crate::release::sbom::{self, drift};
 use crate::release::target::{Format, Target, platforms};
-use crate::release::{apt, archives, checksums, companions, dnf, programs};
+use crate::release::{checksums, programs};
 
 /// The files of dist/ by name.
 pub(crate) type Files = BTreeMap<String, Blob>;

@@ -10,8 +10,8 @@ use object::{Object as _, ObjectSection as _};
 
 use crate::host::files;
 use crate::release::dist_manifest::{DistManifest, FILE_NAME, SUMS_NAME};
+use crate::release::packages::{archives, deb, repositories, rpm, zip};
 use crate::release::proof::Proof;
-use crate::release::{archives, deb, repositories, rpm, zip};
 
 /// How many differences in one file are listed.
 const LISTED: usize = 5;

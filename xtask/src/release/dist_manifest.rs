@@ -5,11 +5,12 @@ use noetl_oci::{Image as OciImage, Layout, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::release::binary::{self, Facts};
-use crate::release::companions::Described;
+use crate::release::packages::companions::Described;
+use crate::release::packages::recipes::Download;
+use crate::release::packages::{apt, archives, dnf, recipes};
 use crate::release::proof::Proof;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{apt, archives, dnf, recipes};
 
 /// The version of the format.
 pub(crate) const SCHEMA: u32 = 3;
@@ -92,6 +93,26 @@ pub(crate) enum Content {
 /// Returns the file name of a release's image.
 pub(crate) fn image_name(release: &Release) -> String {
     format!("noetl-{}-image.tar", release.tag)
+}
+
+/// Returns the archives among the files of a dist, in the order of the targets; those that are on request are left out,
+/// since their systems run one of the others.
+pub(crate) fn downloads(artifacts: &[Artifact]) -> Vec<Download> {
+    let found = artifacts.iter().filter_map(|artifact| {
+        let Content::Archive(archive) = &artifact.content else {
+            return None;
+        };
+        let target = Target::find(&archive.target)?;
+        target.is_default().then(|| Download {
+            target,
+            name: artifact.name.clone(),
+            sha256: artifact.sha256,
+            macos_minimum: archive.facts.macos_minimum,
+        })
+    });
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(|it| Target::position(it.target));
+    found
 }
 
 impl Artifact {

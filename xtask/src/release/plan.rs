@@ -9,9 +9,10 @@ use crate::host::command::CommandLine;
 use crate::host::ctx::Wanted;
 use crate::host::tools::{Pinned, ZIG, ZIGBUILD};
 use crate::release::cargo::{self, Host};
+use crate::release::packages::{archives, deb, npm, rpm, wheel};
+use crate::release::sbom;
 use crate::release::target::{Format, Target};
 use crate::release::version::Release;
-use crate::release::{archives, deb, npm, rpm, sbom, wheel};
 
 /// What to build.
 #[derive(Debug, Clone)]

@@ -13,6 +13,9 @@ pub(crate) const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 /// The URL of NoETL's repository.
 pub(crate) const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
+/// The URL of the folders with the repositories for apt and dnf.
+pub(crate) const PACKAGES: &str = "https://noetl.github.io";
+
 /// Reads the version with cargo, without looking at dependencies.
 ///
 /// # Errors

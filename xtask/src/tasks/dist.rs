@@ -13,17 +13,16 @@ use crate::image::assemble::{Foundation, assemble};
 use crate::image::plan::{self as image_plan, ImagePlan};
 use crate::image::rules::ImageStandard;
 use crate::release::cargo::{self, Binary, Host};
+use crate::release::dist::{self, Inputs};
 use crate::release::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
-use crate::release::package::Inputs;
+use crate::release::packages::signer::Signer;
+use crate::release::packages::universal::{PARTS, UNIVERSAL};
+use crate::release::packages::{archives, companions, npm, sdist, wheel};
 use crate::release::plan::{Plan, Products, Request, plan};
-use crate::release::signer::Signer;
 use crate::release::target::platforms;
-use crate::release::universal::{PARTS, UNIVERSAL};
 use crate::release::verify::Verified;
 use crate::release::version::Release;
-use crate::release::{
-    archives, companions, npm, package, page, proof, sbom, sdist, target, verify, wheel,
-};
+use crate::release::{page, proof, sbom, target, verify};
 use crate::tasks::image::default_references;
 use crate::tasks::{Preview, rebuild};
 
@@ -270,7 +269,7 @@ pub(crate) fn place(
             image: image.as_ref(),
             signer: plan.signer(ctx),
         };
-        package::write_dist(&plan.build, inputs, unfinished)
+        dist::write(&plan.build, inputs, unfinished)
     };
     let checked = output::step(ctx, "pack archives, wheels and image", pack)
         .and_then(|()| check(ctx, "read everything back and check it", unfinished))

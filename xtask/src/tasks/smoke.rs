@@ -16,10 +16,11 @@ use xshell::cmd;
 
 use crate::host::ctx::Ctx;
 use crate::host::{files, output, run};
+use crate::release::checksums;
 use crate::release::dist_manifest::{Artifact, Content, DistManifest, FILE_NAME, SUMS_NAME};
+use crate::release::packages::archives;
 use crate::release::target::{TARGETS, Target};
 use crate::release::version::Release;
-use crate::release::{archives, checksums};
 use crate::tasks::sandbox::{Sandbox, read_json};
 
 /// Install and run what a dist holds for this machine

@@ -36,7 +36,7 @@ impl Releases {
     fn new() -> Self {
         let guard = tempfile::tempdir().unwrap();
         let sums = [OWN, OTHER].map(|version| release(guard.path(), version));
-        let script = root().join("xtask/src/release/installers/install.sh");
+        let script = root().join("xtask/src/release/packages/installers/install.sh");
         let script = fs::read_to_string(script).unwrap();
         let script = script
             .replace("@VERSION@", OWN)
@@ -345,7 +345,7 @@ fn the_installer_of_a_dist_installs_its_program() {
 
 #[test]
 fn linters_find_nothing_in_the_installers() {
-    let folder = root().join("xtask/src/release/installers");
+    let folder = root().join("xtask/src/release/packages/installers");
     if let Some(mut shellcheck) = tool("shellcheck") {
         succeed(shellcheck.arg(folder.join("install.sh")));
     }

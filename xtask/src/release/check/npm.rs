@@ -5,12 +5,12 @@ use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
 use super::Check;
-use crate::release::archives::REPACKED;
-use crate::release::companions::Companion;
 use crate::release::dist_manifest::{FILE_NAME, Npm};
+use crate::release::packages::archives::REPACKED;
+use crate::release::packages::companions::Companion;
+use crate::release::packages::{archives, npm};
 use crate::release::rules::{A3, A6, N1, N2};
 use crate::release::target::Target;
-use crate::release::{archives, npm};
 
 impl Check<'_> {
     /// Checks a package and compares it with the archive of its target; `None` when it cannot be read to the end.

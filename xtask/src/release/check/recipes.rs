@@ -1,15 +1,15 @@
 //! The rule A9 on installers and recipes.
 
 use super::Check;
-use crate::release::dist_manifest::Content;
+use crate::release::dist_manifest::{self, Content};
+use crate::release::packages::{installers, recipes};
 use crate::release::rules::A9;
-use crate::release::{installers, recipes};
 
 impl Check<'_> {
     /// Compares installers and recipes with those that follow from the archives in the manifest.
     pub(super) fn recipes(&mut self) {
         let release = &self.manifest.release;
-        let downloads = recipes::downloads(&self.manifest.artifacts);
+        let downloads = dist_manifest::downloads(&self.manifest.artifacts);
         let mut expected = installers::all(release, &downloads);
         if self.has_folder(recipes::FOLDER) {
             expected.extend(recipes::all(release, &downloads));

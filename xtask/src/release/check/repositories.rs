@@ -1,10 +1,10 @@
 //! The rule A8 on the repositories.
 
 use super::Check;
-use crate::release::apt::{self, Deb};
 use crate::release::dist_manifest::{Artifact, Content};
-use crate::release::dnf::{self, Rpm};
-use crate::release::repositories;
+use crate::release::packages::apt::{self, Deb};
+use crate::release::packages::dnf::{self, Rpm};
+use crate::release::packages::repositories;
 use crate::release::rules::A8;
 use crate::release::target::Target;
 

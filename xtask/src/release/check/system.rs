@@ -4,11 +4,12 @@ use anyhow::Context as _;
 use noetl_oci::Blob;
 
 use super::Check;
-use crate::release::archives::{REPACKED, differing};
+use crate::release::binary;
 use crate::release::dist_manifest::System;
+use crate::release::packages::archives::{REPACKED, differing};
+use crate::release::packages::{deb, rpm, system};
 use crate::release::rules::{A3, B1, L1, L2};
 use crate::release::target::Target;
-use crate::release::{binary, deb, rpm, system};
 
 impl Check<'_> {
     /// Checks a deb and compares it with the archive of its target; `None` when it cannot be read to the end.

@@ -17,13 +17,14 @@ use noetl_oci::{Blob, Sha256};
 use super::{Files, check};
 use crate::fixtures;
 use crate::image::rules::ImageStandard;
+use crate::release::checksums;
 use crate::release::dist_manifest::{
     Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
 };
+use crate::release::packages::{archives, installers};
 use crate::release::rules::RULES;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
-use crate::release::{archives, checksums, installers};
 
 const AMD64: &str = "noetl-v1.2.3-x86_64-unknown-linux-musl.tar.gz";
 const ALIAS: &str = "noetl-x86_64-unknown-linux-musl.tar.gz";
@@ -102,8 +103,8 @@ fn repack(files: &mut Files, change: impl Fn(&mut Vec<Entry>, &mut u64)) {
     seal(files);
     // Installers and recipes of these archives.
     let manifest: DistManifest = serde_json::from_slice(&bytes(files, FILE_NAME)).unwrap();
-    let downloads = crate::release::recipes::downloads(&manifest.artifacts);
-    let mut derived = crate::release::recipes::all(&manifest.release, &downloads);
+    let downloads = crate::release::dist_manifest::downloads(&manifest.artifacts);
+    let mut derived = crate::release::packages::recipes::all(&manifest.release, &downloads);
     derived.extend(installers::all(&manifest.release, &downloads));
     files.extend(
         derived

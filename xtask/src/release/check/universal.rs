@@ -3,9 +3,9 @@
 use noetl_oci::{Blob, Sha256};
 
 use super::Check;
-use crate::release::archives::{self, REPACKED};
+use crate::release::packages::archives::{self, REPACKED};
+use crate::release::packages::universal::{self, PARTS, UNIVERSAL};
 use crate::release::rules::{A4, A5, B8};
-use crate::release::universal::{self, PARTS, UNIVERSAL};
 
 impl Check<'_> {
     /// Compares the programs in the archive with those of the two archives; `None` when it cannot be read.

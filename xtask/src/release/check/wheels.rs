@@ -4,12 +4,13 @@ use anyhow::Context as _;
 use noetl_oci::{Blob, Sha256};
 
 use super::Check;
-use crate::release::archives::REPACKED;
-use crate::release::companions::Companion;
+use crate::release::binary;
 use crate::release::dist_manifest::{FILE_NAME, Wheel};
+use crate::release::packages::archives::REPACKED;
+use crate::release::packages::companions::Companion;
+use crate::release::packages::{sdist, wheel, zip};
 use crate::release::rules::{A3, A6, B1, W1, W2, W3, W4};
 use crate::release::target::{Format, Target};
-use crate::release::{binary, sdist, wheel, zip};
 
 impl Check<'_> {
     /// Checks a wheel and compares it with the archive of its target; `None` when it cannot be read to the end.

@@ -4,9 +4,9 @@ use noetl_oci::tar::Entry;
 
 use super::{Change, bytes, describe, edit, other_program, rename, seal};
 use crate::fixtures;
-use crate::release::archives;
 use crate::release::check::Files;
 use crate::release::dist_manifest::{Content, DistManifest, Npm};
+use crate::release::packages::archives;
 use crate::release::target::Arch;
 
 const PROGRAM: &str = "noetl-cli-linux-x64-1.2.3.tgz";

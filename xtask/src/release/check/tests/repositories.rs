@@ -3,8 +3,8 @@
 use super::{Change, checked, clean, describe, edit, rename, seal};
 use crate::release::check::Files;
 use crate::release::dist_manifest::{Artifact, Content};
+use crate::release::packages::repositories;
 use crate::release::proof::Proof;
-use crate::release::repositories;
 
 const PACKAGES: &str = "apt/dists/stable/main/binary-amd64/Packages";
 const LIST: &str = "apt/dists/noble/Release";

@@ -4,9 +4,9 @@ use noetl_oci::tar::Entry;
 
 use super::{Change, bytes, describe, edit, rename, seal};
 use crate::fixtures;
-use crate::release::archives;
 use crate::release::check::Files;
 use crate::release::dist_manifest::Content;
+use crate::release::packages::archives;
 
 const SDIST: &str = "noetlctl-1.2.3.tar.gz";
 

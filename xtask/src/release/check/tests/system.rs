@@ -6,9 +6,9 @@ use noetl_oci::tar::Entry;
 use super::{Change, bytes, edit, other_program, rename, seal};
 use crate::fixtures;
 use crate::release::check::Files;
+use crate::release::packages::{deb, rpm};
 use crate::release::target::{Arch, TARGETS};
 use crate::release::version::Release;
-use crate::release::{deb, rpm};
 
 const DEB: &str = "noetl_1.2.3-1_amd64.deb";
 const RPM: &str = "noetl-1.2.3-1.x86_64.rpm";

@@ -2,11 +2,11 @@
 
 use super::{Change, describe, seal};
 use crate::fixtures;
-use crate::release::archives;
 use crate::release::check::Files;
 use crate::release::dist_manifest::{Artifact, Content};
+use crate::release::packages::archives;
+use crate::release::packages::universal::{self, UNIVERSAL};
 use crate::release::proof::Proof;
-use crate::release::universal::{self, UNIVERSAL};
 
 /// Adds an archive with this binary, and this time.
 fn add(files: &mut Files, binary: Vec<u8>, time: u64) {

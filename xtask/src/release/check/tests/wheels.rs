@@ -6,8 +6,9 @@ use super::{bytes, describe, edit, other_program, rename, seal};
 use crate::fixtures;
 use crate::release::check::Files;
 use crate::release::dist_manifest::{Content, DistManifest, Wheel};
+use crate::release::packages::zip;
 use crate::release::target::{Arch, TARGETS, Target};
-use crate::release::{self, binary, zip};
+use crate::release::{self, binary};
 
 const WHEEL: &str =
     "noetlctl-1.2.3-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.musllinux_1_1_x86_64.whl";
@@ -24,9 +25,9 @@ fn rewheel(files: &mut Files, change: impl Fn(&mut Vec<Entry>)) {
         && entries.len() == 15
     {
         let facts = binary::facts(&contents.binary.read().unwrap());
-        let tags = facts.and_then(|facts| release::wheel::tags(target, &facts));
+        let tags = facts.and_then(|facts| release::packages::wheel::tags(target, &facts));
         let tags = tags.unwrap_or_else(|_| vec!["any".into()]);
-        entries = release::wheel::entries(&release, target, &tags, &contents).unwrap();
+        entries = release::packages::wheel::entries(&release, target, &tags, &contents).unwrap();
     }
     repack_wheel(files, &entries);
 }
@@ -37,8 +38,11 @@ fn repack_wheel(files: &mut Files, entries: &[Entry]) {
     seal(files);
 }
 
-fn wheel_of(target: &Target, entries: &[Entry]) -> anyhow::Result<release::wheel::Contents> {
-    release::wheel::contents(&fixtures::release(), target, entries.to_vec())
+fn wheel_of(
+    target: &Target,
+    entries: &[Entry],
+) -> anyhow::Result<release::packages::wheel::Contents> {
+    release::packages::wheel::contents(&fixtures::release(), target, entries.to_vec())
 }
 
 /// Changes one entry of a wheel, whose RECORD then has another hash.

@@ -9,8 +9,8 @@ use noetl_oci::Blob;
 use noetl_oci::tar::Entry;
 use serde_json::{Map, Value, json};
 
-use crate::release::archives;
-use crate::release::companions::{Companion, THIRD_PARTY};
+use crate::release::packages::archives;
+use crate::release::packages::companions::{Companion, THIRD_PARTY};
 use crate::release::target::{Arch, Format, Os, Target};
 use crate::release::version::Release;
 use crate::release::workspace::{LICENSE, REPOSITORY};

@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use crate::release::apt::{self, Deb};
-use crate::release::dnf::{self, Rpm};
-use crate::release::signer::Signer;
+use crate::release::packages::apt::{self, Deb};
+use crate::release::packages::dnf::{self, Rpm};
+use crate::release::packages::signer::Signer;
 use crate::release::version::Release;
-
-/// Where the project serves them.
-pub(crate) const URL: &str = "https://noetl.github.io";
 
 /// Files by their paths below dist/.
 pub(crate) type Tree = BTreeMap<String, Vec<u8>>;

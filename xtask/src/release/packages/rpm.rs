@@ -10,9 +10,9 @@ use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
 use self::header::{Header, Value};
-use crate::release::archives;
-use crate::release::companions::Companion;
-use crate::release::system::{self, Family, NAME};
+use crate::release::packages::archives;
+use crate::release::packages::companions::Companion;
+use crate::release::packages::system::{self, Family, NAME};
 use crate::release::target::{Arch, Target};
 use crate::release::version::Release;
 use crate::release::workspace::{LICENSE, REPOSITORY};

@@ -11,10 +11,10 @@ use noetl_oci::Blob;
 use noetl_oci::gzip::gzip;
 use noetl_oci::tar::Entry;
 
-use crate::release::archives;
 use crate::release::binary::Facts;
-use crate::release::companions::Companion;
-use crate::release::system::{self, Family, MAINTAINER, NAME};
+use crate::release::packages::archives;
+use crate::release::packages::companions::Companion;
+use crate::release::packages::system::{self, Family, MAINTAINER, NAME};
 use crate::release::target::{Arch, Target};
 use crate::release::version::Release;
 use crate::release::workspace::REPOSITORY;
@@ -27,7 +27,7 @@ const FORMAT: &[u8] = b"2.0\n";
 const MEMBERS: [&str; 3] = ["debian-binary", "control.tar.gz", "data.tar.gz"];
 /// What lintian reports and this package does on purpose.
 const OVERRIDES: &str = include_str!("system/lintian-overrides");
-const LICENSE: &str = include_str!("../../../LICENSE");
+const LICENSE: &str = include_str!("../../../../LICENSE");
 
 /// Returns Debian's name of an instruction set.
 pub(crate) fn architecture(target: &Target) -> &'static str {

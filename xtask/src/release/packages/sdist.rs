@@ -10,9 +10,10 @@ use noetl_oci::{Blob, Sha256};
 
 use crate::host::ctx::Ctx;
 use crate::host::{files, git};
-use crate::release::companions::{Companion, THIRD_PARTY};
+use crate::release::packages::companions::{Companion, THIRD_PARTY};
+use crate::release::packages::{archives, wheel};
 use crate::release::version::Release;
-use crate::release::{archives, checksums, page, wheel};
+use crate::release::{checksums, page};
 
 /// Where the web page is, below the folder of the archive.
 const PAGE: &str = "ui-src/dist/";

@@ -11,8 +11,8 @@ use crate::host::ctx::Ctx;
 use crate::host::{files, output, run};
 use crate::release::cargo::{self, Binary};
 use crate::release::target::{self, Target};
+use crate::release::third_party;
 use crate::release::version::Release;
-use crate::release::{third_party, wheel};
 
 /// The licences of what is compiled into the binary.
 pub(crate) const THIRD_PARTY: &str = "THIRD-PARTY-LICENSES";
@@ -29,6 +29,14 @@ const OWN: &[(&str, &str)] = &[
     ("LICENSE", "LICENSE"),
     ("README.md", "README.md"),
     ("crates/noetlctl/CHANGELOG.md", "CHANGELOG.md"),
+];
+
+/// The Python files of the launcher package, in crates/noetlctl/python.
+pub(crate) const LAUNCHER: &[&str] = &[
+    "noetl/__init__.py",
+    "noetl/__main__.py",
+    "noetl/_launcher.py",
+    "noetl/server.py",
 ];
 
 /// A file beside the binary.
@@ -111,7 +119,7 @@ pub(crate) fn make(
 pub(crate) fn launcher(ctx: &Ctx) -> anyhow::Result<Vec<Companion>> {
     let folder = ctx.root.join("crates/noetlctl/python");
     let file = |path: &&str| Ok(Companion::new(*path, files::read(&folder.join(path))?));
-    wheel::LAUNCHER.iter().map(file).collect()
+    LAUNCHER.iter().map(file).collect()
 }
 
 /// Returns what `noetl` says of itself.

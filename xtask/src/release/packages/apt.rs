@@ -10,10 +10,10 @@ use jiff::fmt::rfc2822;
 use noetl_oci::gzip::gzip;
 use noetl_oci::{Blob, Sha256};
 
-use crate::release::deb;
-use crate::release::repositories::URL;
+use crate::release::packages::deb;
 use crate::release::target::Target;
 use crate::release::version::Release;
+use crate::release::workspace::PACKAGES;
 
 /// The folder in dist/.
 pub(crate) const FOLDER: &str = "apt";
@@ -50,7 +50,7 @@ pub(crate) fn indexes(
     }
     let mut files = BTreeMap::new();
     let source = format!(
-        "Types: deb\nURIs: {URL}/{FOLDER}\nSuites: stable\nComponents: {COMPONENT}\n\
+        "Types: deb\nURIs: {PACKAGES}/{FOLDER}\nSuites: stable\nComponents: {COMPONENT}\n\
          Signed-By: /etc/apt/keyrings/noetl.asc\n"
     );
     files.insert(format!("{FOLDER}/noetl.sources"), source.into_bytes());

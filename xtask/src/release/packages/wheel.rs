@@ -17,7 +17,7 @@ use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
 use crate::release::binary::Facts;
-use crate::release::companions::{Companion, THIRD_PARTY};
+use crate::release::packages::companions::{Companion, LAUNCHER, THIRD_PARTY};
 use crate::release::target::{Arch, Libc, Os, Target};
 use crate::release::version::Release;
 use crate::release::workspace::{LICENSE, REPOSITORY};
@@ -30,13 +30,6 @@ const SUMMARY: &str =
 const PYTHON: &str = ">=3.9";
 /// The glibc of manylinux2014, the oldest that pip knows by two names.
 const MANYLINUX_2014: (u32, u32) = (2, 17);
-/// The Python files of the launcher package, in crates/noetlctl/python.
-pub(crate) const LAUNCHER: &[&str] = &[
-    "noetl/__init__.py",
-    "noetl/__main__.py",
-    "noetl/_launcher.py",
-    "noetl/server.py",
-];
 /// Where companions are installed below the prefix of the environment, as (companion, path).
 const SHARED: &[(&str, &str)] = &[
     ("completions/_noetl", "share/zsh/site-functions/_noetl"),

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{DESCRIPTION, HOMEPAGE, Recipe};
-use crate::release::companions::THIRD_PARTY;
-use crate::release::rpm;
+use crate::release::packages::companions::THIRD_PARTY;
+use crate::release::packages::rpm;
 use crate::release::target::{Arch, Os};
 use crate::release::workspace::LICENSE;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::release::checksums;
-use crate::release::recipes::Download;
+use crate::release::packages::recipes::Download;
 use crate::release::target::Os;
 use crate::release::version::Release;
 use crate::release::workspace::REPOSITORY;

@@ -8,10 +8,10 @@ use noetl_oci::Blob;
 use noetl_oci::gzip::{GzipReader, gunzip, gzip};
 use noetl_oci::tar::{self, Entry};
 
-use crate::release::companions::Companion;
+use crate::release::packages::companions::Companion;
+use crate::release::packages::zip;
 use crate::release::target::Target;
 use crate::release::version::Release;
-use crate::release::zip;
 
 /// What is said of a package in which a mode, an owner, a time or a header differs.
 pub(crate) const REPACKED: &str = "the same content packed again gives other bytes";

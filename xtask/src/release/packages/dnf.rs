@@ -8,12 +8,11 @@ use noetl_oci::gzip::gzip;
 use noetl_oci::tar::Entry;
 use noetl_oci::{Blob, Sha256};
 
-use crate::release::repositories::URL;
-use crate::release::rpm::{self, Dependency};
-use crate::release::system;
+use crate::release::packages::rpm::{self, Dependency};
+use crate::release::packages::system;
 use crate::release::target::Target;
 use crate::release::version::Release;
-use crate::release::workspace::{LICENSE, REPOSITORY};
+use crate::release::workspace::{LICENSE, PACKAGES, REPOSITORY};
 
 /// The folder in dist/.
 pub(crate) const FOLDER: &str = "dnf";
@@ -94,8 +93,8 @@ pub(crate) fn indexes(
     repomd += "</repomd>\n";
     // The signed list of lists has the hash of every list, and these that of every package.
     let source = format!(
-        "[noetl]\nname=NoETL\nbaseurl={URL}/{FOLDER}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=1\n\
-         gpgkey={URL}/{}\n",
+        "[noetl]\nname=NoETL\nbaseurl={PACKAGES}/{FOLDER}\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=1\n\
+         gpgkey={PACKAGES}/{}\n",
         key_path()
     );
     files.insert(format!("{FOLDER}/noetl.repo"), source.into_bytes());

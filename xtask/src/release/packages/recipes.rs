@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 
 use noetl_oci::Sha256;
 
-use crate::release::dist_manifest::{Artifact, Content};
 use crate::release::target::{Arch, Os, Target};
 use crate::release::version::Release;
 
@@ -29,26 +28,6 @@ pub(crate) struct Download {
     pub sha256: Sha256,
     /// The minimum version of macOS, as the binary's load commands say.
     pub macos_minimum: Option<(u32, u32)>,
-}
-
-/// Returns the archives among the files of a dist, in the order of the targets; those that are on request are left out,
-/// since their systems run one of the others.
-pub(crate) fn downloads(artifacts: &[Artifact]) -> Vec<Download> {
-    let found = artifacts.iter().filter_map(|artifact| {
-        let Content::Archive(archive) = &artifact.content else {
-            return None;
-        };
-        let target = Target::find(&archive.target)?;
-        target.is_default().then(|| Download {
-            target,
-            name: artifact.name.clone(),
-            sha256: artifact.sha256,
-            macos_minimum: archive.facts.macos_minimum,
-        })
-    });
-    let mut found: Vec<_> = found.collect();
-    found.sort_by_key(|it| Target::position(it.target));
-    found
 }
 
 /// What recipes are made of.
@@ -71,7 +50,7 @@ impl Recipe<'_> {
 
     /// Returns the folder in an archive.
     fn folder(&self, download: &Download) -> String {
-        crate::release::archives::stem(self.release, download.target)
+        crate::release::packages::archives::stem(self.release, download.target)
     }
 
     fn has(&self, os: Os) -> bool {
@@ -105,7 +84,7 @@ pub(crate) fn all(release: &Release, downloads: &[Download]) -> BTreeMap<String,
 mod tests {
     use super::*;
     use crate::fixtures;
-    use crate::release::archives;
+    use crate::release::packages::archives;
     use crate::release::target::{TARGETS, Tier};
 
     fn downloads(of: impl Fn(&Target) -> bool) -> Vec<Download> {

@@ -6,7 +6,7 @@ use noetl_oci::Blob;
 use noetl_oci::gzip::gzip;
 use noetl_oci::tar::Entry;
 
-use crate::release::companions::{Companion, THIRD_PARTY};
+use crate::release::packages::companions::{Companion, THIRD_PARTY};
 use crate::release::version::Release;
 
 /// The package's name.

@@ -7,25 +7,26 @@ use camino::Utf8Path;
 use noetl_oci::{Blob, Layout, Sha256};
 
 use crate::host::files;
-use crate::release::apt::{self, Deb};
 use crate::release::binary::Facts;
 use crate::release::cargo::Binary;
-use crate::release::companions::Companion;
 use crate::release::dist_manifest::{
     self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, Npm, SCHEMA,
     SUMS_NAME, Sbom, System, Wheel,
 };
-use crate::release::dnf::{self, Rpm};
+use crate::release::packages::apt::{self, Deb};
+use crate::release::packages::companions::Companion;
+use crate::release::packages::dnf::{self, Rpm};
+use crate::release::packages::sdist::Sources;
+use crate::release::packages::signer::Signer;
+use crate::release::packages::universal::{self, PARTS, UNIVERSAL};
+use crate::release::packages::{
+    archives, deb, installers, npm, recipes, repositories, rpm, sdist, wheel, zip,
+};
 use crate::release::plan::{PackagePlan, Plan};
 use crate::release::proof::Proof;
-use crate::release::sdist::Sources;
-use crate::release::signer::Signer;
 use crate::release::target::{Format, Target};
-use crate::release::universal::{self, PARTS, UNIVERSAL};
 use crate::release::version::Release;
-use crate::release::{
-    archives, checksums, deb, installers, npm, recipes, repositories, rpm, sbom, sdist, wheel, zip,
-};
+use crate::release::{checksums, sbom};
 
 /// What the packages of a release are made of.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +55,7 @@ pub(crate) struct Inputs<'a> {
 ///
 /// # Errors
 /// When a binary cannot be read, or a file cannot be written.
-pub(crate) fn write_dist(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> anyhow::Result<()> {
+pub(crate) fn write(plan: &Plan, inputs: Inputs<'_>, folder: &Utf8Path) -> anyhow::Result<()> {
     let release = &plan.release;
     let mut written = Written {
         release,
@@ -287,7 +288,7 @@ impl Written<'_> {
 
     /// Writes the installers and recipes of the archives that were written.
     fn recipes(&mut self) -> anyhow::Result<()> {
-        let downloads = recipes::downloads(&self.artifacts);
+        let downloads = dist_manifest::downloads(&self.artifacts);
         for (name, text) in installers::all(self.release, &downloads) {
             self.add(&name, text.as_bytes(), Content::Installer)?;
         }
