@@ -9,6 +9,9 @@ use crate::release::packages::{apt, dnf, installers};
 use crate::release::target::{Format, GLIBC_FLOOR, Libc, MACOS_MINIMUM, Os, TARGETS, Target, Tier};
 use crate::release::workspace::{PACKAGES, REPOSITORY};
 
+/// The bucket with the manifest for Scoop.
+const SCOOP: &str = "https://github.com/noetl/scoop-bucket";
+
 /// The document.
 pub(crate) const README: &str = "README.md";
 
@@ -94,8 +97,12 @@ fn ways() -> Vec<(&'static str, String)> {
     add(on(Os::Linux) && on(Os::Mac), "a shell", &shell);
     add(on(Os::Windows), "PowerShell", &powershell);
     add(on(Os::Mac), "Homebrew", "brew install noetl/tap/noetl");
-    add(has(Format::Deb), "apt", "apt-get install noetl");
-    add(has(Format::Rpm), "dnf", "dnf install noetl");
+    add(
+        has(Format::Deb),
+        "apt",
+        "sudo apt-get update && sudo apt-get install noetl",
+    );
+    add(has(Format::Rpm), "dnf", "sudo dnf install noetl");
     add(has(Format::Wheel), "Python", "pip install noetlctl");
     add(has(Format::Wheel), "", "pipx install noetlctl");
     add(has(Format::Wheel), "", "uv tool install noetlctl");
@@ -117,11 +124,12 @@ fn install() -> String {
     }
     let (apt, dnf) = (apt::FOLDER, dnf::FOLDER);
     text + &format!(
-        "\napt wants the repository and its key first; besides `stable`, it has the suites `jammy` and `noble`. dnf wants \
-         the repository:\n\n```text\n\
+        "\napt wants the repository and its key first; besides `stable`, it has the suites `jammy` and `noble`. dnf and \
+         Scoop want theirs:\n\n```text\n\
          curl -fsSL {PACKAGES}/{apt}/noetl.asc | sudo tee /etc/apt/keyrings/noetl.asc\n\
          curl -fsSL {PACKAGES}/{apt}/noetl.sources | sudo tee /etc/apt/sources.list.d/noetl.sources\n\
-         sudo dnf config-manager --add-repo {PACKAGES}/{dnf}/noetl.repo\n```\n"
+         curl -fsSL {PACKAGES}/{dnf}/noetl.repo | sudo tee /etc/yum.repos.d/noetl.repo\n\
+         scoop bucket add noetl {SCOOP}\n```\n"
     )
 }
 

@@ -111,6 +111,7 @@ pub(crate) const TOOLS: &[Tool] = &[
     tool("lintian", Test, Apt("lintian")),
     tool("rpm", Test, Apt("rpm")),
     tool("dnf", Test, Apt("dnf")),
+    tool("createrepo_c", Test, Apt("createrepo-c")),
     tool("gpg", Test, Apt("gnupg")),
     tool("systemd-analyze", Test, Apt("systemd")),
     // The server's programs are not on PATH; this one shows that they are installed.

@@ -1,5 +1,7 @@
 //! `cargo xtask dist`: everything that is shipped, checked before it replaces what was there.
 
+use std::collections::BTreeSet;
+
 use anyhow::{anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -15,11 +17,14 @@ use crate::image::rules::ImageStandard;
 use crate::release::cargo::{self, Binary, Host};
 use crate::release::dist::{self, Inputs};
 use crate::release::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
+use crate::release::packages::recipes::Download;
 use crate::release::packages::signer::Signer;
 use crate::release::packages::universal::{PARTS, UNIVERSAL};
-use crate::release::packages::{archives, companions, npm, sdist, wheel};
+use crate::release::packages::{
+    apt, archives, companions, dnf, installers, npm, recipes, sdist, wheel,
+};
 use crate::release::plan::{Plan, Products, Request, plan};
-use crate::release::target::platforms;
+use crate::release::target::{Format, Target, platforms};
 use crate::release::verify::Verified;
 use crate::release::version::Release;
 use crate::release::{page, proof, sbom, target, verify};
@@ -30,7 +35,8 @@ use crate::tasks::{Preview, rebuild};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Writes dist/: an archive, a Python wheel, an npm package and an SBOM per target; a deb and an rpm per Linux \
-    target, with repositories of them for apt and dnf; the image for both Linux platforms; SHA256SUMS and dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
+    target, with repositories of them\nfor apt and dnf; the sources for pip; installers; recipes for Homebrew, Nix, Arch Linux, Scoop and \
+    winget; the image for both Linux platforms;\nSHA256SUMS and dist-manifest.json.\nAll files are read back and checked before they replace those of dist/; when nothing has changed, \
     dist/ is only checked.\n\nExamples:\n  cargo xtask dist                     the six default targets and the image\n  \
     cargo xtask dist --targets linux     the two Linux targets and the image\n  \
     cargo xtask dist --plan              every decision, as JSON\n  \
@@ -326,9 +332,33 @@ fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
             .as_ref()
             .map(|_| dist_manifest::image_name(&build.release)),
     );
+    names.extend(derived(build));
     names.extend([SUMS_NAME, FILE_NAME].map(str::to_owned));
     names
         .iter()
         .map(|name| out.join(name).into_string())
         .collect()
+}
+
+/// Returns the names of what follows from the packages, and the folders of the repositories.
+fn derived(build: &Plan) -> Vec<String> {
+    let targets = build.targets.iter().filter(|it| it.is_default());
+    let downloads = targets.map(|target| Download {
+        target,
+        name: archives::file_name(&build.release, target),
+        // It is not known yet, and the names do not depend on it.
+        sha256: Sha256::of(b""),
+        macos_minimum: None,
+    });
+    let downloads: Vec<_> = downloads.collect();
+    let mut names: Vec<_> = installers::all(&build.release, &downloads)
+        .into_keys()
+        .collect();
+    names.extend(recipes::all(&build.release, &downloads).into_keys());
+    let formats = |target: &&Target| target.formats().iter().copied();
+    let formats: BTreeSet<_> = build.targets.iter().flat_map(formats).collect();
+    for (format, folder) in [(Format::Deb, apt::FOLDER), (Format::Rpm, dnf::FOLDER)] {
+        names.extend(formats.contains(&format).then(|| format!("{folder}/")));
+    }
+    names
 }

@@ -8,7 +8,7 @@ use crate::host::command::CommandLine;
 use crate::host::ctx::Ctx;
 use crate::host::{files, git, output, run};
 use crate::release::compare;
-use crate::release::dist_manifest::DistManifest;
+use crate::release::dist_manifest::{Content, DistManifest};
 
 /// What the second build has otherwise than the first one, beside its folder and the time of day.
 const OTHER: &[(&str, &str)] = &[
@@ -46,8 +46,7 @@ pub(super) fn compare(
     };
     check().help("commit the changes, or name the commit that it was built from")?;
     let checkout = Checkout::new(ctx, commit)?;
-    let targets = dist_manifest.targets.join(",");
-    let built = checkout.build(ctx, &targets)?;
+    let built = checkout.build(ctx, dist_manifest)?;
     let differences = compare::differences(dist, &built, partly)?;
     differences.iter().try_for_each(output::line)?;
     if differences.is_empty() {
@@ -100,8 +99,13 @@ impl Checkout {
     }
 
     /// Builds all files of a dist. Returns their folder.
-    fn build(&self, ctx: &Ctx, targets: &str) -> anyhow::Result<Utf8PathBuf> {
-        let words = ["cargo", "xtask", "dist", "--targets", targets];
+    fn build(&self, ctx: &Ctx, dist_manifest: &DistManifest) -> anyhow::Result<Utf8PathBuf> {
+        let targets = dist_manifest.targets.join(",");
+        let mut words = vec!["cargo", "xtask", "dist", "--targets", &targets];
+        let mut artifacts = dist_manifest.artifacts.iter();
+        if artifacts.any(|it| it.content == Content::Universal) {
+            words.push("--universal2");
+        }
         let mut command = if cfg!(unix) {
             let script = "umask 077 && exec \"$@\"";
             CommandLine::new("sh")

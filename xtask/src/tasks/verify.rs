@@ -14,9 +14,11 @@ use crate::tasks::rebuild;
 /// Check every file in dist/
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Checks names, hashes and contents of archives, wheels and npm packages; format, instruction set, linking, signature and \
-    build stamp of binaries;\nand the image against every rule. Prints all findings. `cargo xtask image check --list` \
-    prints the rules."
+    after_help = "Opens every archive, package, repository and installer; checks format, instruction set, linking, floors, protections, \
+    signature and build stamp\nof each binary; makes again what follows from binaries and release, and compares; and checks the image \
+    by every rule.\nPrints all findings. `cargo xtask image check --list` prints the rules.\n\nExamples:\n  \
+    cargo xtask verify                     dist/\n  cargo xtask verify DIR                 a downloaded release\n  \
+    cargo xtask verify --rebuild v0.1.0    and build it again"
 )]
 pub(crate) struct VerifyArgs {
     /// Folder to check [default: dist at the repository's root]

@@ -138,6 +138,41 @@ fn check_dnf(served: &Served, work: &Path) {
     }
 }
 
+/// createrepo_c lists the same packages in the same way.
+fn check_createrepo(dist: &Path, work: &Path) {
+    let (Some(mut createrepo), Some(mut python)) = (tool("createrepo_c"), tool("python3")) else {
+        return;
+    };
+    let copy = work.join("createrepo");
+    std::fs::create_dir(&copy).unwrap();
+    let rpm = "noetl-1.2.3-1.x86_64.rpm";
+    std::fs::copy(dist.join("dnf").join(rpm), copy.join(rpm)).unwrap();
+    succeed(
+        createrepo
+            .args(["--quiet", "--no-database", "--compatibility"])
+            .arg(&copy),
+    );
+    // The time of the file is that of the copy.
+    let compare = "import glob, gzip, re, sys, xml.etree.ElementTree as tree
+def read(folder, kind):
+    path, = glob.glob(f'{folder}/repodata/*-{kind}.xml.gz')
+    root = tree.fromstring(gzip.open(path).read())
+    for element in root.iter():
+        element.text, element.tail = (element.text or '').strip(), None
+        if element.tag.endswith('time'):
+            del element.attrib['file']
+    return tree.canonicalize(tree.tostring(root)).replace('><', '>\\n<')
+for kind in ['primary', 'filelists', 'other']:
+    ours, theirs = read(sys.argv[1], kind), read(sys.argv[2], kind)
+    assert ours == theirs, f'{kind}: ours\\n{ours}\\ntheirs\\n{theirs}'";
+    succeed(
+        python
+            .args(["-c", compare])
+            .arg(dist.join("dnf"))
+            .arg(&copy),
+    );
+}
+
 /// pip compiles the source distribution with cargo, and offline.
 fn check_sdist(dist: &Path, work: &Path) {
     let Some(mut python) = tool("python3") else {
@@ -246,5 +281,6 @@ fn apt_and_dnf_read_signed_repositories() {
     let mut gpg = keys.use_in(command("gpg"));
     succeed(gpg.arg("--verify").arg(signature).arg(list));
     check_dnf(&served, work.path());
+    check_createrepo(&folder, work.path());
     check_sdist(&folder, work.path());
 }

@@ -11,7 +11,8 @@ pub(crate) enum SelfCommand {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Downloads the release's installer, compares it with SHA256SUMS and runs it; the installer compares the archive \
-    with the hash\nthat it contains. The old binary stays when anything fails. NOETL_DOWNLOAD_URL names a mirror.\n\nExamples:\n  \
+    with the hash\nthat it contains. The old binary stays when anything fails. NOETL_DOWNLOAD_URL names a mirror\n\
+    that has the files as vVERSION/FILE, and latest/SHA256SUMS.\n\nExamples:\n  \
     noetl self update                    the newest release\n  noetl self update --check            whether there is one\n  \
     noetl self update --version 0.1.0    this one, also when it is older"
 )]

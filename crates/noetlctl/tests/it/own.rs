@@ -98,5 +98,8 @@ fn a_package_manager_updates_what_it_has_installed() {
     assert!(!home.path().join("called").exists());
     let older = mirror("0.0.1", INSTALLER);
     let said = update(&home, &program, &older, &[]);
-    assert!(said.contains("is the newest release"), "{said}");
+    assert!(
+        said.contains("is newer than the newest release, 0.0.1"),
+        "{said}"
+    );
 }

@@ -58,8 +58,11 @@ pub(crate) fn indexes(
     described.sort_by_key(|it| rpm::architecture(it.target));
     let count = described.len();
     let list = |kind: &str, more: &str, entry: &dyn Fn(&Described) -> String| {
-        let root = if kind == "primary" { "metadata" } else { kind };
-        let space = if kind == "primary" { "common" } else { kind };
+        let (root, space) = match kind {
+            "primary" => ("metadata", "common"),
+            "other" => ("otherdata", "other"),
+            _ => (kind, kind),
+        };
         let entries: String = described.iter().map(entry).collect();
         format!(
             "{DECLARATION}<{root} xmlns=\"{NAMESPACE}/{space}\"{more} packages=\"{count}\">\n{entries}</{root}>\n"
@@ -133,8 +136,13 @@ impl Described {
     fn primary(&self, release: &Release) -> String {
         let time = release.commit_time;
         let installed: u64 = self.entries.iter().map(|it| it.content.length()).sum();
-        let dependencies = |kind: &str, all: Vec<Dependency>| {
-            let mut lines: Vec<_> = all.iter().filter(|it| !it.is_of_rpm()).map(entry).collect();
+        let provided = rpm::provided(release, self.target);
+        let required = rpm::required(release);
+        let required = required.iter().filter(|it| !it.is_internal());
+        let required = required
+            .map(|it| entry(it, it.is_of_installation()))
+            .collect();
+        let lines = |kind: &str, mut lines: Vec<String>| {
             lines.dedup();
             format!("    <rpm:{kind}>\n{}    </rpm:{kind}>\n", lines.concat())
         };
@@ -151,7 +159,7 @@ impl Described {
              <time file=\"{time}\" build=\"{time}\"/>\n  \
              <size package=\"{}\" installed=\"{installed}\" archive=\"{}\"/>\n  <location href=\"{}\"/>\n  <format>\n    \
              <rpm:license>{LICENSE}</rpm:license>\n    <rpm:vendor>NoETL</rpm:vendor>\n    \
-             <rpm:group>Applications/System</rpm:group>\n    <rpm:buildhost>localhost</rpm:buildhost>\n    \
+             <rpm:group>Applications/System</rpm:group>\n    <rpm:buildhost>localhost</rpm:buildhost>\n    <rpm:sourcerpm>{}</rpm:sourcerpm>\n    \
              <rpm:header-range start=\"{}\" end=\"{}\"/>\n{}{}{files}  </format>\n</package>\n",
             system::NAME,
             rpm::architecture(self.target),
@@ -163,10 +171,14 @@ impl Described {
             self.size,
             self.archive_size,
             rpm::file_name(release, self.target),
+            rpm::source(release),
             self.header.0,
             self.header.1,
-            dependencies("provides", rpm::provided(release, self.target)),
-            dependencies("requires", rpm::required(release)),
+            lines(
+                "provides",
+                provided.iter().map(|it| entry(it, false)).collect()
+            ),
+            lines("requires", required),
         )
     }
 
@@ -189,14 +201,18 @@ fn version(release: &Release) -> String {
     format!("<version epoch=\"0\" ver=\"{version}\" rel=\"{revision}\"/>")
 }
 
-fn entry(dependency: &Dependency) -> String {
+/// Returns what a package provides or needs; `early` is whether it is needed while the package is installed.
+fn entry(dependency: &Dependency, early: bool) -> String {
     let name = escape(&dependency.name);
-    match dependency.version.split_once('-') {
-        Some((version, revision)) => format!(
-            "      <rpm:entry name=\"{name}\" flags=\"EQ\" epoch=\"0\" ver=\"{version}\" rel=\"{revision}\"/>\n"
-        ),
-        None => format!("      <rpm:entry name=\"{name}\"/>\n"),
-    }
+    let version = dependency
+        .version
+        .split_once('-')
+        .map(|(version, revision)| {
+            format!(" flags=\"EQ\" epoch=\"0\" ver=\"{version}\" rel=\"{revision}\"")
+        });
+    let version = version.unwrap_or_default();
+    let early = if early { " pre=\"1\"" } else { "" };
+    format!("      <rpm:entry name=\"{name}\"{version}{early}/>\n")
 }
 
 fn file(entry: &Entry) -> String {

@@ -22,6 +22,8 @@ pub(crate) const REVISION: &str = "1";
 /// The length of the lead, of which rpm reads the magic number alone.
 const LEAD: usize = 96;
 const BIN_SH: &str = "/bin/sh";
+/// The package with `useradd`: of Fedora and Red Hat, and of SUSE.
+const USERS: &str = "(shadow-utils or shadow)";
 /// The settings of this version of the package.
 const CONFIG_NAME: &str = "config(noetl)";
 
@@ -151,9 +153,14 @@ impl Dependency {
         }
     }
 
-    /// Whether it is a feature of rpm itself.
-    pub(crate) fn is_of_rpm(&self) -> bool {
-        self.flags & OF_RPMLIB != 0
+    /// Whether it is a feature of rpm itself, or the package's own settings: repositories do not list these.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.flags & OF_RPMLIB != 0 || self.name == CONFIG_NAME
+    }
+
+    /// Whether a script needs it that runs during the installation.
+    pub(crate) fn is_of_installation(&self) -> bool {
+        self.flags & AFTER_INSTALL != 0
     }
 }
 
@@ -181,15 +188,23 @@ pub(crate) fn required(release: &Release) -> Vec<Dependency> {
         Dependency::new(BIN_SH, AFTER_INSTALL, ""),
         Dependency::new(BIN_SH, BEFORE_REMOVAL, ""),
         Dependency::new(BIN_SH, AFTER_REMOVAL, ""),
+        // Whatever makes the user of the service.
+        Dependency::new(USERS, AFTER_INSTALL, ""),
         Dependency::new(CONFIG_NAME, OF_CONFIG | EQUAL, &own),
         rpmlib("CompressedFileNames", "3.0.4-1"),
         rpmlib("FileDigests", "4.6.0-1"),
         rpmlib("PayloadFilesHavePrefix", "4.0-1"),
+        rpmlib("RichDependencies", "4.12.0-1"),
     ];
     if own.contains('~') {
         required.push(rpmlib("TildeInVersions", "4.10.0-1"));
     }
     required
+}
+
+/// Returns the name of the source package, which rpm expects in every package; there is no such file.
+pub(crate) fn source(release: &Release) -> String {
+    format!("{NAME}-{}.src.rpm", revised(release))
 }
 
 /// Returns the version with the revision of the package.
@@ -264,7 +279,7 @@ fn main_header(
         (1020, text(REPOSITORY)),
         (1021, text("linux")),
         (1022, text(architecture(target))),
-        (1044, text(&format!("{NAME}-{version}-{REVISION}.src.rpm"))),
+        (1044, text(&source(release))),
         (1064, text("4.18.0")),
         (1124, text("cpio")),
         (1125, text("gzip")),

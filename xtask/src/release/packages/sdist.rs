@@ -21,6 +21,8 @@ const PAGE: &str = "ui-src/dist/";
 const COMMIT: &str = ".git_archival.txt";
 const METADATA: &str = "PKG-INFO";
 const PROJECT: &str = "pyproject.toml";
+const PROJECT_TEXT: &str = "# `cargo xtask dist` writes this file: pip compiles these sources with cargo.\n\
+    [build-system]\nrequires = []\nbuild-backend = \"noetl_build\"\nbackend-path = [\"crates/noetlctl/python\"]\n";
 /// The build backend, which pip runs.
 const BACKEND: &str = "crates/noetlctl/python/noetl_build.py";
 
@@ -104,19 +106,13 @@ fn derived(release: &Release, companions: &[Companion]) -> anyhow::Result<[(Stri
         "node: {}\nnode-date: {}\n",
         release.commit, release.commit_time
     );
-    let project = format!(
-        "# `cargo xtask dist` writes this file: pip compiles these sources with cargo.\n\
-         [build-system]\nrequires = []\nbuild-backend = \"noetl_build\"\nbackend-path = [\"crates/noetlctl/python\"]\n\n\
-         [project]\nname = \"noetlctl\"\nversion = \"{}\"\n",
-        wheel::pep440(&release.version)?
-    );
     Ok([
         (COMMIT.to_owned(), commit.into_bytes()),
         (
             METADATA.to_owned(),
             wheel::metadata(release, readme)?.into_bytes(),
         ),
-        (PROJECT.to_owned(), project.into_bytes()),
+        (PROJECT.to_owned(), PROJECT_TEXT.into()),
         (THIRD_PARTY.to_owned(), find(THIRD_PARTY)?.bytes.clone()),
     ])
 }

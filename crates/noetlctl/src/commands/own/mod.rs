@@ -6,7 +6,7 @@ mod releases;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
 
 use crate::cli::own::{SelfCommand, UpdateArgs};
@@ -30,7 +30,10 @@ fn update(args: &UpdateArgs) -> anyhow::Result<ExitCode> {
         None => releases.newest()?,
     };
     if args.version.is_none() && !releases::is_newer(&wanted, CURRENT) {
-        output::text(&format!("noetl {CURRENT} is the newest release"))?;
+        output::text(&match wanted == CURRENT {
+            true => format!("noetl {CURRENT} is the newest release"),
+            false => format!("noetl {CURRENT} is newer than the newest release, {wanted}"),
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     let command = owner
@@ -55,8 +58,21 @@ fn update(args: &UpdateArgs) -> anyhow::Result<ExitCode> {
 fn program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find the path of this binary")?;
     let cannot = || format!("cannot resolve {}", program.display());
-    program.canonicalize().with_context(cannot)
+    let resolved = program.canonicalize().with_context(cannot);
+    Ok(plain(&resolved.help(BY_HAND)?))
 }
+
+/// Returns a path without the `\\?\` that resolved paths of Windows begin with, and other programs do not write.
+fn plain(path: &Path) -> PathBuf {
+    let text = path.to_str().and_then(|text| text.strip_prefix(r"\\?\"));
+    match text {
+        Some(text) if !text.starts_with(r"UNC\") => PathBuf::from(text),
+        _ => path.to_owned(),
+    }
+}
+
+/// What helps when this command cannot.
+const BY_HAND: &str = "install the release by hand: README.md, section Install, has the command";
 
 /// Runs the installer of a release, which replaces the binary in a folder.
 fn install(releases: &Releases, version: &str, folder: &Path) -> anyhow::Result<()> {
@@ -64,7 +80,8 @@ fn install(releases: &Releases, version: &str, folder: &Path) -> anyhow::Result<
     let work = WorkFolder::new()?;
     let path = work.0.join(name);
     let cannot = || format!("cannot write {}", path.display());
-    std::fs::write(&path, script).with_context(cannot)?;
+    let written = std::fs::write(&path, script).with_context(cannot);
+    written.help("free space in the folder for temporary files")?;
     let mut installer = if cfg!(windows) {
         let mut powershell = Command::new("powershell");
         powershell.args(["-NoProfile", "-ExecutionPolicy", "Bypass", "-File"]);
@@ -77,11 +94,17 @@ fn install(releases: &Releases, version: &str, folder: &Path) -> anyhow::Result<
     };
     releases.tell(&mut installer);
     let status = installer.arg(folder).status();
-    let status = status.with_context(|| format!("cannot run {name}"))?;
-    if !status.success() {
-        bail!("{name} failed ({status}); the old noetl is still there");
+    let status = status
+        .with_context(|| format!("cannot run {name}"))
+        .help(BY_HAND)?;
+    if status.success() {
+        return Ok(());
     }
-    Ok(())
+    // The installer has said why, and what helps.
+    Err(anyhow!(
+        "{name} failed ({status}); the old noetl is still there"
+    ))
+    .help(BY_HAND)
 }
 
 /// A private folder, deleted when dropped.
@@ -95,7 +118,8 @@ impl WorkFolder {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         // Fails when somebody else has made it.
         let made = builder.create(&folder);
-        made.with_context(|| format!("cannot make {}", folder.display()))?;
+        made.with_context(|| format!("cannot make {}", folder.display()))
+            .help("remove it if it is yours, or set TMPDIR to another folder")?;
         Ok(Self(folder))
     }
 }
@@ -103,5 +127,24 @@ impl WorkFolder {
 impl Drop for WorkFolder {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolved_paths_of_windows_are_written_as_others_write_them() {
+        for (resolved, expected) in [
+            (r"\\?\C:\Users\me\noetl.exe", r"C:\Users\me\noetl.exe"),
+            (
+                r"\\?\UNC\host\share\noetl.exe",
+                r"\\?\UNC\host\share\noetl.exe",
+            ),
+            ("/usr/bin/noetl", "/usr/bin/noetl"),
+        ] {
+            assert_eq!(plain(Path::new(resolved)), Path::new(expected));
+        }
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn find(program: &Path, ask: &dyn Fn(&[&str], &Path) -> bool) -> Opti
     if is_of_pip(folder) {
         return Some(owner("pip", "pip install --upgrade noetlctl"));
     }
-    if folder.join("../Cargo.toml").is_file() {
+    let is_checkout = ["../xtask/Cargo.toml", "../crates/noetlctl/Cargo.toml"];
+    if is_checkout.iter().all(|path| folder.join(path).is_file()) {
         return Some(owner("cargo xtask setup", "git pull && cargo xtask setup"));
     }
     // Only there, so that other machines do not start three programs.
@@ -74,8 +75,14 @@ fn is_of_pip(scripts: &Path) -> bool {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
-    let mut packages = vec![prefix.join("Lib/site-packages")];
-    for python in list(&prefix.join("lib")) {
+    // Windows has two of them: of an installation, and of a user.
+    let mut packages = vec![
+        prefix.join("Lib/site-packages"),
+        prefix.join("site-packages"),
+    ];
+    // Fedora puts compiled packages into lib64.
+    let libraries = ["lib", "lib64"].map(|lib| list(&prefix.join(lib)));
+    for python in libraries.concat() {
         packages.extend([python.join("site-packages"), python.join("dist-packages")]);
     }
     let mut files = packages.iter().flat_map(|folder| list(folder));
@@ -140,15 +147,45 @@ mod tests {
 
     #[test]
     fn an_environment_of_python_has_the_distribution() {
+        for packages in [
+            "lib/python3.12/site-packages",
+            "lib64/python3.12/site-packages",
+            "lib/python3/dist-packages",
+            "site-packages",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let bin = folder.path().join("bin");
+            let program = bin.join("noetl");
+            let info = folder
+                .path()
+                .join(packages)
+                .join("noetlctl-1.2.3.dist-info");
+            std::fs::create_dir_all(&bin).unwrap();
+            assert_eq!(find(&program, &|_, _| false), None);
+            std::fs::create_dir_all(info).unwrap();
+            assert_eq!(
+                find(&program, &|_, _| false).unwrap().name,
+                "pip",
+                "{packages}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_checkout_of_noetl_is_none_of_another_project() {
         let folder = tempfile::tempdir().unwrap();
-        let bin = folder.path().join("bin");
-        let program = bin.join("noetl");
-        let info = folder
-            .path()
-            .join("lib/python3.12/site-packages/noetlctl-1.2.3.dist-info");
-        std::fs::create_dir_all(&bin).unwrap();
+        let program = folder.path().join("bin/noetl");
+        for path in ["bin", "xtask", "crates/noetlctl"] {
+            std::fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        for path in ["Cargo.toml", "xtask/Cargo.toml"] {
+            std::fs::write(folder.path().join(path), "").unwrap();
+        }
         assert_eq!(find(&program, &|_, _| false), None);
-        std::fs::create_dir_all(info).unwrap();
-        assert_eq!(find(&program, &|_, _| false).unwrap().name, "pip");
+        std::fs::write(folder.path().join("crates/noetlctl/Cargo.toml"), "").unwrap();
+        assert_eq!(
+            find(&program, &|_, _| false).unwrap().name,
+            "cargo xtask setup"
+        );
     }
 }

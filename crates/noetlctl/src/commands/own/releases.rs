@@ -17,6 +17,7 @@ const INSTALLER: &str = if cfg!(windows) {
     "install.sh"
 };
 const SUMS: &str = "SHA256SUMS";
+const NAME_ONE: &str = "name a version that has it: noetl self update --version VERSION";
 
 /// The project's releases, or a mirror of them.
 #[derive(Debug)]
@@ -58,7 +59,9 @@ impl Releases {
             let mut archs = ["-x86_64-", "-aarch64-"].into_iter();
             archs.find_map(|arch| name.split_once(arch).map(|(version, _)| version.to_owned()))
         });
-        version.with_context(|| format!("{url} lists no archive of noetl"))
+        version
+            .with_context(|| format!("{url} lists no archive of noetl"))
+            .help(NAME_ONE)
     }
 
     /// Returns name and content of the installer of a version.
@@ -100,7 +103,8 @@ impl Releases {
 
     fn text(&self, url: &str) -> anyhow::Result<String> {
         let bytes = self.downloads.get(url)?;
-        String::from_utf8(bytes).with_context(|| format!("{url} is not text"))
+        let text = String::from_utf8(bytes).with_context(|| format!("{url} is not text"));
+        text.help(NAME_ONE)
     }
 }
 

@@ -154,7 +154,8 @@ check_owner() {
     case $link in */Cellar/*) owner=brew ;; */node_modules/*) owner=npm ;; */uv/tools/*) owner=uv ;; esac
     case $to in /usr/bin | /bin)
         if dpkg -S "$to/noetl" >/dev/null 2>&1; then owner=apt; fi
-        if rpm -qf "$to/noetl" >/dev/null 2>&1; then owner='the manager of RPM packages'; fi ;;
+        if rpm -qf "$to/noetl" >/dev/null 2>&1; then owner='the manager of RPM packages'; fi
+        if pacman -Qo "$to/noetl" >/dev/null 2>&1; then owner=pacman; fi ;;
     esac
     if [ -n "$owner" ]; then
         fail "$to/noetl was installed with $owner" "update or remove it with $owner, or choose another folder: --to DIR"

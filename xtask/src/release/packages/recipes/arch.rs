@@ -10,9 +10,9 @@ use crate::release::workspace::LICENSE;
 
 const NAME: &str = "noetl-bin";
 
-/// Returns the version, in which pacman allows no hyphen.
+/// Returns the version. pacman allows no hyphen in it, and takes `1.2.3rc.1` for older than `1.2.3`.
 fn version(recipe: &Recipe<'_>) -> String {
-    recipe.release.version.replace('-', "_")
+    recipe.release.version.replace('-', "")
 }
 
 /// Returns pacman's name, URL and hash of each archive.

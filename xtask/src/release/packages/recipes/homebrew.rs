@@ -17,9 +17,8 @@ const MACOS: &[(u32, &str)] = &[
 ];
 
 pub(super) fn formula(recipe: &Recipe<'_>) -> String {
-    let version = &recipe.release.version;
     let mut text = format!(
-        "class Noetl < Formula\n  desc \"{DESCRIPTION}\"\n  homepage \"{HOMEPAGE}\"\n  version \"{version}\"\n  \
+        "class Noetl < Formula\n  desc \"{DESCRIPTION}\"\n  homepage \"{HOMEPAGE}\"\n  \
          license \"{LICENSE}\"\n\n  livecheck do\n    url :stable\n    strategy :github_latest\n  end\n"
     );
     for (os, name) in [(Os::Mac, "macos"), (Os::Linux, "linux")] {

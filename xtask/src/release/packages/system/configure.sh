@@ -3,7 +3,7 @@ if ! getent passwd noetl >/dev/null; then
         --shell /usr/sbin/nologin --comment "NoETL server" noetl
 fi
 if [ -d /run/systemd/system ]; then
-    systemctl daemon-reload
+    systemctl daemon-reload || true
     # Starts nothing that does not run: the service stays off until it is enabled.
-    systemctl try-restart noetl.service
+    systemctl try-restart noetl.service || true
 fi

@@ -1,3 +1,3 @@
 if [ -d /run/systemd/system ]; then
-    systemctl disable --now noetl.service
+    systemctl disable --now noetl.service || true
 fi
