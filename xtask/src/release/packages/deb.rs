@@ -117,7 +117,7 @@ pub(crate) fn read(bytes: &[u8]) -> anyhow::Result<Package> {
     })
 }
 
-/// Whether [`write`] makes these bytes of a package.
+/// Whether [`write()`] makes these bytes of a package.
 ///
 /// # Errors
 /// When they are damaged.

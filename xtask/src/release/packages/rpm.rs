@@ -91,7 +91,7 @@ pub(crate) fn read(bytes: &[u8]) -> anyhow::Result<Vec<Entry>> {
     cpio::read(&gunzip(parts(bytes)?.payload)?)
 }
 
-/// Whether [`write`] makes these bytes of these entries.
+/// Whether [`write()`] makes these bytes of these entries.
 ///
 /// # Errors
 /// When they are damaged.

@@ -60,7 +60,7 @@ fn add(bytes: &mut Vec<u8>, numbers: [u32; 6], name: &str, content: &[u8]) -> an
     Ok(())
 }
 
-/// Unpacks what [`write`] packed, without times.
+/// Unpacks what [`write()`] packed, without times.
 ///
 /// # Errors
 /// When it is damaged.
