@@ -13,12 +13,12 @@ use crate::release::dist_manifest::{
     self, Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, Npm, SCHEMA,
     SUMS_NAME, Sbom, System, Wheel,
 };
-use crate::release::packages::apt::{self, Deb};
 use crate::release::packages::companions::Companion;
-use crate::release::packages::dnf::{self, Rpm};
 use crate::release::packages::sdist::Sources;
 use crate::release::packages::signer::Signer;
+use crate::release::packages::system::Packed;
 use crate::release::packages::universal::{self, PARTS, UNIVERSAL};
+use crate::release::packages::{apt, dnf};
 use crate::release::packages::{
     archives, deb, installers, npm, recipes, repositories, rpm, sdist, wheel, zip,
 };
@@ -269,12 +269,12 @@ impl Written<'_> {
             if target.formats().contains(&Format::Deb) {
                 let of = deb::file_name(release, target);
                 let blob = self.copy(&of, &apt::path(release, target))?;
-                debs.push(Deb { target, blob });
+                debs.push(Packed { target, blob });
             }
             if target.formats().contains(&Format::Rpm) {
                 let of = rpm::file_name(release, target);
                 let blob = self.copy(&of, &dnf::path(release, target))?;
-                rpms.push(Rpm { target, blob });
+                rpms.push(Packed { target, blob });
             }
         }
         let lists = repositories::lists(release, &debs, &rpms)?;

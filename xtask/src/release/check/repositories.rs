@@ -2,9 +2,9 @@
 
 use super::Check;
 use crate::release::dist_manifest::{Artifact, Content};
-use crate::release::packages::apt::{self, Deb};
-use crate::release::packages::dnf::{self, Rpm};
 use crate::release::packages::repositories;
+use crate::release::packages::system::Packed;
+use crate::release::packages::{apt, dnf};
 use crate::release::rules::A8;
 use crate::release::target::Target;
 
@@ -15,11 +15,11 @@ impl Check<'_> {
         let (mut debs, mut rpms) = (Vec::new(), Vec::new());
         for (artifact, blob) in self.present() {
             match &artifact.content {
-                Content::Deb(deb) => debs.extend(Target::find(&deb.target).map(|target| Deb {
+                Content::Deb(deb) => debs.extend(Target::find(&deb.target).map(|target| Packed {
                     target,
                     blob: blob.clone(),
                 })),
-                Content::Rpm(rpm) => rpms.extend(Target::find(&rpm.target).map(|target| Rpm {
+                Content::Rpm(rpm) => rpms.extend(Target::find(&rpm.target).map(|target| Packed {
                     target,
                     blob: blob.clone(),
                 })),

@@ -22,6 +22,7 @@ use crate::release::dist_manifest::{
     Alias, Archive, Artifact, Content, DistManifest, FILE_NAME, Image, SUMS_NAME,
 };
 use crate::release::packages::{archives, installers};
+use crate::release::proof::Proof;
 use crate::release::rules::RULES;
 use crate::release::stamp::Stamp;
 use crate::release::target::{Arch, TARGETS, Target};
@@ -112,6 +113,29 @@ fn repack(files: &mut Files, change: impl Fn(&mut Vec<Entry>, &mut u64)) {
             .map(|(name, text)| (name, text.into_bytes().into())),
     );
     seal(files);
+}
+
+/// Adds a file that the manifest lists, with matching checksums.
+fn add(files: &mut Files, name: &str, bytes: Vec<u8>, content: Content) {
+    files.insert(name.to_owned(), bytes.into());
+    describe(files, |manifest| {
+        manifest.artifacts.push(Artifact {
+            name: name.to_owned(),
+            size: 0,
+            sha256: manifest.ui_sha256,
+            proof: Proof::NotChecked,
+            content: content.clone(),
+        });
+    });
+    seal(files);
+}
+
+/// Removes a file, and its entry in the manifest.
+fn remove(files: &mut Files, name: &str) {
+    files.remove(name);
+    describe(files, |manifest| {
+        manifest.artifacts.retain(|it| it.name != name);
+    });
 }
 
 /// Renames a file, with a matching manifest and checksums.

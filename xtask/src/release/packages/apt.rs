@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use noetl_oci::Sha256;
 use noetl_oci::gzip::gzip;
-use noetl_oci::{Blob, Sha256};
 
 use crate::release::packages::deb;
+use crate::release::packages::system::Packed;
 use crate::release::target::Target;
 use crate::release::version::Release;
 use crate::release::workspace::PACKAGES;
@@ -20,13 +21,6 @@ pub(crate) const FOLDER: &str = "apt";
 /// The names that people have for the same packages: `stable`, and the releases of Ubuntu that NoETL's users name.
 const SUITES: [&str; 3] = ["jammy", "noble", "stable"];
 const COMPONENT: &str = "main";
-
-/// A deb of the repository.
-#[derive(Debug, Clone)]
-pub(crate) struct Deb {
-    pub target: &'static Target,
-    pub blob: Blob,
-}
 
 /// Returns the path of a deb, below dist/.
 pub(crate) fn path(release: &Release, target: &Target) -> String {
@@ -42,7 +36,7 @@ pub(crate) fn path(release: &Release, target: &Target) -> String {
 /// When a deb is damaged.
 pub(crate) fn indexes(
     release: &Release,
-    debs: &[Deb],
+    debs: &[Packed],
 ) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut stanzas = BTreeMap::new();
     for deb in debs {
@@ -96,7 +90,7 @@ fn release_path(suite: &str) -> String {
     format!("{FOLDER}/dists/{suite}/Release")
 }
 
-fn stanza(release: &Release, deb: &Deb) -> anyhow::Result<String> {
+fn stanza(release: &Release, deb: &Packed) -> anyhow::Result<String> {
     let bytes = deb.blob.read()?;
     let package = deb::read(&bytes)?;
     let control = package

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use noetl_oci::Sha256;
 use noetl_oci::gzip::gzip;
 use noetl_oci::tar::Entry;
-use noetl_oci::{Blob, Sha256};
 
 use crate::release::packages::rpm::{self, Dependency};
-use crate::release::packages::system;
+use crate::release::packages::system::{self, Packed};
 use crate::release::target::Target;
 use crate::release::version::Release;
 use crate::release::workspace::{LICENSE, PACKAGES, REPOSITORY};
@@ -18,13 +18,6 @@ use crate::release::workspace::{LICENSE, PACKAGES, REPOSITORY};
 pub(crate) const FOLDER: &str = "dnf";
 const NAMESPACE: &str = "http://linux.duke.edu/metadata";
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-
-/// An rpm of the repository.
-#[derive(Debug, Clone)]
-pub(crate) struct Rpm {
-    pub target: &'static Target,
-    pub blob: Blob,
-}
 
 /// Returns the path of an rpm, below dist/.
 pub(crate) fn path(release: &Release, target: &Target) -> String {
@@ -49,7 +42,7 @@ pub(crate) fn key_path() -> String {
 /// When an rpm is damaged.
 pub(crate) fn indexes(
     release: &Release,
-    rpms: &[Rpm],
+    rpms: &[Packed],
 ) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut described = Vec::new();
     for rpm in rpms {
@@ -119,7 +112,7 @@ struct Described {
 }
 
 impl Described {
-    fn new(release: &Release, rpm: &Rpm) -> anyhow::Result<Self> {
+    fn new(release: &Release, rpm: &Packed) -> anyhow::Result<Self> {
         let bytes = rpm.blob.read()?;
         let parts = rpm::parts(&bytes)?;
         let entries = rpm::read(&bytes)?;

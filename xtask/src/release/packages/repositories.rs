@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 
-use crate::release::packages::apt::{self, Deb};
-use crate::release::packages::dnf::{self, Rpm};
 use crate::release::packages::signer::Signer;
+use crate::release::packages::system::Packed;
+use crate::release::packages::{apt, dnf};
 use crate::release::version::Release;
 
 /// Files by their paths below dist/.
@@ -16,7 +16,7 @@ pub(crate) type Tree = BTreeMap<String, Vec<u8>>;
 ///
 /// # Errors
 /// When a package is damaged.
-pub(crate) fn lists(release: &Release, debs: &[Deb], rpms: &[Rpm]) -> anyhow::Result<Tree> {
+pub(crate) fn lists(release: &Release, debs: &[Packed], rpms: &[Packed]) -> anyhow::Result<Tree> {
     let mut lists = Tree::new();
     if !debs.is_empty() {
         lists.extend(apt::indexes(release, debs)?);

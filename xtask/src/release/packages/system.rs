@@ -7,6 +7,7 @@ use noetl_oci::gzip::gzip;
 use noetl_oci::tar::Entry;
 
 use crate::release::packages::companions::{Companion, THIRD_PARTY};
+use crate::release::target::Target;
 use crate::release::version::Release;
 
 /// The package's name.
@@ -37,6 +38,13 @@ pub(crate) enum Family {
     Debian,
     /// Fedora, Red Hat and SUSE: rpm.
     Fedora,
+}
+
+/// A deb or an rpm that was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed {
+    pub target: &'static Target,
+    pub blob: Blob,
 }
 
 /// Returns the files, without their folders, with paths below `/`.

@@ -1,14 +1,14 @@
 //! Changes of the repositories, and the rules that they break.
 
-use super::{Change, checked, clean, describe, edit, rename, seal};
+use super::{Change, add, checked, clean, edit, remove, rename, seal};
 use crate::release::check::Files;
-use crate::release::dist_manifest::{Artifact, Content};
+use crate::release::dist_manifest::Content;
 use crate::release::packages::repositories;
-use crate::release::proof::Proof;
 
 const PACKAGES: &str = "apt/dists/stable/main/binary-amd64/Packages";
 const LIST: &str = "apt/dists/noble/Release";
 const POOLED: &str = "apt/pool/main/noetl_1.2.3-1_amd64.deb";
+const OTHER: &str = "apt/dists/other/Release";
 const REPOMD: &str = "dnf/repodata/repomd.xml";
 
 /// Changes a byte, with a matching manifest and checksums.
@@ -17,33 +17,15 @@ fn change(files: &mut Files, name: &str) {
     seal(files);
 }
 
-/// Adds a file that the manifest lists as part of a repository.
-fn add(files: &mut Files, name: &str, bytes: Vec<u8>) {
-    files.insert(name.to_owned(), bytes.into());
-    describe(files, |manifest| {
-        manifest.artifacts.push(Artifact {
-            name: name.to_owned(),
-            size: 0,
-            sha256: manifest.ui_sha256,
-            proof: Proof::NotChecked,
-            content: Content::Repository,
-        });
-    });
-    seal(files);
-}
-
-/// Removes a file, and its entry in the manifest.
-fn remove(files: &mut Files, name: &str) {
-    files.remove(name);
-    describe(files, |manifest| {
-        manifest.artifacts.retain(|it| it.name != name)
-    });
-}
-
 /// Adds a signed list with another text.
 fn sign_another(files: &mut Files) {
     let text = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nOrigin: x\n-----BEGIN PGP SIGNATURE-----\n";
-    add(files, "apt/dists/noble/InRelease", text.into());
+    add(
+        files,
+        "apt/dists/noble/InRelease",
+        text.into(),
+        Content::Repository,
+    );
 }
 
 /// Returns changes with the rules that they break.
@@ -53,7 +35,7 @@ pub(super) fn mutants() -> [(&'static str, Change<Files>); 8] {
         ("A8", |it| change(it, LIST)),
         ("A8", |it| change(it, REPOMD)),
         ("A8", |it| remove(it, LIST)),
-        ("A8", |it| add(it, "apt/dists/other/Release", Vec::new())),
+        ("A8", |it| add(it, OTHER, Vec::new(), Content::Repository)),
         ("A8", sign_another),
         ("A3", |it| rename(it, POOLED, "apt/pool/main/noetl.deb")),
         ("A1", |it| drop(it.insert("apt/x".into(), "".into()))),

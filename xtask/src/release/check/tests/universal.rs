@@ -1,30 +1,19 @@
 //! Archives for both kinds of Macs, and the rules that they break: the dist of these tests has no Mac binaries.
 
-use super::{Change, describe, seal};
+use super::{Change, add};
 use crate::fixtures;
 use crate::release::check::Files;
-use crate::release::dist_manifest::{Artifact, Content};
+use crate::release::dist_manifest::Content;
 use crate::release::packages::archives;
 use crate::release::packages::universal::{self, UNIVERSAL};
-use crate::release::proof::Proof;
 
 /// Adds an archive with this binary, and this time.
-fn add(files: &mut Files, binary: Vec<u8>, time: u64) {
+fn pack(files: &mut Files, binary: Vec<u8>, time: u64) {
     let release = fixtures::release();
     let entries = archives::entries(&release, &UNIVERSAL, binary, &fixtures::companions());
     let packed = archives::pack(&UNIVERSAL, &entries, time).unwrap();
     let name = archives::file_name(&release, &UNIVERSAL);
-    files.insert(name.clone(), packed.into());
-    describe(files, |manifest| {
-        manifest.artifacts.push(Artifact {
-            name: name.clone(),
-            size: 0,
-            sha256: manifest.ui_sha256,
-            proof: Proof::NotChecked,
-            content: Content::Universal,
-        });
-    });
-    seal(files);
+    add(files, &name, packed, Content::Universal);
 }
 
 fn joined() -> Vec<u8> {
@@ -35,15 +24,15 @@ fn joined() -> Vec<u8> {
 pub(super) fn mutants() -> [(&'static str, Change<Files>); 3] {
     [
         ("A4", |it| {
-            add(
+            pack(
                 it,
                 b"a program for one".to_vec(),
                 fixtures::release().commit_time,
             )
         }),
-        ("A5 B8", |it| add(it, joined(), 1_700_000_000)),
+        ("A5 B8", |it| pack(it, joined(), 1_700_000_000)),
         ("B8", |it| {
-            add(it, joined(), fixtures::release().commit_time)
+            pack(it, joined(), fixtures::release().commit_time)
         }),
     ]
 }
