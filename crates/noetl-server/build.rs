@@ -1,4 +1,5 @@
-//! Embeds `ui-src/dist`, when it has been built, as a table of assets with their gzip form.
+//! Embeds the web page, when it has been built, as a table of assets with their gzip form. The page is in `page` in the
+//! crate that the registry has, and in `ui-src/dist` in the repository.
 //!
 //! Emits `DEP_NOETL_UI_SHA256` for dependents: the hash of the whole tree, empty without a UI.
 
@@ -11,15 +12,24 @@ use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
 
 fn main() -> io::Result<()> {
-    let ui_src = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"))
-        .join("../../ui-src");
-    let dist = ui_src.join("dist");
+    let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let packed = crate_folder.join("page");
+    let ui_src = crate_folder.join("../../ui-src");
+    let dist = if packed.is_dir() {
+        packed
+    } else {
+        ui_src.join("dist")
+    };
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
 
     // A path that does not exist would make cargo rerun this script on every build;
     // without dist/ the small source folder is watched instead, where dist/ will appear.
     let built = dist.join("index.html").is_file();
-    let watched = if dist.is_dir() { &dist } else { &ui_src };
+    let watched = if dist.is_dir() || !ui_src.is_dir() {
+        &dist
+    } else {
+        &ui_src
+    };
     println!("cargo::rerun-if-changed={}", watched.display());
     println!("cargo::rerun-if-changed=build.rs");
 

@@ -1,6 +1,7 @@
 //! Writes the build stamp: what this binary is, readable without running it.
 //!
-//! `cargo xtask` passes `NOETL_COMMIT`; a plain `cargo build` takes the commit of the sources.
+//! `cargo xtask` passes `NOETL_COMMIT`; a plain `cargo build` takes the commit of the sources, and `cargo install` that
+//! which cargo wrote into the crate.
 
 #![expect(
     clippy::disallowed_methods,
@@ -8,20 +9,15 @@
 )]
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
     let variable = |name: &str| env::var(name).unwrap_or_default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let commit =
-        env::var("NOETL_COMMIT").unwrap_or_else(|_| match noetl_checkout::Source::read(&root) {
-            Ok(source) => source.described(),
-            Err(error) => {
-                println!("cargo::warning=noetl will not know its commit: {error}");
-                String::new()
-            }
-        });
+    let commit = env::var("NOETL_COMMIT")
+        .unwrap_or_else(|_| packed_commit().unwrap_or_else(|| commit(&root)));
     println!("cargo::rerun-if-env-changed=NOETL_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={}", commit_file(&root).display());
@@ -40,6 +36,26 @@ fn main() {
     ] {
         println!("cargo::rustc-env={name}={value}");
     }
+}
+
+/// Returns the commit of the sources.
+fn commit(root: &Path) -> String {
+    match noetl_checkout::Source::read(root) {
+        Ok(source) => source.described(),
+        Err(error) => {
+            println!("cargo::warning=noetl will not know its commit: {error}");
+            String::new()
+        }
+    }
+}
+
+/// Returns the commit that `cargo package` wrote: `{"git": {"sha1": "…"}, …}`.
+fn packed_commit() -> Option<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cargo_vcs_info.json");
+    let text = fs::read_to_string(path).ok()?;
+    let (_, rest) = text.split_once("\"sha1\"")?;
+    let commit = rest.split('"').nth(1)?;
+    Some(commit.to_owned())
 }
 
 /// Returns the file that changes when the commit of the sources does.

@@ -2,12 +2,13 @@
 //!
 //! Arguments become a plan ([`release::plan`], [`image::plan`]), a plan becomes files, [`release::verify`] reads the files
 //! and returns them as `Verified`, and only that is published. Each module uses only those before it: [`host`],
-//! [`release`], [`image`], [`kube`] and [`ci`], [`tasks`].
+//! [`release`], [`image`], [`kube`] and [`ci`], [`publish`], [`tasks`].
 
 mod ci;
 mod host;
 mod image;
 mod kube;
+mod publish;
 mod release;
 mod tasks;
 
@@ -50,6 +51,7 @@ enum Task {
     Deploy(tasks::deploy::DeployArgs),
     #[command(name = "k8s")]
     K8s(tasks::k8s::K8sArgs),
+    Release(Box<tasks::release::ReleaseArgs>),
     Test(tasks::test::TestArgs),
     Bench(tasks::bench::BenchArgs),
     Ci(tasks::ci::CiArgs),
@@ -86,6 +88,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Task::Smoke(args) => tasks::smoke::run(ctx, args),
         Task::Deploy(args) => tasks::deploy::run(ctx, args),
         Task::K8s(args) => tasks::k8s::run(ctx, args),
+        Task::Release(args) => tasks::release::run(ctx, args),
         Task::Test(args) => tasks::test::run(ctx, args),
         Task::Bench(args) => tasks::bench::run(ctx, args),
         Task::Ci(args) => tasks::ci::run(ctx, args),

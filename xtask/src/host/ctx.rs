@@ -37,6 +37,25 @@ pub(crate) struct Ctx {
     pub github: GitHub,
     /// Where to look for credentials of registries.
     pub credentials: CredentialSources,
+    /// The tokens of the services that a release is published to.
+    pub tokens: Tokens,
+}
+
+/// Tokens for publishing. Commands do not inherit them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tokens {
+    /// `GITHUB_TOKEN` or `GH_TOKEN`.
+    pub github: Option<Secret>,
+    /// `NOETL_CHANNELS_TOKEN`: for the repositories of package managers, where the token of a workflow has no access.
+    pub channels: Option<Secret>,
+    /// `PYPI_TOKEN`.
+    pub pypi: Option<Secret>,
+    /// `NPM_TOKEN`.
+    pub npm: Option<Secret>,
+    /// `CARGO_REGISTRY_TOKEN`.
+    pub crates: Option<Secret>,
+    /// `ACTIONS_ID_TOKEN_REQUEST_URL` and `..._TOKEN`: where a workflow gets its identity.
+    pub identity: Option<(String, Secret)>,
 }
 
 /// Files that GitHub Actions reads after each step.
@@ -137,6 +156,7 @@ impl Ctx {
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
             credentials,
+            tokens: tokens(),
             root,
             steps: Arc::default(),
             github: GitHub {
@@ -185,15 +205,31 @@ fn credential_sources(home: Option<&Utf8Path>) -> CredentialSources {
     }
 }
 
+fn tokens() -> Tokens {
+    let secret = |name: &str| variable(name).map(Secret::new);
+    let identity = variable("ACTIONS_ID_TOKEN_REQUEST_URL");
+    Tokens {
+        github: secret("GITHUB_TOKEN").or_else(|| secret("GH_TOKEN")),
+        channels: secret("NOETL_CHANNELS_TOKEN"),
+        pypi: secret("PYPI_TOKEN"),
+        npm: secret("NPM_TOKEN"),
+        crates: secret("CARGO_REGISTRY_TOKEN"),
+        identity: identity.zip(secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
+    }
+}
+
 /// Whether a variable changes the bytes, toolchain or repository of a build. Commands do not inherit such variables from
 /// the caller or from the cargo that runs xtask: only plans set them.
+///
+/// The tokens of registries of packages are among them, since no command needs them.
 ///
 /// RUSTUP_TOOLCHAIN is one of them, since rust-toolchain.toml names the compiler; and `GIT_*`, which in a hook name the
 /// repository of the commit that is being made.
 pub(crate) fn is_cleaned(name: &str) -> bool {
-    const NAMES: &str = "AR CARGO CC CFLAGS CPATH CPPFLAGS CRATE_CC_NO_DEFAULTS CXX CXXFLAGS C_INCLUDE_PATH \
+    const NAMES: &str = "AR CARGO CARGO_REGISTRY_TOKEN CC CFLAGS CPATH CPPFLAGS CRATE_CC_NO_DEFAULTS CXX CXXFLAGS C_INCLUDE_PATH \
         DYLD_FALLBACK_LIBRARY_PATH DYLD_LIBRARY_PATH LDFLAGS LD_LIBRARY_PATH LIBRARY_PATH MACOSX_DEPLOYMENT_TARGET \
-        NODE_ENV NODE_OPTIONS NOETL_COMMIT NPM_CONFIG_INCLUDE NPM_CONFIG_OMIT NPM_CONFIG_PRODUCTION OUT_DIR RUSTC \
+        NODE_ENV NODE_OPTIONS NOETL_CHANNELS_TOKEN NOETL_COMMIT NPM_CONFIG_INCLUDE NPM_CONFIG_OMIT \
+        NPM_CONFIG_PRODUCTION NPM_TOKEN OUT_DIR PYPI_TOKEN RUSTC \
         RUSTC_WORKSPACE_WRAPPER RUSTC_WRAPPER RUSTDOCFLAGS RUSTFLAGS RUSTUP_TOOLCHAIN SDKROOT SOURCE_DATE_EPOCH \
         ZERO_AR_DATE npm_config_include npm_config_omit npm_config_production";
     const PREFIXES: &str = "AR_ CARGO_BIN_ CARGO_BUILD_ CARGO_CFG_ CARGO_CRATE_ CARGO_ENCODED_ CARGO_FEATURE_ \
@@ -238,6 +274,20 @@ pub(crate) fn workflow() -> Option<(String, String)> {
     Some((
         format!("{server}/{}", variable("GITHUB_WORKFLOW_REF")?),
         format!("{server}/{repository}/actions/runs/{run}/attempts/{attempt}"),
+    ))
+}
+
+/// Returns who started the GitHub workflow that this process is part of, and the URL of its run, whatever its attempt.
+pub(crate) fn workflow_run() -> Option<(String, String)> {
+    variable("GITHUB_ACTIONS")?;
+    let (server, repository) = (
+        variable("GITHUB_SERVER_URL")?,
+        variable("GITHUB_REPOSITORY")?,
+    );
+    let run = variable("GITHUB_RUN_ID")?;
+    Some((
+        variable("GITHUB_ACTOR")?,
+        format!("{server}/{repository}/actions/runs/{run}"),
     ))
 }
 

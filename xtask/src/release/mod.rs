@@ -1,13 +1,17 @@
 //! Releases without the image: version and targets, the build, archives, checksums, and their verification.
 
 pub(crate) mod binary;
+pub(crate) mod bump;
 pub(crate) mod cargo;
+pub(crate) mod changelog;
 pub(crate) mod check;
 pub(crate) mod checksums;
 pub(crate) mod compare;
+pub(crate) mod crates;
 pub(crate) mod dist;
 pub(crate) mod dist_manifest;
 pub(crate) mod hardening;
+pub(crate) mod imports;
 pub(crate) mod licenses;
 pub(crate) mod packages;
 pub(crate) mod page;

@@ -5,6 +5,7 @@ use noetl_oci::rules::Findings;
 
 use crate::release::binary::{self, Facts, Signature};
 use crate::release::dist_manifest::DistManifest;
+use crate::release::imports;
 use crate::release::rules::{B1, B2, B3, B4, B5, B6, B7, B10};
 use crate::release::stamp;
 use crate::release::target::{Arch, GLIBC_FLOOR, Libc, MACOS_MINIMUM, Os, Target};
@@ -20,6 +21,13 @@ pub(super) fn check(
 ) {
     if let Ok(facts) = binary::facts(bytes) {
         check_facts(target, name, &facts, findings);
+    }
+    if let Some(unknown) = findings.require(&B2, name, imports::unknown(target, bytes)) {
+        for import in unknown {
+            let oldest = oldest(target.os);
+            let message = format!("it imports {import}, which {oldest} is not known to have");
+            findings.add(&B2, name, message);
+        }
     }
     if let Some((offset, path)) = machine_path(bytes, own_folders) {
         findings.add(&B5, name, format!("at byte {offset}: {path}"));
@@ -42,6 +50,15 @@ pub(super) fn check(
     if found != expected.to_string() {
         let message = format!("it embeds the page {found:?}, not {expected}");
         findings.add(&B7, name, message);
+    }
+}
+
+/// Returns the oldest system that programs are for.
+fn oldest(os: Os) -> String {
+    match os {
+        Os::Linux => format!("glibc {}", dotted(GLIBC_FLOOR)),
+        Os::Mac => format!("macOS {}", dotted(MACOS_MINIMUM)),
+        Os::Windows => "Windows 10".to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod image;
 pub(crate) mod k8s;
 mod rebuild;
+pub(crate) mod release;
 mod sandbox;
 pub(crate) mod setup;
 pub(crate) mod smoke;

@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use crate::reference::is_loopback_host;
 
 /// Returns scheme, host and port of a URL; credentials are for one origin.
-pub(super) fn origin(url: &str) -> &str {
+pub fn origin(url: &str) -> &str {
     let path = url
         .find("://")
         .and_then(|scheme| Some(scheme + 3 + url[scheme + 3..].find(['/', '?', '#'])?));
@@ -13,12 +13,12 @@ pub(super) fn origin(url: &str) -> &str {
 }
 
 /// Returns the host of a URL with its port.
-pub(super) fn host(url: &str) -> &str {
+pub fn host(url: &str) -> &str {
     origin(url).split_once("://").map_or("", |(_, host)| host)
 }
 
 /// Returns a URL without its query, which may contain signatures, for error messages.
-pub(super) fn shown(url: &str) -> &str {
+pub fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
@@ -27,7 +27,7 @@ pub(super) fn shown(url: &str) -> &str {
 /// # Errors
 /// When its scheme is neither HTTP nor HTTPS, it contains a user name, or it is on this machine while the registry is
 /// not.
-pub(super) fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
+pub fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
     let location = location.trim();
     let scheme = base.split_once(':').map_or("https", |(scheme, _)| scheme);
     let url = if location.contains("://") {
@@ -61,7 +61,7 @@ pub(super) fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
 
 /// Returns whether the credentials of a registry may be sent to a token server: it is the same host, one of the two is
 /// a subdomain of the other, or they are those of Docker Hub.
-pub(super) fn shares_credentials(registry: &str, realm: &str) -> bool {
+pub fn shares_credentials(registry: &str, realm: &str) -> bool {
     let name = |host: &str| {
         let port = host
             .rfind(':')

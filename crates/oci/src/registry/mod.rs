@@ -5,6 +5,8 @@
 //! what [`rules::served`](crate::rules::served) and [`rules::audit`](crate::rules::audit) need. Only this module uses the
 //! network.
 //!
+//! [`Transport`] is the HTTP below it, for the other services of a release.
+//!
 //! Temporary failures are retried up to five times. HTTPS is used for all registries except those on this machine.
 
 mod auth;
@@ -13,7 +15,7 @@ mod client;
 mod credentials;
 mod image;
 mod inventory;
-mod location;
+pub mod location;
 mod observe;
 mod progress;
 mod push;
@@ -40,4 +42,6 @@ pub use push::{Overwrite, Published, PushOptions, TagRefused, Trust, push};
 pub use referrers::{attach, fetch_artifact, referrers};
 pub use secret::Secret;
 pub use session::is_no_answer;
+pub use transport::{Answer, Request, RequestBody, Transport};
 pub use upload::Stored;
+pub use ureq::http::Method;

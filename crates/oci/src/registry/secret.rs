@@ -21,13 +21,13 @@ impl Secret {
     }
 
     /// Returns the value of an `Authorization` header of the scheme Basic (RFC 7617).
-    pub(super) fn basic(&self, user: &str) -> Self {
+    pub fn basic(&self, user: &str) -> Self {
         let pair = STANDARD.encode(format!("{user}:{}", self.0));
         Self(format!("Basic {pair}"))
     }
 
     /// Returns the value of an `Authorization` header of the scheme Bearer (RFC 6750).
-    pub(super) fn bearer(&self) -> Self {
+    pub fn bearer(&self) -> Self {
         Self(format!("Bearer {}", self.0))
     }
 }

@@ -21,27 +21,29 @@ const LONGEST_BODY: u64 = 64 << 20;
 
 /// Connections to any number of hosts, which are kept open.
 #[derive(Debug, Clone)]
-pub(super) struct Transport {
+pub struct Transport {
     secure: Agent,
     plain: Agent,
 }
 
 /// A request that can be sent again.
 #[derive(Debug, Clone)]
-pub(super) struct Request<'a> {
-    pub(super) method: Method,
-    pub(super) url: String,
+pub struct Request<'a> {
+    /// The method.
+    pub method: Method,
+    /// The URL, of HTTPS except on this machine.
+    pub url: String,
     /// The headers except `Authorization`.
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     /// The body, which can be sent again.
-    pub(super) body: Option<RequestBody<'a>>,
+    pub body: Option<RequestBody<'a>>,
     /// Whether the body of a successful answer is not read, but left in [`Answer::stream`].
-    pub(super) streams: bool,
+    pub streams: bool,
 }
 
 /// The body of a request.
 #[derive(Clone, Copy)]
-pub(super) enum RequestBody<'a> {
+pub enum RequestBody<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
     /// A length in bytes, and a reader of as many bytes, which is opened for each try.
@@ -58,15 +60,17 @@ impl fmt::Debug for RequestBody<'_> {
 }
 
 /// The answer to a request.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body, read to its end so that the connection can be used again; empty when `stream` is set.
-    pub(super) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// The body of an answer with status 200 or 206 to a streaming request.
-    pub(super) stream: Option<BlobReader>,
+    pub stream: Option<BlobReader>,
     /// The URL of the request.
-    pub(super) url: String,
+    pub url: String,
 }
 
 impl fmt::Debug for Answer {
@@ -82,7 +86,7 @@ impl fmt::Debug for Answer {
 
 impl<'a> Request<'a> {
     /// Returns a request without body and headers.
-    pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
         Self {
             method,
             url: url.into(),
@@ -93,19 +97,19 @@ impl<'a> Request<'a> {
     }
 
     /// Adds a header.
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// Sets the body.
-    pub(super) fn body(mut self, body: RequestBody<'a>) -> Self {
+    pub fn body(mut self, body: RequestBody<'a>) -> Self {
         self.body = Some(body);
         self
     }
 
     /// Leaves the body of a successful answer in [`Answer::stream`].
-    pub(super) fn streaming(mut self) -> Self {
+    pub fn streaming(mut self) -> Self {
         self.streams = true;
         self
     }
@@ -113,18 +117,18 @@ impl<'a> Request<'a> {
 
 impl Answer {
     /// Returns the value of a header; `None` when it is missing or not text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// Returns the time to wait in `Retry-After`, if it is given in seconds.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.header("retry-after")?.trim().parse().ok()?;
         Some(Duration::from_secs(seconds))
     }
 
     /// Returns the server's message, at most 300 characters: the errors in the JSON of a registry, or else the text.
-    pub(super) fn message(&self) -> String {
+    pub fn message(&self) -> String {
         let json: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
         let errors = json.as_ref().and_then(|json| json["errors"].as_array());
         let messages = errors.into_iter().flatten().map(|error| {
@@ -142,14 +146,14 @@ impl Answer {
     }
 
     /// Returns whether the same request may succeed later, by its status.
-    pub(super) fn is_temporary(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         matches!(self.status, 408 | 425 | 429 | 499 | 500 | 502..=504 | 520..=599)
     }
 }
 
 impl Transport {
     /// Returns a transport; connections are opened when they are needed.
-    pub(super) fn new(user_agent: &str) -> Self {
+    pub fn new(user_agent: &str) -> Self {
         let config = || {
             Agent::config_builder()
                 .http_status_as_error(false)
@@ -175,7 +179,7 @@ impl Transport {
     ///
     /// # Errors
     /// When there is no answer, or it is incomplete.
-    pub(super) fn exchange(
+    pub fn exchange(
         &self,
         request: &Request<'_>,
         authorization: Option<&Secret>,

@@ -23,7 +23,7 @@ use crate::release::version::Release;
 use crate::release::workspace::{LICENSE, REPOSITORY};
 
 /// The name of the distribution, which `pip install` takes.
-const DISTRIBUTION: &str = "noetlctl";
+pub(crate) const DISTRIBUTION: &str = "noetlctl";
 const SUMMARY: &str =
     "NoETL: workflow automation from YAML playbooks, as one command line and server";
 /// The oldest Python that the launcher runs on.

@@ -1,0 +1,417 @@
+//! `cargo xtask release`: plans a release, and with `--execute` makes it.
+
+mod preflight;
+mod prepare;
+mod rehearse;
+mod sign;
+mod verify;
+mod yank;
+
+use anyhow::{Context as _, anyhow};
+use camino::Utf8PathBuf;
+use clap::{Args, Subcommand};
+use noetl_help::Help as _;
+use serde::Serialize;
+
+use crate::host::ctx::Ctx;
+use crate::host::{files, output};
+use crate::image::rules::ImageStandard;
+use crate::publish::endpoints::Endpoints;
+use crate::publish::execute;
+use crate::publish::items::crates::Crate;
+use crate::publish::journal::{Entry, Journal};
+use crate::publish::lock::{self, Holder};
+use crate::publish::plan::{self, Inputs, Plan};
+use crate::publish::remotes::Remotes;
+use crate::publish::step::{State, Step};
+use crate::release::crates;
+use crate::release::dist_manifest::DistManifest;
+use crate::release::verify::Verified;
+use crate::release::version::Release;
+use crate::release::workspace::REPOSITORY;
+use crate::tasks::dist::{self, Extras};
+use crate::tasks::release::preflight::Problem;
+use crate::tasks::release::prepare::Preparation;
+
+/// Release a version: plan first, and with --execute make it so
+#[derive(Debug, Args)]
+#[command(
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true,
+    after_help = "Prints the plan: the version, its changelog, the files, and each remote step with what is there now and \
+    what changes.\nNothing is changed without --execute. A release that stopped goes on with --resume, from what the remotes have; \
+    nothing is\npublished twice and nothing is overwritten. What cannot be undone comes after all that can, and what points \
+    to it comes last.\n\nTokens: GITHUB_TOKEN, NOETL_CHANNELS_TOKEN (repositories of package managers), PYPI_TOKEN, NPM_TOKEN,\n\
+    CARGO_REGISTRY_TOKEN; a workflow of GitHub Actions needs none for the three registries of packages.\n\nExamples:\n  \
+    cargo xtask release                   the plan for the version in Cargo.toml\n  \
+    cargo xtask release minor             the plan for the next version\n  \
+    cargo xtask release minor --execute   and make it\n  \
+    cargo xtask release --resume          go on after an interruption\n  \
+    cargo xtask release --abandon         undo what can be undone\n  \
+    cargo xtask release rehearse          all of it, against services on this machine"
+)]
+pub(crate) struct ReleaseArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    make: MakeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Rehearse(rehearse::RehearseArgs),
+    Verify(verify::VerifyArgs),
+    Yank(yank::YankArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MakeArgs {
+    /// patch, minor, major, or a version [default: the one in Cargo.toml]
+    version: Option<String>,
+    /// Make a pre-release: rc and the like are counted; nightly.20260131 is taken as it is
+    #[arg(long, value_name = "NAME")]
+    pre: Option<String>,
+    /// Make the release
+    #[arg(long, conflicts_with_all = ["resume", "abandon"])]
+    execute: bool,
+    /// Go on with the release of the version in Cargo.toml
+    #[arg(long, conflicts_with_all = ["version", "pre", "abandon"])]
+    resume: bool,
+    /// Undo what can be undone of the version in Cargo.toml, and say what cannot
+    #[arg(long, conflicts_with_all = ["version", "pre"])]
+    abandon: bool,
+    /// Take the lock from somebody who has given up
+    #[arg(long)]
+    take_over: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Release this folder [default: dist/, which is built when it is not of the commit]
+    #[arg(long, value_name = "DIR")]
+    dist: Option<Utf8PathBuf>,
+    /// Sign SHA256SUMS with this key of cosign, whose password is COSIGN_PASSWORD; a workflow signs by its identity
+    #[arg(long, value_name = "KEY")]
+    sign_key: Option<String>,
+    /// Where the services are, as JSON
+    #[arg(long, value_name = "FILE")]
+    remotes: Option<Utf8PathBuf>,
+    /// Take the text under `Unreleased` as it is, without a commit
+    #[arg(long, hide = true)]
+    as_it_is: bool,
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &ReleaseArgs) -> anyhow::Result<()> {
+    match &args.command {
+        Some(Command::Rehearse(args)) => rehearse::run(ctx, args),
+        Some(Command::Verify(args)) => verify::run(ctx, args),
+        Some(Command::Yank(args)) => yank::run(ctx, args),
+        None => make(ctx, &args.make),
+    }
+}
+
+/// Returns NoETL's repository at GitHub, such as `noetl/noetl`.
+fn repository() -> &'static str {
+    REPOSITORY.trim_start_matches("https://github.com/")
+}
+
+fn make(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<()> {
+    let endpoints = Endpoints::read(args.remotes.as_deref())?;
+    let preparation = Preparation::plan(ctx, args)?;
+    let remotes = Remotes::new(ctx, endpoints.clone(), repository());
+    if args.abandon {
+        return abandon(ctx, args, &preparation, remotes);
+    }
+    let mut problems = preflight::of_checkout(ctx, args, &preparation, &endpoints)?;
+    problems.extend(preflight::of_services(&remotes, &preparation)?);
+    if !(args.execute || args.resume) {
+        return show(ctx, args, &preparation, &remotes, problems);
+    }
+    preflight::refuse(&problems)?;
+    preparation.commit(ctx)?;
+    let release = Release::read(ctx)?;
+    let journal = Journal::open(ctx, &release.tag)?;
+    if let Some(last) = journal.last() {
+        let Entry {
+            time,
+            step,
+            item,
+            event,
+        } = &last;
+        output::note(
+            ctx,
+            &format!("the journal ends at {time} with step {step}, {item}: {event}"),
+        );
+    }
+    let dist = dist(ctx, args)?;
+    let made = steps(ctx, args, &preparation, &remotes, &journal, &dist)?;
+    let steps = &made.steps;
+    let taken = preflight::of_items(&remotes, steps)?;
+    preflight::refuse(&taken)?;
+    let plan = Plan::new(&release, &endpoints, steps)?;
+    let plan_path = journal.folder().join("plan.json");
+    files::write(&plan_path, serde_json::to_vec_pretty(&plan)?)?;
+    let remotes = remotes.allow(plan::allowed(steps)?, journal.transcript());
+    let holder = Holder::of(ctx, &journal, &release.tag)?;
+    let lock = lock::take(ctx, &journal, &endpoints.git, &holder, args.take_over)?;
+    execute::publish(&remotes, &journal, steps).help(
+        "what is published stays; go on with `cargo xtask release --resume`, or undo it with `cargo xtask release --abandon`",
+    )?;
+    lock.release()?;
+    let made = remotes.made();
+    if args.json {
+        let made = Made {
+            release: &release,
+            plan: plan.hash,
+            transcript: plan::hash(&made)?,
+            changes: made.len(),
+        };
+        return output::json(&made);
+    }
+    output::line(format!(
+        "{} is released: {REPOSITORY}/releases/tag/{}",
+        release.tag, release.tag
+    ))?;
+    output::line(format!(
+        "check it as anybody can: cargo xtask release verify {}",
+        release.tag
+    ))
+}
+
+/// The result of a release, as JSON.
+#[derive(Serialize)]
+struct Made<'a> {
+    release: &'a Release,
+    /// The hash of the plan.
+    plan: noetl_oci::Sha256,
+    /// The hash of what this run has changed; that of the plan when it found nothing at the remotes.
+    transcript: noetl_oci::Sha256,
+    changes: usize,
+}
+
+/// Returns the verified dist of this commit, and builds it when the folder has another one.
+fn dist(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<Dist> {
+    let (folder, dist) = match &args.dist {
+        Some(folder) => (folder.clone(), verified(ctx, folder)?),
+        None => {
+            let folder = ctx.root.join("dist");
+            let targets = ["default".to_owned()];
+            (
+                folder.clone(),
+                dist::ensure(ctx, &targets, &Extras::default(), &folder)?,
+            )
+        }
+    };
+    Ok(Dist { folder, dist })
+}
+
+/// A verified dist and its folder.
+struct Dist {
+    folder: Utf8PathBuf,
+    dist: Verified<DistManifest>,
+}
+
+fn verified(ctx: &Ctx, folder: &Utf8PathBuf) -> anyhow::Result<Verified<DistManifest>> {
+    output::step(ctx, &format!("check {folder}"), || {
+        let standard = ImageStandard::any_release(&crate::release::target::platforms());
+        crate::release::verify::dist(ctx, folder, standard.rules())
+    })
+}
+
+/// The steps of a release.
+struct Steps {
+    steps: Vec<Step>,
+}
+
+/// Returns the steps that publish a dist; signs it and packs the crates.
+fn steps(
+    ctx: &Ctx,
+    args: &MakeArgs,
+    preparation: &Preparation,
+    remotes: &Remotes<'_>,
+    journal: &Journal,
+    dist: &Dist,
+) -> anyhow::Result<Steps> {
+    let manifest = dist.dist.value();
+    let packed = output::step(ctx, "pack the crates", || {
+        let commit = manifest.release.commit.trim_end_matches("-dirty");
+        let folder = ctx.state().join("release/crates");
+        crates::pack(ctx, commit, manifest.ui_sha256, &folder)
+    })?;
+    let crates = packed.into_iter().map(|it| {
+        let content = noetl_oci::Blob::of_file(&it.path)?;
+        let sha256 = content.sha256()?;
+        let (name, version, metadata) = (it.name, it.version, it.metadata);
+        Ok(Crate {
+            name,
+            version,
+            metadata,
+            content,
+            sha256,
+        })
+    });
+    let inputs = Inputs {
+        dist: &dist.dist,
+        folder: &dist.folder,
+        extra: sign::sums(remotes, journal, args.sign_key.as_deref(), dist)?,
+        crates: crates.collect::<anyhow::Result<_>>()?,
+        notes: preparation.notes(),
+        is_newest: preparation.is_newest,
+        repository: repository().to_owned(),
+        endpoints: &remotes.endpoints,
+    };
+    Ok(Steps {
+        steps: plan::steps(&inputs)?,
+    })
+}
+
+/// Prints the plan.
+fn show(
+    ctx: &Ctx,
+    args: &MakeArgs,
+    preparation: &Preparation,
+    remotes: &Remotes<'_>,
+    mut problems: Vec<Problem>,
+) -> anyhow::Result<()> {
+    let release = Release::read(ctx)?;
+    // Only a dist of the commit that is released says which bytes go where.
+    let folder = args.dist.clone().unwrap_or_else(|| ctx.root.join("dist"));
+    let is_there = preparation.is_committed && preflight::is_of(&folder, &release)?;
+    let mut plan = None;
+    if is_there {
+        let journal = Journal::open(ctx, &release.tag)?;
+        let dist = Dist {
+            dist: verified(ctx, &folder)?,
+            folder,
+        };
+        let made = steps(ctx, args, preparation, remotes, &journal, &dist)?;
+        let mut made_plan = Plan::new(&release, &remotes.endpoints, &made.steps)?;
+        problems.extend(observe(remotes, &made.steps, &mut made_plan));
+        plan = Some(made_plan);
+    }
+    if args.json {
+        let shown = Shown {
+            preparation,
+            problems: &problems,
+            plan: plan.as_ref(),
+        };
+        return output::json(&shown);
+    }
+    output::print(&preparation.describe())?;
+    match &plan {
+        Some(plan) => print(plan)?,
+        None => output::line(format!(
+            "\nThen dist/ is built of that commit, and published: the release at GitHub with its files, the image, \
+             crates,\nnpm, Python's index, {} and `latest`. With a dist/ of the commit, each step is listed here.",
+            plan::channel_repositories().collect::<Vec<_>>().join(", ")
+        ))?,
+    }
+    if problems.is_empty() {
+        return output::line("\nNothing was changed. `--execute` makes the release.");
+    }
+    output::line("\nBefore it can be made:")?;
+    for Problem { what, help } in &problems {
+        output::line(format!("  {what}\n    help: {help}"))?;
+    }
+    output::line("\nNothing was changed.")
+}
+
+/// A plan with what prevents it, as JSON.
+#[derive(Serialize)]
+struct Shown<'a> {
+    preparation: &'a Preparation,
+    problems: &'a [Problem],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a Plan>,
+}
+
+/// Asks the remotes what is there now. Those that do not answer are problems, each once.
+fn observe(remotes: &Remotes<'_>, steps: &[Step], plan: &mut Plan) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for (step, planned) in steps.iter().zip(&mut plan.steps) {
+        for (item, planned) in step.items.iter().zip(&mut planned.items) {
+            match item.observe(remotes) {
+                Ok(state) => {
+                    if let State::Other(what) = &state {
+                        problems.push(Problem::taken(&planned.name, what));
+                    }
+                    planned.now = Some(state);
+                }
+                Err(error) => {
+                    let problem = Problem::of(&error);
+                    // A service that does not answer is named once.
+                    if problems.iter().all(|known| known.help != problem.help) {
+                        problems.push(problem);
+                    }
+                    // The others of the step are at the same service.
+                    break;
+                }
+            }
+        }
+    }
+    problems
+}
+
+fn print(plan: &Plan) -> anyhow::Result<()> {
+    for (number, step) in plan.steps.iter().enumerate() {
+        output::line(format!(
+            "\n{}. {} [{}] ({})",
+            number + 1,
+            step.title,
+            step.id,
+            step.reach
+        ))?;
+        for item in &step.items {
+            let now = item
+                .now
+                .as_ref()
+                .map_or("not asked".to_owned(), ToString::to_string);
+            output::line(format!("   {}: {now}", item.name))?;
+            for change in &item.changes {
+                output::line(format!(
+                    "      {} {}",
+                    change.request,
+                    &change.sha256.to_string()[..12]
+                ))?;
+            }
+        }
+    }
+    output::line(format!("\nplan {}", plan.hash))
+}
+
+/// Undoes what can be undone.
+fn abandon(
+    ctx: &Ctx,
+    args: &MakeArgs,
+    preparation: &Preparation,
+    remotes: Remotes<'_>,
+) -> anyhow::Result<()> {
+    let release = Release::read(ctx)?;
+    let journal = Journal::open(ctx, &release.tag)?;
+    let folder = args.dist.clone().unwrap_or_else(|| ctx.root.join("dist"));
+    if !preflight::is_of(&folder, &release)? {
+        return Err(anyhow!("{folder} is not the dist of {}", release.commit))
+            .help("check out the commit of the release; `cargo xtask dist` makes its files again");
+    }
+    let dist = Dist {
+        dist: verified(ctx, &folder)?,
+        folder,
+    };
+    let made = steps(ctx, args, preparation, &remotes, &journal, &dist)?;
+    let endpoints = remotes.endpoints.clone();
+    let holder = Holder::of(ctx, &journal, &release.tag)?;
+    let lock = lock::take(ctx, &journal, &endpoints.git, &holder, args.take_over)?;
+    if execute::is_irrevocable(&remotes, &made.steps)? {
+        output::warn(&format!(
+            "parts of {} are published for good; they stay",
+            release.tag
+        ));
+    }
+    let stays = execute::abandon(&remotes, &journal, &made.steps)
+        .context("the release is undone in part")
+        .help("run it again: it goes on where it stopped")?;
+    lock.release()?;
+    for line in &stays {
+        output::line(format!("stays: {line}"))?;
+    }
+    output::line(format!("{} is abandoned", release.tag))
+}
