@@ -66,7 +66,7 @@ impl Endpoints {
         let services = [
             (Service::Github, "https://api.github.com"),
             (Service::GithubUploads, "https://uploads.github.com"),
-            (Service::Pypi, "https://upload.pypi.org"),
+            (Service::Pypi, "https://upload.pypi.org/legacy"),
             (Service::PypiIndex, "https://pypi.org"),
             (Service::Npm, "https://registry.npmjs.org"),
             (Service::Crates, "https://crates.io"),

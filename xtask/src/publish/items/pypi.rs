@@ -70,7 +70,7 @@ impl File {
                 Part::File(self.content.clone()),
                 Part::Bytes(format!("\r\n--{BOUNDARY}--\r\n").into_bytes()),
             ],
-            ..Request::empty(Service::Pypi, Method::POST, "/legacy/")
+            ..Request::empty(Service::Pypi, Method::POST, "/")
         }
     }
 }

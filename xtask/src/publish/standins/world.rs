@@ -70,7 +70,7 @@ impl World {
         let services = [
             (Service::Github, format!("http://{github}")),
             (Service::GithubUploads, format!("http://{github}")),
-            (Service::Pypi, format!("http://{pypi}")),
+            (Service::Pypi, format!("http://{pypi}/legacy")),
             (Service::PypiIndex, format!("http://{pypi}")),
             (Service::Npm, format!("http://{npm}")),
             (Service::Crates, format!("http://{crates}")),

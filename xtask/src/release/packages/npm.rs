@@ -96,6 +96,7 @@ pub(crate) fn entries(
         "description": SUMMARY,
         "license": LICENSE,
         "repository": { "type": "git", "url": format!("git+{REPOSITORY}.git") },
+        "type": "commonjs",
         "publishConfig": { "access": "public" },
     });
     match contents {

@@ -1,6 +1,8 @@
 //! `cargo xtask release rehearse`: a whole release in a second checkout, against services on this machine.
 
 mod matrix;
+mod secrets;
+mod undo;
 
 use std::process::{Command, Output, Stdio};
 
@@ -17,15 +19,6 @@ use crate::publish::plan::BRANCH;
 use crate::publish::standins::World;
 use crate::release::version::Release;
 use crate::tasks::release::preflight;
-
-/// The tokens of a rehearsal. They must be in no file and no output, which each rehearsal checks.
-const SECRETS: [(&str, &str); 5] = [
-    ("GITHUB_TOKEN", "rehearsal-secret-github-c2VjcmV0"),
-    ("NOETL_CHANNELS_TOKEN", "rehearsal-secret-channels-c2VjcmV0"),
-    ("PYPI_TOKEN", "rehearsal-secret-pypi-c2VjcmV0"),
-    ("NPM_TOKEN", "rehearsal-secret-npm-c2VjcmV0"),
-    ("CARGO_REGISTRY_TOKEN", "rehearsal-secret-crates-c2VjcmV0"),
-];
 
 /// Make the whole release offline, against services on this machine, and compare it with its plan
 #[derive(Debug, Args)]
@@ -109,8 +102,21 @@ pub(super) fn run(ctx: &Ctx, args: &RehearseArgs) -> anyhow::Result<()> {
         before == after,
         "a second run changed {after:?}, not {before:?}"
     );
+    let transcript = stage.folder.join("transcript.jsonl");
+    let made_by_it = stage.journal(&release).join("transcript.jsonl");
+    files::write(&transcript, files::read(&made_by_it)?)?;
+    let mut marks = vec![
+        "\"yanked\":true",
+        "Do not use this version",
+        "\"prerelease\":true",
+    ];
+    if args.npm.is_none() {
+        marks.push("\"deprecated\":\"a rehearsal\"");
+    }
+    undo::verify_and_yank(ctx, &stage, &release, &world, &marks)?;
     stage.find_secrets()?;
-    let transcript = stage.journal(&release).join("transcript.jsonl");
+    undo::abandon(ctx, &stage, &release)?;
+    stage.find_secrets()?;
     if args.json {
         return output::json(&json!({
             "release": release, "plan": made["plan"], "transcript": made["transcript"],
@@ -229,41 +235,56 @@ impl Stage {
             .join(&release.tag)
     }
 
-    /// Returns the command that releases.
+    /// Returns this program in the checkout, with the tokens of a rehearsal.
     #[expect(
         clippy::disallowed_methods,
         reason = "it is this program, which faults kill while it runs"
     )]
-    fn command(&self, remotes: &Utf8Path, words: &[&str]) -> Command {
+    fn plain_command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(["release", "--json", "--as-it-is", "--dist"])
-            .arg(&self.dist)
-            .arg("--remotes")
-            .arg(remotes)
-            .args(words)
             .current_dir(self.checkout())
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("GITHUB_ACTIONS")
             .env("CARGO_NET_OFFLINE", "true")
             .env("GIT_TERMINAL_PROMPT", "0")
-            .envs(SECRETS)
+            .envs(secrets::TOKENS)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
     }
 
+    /// Returns the command that releases.
+    fn command(&self, remotes: &Utf8Path, words: &[&str]) -> Command {
+        let mut command = self.plain_command();
+        command
+            .args(["release", "--json", "--as-it-is", "--dist"])
+            .arg(&self.dist);
+        command.arg("--remotes").arg(remotes).args(words);
+        command
+    }
+
     /// Releases to the end.
     fn succeed(&self, remotes: &Utf8Path, words: &[&str]) -> anyhow::Result<Output> {
-        let output = self
-            .command(remotes, words)
-            .output()
-            .context("cannot start this program")?;
-        files::write(
-            &self.folder.join("output.txt"),
-            [output.stdout.as_slice(), &output.stderr].concat(),
-        )?;
+        self.finish(self.command(remotes, words))
+    }
+
+    /// Runs another command of `release` to the end.
+    fn succeed_in(&self, words: &[&str]) -> anyhow::Result<Output> {
+        let mut command = self.plain_command();
+        command.arg("release").args(words);
+        command
+            .arg("--remotes")
+            .arg(self.folder.join("remotes.json"));
+        self.finish(command)
+    }
+
+    fn finish(&self, mut command: Command) -> anyhow::Result<Output> {
+        let output = command.output().context("cannot start this program")?;
+        let said =
+            String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned();
+        files::append(&self.folder.join("output.txt"), &said)?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if !output.status.success() {
             return Err(anyhow!("the rehearsal failed:\n{said}"))
@@ -274,40 +295,13 @@ impl Stage {
 
     /// Fails when a token of the rehearsal, as it is or encoded, is in a file that the release wrote, or in its output.
     fn find_secrets(&self) -> anyhow::Result<()> {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-        let mut forms = Vec::new();
-        for (name, secret) in SECRETS {
-            let reversed: String = secret.chars().rev().collect();
-            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-            forms.push((name, secret.to_owned()));
-            // Base64 of text that begins elsewhere has other letters, so that each of the three places is tried.
-            for user in ["", "a", "aa", "__token__:"] {
-                let text = format!("{user}{secret}");
-                let encoded = STANDARD_NO_PAD.encode(&text);
-                let skipped = if user.is_empty() { 0 } else { 8 };
-                let inner = encoded.get(skipped..encoded.len() - 4).unwrap_or_default();
-                forms.push((name, inner.to_owned()));
-                forms.push((name, STANDARD.encode(&text)));
-                forms.push((name, URL_SAFE_NO_PAD.encode(&text)));
-            }
-            forms.extend([(name, reversed), (name, hex)]);
-        }
         let mut texts = vec![self.folder.join("output.txt")];
         let state = self.checkout().join("target/xtask/release");
         let names = files::list(&state)?;
-        texts.extend(
-            names
-                .iter()
-                .filter(|name| name.contains(".json"))
-                .map(|name| state.join(name)),
-        );
+        let names = names.iter().filter(|name| name.contains(".json"));
+        texts.extend(names.map(|name| state.join(name)));
         for path in texts {
-            let bytes = files::read(&path)?;
-            let found = forms
-                .iter()
-                .find(|(_, form)| memchr::memmem::find(&bytes, form.as_bytes()).is_some());
-            if let Some((name, _)) = found {
+            if let Some(name) = secrets::find(&files::read(&path)?) {
                 return Err(anyhow!("{path} contains the value of {name}"))
                     .help("this is a fault of xtask: do not publish the file");
             }

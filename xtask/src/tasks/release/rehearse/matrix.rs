@@ -126,7 +126,7 @@ pub(super) fn run(ctx: &Ctx, stage: &Stage, only: &[String], as_json: bool) -> a
 }
 
 /// Starts new services, and forgets the journal of the release before.
-fn fresh(stage: &Stage) -> anyhow::Result<World> {
+pub(super) fn fresh(stage: &Stage) -> anyhow::Result<World> {
     let state = stage.checkout().join("target/xtask/release");
     for name in files::list(&state).unwrap_or_default() {
         if name.starts_with('v') {
