@@ -120,8 +120,15 @@ pub(crate) struct ManArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "--check asks the project's releases once a day at the most, and remembers the answer in ~/.noetl. It asks nobody \
+    where CI or\nNOETL_NO_UPDATE_CHECK is set.\n\nExamples:\n  noetl version\n  noetl version --check    whether there is a newer release, and what installs it"
+)]
 pub(crate) struct VersionArgs {
     /// Print JSON: version, commit, target, rustc, hash of the web page
     #[arg(long, short)]
     pub(crate) json: bool,
+    /// Say whether there is a newer release
+    #[arg(long)]
+    pub(crate) check: bool,
 }

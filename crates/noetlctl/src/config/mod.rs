@@ -99,6 +99,12 @@ pub(crate) fn download_url() -> Option<String> {
     variable("NOETL_DOWNLOAD_URL")
 }
 
+/// Returns the variable because of which nobody asks for the newest release: `NOETL_NO_UPDATE_CHECK`, or `CI`.
+pub(crate) fn no_update_check() -> Option<&'static str> {
+    let mut names = ["NOETL_NO_UPDATE_CHECK", "CI"].into_iter();
+    names.find(|name| boolean(name, false))
+}
+
 /// Whether output may have colours: not with `NO_COLOR` or `TERM=dumb`.
 pub(crate) fn colour_allowed() -> bool {
     variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb")

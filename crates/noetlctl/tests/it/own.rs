@@ -73,6 +73,53 @@ fn the_installer_of_the_newest_release_is_run() {
 }
 
 #[test]
+fn the_newest_release_is_asked_for_once_a_day() {
+    let home = Home::new();
+    let program = copy(&home, "bin");
+    let version = |mirror: &str, set: &[(&str, &str)]| {
+        let mut command = Command::new(&program);
+        command
+            .args(["version", "--check"])
+            .env("HOME", home.path());
+        command.env_remove("CI").env("no_proxy", "*");
+        command.env("NOETL_DOWNLOAD_URL", mirror);
+        command.envs(set.iter().copied());
+        show(&command.output().unwrap())
+    };
+    let served = mirror("99.0.0", INSTALLER);
+    let url = served.url.clone();
+    for set in [("NOETL_NO_UPDATE_CHECK", "1"), ("CI", "true")] {
+        let said = version("http://127.0.0.1:9", &[set]);
+        let expected = format!("not asked: {} is set", set.0);
+        assert!(said.contains(&expected), "{said}");
+    }
+    let said = version(&url, &[]);
+    assert!(
+        said.contains("noetl 99.0.0 is released: noetl self update"),
+        "{said}"
+    );
+    assert_eq!(served.requests().len(), 1);
+    let said = version(&url, &[]);
+    assert!(said.contains("noetl 99.0.0 is released"), "{said}");
+    assert_eq!(served.requests().len(), 0);
+    let said = version("http://127.0.0.1:9", &[]);
+    assert!(
+        said.contains("cannot download") && said.contains("help: "),
+        "{said}"
+    );
+    let path = home.path().join(".noetl/newest-release.json");
+    let old = fs::read_to_string(&path).unwrap();
+    let (start, rest) = old.split_once("\"asked\":").unwrap();
+    let (_, rest) = rest.split_once(',').unwrap();
+    fs::write(&path, format!("{start}\"asked\":1700000000,{rest}")).unwrap();
+    version(&url, &[]);
+    assert_eq!(served.requests().len(), 1);
+    fs::write(&path, "damaged").unwrap();
+    version(&url, &[]);
+    assert_eq!(served.requests().len(), 1);
+}
+
+#[test]
 fn an_installer_that_the_release_does_not_list_is_not_run() {
     let home = Home::new();
     let program = copy(&home, "bin");

@@ -1,5 +1,6 @@
-//! `noetl self update`.
+//! `noetl self update`, and what `noetl version --check` asks.
 
+pub(super) mod newest;
 mod owner;
 mod releases;
 
