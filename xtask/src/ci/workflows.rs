@@ -1,6 +1,8 @@
 //! The workflows of GitHub Actions as text, generated from the lists of targets and jobs. They only run commands of
 //! xtask. The job `workflows` of `cargo xtask ci` compares the files with this text.
 
+mod release;
+
 use crate::release::shards::Shard;
 use crate::release::target::{TARGETS, Tier};
 
@@ -23,7 +25,12 @@ const ATTEST: &str =
 
 /// Returns the file name and the text of every workflow. `ci_jobs` are the names of `cargo xtask ci`'s jobs.
 pub(crate) fn all(ci_jobs: &[&str]) -> Vec<(&'static str, String)> {
-    vec![("ci.yml", ci(ci_jobs)), ("multi-arch.yml", multi_arch())]
+    vec![
+        ("ci.yml", ci(ci_jobs)),
+        ("multi-arch.yml", multi_arch()),
+        ("release.yml", release::release()),
+        ("nightly.yml", release::nightly()),
+    ]
 }
 
 fn head(name: &str, what: &str, on: &str, cancel: bool) -> String {
@@ -49,6 +56,16 @@ fn multi_arch() -> String {
     let on = "  push:\n    branches: [main]\n    tags: [\"v*\"]\n  workflow_dispatch:\n";
     let what =
         "Builds every platform on Linux, runs each on a machine of its kind, then publishes.";
+    let (mut jobs, before) = built_and_run();
+    jobs.push(publish(&before));
+    head("multi-arch", what, on, false) + &jobs.join("\n")
+}
+
+/// Joins the shards to dist/.
+const MERGE: &str = "ci-multiarch --merge target/xtask/shards";
+
+/// Returns the jobs that build every platform and run each on a machine of its kind, and the names that publishing needs.
+fn built_and_run() -> (Vec<String>, Vec<String>) {
     let mut jobs = Vec::new();
     let mut shards = Vec::new();
     for index in 1..=SHARDS {
@@ -61,10 +78,9 @@ fn multi_arch() -> String {
         ]));
         shards.push(name);
     }
-    let merge = "ci-multiarch --merge target/xtask/shards";
     jobs.push(Job::new("dist", LINUX, 30).needs(&shards).steps(&[
         download_shards(),
-        run(merge),
+        run(MERGE),
         upload("dist", "dist"),
         upload("summary", "target/xtask/summary"),
     ]));
@@ -80,12 +96,11 @@ fn multi_arch() -> String {
         );
         before.push(name);
     }
-    jobs.push(publish(&before, merge));
-    head("multi-arch", what, on, false) + &jobs.join("\n")
+    (jobs, before)
 }
 
 /// Packs again, to the same bytes, since a job can only attest what it has made itself; then pushes.
-fn publish(before: &[String], merge: &str) -> String {
+fn publish(before: &[String]) -> String {
     let job = Job {
         condition: Some("github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/v')"),
         permissions: &[
@@ -99,17 +114,25 @@ fn publish(before: &[String], merge: &str) -> String {
     job.needs(before).steps(&[
         download_shards(),
         format!(
-            "      - id: push\n        run: cargo xtask {merge} --push\n        env:\n          \
+            "      - id: push\n        run: cargo xtask {MERGE} --push\n        env:\n          \
              GITHUB_TOKEN: ${{{{ secrets.GITHUB_TOKEN }}}}\n"
         ),
-        format!(
-            "      - uses: {ATTEST}\n        with:\n          subject-checksums: dist/SHA256SUMS\n"
-        ),
-        format!(
-            "      - uses: {ATTEST}\n        with:\n          subject-name: ${{{{ steps.push.outputs.image }}}}\n          \
-             subject-digest: ${{{{ steps.push.outputs.digest }}}}\n"
-        ),
+        attest_files(),
+        attest_image(),
     ])
+}
+
+/// Attests every file that `SHA256SUMS` lists.
+fn attest_files() -> String {
+    format!("      - uses: {ATTEST}\n        with:\n          subject-checksums: dist/SHA256SUMS\n")
+}
+
+/// Attests the image that the step `push` has published.
+fn attest_image() -> String {
+    format!(
+        "      - uses: {ATTEST}\n        with:\n          subject-name: ${{{{ steps.push.outputs.image }}}}\n          \
+         subject-digest: ${{{{ steps.push.outputs.digest }}}}\n"
+    )
 }
 
 /// A job without its steps.
@@ -120,6 +143,10 @@ struct Job<'a> {
     needs: &'a [String],
     condition: Option<&'a str>,
     permissions: &'a [(&'a str, &'a str)],
+    /// People have to agree before it runs.
+    environment: Option<&'a str>,
+    /// Whether it needs all commits and tags.
+    history: bool,
 }
 
 impl<'a> Job<'a> {
@@ -131,6 +158,8 @@ impl<'a> Job<'a> {
             needs: &[],
             condition: None,
             permissions: &[("contents", "read")],
+            environment: None,
+            history: false,
         }
     }
 
@@ -157,10 +186,19 @@ impl<'a> Job<'a> {
         let permissions = self.permissions.iter();
         let permissions = permissions.map(|(scope, access)| format!("      {scope}: {access}\n"));
         let (permissions, steps): (String, _) = (permissions.collect(), steps.concat());
+        let environment = self
+            .environment
+            .map(|it| format!("    environment: {it}\n"));
+        let environment = environment.unwrap_or_default();
+        let history = if self.history {
+            "          fetch-depth: 0\n"
+        } else {
+            ""
+        };
         format!(
-            "  {name}:\n{needs}{condition}    runs-on: {runner}\n    timeout-minutes: {minutes}\n    \
+            "  {name}:\n{needs}{condition}    runs-on: {runner}\n{environment}    timeout-minutes: {minutes}\n    \
              permissions:\n{permissions}    steps:\n      - uses: {CHECKOUT}\n        with:\n          \
-             persist-credentials: false\n      - run: rustup toolchain install\n{steps}"
+             persist-credentials: false\n{history}      - run: rustup toolchain install\n{steps}"
         )
     }
 }

@@ -6,8 +6,9 @@ use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
 
 use crate::host::output;
+use crate::publish::http::Refused;
 use crate::publish::journal::{Event, Journal};
-use crate::publish::remotes::{Refused, Remotes};
+use crate::publish::remotes::Remotes;
 use crate::publish::step::{Item, Reach, State, Step, Undone};
 
 /// How often a failed change is tried again.

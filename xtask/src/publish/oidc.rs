@@ -5,22 +5,24 @@ use anyhow::Context as _;
 use noetl_oci::registry::{Method, Request, RequestBody, Secret};
 use serde_json::{Value, json};
 
+use crate::host::ctx::Tokens;
 use crate::publish::endpoints::Service;
-use crate::publish::remotes::Remotes;
+use crate::publish::http::Http;
 
 /// Returns a token for a registry of packages: that of the environment, or one for the identity of this workflow.
 ///
 /// # Errors
 /// When the registry does not know the workflow.
 pub(super) fn token(
-    remotes: &Remotes<'_>,
+    http: &Http,
+    tokens: &Tokens,
     service: Service,
     path: &str,
 ) -> anyhow::Result<Option<Secret>> {
-    if let Some(token) = remotes.given_token(service) {
+    if let Some(token) = given(tokens, service) {
         return Ok(Some(token));
     }
-    let Some((url, bearer)) = remotes.identity() else {
+    let Some((url, bearer)) = &tokens.identity else {
         return Ok(None);
     };
     let (audience, exchange) = match service {
@@ -36,7 +38,8 @@ pub(super) fn token(
     };
     let joint = if url.contains('?') { '&' } else { '?' };
     let question = Request::new(Method::GET, format!("{url}{joint}audience={audience}"));
-    let answer = remotes.sign_in(service, question, Some(&bearer.bearer()))?;
+    let answer = http.exchange(service, question, Some(&bearer.bearer()))?;
+    let answer = Http::accept(service, answer)?;
     let identity = text(&answer.body, "value").context("GitHub gave this workflow no identity")?;
     // The index of packages knows tokens, and not the server of uploads.
     let host = match service {
@@ -49,15 +52,26 @@ pub(super) fn token(
         _ => (json!({ "token": identity }), None),
     };
     let body = serde_json::to_vec(&body)?;
-    let request = Request::new(Method::POST, remotes.endpoints.url(host, &exchange))
+    let request = Request::new(Method::POST, http.endpoints.url(host, &exchange))
         .header("content-type", "application/json")
         .body(RequestBody::Bytes(&body));
-    let answer = remotes.sign_in(service, request, authorization.as_ref());
+    let answer = http.exchange(service, request, authorization.as_ref());
+    let answer = answer.and_then(|answer| Http::accept(service, answer));
     let answer =
         answer.with_context(|| format!("{service} does not trust this workflow to publish"))?;
     let token = text(&answer.body, "token");
     let token = token.with_context(|| format!("{service} gave no token"))?;
     Ok(Some(Secret::new(token)))
+}
+
+/// Returns the token of the environment for a registry of packages.
+pub(super) fn given(tokens: &Tokens, service: Service) -> Option<Secret> {
+    match service {
+        Service::Pypi => tokens.pypi.clone(),
+        Service::Npm => tokens.npm.clone(),
+        Service::Crates => tokens.crates.clone(),
+        _ => None,
+    }
 }
 
 fn text(body: &[u8], field: &str) -> Option<String> {

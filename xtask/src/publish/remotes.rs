@@ -2,80 +2,46 @@
 //! the transcript.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use camino::Utf8PathBuf;
 use noetl_help::Help as _;
 use noetl_oci::registry::Method;
-use noetl_oci::registry::{
-    Answer, Request as HttpRequest, RequestBody, Secret, Transport, location,
-};
+use noetl_oci::registry::{Answer, Request as HttpRequest, RequestBody, Secret, location};
 use serde::de::DeserializeOwned;
 
 use crate::host::ctx::{Ctx, Tokens};
 use crate::host::files;
 use crate::publish::endpoints::{Endpoints, Service};
+use crate::publish::http::Http;
 use crate::publish::oidc;
 use crate::publish::request::{Change, Request, Values};
 
 /// How many redirects of a download are followed.
 const REDIRECTS: usize = 5;
-/// The version of GitHub's REST API.
-const GITHUB_VERSION: &str = "2022-11-28";
 
 /// All services of a release.
 pub(crate) struct Remotes<'a> {
     /// The checkout.
     pub ctx: &'a Ctx,
-    /// Where the services are.
-    pub endpoints: Endpoints,
     /// The repository at GitHub, such as `noetl/noetl`.
     pub repository: String,
     tokens: Tokens,
-    transport: Transport,
+    http: Http,
     allowed: Option<BTreeSet<Change>>,
     transcript: Option<Utf8PathBuf>,
     made: Mutex<Vec<Change>>,
 }
-
-/// An answer that refuses a request, or that never came.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    /// The status; `None` when there was no answer.
-    pub status: Option<u16>,
-    /// How long the service asks to wait.
-    pub retry_after: Option<Duration>,
-    what: String,
-}
-
-impl Refused {
-    /// Whether the same request may succeed later.
-    pub(crate) fn is_temporary(&self) -> bool {
-        self.status
-            .is_none_or(|it| matches!(it, 408 | 425 | 429 | 500 | 502..=504 | 520..=599))
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for Refused {}
 
 impl<'a> Remotes<'a> {
     /// Returns the services, to which nothing may be sent that changes something until [`Self::allow`].
     pub(crate) fn new(ctx: &'a Ctx, endpoints: Endpoints, repository: &str) -> Self {
         Self {
             ctx,
-            endpoints,
             repository: repository.to_owned(),
             tokens: ctx.tokens.clone(),
-            transport: Transport::new(concat!("noetl-xtask/", env!("CARGO_PKG_VERSION"))),
+            http: Http::new(endpoints),
             allowed: None,
             transcript: None,
             made: Mutex::default(),
@@ -89,6 +55,11 @@ impl<'a> Remotes<'a> {
             transcript: Some(transcript),
             ..self
         }
+    }
+
+    /// Returns where the services are.
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.http.endpoints
     }
 
     /// Returns the changes that were made, in order.
@@ -139,6 +110,7 @@ impl<'a> Remotes<'a> {
         values: Values<'_>,
     ) -> anyhow::Result<Answer> {
         let url = self
+            .http
             .endpoints
             .url(request.service, &request.filled_path(values));
         let bytes = request.bytes(values)?;
@@ -148,8 +120,10 @@ impl<'a> Remotes<'a> {
             http = http.body(RequestBody::Bytes(&bytes));
         }
         let authorization = self.authorization(request.service, &request.path)?;
-        let answer = self.exchange(request.service, http, authorization.as_ref())?;
-        self.accept(request.service, answer)
+        let answer = self
+            .http
+            .exchange(request.service, http, authorization.as_ref())?;
+        Http::accept(request.service, answer)
     }
 
     /// Reads a document; `None` when there is none.
@@ -184,10 +158,12 @@ impl<'a> Remotes<'a> {
         accept: &str,
     ) -> anyhow::Result<Option<Answer>> {
         let mut authorization = self.authorization(service, path)?;
-        let mut url = self.endpoints.url(service, path);
+        let mut url = self.http.endpoints.url(service, path);
         for _ in 0..=REDIRECTS {
             let request = HttpRequest::new(Method::GET, &url).header("accept", accept);
-            let answer = self.exchange(service, request, authorization.as_ref())?;
+            let answer = self
+                .http
+                .exchange(service, request, authorization.as_ref())?;
             match answer.status {
                 404 | 410 => return Ok(None),
                 301 | 302 | 303 | 307 | 308 => {
@@ -196,55 +172,12 @@ impl<'a> Remotes<'a> {
                     url = location::resolve(&url, to)?;
                     authorization = None;
                 }
-                _ => return self.accept(service, answer).map(Some),
+                _ => return Http::accept(service, answer).map(Some),
             }
         }
         Err(anyhow!(
             "{service} redirects {path} more than {REDIRECTS} times"
         ))
-    }
-
-    fn exchange(
-        &self,
-        service: Service,
-        request: HttpRequest<'_>,
-        authorization: Option<&Secret>,
-    ) -> anyhow::Result<Answer> {
-        let is_github = matches!(service, Service::Github | Service::GithubUploads);
-        let request = match is_github {
-            true => request.header("x-github-api-version", GITHUB_VERSION),
-            false => request,
-        };
-        self.transport
-            .exchange(&request, authorization)
-            .map_err(|error| {
-                let method = &request.method;
-                let url = location::shown(&request.url);
-                let refused = Refused {
-                    status: None,
-                    retry_after: None,
-                    what: format!("{service}: no answer to {method} {url}: {error}"),
-                };
-                anyhow!(refused).help(format!(
-                    "check that {} can be reached",
-                    location::origin(url)
-                ))
-            })
-    }
-
-    fn accept(&self, service: Service, answer: Answer) -> anyhow::Result<Answer> {
-        let status = answer.status;
-        if (200..300).contains(&status) {
-            return Ok(answer);
-        }
-        let url = location::shown(&answer.url);
-        let what = format!("{service}: {url}: {status} {}", answer.message());
-        let refused = Refused {
-            status: Some(status),
-            retry_after: answer.retry_after(),
-            what: what.trim_end().to_owned(),
-        };
-        Err(anyhow!(refused).help(remedy(service, status)))
     }
 
     /// Returns the credentials for a path of a service, if there are any.
@@ -260,9 +193,12 @@ impl<'a> Remotes<'a> {
                 };
                 token.map(Secret::bearer)
             }
-            Service::Pypi => oidc::token(self, service, path)?.map(|it| it.basic("__token__")),
-            Service::Npm => oidc::token(self, service, path)?.map(|it| it.bearer()),
-            Service::Crates => oidc::token(self, service, path)?,
+            Service::Pypi => oidc::token(&self.http, &self.tokens, service, path)?
+                .map(|it| it.basic("__token__")),
+            Service::Npm => {
+                oidc::token(&self.http, &self.tokens, service, path)?.map(|it| it.bearer())
+            }
+            Service::Crates => oidc::token(&self.http, &self.tokens, service, path)?,
             Service::PypiIndex | Service::CratesIndex => None,
         })
     }
@@ -271,56 +207,13 @@ impl<'a> Remotes<'a> {
     pub(crate) fn has_token(&self, service: Service) -> bool {
         match service {
             Service::Github | Service::GithubUploads => self.tokens.github.is_some(),
-            other => self.given_token(other).is_some() || self.has_identity(),
+            other => oidc::given(&self.tokens, other).is_some() || self.has_identity(),
         }
     }
 
     /// Whether this is a workflow that can prove its identity.
     pub(crate) fn has_identity(&self) -> bool {
         self.tokens.identity.is_some()
-    }
-
-    /// Returns the token of the environment for a service.
-    pub(super) fn given_token(&self, service: Service) -> Option<Secret> {
-        match service {
-            Service::Pypi => self.tokens.pypi.clone(),
-            Service::Npm => self.tokens.npm.clone(),
-            Service::Crates => self.tokens.crates.clone(),
-            _ => None,
-        }
-    }
-
-    /// Returns the address and the token by which a workflow gets an identity, in a workflow that may have one.
-    pub(super) fn identity(&self) -> Option<&(String, Secret)> {
-        self.tokens.identity.as_ref()
-    }
-
-    /// Sends a request to any URL with one credential; for signing in.
-    pub(super) fn sign_in(
-        &self,
-        service: Service,
-        request: HttpRequest<'_>,
-        authorization: Option<&Secret>,
-    ) -> anyhow::Result<Answer> {
-        let answer = self.exchange(service, request, authorization)?;
-        self.accept(service, answer)
-    }
-}
-
-/// Returns the help for a status.
-fn remedy(service: Service, status: u16) -> String {
-    let variable = match service {
-        Service::Github | Service::GithubUploads => {
-            "GITHUB_TOKEN, and NOETL_CHANNELS_TOKEN for the repositories of package managers"
-        }
-        Service::Pypi | Service::PypiIndex => "PYPI_TOKEN",
-        Service::Npm => "NPM_TOKEN",
-        Service::Crates | Service::CratesIndex => "CARGO_REGISTRY_TOKEN",
-    };
-    match status {
-        401 => format!("the token is missing, wrong or expired: set {variable}"),
-        403 | 404 => format!("the token may not do this: check the scopes of {variable}"),
-        _ => "run it again with --resume: it goes on where it stopped".to_owned(),
     }
 }
 

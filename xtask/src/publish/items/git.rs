@@ -55,7 +55,7 @@ impl Item for Branch {
     }
 
     fn observe(&self, remotes: &Remotes<'_>) -> anyhow::Result<State> {
-        let (ctx, remote) = (remotes.ctx, remotes.endpoints.git.as_str());
+        let (ctx, remote) = (remotes.ctx, remotes.endpoints().git.as_str());
         let Some(found) = remote_commit(ctx, remote, &self.reference())? else {
             return Ok(State::Absent);
         };
@@ -156,7 +156,7 @@ impl Item for Tag {
     }
 
     fn observe(&self, remotes: &Remotes<'_>) -> anyhow::Result<State> {
-        let found = remote_commit(remotes.ctx, &remotes.endpoints.git, &self.reference())?;
+        let found = remote_commit(remotes.ctx, &remotes.endpoints().git, &self.reference())?;
         Ok(match found {
             None => State::Absent,
             Some(found) if found == self.commit => State::Done,
@@ -186,7 +186,7 @@ impl Item for Tag {
 }
 
 fn push(remotes: &Remotes<'_>, what: &[&str]) -> anyhow::Result<()> {
-    let remote = remotes.endpoints.git.as_str();
+    let remote = remotes.endpoints().git.as_str();
     let mut words = vec!["push", "--quiet"];
     // `--delete` is an option, and comes before the remote.
     let options = what.iter().take_while(|word| word.starts_with("--"));

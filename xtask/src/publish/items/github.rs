@@ -3,7 +3,7 @@
 //! Releases may be immutable: their files and their tag cannot change once they are published. So all files are there,
 //! and were downloaded and compared, before a draft is published.
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use noetl_help::Help as _;
 use noetl_oci::registry::Method;
 use noetl_oci::{Blob, Sha256};
@@ -50,6 +50,27 @@ pub(crate) struct Asset {
     pub digest: Option<String>,
 }
 
+/// Returns all releases of a repository, with those drafts that the token may see.
+///
+/// # Errors
+/// When GitHub refuses, or has no such repository.
+pub(crate) fn all(remotes: &Remotes<'_>, repository: &str) -> anyhow::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for page in 1.. {
+        let path = format!("/repos/{repository}/releases?per_page={PAGE}&page={page}");
+        let releases: Option<Vec<Found>> = remotes.read(Service::Github, &path)?;
+        let mut releases = releases
+            .with_context(|| format!("GitHub has no repository {repository}"))
+            .help("check the name of the repository, and that GITHUB_TOKEN may read it")?;
+        let is_last = releases.len() < PAGE;
+        found.append(&mut releases);
+        if is_last {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// The release of a tag in a repository.
 #[derive(Debug, Clone)]
 pub(crate) struct Release {
@@ -60,7 +81,8 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    fn path(&self, rest: &str) -> String {
+    /// Returns a path below the repository's releases.
+    pub(crate) fn path(&self, rest: &str) -> String {
         format!("/repos/{}/releases{rest}", self.repository)
     }
 
@@ -69,30 +91,26 @@ impl Release {
     /// # Errors
     /// When GitHub refuses, or there are several drafts.
     pub(crate) fn find(&self, remotes: &Remotes<'_>) -> anyhow::Result<Option<Found>> {
-        let mut found = Vec::new();
-        for page in 1.. {
-            let path = self.path(&format!("?per_page={PAGE}&page={page}"));
-            let releases: Option<Vec<Found>> = remotes.read(Service::Github, &path)?;
-            let releases = releases
-                .with_context(|| format!("GitHub has no repository {}", self.repository))
-                .help("check the name of the repository, and that GITHUB_TOKEN may read it")?;
-            let is_last = releases.len() < PAGE;
-            found.extend(releases.into_iter().filter(|it| it.tag_name == self.tag));
-            if is_last {
-                break;
-            }
-        }
+        let mut found = all(remotes, &self.repository)?;
+        found.retain(|it| it.tag_name == self.tag);
         let count = found.len();
         let help = format!(
             "delete all but one of them at GitHub, then run it again ({})",
             self.tag
         );
-        let several = || anyhow!("GitHub has {count} releases of {}", self.tag);
-        ensure_one(count, several).help(help)?;
+        let check = || {
+            ensure!(count < 2, "GitHub has {count} releases of {}", self.tag);
+            Ok(())
+        };
+        check().help(help)?;
         Ok(found.pop())
     }
 
-    fn found(&self, remotes: &Remotes<'_>) -> anyhow::Result<Found> {
+    /// Returns the release, which is there.
+    ///
+    /// # Errors
+    /// When it is not, or GitHub refuses.
+    pub(crate) fn found(&self, remotes: &Remotes<'_>) -> anyhow::Result<Found> {
         let found = self.find(remotes)?;
         found.with_context(|| format!("GitHub has no release of {}", self.tag))
     }
@@ -115,6 +133,15 @@ impl Release {
         Ok(assets)
     }
 
+    /// Returns the tag of the release that is the latest of the repository.
+    ///
+    /// # Errors
+    /// When GitHub refuses.
+    pub(crate) fn latest(&self, remotes: &Remotes<'_>) -> anyhow::Result<Option<String>> {
+        let found: Option<Found> = remotes.read(Service::Github, &self.path("/latest"))?;
+        Ok(found.map(|it| it.tag_name))
+    }
+
     /// Downloads a file.
     ///
     /// # Errors
@@ -125,10 +152,6 @@ impl Release {
         let answer = answer.with_context(|| format!("GitHub lost {}", asset.name))?;
         Ok(answer.body)
     }
-}
-
-fn ensure_one(count: usize, error: impl Fn() -> anyhow::Error) -> anyhow::Result<()> {
-    if count > 1 { Err(error()) } else { Ok(()) }
 }
 
 /// The draft of a release.
@@ -293,130 +316,5 @@ fn content_type(name: &str) -> &'static str {
         Some("tar") => "application/x-tar",
         Some("sh" | "ps1") => "text/plain",
         _ => "application/octet-stream",
-    }
-}
-
-/// The publication of a draft whose files are all there.
-#[derive(Debug, Clone)]
-pub(crate) struct Publication {
-    pub release: Release,
-    /// All files of the release with their hashes.
-    pub files: Vec<(String, Sha256)>,
-}
-
-impl Publication {
-    fn request(&self) -> Request {
-        let body = json!({ "draft": false, "make_latest": "false" });
-        let path = self.release.path("/{release}");
-        Request::json(Service::Github, Method::PATCH, path, body)
-    }
-
-    /// Downloads every file and compares it, since an immutable release cannot be mended.
-    fn compare(&self, remotes: &Remotes<'_>, id: u64) -> anyhow::Result<()> {
-        let assets = self.release.assets(remotes, id)?;
-        for (name, sha256) in &self.files {
-            let asset = assets.iter().find(|it| it.name == *name);
-            let asset = asset.with_context(|| format!("the draft has no file {name}"))?;
-            let found = Sha256::of(&self.release.download(remotes, asset)?);
-            ensure!(
-                found == *sha256,
-                "GitHub serves {name} as {found}, not {sha256}"
-            );
-        }
-        let is_ours = |asset: &Asset| self.files.iter().any(|(name, _)| *name == asset.name);
-        let foreign = assets.iter().find(|asset| !is_ours(asset));
-        let foreign =
-            foreign.map(|asset| anyhow!("the draft has a file of another origin: {}", asset.name));
-        foreign.map_or(Ok(()), |error| {
-            Err(error).help("delete it at GitHub, then run it again with --resume")
-        })
-    }
-}
-
-impl Item for Publication {
-    fn name(&self) -> String {
-        format!(
-            "publish {} at {}",
-            self.release.tag, self.release.repository
-        )
-    }
-
-    fn changes(&self) -> anyhow::Result<Vec<Change>> {
-        Ok(vec![self.request().change()?])
-    }
-
-    fn observe(&self, remotes: &Remotes<'_>) -> anyhow::Result<State> {
-        Ok(match self.release.find(remotes)? {
-            None => State::Absent,
-            Some(found) if found.draft => State::Before("a draft".to_owned()),
-            Some(_) => State::Done,
-        })
-    }
-
-    fn apply(&self, remotes: &Remotes<'_>) -> anyhow::Result<()> {
-        let found = self.release.found(remotes)?;
-        self.compare(remotes, found.id)?;
-        let id = found.id.to_string();
-        remotes.send(&self.request(), &[("release", &id)]).map(drop)
-    }
-
-    fn undo(&self, remotes: &Remotes<'_>) -> anyhow::Result<Undone> {
-        Ok(match self.release.find(remotes)? {
-            Some(found) if !found.draft => Undone::Stays(format!(
-                "{} is published; `cargo xtask release yank` marks it",
-                found.html_url
-            )),
-            _ => Undone::Nothing,
-        })
-    }
-}
-
-/// Makes a release the one that `releases/latest` leads to.
-#[derive(Debug, Clone)]
-pub(crate) struct Latest {
-    pub release: Release,
-}
-
-impl Latest {
-    fn request(&self) -> Request {
-        let path = self.release.path("/{release}");
-        let body = json!({ "make_latest": "true" });
-        Request::json(Service::Github, Method::PATCH, path, body)
-    }
-}
-
-/// Returns the tag of the release that is the latest.
-///
-/// # Errors
-/// When GitHub refuses.
-pub(crate) fn latest(remotes: &Remotes<'_>, release: &Release) -> anyhow::Result<Option<String>> {
-    let found: Option<Found> = remotes.read(Service::Github, &release.path("/latest"))?;
-    Ok(found.map(|it| it.tag_name))
-}
-
-impl Item for Latest {
-    fn name(&self) -> String {
-        format!("latest release of {}", self.release.repository)
-    }
-
-    fn changes(&self) -> anyhow::Result<Vec<Change>> {
-        Ok(vec![self.request().change()?])
-    }
-
-    fn observe(&self, remotes: &Remotes<'_>) -> anyhow::Result<State> {
-        Ok(match latest(remotes, &self.release)? {
-            None => State::Absent,
-            Some(tag) if tag == self.release.tag => State::Done,
-            Some(tag) => State::Before(tag),
-        })
-    }
-
-    fn apply(&self, remotes: &Remotes<'_>) -> anyhow::Result<()> {
-        let id = self.release.found(remotes)?.id.to_string();
-        remotes.send(&self.request(), &[("release", &id)]).map(drop)
-    }
-
-    fn undo(&self, _: &Remotes<'_>) -> anyhow::Result<Undone> {
-        Ok(Undone::Nothing)
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod git;
 pub(crate) mod github;
 pub(crate) mod image;
 pub(crate) mod npm;
+pub(crate) mod publication;
 pub(crate) mod pypi;

@@ -7,7 +7,6 @@ use anyhow::{Context as _, anyhow};
 use camino::Utf8Path;
 
 use super::server::{Received, Reply};
-use super::world::State;
 
 /// The folder of the repository, and its name in the URL.
 pub(super) const NAME: &str = "noetl.git";
@@ -71,7 +70,7 @@ pub(super) fn pushed(request: &Received) -> String {
 }
 
 /// Answers by `git http-backend` (RFC 3875).
-pub(super) fn handle(_: &mut State, folder: &Utf8Path, request: &Received) -> Reply {
+pub(super) fn handle(folder: &Utf8Path, request: &Received) -> Reply {
     backend(folder, request)
         .unwrap_or_else(|error| Reply::status(500).body(format!("{error:#}").into_bytes()))
 }

@@ -1,14 +1,16 @@
 //! GitHub's REST API as far as a release uses it: releases and their files, git objects and references, pull requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod objects;
 
-use camino::Utf8Path;
+use std::collections::BTreeMap;
+
 use noetl_oci::Sha256;
 use serde_json::{Value, json};
 
 use super::server::{Received, Reply};
-use super::world::State as World;
-use crate::publish::plan::{BRANCH, channel_repositories};
+use crate::publish::channels::channel_repositories;
+use crate::publish::inputs::BRANCH;
+use objects::Objects;
 
 /// What GitHub holds.
 #[derive(Debug, Default)]
@@ -18,8 +20,6 @@ pub(crate) struct State {
     releases: Vec<Release>,
     next: u64,
     objects: Objects,
-    /// Repository and branch, with the commit.
-    branches: BTreeMap<(String, String), String>,
     pulls: Vec<Value>,
 }
 
@@ -38,49 +38,6 @@ struct Asset {
     content: Vec<u8>,
 }
 
-/// The git objects of all repositories; forks share them.
-#[derive(Debug, Default)]
-struct Objects {
-    blobs: BTreeSet<String>,
-    trees: BTreeMap<String, BTreeMap<String, String>>,
-    commits: BTreeMap<String, Value>,
-}
-
-impl Objects {
-    fn add_tree(&mut self, tree: BTreeMap<String, String>) -> String {
-        let name = name(&json!(tree));
-        self.trees.insert(name.clone(), tree);
-        name
-    }
-
-    fn add_commit(&mut self, commit: Value) -> String {
-        let name = name(&commit);
-        self.commits.insert(name.clone(), commit);
-        name
-    }
-
-    fn is_ancestor(&self, one: &str, of: &str) -> bool {
-        let mut open = vec![of.to_owned()];
-        while let Some(name) = open.pop() {
-            if name == one {
-                return true;
-            }
-            let parents = self
-                .commits
-                .get(&name)
-                .and_then(|it| it["parents"].as_array());
-            let parents = parents.into_iter().flatten();
-            open.extend(parents.filter_map(|it| Some(it.as_str()?.to_owned())));
-        }
-        false
-    }
-}
-
-/// Returns a name of 40 hex digits for an object.
-fn name(object: &Value) -> String {
-    Sha256::of(object.to_string().as_bytes()).to_string()[..40].to_owned()
-}
-
 impl State {
     /// Makes the repositories of the package managers, each with one commit.
     pub(super) fn prepare(&mut self) {
@@ -90,7 +47,7 @@ impl State {
         let own = channel_repositories().map(|repository| (repository, BRANCH));
         for (repository, branch) in own.chain([("microsoft/winget-pkgs", "master")]) {
             let key = (repository.to_owned(), branch.to_owned());
-            self.branches.insert(key, first.clone());
+            self.objects.branches.insert(key, first.clone());
         }
     }
 
@@ -109,12 +66,16 @@ impl State {
             let assets: Vec<_> = assets.collect();
             json!({ "fields": fields, "latest": release.is_latest, "assets": assets })
         });
-        let branches = self.branches.iter().map(|((repository, branch), commit)| {
-            let tree = self.objects.commits[commit]["tree"]
-                .as_str()
-                .unwrap_or_default();
-            json!([repository, branch, self.objects.trees.get(tree)])
-        });
+        let branches = self
+            .objects
+            .branches
+            .iter()
+            .map(|((repository, branch), commit)| {
+                let tree = self.objects.commits[commit]["tree"]
+                    .as_str()
+                    .unwrap_or_default();
+                json!([repository, branch, self.objects.trees.get(tree)])
+            });
         let pulls = self
             .pulls
             .iter()
@@ -156,33 +117,28 @@ impl Asset {
     }
 }
 
-fn refuse(status: u16, message: &str) -> Reply {
-    Reply::json(status, &json!({ "message": message }))
-}
-
 /// Answers a request.
-pub(super) fn handle(world: &mut World, _: &Utf8Path, request: &Received) -> Reply {
+pub(super) fn handle(state: &mut State, request: &Received) -> Reply {
     let token = request
         .headers
         .get("authorization")
         .cloned()
         .unwrap_or_default();
     if token.contains("expired") || (request.is_change() && !token.starts_with("Bearer ")) {
-        return refuse(401, "Bad credentials");
+        return Reply::refusal(401, "Bad credentials");
     }
-    let state = &mut world.github;
     let parts = request.parts();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let ["repos", owner, repository, rest @ ..] = parts.as_slice() else {
-        return refuse(404, "Not Found");
+        return Reply::refusal(404, "Not Found");
     };
     let repository = format!("{owner}/{repository}");
     match rest {
         [] => repository_facts(&repository, &token),
         ["releases", rest @ ..] => releases(state, request, rest),
-        ["git", rest @ ..] => objects(state, request, &repository, rest),
+        ["git", rest @ ..] => objects::handle(&mut state.objects, request, &repository, rest),
         ["pulls", rest @ ..] => pulls(state, request, rest),
-        _ => refuse(404, "Not Found"),
+        _ => Reply::refusal(404, "Not Found"),
     }
 }
 
@@ -215,14 +171,14 @@ fn releases(state: &mut State, request: &Received, rest: &[&str]) -> Reply {
         }
         ("GET", ["latest"]) => match state.releases.iter().find(|it| it.is_latest) {
             Some(release) => Reply::json(200, &release.show(&url)),
-            None => refuse(404, "Not Found"),
+            None => Reply::refusal(404, "Not Found"),
         },
         ("POST", []) => {
             let fields = request.json();
             let is_taken =
                 |it: &Release| !it.is_draft() && it.fields["tag_name"] == fields["tag_name"];
             if state.releases.iter().any(is_taken) {
-                return refuse(422, "already_exists");
+                return Reply::refusal(422, "already_exists");
             }
             let release = Release {
                 id: state.number(),
@@ -236,7 +192,7 @@ fn releases(state: &mut State, request: &Received, rest: &[&str]) -> Reply {
             let mut assets = state.releases.iter().flat_map(|it| &it.assets);
             let found = assets.find(|it| it.id.to_string() == *id);
             found.map_or_else(
-                || refuse(404, "Not Found"),
+                || Reply::refusal(404, "Not Found"),
                 |it| Reply::status(200).body(it.content.clone()),
             )
         }
@@ -246,23 +202,23 @@ fn releases(state: &mut State, request: &Received, rest: &[&str]) -> Reply {
                 let shown = release.assets.iter().map(Asset::show);
                 Reply::json(200, &json!(page(request, shown)))
             }
-            None => refuse(404, "Not Found"),
+            None => Reply::refusal(404, "Not Found"),
         },
         ("POST", [id, "assets"]) => upload(state, request, id),
-        _ => refuse(404, "Not Found"),
+        _ => Reply::refusal(404, "Not Found"),
     }
 }
 
 fn upload(state: &mut State, request: &Received, id: &str) -> Reply {
     let number = state.number();
     let Some((release, name)) = state.release(id).zip(request.parameter("name")) else {
-        return refuse(404, "Not Found");
+        return Reply::refusal(404, "Not Found");
     };
     if !release.is_draft() {
-        return refuse(422, "the release is immutable");
+        return Reply::refusal(422, "the release is immutable");
     }
     if release.assets.iter().any(|it| it.name == name) {
-        return refuse(422, "already_exists");
+        return Reply::refusal(422, "already_exists");
     }
     let asset = Asset {
         id: number,
@@ -277,7 +233,7 @@ fn upload(state: &mut State, request: &Received, id: &str) -> Reply {
 fn change_release(state: &mut State, request: &Received, id: &str) -> Reply {
     let url = state.url.clone();
     let Some(release) = state.release(id) else {
-        return refuse(404, "Not Found");
+        return Reply::refusal(404, "Not Found");
     };
     if request.method == "DELETE" {
         let id = release.id;
@@ -300,121 +256,6 @@ fn change_release(state: &mut State, request: &Received, id: &str) -> Reply {
     Reply::json(200, &shown)
 }
 
-fn objects(state: &mut State, request: &Received, repository: &str, rest: &[&str]) -> Reply {
-    let body = request.json();
-    let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-    match (request.method.as_str(), rest) {
-        ("GET", rest) => read_object(state, repository, rest),
-        ("POST", ["blobs"]) => {
-            use base64::Engine as _;
-            let content = base64::engine::general_purpose::STANDARD.decode(text("content"));
-            let content = content.map(noetl_oci::Blob::from);
-            let named = content
-                .ok()
-                .and_then(|it| crate::publish::items::channels::object_name(&it).ok());
-            let Some(name) = named else {
-                return refuse(422, "the content is not base64");
-            };
-            state.objects.blobs.insert(name.clone());
-            Reply::json(201, &json!({ "sha": name }))
-        }
-        ("POST", ["trees"]) => add_tree(state, &body),
-        ("POST", ["commits"]) => {
-            if !state.objects.trees.contains_key(&text("tree")) {
-                return refuse(422, "the tree does not exist");
-            }
-            let name = state.objects.add_commit(body);
-            Reply::json(201, &json!({ "sha": name }))
-        }
-        ("POST", ["refs"]) => {
-            let branch = text("ref").trim_start_matches("refs/heads/").to_owned();
-            let key = (repository.to_owned(), branch);
-            if state.branches.contains_key(&key) {
-                return refuse(422, "Reference already exists");
-            }
-            move_branch(state, key, &text("sha"))
-        }
-        ("PATCH", ["refs", "heads", branch @ ..]) => {
-            let key = (repository.to_owned(), branch.join("/"));
-            let now = state.branches.get(&key).cloned().unwrap_or_default();
-            if !state.objects.is_ancestor(&now, &text("sha")) {
-                return refuse(422, "Update is not a fast forward");
-            }
-            move_branch(state, key, &text("sha"))
-        }
-        ("DELETE", ["refs", "heads", branch @ ..]) => {
-            let key = (repository.to_owned(), branch.join("/"));
-            let removed = state.branches.remove(&key);
-            removed.map_or_else(
-                || refuse(422, "Reference does not exist"),
-                |_| Reply::status(204),
-            )
-        }
-        _ => refuse(404, "Not Found"),
-    }
-}
-
-fn read_object(state: &State, repository: &str, rest: &[&str]) -> Reply {
-    match rest {
-        ["ref", "heads", branch @ ..] => {
-            let key = (repository.to_owned(), branch.join("/"));
-            state.branches.get(&key).map_or_else(
-                || refuse(404, "Not Found"),
-                |commit| Reply::json(200, &json!({ "object": { "sha": commit } })),
-            )
-        }
-        ["commits", name] => match state.objects.commits.get(*name) {
-            Some(commit) => {
-                let parents = commit["parents"].as_array().into_iter().flatten();
-                let parents: Vec<_> = parents.map(|it| json!({ "sha": it })).collect();
-                let tree = json!({ "sha": commit["tree"] });
-                Reply::json(
-                    200,
-                    &json!({ "message": commit["message"], "tree": tree, "parents": parents }),
-                )
-            }
-            None => refuse(404, "Not Found"),
-        },
-        ["trees", name] => {
-            let commit = state.objects.commits.get(*name);
-            let tree = commit.and_then(|it| state.objects.trees.get(it["tree"].as_str()?));
-            let entries = tree.into_iter().flatten();
-            let entries: Vec<_> = entries
-                .map(|(path, sha)| json!({ "path": path, "sha": sha }))
-                .collect();
-            Reply::json(200, &json!({ "tree": entries }))
-        }
-        _ => refuse(404, "Not Found"),
-    }
-}
-
-fn add_tree(state: &mut State, body: &Value) -> Reply {
-    let base = body["base_tree"].as_str().unwrap_or_default();
-    let Some(mut tree) = state.objects.trees.get(base).cloned() else {
-        return refuse(422, "the base tree does not exist");
-    };
-    for entry in body["tree"].as_array().into_iter().flatten() {
-        let (path, sha) = (entry["path"].as_str(), entry["sha"].as_str());
-        let (Some(path), Some(sha)) = (path, sha) else {
-            return refuse(422, "an entry without a path");
-        };
-        if !state.objects.blobs.contains(sha) {
-            return refuse(422, "a blob does not exist");
-        }
-        tree.insert(path.to_owned(), sha.to_owned());
-    }
-    let name = state.objects.add_tree(tree);
-    Reply::json(201, &json!({ "sha": name }))
-}
-
-fn move_branch(state: &mut State, key: (String, String), commit: &str) -> Reply {
-    if !state.objects.commits.contains_key(commit) {
-        return refuse(422, "Object does not exist");
-    }
-    state.branches.insert(key, commit.to_owned());
-    Reply::json(200, &json!({ "object": { "sha": commit } }))
-}
-
 fn pulls(state: &mut State, request: &Received, rest: &[&str]) -> Reply {
     match (request.method.as_str(), rest) {
         ("GET", []) => {
@@ -429,7 +270,7 @@ fn pulls(state: &mut State, request: &Received, rest: &[&str]) -> Reply {
         ("POST", []) => {
             let mut pull = request.json();
             if state.pulls.iter().any(|it| it["head"] == pull["head"]) {
-                return refuse(422, "A pull request already exists");
+                return Reply::refusal(422, "A pull request already exists");
             }
             pull["number"] = json!(state.number());
             pull["state"] = json!("open");
@@ -439,11 +280,11 @@ fn pulls(state: &mut State, request: &Received, rest: &[&str]) -> Reply {
         ("PATCH", [number]) => {
             let mut pulls = state.pulls.iter_mut();
             let Some(pull) = pulls.find(|it| it["number"].as_u64() == number.parse().ok()) else {
-                return refuse(404, "Not Found");
+                return Reply::refusal(404, "Not Found");
             };
             pull["state"] = request.json()["state"].clone();
             Reply::json(200, pull)
         }
-        _ => refuse(404, "Not Found"),
+        _ => Reply::refusal(404, "Not Found"),
     }
 }

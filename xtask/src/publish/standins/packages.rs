@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camino::Utf8Path;
 use noetl_oci::Sha256;
 use serde_json::{Value, json};
 
 use super::server::{Received, Reply};
-use super::world::State as World;
 
 /// What the registries hold.
 #[derive(Debug, Default)]
@@ -30,13 +28,6 @@ impl State {
     }
 }
 
-fn refuse(status: u16, message: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({ "message": message, "errors": [{ "detail": message }] }),
-    )
-}
-
 fn authorization(request: &Received) -> &str {
     request
         .headers
@@ -45,8 +36,7 @@ fn authorization(request: &Received) -> &str {
 }
 
 /// Answers a request for crates; the index is below `/index`.
-pub(super) fn crates(world: &mut World, _: &Utf8Path, request: &Received) -> Reply {
-    let state = &mut world.packages;
+pub(super) fn crates(state: &mut State, request: &Received) -> Reply {
     let parts = request.parts();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match (request.method.as_str(), parts.as_slice()) {
@@ -59,10 +49,10 @@ pub(super) fn crates(world: &mut World, _: &Utf8Path, request: &Received) -> Rep
         },
         ("PUT", ["api", "v1", "crates", "new"]) => {
             if authorization(request).is_empty() {
-                return refuse(403, "must be logged in");
+                return Reply::refusal(403, "must be logged in");
             }
             publish_crate(state, &request.body)
-                .unwrap_or_else(|| refuse(400, "the body is damaged"))
+                .unwrap_or_else(|| Reply::refusal(400, "the body is damaged"))
         }
         ("DELETE", ["api", "v1", "crates", name, version, "yank"]) => {
             let lines = state.crates.get_mut(*name);
@@ -72,7 +62,7 @@ pub(super) fn crates(world: &mut World, _: &Utf8Path, request: &Received) -> Rep
                     line["yanked"] = json!(true);
                     Reply::json(200, &json!({ "ok": true }))
                 }
-                None => refuse(404, "no such version"),
+                None => Reply::refusal(404, "no such version"),
             }
         }
         _ => Reply::status(404),
@@ -93,7 +83,7 @@ fn publish_crate(state: &mut State, body: &[u8]) -> Option<Reply> {
         let needed = dependency["name"].as_str()?;
         let is_own = needed.starts_with("noetl") && dependency["kind"] != "dev";
         if is_own && !state.crates.contains_key(needed) {
-            return Some(refuse(
+            return Some(Reply::refusal(
                 400,
                 &format!("{name} depends on {needed}, which is not published"),
             ));
@@ -101,15 +91,14 @@ fn publish_crate(state: &mut State, body: &[u8]) -> Option<Reply> {
     }
     let lines = state.crates.entry(name.to_owned()).or_default();
     if lines.iter().any(|line| line["vers"] == version) {
-        return Some(refuse(422, "this version is already uploaded"));
+        return Some(Reply::refusal(422, "this version is already uploaded"));
     }
     lines.push(json!({ "name": name, "vers": version, "cksum": Sha256::of(file).to_string(), "yanked": false }));
     Some(Reply::json(200, &json!({ "warnings": {} })))
 }
 
 /// Answers a request for npm.
-pub(super) fn npm(world: &mut World, _: &Utf8Path, request: &Received) -> Reply {
-    let state = &mut world.packages;
+pub(super) fn npm(state: &mut State, request: &Received) -> Reply {
     let parts = request.parts();
     let name = parts.first().cloned().unwrap_or_default();
     match (request.method.as_str(), parts.len()) {
@@ -118,10 +107,10 @@ pub(super) fn npm(world: &mut World, _: &Utf8Path, request: &Received) -> Reply 
             None => Reply::status(404),
         },
         ("PUT", 1) if !authorization(request).starts_with("Bearer ") => {
-            refuse(401, "sign in first")
+            Reply::refusal(401, "sign in first")
         }
         ("PUT", 1) => publish_npm(state, &name, &request.json())
-            .unwrap_or_else(|| refuse(400, "the document is damaged")),
+            .unwrap_or_else(|| Reply::refusal(400, "the document is damaged")),
         _ => Reply::status(404),
     }
 }
@@ -133,7 +122,7 @@ fn publish_npm(state: &mut State, name: &str, sent: &Value) -> Option<Reply> {
     if let Some(existing) = existing {
         // A change of the text of a version is how npm deprecates it.
         if sent.get("_attachments").is_some() || existing["dist"] != fields["dist"] {
-            return Some(refuse(
+            return Some(Reply::refusal(
                 403,
                 "you cannot publish over the previously published versions",
             ));
@@ -143,7 +132,7 @@ fn publish_npm(state: &mut State, name: &str, sent: &Value) -> Option<Reply> {
         let bytes = STANDARD.decode(attachment["data"].as_str()?).ok()?;
         let (integrity, _) = crate::publish::items::npm::hashes(&bytes);
         if fields["dist"]["integrity"] != *integrity {
-            return Some(refuse(400, "the integrity is not that of the file"));
+            return Some(Reply::refusal(400, "the integrity is not that of the file"));
         }
     }
     let document = state.npm.entry(name.to_owned());
@@ -157,8 +146,7 @@ fn publish_npm(state: &mut State, name: &str, sent: &Value) -> Option<Reply> {
 }
 
 /// Answers a request for Python's index: uploads at `/legacy/`, lists at `/simple/`.
-pub(super) fn pypi(world: &mut World, _: &Utf8Path, request: &Received) -> Reply {
-    let state = &mut world.packages;
+pub(super) fn pypi(state: &mut State, request: &Received) -> Reply {
     let parts = request.parts();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match (request.method.as_str(), parts.as_slice()) {
@@ -173,10 +161,10 @@ pub(super) fn pypi(world: &mut World, _: &Utf8Path, request: &Received) -> Reply
             None => Reply::status(404),
         },
         ("POST", ["legacy"]) if !authorization(request).starts_with("Basic ") => {
-            refuse(403, "sign in first")
+            Reply::refusal(403, "sign in first")
         }
         ("POST", ["legacy"]) => {
-            upload(state, request).unwrap_or_else(|| refuse(400, "the form is damaged"))
+            upload(state, request).unwrap_or_else(|| Reply::refusal(400, "the form is damaged"))
         }
         _ => Reply::status(404),
     }
@@ -212,15 +200,15 @@ fn upload(state: &mut State, request: &Received) -> Option<Reply> {
     let (name, bytes) = file?;
     let sha256 = Sha256::of(&bytes).to_string();
     if fields.get("sha256_digest") != Some(&sha256) {
-        return Some(refuse(400, "the hash is not that of the file"));
+        return Some(Reply::refusal(400, "the hash is not that of the file"));
     }
     let needed = ["metadata_version", "version", "filetype", "pyversion"];
     if let Some(missing) = needed.iter().find(|field| !fields.contains_key(**field)) {
-        return Some(refuse(400, &format!("{missing} is missing")));
+        return Some(Reply::refusal(400, &format!("{missing} is missing")));
     }
     let files = state.pypi.entry(fields.get("name")?.clone()).or_default();
     if files.contains_key(&name) {
-        return Some(refuse(400, "File already exists"));
+        return Some(Reply::refusal(400, "File already exists"));
     }
     files.insert(name, sha256);
     Some(Reply::status(200))

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
 use noetl_oci::Sha256;
 use serde_json::{Value, json};
 
 use super::server::{Received, Reply};
-use super::world::State as World;
 
 /// What the registry holds.
 #[derive(Debug, Default)]
@@ -30,16 +28,8 @@ impl State {
     }
 }
 
-fn refuse(status: u16, code: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({ "errors": [{ "code": code, "message": "" }] }),
-    )
-}
-
 /// Answers a request.
-pub(super) fn handle(world: &mut World, _: &Utf8Path, request: &Received) -> Reply {
-    let state = &mut world.registry;
+pub(super) fn handle(state: &mut State, request: &Received) -> Reply {
     let parts = request.parts();
     let Some((_, parts)) = parts.split_first().filter(|(first, _)| *first == "v2") else {
         return Reply::status(404);
@@ -56,7 +46,7 @@ pub(super) fn handle(world: &mut World, _: &Utf8Path, request: &Received) -> Rep
         ["blobs", "uploads", id] => go_on(state, request, &repository, id),
         ["blobs", digest] => match state.blobs.get(*digest) {
             Some(bytes) => found(digest, "application/octet-stream", bytes),
-            None => refuse(404, "BLOB_UNKNOWN"),
+            None => Reply::refusal(404, "BLOB_UNKNOWN"),
         },
         ["manifests", name] if request.method == "PUT" => put(state, request, &repository, name),
         ["manifests", name] => {
@@ -64,10 +54,10 @@ pub(super) fn handle(world: &mut World, _: &Utf8Path, request: &Received) -> Rep
             let digest = digest.map_or_else(|| (*name).to_owned(), Clone::clone);
             match state.manifests.get(&digest) {
                 Some((kind, bytes)) => found(&digest, kind, bytes),
-                None => refuse(404, "MANIFEST_UNKNOWN"),
+                None => Reply::refusal(404, "MANIFEST_UNKNOWN"),
             }
         }
-        _ => refuse(404, "UNSUPPORTED"),
+        _ => Reply::refusal(404, "UNSUPPORTED"),
     }
 }
 
@@ -97,7 +87,7 @@ fn start(state: &mut State, request: &Received, repository: &str) -> Reply {
 
 fn go_on(state: &mut State, request: &Received, repository: &str, id: &str) -> Reply {
     let Some(mut bytes) = state.uploads.remove(id) else {
-        return refuse(404, "BLOB_UPLOAD_UNKNOWN");
+        return Reply::refusal(404, "BLOB_UPLOAD_UNKNOWN");
     };
     bytes.extend_from_slice(&request.body);
     if request.method == "PUT" {
@@ -113,7 +103,7 @@ fn go_on(state: &mut State, request: &Received, repository: &str, id: &str) -> R
 
 fn store(state: &mut State, digest: &str, bytes: Vec<u8>, repository: &str) -> Reply {
     if Sha256::of(&bytes).digest() != digest {
-        return refuse(400, "DIGEST_INVALID");
+        return Reply::refusal(400, "DIGEST_INVALID");
     }
     state.blobs.insert(digest.to_owned(), bytes);
     Reply::status(201)
@@ -139,7 +129,7 @@ fn put(state: &mut State, request: &Received, repository: &str, name: &str) -> R
     for part in parts {
         let part = part["digest"].as_str().unwrap_or_default().to_owned();
         if !state.blobs.contains_key(&part) && !state.manifests.contains_key(&part) {
-            return refuse(400, "MANIFEST_BLOB_UNKNOWN");
+            return Reply::refusal(400, "MANIFEST_BLOB_UNKNOWN");
         }
     }
     state

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The longest body, in bytes.
 const LONGEST: u64 = 1 << 30;
@@ -105,6 +105,12 @@ impl Reply {
         Self::status(status)
             .header("content-type", "application/json")
             .body(body.to_string().into_bytes())
+    }
+
+    /// Returns a refusal with a message, in the form of each service.
+    pub(super) fn refusal(status: u16, message: &str) -> Self {
+        let errors = json!([{ "code": message, "detail": message, "message": message }]);
+        Self::json(status, &json!({ "message": message, "errors": errors }))
     }
 
     /// Returns an answer without anything: the connection ends.

@@ -13,16 +13,16 @@ use crate::publish::endpoints::{Endpoints, Service};
 
 /// What all services hold.
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub github: github::State,
-    pub packages: packages::State,
-    pub registry: registry::State,
+struct State {
+    github: github::State,
+    packages: packages::State,
+    registry: registry::State,
     /// The fault that is to happen.
-    pub armed: Option<Armed>,
+    armed: Option<Armed>,
     /// How many requests changed something, for each service.
-    pub changes: BTreeMap<String, usize>,
-    /// Secrets are in requests and nowhere else; their authorization headers are kept for the test of it.
-    pub refusals: Vec<String>,
+    changes: BTreeMap<String, usize>,
+    /// What was refused because it is there already.
+    refusals: Vec<String>,
 }
 
 /// Everything that is published, to compare two runs.
@@ -52,7 +52,7 @@ impl World {
         git::make(folder, from)?;
         let state = Arc::new(Mutex::new(State::default()));
         lock(&state).github.prepare();
-        let serve = |handle: fn(&mut State, &Utf8Path, &Received) -> Reply, name: &'static str| {
+        let serve = |name: &'static str, handle: fn(&mut State, &Utf8Path, &Received) -> Reply| {
             let (state, folder) = (Arc::clone(&state), folder.to_owned());
             server::start(Arc::new(move |request| {
                 answer(&state, name, &request, |state| {
@@ -60,12 +60,22 @@ impl World {
                 })
             }))
         };
-        let github = serve(github::handle, "github")?;
-        let crates = serve(packages::crates, "crates")?;
-        let npm = serve(packages::npm, "npm")?;
-        let pypi = serve(packages::pypi, "pypi")?;
-        let git = serve(git::handle, "git")?;
-        let registry = serve(registry::handle, "registry")?;
+        let github = serve("github", |state, _, request| {
+            github::handle(&mut state.github, request)
+        })?;
+        let crates = serve("crates", |state, _, request| {
+            packages::crates(&mut state.packages, request)
+        })?;
+        let npm = serve("npm", |state, _, request| {
+            packages::npm(&mut state.packages, request)
+        })?;
+        let pypi = serve("pypi", |state, _, request| {
+            packages::pypi(&mut state.packages, request)
+        })?;
+        let git = serve("git", |_, folder, request| git::handle(folder, request))?;
+        let registry = serve("registry", |state, _, request| {
+            registry::handle(&mut state.registry, request)
+        })?;
         lock(&state).github.url = format!("http://{github}");
         let services = [
             (Service::Github, format!("http://{github}")),

@@ -3,7 +3,9 @@
 mod preflight;
 mod prepare;
 mod rehearse;
+mod show;
 mod sign;
+mod tidy;
 mod verify;
 mod yank;
 
@@ -18,19 +20,19 @@ use crate::host::{files, output};
 use crate::image::rules::ImageStandard;
 use crate::publish::endpoints::Endpoints;
 use crate::publish::execute;
+use crate::publish::inputs::{self, Inputs};
 use crate::publish::items::crates::Crate;
 use crate::publish::journal::{Entry, Journal};
 use crate::publish::lock::{self, Holder};
-use crate::publish::plan::{self, Inputs, Plan};
+use crate::publish::plan::{self, Plan};
 use crate::publish::remotes::Remotes;
-use crate::publish::step::{State, Step};
+use crate::publish::step::Step;
 use crate::release::crates;
-use crate::release::dist_manifest::DistManifest;
+use crate::release::dist_manifest::{Content, DistManifest};
 use crate::release::verify::Verified;
 use crate::release::version::Release;
 use crate::release::workspace::REPOSITORY;
 use crate::tasks::dist::{self, Extras};
-use crate::tasks::release::preflight::Problem;
 use crate::tasks::release::prepare::Preparation;
 
 /// Release a version: plan first, and with --execute make it so
@@ -61,6 +63,7 @@ pub(crate) struct ReleaseArgs {
 enum Command {
     Rehearse(rehearse::RehearseArgs),
     Verify(verify::VerifyArgs),
+    Tidy(tidy::TidyArgs),
     Yank(yank::YankArgs),
 }
 
@@ -104,6 +107,7 @@ pub(crate) fn run(ctx: &Ctx, args: &ReleaseArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(Command::Rehearse(args)) => rehearse::run(ctx, args),
         Some(Command::Verify(args)) => verify::run(ctx, args),
+        Some(Command::Tidy(args)) => tidy::run(ctx, args),
         Some(Command::Yank(args)) => yank::run(ctx, args),
         None => make(ctx, &args.make),
     }
@@ -124,7 +128,7 @@ fn make(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<()> {
     let mut problems = preflight::of_checkout(ctx, args, &preparation, &endpoints)?;
     problems.extend(preflight::of_services(&remotes, &preparation)?);
     if !(args.execute || args.resume) {
-        return show(ctx, args, &preparation, &remotes, problems);
+        return show::show(ctx, args, &preparation, &remotes, problems);
     }
     preflight::refuse(&problems)?;
     preparation.commit(ctx)?;
@@ -157,6 +161,7 @@ fn make(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<()> {
         "what is published stays; go on with `cargo xtask release --resume`, or undo it with `cargo xtask release --abandon`",
     )?;
     lock.release()?;
+    tell_workflow(ctx, &remotes, dist.dist.value())?;
     let made = remotes.made();
     if args.json {
         let made = Made {
@@ -175,6 +180,24 @@ fn make(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<()> {
         "check it as anybody can: cargo xtask release verify {}",
         release.tag
     ))
+}
+
+/// Writes the image's name and digest where a later step of the workflow reads them.
+fn tell_workflow(ctx: &Ctx, remotes: &Remotes<'_>, dist: &DistManifest) -> anyhow::Result<()> {
+    let digest = dist.artifacts.iter().find_map(|it| match &it.content {
+        Content::Image(image) => Some(&image.index_digest),
+        _ => None,
+    });
+    match (&ctx.github.output, digest) {
+        (Some(output), Some(digest)) => {
+            let registry = &remotes.endpoints().registry;
+            files::append(
+                output,
+                &format!("image={registry}/noetl\ndigest={digest}\n"),
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The result of a release, as JSON.
@@ -255,127 +278,14 @@ fn steps(
         extra: sign::sums(remotes, journal, args.sign_key.as_deref(), dist)?,
         crates: crates.collect::<anyhow::Result<_>>()?,
         notes: preparation.notes(),
+        is_nightly: inputs::is_nightly(&preparation.version),
         is_newest: preparation.is_newest,
         repository: repository().to_owned(),
-        endpoints: &remotes.endpoints,
+        endpoints: remotes.endpoints(),
     };
     Ok(Steps {
-        steps: plan::steps(&inputs)?,
+        steps: crate::publish::steps::steps(&inputs)?,
     })
-}
-
-/// Prints the plan.
-fn show(
-    ctx: &Ctx,
-    args: &MakeArgs,
-    preparation: &Preparation,
-    remotes: &Remotes<'_>,
-    mut problems: Vec<Problem>,
-) -> anyhow::Result<()> {
-    let release = Release::read(ctx)?;
-    // Only a dist of the commit that is released says which bytes go where.
-    let folder = args.dist.clone().unwrap_or_else(|| ctx.root.join("dist"));
-    let is_there = preparation.is_committed && preflight::is_of(&folder, &release)?;
-    let mut plan = None;
-    if is_there {
-        let journal = Journal::open(ctx, &release.tag)?;
-        let dist = Dist {
-            dist: verified(ctx, &folder)?,
-            folder,
-        };
-        let made = steps(ctx, args, preparation, remotes, &journal, &dist)?;
-        let mut made_plan = Plan::new(&release, &remotes.endpoints, &made.steps)?;
-        problems.extend(observe(remotes, &made.steps, &mut made_plan));
-        plan = Some(made_plan);
-    }
-    if args.json {
-        let shown = Shown {
-            preparation,
-            problems: &problems,
-            plan: plan.as_ref(),
-        };
-        return output::json(&shown);
-    }
-    output::print(&preparation.describe())?;
-    match &plan {
-        Some(plan) => print(plan)?,
-        None => output::line(format!(
-            "\nThen dist/ is built of that commit, and published: the release at GitHub with its files, the image, \
-             crates,\nnpm, Python's index, {} and `latest`. With a dist/ of the commit, each step is listed here.",
-            plan::channel_repositories().collect::<Vec<_>>().join(", ")
-        ))?,
-    }
-    if problems.is_empty() {
-        return output::line("\nNothing was changed. `--execute` makes the release.");
-    }
-    output::line("\nBefore it can be made:")?;
-    for Problem { what, help } in &problems {
-        output::line(format!("  {what}\n    help: {help}"))?;
-    }
-    output::line("\nNothing was changed.")
-}
-
-/// A plan with what prevents it, as JSON.
-#[derive(Serialize)]
-struct Shown<'a> {
-    preparation: &'a Preparation,
-    problems: &'a [Problem],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a Plan>,
-}
-
-/// Asks the remotes what is there now. Those that do not answer are problems, each once.
-fn observe(remotes: &Remotes<'_>, steps: &[Step], plan: &mut Plan) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    for (step, planned) in steps.iter().zip(&mut plan.steps) {
-        for (item, planned) in step.items.iter().zip(&mut planned.items) {
-            match item.observe(remotes) {
-                Ok(state) => {
-                    if let State::Other(what) = &state {
-                        problems.push(Problem::taken(&planned.name, what));
-                    }
-                    planned.now = Some(state);
-                }
-                Err(error) => {
-                    let problem = Problem::of(&error);
-                    // A service that does not answer is named once.
-                    if problems.iter().all(|known| known.help != problem.help) {
-                        problems.push(problem);
-                    }
-                    // The others of the step are at the same service.
-                    break;
-                }
-            }
-        }
-    }
-    problems
-}
-
-fn print(plan: &Plan) -> anyhow::Result<()> {
-    for (number, step) in plan.steps.iter().enumerate() {
-        output::line(format!(
-            "\n{}. {} [{}] ({})",
-            number + 1,
-            step.title,
-            step.id,
-            step.reach
-        ))?;
-        for item in &step.items {
-            let now = item
-                .now
-                .as_ref()
-                .map_or("not asked".to_owned(), ToString::to_string);
-            output::line(format!("   {}: {now}", item.name))?;
-            for change in &item.changes {
-                output::line(format!(
-                    "      {} {}",
-                    change.request,
-                    &change.sha256.to_string()[..12]
-                ))?;
-            }
-        }
-    }
-    output::line(format!("\nplan {}", plan.hash))
 }
 
 /// Undoes what can be undone.
@@ -397,7 +307,7 @@ fn abandon(
         folder,
     };
     let made = steps(ctx, args, preparation, &remotes, &journal, &dist)?;
-    let endpoints = remotes.endpoints.clone();
+    let endpoints = remotes.endpoints().clone();
     let holder = Holder::of(ctx, &journal, &release.tag)?;
     let lock = lock::take(ctx, &journal, &endpoints.git, &holder, args.take_over)?;
     if execute::is_irrevocable(&remotes, &made.steps)? {

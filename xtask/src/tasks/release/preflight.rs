@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::host::ctx::{self, Ctx};
 use crate::host::{files, git};
+use crate::publish::channels::channel_repositories;
 use crate::publish::endpoints::{Endpoints, Service};
+use crate::publish::inputs::BRANCH;
 use crate::publish::items::git::remote_commit;
-use crate::publish::plan::{BRANCH, channel_repositories};
 use crate::publish::remotes::Remotes;
 use crate::publish::step::{State, Step};
 use crate::release::dist_manifest::FILE_NAME;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::host::ctx::Ctx;
 use crate::host::{files, git, output};
 use crate::publish::endpoints::Service;
-use crate::publish::plan::BRANCH;
+use crate::publish::inputs::BRANCH;
 use crate::publish::standins::World;
 use crate::release::version::Release;
 use crate::tasks::release::preflight;
@@ -81,27 +81,7 @@ pub(super) fn run(ctx: &Ctx, args: &RehearseArgs) -> anyhow::Result<()> {
         made["transcript"],
         made["plan"]
     );
-    let before = world.changes();
-    let again = output::step(ctx, "release again: nothing is left to do", || {
-        stage.succeed(&file, &["--resume"])
-    })?;
-    let again: Value = serde_json::from_slice(&again.stdout)?;
-    ensure!(
-        again["changes"] == 0,
-        "a second run made {} changes",
-        again["changes"]
-    );
-    // The lock is taken and given back in git, and nothing else.
-    let mut after = world.changes();
-    let (mut before, locks) = (before, 2);
-    if let (Some(one), Some(other)) = (before.get_mut("git"), after.get_mut("git")) {
-        ensure!(*one + locks == *other, "a second run pushed to git");
-        *other = *one;
-    }
-    ensure!(
-        before == after,
-        "a second run changed {after:?}, not {before:?}"
-    );
+    again(ctx, &stage, &world, &file)?;
     let transcript = stage.folder.join("transcript.jsonl");
     let made_by_it = stage.journal(&release).join("transcript.jsonl");
     files::write(&transcript, files::read(&made_by_it)?)?;
@@ -132,6 +112,32 @@ pub(super) fn run(ctx: &Ctx, args: &RehearseArgs) -> anyhow::Result<()> {
         made["plan"].as_str().unwrap_or_default()
     ))?;
     output::line(transcript)
+}
+
+/// Releases once more, which must change nothing.
+fn again(ctx: &Ctx, stage: &Stage, world: &World, remotes: &Utf8Path) -> anyhow::Result<()> {
+    let before = world.changes();
+    let again = output::step(ctx, "release again: nothing is left to do", || {
+        stage.succeed(remotes, &["--resume"])
+    })?;
+    let again: Value = serde_json::from_slice(&again.stdout)?;
+    ensure!(
+        again["changes"] == 0,
+        "a second run made {} changes",
+        again["changes"]
+    );
+    // The lock is taken and given back in git, and nothing else.
+    let mut after = world.changes();
+    let (mut before, locks) = (before, 2);
+    if let (Some(one), Some(other)) = (before.get_mut("git"), after.get_mut("git")) {
+        ensure!(*one + locks == *other, "a second run pushed to git");
+        *other = *one;
+    }
+    ensure!(
+        before == after,
+        "a second run changed {after:?}, not {before:?}"
+    );
+    Ok(())
 }
 
 /// Starts the stand-ins, and writes where they and the registries of others are.

@@ -143,7 +143,7 @@ pub(super) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
         let is_latest = !found.prerelease;
         images(&remotes, manifest, is_latest, &mut checks);
         if is_latest {
-            let latest = github::latest(&remotes, &release);
+            let latest = release.latest(&remotes);
             checks.add(
                 "releases/latest",
                 latest.and_then(|latest| points_to(latest, &args.tag)),
@@ -282,7 +282,7 @@ fn images(remotes: &Remotes<'_>, manifest: &DistManifest, is_latest: bool, check
     for digest in digests {
         let tags = [manifest.release.version.as_str(), "latest"];
         for tag in tags.into_iter().take(if is_latest { 2 } else { 1 }) {
-            let head = Reference::join(&remotes.endpoints.registry, "noetl", tag)
+            let head = Reference::join(&remotes.endpoints().registry, "noetl", tag)
                 .and_then(|name| client.repository(&name).head(tag));
             let same = head.and_then(|head| points_to(head.map(|it| it.digest), digest));
             checks.add(format!("the image {tag}"), same);

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::host::ctx::Ctx;
 use crate::host::output;
+use crate::publish::channels::channel_repositories;
 use crate::publish::endpoints::{Endpoints, Service};
+use crate::publish::inputs::BRANCH;
 use crate::publish::items::channels::Files;
 use crate::publish::items::{crates, github, npm};
-use crate::publish::plan::{BRANCH, channel_repositories};
 use crate::publish::remotes::Remotes;
 use crate::publish::request::Request;
 use crate::publish::step::{Item as _, Undone};
