@@ -75,8 +75,14 @@ pub(crate) fn pack(
     copy_page(ctx, ui_sha256, &checkout)?;
     let metadata = metadata(ctx, &checkout)?;
     let order = in_order(&metadata);
-    let mut command =
-        CommandLine::new("cargo").args(["package", "--locked", "--no-verify", "--quiet"]);
+    let mut command = CommandLine::new("cargo").args([
+        "package",
+        "--locked",
+        "--no-verify",
+        // The page is not in git, and all else is as in the commit.
+        "--allow-dirty",
+        "--quiet",
+    ]);
     for package in &order {
         command = command.args(["--package", package.name.as_str()]);
     }
