@@ -6,13 +6,13 @@ use noetl_oci::Blob;
 
 use crate::publish::inputs::{BRANCH, Inputs};
 use crate::publish::items::channels::{Files, PullRequest};
-use crate::publish::step::{Reach, Step};
+use crate::publish::step::{Kind, Step};
 use crate::release::workspace::REPOSITORY;
 
 /// A repository from which a package manager reads.
 struct Channel {
-    id: &'static str,
-    title: &'static str,
+    /// The step that writes to it.
+    kind: Kind,
     /// The repository at GitHub.
     repository: &'static str,
     /// Where its files are in dist/.
@@ -24,44 +24,34 @@ struct Channel {
 /// The repositories of NoETL itself.
 const CHANNELS: [Channel; 6] = [
     Channel::new(
-        "homebrew",
-        "the Homebrew tap",
+        Kind::Homebrew,
         "noetl/homebrew-tap",
         "recipes/homebrew/",
         "Formula/",
     ),
     Channel::new(
-        "scoop",
-        "the Scoop bucket",
+        Kind::Scoop,
         "noetl/scoop-bucket",
         "recipes/scoop/",
         "bucket/",
     ),
-    Channel::new("apt", "the repository for apt", "noetl/apt", "apt/", ""),
-    Channel::new("dnf", "the repository for dnf", "noetl/dnf", "dnf/", ""),
-    Channel::new("nix", "the Nix flake", "noetl/nix", "recipes/nix/", ""),
-    Channel::new(
-        "aur",
-        "the recipe for Arch Linux",
-        "noetl/aur",
-        "recipes/aur/",
-        "",
-    ),
+    Channel::new(Kind::Apt, "noetl/apt", "apt/", ""),
+    Channel::new(Kind::Dnf, "noetl/dnf", "dnf/", ""),
+    Channel::new(Kind::Nix, "noetl/nix", "recipes/nix/", ""),
+    Channel::new(Kind::Aur, "noetl/aur", "recipes/aur/", ""),
 ];
 /// Where winget's manifests are collected, and NoETL's fork of it.
 const WINGET: (&str, &str, &str) = ("microsoft/winget-pkgs", "master", "noetl/winget-pkgs");
 
 impl Channel {
     const fn new(
-        id: &'static str,
-        title: &'static str,
+        kind: Kind,
         repository: &'static str,
         from: &'static str,
         to: &'static str,
     ) -> Self {
         Self {
-            id,
-            title,
+            kind,
             repository,
             from,
             to,
@@ -100,11 +90,8 @@ pub(super) fn channels(inputs: &Inputs<'_>) -> anyhow::Result<Vec<Step>> {
             files: below(channel.from, channel.to)?,
         };
         if !files.files.is_empty() {
-            let (id, title) = (channel.id, channel.title);
             steps.push(Step {
-                id,
-                title,
-                reach: Reach::Pointer,
+                kind: channel.kind,
                 items: vec![Box::new(files)],
             });
         }
@@ -131,9 +118,7 @@ pub(super) fn channels(inputs: &Inputs<'_>) -> anyhow::Result<Vec<Step>> {
             files,
         };
         steps.push(Step {
-            id: "winget",
-            title: "the pull request for winget",
-            reach: Reach::Pointer,
+            kind: Kind::Winget,
             items: vec![Box::new(files), Box::new(request)],
         });
     }

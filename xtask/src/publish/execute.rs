@@ -28,13 +28,17 @@ pub(crate) fn publish(
     steps: &[Step],
 ) -> anyhow::Result<()> {
     for step in steps {
-        output::step(remotes.ctx, step.title, || {
+        output::step(remotes.ctx, step.kind.title(), || {
             for item in &step.items {
                 let settled = settle(remotes, journal, step, item.as_ref());
                 if let Err(error) = settled {
-                    journal.note(step.id, &item.name(), Event::Failed(format!("{error:#}")))?;
+                    journal.note(
+                        step.kind.id(),
+                        &item.name(),
+                        Event::Failed(format!("{error:#}")),
+                    )?;
                     return Err(error).with_context(|| {
-                        format!("step {}: {} is not published", step.id, item.name())
+                        format!("step {}: {} is not published", step.kind.id(), item.name())
                     });
                 }
             }
@@ -56,7 +60,7 @@ fn settle(
     loop {
         let applied = observe_and_apply(remotes, item, || {
             if !is_begun {
-                journal.note(step.id, &name, Event::Begun)?;
+                journal.note(step.kind.id(), &name, Event::Begun)?;
             }
             is_begun = true;
             Ok(())
@@ -64,7 +68,7 @@ fn settle(
         let error = match applied {
             Ok(true) => {
                 output::note(remotes.ctx, &format!("{name}: done"));
-                return journal.note(step.id, &name, Event::Done);
+                return journal.note(step.kind.id(), &name, Event::Done);
             }
             Ok(false) => return confirm(remotes, journal, step, item),
             Err(error) => error,
@@ -120,7 +124,7 @@ fn confirm(
         let found = item.observe(remotes);
         if matches!(found, Ok(State::Done)) {
             output::note(remotes.ctx, &format!("{name}: published"));
-            return journal.note(step.id, &name, Event::Done);
+            return journal.note(step.kind.id(), &name, Event::Done);
         }
         let Some(seconds) = waits.next() else {
             let found = found.map_or_else(|error| format!("{error:#}"), |it| it.to_string());
@@ -163,7 +167,7 @@ pub(crate) fn abandon(
             {
                 Undone::Nothing => {}
                 Undone::Removed => {
-                    journal.note(step.id, &name, Event::Undone)?;
+                    journal.note(step.kind.id(), &name, Event::Undone)?;
                     output::line(format!("undone: {name}"))?;
                 }
                 Undone::Stays(why) => stays.push(format!("{name}: {why}")),
@@ -178,7 +182,10 @@ pub(crate) fn abandon(
 /// # Errors
 /// When a remote refuses or does not answer.
 pub(crate) fn is_irrevocable(remotes: &Remotes<'_>, steps: &[Step]) -> anyhow::Result<bool> {
-    for step in steps.iter().filter(|step| step.reach == Reach::Irrevocable) {
+    for step in steps
+        .iter()
+        .filter(|step| step.kind.reach() == Reach::Irrevocable)
+    {
         for item in &step.items {
             if item.observe(remotes)? == State::Done {
                 return Ok(true);

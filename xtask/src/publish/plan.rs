@@ -62,9 +62,9 @@ impl Plan {
                 })
             });
             plans.push(StepPlan {
-                id: step.id,
-                title: step.title,
-                reach: step.reach,
+                id: step.kind.id(),
+                title: step.kind.title(),
+                reach: step.kind.reach(),
                 items: items.collect::<anyhow::Result<_>>()?,
             });
         }

@@ -7,14 +7,101 @@ use serde::Serialize;
 use crate::publish::remotes::Remotes;
 use crate::publish::request::Change;
 
+/// The steps of a release, in their order: first what can be undone, then what cannot, and last what points to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tag,
+    Draft,
+    Files,
+    Image,
+    Crates,
+    Npm,
+    Pypi,
+    Publish,
+    Homebrew,
+    Scoop,
+    Apt,
+    Dnf,
+    Nix,
+    Aur,
+    Winget,
+    Latest,
+}
+
+impl Kind {
+    /// All steps in order.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Tag,
+        Self::Draft,
+        Self::Files,
+        Self::Image,
+        Self::Crates,
+        Self::Npm,
+        Self::Pypi,
+        Self::Publish,
+        Self::Homebrew,
+        Self::Scoop,
+        Self::Apt,
+        Self::Dnf,
+        Self::Nix,
+        Self::Aur,
+        Self::Winget,
+        Self::Latest,
+    ];
+
+    /// Returns name and title.
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tag => ("tag", "push the commit and the tag"),
+            Self::Draft => ("draft", "draft the release at GitHub"),
+            Self::Files => ("files", "upload the files of the release"),
+            Self::Image => ("image", "push the image"),
+            Self::Crates => ("crates", "publish the crates"),
+            Self::Npm => ("npm", "publish the packages of npm"),
+            Self::Pypi => ("pypi", "publish the wheels and the sources for Python"),
+            Self::Publish => ("publish", "compare what GitHub has, and publish the draft"),
+            Self::Homebrew => ("homebrew", "write the Homebrew tap"),
+            Self::Scoop => ("scoop", "write the Scoop bucket"),
+            Self::Apt => ("apt", "write the repository for apt"),
+            Self::Dnf => ("dnf", "write the repository for dnf"),
+            Self::Nix => ("nix", "write the Nix flake"),
+            Self::Aur => ("aur", "write the recipe for Arch Linux"),
+            Self::Winget => ("winget", "open the pull request for winget"),
+            Self::Latest => ("latest", "point `latest` to it"),
+        }
+    }
+
+    /// Returns its name in plan and journal.
+    pub(crate) const fn id(self) -> &'static str {
+        self.names().0
+    }
+
+    /// Returns what it does, as a sentence without an end.
+    pub(crate) const fn title(self) -> &'static str {
+        self.names().1
+    }
+
+    /// Returns whether it can be undone.
+    pub(crate) const fn reach(self) -> Reach {
+        match self {
+            Self::Tag | Self::Draft | Self::Files | Self::Image => Reach::Undoable,
+            Self::Crates | Self::Npm | Self::Pypi | Self::Publish => Reach::Irrevocable,
+            Self::Homebrew
+            | Self::Scoop
+            | Self::Apt
+            | Self::Dnf
+            | Self::Nix
+            | Self::Aur
+            | Self::Winget
+            | Self::Latest => Reach::Pointer,
+        }
+    }
+}
+
 /// A part of a release, such as the packages for Python. Its items are published in order.
 pub(crate) struct Step {
-    /// Its name in plan and journal.
-    pub id: &'static str,
-    /// What it does, as a sentence without an end.
-    pub title: &'static str,
-    /// Whether it can be undone.
-    pub reach: Reach,
+    /// Which one.
+    pub kind: Kind,
     /// What it publishes.
     pub items: Vec<Box<dyn Item>>,
 }

@@ -1,7 +1,4 @@
 //! The steps of a release, as values: from a verified dist and the answers of no remote.
-//!
-//! First comes what can be undone, then what cannot, and last what points to it: package managers and `latest` lead to
-//! files that are published.
 
 use anyhow::Context as _;
 use noetl_oci::{Blob, Reference};
@@ -12,7 +9,7 @@ use crate::publish::items::github::{Draft, File};
 use crate::publish::items::image::{Image, Tags};
 use crate::publish::items::publication::{Latest, Publication};
 use crate::publish::items::{git, npm, pypi};
-use crate::publish::step::{Item, Reach, Step};
+use crate::publish::step::{Item, Kind, Step};
 use crate::release::dist_manifest::Content;
 use crate::release::packages::{archives, wheel};
 
@@ -35,9 +32,7 @@ pub(crate) fn steps(inputs: &Inputs<'_>) -> anyhow::Result<Vec<Step>> {
     }
     items.push(Box::new(git::Tag { name: tag, commit }));
     let mut steps = vec![Step {
-        id: "tag",
-        title: "push the commit and the tag",
-        reach: Reach::Undoable,
+        kind: Kind::Tag,
         items,
     }];
     let (draft, files, publication) = github(inputs)?;
@@ -58,11 +53,8 @@ pub(crate) fn steps(inputs: &Inputs<'_>) -> anyhow::Result<Vec<Step>> {
         items.push(Box::new(Latest {
             release: inputs.github(),
         }));
-        let title = "point `latest` to it";
         steps.push(Step {
-            id: "latest",
-            title,
-            reach: Reach::Pointer,
+            kind: Kind::Latest,
             items,
         });
     }
@@ -76,9 +68,7 @@ fn registries(inputs: &Inputs<'_>) -> anyhow::Result<Vec<Step>> {
         let crates = inputs.crates.iter().cloned();
         let items = crates.map(|it| Box::new(it) as Box<dyn Item>);
         steps.push(Step {
-            id: "crates",
-            title: "publish the crates",
-            reach: Reach::Irrevocable,
+            kind: Kind::Crates,
             items: items.collect(),
         });
     }
@@ -109,28 +99,22 @@ fn github(inputs: &Inputs<'_>) -> anyhow::Result<(Step, Step, Step)> {
         }));
     }
     let draft = Step {
-        id: "draft",
-        title: "draft the release at GitHub",
-        reach: Reach::Undoable,
+        kind: Kind::Draft,
         items: vec![Box::new(draft)],
     };
     let uploads = Step {
-        id: "files",
-        title: "upload the files of the release",
-        reach: Reach::Undoable,
+        kind: Kind::Files,
         items,
     };
     let publication = Step {
-        id: "publish",
-        title: "compare what GitHub has, and publish the draft",
-        reach: Reach::Irrevocable,
+        kind: Kind::Publish,
         items: vec![Box::new(Publication { release, files })],
     };
     Ok((draft, uploads, publication))
 }
 
 /// Returns the step of the image, if the dist has one.
-fn image(inputs: &Inputs<'_>, kind: Tags) -> anyhow::Result<Option<Step>> {
+fn image(inputs: &Inputs<'_>, tags_kind: Tags) -> anyhow::Result<Option<Step>> {
     let release = inputs.release();
     let mut artifacts = inputs.manifest().artifacts.iter();
     let found = artifacts.find_map(|it| match &it.content {
@@ -141,7 +125,7 @@ fn image(inputs: &Inputs<'_>, kind: Tags) -> anyhow::Result<Option<Step>> {
         return Ok(None);
     };
     let version = release.version.as_str();
-    let tags: Vec<&str> = match kind {
+    let tags: Vec<&str> = match tags_kind {
         Tags::Fixed => vec![version, &release.tag],
         Tags::Moving => {
             let dots = version.match_indices('.').map(|(at, _)| &version[..at]);
@@ -153,12 +137,10 @@ fn image(inputs: &Inputs<'_>, kind: Tags) -> anyhow::Result<Option<Step>> {
         tar: inputs.folder.join(file),
         digest: image.index_digest.clone(),
         names: tags.into_iter().map(name).collect::<anyhow::Result<_>>()?,
-        kind,
+        kind: tags_kind,
     };
     Ok(Some(Step {
-        id: "image",
-        title: "push the image",
-        reach: Reach::Undoable,
+        kind: Kind::Image,
         items: vec![Box::new(item)],
     }))
 }
@@ -190,19 +172,15 @@ fn packages(inputs: &Inputs<'_>) -> anyhow::Result<[Step; 2]> {
         }
     }
     of_npm.extend(launcher.map(|it| Box::new(it) as Box<dyn Item>));
-    let step = |id, title, items| Step {
-        id,
-        title,
-        reach: Reach::Irrevocable,
-        items,
-    };
     Ok([
-        step("npm", "publish the packages of npm", of_npm),
-        step(
-            "pypi",
-            "publish the wheels and the sources for Python",
-            of_pypi,
-        ),
+        Step {
+            kind: Kind::Npm,
+            items: of_npm,
+        },
+        Step {
+            kind: Kind::Pypi,
+            items: of_pypi,
+        },
     ])
 }
 

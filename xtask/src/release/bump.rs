@@ -9,28 +9,13 @@ use noetl_help::Help as _;
 
 use crate::host::files;
 
-/// The files with the version, each with the text around it; `@` is the version.
-const PLACES: [(&str, &[&str]); 5] = [
-    (
-        "Cargo.toml",
-        &[
-            "[workspace.package]\n# The only version: crates, archives, image labels and the web page take it from here.\nversion = \"@\"",
-            "version = \"=@\", path",
-        ],
-    ),
-    ("Cargo.lock", &[]),
-    (
-        "ui-src/package.json",
-        &["\"name\": \"noetl-ui\",\n  \"version\": \"@\""],
-    ),
-    (
-        "ui-src/package-lock.json",
-        &[
-            "\"name\": \"noetl-ui\",\n  \"version\": \"@\"",
-            "\"name\": \"noetl-ui\",\n      \"version\": \"@\"",
-        ],
-    ),
-    ("ui-src/openapi.json", &["\"version\": \"@\""]),
+const MANIFEST: &str = "Cargo.toml";
+const LOCK: &str = "Cargo.lock";
+/// The JSON files with the version, and how many of the first `"version"` are it.
+const JSON: [(&str, usize); 3] = [
+    ("ui-src/package.json", 1),
+    ("ui-src/package-lock.json", 2),
+    ("ui-src/openapi.json", 1),
 ];
 
 /// Which version is wanted.
@@ -130,34 +115,58 @@ pub(crate) fn rewritten(
     packages: &[String],
 ) -> anyhow::Result<BTreeMap<String, String>> {
     let mut changed = BTreeMap::new();
-    for (path, patterns) in PLACES {
+    let manifest = files::read_to_string(&root.join(MANIFEST))?;
+    let rewritten = in_manifest(&manifest, from, to);
+    if rewritten == manifest {
+        return Err(lacks(MANIFEST, from));
+    }
+    changed.insert(MANIFEST.to_owned(), rewritten);
+    let mut lock = files::read_to_string(&root.join(LOCK))?;
+    for name in packages {
+        let before = format!("name = \"{name}\"\nversion = \"{from}\"");
+        if !lock.contains(&before) {
+            return Err(lacks(LOCK, from));
+        }
+        lock = lock.replace(&before, &format!("name = \"{name}\"\nversion = \"{to}\""));
+    }
+    changed.insert(LOCK.to_owned(), lock);
+    for (path, count) in JSON {
         let file = root.join(path);
-        // The small workspace of the tests has no page.
+        // The small workspace of the tests has no API.
         if !file.is_file() {
             continue;
         }
-        let mut text = files::read_to_string(&file)?;
-        let lock: Vec<_> = packages
-            .iter()
-            .map(|name| format!("name = \"{name}\"\nversion = \"@\""))
-            .collect();
-        let patterns = match path {
-            "Cargo.lock" => lock.iter().map(String::as_str).collect(),
-            _ => patterns.to_vec(),
-        };
-        let mut count = 0;
-        for pattern in patterns {
-            let before = pattern.replace('@', &from.to_string());
-            count += text.matches(&before).count();
-            text = text.replace(&before, &pattern.replace('@', &to.to_string()));
+        let text = files::read_to_string(&file)?;
+        let before = format!("\"version\": \"{from}\"");
+        if text.matches(&before).count() < count {
+            return Err(lacks(path, from));
         }
-        if count == 0 {
-            return Err(anyhow!("{path} does not say {from} where it should"))
-                .help("correct the file, or the list PLACES in xtask/src/release/bump.rs");
-        }
+        let text = text.replacen(&before, &format!("\"version\": \"{to}\""), count);
         changed.insert(path.to_owned(), text);
     }
     Ok(changed)
+}
+
+/// Returns the workspace's Cargo.toml with another version: its own, and those by which its crates need each other.
+fn in_manifest(text: &str, from: &Version, to: &Version) -> String {
+    let mut is_package = false;
+    let own = format!("version = \"{from}\"");
+    let needed = format!("version = \"={from}\", path");
+    let lines = text.lines().map(|line| {
+        if line.starts_with('[') {
+            is_package = line == "[workspace.package]";
+        }
+        if is_package && line == own {
+            return format!("version = \"{to}\"");
+        }
+        line.replace(&needed, &format!("version = \"={to}\", path"))
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+fn lacks(path: &str, version: &Version) -> anyhow::Error {
+    anyhow!("{path} does not say {version} where it should")
+        .help("correct the file, or the lists in xtask/src/release/bump.rs")
 }
 
 #[cfg(test)]
@@ -197,6 +206,35 @@ mod tests {
             let found = next(&Version::parse(current).unwrap(), &wanted, pre).unwrap();
             assert_eq!(found.to_string(), expected, "{current} {word} {pre:?}");
         }
+    }
+
+    #[test]
+    fn only_versions_of_the_workspace_are_rewritten() {
+        let text = "[workspace.package]\nversion = \"1.2.3\"\n[workspace.dependencies]\nown = { version = \"=1.2.3\", path = \"own\" }\n\
+            other = { version = \"=1.2.3\" }\n[profile.x]\nversion = \"1.2.3\"\n";
+        let expected = text.replacen("\"1.2.3\"", "\"2.0.0\"", 1).replacen(
+            "=1.2.3\", path",
+            "=2.0.0\", path",
+            1,
+        );
+        assert_eq!(
+            in_manifest(text, &Version::new(1, 2, 3), &Version::new(2, 0, 0)),
+            expected
+        );
+    }
+
+    #[test]
+    fn every_place_of_this_repository_is_known() {
+        let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let current = Version::parse(env!("CARGO_PKG_VERSION")).unwrap();
+        let packages = ["noetlctl".to_owned(), "xtask".to_owned()];
+        let files = rewritten(root, &current, &Version::new(77, 8, 9), &packages).unwrap();
+        assert_eq!(files.len(), 2 + JSON.len());
+        let count = files["Cargo.toml"].matches("77.8.9").count();
+        assert_eq!(
+            count, 8,
+            "the workspace and the seven crates that others depend on"
+        );
     }
 
     #[test]

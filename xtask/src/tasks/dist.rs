@@ -311,7 +311,7 @@ fn is_of(plan: &DistPlan, dist_manifest: &DistManifest) -> bool {
     dist_manifest.release == plan.build.release && dist_manifest.targets.iter().eq(planned)
 }
 
-fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
+pub(super) fn outputs(plan: &DistPlan, out: &Utf8Path) -> Vec<String> {
     let DistPlan { build, image, .. } = plan;
     let mut names: Vec<_> = build
         .packages

@@ -26,6 +26,7 @@ use crate::tasks::release::preflight;
     after_help = "Takes dist/ of this commit. GitHub, the git remote and the registries are stand-ins on loopback; registries that \
     others\nwrote take their places when they are named. Every change is recorded: the hash of the transcript is that of the plan.\n\n\
     Examples:\n  cargo xtask release rehearse\n  cargo xtask release rehearse --faults    every step with every fault, and a second run\n  \
+    cargo xtask release rehearse --serve    the services alone, to try other commands with --remotes\n  \
     cargo xtask release rehearse --pypi http://127.0.0.1:8080 --npm http://127.0.0.1:4873 --registry 127.0.0.1:5000"
 )]
 pub(super) struct RehearseArgs {
@@ -47,6 +48,9 @@ pub(super) struct RehearseArgs {
     /// Only these steps of the matrix
     #[arg(long, value_delimiter = ',', requires = "faults")]
     steps: Vec<String>,
+    /// Only start the services, print where they are as a file for --remotes, and stop when standard input ends
+    #[arg(long, conflicts_with_all = ["faults", "json", "dist"])]
+    serve: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -60,6 +64,9 @@ struct Stage {
 }
 
 pub(super) fn run(ctx: &Ctx, args: &RehearseArgs) -> anyhow::Result<()> {
+    if args.serve {
+        return serve(ctx);
+    }
     let dist = args.dist.clone().unwrap_or_else(|| ctx.root.join("dist"));
     let release = Release::read(ctx)?;
     if !preflight::is_of(&dist, &release)? {
@@ -112,6 +119,17 @@ pub(super) fn run(ctx: &Ctx, args: &RehearseArgs) -> anyhow::Result<()> {
         made["plan"].as_str().unwrap_or_default()
     ))?;
     output::line(transcript)
+}
+
+/// Starts the services for releases by hand.
+fn serve(ctx: &Ctx) -> anyhow::Result<()> {
+    let folder = ctx.state().join("rehearsal-services");
+    files::remove(&folder)?;
+    files::create_folder(&folder)?;
+    let world = World::start(&folder, &ctx.root)?;
+    output::json(&world.endpoints)?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).context("cannot wait")?;
+    Ok(())
 }
 
 /// Releases once more, which must change nothing.

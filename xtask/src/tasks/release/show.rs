@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use crate::host::ctx::Ctx;
 use crate::host::output;
-use crate::publish::channels::channel_repositories;
+use crate::publish::inputs;
 use crate::publish::journal::Journal;
 use crate::publish::plan::Plan;
 use crate::publish::remotes::Remotes;
-use crate::publish::step::{State, Step};
+use crate::publish::step::{Kind, Reach, State, Step};
 use crate::release::version::Release;
+use crate::tasks::dist::{self, Extras};
 use crate::tasks::release::preflight::{self, Problem};
 use crate::tasks::release::prepare::Preparation;
 use crate::tasks::release::{Dist, MakeArgs, steps, verified};
@@ -49,11 +50,7 @@ pub(super) fn show(
     output::print(&preparation.describe())?;
     match &plan {
         Some(plan) => print(plan)?,
-        None => output::line(format!(
-            "\nThen dist/ is built of that commit, and published: the release at GitHub with its files, the image, \
-             crates,\nnpm, Python's index, {} and `latest`. With a dist/ of the commit, each step is listed here.",
-            channel_repositories().collect::<Vec<_>>().join(", ")
-        ))?,
+        None => outline(ctx, preparation)?,
     }
     if problems.is_empty() {
         return output::line("\nNothing was changed. `--execute` makes the release.");
@@ -63,6 +60,39 @@ pub(super) fn show(
         output::line(format!("  {what}\n    help: {help}"))?;
     }
     output::line("\nNothing was changed.")
+}
+
+/// Prints what follows the commit, as far as it is known before its dist is built.
+fn outline(ctx: &Ctx, preparation: &Preparation) -> anyhow::Result<()> {
+    let plan = dist::plan_dist(ctx, &["default".to_owned()], &Extras::default())?;
+    let folder = ctx.root.join("dist");
+    let (from, to) = (
+        preparation.current.to_string(),
+        preparation.version.to_string(),
+    );
+    output::line("\nThen dist/ is built of that commit:")?;
+    for path in dist::outputs(&plan, &folder) {
+        let name = path
+            .trim_start_matches(folder.as_str())
+            .trim_start_matches('/');
+        output::line(format!("   {}", name.replace(&from, &to)))?;
+    }
+    output::line("\nand published; with a dist/ of the commit, each change is listed here:")?;
+    let is_nightly = inputs::is_nightly(&preparation.version);
+    let is_made = |kind: &Kind| match kind.reach() {
+        Reach::Pointer => preparation.is_newest,
+        Reach::Irrevocable => !is_nightly || *kind == Kind::Publish,
+        Reach::Undoable => true,
+    };
+    for kind in Kind::ALL.into_iter().filter(is_made) {
+        output::line(format!(
+            "   {} [{}] ({})",
+            kind.title(),
+            kind.id(),
+            kind.reach()
+        ))?;
+    }
+    Ok(())
 }
 
 /// A plan with what prevents it, as JSON.
