@@ -125,6 +125,7 @@ pub(crate) const TOOLS: &[Tool] = &[
     pinned("cyclonedx-python-lib", Test, &CYCLONEDX),
     pinned("hadolint", Test, &HADOLINT),
     pinned("tree-sitter-pwsh", Test, &PWSH_GRAMMAR),
+    pinned("pypi-server", Test, &PYPISERVER),
     engine("docker", "start a Docker engine and set DOCKER_HOST"),
     engine("crane", "install crane from go-containerregistry"),
     engine("oras", "install oras as oras.land says"),
@@ -179,6 +180,11 @@ pub(crate) const KUBERNETES_VALIDATE: Pinned = Pinned {
 const PWSH_GRAMMAR: Pinned = Pinned {
     package: "tree-sitter-pwsh",
     requirements: include_str!("../../pins/tree-sitter-pwsh.txt"),
+};
+/// An index of Python packages.
+const PYPISERVER: Pinned = Pinned {
+    package: "pypiserver",
+    requirements: include_str!("../../pins/pypiserver.txt"),
 };
 /// The schemas of CycloneDX with a validator.
 const CYCLONEDX: Pinned = Pinned {

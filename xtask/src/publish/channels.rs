@@ -80,7 +80,9 @@ pub(super) fn channels(inputs: &Inputs<'_>) -> anyhow::Result<Vec<Step>> {
     };
     let message = format!("noetl {}", release.version);
     let mut steps = Vec::new();
-    for channel in &CHANNELS {
+    let unsigned: Vec<_> = inputs.unsigned().collect();
+    let is_signed = |channel: &&Channel| !unsigned.contains(&channel.from.trim_end_matches('/'));
+    for channel in CHANNELS.iter().filter(is_signed) {
         let files = Files {
             repository: channel.repository.to_owned(),
             branch: BRANCH.to_owned(),

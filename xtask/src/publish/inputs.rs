@@ -10,6 +10,7 @@ use crate::publish::endpoints::Endpoints;
 use crate::publish::items::crates::Crate;
 use crate::publish::items::github::Release as GithubRelease;
 use crate::release::dist_manifest::{self, DistManifest, SUMS_NAME};
+use crate::release::packages::{apt, dnf};
 use crate::release::verify::Verified;
 use crate::release::version::Release;
 
@@ -33,6 +34,8 @@ pub(crate) struct Inputs<'a> {
     pub crates: Vec<Crate>,
     /// The text of the release, in Markdown.
     pub notes: String,
+    /// Whether repositories for apt and dnf are published that have no signature.
+    pub publishes_unsigned: bool,
     /// Whether it is a build of the night.
     pub is_nightly: bool,
     /// Whether no released version is newer, and it is no pre-release.
@@ -42,7 +45,23 @@ pub(crate) struct Inputs<'a> {
     pub endpoints: &'a Endpoints,
 }
 
+/// The repositories for Linux distributions, each with the file that its signature is in.
+const SIGNATURES: [(&str, &str); 2] = [
+    (apt::FOLDER, "apt/dists/stable/InRelease"),
+    (dnf::FOLDER, "dnf/repodata/repomd.xml.asc"),
+];
+
 impl Inputs<'_> {
+    /// Returns the folders of repositories that are not published, since nobody signed them.
+    pub(crate) fn unsigned(&self) -> impl Iterator<Item = &'static str> {
+        let artifacts = &self.manifest().artifacts;
+        let has = |name: &str| artifacts.iter().any(|it| it.name.starts_with(name));
+        let unsigned = SIGNATURES.iter().filter(move |(folder, signature)| {
+            !self.publishes_unsigned && has(&format!("{folder}/")) && !has(signature)
+        });
+        unsigned.map(|(folder, _)| *folder)
+    }
+
     pub(super) fn manifest(&self) -> &DistManifest {
         self.dist.value()
     }

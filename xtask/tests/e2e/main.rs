@@ -47,6 +47,8 @@ mod registry_push;
 mod registry_rules;
 #[cfg(unix)]
 mod registry_tokens;
+#[cfg(target_os = "linux")]
+mod release;
 mod repositories;
 mod resolve;
 mod rules;

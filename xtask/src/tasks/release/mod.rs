@@ -92,13 +92,16 @@ pub(super) struct MakeArgs {
     /// Release this folder [default: dist/, which is built when it is not of the commit]
     #[arg(long, value_name = "DIR")]
     dist: Option<Utf8PathBuf>,
+    /// Sign the repositories for apt and dnf with this key of GnuPG; without a signature they are not published
+    #[arg(long, value_name = "KEY", conflicts_with = "dist")]
+    sign_with: Option<String>,
     /// Sign SHA256SUMS with this key of cosign, whose password is COSIGN_PASSWORD; a workflow signs by its identity
     #[arg(long, value_name = "KEY")]
     sign_key: Option<String>,
     /// Where the services are, as JSON
     #[arg(long, value_name = "FILE")]
     remotes: Option<Utf8PathBuf>,
-    /// Take the text under `Unreleased` as it is, without a commit
+    /// For rehearsals: take the text under `Unreleased` without a commit, and repositories without a signature
     #[arg(long, hide = true)]
     as_it_is: bool,
 }
@@ -218,9 +221,13 @@ fn dist(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<Dist> {
         None => {
             let folder = ctx.root.join("dist");
             let targets = ["default".to_owned()];
+            let extras = Extras {
+                sign_with: args.sign_with.clone(),
+                ..Extras::default()
+            };
             (
                 folder.clone(),
-                dist::ensure(ctx, &targets, &Extras::default(), &folder)?,
+                dist::ensure(ctx, &targets, &extras, &folder)?,
             )
         }
     };
@@ -278,11 +285,18 @@ fn steps(
         extra: sign::sums(remotes, journal, args.sign_key.as_deref(), dist)?,
         crates: crates.collect::<anyhow::Result<_>>()?,
         notes: preparation.notes(),
+        publishes_unsigned: args.as_it_is,
         is_nightly: inputs::is_nightly(&preparation.version),
         is_newest: preparation.is_newest,
         repository: repository().to_owned(),
         endpoints: remotes.endpoints(),
     };
+    for channel in inputs.unsigned() {
+        let help = "give the key with --sign-with, or build dist/ with it";
+        output::warn(&format!(
+            "the repository for {channel} is not signed, and so not published: {help}"
+        ));
+    }
     Ok(Steps {
         steps: crate::publish::steps::steps(&inputs)?,
     })

@@ -184,7 +184,10 @@ fn remote(
     let base = fetched.and_then(|_| git::read(ctx, &["merge-base", head, &found]));
     let is_ahead = base.as_ref().is_ok_and(|base| base.trim() == found);
     let is_contained = base.as_ref().is_ok_and(|base| base.trim() == head);
-    let is_usable = is_ahead || (is_contained && preparation.is_committed);
+    // A release that has its tag goes on, also when others have pushed meanwhile.
+    let tagged = git::read(ctx, &["tag", "--points-at", head, "--list", &tag]);
+    let has_tag = tagged.is_ok_and(|tags| !tags.trim().is_empty());
+    let is_usable = is_ahead || (is_contained && has_tag);
     if !is_usable {
         let what = format!("this checkout is behind {BRANCH} of {remote}, which is {found}");
         problems.push(Problem::new(
