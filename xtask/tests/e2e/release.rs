@@ -159,6 +159,7 @@ fn the_next_version_is_committed_built_published_and_verified() {
         return;
     }
     let services = Services::start(&fixture);
+    let text = fs::read_to_string(&services.remotes).unwrap();
     let planned = succeed(services.to(&mut release(&fixture, &["minor", "--json"])));
     let planned: Value = serde_json::from_str(&planned).unwrap();
     assert_eq!(planned["preparation"]["version"], "1.3.0");
@@ -180,6 +181,30 @@ fn the_next_version_is_committed_built_published_and_verified() {
     let checks: Vec<Value> = serde_json::from_str(&checks).unwrap();
     let results = checks.iter().filter(|it| it["result"] == "passed");
     assert!(results.count() > 15, "{checks:?}");
+
+    // Against registries that do not have it, each package is named.
+    let empty = Services::start(&fixture);
+    let place = |services: &Services| -> Value {
+        serde_json::from_slice(&fs::read(&services.remotes).unwrap()).unwrap()
+    };
+    let mut mixed: Value = serde_json::from_str(&text).unwrap();
+    for service in ["npm", "pypi-index"] {
+        mixed["services"][service] = place(&empty)["services"][service].clone();
+    }
+    fs::write(&empty.remotes, mixed.to_string()).unwrap();
+    let mut verify = release(&fixture, &["verify", "v1.3.0", "--remotes"]);
+    let said = show(verify.arg(&empty.remotes));
+    for missing in ["npm: noetl 1.3.0", "Python's index: noetlctl-1.3.0.tar.gz"] {
+        assert!(
+            said.contains(&format!("FAILED       {missing}: it is not there")),
+            "{said}"
+        );
+    }
+    assert!(
+        said.ends_with("help: do not use it; tell the project what failed\n[exit 1]"),
+        "{said}"
+    );
+    fs::write(&services.remotes, &text).unwrap();
 
     // A second dist of the same version with other bytes is in the way of nothing that is published.
     let readme = fixture.root().join("README.md");

@@ -1,5 +1,7 @@
 //! The commit and the tag of a release in the git remote.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
 
@@ -26,6 +28,30 @@ pub(crate) fn remote_commit(
         lines.find_map(|(commit, name)| (name == wanted).then(|| commit.to_owned()))
     };
     Ok(find(&peeled).or_else(|| find(reference)))
+}
+
+/// Returns the names of all tags of the remote.
+///
+/// # Errors
+/// When the remote does not answer.
+pub(crate) fn remote_tags(remotes: &Remotes<'_>) -> anyhow::Result<BTreeSet<String>> {
+    let remote = remotes.endpoints().git.as_str();
+    let listed = git::read(
+        remotes.ctx,
+        &["ls-remote", "--refs", "--tags", "--", remote],
+    )?;
+    let names = listed
+        .lines()
+        .filter_map(|line| line.split_once("\trefs/tags/"));
+    Ok(names.map(|(_, name)| name.to_owned()).collect())
+}
+
+/// Deletes a tag of the remote.
+///
+/// # Errors
+/// When the remote refuses.
+pub(crate) fn delete_tag(remotes: &Remotes<'_>, tag: &str) -> anyhow::Result<()> {
+    push(remotes, &["--delete", &format!("refs/tags/{tag}")])
 }
 
 /// The branch that releases are made from.

@@ -58,7 +58,7 @@ pub(crate) struct Contents {
 /// Returns the version as PEP 440 writes it: `1.2.3-rc.1` is `1.2.3rc1`.
 ///
 /// # Errors
-/// When a pre-release is neither alpha, beta nor rc with a number, since Python has no name for it.
+/// When a pre-release is neither alpha, beta, rc nor nightly with a number, since Python has no name for it.
 pub(crate) fn pep440(version: &str) -> anyhow::Result<String> {
     let Some((number, pre)) = version.split_once('-') else {
         return Ok(version.to_owned());
@@ -68,12 +68,13 @@ pub(crate) fn pep440(version: &str) -> anyhow::Result<String> {
         "alpha" => "a",
         "beta" => "b",
         "rc" => "rc",
+        "nightly" => ".dev",
         _ => "",
     };
     let is_known = !letter.is_empty() && count.parse::<u32>().is_ok();
     if !is_known {
         return Err(anyhow!("the version {version} has no name in Python"))
-            .help("end it with -alpha.1, -beta.1 or -rc.1 in Cargo.toml");
+            .help("end it with -alpha.1, -beta.1, -rc.1 or -nightly.20260131");
     }
     Ok(format!("{number}{letter}{count}"))
 }

@@ -262,11 +262,15 @@ fn steps(
     dist: &Dist,
 ) -> anyhow::Result<Steps> {
     let manifest = dist.dist.value();
-    let packed = output::step(ctx, "pack the crates", || {
-        let commit = manifest.release.commit.trim_end_matches("-dirty");
-        let folder = ctx.state().join("release/crates");
-        crates::pack(ctx, commit, manifest.ui_sha256, &folder)
-    })?;
+    let is_nightly = inputs::is_nightly(&preparation.version);
+    let packed = match is_nightly {
+        true => Vec::new(),
+        false => output::step(ctx, "pack the crates", || {
+            let commit = manifest.release.commit.trim_end_matches("-dirty");
+            let folder = ctx.state().join("release/crates");
+            crates::pack(ctx, commit, manifest.ui_sha256, &folder)
+        })?,
+    };
     let crates = packed.into_iter().map(|it| {
         let content = noetl_oci::Blob::of_file(&it.path)?;
         let sha256 = content.sha256()?;
@@ -286,7 +290,7 @@ fn steps(
         crates: crates.collect::<anyhow::Result<_>>()?,
         notes: preparation.notes(),
         publishes_unsigned: args.as_it_is,
-        is_nightly: inputs::is_nightly(&preparation.version),
+        is_nightly,
         is_newest: preparation.is_newest,
         repository: repository().to_owned(),
         endpoints: remotes.endpoints(),

@@ -9,11 +9,12 @@ use crate::host::ctx::{self, Ctx};
 use crate::host::{files, git};
 use crate::publish::channels::channel_repositories;
 use crate::publish::endpoints::{Endpoints, Service};
-use crate::publish::inputs::BRANCH;
+use crate::publish::inputs::{self, BRANCH};
 use crate::publish::items::git::remote_commit;
 use crate::publish::remotes::Remotes;
 use crate::publish::step::{State, Step};
 use crate::release::dist_manifest::FILE_NAME;
+use crate::release::packages::wheel;
 use crate::release::version::Release;
 use crate::tasks::release::MakeArgs;
 use crate::tasks::release::prepare::{Preparation, tagged};
@@ -90,7 +91,7 @@ pub(super) fn of_checkout(
             "commit or stash the changes: git status",
         );
     }
-    let (tag, version) = (preparation.tag(), &preparation.version);
+    let version = &preparation.version;
     if preparation.changelog.is_empty() {
         let what = format!("the changelog says nothing about {version}");
         add(
@@ -98,6 +99,40 @@ pub(super) fn of_checkout(
             "write what has changed under `## Unreleased` in crates/noetlctl/CHANGELOG.md",
         );
     }
+    let head = release.commit.trim_end_matches("-dirty");
+    if let Err(error) = wheel::pep440(&version.to_string()) {
+        problems.push(Problem::of(&error));
+    }
+    local_tags(ctx, preparation, head, &mut problems)?;
+    remote(ctx, preparation, endpoints, head, &mut problems);
+    if args.sign_key.is_some() && ctx::find_program("cosign").is_none() {
+        problems.push(Problem::new(
+            "cosign is missing",
+            "install it: docs.sigstore.dev",
+        ));
+    }
+    if let Some(folder) = &args.dist {
+        let is_of = preparation.is_committed && is_of(folder, &release)?;
+        if !is_of {
+            let what = format!("{folder} is not the dist of {head} and version {version}");
+            problems.push(Problem::new(
+                what,
+                "leave out --dist, so that it is built; or check out its commit",
+            ));
+        }
+    }
+    Ok(problems)
+}
+
+/// Compares the version with the tags of this checkout.
+fn local_tags(
+    ctx: &Ctx,
+    preparation: &Preparation,
+    head: &str,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<()> {
+    let (tag, version) = (preparation.tag(), &preparation.version);
+    let mut add = |what: String, help: &str| problems.push(Problem::new(what, help));
     let here = git::read(ctx, &["tag", "--points-at", "HEAD", "--list", "v*"])?;
     if let Some(other) = here
         .lines()
@@ -125,7 +160,6 @@ pub(super) fn of_checkout(
             &format!("{tag}^{{commit}}"),
         ],
     );
-    let head = release.commit.trim_end_matches("-dirty");
     if let Ok(found) = local
         && found.trim() != head
         && preparation.is_committed
@@ -133,24 +167,7 @@ pub(super) fn of_checkout(
         let what = format!("the tag {tag} of this checkout is on {}", found.trim());
         add(what, "check out that commit, or release another version");
     }
-    remote(ctx, preparation, endpoints, head, &mut problems);
-    if args.sign_key.is_some() && ctx::find_program("cosign").is_none() {
-        problems.push(Problem::new(
-            "cosign is missing",
-            "install it: docs.sigstore.dev",
-        ));
-    }
-    if let Some(folder) = &args.dist {
-        let is_of = preparation.is_committed && is_of(folder, &release)?;
-        if !is_of {
-            let what = format!("{folder} is not the dist of {head} and version {version}");
-            problems.push(Problem::new(
-                what,
-                "leave out --dist, so that it is built; or check out its commit",
-            ));
-        }
-    }
-    Ok(problems)
+    Ok(())
 }
 
 /// Compares branch and tag with the git remote.
@@ -242,7 +259,9 @@ pub(super) fn of_services(
         (Service::Npm, "NPM_TOKEN"),
         (Service::Pypi, "PYPI_TOKEN"),
     ] {
-        if !remotes.has_token(service) {
+        // The builds of the night are at GitHub alone.
+        let is_needed = service == Service::Github || !inputs::is_nightly(&preparation.version);
+        if is_needed && !remotes.has_token(service) {
             let help =
                 format!("set {variable}; a workflow of GitHub Actions needs it for GitHub alone");
             problems.push(Problem::new(

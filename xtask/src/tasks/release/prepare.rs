@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::host::ctx::Ctx;
 use crate::host::{files, git, output};
+use crate::publish::inputs;
 use crate::release::bump::{self, Wanted};
 use crate::release::{changelog, crates, workspace};
 use crate::tasks::release::MakeArgs;
@@ -88,7 +89,8 @@ impl Preparation {
             Some(section) => section,
             None => {
                 let section = unreleased(ctx, &text, previous.as_deref())?;
-                let is_kept = args.as_it_is || section.is_empty();
+                // What a night's build has stays unreleased.
+                let is_kept = args.as_it_is || section.is_empty() || inputs::is_nightly(&version);
                 if !is_kept {
                     let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
                     let text = changelog::released(&text, &version.to_string(), &date, &section)?;
@@ -96,6 +98,10 @@ impl Preparation {
                 }
                 section
             }
+        };
+        let section = match section.is_empty() && inputs::is_nightly(&version) {
+            true => "Nothing is listed since the last release.".to_owned(),
+            false => section,
         };
         Ok(Self {
             is_committed: files.is_empty(),

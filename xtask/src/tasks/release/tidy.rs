@@ -1,5 +1,7 @@
 //! `cargo xtask release tidy`: deletes old nightly pre-releases.
 
+use std::collections::BTreeMap;
+
 use anyhow::ensure;
 use camino::Utf8PathBuf;
 use cargo_metadata::semver::Version;
@@ -11,7 +13,7 @@ use crate::host::ctx::Ctx;
 use crate::host::output;
 use crate::publish::endpoints::{Endpoints, Service};
 use crate::publish::inputs::is_nightly;
-use crate::publish::items::github;
+use crate::publish::items::{git, github};
 use crate::publish::remotes::Remotes;
 use crate::publish::request::Request;
 use crate::tasks::release::repository;
@@ -42,29 +44,38 @@ pub(super) fn run(ctx: &Ctx, args: &TidyArgs) -> anyhow::Result<()> {
     check().help("keep at least one")?;
     let endpoints = Endpoints::read(args.remotes.as_deref())?;
     let remotes = Remotes::new(ctx, endpoints, repository());
-    let mut nightly: Vec<_> = github::all(&remotes, repository())?
-        .into_iter()
-        .filter(|it| it.prerelease || it.draft)
-        .filter_map(|it| {
-            let version = Version::parse(it.tag_name.strip_prefix('v')?).ok()?;
-            is_nightly(&version).then_some((version, it))
-        })
-        .collect();
-    nightly.sort_by(|(one, _), (other, _)| other.cmp(one));
-    for (_, found) in nightly.iter().skip(args.keep) {
-        let tag = &found.tag_name;
+    let releases = github::all(&remotes, repository())?;
+    let releases = releases.iter().filter(|it| it.prerelease || it.draft);
+    // A tag may have lost its release in a run that was cut off.
+    let tags = git::remote_tags(&remotes)?;
+    let mut nightly = BTreeMap::new();
+    for tag in tags.iter().map(String::as_str) {
+        nightly.extend(version(tag).map(|it| (it, None)));
+    }
+    for release in releases {
+        nightly.extend(version(&release.tag_name).map(|it| (it, Some(release.id))));
+    }
+    for (version, id) in nightly.iter().rev().skip(args.keep) {
+        let tag = format!("v{version}");
         if !args.execute {
             output::line(format!("would delete {tag}"))?;
             continue;
         }
-        for path in [
-            format!("/repos/{}/releases/{}", repository(), found.id),
-            format!("/repos/{}/git/refs/tags/{tag}", repository()),
-        ] {
+        if let Some(id) = id {
+            let path = format!("/repos/{}/releases/{id}", repository());
             let request = Request::empty(Service::Github, Method::DELETE, path);
             remotes.send_unplanned(&request, &[])?;
+        }
+        if tags.contains(&tag) {
+            git::delete_tag(&remotes, &tag)?;
         }
         output::line(format!("deleted {tag}"))?;
     }
     Ok(())
+}
+
+/// Returns the version of a nightly tag.
+fn version(tag: &str) -> Option<Version> {
+    let version = Version::parse(tag.strip_prefix('v')?).ok()?;
+    is_nightly(&version).then_some(version)
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
+use cargo_metadata::semver::Version;
 use clap::Args;
 use noetl_help::Help as _;
 use noetl_oci::registry::{Anonymous, Client};
@@ -14,6 +15,7 @@ use crate::host::ctx::{self, Ctx, Tokens};
 use crate::host::{files, output, run};
 use crate::image::rules::ImageStandard;
 use crate::publish::endpoints::Endpoints;
+use crate::publish::inputs;
 use crate::publish::items::{crates, github, npm, pypi};
 use crate::publish::remotes::Remotes;
 use crate::release::dist_manifest::{Content, DistManifest, SUMS_NAME};
@@ -111,7 +113,7 @@ pub(super) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
     output::step(ctx, &format!("download {} to {folder}", args.tag), || {
         download(&remotes, &release, found.id, &folder, &mut checks)
     })?;
-    let signature = folder.with_extension("sigstore.json");
+    let signature = Utf8PathBuf::from(format!("{folder}.sigstore.json"));
     if folder.join(BUNDLE).is_file() {
         files::write(&signature, files::read(&folder.join(BUNDLE))?)?;
         files::remove(&folder.join(BUNDLE))?;
@@ -139,18 +141,35 @@ pub(super) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
             "the tag of the files",
             if is_same { Ok(()) } else { Err(what()) },
         );
-        registries(&remotes, manifest, &folder, &mut checks);
-        let is_latest = !found.prerelease;
-        images(&remotes, manifest, is_latest, &mut checks);
-        if is_latest {
-            let latest = release.latest(&remotes);
-            checks.add(
-                "releases/latest",
-                latest.and_then(|latest| points_to(latest, &args.tag)),
-            );
+        let version = Version::parse(&manifest.release.version)?;
+        if !inputs::is_nightly(&version) {
+            registries(&remotes, manifest, &folder, &mut checks);
         }
+        let is_latest = version.pre.is_empty() && latest(&remotes, &release, &version, &mut checks);
+        images(&remotes, manifest, is_latest, &mut checks);
     }
     conclude(args, &checks.0)
+}
+
+/// Checks that `releases/latest` leads to a release, unless a newer one is published. Returns whether it should.
+fn latest(
+    remotes: &Remotes<'_>,
+    release: &github::Release,
+    version: &Version,
+    checks: &mut Checks,
+) -> bool {
+    let what = "releases/latest";
+    let found = release.latest(remotes);
+    let newer = found.as_ref().ok().and_then(Option::as_ref).filter(|tag| {
+        let found = Version::parse(tag.trim_start_matches('v'));
+        found.is_ok_and(|found| found > *version)
+    });
+    if let Some(newer) = newer {
+        checks.skip(what, format!("{newer} is newer"));
+        return false;
+    }
+    checks.add(what, found.and_then(|found| points_to(found, &release.tag)));
+    true
 }
 
 fn points_to(found: Option<String>, expected: &str) -> anyhow::Result<()> {
@@ -282,10 +301,19 @@ fn images(remotes: &Remotes<'_>, manifest: &DistManifest, is_latest: bool, check
     for digest in digests {
         let tags = [manifest.release.version.as_str(), "latest"];
         for tag in tags.into_iter().take(if is_latest { 2 } else { 1 }) {
+            let what = format!("the image {tag}");
             let head = Reference::join(&remotes.endpoints().registry, "noetl", tag)
                 .and_then(|name| client.repository(&name).head(tag));
-            let same = head.and_then(|head| points_to(head.map(|it| it.digest), digest));
-            checks.add(format!("the image {tag}"), same);
+            match head {
+                // Each push to the main branch moves it, too.
+                Ok(Some(head)) if tag == "latest" && head.digest != *digest => {
+                    checks.skip(what, format!("it is {}, of a later commit", head.digest));
+                }
+                head => {
+                    let found = head.map(|head| head.map(|it| it.digest));
+                    checks.add(what, found.and_then(|found| points_to(found, digest)));
+                }
+            }
         }
     }
 }

@@ -53,10 +53,11 @@ fn versions_are_written_as_python_does() {
         ("1.2.3-rc.1", "1.2.3rc1"),
         ("1.2.3-alpha", "1.2.3a0"),
         ("1.2.3-beta.12", "1.2.3b12"),
+        ("1.2.3-nightly.20260131", "1.2.3.dev20260131"),
     ] {
         assert_eq!(pep440(version).unwrap(), expected);
     }
-    for version in ["1.2.3-nightly.1", "1.2.3-rc.x", "1.2.3-"] {
+    for version in ["1.2.3-snapshot.1", "1.2.3-rc.x", "1.2.3-"] {
         assert!(pep440(version).is_err(), "{version}");
     }
 }
