@@ -94,7 +94,7 @@ impl<'a> Remotes<'a> {
     /// Sends a request that changes something, with values in the places of their names.
     ///
     /// # Errors
-    /// [`Refused`] when the service refuses or does not answer; when the plan does not have the change.
+    /// [`Refused`](crate::publish::http::Refused) when the service refuses or does not answer; when the plan does not have the change.
     pub(crate) fn send(&self, request: &Request, values: Values<'_>) -> anyhow::Result<Answer> {
         self.permit(&request.change()?)?;
         self.send_unplanned(request, values)
@@ -103,7 +103,7 @@ impl<'a> Remotes<'a> {
     /// Sends a request that only signs in, marks or undoes.
     ///
     /// # Errors
-    /// [`Refused`] when the service refuses or does not answer.
+    /// [`Refused`](crate::publish::http::Refused) when the service refuses or does not answer.
     pub(crate) fn send_unplanned(
         &self,
         request: &Request,
@@ -129,7 +129,7 @@ impl<'a> Remotes<'a> {
     /// Reads a document; `None` when there is none.
     ///
     /// # Errors
-    /// [`Refused`] when the service refuses or does not answer; when the document has another form.
+    /// [`Refused`](crate::publish::http::Refused) when the service refuses or does not answer; when the document has another form.
     pub(crate) fn read<T: DeserializeOwned>(
         &self,
         service: Service,
@@ -150,7 +150,7 @@ impl<'a> Remotes<'a> {
     /// Sends a GET; `None` when the service has nothing there. Redirects are followed without credentials.
     ///
     /// # Errors
-    /// [`Refused`] when the service refuses or does not answer.
+    /// [`Refused`](crate::publish::http::Refused) when the service refuses or does not answer.
     pub(crate) fn get(
         &self,
         service: Service,

@@ -39,11 +39,9 @@ pub(crate) fn wanted(word: &str) -> anyhow::Result<Wanted> {
         "patch" => Wanted::Patch,
         "minor" => Wanted::Minor,
         "major" => Wanted::Major,
-        word => Wanted::Exact(
-            Version::parse(word.trim_start_matches('v'))
-                .with_context(|| format!("`{word}` is no version"))
-                .help("write patch, minor, major, or a version such as 1.2.3 or 1.2.3-rc.1")?,
-        ),
+        word => Wanted::Exact(Version::parse(word.trim_start_matches('v')).map_err(|_| {
+            anyhow!("it is neither patch, minor, major nor a version such as 1.2.3 or 1.2.3-rc.1")
+        })?),
     })
 }
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::support::{show, succeed, xtask};
 
 const TASKS: &[&str] = &[
-    "setup", "ui", "build", "dist", "image", "verify", "deploy", "k8s", "test", "ci", "doctor",
-    "clean",
+    "setup", "ui", "build", "dist", "image", "verify", "deploy", "k8s", "release", "test", "ci",
+    "doctor", "clean",
 ];
 
 #[test]

@@ -45,6 +45,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("cargo xtask ci generate --check", "workflows.rs"),
     (
+        "cargo xtask release",
+        "release.rs, with services on this machine",
+    ),
+    (
+        "cargo xtask release ",
+        "release.rs, with services on this machine",
+    ),
+    (
         "cargo xtask image --use-buildx",
         "buildx.rs, on images that are at hand",
     ),

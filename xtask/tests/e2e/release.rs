@@ -274,7 +274,7 @@ fn everything_that_prevents_a_release_is_reported_at_once() {
 
     let said = show(&mut release(&fixture, &["next"]));
     assert!(
-        said.contains("`next` is no version") && said.ends_with("[exit 1]"),
+        said.contains("neither patch, minor, major nor a version") && said.ends_with("[exit 2]"),
         "{said}"
     );
     let mut file = fs::File::open(&services.remotes).unwrap();

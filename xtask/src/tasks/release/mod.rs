@@ -27,6 +27,7 @@ use crate::publish::lock::{self, Holder};
 use crate::publish::plan::{self, Plan};
 use crate::publish::remotes::Remotes;
 use crate::publish::step::Step;
+use crate::release::bump::{self, Wanted};
 use crate::release::crates;
 use crate::release::dist_manifest::{Content, DistManifest};
 use crate::release::verify::Verified;
@@ -70,7 +71,8 @@ enum Command {
 #[derive(Debug, Args)]
 pub(super) struct MakeArgs {
     /// patch, minor, major, or a version [default: the one in Cargo.toml]
-    version: Option<String>,
+    #[arg(value_parser = bump::wanted)]
+    version: Option<Wanted>,
     /// Make a pre-release: rc and the like are counted; nightly.20260131 is taken as it is
     #[arg(long, value_name = "NAME")]
     pre: Option<String>,

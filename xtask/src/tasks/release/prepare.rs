@@ -57,10 +57,7 @@ impl Preparation {
         let current = workspace::version(ctx)?;
         let current =
             Version::parse(&current).with_context(|| format!("Cargo.toml says {current}"))?;
-        let wanted = args
-            .version
-            .as_deref()
-            .map_or(Ok(Wanted::Current), bump::wanted)?;
+        let wanted = args.version.clone().unwrap_or(Wanted::Current);
         // Without a word it is the version as it stands; `--pre` counts from it.
         let version = match (&wanted, &args.pre) {
             (Wanted::Current, None) => current.clone(),
