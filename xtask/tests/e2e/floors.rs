@@ -126,6 +126,11 @@ fn programs_that_need_more_than_their_oldest_system_are_refused() {
     broken[0x800] ^= 1;
     let framework = zig.link("aarch64-macos.11.0", &[other, "-F.", "-framework", "Other"]);
     let dll = zig.link("x86_64-windows-gnu", &[other, "-L.", "-lother"]);
+    // `other` is the name of a function that only newer systems have.
+    let mac_14 = "-Dother=os_sync_wake_by_address_any";
+    let newer_function = zig.link("aarch64-macos.11.0", &[other, mac_14]);
+    let windows_11 = "-Dother=GetTempPath2W";
+    let newer_windows = zig.link("x86_64-windows-gnu", &[other, windows_11]);
     let good = zig.link("aarch64-macos.11.0", &[none]);
     for (triple, program, expected) in [
         (
@@ -141,6 +146,16 @@ fn programs_that_need_more_than_their_oldest_system_are_refused() {
             "it loads /System/Library/Frameworks/Other.framework/",
         ),
         (windows, dll, "it loads vcruntime140.dll"),
+        (
+            mac,
+            newer_function,
+            "it imports _os_sync_wake_by_address_any, which macOS 11.0 is not known to have",
+        ),
+        (
+            windows,
+            newer_windows,
+            "it imports kernel32 GetTempPath2W, which Windows 10 is not known to have",
+        ),
     ] {
         let said = verify(&dist, triple, &program);
         assert!(said.contains(expected), "{expected}: {said}");
