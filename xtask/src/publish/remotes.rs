@@ -223,3 +223,54 @@ pub(crate) fn path_part(name: &str) -> anyhow::Result<&str> {
     ensure!(name.bytes().all(is_plain), "{name} cannot be part of a URL");
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+    use serde_json::json;
+
+    #[test]
+    fn a_change_that_the_plan_does_not_have_is_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let transcript = Utf8PathBuf::from_path_buf(folder.path().join("transcript")).unwrap();
+        let ctx = fixtures::ctx();
+        let body = json!({ "draft": false });
+        let planned = Request::json(Service::Github, Method::PATCH, "/releases/{release}", body);
+        let changed = json!({ "draft": true });
+        let other = Request::json(
+            Service::Github,
+            Method::PATCH,
+            "/releases/{release}",
+            changed,
+        );
+        let mut endpoints = Endpoints::public();
+        for url in endpoints.services.values_mut() {
+            // Nothing listens there.
+            "http://127.0.0.1:9".clone_into(url);
+        }
+        let remotes = Remotes::new(&ctx, endpoints, "noetl/noetl");
+        let nothing = remotes.send(&planned, &[]).unwrap_err();
+        assert!(
+            nothing
+                .to_string()
+                .contains("the plan does not have this change")
+        );
+        let allowed = [planned.change().unwrap()].into();
+        let remotes = remotes.allow(allowed, transcript.clone());
+        let refused = remotes.send(&other, &[("release", "1")]).unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("the plan does not have this change")
+        );
+        assert_eq!(remotes.made(), []);
+        let sent = remotes.send(&planned, &[("release", "1")]).unwrap_err();
+        assert!(sent.to_string().contains("no answer"), "{sent:#}");
+        let line = serde_json::to_string(&planned.change().unwrap()).unwrap();
+        assert_eq!(
+            files::read_to_string(&transcript).unwrap(),
+            format!("{line}\n")
+        );
+    }
+}

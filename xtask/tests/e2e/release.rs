@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 use crate::registry::Registry;
-use crate::support::{pinned, show, succeed};
+use crate::support::{is_checkout, pinned, show, succeed, without_cargo_variables};
 
 /// Tokens, which the stand-ins take as they are.
 const TOKENS: [(&str, &str); 4] = [
@@ -213,6 +213,41 @@ fn the_next_version_is_committed_built_published_and_verified() {
     let said = show(services.to(&mut release(&fixture, &["1.3.0", "--execute"])));
     assert!(said.contains("has the tag v1.3.0 on "), "{said}");
     assert!(said.ends_with("nothing was published\n[exit 1]"), "{said}");
+}
+
+/// cargo itself says what a crate lacks, such as a version of one that it depends on.
+#[test]
+fn every_crate_of_this_repository_can_be_packed() {
+    if !is_checkout() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let crates = [
+        "noetl-api",
+        "noetl-checkout",
+        "noetl-engine",
+        "noetl-help",
+        "noetl-oci",
+        "noetl-server",
+        "noetl-yaml",
+        "noetlctl",
+    ];
+    let mut package = without_cargo_variables("cargo");
+    package.args(["package", "--quiet", "--locked", "--offline", "--no-verify"]);
+    package
+        .args(["--allow-dirty", "--target-dir"])
+        .arg(folder.path());
+    for name in crates {
+        package.args(["--package", name]);
+    }
+    succeed(&mut package);
+    let packed = fs::read_dir(folder.path().join("package")).unwrap();
+    let names = packed.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.ends_with(".crate")).collect();
+    names.sort();
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = crates.map(|name| format!("{name}-{version}.crate"));
+    assert_eq!(names, expected);
 }
 
 #[test]
