@@ -40,6 +40,9 @@ impl Pipeline<'_> {
         attempt: u32,
     ) -> Result<AfterAttempt, Failure> {
         let failed = outcome.error.is_some();
+        if !failed {
+            self.assign(&task.set, outcome, attempt)?;
+        }
         if let Some(retry) = &task.retry
             && failed
             && attempt < retry.attempts

@@ -52,7 +52,9 @@ impl Step {
             .flat_map(|task| &task.rules)
             .flat_map(|rule| &rule.set);
         let edges = self.edges().flat_map(|edge| &edge.set);
-        self.set.iter().chain(acted).chain(ruled).chain(edges)
+        let tasks = self.all_tasks().flat_map(|task| &task.set);
+        let own = self.set.iter().chain(tasks);
+        own.chain(acted).chain(ruled).chain(edges)
     }
 
     /// Returns the variables that `collect` sets.

@@ -18,6 +18,9 @@ pub struct Task {
     pub args: Vec<Field>,
     /// Rules over the outcome of each attempt.
     pub rules: Vec<Rule>,
+    /// Assignments after each attempt that succeeded, before the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<Assignment>,
     /// How often a failed attempt is made again; counts before the rules.
     pub retry: Option<Retry>,
     /// The most seconds one attempt may take.
@@ -119,6 +122,10 @@ impl Task {
                 .iter()
                 .chain(rule.set.iter().map(|assignment| &assignment.field))
         });
-        std::iter::once(&self.config).chain(&self.args).chain(rules)
+        let set = self.set.iter().map(|assignment| &assignment.field);
+        std::iter::once(&self.config)
+            .chain(&self.args)
+            .chain(rules)
+            .chain(set)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::environment::{STRICT, expression, template};
 use super::source;
-use super::token::{after_path, code_tokens};
+use super::token::{Segment, TokenKind, after_path, code_tokens, segments, tokens};
 use crate::field::Field;
 
 /// Whether a string has anything to evaluate.
@@ -25,7 +25,12 @@ impl Field {
 
 fn collect(value: &Json, names: &mut BTreeSet<String>) {
     match value {
-        Json::String(text) => names.extend(used_names(text, false)),
+        Json::String(text) => {
+            if let Some(used) = used_names(text, false) {
+                names.extend(used);
+                names.extend(written_names(text).used);
+            }
+        }
         Json::Array(items) => items.iter().for_each(|item| collect(item, names)),
         Json::Object(entries) => entries.values().for_each(|item| collect(item, names)),
         _ => {}
@@ -33,24 +38,124 @@ fn collect(value: &Json, names: &mut BTreeSet<String>) {
 }
 
 /// Returns the names that a string's templates begin with, such as `workload` in `{{ workload.url }}`;
-/// with `attributes` the whole paths as far as they are written out.
-fn used_names(text: &str, attributes: bool) -> BTreeSet<String> {
+/// with `attributes` the whole paths as far as they are written out. `None` when it does not compile, which is reported
+/// where it is checked.
+fn used_names(text: &str, attributes: bool) -> Option<BTreeSet<String>> {
     if !is_template(text) {
-        return BTreeSet::new();
+        return Some(BTreeSet::new());
     }
     let source = source::prepare(text);
     let names = match source::single_expression(&source) {
         Some(code) => expression(&STRICT, code).map(|it| it.undeclared_variables(attributes)),
         None => template(&STRICT, &source).map(|it| it.undeclared_variables(attributes)),
     };
-    // A template that does not compile is reported where it is checked.
-    names.unwrap_or_default().into_iter().collect()
+    Some(names.ok()?.into_iter().collect())
+}
+
+/// The names in the code of a template, by where they stand.
+#[derive(Debug, Default)]
+struct WrittenNames {
+    /// Those that begin an expression.
+    used: BTreeSet<String>,
+    /// Those that the template itself gives a value: targets of `for`, `set` and `with`, macros and their parameters.
+    assigned: BTreeSet<String>,
+}
+
+/// Words of the template language that are no names.
+const KEYWORDS: &[&str] = &[
+    "and",
+    "autoescape",
+    "block",
+    "break",
+    "call",
+    "continue",
+    "do",
+    "elif",
+    "else",
+    "endautoescape",
+    "endblock",
+    "endcall",
+    "endfilter",
+    "endfor",
+    "endif",
+    "endmacro",
+    "endraw",
+    "endset",
+    "endwith",
+    "extends",
+    "false",
+    "False",
+    "filter",
+    "for",
+    "from",
+    "if",
+    "import",
+    "in",
+    "include",
+    "is",
+    "macro",
+    "none",
+    "None",
+    "not",
+    "or",
+    "raw",
+    "recursive",
+    "set",
+    "true",
+    "True",
+    "with",
+];
+
+/// Finds names by the tokens around them. minijinja's own search passes over what is sliced, the right side of
+/// `{% set x = x %}`, and the arguments of `{% filter %}`, so that what they name would be missing.
+fn written_names(text: &str) -> WrittenNames {
+    let mut names = WrittenNames::default();
+    if !is_template(text) {
+        return names;
+    }
+    for code in segments(text).filter_map(Segment::code) {
+        let tokens: Vec<_> = tokens(code).collect();
+        let word = |at: usize| tokens.get(at).map_or("", |token| token.text);
+        let first = usize::from(matches!(word(0), "-" | "+"));
+        let mut is_target = matches!(word(first), "for" | "macro");
+        for (at, token) in tokens.iter().enumerate() {
+            let text = token.text;
+            // The targets of a loop end at `in`; those of a macro are all names of its line.
+            is_target &= !(text == "in" && word(first) == "for");
+            let begins = |character: char| character == '_' || character.is_alphabetic();
+            let is_name = token.kind == TokenKind::Word
+                && text.starts_with(begins)
+                && !KEYWORDS.contains(&text);
+            if !is_name {
+                continue;
+            }
+            let before = if at == 0 { "" } else { word(at - 1) };
+            let is_test = before == "is" || (before == "not" && at > 1 && word(at - 2) == "is");
+            let is_filter = before == "|" || (before == "filter" && at == first + 1);
+            if before == "." || is_test || is_filter {
+                continue;
+            }
+            let is_given = word(at + 1) == "=" && word(at + 2) != "=";
+            let is_set = word(first) == "set" && (at == first + 1 || word(at + 1) == ",");
+            if is_target || is_set || (is_given && matches!(word(first), "set" | "with")) {
+                names.assigned.insert(text.to_owned());
+            } else if !is_given {
+                names.used.insert(text.to_owned());
+            }
+        }
+    }
+    names
 }
 
 /// Returns those names without which a text has no value: `is defined` and `default` need none.
 pub(crate) fn required_roots(text: &str) -> BTreeSet<String> {
     let tokens = code_tokens(text);
-    let mut names = used_names(text, false);
+    let Some(mut names) = used_names(text, false) else {
+        return BTreeSet::new();
+    };
+    let written = written_names(text);
+    names.extend(written.used.difference(&written.assigned).cloned());
+    names.remove("loop");
     names.retain(|name| !source::is_optional(&tokens, name));
     names
 }
@@ -60,7 +165,7 @@ pub(crate) fn required_names(text: &str) -> BTreeSet<String> {
     let mut names = required_roots(text);
     if names.remove("keychain") {
         let tokens = code_tokens(text);
-        let paths = used_names(text, true);
+        let paths = used_names(text, true).unwrap_or_default();
         let entries = paths.iter().filter_map(|path| {
             let entry = path.strip_prefix("keychain.")?.split('.').next()?;
             let path = format!("keychain.{entry}");
@@ -71,4 +176,115 @@ pub(crate) fn required_names(text: &str) -> BTreeSet<String> {
         names.extend(entries);
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn roots(text: &str) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        collect(&json!(text), &mut names);
+        names.into_iter().collect()
+    }
+
+    /// `v` stands in each kind of expression and of statement.
+    #[test]
+    fn a_name_is_found_in_every_kind_of_expression() {
+        for text in [
+            "{{ v }}",
+            "{{ v.a.b }}",
+            "{{ v['a'][0] }}",
+            "{{ v[:3] }}",
+            "{{ v[1:] }}",
+            "{{ v[::2] }}",
+            "{{ v.items[1:2] }}",
+            "{{ 'abc'[:v] }}",
+            "{{ 'abc'[v:v:v] }}",
+            "{{ (v | sort)[:1] }}",
+            "{{ v | length }}",
+            "{{ 'a' | replace(v, 'b') }}",
+            "{{ 'a' | default(value=v) }}",
+            "{{ v is defined }}",
+            "{{ 1 is divisibleby(v) }}",
+            "{{ 1 is not divisibleby(v) }}",
+            "{{ -v }}",
+            "{{ not v }}",
+            "{{ v + 1 }}",
+            "{{ 1 < v <= 3 }}",
+            "{{ 1 in v }}",
+            "{{ 'a' ~ v }}",
+            "{{ v if true else 1 }}",
+            "{{ 1 if v else 2 }}",
+            "{{ 1 if false else v }}",
+            "{{ [1, v] }}",
+            "{{ (1, v) }}",
+            "{{ {'a': v} }}",
+            "{{ {v: 1} }}",
+            "{{ range(v) }}",
+            "{{ dict(a=v) }}",
+            "{{ v() }}",
+            "{{ v.get('a') }}",
+            "{% for x in v %}{{ x }}{% endfor %}",
+            "{% for x in v[:2] if x %}{{ x }}{% endfor %}",
+            "{% for x in [1] if v %}{% endfor %}",
+            "{% for x in [1] %}{{ v }}{% else %}{% endfor %}",
+            "{% for x in [] %}{% else %}{{ v }}{% endfor %}",
+            "{% if v %}a{% endif %}",
+            "{% if 0 %}{% elif v %}{% endif %}",
+            "{%- if 0 -%}{%- else -%}{{- v -}}{%- endif -%}",
+            "{% set x = v %}{{ x }}",
+            "{% set v = v + 1 %}{{ v }}",
+            "{% set x %}{{ v }}{% endset %}{{ x }}",
+            "{% with x = v %}{{ x }}{% endwith %}",
+            "{% with v = v %}{{ v }}{% endwith %}",
+            "{% filter replace(v, 'b') %}a{% endfilter %}",
+            "text {{ 'a' }} and {{ v[0:1] }}",
+        ] {
+            assert!(
+                roots(text).contains(&"v".to_owned()),
+                "{text}: {:?}",
+                roots(text)
+            );
+        }
+    }
+
+    #[test]
+    fn attributes_filters_tests_arguments_and_text_are_no_names() {
+        for text in [
+            "v {{ a.v }}",
+            "{{ a | v }}",
+            "{{ a is v }}",
+            "{{ a is not v }}",
+            "{{ dict(v=1) }}",
+            "{{ 'v' }}",
+            "{{ a['v'] }}",
+            "{# v #}",
+            "{% raw %}{{ v }}{% endraw %}",
+            "{% filter v %}a{% endfilter %}",
+        ] {
+            assert!(!roots(text).contains(&"v".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_template_assigns_is_not_required() {
+        for (text, expected) in [
+            (
+                "{% for x in items[:2] %}{{ x }}{{ loop.index }}{% endfor %}",
+                "items",
+            ),
+            (
+                "{% for k, v in items %}{{ k }}{{ v[1:] }}{% endfor %}",
+                "items",
+            ),
+            ("{% set a = b[1:] %}{{ a }}", "b"),
+            ("{% with a = b %}{{ a[:1] }}{% endwith %}", "b"),
+            ("{{ items[:n] | default([]) }}", "items n"),
+        ] {
+            let found: Vec<_> = required_roots(text).into_iter().collect();
+            assert_eq!(found.join(" "), expected, "{text}");
+        }
+    }
 }

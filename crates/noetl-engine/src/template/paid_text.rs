@@ -22,7 +22,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         ("lower", Value::from_function(filters::lower)),
         ("title", Value::from_function(filters::title)),
         ("capitalize", Value::from_function(filters::capitalize)),
-        ("replace", Value::from_function(filters::replace)),
+        ("replace", Value::from_function(replace)),
         ("trim", Value::from_function(filters::trim)),
         ("split", Value::from_function(filters::split)),
         ("lines", Value::from_function(filters::lines)),
@@ -97,6 +97,24 @@ pub(super) fn join(
         joined.push(format_args!("{between}{value}"))?;
     }
     Ok(joined.text)
+}
+
+/// The filter `replace(from, to, count=None)`.
+fn replace(
+    state: &State<'_, '_>,
+    text: &Value,
+    from: &Value,
+    to: &Value,
+    count: Option<usize>,
+) -> Result<String, Error> {
+    let (text, from) = (display(state, text)?, display(state, from)?);
+    let (to, count) = (display(state, to)?, count.unwrap_or(usize::MAX));
+    let found = text.matches(&from).take(count).count();
+    pay(
+        state,
+        text.len().saturating_add(found.saturating_mul(to.len())),
+    )?;
+    Ok(text.replacen(&from, &to, count))
 }
 
 /// Returns a value as text.

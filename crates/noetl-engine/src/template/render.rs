@@ -139,7 +139,9 @@ fn evaluate(text: &str, context: &Value, style: Style) -> Result<Value, Error> {
 fn evaluate_expression(code: &str, context: &Value, style: Style) -> Result<Value, Error> {
     let value = environment::expression(&STRICT, code)?.eval(context.clone())?;
     if value.is_undefined() {
-        return Err(Error::from(ErrorKind::UndefinedError));
+        // As text it is an error, but for an `if` without `else`, which is empty.
+        let text = environment::template(&STRICT, &format!("{{{{ {code} }}}}"))?.render(context)?;
+        return Ok(Value::from(text));
     }
     filters::refuse_reference_in_text(&value)?;
     let json = bounds::json(&value)?;

@@ -9,7 +9,8 @@ use minijinja::value::{Enumerator, Object, ObjectRepr};
 ///
 /// - `step.result`, `step.output` and `step.data` are the whole result, unless the mapping has such a key.
 /// - `step.results.TASK` is the result of a task of the step's pipeline.
-/// - A key that an HTTP response lacks is looked up in its body: `step.paging` is `step.data.paging`.
+/// - A key that an HTTP response or a `{status, data}` lacks is looked up in its data: `step.paging` is
+///   `step.data.paging`.
 #[derive(Debug)]
 pub(crate) struct StepResult {
     value: Value,
@@ -58,7 +59,9 @@ impl Object for StepResult {
                 self.own(&Value::from("data"))
             }
             _ => {
-                let envelope = self.own(&Value::from("status_code")).is_some();
+                let envelope = ["status_code", "status"]
+                    .iter()
+                    .any(|key| self.own(&Value::from(*key)).is_some());
                 let body = self.own(&Value::from("data")).filter(|_| envelope)?;
                 body.get_item(key)
                     .ok()

@@ -9,6 +9,7 @@ import enum
 import importlib
 import inspect
 import json
+import keyword
 import linecache
 import math
 import os
@@ -137,9 +138,41 @@ def libraries(libs):
     """Yields name and value of each entry of `libs`: a module, or with `{from: …, import: …}` a part of one."""
     for name, source in libs.items() if isinstance(libs, dict) else ():
         if isinstance(source, dict):
-            yield name, getattr(importlib.import_module(source["from"]), source.get("import", name))
+            yield name, part(source["from"], source.get("import", name))
         else:
             yield name, importlib.import_module(source or name)
+
+
+def part(module, name):
+    """Returns what `from module import name` gives: a part of the module, or a module below it."""
+    whole = importlib.import_module(module)
+    try:
+        return getattr(whole, name)
+    except AttributeError:
+        return importlib.import_module(f"{module}.{name}")
+
+
+def returns(body):
+    """Whether these statements return without being inside a function or a class."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    for node in body:
+        if isinstance(node, ast.Return):
+            return True
+        if not isinstance(node, inner) and returns(ast.iter_child_nodes(node)):
+            return True
+    return False
+
+
+def as_function(tree, names):
+    """Puts code that returns at its top level into a function, whose parameters are the names that it is given.
+
+    Without a return it gives the value of `result`, as other code does.
+    """
+    parameters = ", ".join(sorted(name for name in names if name.isidentifier() and not keyword.iskeyword(name)))
+    outer = ast.parse(f"def noetl_step({parameters}): return locals().get('result')")
+    function = outer.body[0]
+    function.body = [*tree.body, *function.body]
+    return ast.fix_missing_locations(outer), function.name
 
 
 def execute(request):
@@ -160,6 +193,12 @@ def execute(request):
         space["execution_id"] = context["execution_id"]
     space.update({name: value for name, value in args.items() if not name.startswith("__")})
     sys.modules[name] = module
+    if returns(tree.body):
+        given = {name: value for name, value in space.items() if not name.startswith("__")}
+        outer, function = as_function(tree, given)
+        exec(compile(outer, filename, "exec"), space)
+        known = inspect.signature(space[function]).parameters
+        return plain(space[function](**{name: given[name] for name in known}))
     exec(compile(tree, filename, "exec"), space)
     main = space.get("main")
     if not callable(main):

@@ -10,6 +10,7 @@ mod guards;
 mod harness;
 mod hostile;
 mod loops;
+mod meanings;
 mod pagination;
 mod playbooks;
 mod policies;

@@ -43,6 +43,28 @@ fn one_expression_keeps_its_type_and_everything_else_is_text() {
     assert_renders("line\n", json!("line\n"));
     assert_renders("{{ word }}\n", json!("Hello"));
     assert_renders("a{# gone #}b", json!("ab"));
+    assert_renders("{{ list[:2] }}", json!([3, 1]));
+    assert_renders("{{ word[1:3] ~ rows[1:][0].id }}", json!("el2"));
+}
+
+#[test]
+fn an_if_without_an_else_is_empty() {
+    assert_renders("{{ 'a' if n > 9 }}", json!(""));
+    assert_renders("{{ 'a' if n }}", json!("a"));
+    assert_renders("<{{ 'a' if n > 9 }}>", json!("<>"));
+    let commas = "{% for i in list %}{{ i }}{{ ',' if not loop.last }}{% endfor %}";
+    assert_renders(commas, json!("3,1,2"));
+    for template in [
+        "{{ map.w if flag }}",
+        "<{{ map.w if flag }}>",
+        "{{ map.w }}",
+    ] {
+        let failure = render(&json!(template), &names()).unwrap_err();
+        assert!(
+            failure.message.contains("has no value"),
+            "{template}: {failure}"
+        );
+    }
 }
 
 #[test]
@@ -57,6 +79,9 @@ fn dashes_at_the_braces_trim_white_space() {
 #[test]
 fn filters_give_the_values_of_jinja2() {
     assert_renders("{{ numeral | int }}", json!(42));
+    assert_renders("{{ 'aaa' | replace('a', 'b') }}", json!("bbb"));
+    assert_renders("{{ 'aaa' | replace('a', 'b', 2) }}", json!("bba"));
+    assert_renders("{{ 7 | replace(7, n) }}", json!("7"));
     assert_renders("{{ 'x' | int }}", json!(0));
     assert_renders("{{ 'x' | int(5) }}", json!(5));
     assert_renders("{{ '3.9' | int }}", json!(3));

@@ -87,6 +87,7 @@ impl Reader<'_> {
             config,
             args,
             rules: Vec::new(),
+            set: Vec::new(),
             retry: None,
             timeout: None,
         }

@@ -4,7 +4,7 @@ use noetl_yaml::{Entry, Kind, Node, Value};
 use serde_json::{Map, Value as Json};
 
 use super::super::document::noun;
-use super::super::task::{RuleAction, Task};
+use super::super::task::{Assignment, RuleAction, Task, VariableScope};
 use super::super::tool_kind::ToolKind;
 use super::reader::Reader;
 use crate::field::Field;
@@ -13,7 +13,7 @@ use crate::template;
 use noetl_api::{Place, Problem, Severity};
 
 /// Keys of a task that are not fields of its tool.
-const TASK_KEYS: [&str; 8] = [
+const TASK_KEYS: [&str; 11] = [
     "name",
     "kind",
     "args",
@@ -22,6 +22,9 @@ const TASK_KEYS: [&str; 8] = [
     "spec",
     "retry",
     "output_select",
+    "set",
+    "set_ctx",
+    "set_iter",
 ];
 /// Fields of a tool that older playbooks have on the step, beside `tool`.
 const STEP_FIELDS: [&str; 18] = [
@@ -174,6 +177,7 @@ impl Reader<'_> {
             rules: policy.map_or_else(Vec::new, |policy| {
                 self.rules(policy, &path::key(path, "spec.policy"))
             }),
+            set: self.task_assignments(node, path),
             retry: node
                 .get("retry")
                 .filter(|retry| retry.as_bool() != Some(false))
@@ -181,6 +185,21 @@ impl Reader<'_> {
             timeout: seconds(node, spec),
             config,
         })
+    }
+
+    /// Reads `set`, `set_ctx` and `set_iter` of a task.
+    fn task_assignments(&mut self, node: &Node, path: &str) -> Vec<Assignment> {
+        let mut assignments = Vec::new();
+        for (key, scope) in [
+            ("set_ctx", VariableScope::Ctx),
+            ("set_iter", VariableScope::Iter),
+            ("set", VariableScope::Ctx),
+        ] {
+            if let Some(value) = node.get(key) {
+                self.assignment_values(value, scope, &path::key(path, key), &mut assignments);
+            }
+        }
+        assignments
     }
 
     /// Reads the name of the tool: a mapping's `kind`, or the text itself.
