@@ -28,6 +28,9 @@ pub struct Command {
     pub context: Map<String, Json>,
     /// Those of the names that are results of steps, with the results of the steps' tasks.
     pub results: Map<String, Json>,
+    /// Those of the names that are steps without a result: they were not taken, or not yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undefined: Vec<String>,
     /// The arguments of the step.
     pub args: Map<String, Json>,
     /// Fields of the tool that differ in this attempt.

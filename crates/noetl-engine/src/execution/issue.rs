@@ -14,6 +14,15 @@ use crate::playbook::{Task, ToolKind, main_parameters, reads_context};
 use crate::template::{self, Scope, Style, to_json};
 use noetl_api::{EventStatus, Failure};
 
+/// The names that a command's templates and code use.
+struct CommandNames {
+    values: Map<String, Json>,
+    /// The tasks' results of those that are results of steps.
+    results: Map<String, Json>,
+    /// Steps without a result.
+    undefined: Vec<String>,
+}
+
 impl Machine {
     /// Issues the command for a frame's call. A step without tools needs none: its result is its arguments.
     pub(super) fn issue_call(&mut self, frame: Frame, delay: f64) {
@@ -54,7 +63,7 @@ impl Machine {
             return;
         };
         let step = self.playbook.steps[run.step].name.clone();
-        let (context, results) = self.command_context(
+        let names = self.command_context(
             &tasks,
             &EvaluationContext {
                 run,
@@ -73,8 +82,9 @@ impl Machine {
             attempt: frame.attempt,
             delay_ms: (delay.max(0.0) * 1000.0) as u64,
             tasks,
-            context,
-            results,
+            context: names.values,
+            results: names.results,
+            undefined: names.undefined,
             args,
             overrides: if frame.in_sink {
                 Map::new()
@@ -135,13 +145,8 @@ impl Machine {
             .to_owned()
     }
 
-    /// Returns the values that the tasks' templates and code use, and the tasks' results of those that are
-    /// results of steps.
-    fn command_context(
-        &self,
-        tasks: &[Task],
-        context: &EvaluationContext<'_>,
-    ) -> (Map<String, Json>, Map<String, Json>) {
+    /// Returns the values that the tasks' templates and code use.
+    fn command_context(&self, tasks: &[Task], context: &EvaluationContext<'_>) -> CommandNames {
         let mut names: BTreeSet<String> = tasks
             .iter()
             .flat_map(Task::fields)
@@ -165,11 +170,15 @@ impl Machine {
             }
             names.extend(parameters);
         }
-        let mut results = Map::new();
+        let (mut results, mut undefined) = (Map::new(), Vec::new());
         for name in names {
             let Some(value) = self.lookup(&name, context) else {
                 continue;
             };
+            if value.is_undefined() {
+                undefined.push(name);
+                continue;
+            }
             let is_after_call = context.after_call.contains_key(&name);
             let is_hidden = is_after_call || context.args.contains_key(&name);
             if let Some(result) = self.results.get(&name).filter(|_| !is_hidden) {
@@ -179,7 +188,11 @@ impl Machine {
             }
             values.insert(name, to_json(&value));
         }
-        (values, results)
+        CommandNames {
+            values,
+            results,
+            undefined,
+        }
     }
 
     /// Returns the arguments of a step: its own, overridden by those of the edge that led to it.

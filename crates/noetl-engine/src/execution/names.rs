@@ -90,7 +90,13 @@ impl Machine {
                 ])))
             }
             "loop_results" => self.loop_results.clone(),
-            _ => None,
+            // A step that was not taken, or not yet, has an undefined result.
+            _ => {
+                let mut steps = self.playbook.steps.iter();
+                steps
+                    .any(|step| step.name == name)
+                    .then_some(Value::UNDEFINED)
+            }
         }
     }
 

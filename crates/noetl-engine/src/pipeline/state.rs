@@ -63,6 +63,9 @@ impl<'a> Pipeline<'a> {
             };
             scope.insert(name.clone(), value);
         }
+        for name in &self.command.undefined {
+            scope.insert(name.clone(), Value::UNDEFINED);
+        }
         let args = from_json(&Json::Object(self.args.clone()));
         scope.insert("args".to_owned(), args.clone());
         scope.insert("input".to_owned(), args);

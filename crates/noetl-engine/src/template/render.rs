@@ -5,9 +5,9 @@ use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json};
 
 use super::convert::{from_json, to_json};
-use super::environment::{self, PYTHON, STRICT, Scope, Style};
+use super::environment::{self, LENIENT, PYTHON, STRICT, Scope, Style};
 use super::error::failure;
-use super::names::is_template;
+use super::names::{is_template, required_roots};
 use super::{bounds, filters, source};
 use crate::field::Field;
 use crate::path;
@@ -82,6 +82,7 @@ impl Renderer<'_> {
                     Style::Json
                 };
                 evaluate(text, &self.context, style)
+                    .or_else(|error| self.without_step(error, text))
                     .map(|value| to_json(&value))
                     .map_err(|error| failure(&error, text, self.scope, &self.place(path)))
             }
@@ -96,6 +97,24 @@ impl Renderer<'_> {
                 .collect::<Result<Map<_, _>, Failure>>()
                 .map(Json::Object),
             other => Ok(other.clone()),
+        }
+    }
+
+    /// Evaluates a template again whose error is that a step was not taken: what it lacks is nothing then.
+    fn without_step(&self, error: Error, text: &str) -> Result<Value, Error> {
+        let is_missing = |name: &String| self.scope.get(name).is_some_and(Value::is_undefined);
+        let is_of_step = error.kind() == ErrorKind::UndefinedError
+            && required_roots(text).iter().any(is_missing);
+        if !is_of_step {
+            return Err(error);
+        }
+        let source = source::prepare(text);
+        match source::single_expression(&source) {
+            Some(code) => environment::expression(&LENIENT, code)?.eval(self.context.clone()),
+            None => {
+                let text = environment::template(&LENIENT, &source)?;
+                text.render(self.context.clone()).map(Value::from)
+            }
         }
     }
 

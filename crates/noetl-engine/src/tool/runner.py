@@ -175,9 +175,18 @@ def as_function(tree, names):
     return ast.fix_missing_locations(outer), function.name
 
 
+def with_bodies(values):
+    """Gives each response of HTTP its `body`, which templates have as another name of its `data`."""
+    for value in values.values():
+        if isinstance(value, dict) and "status_code" in value and "data" in value:
+            value.setdefault("body", value["data"])
+
+
 def execute(request):
     code, filename = request["code"], request["filename"]
     args, context = request["args"], request["context"]
+    with_bodies(args)
+    with_bodies(context)
     if code.strip() and code.lstrip("\r\n")[:1] in " \t":
         code = textwrap.dedent(code)
     linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)

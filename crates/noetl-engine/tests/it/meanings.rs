@@ -83,3 +83,26 @@ async fn libs_import_modules_below_modules() {
     .await;
     assert_eq!(found, json!(["urllib.request", "b"]));
 }
+
+#[tokio::test]
+async fn the_result_of_a_step_that_was_not_taken_is_undefined() {
+    let found = result(
+        "workflow:\n- {step: start, tool: {kind: noop}, next: {arcs: [{step: a, when: \"{{ false }}\"}, {step: m}]}}\n\
+         - {step: a, tool: {kind: noop}, next: m}\n\
+         - {step: m, tool: {kind: noop, args: {x: \"{{ a }}\", y: \"{{ a.z }}\", t: \"<{{ a.z }}>\", d: \"{{ a.z | default(4) }}\", \
+         e: \"{{ a is defined }}\"}}}\n",
+    )
+    .await;
+    let expected = json!({"x": null, "y": null, "t": "<>", "d": 4, "e": false});
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_response_of_http_has_its_body_in_python() {
+    let found = result(
+        "workload: {f: {status_code: 200, data: {a: 1}}}\nworkflow:\n- {step: start, tool: {kind: python, input: {r: \"{{ f }}\"}, \
+         code: \"result = [r['body'], r['data'], r.get('other')]\"}}\n",
+    )
+    .await;
+    assert_eq!(found, json!([{"a": 1}, {"a": 1}, null]));
+}
