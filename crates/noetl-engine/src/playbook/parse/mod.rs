@@ -4,6 +4,7 @@ mod admission;
 mod case;
 mod field;
 mod header;
+mod keys;
 mod policy;
 mod reader;
 mod route;
@@ -65,6 +66,7 @@ impl Reader<'_> {
             self.fail(place, message, Some("begin with `apiVersion: noetl.io/v2`"));
             return None;
         }
+        self.check_keys(root, "", &keys::ROOT, false);
         self.header(root);
         let metadata = self.mapping(root, "metadata", "metadata");
         let name = metadata.and_then(|node| self.text(node, "name", "metadata.name"));
@@ -150,10 +152,10 @@ impl Reader<'_> {
                 if let Some(known) = steps.iter().find(|known| known.name == step.name) {
                     let line = known.place.line;
                     let place = step.place.clone();
-                    self.warn(
+                    self.fail(
                         place,
-                        format!("line {line} has a step of this name already, and that one counts"),
-                        None,
+                        format!("line {line} has a step of this name already"),
+                        Some("give one of them another name"),
                     );
                     continue;
                 }

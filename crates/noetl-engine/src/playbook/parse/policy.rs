@@ -2,7 +2,9 @@
 
 use noetl_yaml::{Node, Value};
 
+use super::super::document::noun;
 use super::super::task::{Backoff, Retry, Rule, RuleAction};
+use super::keys;
 use super::reader::Reader;
 use super::route::WHEN;
 use crate::path;
@@ -23,6 +25,12 @@ impl Reader<'_> {
                 .get("then")
                 .or_else(|| node.get("then"))
                 .unwrap_or(body);
+            for (node, path) in [
+                (node, path.clone()),
+                (then, path::key(&path, "then").into_owned()),
+            ] {
+                self.check_keys(node, &path, &keys::RULE, false);
+            }
             let action = match self.text(then, "do", &path).as_deref() {
                 Some("continue") | None => RuleAction::Continue,
                 Some("break") => RuleAction::Break,
@@ -74,6 +82,23 @@ impl Reader<'_> {
                 Backoff::None
             }
         };
+        for key in [
+            "max_attempts",
+            "attempts",
+            "max_retries",
+            "delay",
+            "initial_delay",
+            "max_delay",
+        ] {
+            if let Some(value) = node
+                .get(key)
+                .filter(|value| value.to_json().as_f64().is_none())
+            {
+                let place = self.place(value, &path::key(path, key));
+                let message = format!("`{key}` is {}, not a number", noun(value));
+                self.fail(place, message, None);
+            }
+        }
         let is_valid = |value: f64| value.is_finite() && value >= 0.0;
         let attempts = whole.unwrap_or(f64::from(attempts));
         if !is_valid(attempts) || !is_valid(delay) {

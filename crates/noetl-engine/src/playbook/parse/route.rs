@@ -4,6 +4,7 @@ use noetl_yaml::{Node, Value};
 
 use super::super::document::noun;
 use super::super::model::{Edge, Next};
+use super::keys;
 use super::reader::Reader;
 use crate::field::Field;
 use crate::path;
@@ -67,6 +68,7 @@ impl Reader<'_> {
         if let Some(arcs) = node.get("arcs") {
             return self.edges(arcs, &format!("{path}.arcs"), when);
         }
+        self.check_keys(node, path, &keys::ARC, false);
         let own = self.condition(node, &WHEN, path);
         let when = own.as_ref().or(when);
         let target = ["step", "target", "to"]

@@ -4,6 +4,7 @@ use noetl_yaml::{Kind, Node};
 
 use super::super::document::noun;
 use super::super::model::{Loop, Step};
+use super::keys;
 use super::reader::Reader;
 
 /// Iterations of a parallel loop that run at once, unless the loop sets a number.
@@ -27,6 +28,7 @@ impl Reader<'_> {
             self.fail(place, "the step has no name", Some(help));
             return None;
         };
+        self.check_keys(node, "", &keys::STEP, false);
         if let Some(kind) = node.get("type") {
             let place = self.place(kind, "type");
             self.fail(
@@ -67,6 +69,7 @@ impl Reader<'_> {
 
     fn for_each(&mut self, node: &Node) -> Option<Loop> {
         let body = self.mapping(node, "loop", "loop")?;
+        self.check_keys(body, "loop", &keys::LOOP, false);
         let Some(items) = body.get("in").or_else(|| body.get("collection")) else {
             let place = self.place(body, "loop.in");
             self.fail(

@@ -44,26 +44,28 @@ impl Reader<'_> {
 
 /// Returns the step whose name is most like `name`, when it is similar.
 fn nearest<'a>(name: &str, steps: &'a [Step]) -> Option<&'a str> {
-    let distance = |other: &str| {
-        let (a, b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
-        let mut row: Vec<usize> = (0..=b.len()).collect();
-        for (i, left) in a.iter().enumerate() {
-            let mut corner = i;
-            row[0] = i + 1;
-            for (j, right) in b.iter().enumerate() {
-                let next = (corner + usize::from(left != right))
-                    .min(row[j] + 1)
-                    .min(row[j + 1] + 1);
-                corner = row[j + 1];
-                row[j + 1] = next;
-            }
-        }
-        row[b.len()]
-    };
     steps
         .iter()
-        .map(|step| (distance(&step.name), step.name.as_str()))
+        .map(|step| (distance(name, &step.name), step.name.as_str()))
         .filter(|(distance, _)| *distance <= name.chars().count() / 3 + 1)
         .min()
         .map(|(_, name)| name)
+}
+
+/// Returns how many letters have to be added, removed or changed to make one word of another.
+pub(super) fn distance(name: &str, other: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let next = (corner + usize::from(left != right))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
+            corner = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[b.len()]
 }

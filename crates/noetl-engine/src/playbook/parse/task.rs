@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use super::super::document::noun;
 use super::super::task::{Assignment, RuleAction, Task, VariableScope};
 use super::super::tool_kind::ToolKind;
+use super::keys;
 use super::reader::Reader;
 use crate::field::Field;
 use crate::path;
@@ -158,6 +159,9 @@ impl Reader<'_> {
         self.check_required_field(kind, &config, path);
         self.check_script_source(&config, path);
         let spec = node.get("spec");
+        if let Some(spec) = spec {
+            self.check_keys(spec, &path::key(path, "spec"), &keys::SPEC, true);
+        }
         let mut args = self.arguments(node, &["args", "input", "with"], path);
         if let Some(spec) = spec {
             args.extend(self.arguments(spec, &["args", "input"], &path::key(path, "spec")));
@@ -182,9 +186,20 @@ impl Reader<'_> {
                 .get("retry")
                 .filter(|retry| retry.as_bool() != Some(false))
                 .map(|retry| self.retry(retry, &path::key(path, "retry"), 3, 1.0)),
-            timeout: seconds(node, spec),
+            timeout: self.task_timeout(node, path, outer),
             config,
         })
+    }
+
+    /// Reads the timeout of a task: its own, or that of its step.
+    fn task_timeout(&mut self, node: &Node, path: &str, outer: Option<&Node>) -> Option<f64> {
+        let spec = path::key(path, "spec");
+        self.timeout(&[
+            (Some(node), path),
+            (node.get("spec"), &spec),
+            (outer, ""),
+            (outer.and_then(|outer| outer.get("spec")), "spec"),
+        ])
     }
 
     /// Reads `set`, `set_ctx` and `set_iter` of a task.
@@ -360,15 +375,4 @@ impl Reader<'_> {
             None,
         );
     }
-}
-
-/// Returns the timeout of a tool in seconds, at most a year, so that adding it to a clock cannot overflow.
-fn seconds(node: &Node, spec: Option<&Node>) -> Option<f64> {
-    let inner = spec.and_then(|spec| spec.get("timeout").or_else(|| spec.get("timeout_s")));
-    [node.get("timeout"), inner]
-        .into_iter()
-        .flatten()
-        .find_map(|node| node.to_json().as_f64())
-        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
-        .map(|seconds| seconds.min(31_536_000.0))
 }
