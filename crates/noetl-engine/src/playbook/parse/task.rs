@@ -149,6 +149,7 @@ impl Reader<'_> {
             self.unsupported(kind_place, &kind_name, "tool");
             return None;
         };
+        self.check_keys(node, path, &keys::TOOL, true);
         let mut config = self.config(node, path, outer);
         if let (ToolKind::Secrets, Some(secret)) = (kind, node.get("name"))
             && let Some(fields) = config.value.as_object_mut()
