@@ -97,3 +97,21 @@ fn times_and_numbers_are_what_they_say_or_refused() {
         "give one of them another name",
     );
 }
+
+#[test]
+fn a_parallel_loop_that_counts_in_a_variable_is_refused() {
+    let body = |mode: &str, value: &str| {
+        format!(
+            "workflow:\n- step: start\n  loop: {{in: [1, 2], iterator: i, spec: {{mode: {mode}}}}}\n  tool:\n\
+             \x20 - {{name: t, kind: noop, spec: {{policy: {{rules: [{{else: {{then: {{do: continue, set_ctx: {{n: \"{value}\"}}}}}}}}]}}}}}}\n"
+        )
+    };
+    let count = "{{ (ctx.n | default(0)) + 1 }}";
+    assert_problem(
+        &body("parallel", count),
+        "do not see each other's values",
+        "write `mode: sequential`",
+    );
+    assert_eq!(problem_text(&body("sequential", count)), "");
+    assert_eq!(problem_text(&body("parallel", "{{ i }}")), "");
+}

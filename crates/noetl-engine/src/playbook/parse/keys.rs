@@ -73,6 +73,7 @@ pub(super) const ROOT: Level = Level {
         "status",
         "id",
         "observability",
+        "tracing",
         "resources",
     ],
     is_closed: true,

@@ -4,6 +4,7 @@ use noetl_yaml::{Kind, Node};
 
 use super::super::document::noun;
 use super::super::model::{Loop, Step};
+use super::super::task::{Assignment, Task, VariableScope};
 use super::keys;
 use super::reader::Reader;
 
@@ -39,6 +40,9 @@ impl Reader<'_> {
         }
         let for_each = self.for_each(node);
         let tasks = self.tasks(node);
+        if let Some(for_each) = &for_each {
+            self.check_shared_variables(for_each, &tasks);
+        }
         let wants_tool = ["code", "cmds", "query", "command", "url"];
         if tasks.is_empty()
             && let Some(key) = wants_tool.iter().find(|key| node.get(key).is_some())
@@ -65,6 +69,28 @@ impl Reader<'_> {
             next: self.next(node),
             name,
         })
+    }
+
+    /// Refuses a parallel loop whose turns compute a variable from its value before: they would not see each other's.
+    fn check_shared_variables(&mut self, for_each: &Loop, tasks: &[Task]) {
+        if for_each.max_in_flight.value == 1 {
+            return;
+        }
+        let ruled = tasks.iter().flat_map(|task| &task.rules);
+        let ruled = ruled.flat_map(|rule| &rule.set);
+        let assigned = tasks.iter().flat_map(|task| &task.set).chain(ruled);
+        for Assignment { scope, field } in assigned {
+            let reads = |name: &str| ["ctx", "vars", &field.name].contains(&name);
+            if *scope == VariableScope::Ctx && field.roots().any(reads) {
+                let message = format!(
+                    "`{}` is computed from variables of the execution in a parallel loop, whose turns do not see each \
+                     other's values",
+                    field.name
+                );
+                let help = "write `mode: sequential`, or compute it from the loop's results in a later step";
+                self.fail(field.place.clone(), message, Some(help));
+            }
+        }
     }
 
     fn for_each(&mut self, node: &Node) -> Option<Loop> {
