@@ -112,9 +112,8 @@ impl Machine {
         let mut routes = Vec::new();
         for edge in &step.next.edges {
             let holds = match &edge.when {
-                // After a failure only edges count whose condition is about the failure.
+                // After a failure only edges with a condition count, whatever it names.
                 None => !failed,
-                Some(when) if failed && !when.roots().any(is_about_failure) => false,
                 Some(when) => self.holds_for_event(frame, when, event_names)?,
             };
             if holds {
@@ -129,8 +128,4 @@ impl Machine {
         }
         Ok(routes)
     }
-}
-
-fn is_about_failure(root: &str) -> bool {
-    matches!(root, "event" | "error" | "outcome" | "output")
 }

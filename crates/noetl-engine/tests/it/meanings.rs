@@ -106,3 +106,17 @@ async fn a_response_of_http_has_its_body_in_python() {
     .await;
     assert_eq!(found, json!([{"a": 1}, {"a": 1}, null]));
 }
+
+#[tokio::test]
+async fn a_condition_is_asked_after_a_failure_whatever_it_names() {
+    let body = |tolerate: bool| {
+        format!(
+            "workload: {{tolerate: {tolerate}}}\nworkflow:\n\
+             - {{step: start, tool: {{kind: shell, cmds: exit 3}}, next: {{arcs: [{{step: b, when: \"{{{{ workload.tolerate }}}}\"}}]}}}}\n\
+             - {{step: b, tool: {{kind: noop, args: {{went: on}}}}}}\n"
+        )
+    };
+    assert_eq!(result(&body(true)).await, json!({"went": true}));
+    let ran = run(&body(false)).await;
+    assert_eq!(ran.report.failure.unwrap().kind, "exit");
+}
