@@ -34,7 +34,13 @@ fn copy(home: &Home, folder: &str) -> PathBuf {
     let folder = home.path().join(folder);
     fs::create_dir_all(&folder).unwrap();
     let copy = folder.join("noetl");
-    fs::copy(env!("CARGO_BIN_EXE_noetl"), &copy).unwrap();
+    // By another process: one that is started meanwhile by another test would keep a file open that this one writes, and a
+    // file that is open for writing cannot be run.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_noetl"))
+        .arg(&copy)
+        .status();
+    assert!(copied.unwrap().success());
     copy
 }
 
