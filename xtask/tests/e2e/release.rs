@@ -322,3 +322,26 @@ fn everything_that_prevents_a_release_is_reported_at_once() {
         "{said}"
     );
 }
+
+#[test]
+fn a_token_that_may_not_write_is_told_before_anything_is_published() {
+    let Some(fixture) = Fixture::new() else {
+        return;
+    };
+    let services = Services::start(&fixture);
+    let mut command = release(&fixture, &["--execute"]);
+    let command = services.to(&mut command);
+    let refused = show(command.env("NOETL_CHANNELS_TOKEN", "readonly"));
+    for repository in ["noetl/homebrew-tap", "noetl/winget-pkgs"] {
+        let expected = format!("the token may not write to {repository}");
+        assert!(refused.contains(&expected), "{refused}");
+    }
+    assert!(
+        !refused.contains("may not write to noetl/noetl"),
+        "{refused}"
+    );
+    assert!(
+        refused.ends_with("nothing was published\n[exit 1]"),
+        "{refused}"
+    );
+}

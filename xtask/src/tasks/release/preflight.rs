@@ -244,10 +244,10 @@ pub(super) fn of_services(
 ) -> anyhow::Result<Vec<Problem>> {
     #[derive(Deserialize)]
     struct Repository {
-        #[serde(default)]
-        permissions: Permissions,
+        /// Tokens of workflows are not told.
+        permissions: Option<Permissions>,
     }
-    #[derive(Deserialize, Default)]
+    #[derive(Deserialize)]
     struct Permissions {
         #[serde(default)]
         push: bool,
@@ -280,7 +280,7 @@ pub(super) fn of_services(
         let found = remotes.read::<Repository>(Service::Github, &format!("/repos/{repository}"));
         let help = "GITHUB_TOKEN needs `contents: write` there; NOETL_CHANNELS_TOKEN is for the repositories of package managers";
         match found {
-            Ok(Some(it)) if it.permissions.push => {}
+            Ok(Some(it)) if it.permissions.as_ref().is_none_or(|it| it.push) => {}
             Ok(Some(_)) => {
                 problems.push(Problem::new(
                     format!("the token may not write to {repository}"),
