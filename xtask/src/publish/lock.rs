@@ -1,6 +1,8 @@
 //! One release at a time: a reference in the git remote, which git makes only when it is not there, says who is releasing
 //! and where.
 
+use std::fs::File;
+
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use noetl_help::Help as _;
@@ -87,6 +89,8 @@ pub(crate) struct Lock<'a> {
     ctx: &'a Ctx,
     remote: String,
     blob: String,
+    /// Held by this process, so that two in one checkout, which are the same holder, do not publish at once.
+    _file: File,
 }
 
 /// Takes the lock. The same holder has it again; `take_over` takes it from another one.
@@ -100,6 +104,14 @@ pub(crate) fn take<'a>(
     holder: &Holder,
     take_over: bool,
 ) -> anyhow::Result<Lock<'a>> {
+    let local = journal.folder().join("lock");
+    let file = File::create(&local).with_context(|| format!("cannot open {local}"))?;
+    if file.try_lock().is_err() {
+        return Err(anyhow!(
+            "another `cargo xtask release` is at work in this checkout"
+        ))
+        .help("wait until it is done; it prints what it does where it was started");
+    }
     let path = journal.folder().join("lock.json");
     files::write(&path, serde_json::to_vec(holder)?)?;
     let blob = git::read(ctx, &["hash-object", "-w", "--", path.as_str()])?;
@@ -108,6 +120,7 @@ pub(crate) fn take<'a>(
         ctx,
         remote: remote.to_owned(),
         blob: blob.clone(),
+        _file: file,
     };
     let refspec = format!("{blob}:{REFERENCE}");
     let push = |expected: &str| {
