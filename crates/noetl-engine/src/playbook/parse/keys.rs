@@ -12,10 +12,10 @@ use crate::path;
 pub(super) struct Level {
     /// What it is called in messages.
     noun: &'static str,
-    /// The keys that have a meaning.
-    known: &'static [&'static str],
+    /// The keys that have a meaning, separated by spaces.
+    known: &'static str,
     /// Keys of other versions, which have none here.
-    others: &'static [&'static str],
+    others: &'static str,
     /// Whether every other key is an error.
     is_closed: bool,
 }
@@ -23,352 +23,72 @@ pub(super) struct Level {
 /// The root.
 pub(super) const ROOT: Level = Level {
     noun: "a playbook",
-    known: &[
-        "apiVersion",
-        "kind",
-        "metadata",
-        "name",
-        "path",
-        "executor",
-        "workload",
-        "spec",
-        "workflow",
-        "workbook",
-        "keychain",
-    ],
-    others: &[
-        "version",
-        "description",
-        "labels",
-        "vars",
-        "variables",
-        "inputs",
-        "outputs",
-        "input",
-        "output",
-        "tests",
-        "test",
-        "runtime",
-        "ui",
-        "schedule",
-        "triggers",
-        "environment",
-        "credentials",
-        "secrets",
-        "policy",
-        "config",
-        "notes",
-        "final_step",
-        "entry_step",
-        "tags",
-        "annotations",
-        "result",
-        "targets",
-        "workload_schema",
-        "defaults",
-        "imports",
-        "steps",
-        "doc",
-        "docs",
-        "status",
-        "id",
-        "observability",
-        "tracing",
-        "resources",
-    ],
+    known: "apiVersion kind metadata name path executor workload spec workflow workbook keychain",
+    others: "version description labels vars variables inputs outputs input output tests test runtime ui \
+        schedule triggers environment credentials secrets policy config notes final_step entry_step tags \
+        annotations result targets workload_schema defaults imports steps doc docs status id \
+        observability tracing resources",
     is_closed: true,
 };
 
 /// A step.
 pub(super) const STEP: Level = Level {
     noun: "a step",
-    known: &[
-        "step",
-        "desc",
-        "tool",
-        "args",
-        "input",
-        "loop",
-        "next",
-        "case",
-        "set",
-        "set_ctx",
-        "set_iter",
-        "vars",
-        "spec",
-        "sink",
-        "type",
-        "name",
-        "auth",
-        "query",
-        "command",
-        "commands",
-        "code",
-        "url",
-        "endpoint",
-        "method",
-        "headers",
-        "params",
-        "parameters",
-        "script",
-        "path",
-        "return_step",
-        "database",
-        "cmds",
-        "payload",
-        "timeout",
-        "timeout_seconds",
-        "description",
-        "when",
-        "with",
-        "retry",
-    ],
-    others: &[
-        "label", "id", "notes", "save", "pass", "call", "run", "output", "result", "policy",
-        "bind", "data", "libs",
-    ],
+    known: "step desc tool args input loop next case set set_ctx set_iter vars spec sink type name auth \
+        query command commands code url endpoint method headers params parameters script path \
+        return_step database cmds payload timeout timeout_seconds description when with retry",
+    others: "label id notes save pass call run output result policy bind data libs",
     is_closed: false,
 };
 
 /// A loop.
 pub(super) const LOOP: Level = Level {
     noun: "a loop",
-    known: &[
-        "in",
-        "collection",
-        "iterator",
-        "element",
-        "as",
-        "spec",
-        "mode",
-        "max_in_flight",
-        "concurrency",
-    ],
-    others: &[
-        "until",
-        "enumerate",
-        "where",
-        "limit",
-        "order_by",
-        "chunk",
-        "policy",
-        "cursor",
-        "pagination",
-    ],
+    known: "in collection iterator element as spec mode max_in_flight concurrency",
+    others: "until enumerate where limit order_by chunk policy cursor pagination",
     is_closed: false,
 };
 
 /// An arc, or a rule that leads to steps.
 pub(super) const ARC: Level = Level {
     noun: "an arc",
-    known: &[
-        "step",
-        "target",
-        "to",
-        "when",
-        "cond",
-        "condition",
-        "if",
-        "args",
-        "input",
-        "with",
-        "data",
-        "set",
-        "set_ctx",
-        "set_iter",
-        "vars",
-        "then",
-        "else",
-        "next",
-        "arcs",
-        "spec",
-        "desc",
-        "description",
-    ],
-    others: &["name", "label", "priority", "id"],
+    known: "step target to when cond condition if args input with data set set_ctx set_iter vars then else \
+        next arcs spec desc description",
+    others: "name label priority id",
     is_closed: false,
 };
 
 /// A rule of a policy.
 pub(super) const RULE: Level = Level {
     noun: "a rule",
-    known: &[
-        "when",
-        "cond",
-        "condition",
-        "if",
-        "then",
-        "else",
-        "do",
-        "to",
-        "set",
-        "set_ctx",
-        "set_iter",
-        "vars",
-        "max_attempts",
-        "attempts",
-        "max_retries",
-        "delay",
-        "initial_delay",
-        "backoff",
-        "backoff_multiplier",
-        "multiplier",
-        "max_delay",
-    ],
-    others: &["name", "desc", "description", "reason", "message", "result"],
+    known: "when cond condition if then else do to set set_ctx set_iter vars max_attempts attempts \
+        max_retries delay initial_delay backoff backoff_multiplier multiplier max_delay",
+    others: "name desc description reason message result",
     is_closed: false,
 };
 
 /// `spec` of a task or a step.
 pub(super) const SPEC: Level = Level {
     noun: "a spec",
-    known: &[
-        "policy",
-        "timeout",
-        "timeout_seconds",
-        "timeout_s",
-        "args",
-        "input",
-        "next_mode",
-        "mode",
-    ],
-    others: &[],
+    known: "policy timeout timeout_seconds timeout_s args input next_mode mode",
+    others: "",
     is_closed: false,
 };
 
 /// A tool of any kind. Only slips are reported: each kind has fields of its own, and those of a `noop` are free.
 pub(super) const TOOL: Level = Level {
     noun: "a tool",
-    known: &[
-        "name",
-        "kind",
-        "args",
-        "input",
-        "with",
-        "spec",
-        "retry",
-        "output_select",
-        "set",
-        "set_ctx",
-        "set_iter",
-        "auth",
-        "query",
-        "command",
-        "commands",
-        "code",
-        "url",
-        "endpoint",
-        "method",
-        "headers",
-        "params",
-        "parameters",
-        "script",
-        "path",
-        "return_step",
-        "database",
-        "cmds",
-        "payload",
-        "timeout",
-        "timeout_seconds",
-        "credential",
-        "environment",
-        "libs",
-        "source",
-        "stdin",
-        "table",
-        "statement",
-        "follow_redirects",
-        "verify_ssl",
-        "search_path",
-        "read_only",
-        "provider",
-        "format",
-    ],
-    others: &[
-        "api",
-        "attach",
-        "backend",
-        "body",
-        "case",
-        "cmd",
-        "columns",
-        "content",
-        "cwd",
-        "data",
-        "db",
-        "desc",
-        "description",
-        "env",
-        "error",
-        "field",
-        "fields",
-        "file",
-        "filename",
-        "files",
-        "form",
-        "from",
-        "function",
-        "header",
-        "host",
-        "import",
-        "json",
-        "key",
-        "keys",
-        "loop",
-        "main",
-        "mapping",
-        "max_bytes",
-        "merge",
-        "message",
-        "mode",
-        "module",
-        "option",
-        "options",
-        "output",
-        "outputs",
-        "param",
-        "password",
-        "paths",
-        "pool",
-        "port",
-        "result",
-        "results",
-        "return_result",
-        "result_step",
-        "rows",
-        "scripts",
-        "secret",
-        "secrets",
-        "shell",
-        "sources",
-        "sql",
-        "status",
-        "storage",
-        "tables",
-        "target",
-        "task_key",
-        "token",
-        "type",
-        "uri",
-        "urls",
-        "user",
-        "value",
-        "values",
-        "vars",
-        "verify",
-        "version",
-        "workload",
-        "codes",
-        "header_name",
-        "databases",
-        "queries",
-        "statements",
-        "credentials",
-        "formats",
-        "methods",
-        "providers",
-        "auths",
-    ],
+    known: "name kind args input with spec retry output_select set set_ctx set_iter auth query command \
+        commands code url endpoint method headers params parameters script path return_step database \
+        cmds payload timeout timeout_seconds credential environment libs source stdin table statement \
+        follow_redirects verify_ssl search_path read_only provider format",
+    others: "api attach backend body case cmd columns content cwd data db desc description env error field \
+        fields file filename files form from function header host import json key keys loop main mapping \
+        max_bytes merge message mode module option options output outputs param password paths pool port \
+        result results return_result result_step rows scripts secret secrets shell sources sql status \
+        storage tables target task_key token type uri urls user value values vars verify version \
+        workload codes header_name databases queries statements credentials formats methods providers \
+        auths",
     is_closed: false,
 };
 
@@ -378,22 +98,20 @@ impl Reader<'_> {
     pub(super) fn check_keys(&mut self, node: &Node, path: &str, level: &Level, is_open: bool) {
         for Entry { key, value, .. } in node.entries() {
             let is_own = key.starts_with("x-") || key.starts_with("x_");
-            if level.known.contains(&&**key) || is_own {
+            let is_in = |keys: &str| keys.split_whitespace().any(|known| *known == **key);
+            if is_in(level.known) || is_own {
                 continue;
             }
             let place = self.place(value, &path::key(path, key));
-            if level.others.contains(&&**key) {
+            if is_in(level.others) {
                 if !is_open {
                     let message = format!("`{key}` has no meaning in {} here", level.noun);
                     self.warn(place, message, None);
                 }
                 continue;
             }
-            let nearest = level
-                .known
-                .iter()
-                .map(|known| (distance(key, known), *known))
-                .min();
+            let known = level.known.split_whitespace();
+            let nearest = known.map(|known| (distance(key, known), known)).min();
             // A short key is like many; one letter of three says nothing.
             let allowed = match key.chars().count() {
                 0..=2 => 0,
