@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use camino::Utf8Path;
 use noetl_help::Help as _;
 use serde::{Deserialize, Serialize};
 
-use crate::host::files;
+use crate::host::ctx::Ctx;
+use crate::host::{files, run};
+use crate::release::page;
 
 /// What a file of `--remotes` is.
-const HELP: &str = "it is JSON with git, registry and services, as in `cargo xtask release --json`";
+const HELP: &str = "it is JSON with git, registry and services, as `cargo xtask release rehearse --serve` prints it";
 
 /// A service with HTTP requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +50,23 @@ impl fmt::Display for Service {
     }
 }
 
+/// Rust's package registry.
+const CRATES: &str = "crates.io";
+
+/// Returns the registry that npm itself publishes to.
+fn npm_registry(ctx: &Ctx) -> anyhow::Result<String> {
+    let command = page::npm(ctx)?.args(["config", "get", "registry"]);
+    let url = run::read(ctx, &command).context("npm does not say which registry it uses")?;
+    let url = url.trim();
+    let is_plain = url.starts_with("http") && !url.contains(['@', ' ', '\n']);
+    let check = || {
+        ensure!(is_plain, "npm's registry is no plain URL");
+        Ok(())
+    };
+    check().help("see it with: npm config get registry")?;
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
 /// The addresses of everything that a release is published to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -61,22 +80,23 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the public services.
-    pub(crate) fn public() -> Self {
+    /// Returns the public services; `npm` is the URL of npm's registry.
+    fn public(npm: &str) -> Self {
         let services = [
             (Service::Github, "https://api.github.com"),
             (Service::GithubUploads, "https://uploads.github.com"),
             (Service::Pypi, "https://upload.pypi.org/legacy"),
             (Service::PypiIndex, "https://pypi.org"),
-            (Service::Npm, "https://registry.npmjs.org"),
-            (Service::Crates, "https://crates.io"),
-            (Service::CratesIndex, "https://index.crates.io"),
+            (Service::Npm, npm),
         ];
         let services = services.map(|(service, url)| (service, url.to_owned()));
+        let mut services = BTreeMap::from(services);
+        services.insert(Service::Crates, format!("https://{CRATES}"));
+        services.insert(Service::CratesIndex, format!("https://index.{CRATES}"));
         Self {
             git: "origin".to_owned(),
             registry: "ghcr.io/noetl".to_owned(),
-            services: services.into(),
+            services,
         }
     }
 
@@ -84,16 +104,16 @@ impl Endpoints {
     ///
     /// # Errors
     /// When the file cannot be read, or does not name every service.
-    pub(crate) fn read(path: Option<&Utf8Path>) -> anyhow::Result<Self> {
+    pub(crate) fn read(ctx: &Ctx, path: Option<&Utf8Path>) -> anyhow::Result<Self> {
         let Some(path) = path else {
-            return Ok(Self::public());
+            return Ok(Self::public(&npm_registry(ctx)?));
         };
         let parsed = serde_json::from_slice(&files::read(path)?);
         let found: Self = parsed
             .with_context(|| format!("{path} does not say where the services are"))
             .help(HELP)?;
         // A rehearsal must not reach a public service because its file lacks a line.
-        let mut services = Self::public().services.into_keys();
+        let mut services = Self::public("").services.into_keys();
         if let Some(missing) = services.find(|it| !found.services.contains_key(it)) {
             return Err(anyhow!("{path} does not say where {missing} is")).help(HELP);
         }

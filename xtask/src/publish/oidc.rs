@@ -2,7 +2,7 @@
 //! Outside of one, tokens come from the environment.
 
 use anyhow::Context as _;
-use noetl_oci::registry::{Method, Request, RequestBody, Secret};
+use noetl_oci::registry::{Method, Request, RequestBody, Secret, location};
 use serde_json::{Value, json};
 
 use crate::host::ctx::Tokens;
@@ -26,13 +26,17 @@ pub(super) fn token(
         return Ok(None);
     };
     let (audience, exchange) = match service {
-        Service::Pypi => ("pypi", "/_/oidc/mint-token".to_owned()),
-        Service::Crates => ("crates.io", "/api/v1/trusted_publishing/tokens".to_owned()),
+        Service::Pypi => ("pypi".to_owned(), "/_/oidc/mint-token".to_owned()),
+        Service::Crates => (
+            "crates.io".to_owned(),
+            "/api/v1/trusted_publishing/tokens".to_owned(),
+        ),
         Service::Npm => {
             let package = path.trim_start_matches('/').split('/').next();
             let package = package.unwrap_or_default();
             let exchange = format!("/-/npm/v1/oidc/token/exchange/package/{package}");
-            ("npm:registry.npmjs.org", exchange)
+            let url = http.endpoints.url(service, "");
+            (format!("npm:{}", location::host(&url)), exchange)
         }
         _ => return Ok(None),
     };

@@ -244,11 +244,13 @@ mod tests {
             "/releases/{release}",
             changed,
         );
-        let mut endpoints = Endpoints::public();
-        for url in endpoints.services.values_mut() {
-            // Nothing listens there.
-            "http://127.0.0.1:9".clone_into(url);
-        }
+        // Nothing listens there.
+        let nowhere = "http://127.0.0.1:9".to_owned();
+        let endpoints = Endpoints {
+            git: String::new(),
+            registry: String::new(),
+            services: [(Service::Github, nowhere)].into(),
+        };
         let remotes = Remotes::new(&ctx, endpoints, "noetl/noetl");
         let nothing = remotes.send(&planned, &[]).unwrap_err();
         assert!(

@@ -51,7 +51,7 @@ pub(crate) struct Npm(CommandLine);
 impl Npm {
     /// Finds or installs Node, and installs the dependencies in the lockfile unless they are installed.
     pub(crate) fn ready(ctx: &Ctx) -> anyhow::Result<Self> {
-        let npm = find(ctx)?;
+        let npm = npm(ctx)?;
         let lockfile = ctx.root.join("ui-src/package-lock.json");
         let key = format!("{}\n", Sha256::of(&files::read(&lockfile)?));
         let key_file = ctx.root.join("ui-src/node_modules/.lockfile.sha256");
@@ -73,7 +73,7 @@ impl Npm {
 }
 
 /// Returns the npm on PATH when Vite accepts its Node, else the pinned one.
-fn find(ctx: &Ctx) -> anyhow::Result<CommandLine> {
+pub(crate) fn npm(ctx: &Ctx) -> anyhow::Result<CommandLine> {
     let in_ui = |command: CommandLine| command.cwd(Utf8Path::new("ui-src"));
     let version = tools::node_version(ctx);
     if tools::is_new_enough(&version) && ctx::find_program("npm").is_some() {

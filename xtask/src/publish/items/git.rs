@@ -22,7 +22,9 @@ pub(crate) fn remote_commit(
 ) -> anyhow::Result<Option<String>> {
     let peeled = format!("{reference}^{{}}");
     let listed = git::read(ctx, &["ls-remote", "--", remote, reference, &peeled]);
-    let listed = listed.with_context(|| format!("git cannot read from {remote}"))?;
+    let listed = listed
+        .with_context(|| format!("git cannot read from {remote}"))
+        .help("check `git remote -v`, and that you may read there: git ls-remote origin")?;
     let find = |wanted: &str| {
         let mut lines = listed.lines().filter_map(|line| line.split_once('\t'));
         lines.find_map(|(commit, name)| (name == wanted).then(|| commit.to_owned()))

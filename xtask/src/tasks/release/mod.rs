@@ -124,7 +124,7 @@ fn repository() -> &'static str {
 }
 
 fn make(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<()> {
-    let endpoints = Endpoints::read(args.remotes.as_deref())?;
+    let endpoints = Endpoints::read(ctx, args.remotes.as_deref())?;
     let preparation = Preparation::plan(ctx, args)?;
     let remotes = Remotes::new(ctx, endpoints.clone(), repository());
     if args.abandon {

@@ -42,7 +42,7 @@ pub(super) fn run(ctx: &Ctx, args: &TidyArgs) -> anyhow::Result<()> {
         Ok(())
     };
     check().help("keep at least one")?;
-    let endpoints = Endpoints::read(args.remotes.as_deref())?;
+    let endpoints = Endpoints::read(ctx, args.remotes.as_deref())?;
     let remotes = Remotes::new(ctx, endpoints, repository());
     let releases = github::all(&remotes, repository())?;
     let releases = releases.iter().filter(|it| it.prerelease || it.draft);

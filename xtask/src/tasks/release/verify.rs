@@ -90,7 +90,7 @@ impl Checks {
 }
 
 pub(super) fn run(ctx: &Ctx, args: &VerifyArgs) -> anyhow::Result<()> {
-    let endpoints = Endpoints::read(args.remotes.as_deref())?;
+    let endpoints = Endpoints::read(ctx, args.remotes.as_deref())?;
     // No credential of this machine is sent, so that a result is that of everybody.
     let public = Ctx {
         tokens: Tokens::default(),

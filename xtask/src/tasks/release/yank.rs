@@ -48,7 +48,7 @@ pub(super) struct YankArgs {
 }
 
 pub(super) fn run(ctx: &Ctx, args: &YankArgs) -> anyhow::Result<()> {
-    let endpoints = Endpoints::read(args.remotes.as_deref())?;
+    let endpoints = Endpoints::read(ctx, args.remotes.as_deref())?;
     let remotes = Remotes::new(ctx, endpoints, repository());
     let names = published(ctx)?;
     let mut failed = 0;
