@@ -41,7 +41,7 @@ pub(crate) struct Ctx {
     pub tokens: Tokens,
 }
 
-/// Tokens for publishing. Commands do not inherit them.
+/// Tokens for publishing. Commands inherit those of GitHub and of the workflow, which git, gh and cosign need, and no other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tokens {
     /// `GITHUB_TOKEN` or `GH_TOKEN`.

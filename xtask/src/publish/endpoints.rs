@@ -108,7 +108,7 @@ impl Endpoints {
         let Some(path) = path else {
             return Ok(Self::public(&npm_registry(ctx)?));
         };
-        let parsed = serde_json::from_slice(&files::read(path)?);
+        let parsed = serde_json::from_slice(&files::read(path).help(HELP)?);
         let found: Self = parsed
             .with_context(|| format!("{path} does not say where the services are"))
             .help(HELP)?;

@@ -152,8 +152,7 @@ fn make(ctx: &Ctx, args: &MakeArgs) -> anyhow::Result<()> {
         );
     }
     let dist = dist(ctx, args)?;
-    let made = steps(ctx, args, &preparation, &remotes, &journal, &dist)?;
-    let steps = &made.steps;
+    let steps = &steps(ctx, args, &preparation, &remotes, &journal, &dist)?;
     let taken = preflight::of_items(&remotes, steps)?;
     preflight::refuse(&taken)?;
     let plan = Plan::new(&release, &endpoints, steps)?;
@@ -249,11 +248,6 @@ fn verified(ctx: &Ctx, folder: &Utf8PathBuf) -> anyhow::Result<Verified<DistMani
     })
 }
 
-/// The steps of a release.
-struct Steps {
-    steps: Vec<Step>,
-}
-
 /// Returns the steps that publish a dist; signs it and packs the crates.
 fn steps(
     ctx: &Ctx,
@@ -262,7 +256,7 @@ fn steps(
     remotes: &Remotes<'_>,
     journal: &Journal,
     dist: &Dist,
-) -> anyhow::Result<Steps> {
+) -> anyhow::Result<Vec<Step>> {
     let manifest = dist.dist.value();
     let is_nightly = inputs::is_nightly(&preparation.version);
     let packed = match is_nightly {
@@ -303,9 +297,7 @@ fn steps(
             "the repository for {channel} is not signed, and so not published: {help}"
         ));
     }
-    Ok(Steps {
-        steps: crate::publish::steps::steps(&inputs)?,
-    })
+    crate::publish::steps::steps(&inputs)
 }
 
 /// Undoes what can be undone.
@@ -326,17 +318,17 @@ fn abandon(
         dist: verified(ctx, &folder)?,
         folder,
     };
-    let made = steps(ctx, args, preparation, &remotes, &journal, &dist)?;
+    let steps = steps(ctx, args, preparation, &remotes, &journal, &dist)?;
     let endpoints = remotes.endpoints().clone();
     let holder = Holder::of(ctx, &journal, &release.tag)?;
     let lock = lock::take(ctx, &journal, &endpoints.git, &holder, args.take_over)?;
-    if execute::is_irrevocable(&remotes, &made.steps)? {
+    if execute::is_irrevocable(&remotes, &steps)? {
         output::warn(&format!(
             "parts of {} are published for good; they stay",
             release.tag
         ));
     }
-    let stays = execute::abandon(&remotes, &journal, &made.steps)
+    let stays = execute::abandon(&remotes, &journal, &steps)
         .context("the release is undone in part")
         .help("run it again: it goes on where it stopped")?;
     lock.release()?;

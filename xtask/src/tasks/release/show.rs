@@ -34,9 +34,9 @@ pub(super) fn show(
             dist: verified(ctx, &folder)?,
             folder,
         };
-        let made = steps(ctx, args, preparation, remotes, &journal, &dist)?;
-        let mut made_plan = Plan::new(&release, remotes.endpoints(), &made.steps)?;
-        problems.extend(observe(remotes, &made.steps, &mut made_plan));
+        let steps = steps(ctx, args, preparation, remotes, &journal, &dist)?;
+        let mut made_plan = Plan::new(&release, remotes.endpoints(), &steps)?;
+        problems.extend(observe(remotes, &steps, &mut made_plan));
         plan = Some(made_plan);
     }
     if args.json {

@@ -133,8 +133,18 @@ impl Reader<'_> {
     /// Reads `set`, `set_ctx`, `set_iter` and `vars`, in each of their forms.
     pub(super) fn assignments(&mut self, node: &Node, path: &str) -> Vec<Assignment> {
         let mut assignments = Vec::new();
+        if let Some(value) = node.get("vars") {
+            let path = path::key(path, "vars");
+            self.assignment_values(value, VariableScope::Ctx, &path, &mut assignments);
+        }
+        assignments.extend(self.set_assignments(node, path));
+        assignments
+    }
+
+    /// Reads `set`, `set_ctx` and `set_iter`; `vars` of a tool is a field of its own.
+    pub(super) fn set_assignments(&mut self, node: &Node, path: &str) -> Vec<Assignment> {
+        let mut assignments = Vec::new();
         for (key, scope) in [
-            ("vars", VariableScope::Ctx),
             ("set_ctx", VariableScope::Ctx),
             ("set_iter", VariableScope::Iter),
             ("set", VariableScope::Ctx),

@@ -4,7 +4,7 @@ use noetl_yaml::{Entry, Kind, Node, Value};
 use serde_json::{Map, Value as Json};
 
 use super::super::document::noun;
-use super::super::task::{Assignment, RuleAction, Task, VariableScope};
+use super::super::task::{RuleAction, Task};
 use super::super::tool_kind::ToolKind;
 use super::keys;
 use super::reader::Reader;
@@ -182,7 +182,7 @@ impl Reader<'_> {
             rules: policy.map_or_else(Vec::new, |policy| {
                 self.rules(policy, &path::key(path, "spec.policy"))
             }),
-            set: self.task_assignments(node, path),
+            set: self.set_assignments(node, path),
             retry: node
                 .get("retry")
                 .filter(|retry| retry.as_bool() != Some(false))
@@ -201,21 +201,6 @@ impl Reader<'_> {
             (outer, ""),
             (outer.and_then(|outer| outer.get("spec")), "spec"),
         ])
-    }
-
-    /// Reads `set`, `set_ctx` and `set_iter` of a task.
-    fn task_assignments(&mut self, node: &Node, path: &str) -> Vec<Assignment> {
-        let mut assignments = Vec::new();
-        for (key, scope) in [
-            ("set_ctx", VariableScope::Ctx),
-            ("set_iter", VariableScope::Iter),
-            ("set", VariableScope::Ctx),
-        ] {
-            if let Some(value) = node.get(key) {
-                self.assignment_values(value, scope, &path::key(path, key), &mut assignments);
-            }
-        }
-        assignments
     }
 
     /// Reads the name of the tool: a mapping's `kind`, or the text itself.
