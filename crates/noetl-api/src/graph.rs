@@ -39,6 +39,11 @@ pub struct GraphNode {
     #[serde(rename = "loop")]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub repeat: Option<GraphLoop>,
+    /// The steps that lead here when there are several: this one runs once, when no branch that is under way can still
+    /// reach it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub joins: Vec<String>,
 }
 
 word_enum! {

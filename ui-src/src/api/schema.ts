@@ -1661,6 +1661,11 @@ export interface components {
             entry: boolean;
             /** @description The step's name. */
             id: string;
+            /**
+             * @description The steps that lead here when there are several: this one runs once, when no branch that is under way can still
+             *     reach it.
+             */
+            joins: string[];
             /** @description How the node is drawn. */
             kind: components["schemas"]["NodeKind"];
             /** @description What is written on the node. */

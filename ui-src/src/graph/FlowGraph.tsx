@@ -108,6 +108,11 @@ function StepBox({ data: { step, state } }: NodeProps<StepNode>) {
             {step.loop.mode} loop: <bdi>{step.loop.iterator}</bdi>
           </span>
         )}
+        {step.joins.length > 0 && (
+          <span className="tool" title={`runs once, after all of ${step.joins.join(", ")}`}>
+            waits for {step.joins.length}
+          </span>
+        )}
         {step.tools.length === 0 && step.loop === null && <span className="tool">{step.kind}</span>}
       </span>
       {status !== undefined && (

@@ -12,6 +12,7 @@ const node = (id: string, more: Partial<GraphNode> = {}): GraphNode => ({
   line: 1,
   entry: false,
   loop: null,
+  joins: [],
   ...more,
 });
 const edge = (source: string, target: string, more: Partial<GraphEdge> = {}): GraphEdge => ({

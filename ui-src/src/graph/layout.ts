@@ -163,6 +163,8 @@ function stateOf(states: Record<string, StepState>, id: string): StepState | und
   return Object.hasOwn(states, id) ? states[id] : undefined;
 }
 
-function stepLabel({ label, kind, tools }: GraphNode): string {
-  return [label, kind === "step" ? "" : kind, ...tools].filter((part) => part !== "").join(", ");
+function stepLabel({ label, kind, tools, joins }: GraphNode): string {
+  const waits = joins.length > 0 ? `runs once, after all of ${joins.join(" and ")}` : "";
+  const parts = [label, kind === "step" ? "" : kind, ...tools, waits];
+  return parts.filter((part) => part !== "").join(", ");
 }

@@ -12,21 +12,16 @@ use crate::template::{self, Style, from_json, to_json};
 use noetl_api::{EventStatus, Failure};
 
 impl Machine {
-    /// Enters the step `end`, if the playbook has one.
-    pub(super) fn enter_end(&mut self, args: Map<String, Json>) {
-        let mut steps = self.playbook.steps.iter();
-        let end = steps.find(|step| step.name.eq_ignore_ascii_case("end"));
-        if let Some(name) = end.map(|step| step.name.clone()) {
-            self.enter_step(&name, args);
-        }
-    }
-
     /// Enters a step: starts its call or its loop, unless it is not admitted.
     pub(super) fn enter_step(&mut self, name: &str, args: Map<String, Json>) {
-        let mut steps = self.playbook.steps.iter();
-        let Some(step) = steps.position(|step| step.name == name) else {
+        let Some(step) = self.playbook.graph.number(name) else {
             return;
         };
+        // A final step that the workflow leads to has run when the workflow ends.
+        let last = self.playbook.executor.final_step.as_deref();
+        self.final_step_ran |= last.is_some_and(|last| {
+            last.eq_ignore_ascii_case("end") && name.eq_ignore_ascii_case("end")
+        });
         let Some(id) = self.new_run_id() else { return };
         let run = StepRun {
             step,

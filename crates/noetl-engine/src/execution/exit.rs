@@ -1,7 +1,9 @@
 //! The exit of a step: its variables, and the edges that are taken.
 
+use std::collections::HashMap;
+
 use minijinja::Value;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, STEP_EXIT};
 use super::frame::{Frame, Route, StoredResult};
@@ -44,7 +46,7 @@ impl Machine {
         let targets: Vec<_> = routes.iter().map(|route| route.edge.step.clone()).collect();
         self.emit(STEP_EXIT, status, |event| {
             event.step = Some(step.name.clone());
-            event.context = json!({ "next": targets });
+            event.context = json!({ "next": &targets });
             event.error.clone_from(&failure);
         });
         self.end_command(&mut frame, failure.is_some());
@@ -60,8 +62,15 @@ impl Machine {
             return self.fail(failure.at(&step.place));
         }
         self.runs.remove(&frame.run);
+        // Several edges to one step are one arrival.
+        let mut arrivals: HashMap<String, Map<String, Json>> = HashMap::new();
         for Route { edge, args } in routes {
-            self.queue_step(&edge.step, args);
+            arrivals.entry(edge.step).or_default().extend(args);
+        }
+        for step in targets {
+            if let Some(args) = arrivals.remove(&step) {
+                self.queue_step(&step, args);
+            }
         }
     }
 

@@ -105,24 +105,20 @@ impl Machine {
         events
     }
 
-    /// Does the queued work. When no step is left, enters `end`, then the final step, then ends the
-    /// execution.
+    /// Does the queued work and enters joins. When no step is left, enters the final step, then ends the execution.
     fn finish_turn(&mut self) -> Turn {
         loop {
             while let Some(work) = self.queue.pop_front() {
                 self.do_work(work);
             }
-            if self.status != ExecutionStatus::Running || !self.runs.is_empty() {
+            if self.status != ExecutionStatus::Running {
                 break;
             }
-            if self.failure.is_none()
-                && let Some(args) = self.waiting_end.take()
-            {
-                // `end` may be the final step as well.
-                let last = self.playbook.executor.final_step.as_deref();
-                self.final_step_ran |= last.is_some_and(|last| last.eq_ignore_ascii_case("end"));
-                self.enter_end(args);
+            if self.enter_joins() {
                 continue;
+            }
+            if !self.runs.is_empty() {
+                break;
             }
             let last = self.playbook.executor.final_step.clone();
             if let Some(step) = last.filter(|_| !self.final_step_ran) {

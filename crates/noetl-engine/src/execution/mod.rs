@@ -13,6 +13,7 @@ mod frame;
 mod inputs;
 mod issue;
 mod iteration;
+mod joins;
 mod loops;
 mod names;
 mod rules;

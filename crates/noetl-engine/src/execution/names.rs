@@ -91,12 +91,7 @@ impl Machine {
             }
             "loop_results" => self.loop_results.clone(),
             // A step that was not taken, or not yet, has an undefined result.
-            _ => {
-                let mut steps = self.playbook.steps.iter();
-                steps
-                    .any(|step| step.name == name)
-                    .then_some(Value::UNDEFINED)
-            }
+            _ => self.playbook.step(name).map(|_| Value::UNDEFINED),
         }
     }
 

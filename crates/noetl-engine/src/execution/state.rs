@@ -7,6 +7,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Work};
+use super::joins::Waiting;
 use super::workload::{evaluate_defaults, merge};
 use super::{Event, Turn};
 use crate::command::SecretSource;
@@ -36,8 +37,8 @@ pub struct Machine {
     pub(super) runs: BTreeMap<u64, StepRun>,
     /// Commands without an outcome, by their number.
     pub(super) pending: BTreeMap<u64, PendingCommand>,
-    /// Arguments of the step `end`, which waits until all branches have ended.
-    pub(super) waiting_end: Option<Map<String, Json>>,
+    /// Steps that wait for other branches.
+    pub(super) waiting: Vec<Waiting>,
     /// Work that is left of the turn.
     pub(super) queue: VecDeque<Work>,
     pub(super) turn: Turn,
@@ -72,7 +73,7 @@ impl Machine {
             loop_results: None,
             runs: BTreeMap::new(),
             pending: BTreeMap::new(),
-            waiting_end: None,
+            waiting: Vec::new(),
             queue: VecDeque::new(),
             turn: Turn::default(),
             run_count: 0,
@@ -191,19 +192,6 @@ impl Machine {
         loop_state.variables.get_mut(frame.iteration?)
     }
 
-    /// Has a step entered in this turn. The step `end` waits until all branches have ended.
-    pub(super) fn queue_step(&mut self, name: &str, args: Map<String, Json>) {
-        let step = self.playbook.step(name);
-        let waits = name.eq_ignore_ascii_case("end")
-            && step.is_none_or(|step| step.next.edges.is_empty() && step.for_each.is_none());
-        if waits {
-            self.waiting_end.get_or_insert_default().extend(args);
-        } else {
-            let step = name.to_owned();
-            self.queue.push_back(Work::Enter { step, args });
-        }
-    }
-
     /// Has a step treated as a call that failed, before there is a command.
     pub(super) fn queue_failure(&mut self, run: u64, iteration: Option<usize>, failure: Failure) {
         let frame = Box::new(Frame::new(run, iteration));
@@ -279,7 +267,7 @@ impl Machine {
     pub(super) fn drop_all(&mut self) {
         self.runs.clear();
         self.queue.clear();
-        self.waiting_end = None;
+        self.waiting.clear();
         self.turn.commands.clear();
         let pending = std::mem::take(&mut self.pending);
         self.turn

@@ -4,6 +4,7 @@
 //! pipelines. All are read into the same types, so that only the parser knows the dialect.
 
 mod document;
+mod graph;
 mod model;
 mod parse;
 mod python_code;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::graph::Graph;
 use super::task::{Assignment, Retry, Task};
 use crate::field::Field;
 use noetl_api::{Place, Problem};
@@ -25,6 +26,7 @@ pub struct Playbook {
     pub keychain: Vec<KeychainEntry>,
     /// The steps in the order of the file; never empty.
     pub steps: Vec<Step>,
+    pub(crate) graph: Graph,
     /// Problems that do not keep it from running.
     pub warnings: Vec<Problem>,
 }
@@ -180,7 +182,19 @@ pub struct Edge {
 impl Playbook {
     /// Returns the step of that name.
     pub fn step(&self, name: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.name == name)
+        self.graph.number(name).map(|number| &self.steps[number])
+    }
+
+    /// Returns the steps that a step waits for when they are under way: several lead to it, and it runs once. Empty
+    /// for other steps.
+    pub fn joined_by(&self, name: &str) -> Vec<&str> {
+        let number = self.graph.number(name);
+        let joined = number.filter(|number| self.graph.is_join(*number));
+        let sources = joined.map_or(&[] as &[usize], |number| self.graph.sources(number));
+        sources
+            .iter()
+            .map(|source| self.steps[*source].name.as_str())
+            .collect()
     }
 
     /// Returns the step that runs first: `executor.spec.entry_step`, else `start`, else the first one.

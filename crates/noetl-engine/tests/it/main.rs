@@ -9,6 +9,7 @@ mod events;
 mod guards;
 mod harness;
 mod hostile;
+mod joins;
 mod keys;
 mod loops;
 mod meanings;

@@ -17,7 +17,7 @@ pub(super) fn graph_of(playbook: &Playbook) -> Graph {
     let nodes = playbook
         .steps
         .iter()
-        .map(|step| node(step, step.name == entry))
+        .map(|step| node(playbook, step, step.name == entry))
         .collect();
     let mut edges = Vec::new();
     let mut ends = false;
@@ -66,6 +66,7 @@ pub(super) fn graph_of(playbook: &Playbook) -> Graph {
             line: 0,
             entry: false,
             repeat: None,
+            joins: Vec::new(),
         });
     }
     graph
@@ -78,7 +79,7 @@ fn text(field: &noetl_engine::Field) -> String {
         .map_or_else(|| field.value.to_string(), |text| text.trim().to_owned())
 }
 
-fn node(step: &Step, entry: bool) -> GraphNode {
+fn node(playbook: &Playbook, step: &Step, entry: bool) -> GraphNode {
     let end = step.name.eq_ignore_ascii_case("end");
     let repeat = step.for_each.as_ref().map(|repeat| GraphLoop {
         iterator: repeat.iterator.clone(),
@@ -106,6 +107,11 @@ fn node(step: &Step, entry: bool) -> GraphNode {
         line: step.place.line,
         entry,
         repeat,
+        joins: playbook
+            .joined_by(&step.name)
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
     }
 }
 

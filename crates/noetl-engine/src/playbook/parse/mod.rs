@@ -18,6 +18,7 @@ use serde_json::{Map, Value as Json};
 
 use self::reader::Reader;
 use super::document::{self, noun};
+use super::graph::Graph;
 use super::model::{Playbook, Step};
 use noetl_api::{Problem, Problems, Severity};
 
@@ -111,6 +112,7 @@ impl Reader<'_> {
             executor,
             workload,
             keychain,
+            graph: Graph::new(&steps),
             steps,
             warnings: Vec::new(),
         })

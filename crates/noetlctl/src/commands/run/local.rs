@@ -62,6 +62,8 @@ struct PlannedStep<'a> {
     tools: Vec<&'a str>,
     /// The steps that may follow.
     next: Vec<&'a str>,
+    /// The steps that lead to it when there are several: it runs once, when all that are under way have arrived.
+    joins: Vec<&'a str>,
 }
 
 /// The exit code that shells use for Ctrl-C.
@@ -237,6 +239,7 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
             step: &step.name,
             tools: step.tasks.iter().map(|task| task.kind.name()).collect(),
             next: step.targets().collect(),
+            joins: playbook.joined_by(&step.name),
         });
         output::json(&DryRun {
             valid: !found.any_error(),
@@ -257,8 +260,12 @@ fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Res
                 .for_each
                 .as_ref()
                 .map(|repeat| format!(" for each {}", repeat.iterator));
+            let joins = match playbook.joined_by(&step.name) {
+                joins if joins.is_empty() => String::new(),
+                joins => format!(" after all of {}", joins.join(", ")),
+            };
             output::text(&format!(
-                "  {} [{}]{}{}",
+                "  {} [{}]{}{joins}{}",
                 step.name,
                 tools.join(", "),
                 repeat.unwrap_or_default(),
