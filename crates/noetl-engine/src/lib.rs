@@ -53,4 +53,4 @@ pub use playbook::{
     Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope,
 };
 pub use template::render_value as render;
-pub use tool::run_sql;
+pub use tool::{check_python, run_sql};

@@ -4,7 +4,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use super::event_name::CALL_DONE;
-use super::frame::{Frame, Route};
+use super::frame::{Frame, Purpose, Route};
 use super::state::Machine;
 use crate::playbook::{Action, Collect, Edge, Repeat, Task};
 use crate::template::{self, Style, from_json, to_json};
@@ -111,7 +111,7 @@ impl Machine {
         let mut args = run.map(|run| run.args.clone()).unwrap_or_default();
         let failed = frame.outcome.error.is_some();
         self.end_command(&mut frame, failed);
-        frame.in_sink = true;
+        frame.purpose = Purpose::Sink;
         // A sink that does not name its data saves the response.
         if task.args.is_empty()
             && !["data", "from", "value", "args"]

@@ -1,14 +1,14 @@
 //! Entry of a step: its admission, and its loop.
 
-use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
+use super::collection::list_items;
 use super::event_name::STEP_SKIPPED;
 use super::frame::{Frame, LoopState, StepRun};
 use super::names::EvaluationContext;
 use super::state::Machine;
-use crate::playbook::Loop;
-use crate::template::{self, Style, from_json, to_json};
+use crate::playbook::{Items, Loop};
+use crate::template::{self, Style, to_json};
 use noetl_api::{EventStatus, Failure};
 
 impl Machine {
@@ -62,43 +62,33 @@ impl Machine {
         let Some(for_each) = &self.playbook.steps[run.step].for_each else {
             return self.issue_call(Frame::new(id, None), 0.0);
         };
-        match self.loop_items(run, for_each) {
+        match self.loop_state(run, for_each) {
             Err(failure) => self.queue_failure(id, None, failure),
-            Ok((items, limit)) => {
+            Ok(state) => {
                 if let Some(run) = self.runs.get_mut(&id) {
-                    run.loop_state = Some(LoopState {
-                        variables: vec![Default::default(); items.len()],
-                        results: vec![from_json(&Json::Null); items.len()],
-                        items,
-                        next: 0,
-                        limit,
-                        in_flight: 0,
-                        failure: None,
-                        failed_count: 0,
-                        routes: Vec::new(),
-                    });
+                    run.loop_state = Some(state);
                 }
                 self.continue_loop(id);
             }
         }
     }
 
-    /// Returns the items of a loop, and how many iterations may run at once.
-    fn loop_items(&self, run: &StepRun, for_each: &Loop) -> Result<(Vec<Value>, usize), Failure> {
+    /// Returns the state of a loop before its first iteration.
+    fn loop_state(&self, run: &StepRun, for_each: &Loop) -> Result<LoopState, Failure> {
         let context = EvaluationContext::before_call(run, None);
-        let items = template::value(&for_each.items, &self.scope(&for_each.items, &context))?;
         let limit = &for_each.max_in_flight;
         let limit = template::render(limit, &self.scope(limit, &context), Style::Json)?;
         let limit = limit
             .as_f64()
             .or_else(|| limit.as_str()?.trim().parse().ok())
             .unwrap_or(1.0);
-        let items = match to_json(&items) {
-            Json::Array(items) => items.iter().map(from_json).collect(),
-            Json::Null => Vec::new(),
-            other => vec![from_json(&other)],
-        };
-        let limit = if limit >= 1.0 { limit as usize } else { 1 };
-        Ok((items, limit))
+        let mut state = LoopState::new(if limit >= 1.0 { limit as usize } else { 1 });
+        if let Items::List(items) = &for_each.items {
+            let value = template::value(items, &self.scope(items, &context))?;
+            let found = list_items(&to_json(&value)).map_err(|failure| failure.at(&items.place))?;
+            state.add_items(found);
+            state.is_complete = true;
+        }
+        Ok(state)
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct StepRun {
 #[derive(Debug)]
 pub(super) struct LoopState {
     pub(super) items: Vec<Value>,
+    /// Whether there are no further items to come.
+    pub(super) is_complete: bool,
     /// Index of the next item.
     pub(super) next: usize,
     /// Iterations that may run at once.
@@ -47,6 +49,31 @@ pub(super) struct LoopState {
     pub(super) failed_count: usize,
     /// Routes that iterations chose, taken when the loop has ended. Each step is in it once.
     pub(super) routes: Vec<Route>,
+}
+
+impl LoopState {
+    /// Returns a loop without items, of which `limit` iterations may run at once.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            items: Vec::new(),
+            is_complete: false,
+            next: 0,
+            limit,
+            in_flight: 0,
+            results: Vec::new(),
+            variables: Vec::new(),
+            failure: None,
+            failed_count: 0,
+            routes: Vec::new(),
+        }
+    }
+
+    /// Adds items at the end.
+    pub(super) fn add_items(&mut self, items: impl IntoIterator<Item = Value>) {
+        self.items.extend(items);
+        self.results.resize(self.items.len(), Value::from(()));
+        self.variables.resize_with(self.items.len(), BTreeMap::new);
+    }
 }
 
 /// An edge that a rule chose, with its arguments as they were then.
@@ -75,8 +102,8 @@ pub(super) struct Frame {
     pub(super) page: u32,
     /// Fields of the tool that differ for this page.
     pub(super) overrides: Map<String, Json>,
-    /// Whether it waits for a sink and not for the call.
-    pub(super) in_sink: bool,
+    /// What its command is for.
+    pub(super) purpose: Purpose,
     pub(super) phase: Phase,
     pub(super) command_id: Option<String>,
     pub(super) outcome: Outcome,
@@ -103,7 +130,7 @@ impl Frame {
             attempt: 1,
             page: 1,
             overrides: Map::new(),
-            in_sink: false,
+            purpose: Purpose::Call,
             phase: Phase::Call,
             command_id: None,
             outcome: Outcome::default(),
@@ -148,6 +175,17 @@ pub(super) enum Work {
     },
     /// Starts further iterations of the loop of a step run, or ends it.
     ContinueLoop(u64),
+}
+
+/// What the command of a frame is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The tasks of the step.
+    Call,
+    /// To save a value.
+    Sink,
+    /// To claim rows for a loop.
+    Claim,
 }
 
 /// The position of a frame in its step.

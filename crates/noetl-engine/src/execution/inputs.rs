@@ -105,7 +105,8 @@ impl Machine {
         events
     }
 
-    /// Does the queued work and enters joins. When no step is left, enters the final step, then ends the execution.
+    /// Does the queued work and enters joins. When no step is left, enters the steps of `on_error` and
+    /// the final step, then ends the execution.
     fn finish_turn(&mut self) -> Turn {
         loop {
             while let Some(work) = self.queue.pop_front() {
@@ -119,6 +120,13 @@ impl Machine {
             }
             if !self.runs.is_empty() {
                 break;
+            }
+            let on_error = std::mem::take(&mut self.on_error);
+            if !on_error.is_empty() {
+                for step in &on_error {
+                    self.queue_step(step, Map::new());
+                }
+                continue;
             }
             let last = self.playbook.executor.final_step.clone();
             if let Some(step) = last.filter(|_| !self.final_step_ran) {

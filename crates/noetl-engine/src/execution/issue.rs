@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{COMMAND_COMPLETED, COMMAND_FAILED, COMMAND_ISSUED, STEP_ENTER};
-use super::frame::{Frame, PendingCommand, Work};
+use super::frame::{Frame, PendingCommand, Purpose, Work};
 use super::names::EvaluationContext;
 use super::state::Machine;
 use crate::command::{Command, Outcome};
@@ -86,10 +86,9 @@ impl Machine {
             results: names.results,
             undefined: names.undefined,
             args,
-            overrides: if frame.in_sink {
-                Map::new()
-            } else {
-                frame.overrides.clone()
+            overrides: match frame.purpose {
+                Purpose::Call => frame.overrides.clone(),
+                Purpose::Sink | Purpose::Claim => Map::new(),
             },
             keychain: keychain
                 .iter()

@@ -26,7 +26,10 @@ impl Machine {
             };
             let more = state.next < state.items.len() && state.failure.is_none();
             if !more && state.in_flight == 0 {
-                return self.end_loop(run);
+                return match state.is_complete || state.failure.is_some() {
+                    true => self.end_loop(run),
+                    false => self.claim_rows(run),
+                };
             }
             if !more || state.in_flight >= state.limit {
                 return;

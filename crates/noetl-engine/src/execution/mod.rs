@@ -6,6 +6,8 @@
 //! to a new machine.
 
 mod action;
+mod collection;
+mod cursors;
 mod enter;
 mod evaluate;
 mod exit;

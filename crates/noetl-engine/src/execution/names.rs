@@ -10,7 +10,7 @@ use super::state::Machine;
 use crate::field::Field;
 use crate::outcome_values::{error_value, outcome_value};
 use crate::template::{Scope, StepResult, from_json, to_json};
-use noetl_api::Failure;
+use noetl_api::{ExecutionStatus, Failure};
 
 /// Where a template is evaluated: in a step run, an iteration of its loop, and perhaps after a call.
 pub(super) struct EvaluationContext<'a> {
@@ -89,10 +89,36 @@ impl Machine {
                     ("execution_id", id),
                 ])))
             }
+            "execution" => Some(self.execution_value()),
             "loop_results" => self.loop_results.clone(),
+            // A run that names no step has none.
+            "target" => Some(Value::UNDEFINED),
             // A step that was not taken, or not yet, has an undefined result.
             _ => self.playbook.step(name).map(|_| Value::UNDEFINED),
         }
+    }
+
+    /// Returns the value of `execution`: its id, its status, and what failed.
+    fn execution_value(&self) -> Value {
+        let failure = self.failure.as_ref();
+        let status = match failure {
+            Some(_) => ExecutionStatus::Failed,
+            None if self.final_step_ran => ExecutionStatus::Completed,
+            None => self.status,
+        };
+        let failed_step = failure.and_then(|failure| failure.place.as_ref()?.step.as_deref());
+        Value::from(BTreeMap::from([
+            ("id", Value::from(self.execution_id.as_str())),
+            ("status", Value::from(status.as_str())),
+            (
+                "error",
+                failure.map_or_else(|| Value::from(()), error_value),
+            ),
+            (
+                "failed_step",
+                failed_step.map_or_else(|| Value::from(()), Value::from),
+            ),
+        ]))
     }
 
     /// Returns the value of a name in a loop's body: the iterator, `iter`, `loop`, `loop_index`.

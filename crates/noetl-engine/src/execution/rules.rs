@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, SINK_EXECUTED, SINK_FAILED, STEP_EXIT};
-use super::frame::{Frame, Phase};
+use super::frame::{Frame, Phase, Purpose};
 use super::state::Machine;
 use crate::command::Outcome;
 use crate::playbook::{Action, Case};
@@ -21,13 +21,16 @@ impl Machine {
     /// Takes the outcome of a call or a sink.
     pub(super) fn call_returned(&mut self, mut frame: Frame, outcome: Outcome) {
         self.emit_outcome(&frame, &outcome);
-        if frame.in_sink {
+        if frame.purpose == Purpose::Claim {
+            return self.rows_claimed(frame, outcome);
+        }
+        if frame.purpose == Purpose::Sink {
             self.end_command(&mut frame, outcome.error.is_some());
             if let Some(failure) = outcome.error {
                 frame.fail(failure);
                 frame.phase = Phase::Leave;
             }
-            frame.in_sink = false;
+            frame.purpose = Purpose::Call;
             return self.advance(frame);
         }
         for (name, value) in &outcome.ctx {
@@ -54,7 +57,7 @@ impl Machine {
     fn emit_outcome(&mut self, frame: &Frame, outcome: &Outcome) {
         let step = self.step_of(frame.run).map(|step| step.name.clone());
         let error = outcome.error.as_ref();
-        let name = match (frame.in_sink, error.is_some()) {
+        let name = match (frame.purpose == Purpose::Sink, error.is_some()) {
             (false, false) => CALL_DONE,
             (false, true) => CALL_ERROR,
             (true, false) => SINK_EXECUTED,

@@ -53,6 +53,8 @@ pub struct Machine {
     pub(super) given: Vec<SecretSource>,
     pub(super) completed: Vec<String>,
     pub(super) final_step_ran: bool,
+    /// Steps of `on_error` that wait for the end of what is under way.
+    pub(super) on_error: Vec<String>,
 }
 
 impl Machine {
@@ -85,6 +87,7 @@ impl Machine {
             given: Vec::new(),
             completed: Vec::new(),
             final_step_ran: false,
+            on_error: Vec::new(),
         }
     }
 
@@ -224,8 +227,8 @@ impl Machine {
         let json = self.step_result(&name).unwrap_or_default();
         let has_content =
             !json.is_null() && json.as_object().is_none_or(|object| !object.is_empty());
-        // The final step cleans up; it does not change the result of the execution.
-        if has_content && !self.final_step_ran {
+        // The final step and those of `on_error` do not change the result of the execution.
+        if has_content && !self.final_step_ran && self.failure.is_none() {
             self.last_result = json;
         }
         if !self.completed.contains(&name) {
@@ -237,7 +240,7 @@ impl Machine {
     pub(super) fn new_run_id(&mut self) -> Option<u64> {
         self.run_count += 1;
         let bound = MAX_RUNS
-            + if self.final_step_ran {
+            + if self.final_step_ran || self.failure.is_some() {
                 MAX_FINAL_RUNS
             } else {
                 0
@@ -258,6 +261,13 @@ impl Machine {
     /// Fails the execution and drops everything that is under way.
     pub(super) fn fail(&mut self, failure: Failure) {
         if self.failure.is_none() {
+            let failed = failure.place.as_ref();
+            let failed = failed.and_then(|place| place.step.as_deref());
+            let failed = failed.and_then(|name| self.playbook.step(name));
+            self.on_error = match failed.map(|step| &step.on_error) {
+                Some(steps) if !steps.is_empty() => steps.clone(),
+                _ => self.playbook.on_error.clone(),
+            };
             self.failure = Some(failure);
         }
         self.drop_all();

@@ -21,6 +21,7 @@ use self::resolve::resolve;
 use self::state::Pipeline;
 use crate::command::{Command, Outcome};
 use crate::host::Host;
+use crate::outcome_values::outcome_value;
 use crate::playbook::{Task, ToolKind};
 use crate::secret_reference;
 use crate::template::{StepResult, from_json};
@@ -72,6 +73,9 @@ impl Pipeline<'_> {
                 self.outcome.error = Some(failure.at(&task.config.place));
                 return;
             }
+            let output = outcome_value(&outcome, 1);
+            self.scope.insert("output".to_owned(), output.clone());
+            self.scope.insert("outcome".to_owned(), output);
             self.outcome.result = outcome.result.clone();
             self.outcome.error = None;
             match next {

@@ -3,6 +3,8 @@
 //! Playbooks are written in three dialects: case/when/then, conditional `next`, and router arcs with
 //! pipelines. All are read into the same types, so that only the parser knows the dialect.
 
+mod credentials;
+mod distance;
 mod document;
 mod graph;
 mod model;
@@ -15,6 +17,7 @@ mod validate;
 
 use serde_json::{Map, Value as Json};
 
+pub(crate) use model::Items;
 pub use model::{
     Action, Admission, Case, Collect, Edge, Executor, KeychainEntry, Loop, Next, Playbook, Repeat,
     Step,

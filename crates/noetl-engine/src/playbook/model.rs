@@ -22,6 +22,8 @@ pub struct Playbook {
     pub executor: Executor,
     /// Default values, which a payload overrides key by key.
     pub workload: Map<String, Json>,
+    /// `on_error`: steps that run when the execution has failed, unless the step that failed has its own.
+    pub on_error: Vec<String>,
     /// `keychain`: names that stand for credentials of the store.
     pub keychain: Vec<KeychainEntry>,
     /// The steps in the order of the file; never empty.
@@ -78,6 +80,8 @@ pub struct Step {
     pub sink: Option<Task>,
     /// The steps that follow.
     pub next: Next,
+    /// `on_error`: steps that run when this one fails the execution.
+    pub on_error: Vec<String>,
 }
 
 /// A condition of admission: `spec.policy.admit.rules`, or a step's `when`.
@@ -92,12 +96,32 @@ pub struct Admission {
 /// `loop`.
 #[derive(Debug, Clone)]
 pub struct Loop {
-    /// The collection.
-    pub items: Field,
+    /// What it goes over.
+    pub(crate) items: Items,
     /// The name of the current item.
     pub iterator: String,
     /// How many iterations may run at once, a template or a number; 1 is sequential.
     pub max_in_flight: Field,
+}
+
+/// What a loop goes over.
+#[derive(Debug, Clone)]
+pub(crate) enum Items {
+    /// A list.
+    List(Field),
+    /// Rows that statements claim.
+    Cursor(Box<Cursor>),
+}
+
+/// `loop.cursor`: rows that a statement claims, again and again until it returns none.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor {
+    /// The statement; it sees `__frame_max_rows`.
+    pub(crate) claim: Task,
+    /// How many rows one claim may return.
+    pub(crate) max_rows: u64,
+    /// Whether each row is an item, else all rows of a claim are one.
+    pub(crate) by_row: bool,
 }
 
 /// One rule of `case`.
@@ -195,6 +219,17 @@ impl Playbook {
             .iter()
             .map(|source| self.steps[*source].name.as_str())
             .collect()
+    }
+
+    /// Returns the tasks of all steps, sinks and claims of cursors included.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.steps.iter().flat_map(|step| {
+            let claim = match step.for_each.as_ref().map(|each| &each.items) {
+                Some(Items::Cursor(cursor)) => Some(&cursor.claim),
+                _ => None,
+            };
+            step.all_tasks().chain(claim)
+        })
     }
 
     /// Returns the step that runs first: `executor.spec.entry_step`, else `start`, else the first one.

@@ -1,6 +1,6 @@
 //! Iterators over the parts of a step.
 
-use super::model::{Action, Edge, Step};
+use super::model::{Action, Edge, Items, Step};
 use super::task::{Assignment, Task};
 use crate::field::Field;
 
@@ -65,17 +65,30 @@ impl Step {
         })
     }
 
+    /// Returns every field with templates.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields_before_call()
+            .chain(self.fields_of_later_tasks())
+            .chain(&self.args)
+            .chain(self.fields_after_call())
+    }
+
     /// Returns the fields that are evaluated before the step's call, its arguments not included.
     pub(super) fn fields_before_call(&self) -> impl Iterator<Item = &Field> {
-        let repeated = self
-            .for_each
-            .iter()
-            .flat_map(|each| [&each.items, &each.max_in_flight]);
-        let called = self
-            .tasks
-            .iter()
-            .flat_map(|task| std::iter::once(&task.config).chain(&task.args));
-        repeated.chain(called)
+        let repeated = self.for_each.iter().flat_map(|each| {
+            let items = match &each.items {
+                Items::List(items) => vec![items],
+                Items::Cursor(cursor) => cursor.claim.fields().collect(),
+            };
+            items.into_iter().chain([&each.max_in_flight])
+        });
+        let first = self.tasks.iter().take(1).flat_map(Task::call_fields);
+        repeated.chain(first)
+    }
+
+    /// Returns the fields of the tasks behind another one, which see its `output`.
+    pub(super) fn fields_of_later_tasks(&self) -> impl Iterator<Item = &Field> {
+        self.tasks.iter().skip(1).flat_map(Task::call_fields)
     }
 
     /// Returns the fields that are evaluated after the call, and the conditions of admission.

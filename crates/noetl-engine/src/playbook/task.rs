@@ -115,6 +115,11 @@ pub enum VariableScope {
 }
 
 impl Task {
+    /// Returns the fields that are evaluated before the call.
+    pub(super) fn call_fields(&self) -> impl Iterator<Item = &Field> {
+        std::iter::once(&self.config).chain(&self.args)
+    }
+
     /// Returns every field with templates.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         let rules = self.rules.iter().flat_map(|rule| {

@@ -24,43 +24,35 @@ pub enum ToolKind {
     Duckdb,
     /// Saves a value to a file or table.
     Sink,
+    /// Copies rows between databases, URLs and files.
+    Transfer,
     /// Reads a value from the credential store.
     Secrets,
 }
 
-/// Kinds of older playbooks that are not part of NoETL, with what they need.
-const UNSUPPORTED: [(&str, &str); 14] = [
-    ("artifact", "a result store for artifacts"),
-    ("auth", "Google's sign-in tools"),
-    ("container", "a Kubernetes job runner"),
-    ("ducklake", "a DuckLake catalog"),
-    ("gateway", "the NoETL gateway"),
-    ("gcs", "Google Cloud Storage"),
+/// What to write in place of kinds that NoETL does not have.
+const INSTEAD: [(&str, &str); 7] = [
+    ("iterator", "write `loop:` on the step"),
+    ("playbooks", "write one `playbook` step in a loop"),
+    ("rhai", "write the step in python or shell"),
     (
-        "iterator",
-        "the loops of noetl.io/v1; write `loop:` on the step",
-    ),
-    ("nats", "a NATS server"),
-    (
-        "playbooks",
-        "catalog-wide runs; write one `playbook` step in a loop",
+        "ducklake",
+        "write the step with the duckdb tool, whose SQL can attach DuckLake catalogs",
     ),
     (
-        "rhai",
-        "the Rhai language; write the step in python or shell",
+        "snowflake",
+        "write a python step with the Snowflake connector",
     ),
-    ("script", "a Kubernetes job runner"),
-    ("snowflake", "the Snowflake service"),
-    ("snowflake_transfer", "the Snowflake service"),
+    ("gcs", "write a shell step that calls gcloud storage"),
     (
-        "transfer",
-        "the transfer service; write a read step and a `sink` step",
+        "script",
+        "write a python or shell step with `script: {uri: FILE}`",
     ),
 ];
 
 impl ToolKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Noop,
         Self::Shell,
         Self::Http,
@@ -70,6 +62,7 @@ impl ToolKind {
         Self::Sqlite,
         Self::Duckdb,
         Self::Sink,
+        Self::Transfer,
         Self::Secrets,
     ];
 
@@ -85,6 +78,7 @@ impl ToolKind {
             Self::Sqlite => "sqlite",
             Self::Duckdb => "duckdb",
             Self::Sink => "sink",
+            Self::Transfer => "transfer",
             Self::Secrets => "secrets",
         }
     }
@@ -102,11 +96,9 @@ impl ToolKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Returns what a kind that NoETL does not have needs.
-    pub(crate) fn unsupported(name: &str) -> Option<&'static str> {
-        UNSUPPORTED
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, need)| *need)
+    /// Returns what to write in place of a kind that NoETL does not have.
+    pub(crate) fn instead_of(name: &str) -> Option<&'static str> {
+        let found = INSTEAD.iter().find(|(known, _)| *known == name);
+        found.map(|(_, instead)| *instead)
     }
 }

@@ -1,5 +1,7 @@
 //! Checks of a playbook as a whole: steps that cannot be reached, names in templates that are not defined.
 
+mod workload;
+
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value as Json};
@@ -19,6 +21,7 @@ pub(super) fn problems(playbook: &Playbook, payload: &Map<String, Json>) -> Prob
     let mut problems = playbook.warnings.clone();
     unreachable(playbook, &mut problems);
     unknown_names(playbook, payload, &mut problems);
+    workload::unknown_fields(playbook, payload, &mut problems);
     Problems::sorted(problems)
 }
 
@@ -26,12 +29,14 @@ fn unreachable(playbook: &Playbook, problems: &mut Vec<Problem>) {
     let mut reached = HashSet::new();
     let mut to_visit = vec![playbook.entry().name.as_str()];
     to_visit.extend(playbook.executor.final_step.as_deref());
+    to_visit.extend(playbook.on_error.iter().map(String::as_str));
     while let Some(name) = to_visit.pop() {
         if !reached.insert(name) {
             continue;
         }
         if let Some(step) = playbook.step(name) {
             to_visit.extend(step.targets());
+            to_visit.extend(step.on_error.iter().map(String::as_str));
         }
     }
     for step in &playbook.steps {
@@ -73,11 +78,16 @@ fn unknown_names(playbook: &Playbook, payload: &Map<String, Json>, problems: &mu
             });
         }
     };
+    let mut in_pipeline = before.clone();
+    in_pipeline.extend(["output", "outcome"]);
     let mut for_arguments = before.clone();
     for_arguments.remove("keychain");
     for step in &playbook.steps {
         for field in step.fields_before_call() {
             check(field, &before);
+        }
+        for field in step.fields_of_later_tasks() {
+            check(field, &in_pipeline);
         }
         for field in &step.args {
             check(field, &for_arguments);
@@ -90,8 +100,17 @@ fn unknown_names(playbook: &Playbook, payload: &Map<String, Json>, problems: &mu
 
 /// Returns the names that the playbook, the payload or the engine define.
 fn defined_names<'a>(playbook: &'a Playbook, payload: &'a Map<String, Json>) -> BTreeSet<&'a str> {
-    // The engine defines functions, `loop_results` after a loop, and `data` for sinks.
-    let mut names = BTreeSet::from(["data", "dict", "loop_results", "range"]);
+    // The engine defines functions, `loop_results` after a loop, `data` for sinks, and `target` of the command line.
+    let mut names = BTreeSet::from([
+        "__frame_max_rows",
+        "data",
+        "dict",
+        "execution",
+        "loop_results",
+        "now",
+        "range",
+        "target",
+    ]);
     names.extend(playbook.workload.keys().map(String::as_str));
     names.extend(
         payload
@@ -141,23 +160,33 @@ fn used_before_call(name: &str) -> Failure {
 /// Returns the names without which a field has no value, with their places.
 fn required(field: &Field) -> Vec<(String, Place)> {
     let mut found = Vec::new();
-    match &field.value {
-        // A condition without braces is an expression as well.
-        Json::String(text) if !template::is_template(text) && !field.roots.is_empty() => {
-            collect_required(
-                field,
-                &Json::String(format!("{{{{ {text} }}}}")),
-                "",
-                &mut found,
-            );
-        }
-        value => collect_required(field, value, "", &mut found),
-    }
+    each_text(field, &mut |text, place| {
+        // A block such as `if` may use a name only when it has a value.
+        let guarded =
+            |name: &str| text.contains("{%") && (AFTER_CALL.contains(&name) || name.contains('.'));
+        let names = template::required_names(text).into_iter();
+        found.extend(
+            names
+                .filter(|name| !guarded(name))
+                .map(|name| (name, place.clone())),
+        );
+    });
     found
 }
 
-/// Collects the required names of the value at `path` within a field.
-fn collect_required(field: &Field, value: &Json, path: &str, found: &mut Vec<(String, Place)>) {
+/// Calls `visit` with each text of a field and its place. A condition without braces is given as an expression.
+fn each_text(field: &Field, visit: &mut dyn FnMut(&str, &Place)) {
+    match &field.value {
+        Json::String(text) if !template::is_template(text) && !field.roots.is_empty() => {
+            let expression = Json::String(format!("{{{{ {text} }}}}"));
+            visit_texts(field, &expression, "", visit);
+        }
+        value => visit_texts(field, value, "", visit),
+    }
+}
+
+/// Visits the texts of the value at `path` within a field.
+fn visit_texts(field: &Field, value: &Json, path: &str, visit: &mut dyn FnMut(&str, &Place)) {
     match value {
         Json::String(text) => {
             let mut place = field.place.clone();
@@ -166,25 +195,16 @@ fn collect_required(field: &Field, value: &Json, path: &str, found: &mut Vec<(St
                 place.column = 0;
                 place.field = Some(path::join(&place.field.unwrap_or_default(), path));
             }
-            // A block such as `if` may use a name only when it has a value.
-            let guarded = |name: &str| {
-                text.contains("{%") && (AFTER_CALL.contains(&name) || name.contains('.'))
-            };
-            let names = template::required_names(text).into_iter();
-            found.extend(
-                names
-                    .filter(|name| !guarded(name))
-                    .map(|name| (name, place.clone())),
-            );
+            visit(text, &place);
         }
         Json::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                collect_required(field, item, &path::index(path, index), found);
+                visit_texts(field, item, &path::index(path, index), visit);
             }
         }
         Json::Object(entries) => {
             for (key, item) in entries {
-                collect_required(field, item, &path::key(path, key), found);
+                visit_texts(field, item, &path::key(path, key), visit);
             }
         }
         _ => {}

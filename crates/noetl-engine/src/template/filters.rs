@@ -2,19 +2,25 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::value::ValueKind;
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
+use serde::Serialize as _;
 use serde_json::Value as Json;
+use serde_json::ser::{PrettyFormatter, Serializer};
 
 use super::bounds;
 use super::convert::{from_json, to_json};
+use super::now;
 use super::paid_text;
 use super::result::StepResult;
+use super::texts;
 use crate::bounded_json::{self, JsonError};
 use crate::secret_reference;
 
 /// The longest text that a filter or an operator may build, in bytes.
 const MAX_TEXT: usize = 64 << 20;
+/// The most spaces of an indent of `tojson`.
+const MAX_INDENT: usize = 16;
 
 pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("tojson", tojson);
@@ -29,6 +35,9 @@ pub(super) fn install(environment: &mut Environment<'static>) {
         value.try_iter().map(Value::from_iter)
     });
     environment.add_filter("values", values);
+    environment.add_filter("forceescape", minijinja::filters::escape);
+    texts::install(environment);
+    now::install(environment);
     paid_text::install(environment);
     environment.add_filter("b64encode", b64encode);
     environment.add_filter("b64decode", b64decode);
@@ -36,13 +45,22 @@ pub(super) fn install(environment: &mut Environment<'static>) {
 }
 
 /// Returns plain JSON: without the escapes for HTML, which shells and services do not understand.
-fn tojson(value: &Value, indent: Option<usize>) -> Result<String, Error> {
+fn tojson(value: &Value, indent: Option<usize>, options: Kwargs) -> Result<String, Error> {
     let json = bounds::json(defined(value)?)?;
-    let text = match indent {
-        Some(_) => serde_json::to_string_pretty(&json),
-        None => serde_json::to_string(&json),
+    let indent = match indent {
+        Some(indent) => Some(indent),
+        None => options.get("indent")?,
     };
-    text.map_err(|error| invalid(error.to_string()))
+    options.assert_all_used()?;
+    let Some(indent) = indent else {
+        return Ok(json.to_string());
+    };
+    let indent = " ".repeat(indent.min(MAX_INDENT));
+    let mut text = Vec::new();
+    let formatter = PrettyFormatter::with_indent(indent.as_bytes());
+    json.serialize(&mut Serializer::with_formatter(&mut text, formatter))
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 pub(super) fn fromjson(text: &str) -> Result<Value, Error> {
@@ -113,7 +131,7 @@ fn b64encode(value: &Value) -> Result<String, Error> {
     Ok(match (text.as_bytes(), text.as_str()) {
         (_, Some(text)) => STANDARD.encode(text),
         (Some(bytes), None) => STANDARD.encode(bytes),
-        (None, None) => STANDARD.encode(tojson(text, None)?),
+        (None, None) => STANDARD.encode(bounds::json(text)?.to_string()),
     })
 }
 

@@ -160,6 +160,28 @@ pub(crate) fn required_roots(text: &str) -> BTreeSet<String> {
     names
 }
 
+/// Returns the paths below `root` that a text's templates use, such as `workload.db.host`, without those that need no
+/// value. A method at the end of a path is left out.
+pub(crate) fn required_paths(text: &str, root: &str) -> Vec<String> {
+    let tokens = code_tokens(text);
+    let paths = used_names(text, true).unwrap_or_default();
+    let below = paths.iter().filter(|path| {
+        path.strip_prefix(root)
+            .is_some_and(|rest| rest.starts_with('.'))
+    });
+    below
+        .filter_map(|path| {
+            let is_method = after_path(&tokens, path)
+                .any(|rest| rest.first().is_some_and(|next| next.text == "("));
+            let path = match is_method {
+                true => path.rsplit_once('.')?.0,
+                false => path,
+            };
+            (!source::is_optional(&tokens, path)).then(|| path.to_owned())
+        })
+        .collect()
+}
+
 /// Returns the required names, and for `keychain` its required entries as `keychain.NAME`.
 pub(crate) fn required_names(text: &str) -> BTreeSet<String> {
     let mut names = required_roots(text);

@@ -124,7 +124,8 @@ fn display(state: &State<'_, '_>, value: &Value) -> Result<String, Error> {
     Ok(text.text)
 }
 
-fn pay(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
+/// Pays for a text of this length.
+pub(super) fn pay(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
     state.consume_fuel((bytes / BYTES_PER_STEP) as u64)
 }
 

@@ -38,7 +38,7 @@ struct Set {
 
 /// Runs the SQL of `call`.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
-    let script = sql::script(call)?;
+    let script = sql::script(call, host).await?;
     execute(&script, call, host).await
 }
 

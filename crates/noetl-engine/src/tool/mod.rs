@@ -11,6 +11,8 @@ mod output_reader;
 mod postgres;
 mod process;
 mod python;
+mod python_check;
+mod script;
 mod secrets;
 mod shell;
 mod sink;
@@ -19,12 +21,14 @@ mod sqlite;
 mod sub_playbook;
 #[cfg(test)]
 pub(crate) mod tests;
+mod transfer;
 
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
 pub(crate) use call::Call;
+pub use python_check::check_python;
 
 use crate::host::Host;
 use crate::playbook::ToolKind;
@@ -87,6 +91,7 @@ async fn dispatch(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
         ToolKind::Sqlite => sqlite::run(call, host).await,
         ToolKind::Duckdb => duckdb::run(call, host).await,
         ToolKind::Sink => sink::run(call, host).await,
+        ToolKind::Transfer => transfer::run(call, host).await,
         ToolKind::Secrets => secrets::run(call, host).await,
     }
 }

@@ -1,5 +1,6 @@
 //! The `postgres` tool: SQL for a PostgreSQL server.
 
+mod array;
 pub(super) mod connect;
 pub(super) mod error;
 
@@ -22,7 +23,7 @@ const PREPARED: &str = "noetl_statement";
 
 /// Runs the SQL of `call` as one script, which is one transaction unless it has its own.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
-    let script = sql::script(call)?;
+    let script = sql::script(call, host).await?;
     let statements = sql::split(&script);
     let parameters = sql::parameters(call, &statements)?;
     let script = match parameters {
@@ -110,24 +111,54 @@ fn value(row: &PgRow, index: usize) -> Result<Json, sqlx::Error> {
         index: row.column(index).name().to_owned(),
         source,
     })?;
-    Ok(match raw.type_info().name() {
-        "BOOL" => Json::Bool(text == "t"),
-        "INT2" | "INT4" | "INT8" | "OID" | "NUMERIC" => number(text),
-        "FLOAT4" | "FLOAT8" => float(text),
-        "JSON" | "JSONB" => serde_json::from_str(text).unwrap_or_else(|_| Json::from(text)),
-        _ => Json::from(text),
+    let type_info = raw.type_info();
+    let name = type_info.name();
+    Ok(match name.strip_suffix("[]") {
+        Some(element) => array::parse(text, |text| scalar(text, element)),
+        None => scalar(text, name),
     })
 }
 
-/// Returns a number; a whole number of more than 64 bits stays text, so that no digit is lost.
-fn number(text: &str) -> Json {
-    if text.contains('.') || !text.ends_with(|c: char| c.is_ascii_digit()) {
-        return float(text);
+/// Returns a value of the type `name` from its text.
+fn scalar(text: &str, name: &str) -> Json {
+    match name {
+        "BOOL" => Json::Bool(text == "t"),
+        "INT2" | "INT4" | "INT8" | "OID" => number(text),
+        "NUMERIC" => numeric(text),
+        "FLOAT4" | "FLOAT8" => float(text),
+        "JSON" | "JSONB" => serde_json::from_str(text).unwrap_or_else(|_| Json::from(text)),
+        _ => Json::from(text),
     }
+}
+
+/// Returns a whole number; one of more than 64 bits stays text, so that no digit is lost.
+fn number(text: &str) -> Json {
     text.parse::<i64>()
         .map(Json::from)
         .or_else(|_| text.parse::<u64>().map(Json::from))
         .unwrap_or_else(|_| Json::from(text))
+}
+
+/// Returns a decimal as a number when a number keeps all its digits, else as text.
+fn numeric(text: &str) -> Json {
+    /// What every double keeps.
+    const DIGITS: usize = 15;
+    if !text.contains('.') {
+        return match number(text) {
+            // NaN and infinity.
+            Json::String(_) if !text.ends_with(|c: char| c.is_ascii_digit()) => Json::Null,
+            number => number,
+        };
+    }
+    let digits = text
+        .trim_end_matches('0')
+        .bytes()
+        .filter(u8::is_ascii_digit);
+    let significant = digits.skip_while(|digit| *digit == b'0').count();
+    match significant <= DIGITS {
+        true => float(text),
+        false => Json::from(text),
+    }
 }
 
 /// Returns a float; NaN and infinity are null, since JSON does not have them.

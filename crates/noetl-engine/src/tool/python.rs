@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
+use super::script::{self, Script};
 use crate::host::Host;
 use noetl_api::Failure;
 
@@ -150,15 +151,28 @@ impl Exception {
 }
 
 async fn source(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
+    let named = || format!("<step {}>", call.place.step.as_deref().unwrap_or("python"));
     let code = match (call.text("code"), call.text("code_b64")) {
         (Some(code), _) => code,
         (None, Some(encoded)) => decode(&encoded)?,
-        (None, None) => return script(call, host).await,
+        (None, None) => {
+            let read = script::read(call, host).await?;
+            let Script {
+                code,
+                origin,
+                folder,
+            } = read.ok_or_else(|| call.missing("code"))?;
+            let filename = origin.unwrap_or_else(named);
+            return Ok(Source {
+                code,
+                filename,
+                folder,
+            });
+        }
     };
-    let step = call.place.step.as_deref().unwrap_or("python");
     Ok(Source {
         code,
-        filename: format!("<step {step}>"),
+        filename: named(),
         folder: None,
     })
 }
@@ -170,61 +184,6 @@ fn decode(encoded: &str) -> Result<String, Failure> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or_else(|| Failure::new("config", "the field `code_b64` is not base64 of UTF-8 text"))
-}
-
-/// Returns the code of `script: {uri, source: {type: file}}`.
-async fn script(call: &Call<'_>, host: &dyn Host) -> Result<Source, Failure> {
-    let script = match call.config.get("script") {
-        None | Some(Json::Null) => return Err(call.missing("code")),
-        Some(Json::Object(script)) => script,
-        Some(_) => {
-            return Err(Failure::new(
-                "config",
-                "the field `script` of a python tool must be a mapping with `uri`",
-            )
-            .help("write the code itself in the field `code`"));
-        }
-    };
-    let kind = script
-        .get("source")
-        .and_then(|source| source.get("type"))
-        .and_then(Json::as_str)
-        .unwrap_or("file");
-    let inline = script.get("source").and_then(|source| source.get("code"));
-    if let ("inline", Some(code)) = (kind, inline.and_then(Json::as_str)) {
-        return Ok(Source {
-            code: code.to_owned(),
-            filename: format!("<step {}>", call.place.step.as_deref().unwrap_or("python")),
-            folder: None,
-        });
-    }
-    if kind != "file" {
-        return Err(Failure::new(
-            "config",
-            format!("scripts from the source `{kind}` cannot be run"),
-        )
-        .help("put the script beside the playbook and use the source `file`"));
-    }
-    let uri = script
-        .get("uri")
-        .and_then(Json::as_str)
-        .ok_or_else(|| Failure::new("config", "the field `script` needs `uri`"))?;
-    let path = host
-        .tool_environment()
-        .resolve(uri.strip_prefix("file://").unwrap_or(uri));
-    let code = tokio::fs::read_to_string(&path).await.map_err(|error| {
-        Failure::new(
-            "config",
-            format!("cannot read the script `{}`: {error}", path.display()),
-        )
-    })?;
-    Ok(Source {
-        code,
-        filename: path.to_string_lossy().into_owned(),
-        folder: path
-            .parent()
-            .map(|folder| folder.to_string_lossy().into_owned()),
-    })
 }
 
 /// Runs `job` with this machine's Python; returns none when it has none.

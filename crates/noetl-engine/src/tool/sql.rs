@@ -3,6 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
+use super::script;
+use crate::host::Host;
 use noetl_api::Failure;
 
 const FIELDS: [&str; 5] = ["query", "command", "commands", "sql", "statement"];
@@ -103,8 +105,24 @@ fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     taken
 }
 
-/// Returns the SQL of a call; the items of a list become one script.
-pub(super) fn script(call: &Call<'_>) -> Result<String, Failure> {
+/// Returns the SQL of a call: that of its fields, or of its `script`. The items of a list become one script.
+pub(super) async fn script(call: &Call<'_>, host: &dyn Host) -> Result<String, Failure> {
+    let is_given = |name: &&str| call.config.get(*name).is_some_and(|value| !value.is_null());
+    if !FIELDS.iter().any(|name| is_given(&name))
+        && let Some(script) = script::read(call, host).await?
+    {
+        if split(&script.code).is_empty() {
+            let origin = script.origin.unwrap_or_else(|| "`script`".to_owned());
+            let message = format!("{origin} holds no SQL statement");
+            return Err(Failure::new("config", message));
+        }
+        return Ok(script.code);
+    }
+    fields(call)
+}
+
+/// Returns the SQL of a call's fields.
+fn fields(call: &Call<'_>) -> Result<String, Failure> {
     let given = FIELDS
         .iter()
         .filter_map(|name| call.config.get(*name).map(|value| (*name, value)))

@@ -34,7 +34,7 @@ pub(super) struct Database {
 
 /// Runs the SQL of `call`, each statement in a transaction of its own unless the SQL has one.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
-    let script = sql::script(call)?;
+    let script = sql::script(call, host).await?;
     let statements = sql::split(&script);
     let parameters = sql::parameters(call, &statements)?;
     let mut database = open(call, host).await?;

@@ -1,12 +1,13 @@
 //! The `playbook` tool: runs another playbook.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
 use crate::host::{Host, SubPlaybook};
 use noetl_api::Failure;
 
-/// Has the host run the playbook of `call`, and returns its result.
+/// Has the host run the playbook of `call`, and returns its result, or that of its step `result_step`. With
+/// `return_result: false` the result is only that it has completed.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let path = call.text("path").ok_or_else(|| call.missing("path"))?;
     let mut payload = Map::new();
@@ -17,13 +18,18 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     }
     payload.extend(call.args.clone());
     let key = call.context.get("task_key").and_then(Json::as_str);
-    host.playbook(SubPlaybook {
-        path,
-        version: call.config.get("version").and_then(Json::as_i64),
-        payload,
-        return_step: call.text("return_step"),
-        caller: call.place.file.clone(),
-        key: key.unwrap_or_default().to_owned(),
+    let result = host
+        .playbook(SubPlaybook {
+            path,
+            version: call.config.get("version").and_then(Json::as_i64),
+            payload,
+            return_step: call.first_text(&["result_step", "return_step"]),
+            caller: call.place.file.clone(),
+            key: key.unwrap_or_default().to_owned(),
+        })
+        .await?;
+    Ok(match call.config.get("return_result") {
+        Some(Json::Bool(false)) => json!({"status": "completed"}),
+        _ => result,
     })
-    .await
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 #[cfg(unix)]
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::harness::{TestHost, drive, playbook, run, success};
+use crate::harness::{TestHost, drive, playbook, problem_text, run, success};
 
 const BRANCHES: &str = "workflow:
 - {step: start, tool: {kind: noop}, next: [short, long]}
@@ -287,4 +287,71 @@ async fn a_task_is_stopped_after_its_timeout() {
         .await;
     assert!(ran.failed().contains("0.3 s"), "{}", ran.failed());
     assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn the_final_step_sees_how_the_execution_ended() {
+    let body = |code: &str| {
+        format!(
+            "executor: {{spec: {{final_step: last}}}}
+workflow:
+- {{step: a, tool: {{kind: python, code: {code}}}}}
+- step: last
+  tool:
+    kind: noop
+    args: {{s: \"{{{{ execution.status }}}}\", m: \"{{{{ execution.error.message | default('none') }}}}\", f: \"{{{{ execution.failed_step }}}}\"}}
+"
+        )
+    };
+    let ran = run(&body("result = 1")).await.completed();
+    let expected = json!({"s": "COMPLETED", "m": "none", "f": null});
+    assert_eq!(ran.result("last"), expected);
+    let ran = run(&body("raise ValueError(7)")).await;
+    let message = "ValueError: 7 (line 1 of the step's code)";
+    let expected = json!({"s": "FAILED", "m": message, "f": "a"});
+    assert_eq!(ran.result("last"), expected);
+}
+
+#[tokio::test]
+async fn steps_of_on_error_run_and_the_execution_stays_failed() {
+    let body = "on_error: tell
+executor: {spec: {final_step: clean}}
+workflow:
+- {step: start, tool: {kind: noop, args: {n: 1}}, next: STEP}
+- {step: a, tool: {kind: shell, cmds: exit 3}}
+- {step: b, tool: {kind: shell, cmds: exit 4}, on_error: [{step: own}]}
+- {step: tell, tool: {kind: noop, args: {f: \"{{ execution.failed_step }}\", n: \"{{ start.n }}\"}}, next: after}
+- {step: after, tool: {kind: noop}}
+- {step: own, tool: {kind: shell, cmds: \"echo {{ execution.error.code }}; exit 9\"}}
+- {step: clean, tool: {kind: noop}}
+";
+    let ran = run(&body.replace("STEP", "a")).await;
+    assert!(ran.failed().contains("step `a`"));
+    assert_eq!(ran.entered(), ["start", "a", "tell", "after", "clean"]);
+    assert_eq!(ran.result("tell"), json!({"f": "a", "n": 1}));
+    // A step that fails itself does not replace the first failure.
+    let ran = run(&body.replace("STEP", "b")).await;
+    assert!(ran.failed().contains("step `b`"), "{}", ran.failed());
+    assert_eq!(ran.entered(), ["start", "b", "own", "clean"]);
+    // Without a failure none of them runs.
+    let ran = run(&body.replace("STEP", "after")).await.completed();
+    assert_eq!(ran.entered(), ["start", "after", "clean"]);
+}
+
+#[test]
+fn on_error_names_steps_that_exist_and_nothing_else() {
+    let body = |on_error: &str| format!("on_error: {on_error}\nworkflow: [{{step: a}}]\n");
+    for (on_error, message) in [
+        ("b", "there is no step `b`"),
+        (
+            "[{step: a, when: \"{{ true }}\"}]",
+            "takes neither conditions nor values",
+        ),
+        ("7", "a step's name was expected"),
+    ] {
+        let found = problem_text(&body(on_error));
+        assert!(found.contains(message), "{found}");
+    }
+    let unreachable = problem_text("on_error: b\nworkflow: [{step: a}, {step: b}]\n");
+    assert_eq!(unreachable, "");
 }

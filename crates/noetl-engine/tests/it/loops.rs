@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{TestHost, drive, run, success};
+use crate::harness::{TestHost, drive, problem_text, run, success};
 use noetl_api::EventStatus;
 use noetl_engine::Failure;
 
@@ -40,13 +40,13 @@ workflow:
 }
 
 #[tokio::test]
-async fn an_empty_list_has_no_iterations_and_a_single_value_is_one_item() {
+async fn a_loop_goes_over_lists_and_the_json_of_lists() {
     for (items, results) in [
         ("[]", json!([])),
         ("'{{ [] }}'", json!([])),
         ("'{{ none }}'", json!([])),
-        ("7", json!([{"x": 7}])),
-        ("{k: v}", json!([{"x": {"k": "v"}}])),
+        ("'[1, 2]'", json!([{"x": 1}, {"x": 2}])),
+        ("'{{ [{}] | tojson }}'", json!([{"x": {}}])),
         ("'{{ range(3) }}'", json!([{"x": 0}, {"x": 1}, {"x": 2}])),
         ("'{{ {\"k\": 1}.items() }}'", json!([{"x": ["k", 1]}])),
     ] {
@@ -228,4 +228,95 @@ async fn steps_without_a_tool_can_loop_over_many_items() {
         .completed();
     assert_eq!(ran.result("each")["stats"]["success"], 20_000);
     assert_eq!(ran.result("each")["results"][19_999], json!({"n": 19_999}));
+}
+
+#[tokio::test]
+async fn a_loop_over_anything_else_is_a_failure_that_says_what_it_is() {
+    for (items, message) in [
+        ("7", "the number 7"),
+        ("{k: v, l: w}", "a mapping with the keys k, l"),
+        ("'a,b'", "the text `a,b`"),
+        ("'{\"a\": 1}'", "the text `{\"a\": 1}`"),
+        ("'{{ true }}'", "a boolean"),
+    ] {
+        let ran = run(&format!(
+            "workflow:\n- step: each\n  loop: {{in: {items}, iterator: x}}\n  tool: {{kind: noop}}\n"
+        ))
+        .await;
+        let failure = ran.failed();
+        assert!(failure.contains(message), "{failure}");
+        assert!(ran.report.failure.unwrap().help.is_some());
+    }
+}
+
+/// A table `work` with the numbers 1 to 5.
+const WORK: &str = "workflow:
+- step: start
+  tool: {kind: sqlite, database: w.db, query: \"create table work (id int, taken int default 0); insert into work(id) values (1), (2), (3), (4), (5)\"}
+  next: drain
+";
+const CLAIM: &str = "update work set taken = 1 where id in (select id from work where taken = 0 order by id limit {{ __frame_max_rows | default(1) | int }}) returning id";
+
+#[tokio::test]
+async fn a_cursor_claims_rows_until_there_are_none() {
+    let ran = TestHost::new()
+        .run(&format!(
+            "{WORK}- step: drain
+  loop:
+    cursor: {{kind: sqlite, database: w.db, claim: \"{CLAIM}\"}}
+    iterator: row
+    spec: {{mode: cursor, max_in_flight: 2, frame: {{max_rows: 2}}}}
+  tool: {{kind: noop, args: {{n: \"{{{{ iter.row.id * 10 }}}}\"}}}}
+  next: {{arcs: [{{step: done, when: \"{{{{ event.name == 'loop.done' }}}}\"}}]}}
+- {{step: done, tool: {{kind: noop, args: {{all: \"{{{{ drain.results | map(attribute='n') | list }}}}\"}}}}}}
+"
+        ))
+        .await
+        .completed();
+    assert_eq!(ran.result("done"), json!({"all": [10, 20, 30, 40, 50]}));
+    // One for the table, three claims with rows, one without.
+    let issued = ran
+        .events
+        .iter()
+        .filter(|event| event.name == "command.issued" && event.context["tool"] == "sqlite");
+    assert_eq!(issued.count(), 5);
+}
+
+#[tokio::test]
+async fn a_cursor_may_give_all_rows_of_a_claim_as_one_item() {
+    let ran = TestHost::new()
+        .run(&format!(
+            "{WORK}- step: drain
+  loop:
+    cursor: {{kind: sqlite, database: w.db, claim: \"{CLAIM}\"}}
+    iterator: rows
+    spec: {{mode: cursor, frame: {{max_rows: 3, process: frame}}}}
+  tool:
+  - {{name: a, kind: noop, args: {{ids: \"{{{{ rows | map(attribute='id') | list }}}}\"}}}}
+  - {{name: b, kind: noop, args: {{sum: \"{{{{ output.data.ids | sum }}}}\"}}}}
+"
+        ))
+        .await
+        .completed();
+    let expected = json!([{"sum": 6}, {"sum": 9}]);
+    assert_eq!(ran.result("drain")["results"], expected);
+}
+
+#[tokio::test]
+async fn a_claim_that_fails_fails_its_loop() {
+    let ran = run(
+        "workflow:\n- step: drain\n  loop: {cursor: {kind: sqlite, database: w.db, claim: select nothing}, spec: {mode: cursor}}\n  tool: {kind: noop}\n",
+    )
+    .await;
+    assert!(ran.failed().contains("nothing"));
+    assert_eq!(ran.count("loop.done"), 1);
+    for (cursor, message) in [
+        ("{kind: nats, claim: x}", "cursor `nats` is not supported"),
+        ("{kind: sqlite}", "the cursor has no `claim`"),
+    ] {
+        let found = problem_text(&format!(
+            "workflow:\n- {{step: a, loop: {{cursor: {cursor}, mode: cursor}}, tool: {{kind: noop}}}}\n"
+        ));
+        assert!(found.contains(message), "{found}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::run;
+use crate::harness::{TestHost, problem_text, run};
 
 /// Runs the steps and returns the result of the last one.
 async fn result(body: &str) -> Value {
@@ -119,4 +119,129 @@ async fn a_condition_is_asked_after_a_failure_whatever_it_names() {
     assert_eq!(result(&body(true)).await, json!({"went": true}));
     let ran = run(&body(false)).await;
     assert_eq!(ran.report.failure.unwrap().kind, "exit");
+}
+
+#[tokio::test]
+async fn the_code_of_a_tool_may_stand_in_its_spec() {
+    let found = result(
+        "workflow:\n- {step: start, tool: {kind: python, spec: {code: \"result = 3\", timeout: 20}}}\n",
+    )
+    .await;
+    assert_eq!(found, json!(3));
+}
+
+#[tokio::test]
+async fn sql_may_stand_in_a_file() {
+    let host = TestHost::new();
+    host.write(
+        "one.sql",
+        "create table t (n int); insert into t values (4); select n from t",
+    );
+    let ran = host
+        .run("workflow:\n- {step: start, tool: {kind: sqlite, database: \":memory:\", script: {uri: one.sql, source: {type: file}}}}\n")
+        .await
+        .completed();
+    assert_eq!(ran.report.result["rows"], json!([{"n": 4}]));
+    let missing = host
+        .run("workflow:\n- {step: start, tool: {kind: sqlite, database: \":memory:\", script: {uri: two.sql}}}\n")
+        .await;
+    assert!(missing.failed().contains("two.sql"));
+}
+
+#[tokio::test]
+async fn a_playbook_returns_the_result_of_the_step_that_is_named() {
+    let host = TestHost::new();
+    host.write(
+        "child.yaml",
+        &crate::harness::text("workflow:\n- {step: start, tool: {kind: noop, args: {n: 1}}, next: tail}\n- {step: tail, tool: {kind: noop, args: {n: 2}}}\n"),
+    );
+    for (fields, expected) in [
+        ("result_step: start", json!({"n": 1})),
+        ("return_step: start", json!({"n": 1})),
+        ("return_result: true", json!({"n": 2})),
+        ("return_result: false", json!({"status": "completed"})),
+    ] {
+        let ran = host
+            .run(&format!("workflow:\n- {{step: start, tool: {{kind: playbook, path: child.yaml, {fields}}}}}\n"))
+            .await
+            .completed();
+        assert_eq!(ran.report.result, expected, "{fields}");
+    }
+}
+
+#[test]
+fn a_tool_that_there_is_not_is_refused_in_one_form() {
+    for (kind, help) in [
+        ("nats", ""),
+        ("shel", "did you mean `shell`?"),
+        ("rhai", "write the step in python or shell"),
+    ] {
+        let found = problem_text(&format!(
+            "workflow:\n- {{step: x, tool: {{kind: {kind}, name: a}}}}\n"
+        ));
+        let expected = format!(
+            "step `x`: tool `{kind}` is not supported by this NoETL; supported are noop, shell, "
+        );
+        assert!(found.contains(&expected), "{found}");
+        assert!(found.contains(help), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_keychain_entry_of_any_kind_stands_for_the_stored_credential() {
+    let host = TestHost::new();
+    host.credential("stored", json!({"token": "abc"}));
+    let body = "keychain: [{name: k, kind: oauth2, credential: stored, endpoint: \"https://example.com\"}]\nworkflow:\n\
+                - {step: start, tool: {kind: python, args: {t: \"{{ keychain.k.token }}\"}, code: \"result = len(t)\"}}\n";
+    assert_eq!(host.run(body).await.completed().report.result, json!(3));
+    let found = problem_text(body);
+    assert!(
+        found.contains("stands for the stored credential `stored`"),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn the_filters_and_functions_of_jinja_are_there() {
+    for (template, expected) in [
+        ("{{ 'a b&c' | urlencode }}", json!("a%20b%26c")),
+        (
+            "{{ {'a': 'x y', 'b': 2} | urlencode }}",
+            json!("a=x%20y&b=2"),
+        ),
+        (
+            "{{ 'hello wonderful world' | truncate(12) }}",
+            json!("hello..."),
+        ),
+        (
+            "{{ 'hello wonderful world' | truncate(9, true, '..', leeway=0) }}",
+            json!("hello w.."),
+        ),
+        ("{{ 'hello' | truncate(length=9) }}", json!("hello")),
+        ("[{{ 'ab' | center(7) }}]", json!("[   ab  ]")),
+        ("{{ 'aaa bbb ccc' | wordwrap(4) }}", json!("aaa\nbbb\nccc")),
+        (
+            "{{ 'aaa bbb' | wordwrap(4, wrapstring='|') }}",
+            json!("aaa|bbb"),
+        ),
+        ("{{ 'a b c' | wordcount }}", json!(3)),
+        ("{{ '<b>x</b> y' | striptags }}", json!("x y")),
+        ("{{ 1500 | filesizeformat }}", json!("1.5 kB")),
+        ("{{ [7] | random }}", json!(7)),
+        (
+            "{{ {'a': [1]} | tojson(indent=2) }}.",
+            json!("{\n  \"a\": [\n    1\n  ]\n}."),
+        ),
+        ("{{ [1] | tojson(4) }}.", json!("[\n    1\n].")),
+        (
+            "{{ now().year > 2000 and now().isoformat() is string and now().timestamp() > 5 }}",
+            json!(true),
+        ),
+        ("{{ now().strftime('%Y') | length }}", json!(4)),
+        ("{{ now() | string | length }}", json!(32)),
+    ] {
+        let tool = json!({"kind": "noop", "args": {"x": template}});
+        let found = run(&format!("workflow:\n- {{step: start, tool: {tool}}}\n")).await;
+        assert_eq!(found.completed().report.result["x"], expected, "{template}");
+    }
 }

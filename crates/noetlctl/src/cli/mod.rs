@@ -11,6 +11,7 @@ pub(crate) mod own;
 pub(crate) mod run;
 pub(crate) mod server;
 pub(crate) mod store;
+pub(crate) mod validate;
 pub(crate) mod worker;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     /// Run a playbook in this process or on a server
     #[command(visible_alias = "exec")]
     Run(run::RunArgs),
+    /// Check playbooks in files without running them
+    Validate(validate::ValidateArgs),
     /// Start, stop and check the server on this machine
     #[command(subcommand)]
     Server(server::ServerCommand),

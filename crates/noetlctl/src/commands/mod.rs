@@ -21,6 +21,7 @@ mod rejected;
 mod run;
 mod server;
 mod status;
+mod validate;
 mod version;
 mod worker;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     match cli.command {
         Command::Run(args) => run::run(&args, root),
+        Command::Validate(args) => validate::run(&args, root),
         Command::Server(command) => server::run(command, root),
         Command::Worker(command) => worker::run(&command, root),
         Command::Register(command) => register::run(&command, root),

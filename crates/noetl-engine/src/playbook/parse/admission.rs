@@ -38,7 +38,7 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     "an admission rule has no `allow`",
-                    Some("add `then: {allow: true}`"),
+                    "add `then: {allow: true}`",
                 );
                 continue;
             };

@@ -42,7 +42,7 @@ impl Reader<'_> {
                     self.fail(
                         place,
                         "the rule has no `then`",
-                        Some("add `then: {next: [{step: NAME}]}`"),
+                        "add `then: {next: [{step: NAME}]}`",
                     );
                     continue;
                 }
@@ -94,7 +94,7 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     format!("actions were expected, and this is {}", noun(node)),
-                    None,
+                    "write `then: {next: [{step: NAME}]}`, or another action",
                 );
             }
         }
@@ -137,7 +137,7 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     format!("`{other}` is not an action"),
-                    Some("actions are next, call, set, result, collect, retry, sink and fail"),
+                    "actions are next, call, set, result, collect, retry, sink and fail",
                 );
             }
         }
@@ -151,7 +151,11 @@ impl Reader<'_> {
             Some(other) => {
                 let place = self.place(mode.unwrap_or(node), &path::key(path, "strategy"));
                 let message = format!("strategy `{other}` is none of append, extend and replace");
-                self.fail(place, message, None);
+                self.fail(
+                    place,
+                    message,
+                    "write `strategy: append`, `extend` or `replace`",
+                );
                 false
             }
         };

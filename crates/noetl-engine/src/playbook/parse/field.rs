@@ -47,7 +47,7 @@ impl Reader<'_> {
                     self.fail(
                         place,
                         format!("the template does not parse: {}", error.message),
-                        None,
+                        "a template is written as in Jinja: `{{ name.field | filter }}`",
                     );
                 }
             }
@@ -76,7 +76,7 @@ impl Reader<'_> {
                     self.fail(
                         place,
                         format!("the condition does not parse: {}", error.message),
-                        None,
+                        "write an expression, such as `workload.env == 'prod'`",
                     );
                 }
                 // The names in it are those of an expression.
@@ -94,7 +94,7 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     format!("a condition is a template, and this is {}", noun(value)),
-                    Some("write `when: \"{{ … }}\"`"),
+                    "write `when: \"{{ … }}\"`",
                 );
             }
         }
@@ -122,7 +122,7 @@ impl Reader<'_> {
                     self.fail(
                         place,
                         format!("`{key}` is {}, not a mapping", noun(value)),
-                        None,
+                        &format!("write `{key}: {{NAME: VALUE}}`"),
                     );
                 }
             }
@@ -201,7 +201,7 @@ impl Reader<'_> {
                     "names and values were expected, and this is {}",
                     noun(value)
                 );
-                self.fail(place, message, Some("write `set: {ctx.name: \"{{ … }}\"}`"));
+                self.fail(place, message, "write `set: {ctx.name: \"{{ … }}\"}`");
             }
         }
     }

@@ -17,14 +17,14 @@ impl Reader<'_> {
             Some(other) => {
                 let place = self.place(root.get("apiVersion").unwrap_or(root), "apiVersion");
                 let message = format!("apiVersion `{other}` is not one that NoETL reads");
-                self.fail(place, message, Some("write `apiVersion: noetl.io/v2`"));
+                self.fail(place, message, "write `apiVersion: noetl.io/v2`");
             }
             None => {
                 let place = self.place(root, "apiVersion");
                 self.fail(
                     place,
                     "the playbook has no apiVersion",
-                    Some("add `apiVersion: noetl.io/v2`"),
+                    "add `apiVersion: noetl.io/v2`",
                 );
             }
         }
@@ -36,7 +36,7 @@ impl Reader<'_> {
                     || "the document has no kind".to_owned(),
                     |kind| format!("kind `{kind}` is not a playbook"),
                 );
-                self.fail(place, message, Some("write `kind: Playbook`"));
+                self.fail(place, message, "write `kind: Playbook`");
             }
         }
     }
@@ -61,14 +61,8 @@ impl Reader<'_> {
             for tool in self.list(requires, "tools", "executor.requires.tools") {
                 let name = tool.as_str().unwrap_or_default();
                 if ToolKind::from_name(name).is_none() {
-                    let place = self.place(tool, "executor.requires.tools");
-                    self.fail(
-                        place,
-                        format!(
-                            "the playbook requires the tool `{name}`, which is not part of NoETL"
-                        ),
-                        None,
-                    );
+                    let place = self.place(tool, "");
+                    self.unsupported(place, name, "tool", &ToolKind::ALL.map(ToolKind::name));
                 }
             }
         }
@@ -94,27 +88,37 @@ impl Reader<'_> {
             let path = format!("keychain[{index}]");
             let Some(name) = self.text(node, "name", &path) else {
                 let place = self.place(node, &path);
-                self.fail(place, "a keychain entry has no name", None);
+                self.fail(
+                    place,
+                    "a keychain entry has no name",
+                    "add `name: NAME`, which templates use as `{{ keychain.NAME.FIELD }}`",
+                );
                 continue;
             };
             let kind = self
                 .text(node, "kind", &path)
                 .or_else(|| self.text(node, "type", &path));
             let kind = kind.unwrap_or_else(|| "credential".to_owned());
-            if !STORED.contains(&kind.as_str()) {
-                let place = self.place(node, &format!("{path}.kind"));
-                self.fail(
-                    place,
-                    format!("keychain entry `{name}` is of kind `{kind}`, which needs a service that is not part of NoETL"),
-                    Some("register the secret with `noetl register credential` and use kind `credential`"),
-                );
-                continue;
-            }
-            let credential = ["credential", "auth", "ref", "key"]
+            // Of other kinds `auth` and `key` are for the service that they would be fetched from.
+            let is_stored = STORED.contains(&kind.as_str());
+            let keys: &[&str] = match is_stored {
+                true => &["credential", "auth", "ref", "key"],
+                false => &["credential", "ref"],
+            };
+            let credential = keys
                 .iter()
                 .find_map(|key| node.get(key).and_then(Node::as_str))
                 .unwrap_or(&name)
                 .to_owned();
+            if !is_stored {
+                let place = self.place(node, &format!("{path}.kind"));
+                let message = format!(
+                    "keychain entry `{name}` is of kind `{kind}`, which NoETL does not fetch; it stands for the stored \
+                     credential `{credential}`"
+                );
+                let help = "register it with `noetl register credential --file FILE`";
+                self.warn(place, message, Some(help));
+            }
             entries.push(KeychainEntry { name, credential });
         }
         entries

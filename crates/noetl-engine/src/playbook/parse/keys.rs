@@ -3,8 +3,8 @@
 
 use noetl_yaml::{Entry, Node};
 
+use super::super::distance::distance;
 use super::reader::Reader;
-use super::targets::distance;
 use crate::path;
 
 /// A mapping of a playbook whose keys are known.
@@ -16,6 +16,8 @@ pub(super) struct Level {
     known: &'static str,
     /// Keys of other versions, which have none here.
     others: &'static str,
+    /// The level whose keys may stand here as well.
+    also: Option<&'static Level>,
     /// Whether every other key is an error.
     is_closed: bool,
 }
@@ -23,11 +25,12 @@ pub(super) struct Level {
 /// The root.
 pub(super) const ROOT: Level = Level {
     noun: "a playbook",
-    known: "apiVersion kind metadata name path executor workload spec workflow workbook keychain",
+    known: "apiVersion kind metadata name path executor workload spec workflow workbook keychain on_error",
     others: "version description labels vars variables inputs outputs input output tests test runtime ui \
         schedule triggers environment credentials secrets policy config notes final_step entry_step tags \
         annotations result targets workload_schema defaults imports steps doc docs status id \
         observability tracing resources",
+    also: None,
     is_closed: true,
 };
 
@@ -36,16 +39,18 @@ pub(super) const STEP: Level = Level {
     noun: "a step",
     known: "step desc tool args input loop next case set set_ctx set_iter vars spec sink type name auth \
         query command commands code url endpoint method headers params parameters script path \
-        return_step database cmds payload timeout timeout_seconds description when with retry",
+        return_step database cmds payload timeout timeout_seconds description when with retry on_error",
     others: "label id notes save pass call run output result policy bind data libs",
+    also: None,
     is_closed: false,
 };
 
 /// A loop.
 pub(super) const LOOP: Level = Level {
     noun: "a loop",
-    known: "in collection iterator element as spec mode max_in_flight concurrency",
-    others: "until enumerate where limit order_by chunk policy cursor pagination",
+    known: "in collection cursor iterator element as spec mode max_in_flight concurrency",
+    others: "until enumerate where limit order_by chunk policy pagination",
+    also: None,
     is_closed: false,
 };
 
@@ -55,6 +60,7 @@ pub(super) const ARC: Level = Level {
     known: "step target to when cond condition if args input with data set set_ctx set_iter vars then else \
         next arcs spec desc description",
     others: "name label priority id",
+    also: None,
     is_closed: false,
 };
 
@@ -64,6 +70,7 @@ pub(super) const RULE: Level = Level {
     known: "when cond condition if then else do to set set_ctx set_iter vars max_attempts attempts \
         max_retries delay initial_delay backoff backoff_multiplier multiplier max_delay",
     others: "name desc description reason message result",
+    also: None,
     is_closed: false,
 };
 
@@ -72,6 +79,7 @@ pub(super) const SPEC: Level = Level {
     noun: "a spec",
     known: "policy timeout timeout_seconds timeout_s args input next_mode mode",
     others: "",
+    also: Some(&TOOL),
     is_closed: false,
 };
 
@@ -89,6 +97,7 @@ pub(super) const TOOL: Level = Level {
         storage tables target task_key token type uri urls user value values vars verify version \
         workload codes header_name databases queries statements credentials formats methods providers \
         auths",
+    also: None,
     is_closed: false,
 };
 
@@ -100,6 +109,11 @@ impl Reader<'_> {
             let is_own = key.starts_with("x-") || key.starts_with("x_");
             let is_in = |keys: &str| keys.split_whitespace().any(|known| *known == **key);
             if is_in(level.known) || is_own {
+                continue;
+            }
+            if let Some(also) = level.also
+                && (is_in(also.known) || is_in(also.others))
+            {
                 continue;
             }
             let place = self.place(value, &path::key(path, key));
@@ -122,13 +136,17 @@ impl Reader<'_> {
             let message = format!("`{key}` is no key of {}", level.noun);
             match slip {
                 Some((_, known)) => {
-                    self.fail(place, message, Some(&format!("did you mean `{known}`?")));
+                    self.fail(place, message, &format!("did you mean `{known}`?"));
                 }
                 None if is_open => {}
                 None => {
-                    let help = "keys of your own begin with `x-`";
+                    let belongs = STEP.known.split_whitespace().any(|known| known == &**key);
+                    let help = match level.is_closed && belongs {
+                        true => "it belongs to a step; indent it as the step's other keys",
+                        false => "keys of your own begin with `x-`",
+                    };
                     match level.is_closed {
-                        true => self.fail(place, message, Some(help)),
+                        true => self.fail(place, message, help),
                         false => self.warn(place, message, Some(help)),
                     }
                 }
@@ -150,7 +168,7 @@ impl Reader<'_> {
                         let place = self.place(value, &path::key(path, key));
                         let message = format!("`{key}` is no time");
                         let help = "write seconds, or a number with ms, s, m or h, such as 30s";
-                        self.fail(place, message, Some(help));
+                        self.fail(place, message, help);
                         return None;
                     }
                 }

@@ -7,11 +7,14 @@ mod header;
 mod keys;
 mod policy;
 mod reader;
+mod repeat;
 mod route;
 mod sink;
 mod step;
 mod targets;
 mod task;
+
+use std::collections::HashMap;
 
 use noetl_yaml::{ErrorKind, Kind, Node};
 use serde_json::{Map, Value as Json};
@@ -29,17 +32,11 @@ pub(super) fn playbook(file: &str, text: &str) -> (Option<Playbook>, Problems) {
     let document = match document::read(text) {
         Ok(document) => document,
         Err(error) => {
-            let help = match error.kind {
-                ErrorKind::Syntax | ErrorKind::Content => {
-                    Some("strings with `:` or `{` in them need quotes".to_owned())
-                }
-                ErrorKind::Limit => None,
-            };
             let problem = Problem {
                 severity: Severity::Error,
                 place: reader.place_at(error.line, error.column, None),
+                help: Some(document_help(&error).to_owned()),
                 message: error.message,
-                help,
             };
             return (None, Problems(vec![problem]));
         }
@@ -58,13 +55,27 @@ pub(super) fn playbook(file: &str, text: &str) -> (Option<Playbook>, Problems) {
     (playbook, problems)
 }
 
+/// Returns how to mend a text that is not the YAML of a playbook.
+fn document_help(error: &noetl_yaml::Error) -> &'static str {
+    let says = |words: &str| error.message.contains(words);
+    match error.kind {
+        ErrorKind::Limit => "split the playbook into several that call each other",
+        _ if says("second document") => "write each playbook into a file of its own",
+        _ if says("tabs") => "indent with spaces",
+        _ if says("block") || says("expected key") => {
+            "indent this line as those beside it; strings with `:` or `{` in them need quotes"
+        }
+        _ => "strings with `:` or `{` in them need quotes",
+    }
+}
+
 impl Reader<'_> {
     /// Reads the root; none when there are no steps.
     fn playbook(&mut self, root: &Node) -> Option<Playbook> {
         if !matches!(root.kind, Kind::Mapping(_)) {
             let place = self.place(root, "");
             let message = format!("a playbook is a mapping, and this is {}", noun(root));
-            self.fail(place, message, Some("begin with `apiVersion: noetl.io/v2`"));
+            self.fail(place, message, "begin with `apiVersion: noetl.io/v2`");
             return None;
         }
         self.check_keys(root, "", &keys::ROOT, false);
@@ -82,7 +93,7 @@ impl Reader<'_> {
             self.fail(
                 place,
                 "the playbook has no name",
-                Some("add `metadata: {name: …}`"),
+                "add `metadata: {name: …}`",
             );
         }
         let name = name.unwrap_or_else(|| "unknown".to_owned());
@@ -101,9 +112,10 @@ impl Reader<'_> {
         }
         let executor = self.executor(root);
         let keychain = self.keychain(root);
+        let on_error = self.on_error(root);
         self.workbook(root);
         let steps = self.workflow(root);
-        self.check_targets(&executor, &steps, root);
+        self.check_targets(&executor, &on_error, &steps, root);
         (!steps.is_empty()).then(|| Playbook {
             file: self.file.to_owned(),
             path: path.unwrap_or_else(|| name.clone()),
@@ -111,6 +123,7 @@ impl Reader<'_> {
             description,
             executor,
             workload,
+            on_error,
             keychain,
             graph: Graph::new(&steps),
             steps,
@@ -123,12 +136,20 @@ impl Reader<'_> {
             let path = format!("workbook[{index}]");
             let Some(name) = self.text(node, "name", &path) else {
                 let place = self.place(node, &path);
-                self.fail(place, "a workbook entry has no name", None);
+                self.fail(
+                    place,
+                    "a workbook entry has no name",
+                    "add `name: NAME`, which steps use as `tool: {kind: workbook, name: NAME}`",
+                );
                 continue;
             };
             let Some(tool) = node.get("tool") else {
                 let place = self.place(node, &path);
-                self.fail(place, format!("the workbook's `{name}` has no tool"), None);
+                self.fail(
+                    place,
+                    format!("the workbook's `{name}` has no tool"),
+                    "add `tool: {kind: …}`",
+                );
                 continue;
             };
             if let Some(task) = self.task(tool, &format!("{path}.tool"), &name, Some(node)) {
@@ -139,25 +160,25 @@ impl Reader<'_> {
 
     fn workflow(&mut self, root: &Node) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
         let nodes = self.list(root, "workflow", "workflow");
         if nodes.is_empty() {
             let place = self.place(root.get("workflow").unwrap_or(root), "workflow");
             self.fail(
                 place,
                 "the workflow has no steps",
-                Some("add `workflow:` with a list of steps"),
+                "add `workflow:` with a list of steps",
             );
         }
         for (index, node) in nodes.iter().enumerate() {
             self.step = node.get("step").and_then(Node::as_str).map(str::to_owned);
             if let Some(step) = self.step(node, index) {
-                if let Some(known) = steps.iter().find(|known| known.name == step.name) {
-                    let line = known.place.line;
+                if let Some(line) = lines.insert(step.name.clone(), step.place.line) {
                     let place = step.place.clone();
                     self.fail(
                         place,
                         format!("line {line} has a step of this name already"),
-                        Some("give one of them another name"),
+                        "give one of them another name",
                     );
                     continue;
                 }

@@ -40,7 +40,11 @@ impl Reader<'_> {
                     Some(to) => RuleAction::Jump { to },
                     None => {
                         let place = self.place(then, &path);
-                        self.fail(place, "`do: jump` has no `to`", None);
+                        self.fail(
+                            place,
+                            "`do: jump` has no `to`",
+                            "add `to: TASK` with the name of a task of this pipeline",
+                        );
                         RuleAction::Fail
                     }
                 },
@@ -48,7 +52,7 @@ impl Reader<'_> {
                     let place = self.place(then, &path::key(&path, "do"));
                     let message =
                         format!("`do: {other}` is none of continue, retry, jump, break and fail");
-                    self.fail(place, message, None);
+                    self.fail(place, message, "write one of them, such as `do: retry`");
                     RuleAction::Fail
                 }
             };
@@ -78,7 +82,11 @@ impl Reader<'_> {
             (Some(other), None) => {
                 let place = self.place(node, &path::key(path, "backoff"));
                 let message = format!("backoff `{other}` is none of none, linear and exponential");
-                self.fail(place, message, None);
+                self.fail(
+                    place,
+                    message,
+                    "write one of them, or `backoff_multiplier: 2`",
+                );
                 Backoff::None
             }
         };
@@ -96,14 +104,18 @@ impl Reader<'_> {
             {
                 let place = self.place(value, &path::key(path, key));
                 let message = format!("`{key}` is {}, not a number", noun(value));
-                self.fail(place, message, None);
+                self.fail(place, message, "write a number, such as 3");
             }
         }
         let is_valid = |value: f64| value.is_finite() && value >= 0.0;
         let attempts = whole.unwrap_or(f64::from(attempts));
         if !is_valid(attempts) || !is_valid(delay) {
             let place = self.place(node, path);
-            self.fail(place, "attempts and delays are numbers from 0", None);
+            self.fail(
+                place,
+                "attempts and delays are numbers from 0",
+                "write numbers that are not negative, delays in seconds",
+            );
         }
         Retry {
             attempts: attempts.clamp(1.0, 1_000_000.0) as u32,

@@ -44,12 +44,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds an error.
-    pub(super) fn fail(&mut self, place: Place, message: impl Into<String>, help: Option<&str>) {
+    pub(super) fn fail(&mut self, place: Place, message: impl Into<String>, help: &str) {
         self.problems.push(Problem {
             severity: Severity::Error,
             place,
             message: message.into(),
-            help: help.map(str::to_owned),
+            help: Some(help.to_owned()),
         });
     }
 
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
                 self.fail(
                     place,
                     format!("`{key}` is {}, not a string", noun(value)),
-                    None,
+                    &format!("write `{key}: TEXT`"),
                 );
                 None
             }
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
         self.fail(
             place,
             format!("`{key}` is {}, not a mapping", noun(value)),
-            None,
+            &format!("write `{key}:` with keys and values below it"),
         );
         None
     }
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         self.fail(
             place,
             format!("`{key}` is {}, not a list", noun(value)),
-            None,
+            &format!("write `{key}:` with items below it, each with `- `"),
         );
         &[]
     }

@@ -37,12 +37,29 @@ impl Reader<'_> {
             Some(other) => {
                 let place = self.place(mode.unwrap_or(node), "next.spec.mode");
                 let message = format!("mode `{other}` is neither `exclusive` nor `inclusive`");
-                self.fail(place, message, None);
+                self.fail(place, message, "write `mode: exclusive` for the first arc that holds, `mode: inclusive` for all");
                 false
             }
             None => !router && edges.iter().all(|edge| edge.when.is_none()),
         };
         Next { inclusive, edges }
+    }
+
+    /// Reads `on_error`: the names of steps.
+    pub(super) fn on_error(&mut self, node: &Node) -> Vec<String> {
+        let Some(value) = node.get("on_error") else {
+            return Vec::new();
+        };
+        let edges = self.edges(value, "on_error", None);
+        for edge in &edges {
+            if edge.when.is_some() || !edge.args.is_empty() || !edge.set.is_empty() {
+                let message = "`on_error` names steps, and takes neither conditions nor values";
+                let help =
+                    "write `on_error: STEP`; the step sees `execution.error` and may have a `when`";
+                self.fail(edge.place.clone(), message, help);
+            }
+        }
+        edges.into_iter().map(|edge| edge.step).collect()
     }
 
     /// Reads the edges of a string, a list, a mapping or a router.
@@ -58,7 +75,7 @@ impl Reader<'_> {
             _ => {
                 let place = self.place(node, path);
                 let message = format!("a step's name was expected, and this is {}", noun(node));
-                self.fail(place, message, Some("write `next: [{step: NAME}]`"));
+                self.fail(place, message, "write `next: [{step: NAME}]`");
                 Vec::new()
             }
         }
@@ -80,7 +97,7 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     format!("a step's name is a string, and this is {}", noun(target)),
-                    None,
+                    "write `step: NAME`",
                 );
                 return Vec::new();
             };
@@ -99,7 +116,7 @@ impl Reader<'_> {
             self.fail(
                 place,
                 "this arc names no step",
-                Some("write `{step: NAME, when: …}`"),
+                "write `{step: NAME, when: …}`",
             );
         }
         let mut edges = Vec::new();

@@ -25,7 +25,15 @@ impl Reader<'_> {
             .filter(|tool| !tool.entries().is_empty())
             .unwrap_or(node);
         let call_fields = [
-            "query", "command", "commands", "sql", "code", "url", "endpoint", "cmds",
+            "query",
+            "command",
+            "commands",
+            "sql",
+            "statement",
+            "code",
+            "url",
+            "endpoint",
+            "cmds",
         ];
         if tool.is_some()
             && call_fields
@@ -54,7 +62,8 @@ impl Reader<'_> {
             }
             Some(other) => {
                 let place = self.place(node, path);
-                self.unsupported(place, other, "sink");
+                let supported = ["file", "postgres", "sqlite", "duckdb", "event_log"];
+                self.unsupported(place, other, "sink", &supported);
                 None
             }
         }

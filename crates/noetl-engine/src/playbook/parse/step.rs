@@ -8,9 +8,6 @@ use super::super::task::{Assignment, Task, VariableScope};
 use super::keys;
 use super::reader::Reader;
 
-/// Iterations of a parallel loop that run at once, unless the loop sets a number.
-const MAX_IN_FLIGHT: usize = 10;
-
 impl Reader<'_> {
     /// Reads a step; none when it has no name.
     pub(super) fn step(&mut self, node: &Node, index: usize) -> Option<Step> {
@@ -18,7 +15,7 @@ impl Reader<'_> {
         if !matches!(node.kind, Kind::Mapping(_)) {
             let place = self.place(node, &path);
             let message = format!("a step is a mapping, and this is {}", noun(node));
-            self.fail(place, message, Some("write `- step: NAME`"));
+            self.fail(place, message, "write `- step: NAME`");
             return None;
         }
         let Some(name) = self.text(node, "step", &path) else {
@@ -26,7 +23,7 @@ impl Reader<'_> {
             let help = node
                 .get("name")
                 .map_or("add `step: NAME`", |_| "write `step:` instead of `name:`");
-            self.fail(place, "the step has no name", Some(help));
+            self.fail(place, "the step has no name", help);
             return None;
         };
         self.check_keys(node, "", &keys::STEP, false);
@@ -35,7 +32,7 @@ impl Reader<'_> {
             self.fail(
                 place,
                 "`type` on a step belongs to noetl.io/v1",
-                Some("write `tool: {kind: …}`"),
+                "write `tool: {kind: …}`",
             );
         }
         let for_each = self.for_each(node);
@@ -52,7 +49,7 @@ impl Reader<'_> {
             self.fail(
                 place,
                 format!("the step has `{key}` but no tool"),
-                Some("add `tool: {kind: …}`"),
+                "add `tool: {kind: …}`",
             );
         }
         let sink = node.get("sink").and_then(|sink| self.sink(sink, "sink"));
@@ -67,6 +64,7 @@ impl Reader<'_> {
             cases: self.cases(node),
             sink,
             next: self.next(node),
+            on_error: self.on_error(node),
             name,
         })
     }
@@ -88,62 +86,8 @@ impl Reader<'_> {
                     field.name
                 );
                 let help = "write `mode: sequential`, or compute it from the loop's results in a later step";
-                self.fail(field.place.clone(), message, Some(help));
+                self.fail(field.place.clone(), message, help);
             }
         }
-    }
-
-    fn for_each(&mut self, node: &Node) -> Option<Loop> {
-        let body = self.mapping(node, "loop", "loop")?;
-        self.check_keys(body, "loop", &keys::LOOP, false);
-        let Some(items) = body.get("in").or_else(|| body.get("collection")) else {
-            let place = self.place(body, "loop.in");
-            self.fail(
-                place,
-                "the loop has no items",
-                Some("add `in: \"{{ … }}\"`"),
-            );
-            return None;
-        };
-        let items = self.field("in", items, "loop.in");
-        let iterator = ["iterator", "element", "as"]
-            .iter()
-            .find_map(|key| self.text(body, key, "loop.iterator"))
-            .unwrap_or_else(|| "item".to_owned());
-        let spec = body.get("spec");
-        let setting = |key| {
-            spec.and_then(|spec| spec.get(key))
-                .or_else(|| body.get(key))
-        };
-        let mode = setting("mode")
-            .and_then(Node::as_str)
-            .unwrap_or("sequential");
-        let limit = setting("max_in_flight").or_else(|| setting("concurrency"));
-        let default = match mode {
-            "sequential" => 1,
-            "parallel" | "async" => MAX_IN_FLIGHT,
-            other => {
-                let place = self.place(body, "loop.mode");
-                let message = format!("mode `{other}` is neither `sequential` nor `parallel`");
-                self.fail(place, message, None);
-                1
-            }
-        };
-        let path = "loop.spec.max_in_flight";
-        let mut max_in_flight = self.field("max_in_flight", limit.unwrap_or(body), path);
-        if limit.is_none() || mode == "sequential" {
-            max_in_flight.value = default.into();
-            max_in_flight.find_roots();
-        } else if !max_in_flight.value.is_string()
-            && max_in_flight.value.as_u64().is_none_or(|limit| limit == 0)
-        {
-            let place = max_in_flight.place.clone();
-            self.fail(place, "`max_in_flight` is a whole number from 1", None);
-        }
-        Some(Loop {
-            items,
-            iterator,
-            max_in_flight,
-        })
     }
 }

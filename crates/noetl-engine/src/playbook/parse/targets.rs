@@ -1,21 +1,40 @@
 //! Checks that every step that is named exists.
 
+use std::collections::HashSet;
+
 use noetl_yaml::Node;
 
+use super::super::distance::distance;
 use super::super::model::{Executor, Step};
 use super::reader::Reader;
 
 impl Reader<'_> {
     /// Adds a problem for every step that is named and does not exist.
-    pub(super) fn check_targets(&mut self, executor: &Executor, steps: &[Step], root: &Node) {
+    pub(super) fn check_targets(
+        &mut self,
+        executor: &Executor,
+        on_error: &[String],
+        steps: &[Step],
+        root: &Node,
+    ) {
         // `end` need not be written: it then ends the branch.
-        let known = |name: &str| steps.iter().any(|step| step.name == name) || name == "end";
+        let names: HashSet<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+        let known = |name: &str| names.contains(name) || name == "end";
         let mut missing = Vec::new();
         for step in steps {
             for edge in step.edges() {
                 if !known(&edge.step) {
                     missing.push((edge.place.clone(), edge.step.clone()));
                 }
+            }
+        }
+        for name in on_error.iter().filter(|name| !known(name)) {
+            let place = self.place(root.get("on_error").unwrap_or(root), "on_error");
+            missing.push((place, name.clone()));
+        }
+        for step in steps {
+            for name in step.on_error.iter().filter(|name| !known(name)) {
+                missing.push((step.place.clone(), name.clone()));
             }
         }
         for (key, name) in [
@@ -36,8 +55,11 @@ impl Reader<'_> {
             // Comparing takes time, and names are needed for the first problems only.
             let compare = index < 20 && name.len() < 100;
             let nearest = compare.then(|| nearest(&name, steps)).flatten();
-            let help = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
-            self.fail(place, format!("there is no step `{name}`"), help.as_deref());
+            let help = match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "add the step, or correct the name".to_owned(),
+            };
+            self.fail(place, format!("there is no step `{name}`"), &help);
         }
     }
 }
@@ -50,22 +72,4 @@ fn nearest<'a>(name: &str, steps: &'a [Step]) -> Option<&'a str> {
         .filter(|(distance, _)| *distance <= name.chars().count() / 3 + 1)
         .min()
         .map(|(_, name)| name)
-}
-
-/// Returns how many letters have to be added, removed or changed to make one word of another.
-pub(super) fn distance(name: &str, other: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, right) in b.iter().enumerate() {
-            let next = (corner + usize::from(left != right))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            corner = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()]
 }

@@ -3,6 +3,7 @@
 use noetl_yaml::{Entry, Kind, Node, Value};
 use serde_json::{Map, Value as Json};
 
+use super::super::distance::distance;
 use super::super::document::noun;
 use super::super::task::{RuleAction, Task};
 use super::super::tool_kind::ToolKind;
@@ -73,7 +74,7 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     format!("two tasks of this pipeline are called `{name}`"),
-                    None,
+                    "give one of them another `name`",
                 );
             }
         }
@@ -91,7 +92,7 @@ impl Reader<'_> {
                     message: format!(
                         "a rule jumps to `{to}`, which is not a task of this pipeline"
                     ),
-                    help: None,
+                    help: Some("name a task of this pipeline".to_owned()),
                 });
             }
         }
@@ -146,18 +147,37 @@ impl Reader<'_> {
         }
         let kind_place = self.place(node.get("kind").unwrap_or(node), &path::key(path, "kind"));
         let Some(kind) = ToolKind::from_name(&kind_name) else {
-            self.unsupported(kind_place, &kind_name, "tool");
+            self.unsupported(
+                kind_place,
+                &kind_name,
+                "tool",
+                &ToolKind::ALL.map(ToolKind::name),
+            );
             return None;
         };
         self.check_keys(node, path, &keys::TOOL, true);
         let mut config = self.config(node, path, outer);
+        if kind == ToolKind::Python {
+            // Errors of the interpreter count lines from the first one of the code.
+            let nodes = [Some(node), node.get("spec"), outer];
+            let code = nodes
+                .into_iter()
+                .flatten()
+                .find_map(|node| node.get("code"));
+            config
+                .lines
+                .extend(code.map(|code| ("code".to_owned(), code.text_line())));
+        }
         if let (ToolKind::Secrets, Some(secret)) = (kind, node.get("name"))
             && let Some(fields) = config.value.as_object_mut()
         {
             fields.insert("name".to_owned(), secret.to_json());
             config.find_roots();
         }
-        self.check_required_field(kind, &config, path);
+        // An entry of the workbook that no step uses may lack what a call needs.
+        if self.step.is_some() {
+            self.check_required_field(kind, &config, path);
+        }
         self.check_script_source(&config, path);
         let spec = node.get("spec");
         if let Some(spec) = spec {
@@ -214,7 +234,7 @@ impl Reader<'_> {
                     self.fail(
                         place,
                         "the tool has no kind",
-                        Some("add `kind: shell`, or another tool"),
+                        "add `kind: shell`, or another tool",
                     );
                 }
                 kind
@@ -223,35 +243,36 @@ impl Reader<'_> {
                 self.fail(
                     place,
                     format!("a tool is a mapping, and this is {}", noun(node)),
-                    None,
+                    "write `tool: {kind: shell, cmds: …}`",
                 );
                 None
             }
         }
     }
 
-    /// Adds the problem of a kind that NoETL does not have.
-    pub(super) fn unsupported(&mut self, place: Place, kind: &str, noun: &str) {
-        match ToolKind::unsupported(kind) {
-            Some(need) => {
-                let message = format!("{noun} kind `{kind}` needs {need}");
-                let message = if need.contains(';') {
-                    message
-                } else {
-                    format!("{message}, which is not part of NoETL")
-                };
-                self.fail(place, message, None);
-            }
-            None => {
-                let known = ToolKind::ALL.map(ToolKind::name).join(", ");
-                let help = format!("the kinds are {known}");
-                self.fail(
-                    place,
-                    format!("there is no {noun} kind `{kind}`"),
-                    Some(&help),
-                );
-            }
-        }
+    /// Adds the problem of a kind that NoETL does not have. `noun` is `tool` or `sink`, `supported` what it has.
+    pub(super) fn unsupported(
+        &mut self,
+        mut place: Place,
+        kind: &str,
+        noun: &str,
+        supported: &[&str],
+    ) {
+        place.field = None;
+        let nearest = supported
+            .iter()
+            .map(|known| (distance(kind, known), *known))
+            .filter(|(distance, known)| *distance <= known.len() / 3)
+            .min()
+            .map(|(_, known)| format!("did you mean `{known}`?"));
+        let help = ToolKind::instead_of(kind).map(str::to_owned).or(nearest);
+        let help = help.unwrap_or_else(|| format!("write the {noun} with one of them"));
+        let supported = supported.join(", ");
+        self.fail(
+            place,
+            format!("{noun} `{kind}` is not supported by this NoETL; supported are {supported}"),
+            &help,
+        );
     }
 
     fn workbook_task(&mut self, node: &Node, path: &str, name: &str) -> Option<Task> {
@@ -264,9 +285,10 @@ impl Reader<'_> {
                 Some(wanted) => format!("the workbook has no `{wanted}`"),
                 None => "a workbook tool needs the name of a workbook entry".to_owned(),
             };
-            self.fail(place, message, None);
+            self.fail(place, message, "add an entry of this name to `workbook`");
             return None;
         };
+        self.check_required_field(task.kind, &task.config, path);
         for given in self.arguments(node, &["args", "input", "with"], path) {
             task.args.retain(|known| known.name != given.name);
             task.args.push(given);
@@ -321,7 +343,7 @@ impl Reader<'_> {
         let Some(kind) = kind.and_then(Json::as_str) else {
             return;
         };
-        if ["file", "inline"].contains(&kind) || template::is_template(kind) {
+        if ["file", "inline", "http", "https"].contains(&kind) || template::is_template(kind) {
             return;
         }
         let inner = "script.source.type";
@@ -330,9 +352,8 @@ impl Reader<'_> {
         place.field = Some(path::join(path, inner));
         self.fail(
             place,
-            format!("a script from the source `{kind}` needs a service that is not part of NoETL"),
-            Some("put the script beside the playbook and use the source `file`"),
-        );
+            format!("scripts from the source `{kind}` are not supported by this NoETL; supported are file, http, https, inline"),
+            "put the script beside the playbook and use the source `file`");
     }
 
     /// Checks that a tool has the field that it cannot do without.
@@ -348,6 +369,7 @@ impl Reader<'_> {
             ToolKind::Postgres | ToolKind::Sqlite | ToolKind::Duckdb => {
                 &["query", "command", "commands", "sql", "statement", "script"]
             }
+            ToolKind::Transfer => &["source"],
             ToolKind::Secrets => &["name", "key"],
         };
         if any.iter().any(|key| config.value.get(key).is_some()) {
@@ -358,7 +380,7 @@ impl Reader<'_> {
         self.fail(
             place,
             format!("the {} tool has no `{}`", kind.name(), any[0]),
-            None,
+            &format!("add `{}: …`", any[0]),
         );
     }
 }

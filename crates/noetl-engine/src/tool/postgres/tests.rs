@@ -188,13 +188,15 @@ async fn scripts(host: &TestHost) {
 async fn values(host: &TestHost) {
     let result = query(host, "SELECT true AS b, 1::int2 AS i2, 9007199254740993 AS i8, 1.5::float4 AS f,
         'NaN'::float8 AS nan, 12::numeric AS whole, 1.25 AS part, 1e30::numeric AS huge,
-        '{\"k\": [1]}'::jsonb AS j, '{1,2}'::int[] AS a, '2024-01-02'::date AS d, '\\xff'::bytea AS raw,
+        '{\"k\": [1]}'::jsonb AS j, '{1,2}'::int[] AS a, ARRAY['a, b', NULL]::text[] AS texts,
+        1000.50::numeric(10, 2) AS money, 12345678901234567.89::numeric AS exact, '2024-01-02'::date AS d, '\\xff'::bytea AS raw,
         'x'::name AS name, NULL::int AS none, 5::oid AS oid").await;
     assert_eq!(
         result["rows"][0],
         json!({
             "b": true, "i2": 1, "i8": 9_007_199_254_740_993_i64, "f": 1.5, "nan": null, "whole": 12,
-            "part": 1.25, "huge": "1000000000000000000000000000000", "j": {"k": [1]}, "a": "{1,2}",
+            "part": 1.25, "huge": "1000000000000000000000000000000", "j": {"k": [1]}, "a": [1, 2],
+            "texts": ["a, b", null], "money": 1000.5, "exact": "12345678901234567.89",
             "d": "2024-01-02", "raw": "\\xff", "name": "x", "none": null, "oid": 5,
         })
     );
@@ -314,7 +316,7 @@ async fn sinks(host: &TestHost) {
     assert_eq!(
         found["rows"],
         json!([
-            {"id": 1, "name": "o'ne", "tags": {"k": 1}, "list": "{1,2}", "at": "2024-01-02 03:04:05"},
+            {"id": 1, "name": "o'ne", "tags": {"k": 1}, "list": [1, 2], "at": "2024-01-02 03:04:05"},
             {"id": 2, "name": "two", "tags": null, "list": null, "at": null},
             {"id": 3, "name": "c", "tags": null, "list": null, "at": null},
         ])

@@ -13,8 +13,7 @@ use noetl_engine::{
 use serde_json::Value;
 
 use super::progress::Progress;
-use crate::cli::client::{RemoteArgs, RootArgs};
-use crate::cli::run::RunArgs;
+use crate::cli::client::RemoteArgs;
 use crate::client::Client;
 use crate::client::remote::Remote;
 use crate::commands::credential;
@@ -27,22 +26,28 @@ const MAX_DEPTH: usize = 32;
 
 /// The host of a local run and of the playbooks that it calls.
 #[derive(Clone)]
-pub(super) struct LocalHost {
+pub(in crate::commands) struct LocalHost {
     tools: ToolEnvironment,
     credentials: Arc<HashMap<String, Credential>>,
     /// A server that is asked for credentials that are in no file of --credentials.
     server: Option<RemoteArgs>,
     progress: Progress,
     depth: usize,
-    execution: String,
+    execution: u64,
     children: Arc<AtomicU64>,
     max_parallel: usize,
 }
 
 impl LocalHost {
-    pub(super) fn new(args: &RunArgs, root: &RootArgs, progress: Progress) -> anyhow::Result<Self> {
+    /// Returns a host with the credentials of these files and folders, and those of the server that `remote` names.
+    pub(in crate::commands) fn new(
+        files: &[PathBuf],
+        remote: RemoteArgs,
+        max_parallel: usize,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
         let mut credentials = HashMap::new();
-        for path in &args.credentials {
+        for path in files {
             let files = if path.is_dir() {
                 source_file::credentials(path)?
             } else {
@@ -58,7 +63,6 @@ impl LocalHost {
                 credentials.insert(credential.name.clone(), credential);
             }
         }
-        let remote = args.remote.or(root);
         // The server is asked only when a step needs a credential that no file has: most runs need no server.
         let has_server = remote.server_url.is_some()
             || ContextFile::read().is_ok_and(|file| file.current().is_some());
@@ -72,14 +76,26 @@ impl LocalHost {
             server,
             progress,
             depth: 0,
-            execution: format!("local-{now}-{}", std::process::id()),
+            // Microseconds leave room for the last digits, which keep processes of the same time apart.
+            execution: u64::try_from(now).unwrap_or_default() * 1000
+                + u64::from(std::process::id() % 1000),
             children: Arc::new(AtomicU64::new(0)),
-            max_parallel: args.max_workers,
+            max_parallel,
         })
     }
 
+    /// Whether a server is asked for credentials that no file has.
+    pub(in crate::commands) fn asks_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Whether a file has the credential.
+    pub(in crate::commands) fn has_credential(&self, name: &str) -> bool {
+        self.credentials.contains_key(name)
+    }
+
     pub(super) fn execution_id(&self) -> String {
-        self.execution.clone()
+        self.execution.to_string()
     }
 }
 
@@ -125,7 +141,7 @@ impl Host for LocalHost {
                 Failure::new("playbook", format!("{file} cannot run: {problems}"))
             })?;
             let number = self.children.fetch_add(1, Ordering::Relaxed);
-            let execution_id = format!("{}-{number}", self.execution);
+            let execution_id = (self.execution + 1000 * (number + 1)).to_string();
             let inner = Self {
                 depth: self.depth + 1,
                 progress: self.progress.called_playbook(&playbook.name),

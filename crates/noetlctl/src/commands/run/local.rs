@@ -17,6 +17,7 @@ use super::host::LocalHost;
 use super::progress::Progress;
 use crate::cli::client::RootArgs;
 use crate::cli::run::RunArgs;
+use crate::commands::validate;
 use crate::config;
 use crate::output::{self, problems};
 use crate::payload;
@@ -84,12 +85,19 @@ pub(super) fn run(
     if let Some(target) = target {
         payload.entry("target").or_insert_with(|| target.into());
     }
-    let playbook = match Playbook::parse(&file, &text) {
-        Ok(playbook) => Arc::new(playbook),
-        Err(_) => return reject(args, &Playbook::validate(&file, &text, &payload)),
+    let progress = Progress::new(args.json, args.verbose);
+    let remote = args.remote.or(root);
+    let host = LocalHost::new(
+        &args.credentials,
+        remote,
+        args.max_workers,
+        progress.clone(),
+    )?;
+    let (playbook, found) = match validate::check(&file, &text, &payload, &host)? {
+        (Some(playbook), found) => (Arc::new(playbook), found),
+        (None, found) => return reject(args, &found),
     };
     keep_text(&mut payload, &playbook, args);
-    let found = playbook.problems(&payload);
     if args.dry_run {
         return dry_run(args, &playbook, &found);
     }
@@ -115,18 +123,16 @@ pub(super) fn run(
         return Err(anyhow!("{file} has no step `{target}`")
             .help(format!("its steps are {}", known.join(", "))));
     }
-    execute(args, root, &playbook, &payload, step)
+    execute(args, (host, &progress), &playbook, &payload, step)
 }
 
 fn execute(
     args: &RunArgs,
-    root: &RootArgs,
+    (host, progress): (LocalHost, &Progress),
     playbook: &Arc<Playbook>,
     payload: &Map<String, Value>,
     step: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
-    let progress = Progress::new(args.json, args.verbose);
-    let host = LocalHost::new(args, root, progress.clone())?;
     let execution_id = host.execution_id();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     let started = Instant::now();

@@ -1,8 +1,8 @@
 //! `noetl run`: runs a playbook in this process or on a server.
 
-mod host;
+pub(super) mod host;
 mod local;
-mod progress;
+pub(super) mod progress;
 mod reference;
 
 use std::process::ExitCode;
@@ -30,6 +30,9 @@ pub(super) fn run(args: &RunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
         .or(implied_target);
     match (&reference, runtime(args)) {
         (Reference::File(path), Runtime::Local | Runtime::Auto) => {
+            local::run(args, root, path, target.as_deref())
+        }
+        (Reference::File(path), Runtime::Distributed) if args.dry_run => {
             local::run(args, root, path, target.as_deref())
         }
         (Reference::Catalog { .. }, Runtime::Local) => {

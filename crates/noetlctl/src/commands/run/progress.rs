@@ -20,7 +20,7 @@ const SPINNER_INTERVAL: Duration = Duration::from_millis(120);
 
 /// The progress of a run, or of a playbook that it calls.
 #[derive(Clone)]
-pub(super) struct Progress {
+pub(in crate::commands) struct Progress {
     shared: Arc<Shared>,
     depth: usize,
 }
@@ -35,7 +35,7 @@ struct Shared {
 }
 
 impl Progress {
-    pub(super) fn new(json: bool, verbose: bool) -> Self {
+    pub(in crate::commands) fn new(json: bool, verbose: bool) -> Self {
         let terminal = io::stderr().is_terminal() && io::stdout().is_terminal() && !json;
         Self {
             shared: Arc::new(Shared {
