@@ -1,5 +1,7 @@
 //! Starting, listing and following executions.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -28,6 +30,10 @@ pub struct ExecuteRequest {
         skip_serializing_if = "Option::is_none"
     )]
     pub payload: Option<Map<String, Value>>,
+    /// Values as text, which override the payload. A key may be a path. Each is text where the playbook's default is
+    /// text; elsewhere it is JSON if it can be read as JSON, and text if not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
     /// The execution that starts this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -31,6 +32,12 @@ pub trait Host: Send + Sync {
 
     /// Takes a line that a child process wrote, while the child runs.
     fn output_line(&self, place: &Place, stream: Stream, line: &str);
+
+    /// Takes the failure of an attempt that is made again after `delay`; `attempt` counts from 1. A host that shows no
+    /// progress has no use for it.
+    fn retrying(&self, place: &Place, attempt: u32, failure: &Failure, delay: Duration) {
+        let _ = (place, attempt, failure, delay);
+    }
 
     /// Returns the settings for the tools.
     fn tool_environment(&self) -> &ToolEnvironment;

@@ -1,23 +1,48 @@
 //! The input of an execution: a file, overridden by `--payload`, overridden by `--set`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use noetl_engine::Playbook;
 use noetl_help::Help as _;
 use serde_json::{Map, Value};
 
 use crate::cli::execute::PayloadArgs;
 
+/// The input of an execution.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    /// The values of `--input` and `--payload`.
+    pub(crate) payload: Map<String, Value>,
+    /// The values of `--set`, which override them. What they mean depends on the playbook's defaults.
+    pub(crate) set: BTreeMap<String, String>,
+}
+
+impl Input {
+    /// Returns the input as one payload for a playbook that is at hand.
+    pub(crate) fn for_playbook(&self, playbook: &Playbook) -> Map<String, Value> {
+        let mut payload = self.payload.clone();
+        for (key, value) in &self.set {
+            playbook.assign(&mut payload, key, value);
+        }
+        payload
+    }
+}
+
 /// Returns the input of the flags; without flags it is empty.
-pub(crate) fn merge(args: &PayloadArgs) -> anyhow::Result<Map<String, Value>> {
-    let mut payload = Map::new();
+pub(crate) fn read(args: &PayloadArgs) -> anyhow::Result<Input> {
+    let mut input = Input::default();
     if let Some(path) = &args.input {
-        payload.extend(object(&read(path)?, &path.display().to_string())?);
+        let text = read_file(path)?;
+        input
+            .payload
+            .extend(object(&text, &path.display().to_string())?);
     }
     if let Some(text) = &args.payload {
-        payload.extend(object(text, "--payload")?);
+        input.payload.extend(object(text, "--payload")?);
     }
     for assignment in &args.set {
         let (key, value) = assignment
@@ -25,13 +50,12 @@ pub(crate) fn merge(args: &PayloadArgs) -> anyhow::Result<Map<String, Value>> {
             .filter(|(key, _)| !key.is_empty())
             .ok_or_else(|| anyhow!("--set {assignment} is not an assignment"))
             .help("write --set KEY=VALUE, such as --set city=Paris")?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-        payload.insert(key.to_owned(), value);
+        input.set.insert(key.to_owned(), value.to_owned());
     }
-    Ok(payload)
+    Ok(input)
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+fn read_file(path: &Path) -> anyhow::Result<String> {
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin()
@@ -68,8 +92,11 @@ mod tests {
             payload: Some(r#"{"b": 2, "c": 2}"#.to_owned()),
             set: ["c=3", "d=x=y", "e=[1]", "f="].map(str::to_owned).to_vec(),
         };
+        let text =
+            "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\nworkflow: [{step: a}]\n";
+        let playbook = Playbook::parse("x", text).unwrap();
         assert_eq!(
-            Value::from(merge(&args).unwrap()),
+            Value::from(read(&args).unwrap().for_playbook(&playbook)),
             json!({"a": 1, "b": 2, "c": 3, "d": "x=y", "e": [1], "f": ""})
         );
     }
@@ -87,7 +114,7 @@ mod tests {
                 payload: payload.map(str::to_owned),
                 set: set.map(str::to_owned).into_iter().collect(),
             };
-            assert!(merge(&args).is_err(), "{args:?}");
+            assert!(read(&args).is_err(), "{args:?}");
         }
     }
 }

@@ -1418,6 +1418,13 @@ export interface components {
             payload?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * @description Values as text, which override the payload. A key may be a path. Each is text where the playbook's default is
+             *     text; elsewhere it is JSON if it can be read as JSON, and text if not.
+             */
+            set?: {
+                [key: string]: string;
+            };
             /** @description Begins at this step. */
             target?: string | null;
             version?: components["schemas"]["Version"] | null;

@@ -102,6 +102,7 @@ impl Machine {
                 "tool": command.tasks.first().map(|task| task.kind.name()),
                 "args": command.args,
                 "attempt": command.attempt,
+                "delay_ms": command.delay_ms,
                 "iteration": command.iteration,
             });
             event.step = Some(command.step.clone());

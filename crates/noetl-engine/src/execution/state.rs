@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Work};
 use super::joins::Waiting;
-use super::workload::{evaluate_defaults, merge};
+use super::workload::{evaluate_defaults, given_values, merge};
 use super::{Event, Turn};
 use crate::command::SecretSource;
 use crate::command::{Command, Outcome};
@@ -61,10 +61,11 @@ impl Machine {
     /// Returns an execution that has not begun. `payload` overrides the playbook's workload key by key.
     pub fn new(playbook: Arc<Playbook>, execution_id: &str, payload: &Map<String, Json>) -> Self {
         let mut workload = playbook.workload.clone();
-        for (key, value) in payload {
+        let given = given_values(&playbook, payload);
+        for (key, value) in &given {
             merge(&mut workload, key, value);
         }
-        let workload = evaluate_defaults(workload, payload, execution_id);
+        let workload = evaluate_defaults(workload, &given, execution_id);
         Self {
             workload_value: from_json(&Json::Object(workload.clone())),
             workload,

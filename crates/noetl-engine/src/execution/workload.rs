@@ -6,10 +6,27 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::field::Field;
+use crate::playbook::Playbook;
 use crate::template::{self, Scope, Style, from_json};
 
 /// The most dots with which a payload's key counts as a path; a key with more is one name.
 const MAX_DOTS: usize = 64;
+
+/// Returns a payload by the names of the workload: `workload.a` and `workload: {a: …}` are the workload's `a`.
+pub(super) fn given_values(playbook: &Playbook, payload: &Map<String, Json>) -> Map<String, Json> {
+    let mut given = Map::new();
+    for (key, value) in payload {
+        match (key.as_str(), value) {
+            ("workload", Json::Object(entries)) if !playbook.workload.contains_key("workload") => {
+                given.extend(entries.clone());
+            }
+            _ => {
+                given.insert(playbook.strip_workload(key).to_owned(), value.clone());
+            }
+        }
+    }
+    given
+}
 
 /// Returns the workload with its templates evaluated: `{{ execution_id }}`, `{{ payload.user }}`. Values of
 /// the payload are data and stay as they are. An entry whose template has no value is left out, so that

@@ -10,6 +10,7 @@ use super::fields::{check_reported_error, override_field};
 use super::resolve::resolve;
 use super::state::Pipeline;
 use crate::command::Outcome;
+use crate::host::Host as _;
 use crate::playbook::{Task, ToolKind};
 use crate::template::{self, Scope, Style, from_json};
 use crate::tool::{self, Call};
@@ -43,7 +44,14 @@ impl Pipeline<'_> {
                     let error = outcome.error.as_ref();
                     let asked = error.and_then(|failure| failure.retry_after);
                     let delay = delay.max(asked.unwrap_or(0.0)).clamp(0.0, MAX_DELAY);
-                    tokio::time::sleep(Duration::from_secs_f64(delay)).await;
+                    let delay = Duration::from_secs_f64(delay);
+                    if let Some(failure) = error {
+                        let place = &task.config.place;
+                        self.host.retrying(place, attempt, failure, delay);
+                    }
+                    if !delay.is_zero() {
+                        tokio::time::sleep(delay).await;
+                    }
                     attempt += 1;
                 }
                 Ok(AfterAttempt::Proceed(next)) => return (outcome, next),

@@ -1,5 +1,7 @@
 //! The host that tools see: it keeps the secrets that it gives out of their output.
 
+use std::time::Duration;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value as Json;
@@ -80,15 +82,19 @@ impl<'a> RedactingHost<'a> {
                 .for_each(|value| secrets.redact_value(value));
         }
         if let Some(failure) = &mut outcome.error {
-            secrets.redact_text(&mut failure.message);
-            failure
-                .help
-                .iter_mut()
-                .for_each(|help| secrets.redact_text(help));
-            let values = failure.code.iter_mut().chain(&mut failure.result);
-            values.for_each(|value| secrets.redact_value(value));
+            redact_failure(failure, &secrets);
         }
     }
+}
+
+fn redact_failure(failure: &mut Failure, secrets: &Secrets) {
+    secrets.redact_text(&mut failure.message);
+    failure
+        .help
+        .iter_mut()
+        .for_each(|help| secrets.redact_text(help));
+    let values = failure.code.iter_mut().chain(&mut failure.result);
+    values.for_each(|value| secrets.redact_value(value));
 }
 
 impl Host for RedactingHost<'_> {
@@ -132,6 +138,12 @@ impl Host for RedactingHost<'_> {
         let clean = self.secrets().redacted(line);
         self.host
             .output_line(place, stream, clean.as_deref().unwrap_or(line));
+    }
+
+    fn retrying(&self, place: &Place, attempt: u32, failure: &Failure, delay: Duration) {
+        let mut clean = failure.clone();
+        redact_failure(&mut clean, &self.secrets());
+        self.host.retrying(place, attempt, &clean, delay);
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {

@@ -7,6 +7,7 @@ mod credentials;
 mod distance;
 mod document;
 mod graph;
+mod input;
 mod model;
 mod parse;
 mod python_code;

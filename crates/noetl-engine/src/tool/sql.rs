@@ -108,7 +108,7 @@ fn unique<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 /// Returns the SQL of a call: that of its fields, or of its `script`. The items of a list become one script.
 pub(super) async fn script(call: &Call<'_>, host: &dyn Host) -> Result<String, Failure> {
     let is_given = |name: &&str| call.config.get(*name).is_some_and(|value| !value.is_null());
-    if !FIELDS.iter().any(|name| is_given(&name))
+    if !FIELDS.iter().any(is_given)
         && let Some(script) = script::read(call, host).await?
     {
         if split(&script.code).is_empty() {

@@ -105,3 +105,53 @@ fn a_key_of_very_many_dots_is_one_name() {
         .join();
     assert!(joined.is_ok());
 }
+
+#[test]
+fn values_given_as_text_take_the_type_of_their_default() {
+    let playbook = playbook(
+        "workload: {deploy: 'false', tag: latest, n: 1, deep: {a: x, b: 2}, t: '{{ 1 }}', flag: true}\nworkflow: [{step: a}]\n",
+    );
+    for (key, value, expected) in [
+        ("deploy", "true", json!("true")),
+        ("tag", "1.10", json!("1.10")),
+        ("tag", "null", json!("null")),
+        ("workload.tag", "7", json!("7")),
+        ("n", "1.10", json!(1.1)),
+        ("n", "many", json!("many")),
+        ("deep.a", "5", json!("5")),
+        ("deep.b", "5", json!(5)),
+        ("t", "5", json!(5)),
+        ("flag", "false", json!(false)),
+        ("new", "5", json!(5)),
+        ("new", "1.10", json!("1.10")),
+        ("new", "00012", json!("00012")),
+        (
+            "new",
+            "123456789012345678901234567890",
+            json!("123456789012345678901234567890"),
+        ),
+        ("new", "[1, 2]", json!([1, 2])),
+        ("new", "x=y", json!("x=y")),
+        ("new", "", json!("")),
+    ] {
+        let mut input = serde_json::Map::new();
+        playbook.assign(&mut input, key, value);
+        assert_eq!(input[key], expected, "{key}={value}");
+    }
+}
+
+#[test]
+fn a_payload_may_name_the_workload() {
+    let expected = json!({"repo": "x", "deep": {"a": 1, "b": 3}});
+    for payload in [
+        json!({"repo": "x", "deep": {"b": 3}}),
+        json!({"workload.repo": "x", "workload.deep.b": 3}),
+        json!({"workload": {"repo": "x", "deep": {"b": 3}}}),
+    ] {
+        let found = merged("{repo: default, deep: {a: 1, b: 2}}", payload.clone());
+        assert_eq!(found, expected, "{payload}");
+    }
+    // A workload that has the key itself keeps it.
+    let found = merged("{workload: {a: 1}}", json!({"workload": {"a": 2}}));
+    assert_eq!(found, json!({"workload": {"a": 2}}));
+}

@@ -63,8 +63,15 @@ pub(crate) async fn execute(
         .as_ref()
         .map(|id| parse_id(&id, "execution"))
         .transpose()?;
+    let mut payload = request.payload.unwrap_or_default();
+    if !request.set.is_empty() {
+        let playbook = server.executions.playbook(&entry)?;
+        for (key, value) in &request.set {
+            playbook.assign(&mut payload, key, value);
+        }
+    }
     let start = Start {
-        payload: request.payload.unwrap_or_default(),
+        payload,
         target: request.target,
         parent_execution_id: parent,
         parent_call: None,

@@ -34,6 +34,9 @@ pub(crate) struct ExecutePlaybookArgs {
     /// Follow it until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
+    /// With --watch: show every event
+    #[arg(long, short, requires = "watch")]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }
@@ -64,6 +67,9 @@ pub(crate) struct ExecutionStatusArgs {
     /// Follow it until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
+    /// With --watch: show every event
+    #[arg(long, short, requires = "watch")]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }
@@ -76,6 +82,9 @@ pub(crate) struct RerunArgs {
     /// Follow the new execution until it ends; exit code 1 unless it completes
     #[arg(long)]
     pub(crate) watch: bool,
+    /// With --watch: show every event
+    #[arg(long, short, requires = "watch")]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use noetl_api::execution::{ExecuteRequest, RerunRequest, Started};
 
 use super::rejected;
-use super::status::{self, request, watch};
+use super::status::watch::{self, View};
+use super::status::{self, request};
 use crate::cli::client::RootArgs;
 use crate::cli::execute::{ExecuteCommand, ExecutePlaybookArgs, RerunArgs};
 use crate::client::{Client, encode};
@@ -20,15 +21,18 @@ pub(super) fn run(command: &ExecuteCommand, root: &RootArgs) -> anyhow::Result<E
 }
 
 fn playbook(args: &ExecutePlaybookArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    let input = payload::read(&args.payload)?;
     let request = ExecuteRequest {
         path: Some(args.path.clone()),
         version: args.version.map(Into::into),
-        payload: Some(payload::merge(&args.payload)?),
+        payload: Some(input.payload),
+        set: input.set,
         ..ExecuteRequest::default()
     };
     let client = Client::open(root, &args.client)?;
     let started = start(&client, &args.path, &request)?;
-    follow(&client, &started, args.watch, args.client.json)
+    let view = View::new(args.client.json, args.verbose);
+    follow(&client, &started, args.watch, view)
 }
 
 /// Starts an execution. `playbook` is the name of the playbook in errors.
@@ -51,7 +55,8 @@ fn rerun(args: &RerunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let started: Started = client
         .post(&path, &RerunRequest::default())
         .map_err(|error| request::unknown_execution(error, &args.id))?;
-    follow(&client, &started, args.watch, args.client.json)
+    let view = View::new(args.client.json, args.verbose);
+    follow(&client, &started, args.watch, view)
 }
 
 /// Prints what was started. With `watch`, follows it until it ends.
@@ -59,9 +64,10 @@ pub(super) fn follow(
     client: &Client,
     started: &Started,
     watch: bool,
-    json: bool,
+    view: View,
 ) -> anyhow::Result<ExitCode> {
     let id = output::cell(started.execution_id.as_str());
+    let json = view == View::Json;
     if !json {
         output::text(&format!(
             "execution {id} started: {}, version {}",
@@ -70,7 +76,7 @@ pub(super) fn follow(
         ))?;
     }
     if watch {
-        return watch::run(client, &id, json);
+        return watch::run(client, &id, view);
     }
     if json {
         output::json(started)?;

@@ -6,14 +6,14 @@ use anyhow::{Context as _, anyhow};
 use noetl_engine::{Playbook, Problem, Problems, Severity, check_python};
 use noetl_help::Help as _;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::run::host::LocalHost;
 use super::run::progress::Progress;
 use crate::cli::client::RootArgs;
 use crate::cli::validate::ValidateArgs;
+use crate::config;
 use crate::output::{self, problems};
-use crate::{config, payload};
+use crate::payload::{self, Input};
 
 /// What is found of one file.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Validated {
 
 pub(super) fn run(args: &ValidateArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     config::hide_secrets()?;
-    let payload = payload::merge(&args.payload)?;
+    let input = payload::read(&args.payload)?;
     let progress = Progress::new(true, false);
     let host = LocalHost::new(&args.credentials, args.remote.or(root), 1, progress)?;
     let mut found = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn run(args: &ValidateArgs, root: &RootArgs) -> anyhow::Result<ExitCo
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {file}"))
             .help("the file must exist, be readable and be YAML in UTF-8")?;
-        let (_, problems) = check(&file, &text, &payload, &host)?;
+        let (_, problems) = check(&file, &text, &input, &host)?;
         found.push(Validated {
             file,
             valid: !problems.any_error(),
@@ -64,13 +64,13 @@ pub(super) fn run(args: &ValidateArgs, root: &RootArgs) -> anyhow::Result<ExitCo
 pub(super) fn check(
     file: &str,
     text: &str,
-    payload: &Map<String, Value>,
+    input: &Input,
     host: &LocalHost,
 ) -> anyhow::Result<(Option<Playbook>, Problems)> {
     let Ok(playbook) = Playbook::parse(file, text) else {
-        return Ok((None, Playbook::validate(file, text, payload)));
+        return Ok((None, Playbook::validate(file, text, &input.payload)));
     };
-    let mut problems = playbook.problems(payload).0;
+    let mut problems = playbook.problems(&input.for_playbook(&playbook)).0;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     problems.extend(runtime.block_on(check_python(&playbook, host)));
     problems.extend(missing_credentials(&playbook, host));

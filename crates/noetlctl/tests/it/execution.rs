@@ -199,7 +199,7 @@ fn watch_reconnects_after_a_broken_stream_until_the_execution_ends() {
             Answer::events(&text)
         }
     });
-    let text = fake.run(&home, &["status", "42", "--watch"]);
+    let text = fake.run(&home, &["status", "42", "--watch", "-v"]);
     let lines: Vec<&str> = text.lines().collect();
     assert!(
         lines[0].starts_with("12:00:00.123  step.exit") && lines[0].contains("start"),

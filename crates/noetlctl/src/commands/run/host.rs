@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use noetl_engine::local::{Job, run};
 use noetl_engine::{
@@ -171,6 +171,11 @@ impl Host for LocalHost {
 
     fn output_line(&self, place: &Place, stream: Stream, line: &str) {
         self.progress.line(place.step.as_deref(), stream, line);
+    }
+
+    fn retrying(&self, place: &Place, attempt: u32, failure: &Failure, delay: Duration) {
+        let step = place.step.as_deref().unwrap_or_default();
+        self.progress.retrying(step, attempt, Some(failure), delay);
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::host::LocalHost;
-use super::progress::Progress;
+use super::progress::{Progress, one_line};
 use crate::cli::client::RootArgs;
 use crate::cli::run::RunArgs;
 use crate::commands::validate;
@@ -67,6 +67,9 @@ struct PlannedStep<'a> {
     joins: Vec<&'a str>,
 }
 
+/// The most characters of a result that are printed without --verbose.
+pub(in crate::commands) const RESULT_LENGTH: usize = 2000;
+
 /// The exit code that shells use for Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
@@ -81,9 +84,12 @@ pub(super) fn run(
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read {file}"))
         .help("the file must exist, be readable and be YAML in UTF-8")?;
-    let mut payload = payload::merge(&args.payload)?;
+    let mut input = payload::read(&args.payload)?;
     if let Some(target) = target {
-        payload.entry("target").or_insert_with(|| target.into());
+        input
+            .payload
+            .entry("target")
+            .or_insert_with(|| target.into());
     }
     let progress = Progress::new(args.json, args.verbose);
     let remote = args.remote.or(root);
@@ -93,11 +99,11 @@ pub(super) fn run(
         args.max_workers,
         progress.clone(),
     )?;
-    let (playbook, found) = match validate::check(&file, &text, &payload, &host)? {
+    let (playbook, found) = match validate::check(&file, &text, &input, &host)? {
         (Some(playbook), found) => (Arc::new(playbook), found),
         (None, found) => return reject(args, &found),
     };
-    keep_text(&mut payload, &playbook, args);
+    let payload = input.for_playbook(&playbook);
     if args.dry_run {
         return dry_run(args, &playbook, &found);
     }
@@ -183,15 +189,22 @@ fn finish(
         })?;
     } else if args.verbose && !report.result.is_null() {
         note!("result: {}", serde_json::to_string_pretty(&report.result)?);
+    } else if report.failure.is_none() && !report.result.is_null() {
+        note!("result: {}", one_line(&report.result, RESULT_LENGTH));
     }
     let Some(failure) = &report.failure else {
         return Ok(ExitCode::SUCCESS);
     };
+    note_failure(failure);
+    Ok(ExitCode::FAILURE)
+}
+
+/// Prints why an execution failed.
+pub(in crate::commands) fn note_failure(failure: &Failure) {
     note!("error: {}", output::sanitize(&failure.to_string()));
     if let Some(help) = &failure.help {
         note!("help: {}", output::sanitize(help));
     }
-    Ok(ExitCode::FAILURE)
 }
 
 fn print_problems(problems: &[Problem]) {
@@ -207,21 +220,6 @@ fn print_as_warnings(problems: &[Problem]) {
         ..problem.clone()
     };
     print_problems(&problems.iter().map(as_warning).collect::<Vec<_>>());
-}
-
-/// Keeps a value of `--set` as text where the workload's default is text, such as `--set deploy=true` for
-/// `deploy: "false"`.
-fn keep_text(payload: &mut Map<String, Value>, playbook: &Playbook, args: &RunArgs) {
-    for assignment in &args.payload.set {
-        let Some((key, value)) = assignment.split_once('=') else {
-            continue;
-        };
-        if playbook.workload.get(key).is_some_and(Value::is_string)
-            && !payload.get(key).is_some_and(Value::is_object)
-        {
-            payload.insert(key.to_owned(), value.into());
-        }
-    }
 }
 
 fn reject(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {

@@ -1,7 +1,7 @@
 //! `noetl run`: runs a playbook in this process or on a server.
 
 pub(super) mod host;
-mod local;
+pub(super) mod local;
 pub(super) mod progress;
 mod reference;
 
@@ -13,6 +13,7 @@ use noetl_api::execution::ExecuteRequest;
 use noetl_help::Help as _;
 
 use self::reference::Reference;
+use super::status::watch::View;
 use super::{execute, register};
 use crate::cli::client::RootArgs;
 use crate::cli::run::{RunArgs, Runtime};
@@ -73,15 +74,17 @@ fn start(
             )),
         );
     }
+    let input = payload::read(&args.payload)?;
     let request = ExecuteRequest {
         path: Some(path.to_owned()),
         version: version.map(Into::into),
-        payload: Some(payload::merge(&args.payload)?),
+        payload: Some(input.payload),
+        set: input.set,
         target,
         ..ExecuteRequest::default()
     };
     let started = execute::start(client, path, &request)?;
-    execute::follow(client, &started, args.verbose, args.json)
+    execute::follow(client, &started, args.verbose, View::new(args.json, false))
 }
 
 /// Returns the flag, else the runtime of the current context, else `auto`.

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use noetl_api::event::ExecutionEvent;
 use noetl_api::{EventStatus, ExecutionStatus};
-use noetl_engine::Stream;
 use noetl_engine::execution::{Event, event_name};
+use noetl_engine::{Failure, Stream};
 use serde_json::Value;
 
 use crate::{config, output};
@@ -32,6 +33,59 @@ struct Shared {
     json: bool,
     verbose: bool,
     running: Mutex<HashMap<String, (Instant, Option<ProgressBar>)>>,
+    /// The message of the last failure, until it is known whether the run fails of it: then it is printed at the end.
+    held: Mutex<Option<Held>>,
+}
+
+/// What is shown of an event, of a local run or of a server.
+pub(in crate::commands) struct StepEvent<'a> {
+    name: &'a str,
+    step: Option<&'a str>,
+    command: Option<&'a str>,
+    status: EventStatus,
+    context: &'a Value,
+    result: &'a Value,
+    error: Option<&'a Failure>,
+    duration: Option<Duration>,
+}
+
+impl<'a> From<&'a Event> for StepEvent<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            name: event.name,
+            step: event.step.as_deref(),
+            command: event.command_id.as_deref(),
+            status: event.status,
+            context: &event.context,
+            result: &event.result,
+            error: event.error.as_ref(),
+            duration: event.duration_ms.map(Duration::from_millis),
+        }
+    }
+}
+
+impl<'a> From<&'a ExecutionEvent> for StepEvent<'a> {
+    fn from(event: &'a ExecutionEvent) -> Self {
+        let duration = event
+            .duration
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Self {
+            name: &event.event_type,
+            step: event.node_name.as_deref(),
+            command: event.node_id.as_deref(),
+            status: event.status,
+            context: &event.context,
+            result: &event.result,
+            error: event.error.as_ref(),
+            duration,
+        }
+    }
+}
+
+/// A failure that has not been printed.
+struct Held {
+    label: String,
+    message: String,
 }
 
 impl Progress {
@@ -44,6 +98,7 @@ impl Progress {
                 json,
                 verbose,
                 running: Mutex::default(),
+                held: Mutex::default(),
             }),
             depth: 0,
         }
@@ -64,7 +119,7 @@ impl Progress {
         self.print(&format!("{name}: {steps} step{plural}"));
     }
 
-    pub(super) fn ended(&self, status: ExecutionStatus, elapsed: Duration) {
+    pub(in crate::commands) fn ended(&self, status: ExecutionStatus, elapsed: Duration) {
         self.print(&format!(
             "{}  {}",
             self.status_text(status.into(), status.as_str()),
@@ -79,9 +134,53 @@ impl Progress {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Prints the failure that is held, unless the run fails of it.
+    fn settle(&self, event: &StepEvent<'_>) {
+        let is_about_the_same = matches!(
+            event.name,
+            event_name::STEP_EXIT | event_name::COMMAND_FAILED | event_name::LOOP_DONE
+        );
+        if is_about_the_same {
+            return;
+        }
+        let held = self.shared.held.lock();
+        let held = held.unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Held { label, message }) = held else {
+            return;
+        };
+        let is_reported = event.name == event_name::WORKFLOW_FAILED
+            && event
+                .error
+                .as_ref()
+                .is_some_and(|error| error.message == message);
+        if !is_reported {
+            self.print(&format!("  {label}: {}", output::sanitize(&message)));
+        }
+    }
+
+    /// Prints that a step is tried again.
+    pub(super) fn retrying(
+        &self,
+        step: &str,
+        attempt: u32,
+        failure: Option<&Failure>,
+        delay: Duration,
+    ) {
+        let label = format!("{}{}", "  ".repeat(self.depth + 1), output::sanitize(step));
+        let delay = match delay.is_zero() {
+            true => String::new(),
+            false => format!(" in {}", seconds(delay)),
+        };
+        let reason = failure.map(|failure| format!(": {}", output::sanitize(&failure.message)));
+        let (next, reason) = (attempt + 1, reason.unwrap_or_default());
+        self.print(&format!("retry {label}  attempt {next}{delay}{reason}"));
+    }
+
     /// Shows an event of the run.
-    pub(super) fn event(&mut self, event: &Event) {
-        let (Some(step), command) = (&event.step, event.command_id.as_deref()) else {
+    pub(in crate::commands) fn event<'e>(&mut self, event: impl Into<StepEvent<'e>>) {
+        let event = event.into();
+        self.settle(&event);
+        let (Some(step), command) = (event.step, event.command) else {
             return;
         };
         let label = format!("{}{}", "  ".repeat(self.depth + 1), output::sanitize(step));
@@ -92,7 +191,8 @@ impl Progress {
             | event_name::SINK_EXECUTED
             | event_name::SINK_FAILED => {
                 let running = self.running().remove(command.unwrap_or(step));
-                let (started, bar) = running.unwrap_or((Instant::now(), None));
+                let elapsed = running.as_ref().map(|(started, _)| started.elapsed());
+                let (_, bar) = running.unwrap_or((Instant::now(), None));
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
@@ -106,16 +206,27 @@ impl Progress {
                 self.print(&format!(
                     "{} {label}{item}{saved}  {}",
                     self.status_text(event.status, ""),
-                    seconds(started.elapsed())
+                    seconds(event.duration.or(elapsed).unwrap_or_default())
                 ));
                 if let Some(error) = event
                     .error
-                    .as_ref()
                     .filter(|_| event.name != event_name::SINK_FAILED)
                 {
-                    self.print(&format!("  {label}: {}", output::sanitize(&error.message)));
+                    let held = self.shared.held.lock();
+                    *held.unwrap_or_else(PoisonError::into_inner) = Some(Held {
+                        label,
+                        message: error.message.clone(),
+                    });
                 } else if self.shared.verbose && !event.result.is_null() {
-                    self.print(&format!("  {label} -> {}", shortened(&event.result)));
+                    self.print(&format!("  {label} -> {}", shortened(event.result)));
+                }
+            }
+            event_name::COMMAND_ISSUED => {
+                let number = |name: &str| event.context.get(name).and_then(Value::as_u64);
+                let attempt = number("attempt").unwrap_or(1);
+                if let Some(made) = u32::try_from(attempt).ok().filter(|attempt| *attempt > 1) {
+                    let delay = Duration::from_millis(number("delay_ms").unwrap_or(0));
+                    self.retrying(step, made - 1, None, delay);
                 }
             }
             event_name::STEP_SKIPPED => self.print(&format!("- {label}  skipped")),
@@ -194,8 +305,13 @@ fn seconds(elapsed: Duration) -> String {
 
 /// Formats a value on one line of at most 300 characters.
 fn shortened(value: &Value) -> String {
+    one_line(value, 300)
+}
+
+/// Formats a value on one line of at most so many characters.
+pub(in crate::commands) fn one_line(value: &Value, length: usize) -> String {
     let text = output::sanitize(&value.to_string());
-    let mut short: String = text.chars().take(300).collect();
+    let mut short: String = text.chars().take(length).collect();
     if short.len() < text.len() {
         short.push('…');
     }

@@ -14,7 +14,8 @@ use crate::client::Client;
 pub(super) fn run(args: &ExecutionStatusArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let client = Client::open(root, &args.client)?;
     if args.watch {
-        return watch::run(&client, &args.id, args.client.json);
+        let view = watch::View::new(args.client.json, args.verbose);
+        return watch::run(&client, &args.id, view);
     }
     let state = request::status(&client, &args.id)
         .map_err(|error| request::unknown_execution(error, &args.id))?;

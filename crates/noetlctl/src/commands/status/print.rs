@@ -20,7 +20,7 @@ pub(super) fn status(client: &Client, state: &ExecutionState, json: bool) -> any
 }
 
 /// Returns the newest failure of an execution that has a place, or `None` when it cannot be read.
-fn newest_failure(client: &Client, execution_id: &str) -> Option<Failure> {
+pub(super) fn newest_failure(client: &Client, execution_id: &str) -> Option<Failure> {
     let query = EventPageQuery {
         page: Some(1),
         page_size: Some(100),

@@ -4,13 +4,15 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use noetl_api::ExecutionStatus;
 use noetl_api::event::ExecutionEvent;
 use noetl_api::execution::ExecutionState;
+use noetl_api::{ExecutionStatus, Failure};
 
 use super::{print, request, view};
 use crate::client::error::Error;
 use crate::client::{Client, encode};
+use crate::commands::run::local::{RESULT_LENGTH, note_failure};
+use crate::commands::run::progress::{Progress, one_line};
 use crate::output::{self, Screen};
 
 /// How long to wait before connecting again.
@@ -19,19 +21,64 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often a server that does not answer is asked again.
 const ATTEMPTS: u32 = 30;
 
-/// Prints the events of an execution until it ends, then its status. Exit code 1 unless it completes.
-pub(in crate::commands) fn run(client: &Client, id: &str, json: bool) -> anyhow::Result<ExitCode> {
-    let state = follow(client, id, |event| {
-        if json {
-            return Ok(());
+/// How an execution is shown while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum View {
+    /// Its steps, and at the end its result or error, as `noetl run` shows a run in its own process.
+    Steps,
+    /// Every event, and at the end its status.
+    Events,
+    /// Its status as JSON, when it has ended.
+    Json,
+}
+
+impl View {
+    pub(in crate::commands) fn new(json: bool, verbose: bool) -> Self {
+        match (json, verbose) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Events,
+            (false, false) => Self::Steps,
         }
-        output::text(&view::event(event, Screen::stdout()))
+    }
+}
+
+/// Shows an execution until it ends. Exit code 1 unless it completes.
+pub(in crate::commands) fn run(client: &Client, id: &str, shown: View) -> anyhow::Result<ExitCode> {
+    let mut progress = Progress::new(shown != View::Steps, false);
+    let state = follow(client, id, |event| {
+        match shown {
+            View::Steps => progress.event(event),
+            View::Events => output::text(&view::event(event, Screen::stdout()))?,
+            View::Json => {}
+        }
+        Ok(())
     })?;
-    print::status(client, &state, json)?;
+    match shown {
+        View::Steps => print_end(client, &state, &progress),
+        View::Events => print::status(client, &state, false)?,
+        View::Json => print::status(client, &state, true)?,
+    }
     Ok(match state.status {
         ExecutionStatus::Completed => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Prints how an execution ended, with its result or error.
+fn print_end(client: &Client, state: &ExecutionState, progress: &Progress) {
+    let elapsed = Duration::try_from_secs_f64(state.duration_seconds).unwrap_or_default();
+    progress.ended(state.status, elapsed);
+    match state.status {
+        ExecutionStatus::Failed => match print::newest_failure(client, &state.execution_id) {
+            Some(failure) => note_failure(&failure),
+            None => note_failure(&Failure::new(
+                "execution",
+                state.error.clone().unwrap_or_default(),
+            )),
+        },
+        _ if state.result.is_null() => {}
+        _ => note!("result: {}", one_line(&state.result, RESULT_LENGTH)),
+    }
 }
 
 /// Passes every event to `on_event`, from the first one on. Returns the status of the ended execution.
