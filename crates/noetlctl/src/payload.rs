@@ -22,6 +22,17 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// Returns the payload with the values of `--set`, those as JSON if they can be read as JSON. A server that knows the
+    /// playbook's defaults reads them again, from [`Self::set`].
+    pub(crate) fn guessed(&self) -> Map<String, Value> {
+        let mut payload = self.payload.clone();
+        for (key, value) in &self.set {
+            let json = serde_json::from_str(value).unwrap_or_else(|_| value.as_str().into());
+            payload.insert(key.clone(), json);
+        }
+        payload
+    }
+
     /// Returns the input as one payload for a playbook that is at hand.
     pub(crate) fn for_playbook(&self, playbook: &Playbook) -> Map<String, Value> {
         let mut payload = self.payload.clone();

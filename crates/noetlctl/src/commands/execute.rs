@@ -25,7 +25,7 @@ fn playbook(args: &ExecutePlaybookArgs, root: &RootArgs) -> anyhow::Result<ExitC
     let request = ExecuteRequest {
         path: Some(args.path.clone()),
         version: args.version.map(Into::into),
-        payload: Some(input.payload),
+        payload: Some(input.guessed()),
         set: input.set,
         ..ExecuteRequest::default()
     };

@@ -68,7 +68,7 @@ pub(super) fn check(
     host: &LocalHost,
 ) -> anyhow::Result<(Option<Playbook>, Problems)> {
     let Ok(playbook) = Playbook::parse(file, text) else {
-        return Ok((None, Playbook::validate(file, text, &input.payload)));
+        return Ok((None, Playbook::validate(file, text, &input.guessed())));
     };
     let mut problems = playbook.problems(&input.for_playbook(&playbook)).0;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;

@@ -60,7 +60,9 @@ fn a_playbook_is_started_with_its_input() {
     assert_eq!(line, "POST /api/execute");
     assert_eq!(
         body,
-        json!({"path": "examples/p", "version": 2, "payload": {"a": 1, "b": 2, "c": "x"}})
+        json!({
+            "path": "examples/p", "version": 2, "payload": {"a": 1, "b": 2, "c": "x"}, "set": {"c": "x"},
+        })
     );
     let (document, code) = fake.json(&home, &["execute", "playbook", "examples/p", "--json"]);
     assert_eq!((document, code), (started(), 0));

@@ -78,7 +78,7 @@ fn start(
     let request = ExecuteRequest {
         path: Some(path.to_owned()),
         version: version.map(Into::into),
-        payload: Some(input.payload),
+        payload: Some(input.guessed()),
         set: input.set,
         target,
         ..ExecuteRequest::default()
