@@ -22,6 +22,9 @@ pub struct Field {
     /// Names that its templates begin with, such as `workload`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) roots: Vec<String>,
+    /// The parts of those names that they use, such as `workload`, `db`, `host`; a name alone stands for all of its value.
+    #[serde(skip)]
+    pub(crate) paths: Vec<Vec<String>>,
 }
 
 impl Field {
@@ -33,6 +36,7 @@ impl Field {
             place: Place::default(),
             lines: BTreeMap::new(),
             roots: Vec::new(),
+            paths: Vec::new(),
         }
     }
 

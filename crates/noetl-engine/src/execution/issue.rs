@@ -1,16 +1,16 @@
 //! Commands: how they are issued, and how they end.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{COMMAND_COMPLETED, COMMAND_FAILED, COMMAND_ISSUED, STEP_ENTER};
 use super::frame::{Frame, PendingCommand, Purpose, Work};
 use super::names::EvaluationContext;
+use super::parts::{Paths, has_all, parts};
 use super::state::Machine;
 use crate::command::{Command, Outcome};
-use crate::field::Field;
-use crate::playbook::{Task, ToolKind, main_parameters, reads_context};
+use crate::playbook::{Task, ToolKind, keys_of_parameter, main_parameters, reads_context};
 use crate::template::{self, Scope, Style, to_json};
 use noetl_api::{EventStatus, Failure};
 
@@ -145,54 +145,94 @@ impl Machine {
             .to_owned()
     }
 
-    /// Returns the values that the tasks' templates and code use.
+    /// Returns the values that the tasks' templates and code use, and of each the parts that they use.
     fn command_context(&self, tasks: &[Task], context: &EvaluationContext<'_>) -> CommandNames {
-        let mut names: BTreeSet<String> = tasks
+        let mut used: BTreeMap<&str, Paths<'_>> = BTreeMap::new();
+        for (name, below) in tasks
             .iter()
             .flat_map(Task::fields)
-            .flat_map(Field::roots)
-            .map(str::to_owned)
-            .collect();
-        names.insert("execution_id".to_owned());
-        let mut values = Map::new();
-        for task in tasks.iter().filter(|task| task.kind == ToolKind::Python) {
-            let parameters = main_parameters(task);
-            let is_argument = |name: &String| {
-                context.args.contains_key(name) || task.args.iter().any(|field| field.name == *name)
-            };
-            // A single parameter that is no name takes all values.
-            let takes_all = parameters.len() == 1
-                && !is_argument(&parameters[0])
-                && self.lookup(&parameters[0], context).is_none();
-            if takes_all || reads_context(task) {
-                values.extend(self.all_values());
-                names.insert("workload".to_owned());
-            }
-            names.extend(parameters);
+            .flat_map(|field| &field.paths)
+            .filter_map(|path| path.split_first())
+        {
+            used.entry(name).or_default().push(below);
         }
-        let (mut results, mut undefined) = (Map::new(), Vec::new());
-        for name in names {
-            let Some(value) = self.lookup(&name, context) else {
+        let mut values = Map::new();
+        let mut parameters = vec!["execution_id".to_owned()];
+        for task in tasks.iter().filter(|task| task.kind == ToolKind::Python) {
+            values.extend(self.python_context(task, context, &mut parameters));
+        }
+        for name in &parameters {
+            used.entry(name).or_default().push(&[]);
+        }
+        let mut names = CommandNames {
+            values,
+            results: Map::new(),
+            undefined: Vec::new(),
+        };
+        for (name, paths) in used {
+            let Some(value) = self.lookup(name, context) else {
                 continue;
             };
             if value.is_undefined() {
-                undefined.push(name);
+                names.undefined.push(name.to_owned());
                 continue;
             }
-            let is_after_call = context.after_call.contains_key(&name);
-            let is_hidden = is_after_call || context.args.contains_key(&name);
-            if let Some(result) = self.results.get(&name).filter(|_| !is_hidden) {
-                results.insert(name.clone(), to_json(&result.tasks));
-            } else if is_after_call {
-                results.insert(name.clone(), Json::Null);
+            let is_after_call = context.after_call.contains_key(name);
+            let is_hidden = is_after_call || context.args.contains_key(name);
+            let result = self.results.get(name).filter(|_| !is_hidden);
+            let value = match result {
+                // A name that the result lacks may be another name of a part of it.
+                Some(result) if !has_all(&result.value, &paths) => {
+                    let tasks = to_json(&result.tasks);
+                    names.results.insert(name.to_owned(), tasks);
+                    to_json(&result.value)
+                }
+                Some(result) => {
+                    names.results.insert(name.to_owned(), Json::Null);
+                    to_json(&parts(&result.value, &paths))
+                }
+                None if is_after_call => {
+                    names.results.insert(name.to_owned(), Json::Null);
+                    to_json(&value)
+                }
+                None => to_json(&parts(&value, &paths)),
+            };
+            names.values.insert(name.to_owned(), value);
+        }
+        names
+    }
+
+    /// Returns the values for a python task that takes all of them, and adds the parameters of its `main`.
+    fn python_context(
+        &self,
+        task: &Task,
+        context: &EvaluationContext<'_>,
+        parameters: &mut Vec<String>,
+    ) -> Map<String, Json> {
+        let own = main_parameters(task);
+        let is_argument = |name: &String| {
+            context.args.contains_key(name) || task.args.iter().any(|field| field.name == *name)
+        };
+        // A single parameter that is no name takes all values, or those that the code names.
+        let single = match own.as_slice() {
+            [name] if !is_argument(name) && self.lookup(name, context).is_none() => Some(name),
+            _ => None,
+        };
+        let mut values = Map::new();
+        if reads_context(task) {
+            values = self.all_values();
+            parameters.push("workload".to_owned());
+        } else if let Some(name) = single {
+            match keys_of_parameter(task, name) {
+                Some(keys) => parameters.extend(keys),
+                None => {
+                    values = self.all_values();
+                    parameters.push("workload".to_owned());
+                }
             }
-            values.insert(name, to_json(&value));
         }
-        CommandNames {
-            values,
-            results,
-            undefined,
-        }
+        parameters.extend(own);
+        values
     }
 
     /// Returns the arguments of a step: its own, overridden by those of the edge that led to it.

@@ -18,6 +18,7 @@ mod iteration;
 mod joins;
 mod loops;
 mod names;
+mod parts;
 mod rules;
 mod state;
 mod workload;

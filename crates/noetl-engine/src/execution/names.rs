@@ -76,8 +76,8 @@ impl Machine {
         if let Some(result) = self.results.get(name) {
             return Some(StepResult::wrap(result.value.clone(), result.tasks.clone()));
         }
-        if let Some(value) = self.workload.get(name) {
-            return Some(from_json(value));
+        if let Some(value) = self.default_of(name) {
+            return Some(value);
         }
         match name {
             "execution_id" => Some(Value::from(self.execution_id.as_str())),
@@ -151,11 +151,17 @@ impl Machine {
         }
     }
 
+    /// Returns an entry of the workload. It is shared, however large it is.
+    fn default_of(&self, name: &str) -> Option<Value> {
+        let value = self.workload_value.get_attr(name).ok()?;
+        (!value.is_undefined()).then_some(value)
+    }
+
     fn vars(&self) -> Value {
         let mut vars: BTreeMap<String, Value> = self
             .workload
-            .iter()
-            .map(|(name, value)| (name.clone(), from_json(value)))
+            .keys()
+            .filter_map(|name| Some((name.clone(), self.default_of(name)?)))
             .collect();
         vars.extend(self.ctx.clone());
         Value::from(vars)

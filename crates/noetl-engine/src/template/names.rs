@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::environment::{STRICT, expression, template};
 use super::source;
-use super::token::{Segment, TokenKind, after_path, code_tokens, segments, tokens};
+use super::token::{Segment, Token, TokenKind, after_path, code_tokens, segments, tokens};
 use crate::field::Field;
 
 /// Whether a string has anything to evaluate.
@@ -15,24 +15,32 @@ pub(crate) fn is_template(text: &str) -> bool {
 }
 
 impl Field {
-    /// Finds the names that the field's templates begin with, after its value changed.
+    /// Finds the names that the field's templates use, after its value changed.
     pub(crate) fn find_roots(&mut self) {
-        let mut names = BTreeSet::new();
-        collect(&self.value, &mut names);
+        let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
+        collect(&self.value, &mut names, &mut paths);
         self.roots = names.into_iter().collect();
+        self.paths = paths.into_iter().collect();
     }
 }
 
-fn collect(value: &Json, names: &mut BTreeSet<String>) {
+fn collect(value: &Json, names: &mut BTreeSet<String>, paths: &mut BTreeSet<Vec<String>>) {
     match value {
         Json::String(text) => {
             if let Some(used) = used_names(text, false) {
+                let written = written_names(text);
+                // A name that minijinja alone has found is used in a way that is not known.
+                let unknown = used.difference(&written.used);
+                paths.extend(unknown.map(|name| vec![name.clone()]));
+                paths.extend(written.paths);
                 names.extend(used);
-                names.extend(written_names(text).used);
+                names.extend(written.used);
             }
         }
-        Json::Array(items) => items.iter().for_each(|item| collect(item, names)),
-        Json::Object(entries) => entries.values().for_each(|item| collect(item, names)),
+        Json::Array(items) => items.iter().for_each(|item| collect(item, names, paths)),
+        Json::Object(entries) => entries
+            .values()
+            .for_each(|item| collect(item, names, paths)),
         _ => {}
     }
 }
@@ -57,6 +65,8 @@ fn used_names(text: &str, attributes: bool) -> Option<BTreeSet<String>> {
 struct WrittenNames {
     /// Those that begin an expression.
     used: BTreeSet<String>,
+    /// The same with the attributes that are written out after them.
+    paths: BTreeSet<Vec<String>>,
     /// Those that the template itself gives a value: targets of `for`, `set` and `with`, macros and their parameters.
     assigned: BTreeSet<String>,
 }
@@ -141,10 +151,40 @@ fn written_names(text: &str) -> WrittenNames {
                 names.assigned.insert(text.to_owned());
             } else if !is_given {
                 names.used.insert(text.to_owned());
+                names.paths.insert(path(&tokens[at..]));
             }
         }
     }
     names
+}
+
+/// Returns the name that tokens begin with, and the attributes after it: `a.b['c']`. A method is not part of it.
+fn path(tokens: &[Token<'_>]) -> Vec<String> {
+    let mut path = Vec::new();
+    let mut rest = tokens;
+    if let [name, after @ ..] = rest {
+        path.push(name.text.to_owned());
+        rest = after;
+    }
+    loop {
+        rest = match rest {
+            [dot, name, after @ ..] if dot.text == "." && name.kind == TokenKind::Word => {
+                if after.first().is_some_and(|next| next.text == "(") {
+                    return path;
+                }
+                path.push(name.text.to_owned());
+                after
+            }
+            [open, key, close, after @ ..] if open.text == "[" && close.text == "]" => {
+                match key.quoted_text() {
+                    Some(text) if !text.contains('\\') => path.push(text.to_owned()),
+                    _ => return path,
+                }
+                after
+            }
+            _ => return path,
+        };
+    }
 }
 
 /// Returns those names without which a text has no value: `is defined` and `default` need none.
@@ -207,8 +247,34 @@ mod tests {
 
     fn roots(text: &str) -> Vec<String> {
         let mut names = BTreeSet::new();
-        collect(&json!(text), &mut names);
+        collect(&json!(text), &mut names, &mut BTreeSet::new());
         names.into_iter().collect()
+    }
+
+    #[test]
+    fn the_parts_of_a_value_that_are_used_are_known() {
+        for (text, expected) in [
+            (
+                "{{ v.a.b }} {{ v['c'].d | length }}",
+                vec!["v.a.b", "v.c.d"],
+            ),
+            ("{{ v.a.get('x') }} {{ w.items() }}", vec!["v.a", "w"]),
+            (
+                "{{ v[k] }} {{ v.a[0] }} {{ v.b[:2] }}",
+                vec!["k", "v", "v.a", "v.b"],
+            ),
+            ("{{ v }}{{ v.a }}", vec!["v", "v.a"]),
+            (
+                "{% for x in v.list %}{{ x.y }}{% endfor %}",
+                vec!["v.list", "x.y"],
+            ),
+            ("{% set w = v %}{{ w.x }}", vec!["v", "w.x"]),
+        ] {
+            let mut paths = BTreeSet::new();
+            collect(&json!(text), &mut BTreeSet::new(), &mut paths);
+            let paths: Vec<_> = paths.iter().map(|path| path.join(".")).collect();
+            assert_eq!(paths, expected, "{text}");
+        }
     }
 
     /// `v` stands in each kind of expression and of statement.

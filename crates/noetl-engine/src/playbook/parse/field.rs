@@ -23,6 +23,7 @@ impl Reader<'_> {
             place: self.place_at(node.text_line(), node.column, Some(path.to_owned())),
             lines,
             roots: Vec::new(),
+            paths: Vec::new(),
         };
         field.find_roots();
         field
