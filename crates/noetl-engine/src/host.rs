@@ -55,6 +55,9 @@ pub struct ToolEnvironment {
     pub hidden_environment: Vec<String>,
     /// A file of further TLS roots in PEM form.
     pub tls_roots: Option<PathBuf>,
+    /// The interpreters that stay between python steps.
+    #[cfg(unix)]
+    pub python_pool: crate::PythonPool,
 }
 
 impl ToolEnvironment {

@@ -53,4 +53,6 @@ pub use playbook::{
     Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope,
 };
 pub use template::render_value as render;
+#[cfg(unix)]
+pub use tool::PythonPool;
 pub use tool::{check_python, run_sql};

@@ -99,7 +99,7 @@ async fn run_command(
     let job = Job {
         program: "duckdb".into(),
         arguments: flags.map(OsString::from).into(),
-        input: output::script(statements).into_bytes(),
+        input: output::script(statements).into_bytes().into(),
         limit: OUTPUT_LIMIT,
         forward_stdout: false,
     };
@@ -147,7 +147,7 @@ async fn run_module(
     let request = json!({"database": database, "sql": script, "answer": answer.to_string_lossy()});
     let job = Job {
         arguments: ["-c", SCRIPT].map(OsString::from).into(),
-        input: request.to_string().into_bytes(),
+        input: request.to_string().into_bytes().into(),
         limit: process::OUTPUT_LIMIT,
         ..Job::default()
     };

@@ -12,6 +12,8 @@ mod postgres;
 mod process;
 mod python;
 mod python_check;
+#[cfg(unix)]
+mod python_pool;
 mod script;
 mod secrets;
 mod shell;
@@ -29,6 +31,8 @@ use serde_json::{Map, Value as Json};
 
 pub(crate) use call::Call;
 pub use python_check::check_python;
+#[cfg(unix)]
+pub use python_pool::PythonPool;
 
 use crate::host::Host;
 use crate::playbook::ToolKind;

@@ -1,14 +1,16 @@
 //! Child processes of the tools: started, read, and ended together with their descendants.
 
 use std::ffi::OsString;
+use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{ChildStdin, Command};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::call::Call;
@@ -33,7 +35,7 @@ pub(super) struct Job {
     /// Its arguments.
     pub arguments: Vec<OsString>,
     /// Its standard input.
-    pub input: Vec<u8>,
+    pub input: Arc<Vec<u8>>,
     /// The most that is kept of each output stream.
     pub limit: usize,
     /// Whether the host gets the lines of its standard output while it runs.
@@ -174,35 +176,84 @@ pub(super) async fn run(
         }
     };
     let mut group = ProcessGroup::of(&child);
-    let input = write_input(child.stdin.take(), job.input);
-    tokio::pin!(input);
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let streams = Streams {
+        input: write_input(stdin, job.input),
+        stdout,
+        stderr,
+        ended: async move {
+            let ended = child.wait().await;
+            group.release();
+            ended
+        },
+    };
+    let limits = (job.limit, job.forward_stdout);
+    follow(streams, limits, call, host).await.map(Some)
+}
+
+/// The streams of a child that runs, and its end.
+pub(super) struct Streams<I, O, E, W> {
+    /// Writes its standard input.
+    pub input: I,
+    /// Its standard output.
+    pub stdout: Option<O>,
+    /// Its standard error.
+    pub stderr: Option<E>,
+    /// Waits for its end.
+    pub ended: W,
+}
+
+/// Reads a child's output until its end. `limit` is the most that is kept of each stream; with `forward_stdout` the host
+/// gets the lines of its standard output.
+pub(super) async fn follow<I, O, E, W>(
+    streams: Streams<I, O, E, W>,
+    (limit, forward_stdout): (usize, bool),
+    call: &Call<'_>,
+    host: &dyn Host,
+) -> Result<Finished, Failure>
+where
+    I: Future<Output = ()>,
+    O: AsyncRead + Unpin,
+    E: AsyncRead + Unpin,
+    W: Future<Output = io::Result<ExitStatus>>,
+{
+    let (input, ended) = (streams.input, streams.ended);
+    tokio::pin!(input, ended);
     let mut writing = true;
-    let stdout = job.forward_stdout.then_some(Stream::Out);
-    let mut stdout = OutputReader::new(child.stdout.take(), stdout, job.limit);
-    let mut stderr = OutputReader::new(child.stderr.take(), Some(Stream::Err), job.limit);
+    let stdout = forward_stdout.then_some(Stream::Out);
+    let mut stdout = OutputReader::new(streams.stdout, stdout, limit);
+    let mut stderr = OutputReader::new(streams.stderr, Some(Stream::Err), limit);
     let mut status = None;
     // Both count once the child has ended.
     let (mut silence_ends, mut reading_ends) = (Instant::now(), Instant::now());
-    while status.is_none() || stdout.is_open() || stderr.is_open() {
+    let status = loop {
+        if let Some(status) = status
+            && !stdout.is_open()
+            && !stderr.is_open()
+        {
+            break status;
+        }
         tokio::select! {
             () = &mut input, if writing => writing = false,
             time = stdout.read(call, host), if stdout.is_open() => silence_ends = time + MAX_SILENCE,
             time = stderr.read(call, host), if stderr.is_open() => silence_ends = time + MAX_SILENCE,
-            ended = child.wait(), if status.is_none() => {
+            ended = &mut ended, if status.is_none() => {
                 status = Some(ended.map_err(|error| wait_failure(call, &error))?);
-                group.release();
                 silence_ends = Instant::now() + MAX_SILENCE;
                 reading_ends = Instant::now() + MAX_TIME_AFTER_EXIT;
             }
-            () = tokio::time::sleep_until(silence_ends.min(reading_ends)), if status.is_some() => break,
+            () = tokio::time::sleep_until(silence_ends.min(reading_ends)), if status.is_some() => {
+                if let Some(status) = status {
+                    break status;
+                }
+            }
         }
-    }
-    let (stdout, stderr) = (stdout.finish(call, host), stderr.finish(call, host));
-    Ok(status.map(|status| Finished {
+    };
+    Ok(Finished {
         status,
-        stdout,
-        stderr,
-    }))
+        stdout: stdout.finish(call, host),
+        stderr: stderr.finish(call, host),
+    })
 }
 
 fn wait_failure(call: &Call<'_>, error: &io::Error) -> Failure {
@@ -243,14 +294,14 @@ fn command(job: &Job, call: &Call<'_>, host: &dyn Host) -> Result<Command, Failu
     Ok(command)
 }
 
-fn folder(call: &Call<'_>, host: &dyn Host) -> Option<PathBuf> {
+pub(super) fn folder(call: &Call<'_>, host: &dyn Host) -> Option<PathBuf> {
     match call.text("cwd") {
         Some(path) => Some(host.tool_environment().resolve(&path)),
         None => host.tool_environment().folder.clone(),
     }
 }
 
-fn environment(call: &Call<'_>) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn environment(call: &Call<'_>) -> Result<Vec<(String, String)>, Failure> {
     let given = match call.config.get("env") {
         None | Some(Json::Null) => return Ok(Vec::new()),
         Some(Json::Object(given)) => given,
@@ -279,7 +330,7 @@ fn environment(call: &Call<'_>) -> Result<Vec<(String, String)>, Failure> {
     Ok(pairs)
 }
 
-async fn write_input(stdin: Option<ChildStdin>, input: Vec<u8>) {
+pub(super) async fn write_input(stdin: Option<impl AsyncWrite + Unpin>, input: Arc<Vec<u8>>) {
     if let Some(mut stdin) = stdin {
         // Fails when the child does not read all of its input, which is no failure of the step.
         stdin.write_all(&input).await.ok();

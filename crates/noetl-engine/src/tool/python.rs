@@ -1,12 +1,15 @@
 //! The `python` tool: code in a Python process of its own.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
@@ -14,7 +17,7 @@ use super::script::{self, Script};
 use crate::host::Host;
 use noetl_api::Failure;
 
-const RUNNER: &str = include_str!("runner.py");
+pub(super) const RUNNER: &str = include_str!("runner.py");
 
 /// The exit code of the `python3` that Windows has when Python is not installed; it opens the store.
 const STORE_STUB: i64 = 9009;
@@ -49,6 +52,23 @@ struct Source {
     folder: Option<String>,
 }
 
+/// What the runner is told.
+#[derive(Debug, Serialize)]
+struct Request<'a> {
+    code: &'a str,
+    filename: &'a str,
+    folder: Option<&'a str>,
+    args: &'a Map<String, Json>,
+    context: &'a Map<String, Json>,
+    libs: Option<&'a Json>,
+    /// The file to write the answer to.
+    answer: &'a str,
+    /// The folder of the field `cwd`.
+    cwd: Option<PathBuf>,
+    /// The variables of the field `env`.
+    env: BTreeMap<String, String>,
+}
+
 /// Runs the step's code and returns its result.
 pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failure> {
     let source = source(call, host).await?;
@@ -57,25 +77,37 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         Err(error) => return Err(no_answer_folder(&error, call, host).await),
     };
     let answer = folder.path().join("answer.json");
-    let request = json!({
-        "code": source.code,
-        "filename": source.filename,
-        "folder": source.folder,
-        "args": call.args,
-        "context": call.context,
-        "libs": call.config.get("libs"),
-        "answer": answer.to_string_lossy(),
-    });
-    let job = Job {
-        arguments: ["-u", "-c", RUNNER].map(OsString::from).into(),
-        input: request.to_string().into_bytes(),
-        limit: OUTPUT_LIMIT,
-        forward_stdout: true,
-        ..Job::default()
+    let request = Request {
+        code: &source.code,
+        filename: &source.filename,
+        folder: source.folder.as_deref(),
+        args: call.args,
+        context: call.context,
+        libs: call.config.get("libs"),
+        answer: &answer.to_string_lossy(),
+        cwd: call
+            .text("cwd")
+            .map(|path| host.tool_environment().resolve(&path)),
+        env: process::environment(call)?.into_iter().collect(),
     };
-    let finished = run_interpreter(job, call, host)
-        .await?
-        .ok_or_else(|| no_python(host))?;
+    let request = serde_json::to_vec(&request)
+        .map(Arc::new)
+        .map_err(|error| Failure::new("python", error.to_string()))?;
+    let finished = match run_in_pool(&request, call, host).await? {
+        Some(finished) => finished,
+        None => {
+            let job = Job {
+                arguments: ["-u", "-c", RUNNER].map(OsString::from).into(),
+                input: request,
+                limit: OUTPUT_LIMIT,
+                forward_stdout: true,
+                ..Job::default()
+            };
+            run_interpreter(job, call, host)
+                .await?
+                .ok_or_else(|| no_python(host))?
+        }
+    };
     match tokio::fs::read(&answer).await {
         Ok(bytes) if finished.code() == 0 => read_answer(&bytes, finished),
         _ => Err(Failure {
@@ -85,6 +117,40 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
             ..interpreter_failure(&finished)
         }),
     }
+}
+
+/// Runs the step in a copy of an interpreter that stays. None when the pool cannot run it, or must not: `pool: false`.
+#[cfg(unix)]
+async fn run_in_pool(
+    request: &Arc<Vec<u8>>,
+    call: &Call<'_>,
+    host: &dyn Host,
+) -> Result<Option<Finished>, Failure> {
+    if call.config.get("pool") == Some(&Json::Bool(false)) {
+        return Ok(None);
+    }
+    if let Some(folder) = process::folder(call, host)
+        && !folder.is_dir()
+    {
+        return Ok(None);
+    }
+    let pool = &host.tool_environment().python_pool;
+    for program in interpreters(host) {
+        let ran = pool.run(program, Arc::clone(request), OUTPUT_LIMIT, call, host);
+        if let Some(finished) = ran.await? {
+            return Ok(Some(finished));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(not(unix))]
+async fn run_in_pool(
+    _: &Arc<Vec<u8>>,
+    _: &Call<'_>,
+    _: &dyn Host,
+) -> Result<Option<Finished>, Failure> {
+    Ok(None)
 }
 
 fn interpreter_failure(finished: &Finished) -> Failure {

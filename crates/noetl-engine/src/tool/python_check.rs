@@ -48,7 +48,7 @@ pub async fn check_python(playbook: &Playbook, host: &dyn Host) -> Vec<Problem> 
     };
     let job = Job {
         arguments: ["-I", "-c", CHECKER].map(OsString::from).into(),
-        input: Json::from(codes).to_string().into_bytes(),
+        input: Json::from(codes).to_string().into_bytes().into(),
         limit: OUTPUT_LIMIT,
         ..Job::default()
     };

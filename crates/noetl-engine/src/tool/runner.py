@@ -1,4 +1,7 @@
-"""Runs one python step of a playbook. Reads the request from standard input and writes the answer to a file."""
+"""Runs one python step of a playbook. Reads the request from standard input and writes the answer to a file.
+
+With `--pool` it stays, and runs each step that it is sent in a process of its own: a copy of itself, which needs no start.
+"""
 
 import asyncio
 import ast
@@ -19,6 +22,8 @@ import traceback
 import types
 
 MISSING = object()
+# The modules in which code of the step runs.
+STEPS = []
 
 
 def plain(value, above=()):
@@ -202,6 +207,7 @@ def execute(request):
         space["execution_id"] = context["execution_id"]
     space.update({name: value for name, value in args.items() if not name.startswith("__")})
     sys.modules[name] = module
+    STEPS.append(module)
     if returns(tree.body):
         given = {name: value for name, value in space.items() if not name.startswith("__")}
         outer, function = as_function(tree, given)
@@ -259,6 +265,9 @@ def work():
     sys.stdin = open(os.devnull, encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    os.environ.update(request.get("env") or {})
+    if request.get("cwd"):
+        os.chdir(request["cwd"])
     if request["folder"]:
         sys.path.insert(0, request["folder"])
     sys.argv = [request["filename"]]
@@ -274,4 +283,141 @@ def work():
         stream.flush()
 
 
-work()
+def serve():
+    """Starts a process for each step: standard input, output, error and a pipe for its status come over a socket.
+
+    Writes `started`, and at its end the status of the process. A step whose status is no longer wanted is killed. Returns
+    true in the process of a step, and false when the socket is closed.
+    """
+    import gc
+    import select
+    import signal
+    import socket
+
+    control = socket.socket(fileno=os.dup(0))
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    events = select.poll()
+    events.register(control, select.POLLIN)
+    events.register(woken, select.POLLIN)
+    steps = {}
+    # What is loaded stays as it is: the copies neither look at it nor copy its memory.
+    gc.collect()
+    gc.freeze()
+    while True:
+        for source, _ in events.poll():
+            if source == woken:
+                os.read(woken, 512)
+                ended(steps, events)
+            elif source in steps:
+                kill(steps[source], signal)
+                events.unregister(source)
+            elif source == control.fileno():
+                data, pipes, _, _ = socket.recv_fds(control, 1, 4)
+                if not data:
+                    return False
+                *streams, status = pipes
+                os.write(status, b"started\n")
+                child = os.fork()
+                if child == 0:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    os.setpgid(0, 0)
+                    control.close()
+                    for target, pipe in enumerate(streams):
+                        os.dup2(pipe, target)
+                    for pipe in (*pipes, woken, wake, *steps):
+                        os.close(pipe)
+                    reopen()
+                    return True
+                for pipe in streams:
+                    os.close(pipe)
+                steps[status] = child
+                events.register(status, 0)
+
+
+def ended(steps, events):
+    """Writes the status of the steps that have ended."""
+    while True:
+        try:
+            child, how = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if child == 0:
+            return
+        for status, step in list(steps.items()):
+            if step == child:
+                try:
+                    events.unregister(status)
+                except KeyError:
+                    pass
+                try:
+                    os.write(status, b"%d\n" % how)
+                except OSError:
+                    pass
+                os.close(status)
+                del steps[status]
+
+
+def reopen():
+    """Makes the standard streams again, without buffers as with `-u`: those that there are belong to other files."""
+    import io
+
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), encoding="utf-8")
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = io.TextIOWrapper(open(number, "wb", 0, closefd=False), encoding="utf-8", write_through=True)
+        stream.mode = "w"
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def kill(child, signal):
+    """Ends a step and the processes that it has started."""
+    for end in (os.killpg, os.kill):
+        try:
+            end(child, signal.SIGKILL)
+        except OSError:
+            pass
+
+
+def leave_copy():
+    """Ends the process of a step as the end of an interpreter does, without taking apart all that the pool's one has loaded.
+
+    Threads and exit functions run, the step's values end, and files that are open are written.
+    """
+    import atexit
+    import gc
+    import io
+    import threading
+
+    def write_files():
+        everything = gc.get_objects()
+        for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            for file in everything:
+                try:
+                    if isinstance(file, kind):
+                        file.flush()
+                except (OSError, ValueError):
+                    pass
+
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    # Of values that refer to each other, a file may be closed before what is to be written to it.
+    write_files()
+    for module in STEPS:
+        module.__dict__.clear()
+    gc.collect()
+    write_files()
+    os._exit(0)
+
+
+if sys.argv[1:] != ["--pool"]:
+    work()
+elif serve():
+    work()
+    leave_copy()

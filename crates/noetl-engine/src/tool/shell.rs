@@ -121,7 +121,7 @@ async fn start(
         let job = Job {
             program: shell.into(),
             arguments,
-            input: call.text("stdin").unwrap_or_default().into_bytes(),
+            input: call.text("stdin").unwrap_or_default().into_bytes().into(),
             limit,
             forward_stdout: true,
         };

@@ -46,6 +46,7 @@ pub(crate) fn tool_environment() -> ToolEnvironment {
             .map(str::to_owned)
             .collect(),
         tls_roots: certificate_file(),
+        ..ToolEnvironment::default()
     }
 }
 

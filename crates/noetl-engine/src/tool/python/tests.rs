@@ -211,3 +211,113 @@ async fn a_missing_python_is_named_in_the_failure() {
     );
     assert!(failure.help.unwrap().starts_with("install Python 3"));
 }
+
+#[cfg(unix)]
+mod pool {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    async fn on(host: &TestHost, code: &str) -> Result<Json, Failure> {
+        host.run(Python, json!({"code": code})).await
+    }
+
+    #[tokio::test]
+    async fn a_step_sees_nothing_of_the_one_before() {
+        let host = TestHost::new();
+        let change = "import os, sys, json, decimal\nos.environ['LEFT'] = '1'\nos.chdir('/')\nsys.modules['left'] = json\n\
+                      json.left = 1\ndecimal.getcontext().prec = 3\nsys.path.append('left')\nglobals()['left'] = 1\nresult = os.getppid()";
+        let look = "import os, sys, json, decimal\nresult = [os.environ.get('LEFT'), os.getcwd() == '/', 'left' in sys.modules, hasattr(json, 'left'), \
+                    decimal.getcontext().prec == 3, 'left' in sys.path, 'left' in globals()]";
+        let first = on(&host, change).await.unwrap();
+        let seen = on(&host, look).await.unwrap();
+        assert_eq!(
+            seen,
+            json!([null, false, false, false, false, false, false])
+        );
+        // Both were copies of one interpreter.
+        let again = on(&host, "import os\nresult = os.getppid()").await;
+        assert_eq!(again.unwrap(), first);
+    }
+
+    #[tokio::test]
+    async fn a_step_may_have_an_interpreter_of_its_own() {
+        let host = TestHost::new();
+        let config = json!({"code": "import os\nresult = os.getppid()", "pool": false});
+        let parent = host.run(Python, config).await.unwrap();
+        assert_eq!(parent, std::process::id());
+        let pooled = on(&host, "import os\nresult = os.getppid()").await.unwrap();
+        assert_ne!(pooled, std::process::id());
+    }
+
+    #[tokio::test]
+    async fn a_step_ends_as_a_process_does() {
+        let host = TestHost::new();
+        let code = "import atexit, threading, time\natexit.register(print, 'last')\n\
+                    threading.Thread(target=lambda: (time.sleep(0.1), print('thread'))).start()\nresult = 1";
+        assert_eq!(on(&host, code).await.unwrap(), 1);
+        assert_eq!(host.lines_of(Stream::Out), ["thread", "last"]);
+        let killed = on(&host, "import os\nos.kill(os.getpid(), 9)").await;
+        let failure = killed.unwrap_err();
+        assert_eq!(failure.message, "Python was killed by SIGKILL");
+        let left = on(&host, "import os\nos._exit(7)").await.unwrap_err();
+        assert_eq!(left.code, Some(json!(7)));
+    }
+
+    #[tokio::test]
+    async fn files_that_a_step_leaves_open_are_written() {
+        let host = TestHost::new();
+        let code = "import zipfile, tempfile\nopened = open('global', 'w')\nopened.write('a')\n\
+                    class Holder: pass\nholder = Holder()\nholder.me = holder\nholder.file = open('cycle', 'wb')\nholder.file.write(b'b')\n\
+                    archive = zipfile.ZipFile('z.zip', 'w')\narchive.writestr('n', 'text')\nprint('no newline', end='')\n\
+                    json_module = __import__('json')\njson_module.kept = open('kept', 'w')\njson_module.kept.write('c')";
+        on(&host, code).await.unwrap();
+        let read = |name: &str| std::fs::read_to_string(host.folder.path().join(name)).unwrap();
+        assert_eq!(
+            [read("global"), read("cycle"), read("kept")],
+            ["a", "b", "c"]
+        );
+        let look = "import zipfile\nresult = zipfile.ZipFile('z.zip').read('n').decode()";
+        assert_eq!(on(&host, look).await.unwrap(), "text");
+        assert_eq!(host.lines_of(Stream::Out), ["no newline"]);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_is_stopped_ends_with_what_it_has_started() {
+        let host = TestHost::new();
+        // The interpreter is there already.
+        on(&host, "result = 1").await.unwrap();
+        let code = "import subprocess, time\nsubprocess.Popen(['sh', '-c', 'sleep 0.6; touch child'])\ntime.sleep(0.6)\nopen('step', 'w')";
+        let step = on(&host, code);
+        let stopped = tokio::time::timeout(Duration::from_millis(250), step).await;
+        assert!(stopped.is_err());
+        let next = on(&host, "result = 2").await.unwrap();
+        assert_eq!(next, 2);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        for file in ["child", "step"] {
+            assert!(!host.folder.path().join(file).exists(), "{file}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_interpreter_that_has_ended_is_started_again() {
+        let host = TestHost::new();
+        let end = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(5)";
+        let failure = on(&host, end).await.unwrap_err();
+        assert!(failure.message.contains("has ended"), "{failure}");
+        assert_eq!(on(&host, "result = 3").await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn steps_run_side_by_side_with_folder_and_environment_of_their_own() {
+        let host = TestHost::new();
+        std::fs::create_dir(host.folder.path().join("sub")).unwrap();
+        let code = "import os, time\ntime.sleep(0.4)\nresult = [os.path.basename(os.getcwd()), os.environ.get('OWN')]";
+        let own = json!({"code": code, "cwd": "sub", "env": {"OWN": "a"}});
+        let begun = Instant::now();
+        let (own, other) = tokio::join!(host.run(Python, own), on(&host, code));
+        assert_eq!(own.unwrap(), json!(["sub", "a"]));
+        assert_eq!(other.unwrap()[1], Json::Null);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}
