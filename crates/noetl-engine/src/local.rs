@@ -1,7 +1,10 @@
 //! An execution within one process, for `noetl run`.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
@@ -11,7 +14,7 @@ use crate::command::{Command, Outcome};
 use crate::execution::{Event, Machine, Turn};
 use crate::host::Host;
 use crate::pipeline;
-use crate::playbook::Playbook;
+use crate::playbook::{Playbook, ToolKind};
 use noetl_api::{ExecutionStatus, Failure};
 
 /// How a local run ended.
@@ -57,31 +60,16 @@ pub async fn run(
         host,
         running: JoinSet::new(),
         handles: HashMap::new(),
+        ended: VecDeque::new(),
         waiting: VecDeque::new(),
         max_parallel: job.max_parallel.max(1),
     };
-    driver.take_turn(turn, &mut machine, observe);
-    while let Some(done) = driver.running.join_next().await {
-        let (command_id, outcome) = match done {
-            Ok(done) => done,
-            // A panic fails the step; the execution must not wait for it for ever.
-            Err(error) => match driver
-                .handles
-                .iter()
-                .find(|(_, one)| one.id() == error.id())
-            {
-                Some((id, _)) => (
-                    id.clone(),
-                    Outcome::failed(Failure::new("internal", "the tool panicked")),
-                ),
-                None => continue,
-            },
-        };
-        driver.handles.remove(&command_id);
+    driver.take_turn(turn, &mut machine, observe).await;
+    while let Some((command_id, outcome)) = driver.next().await {
         if let Ok(turn) = machine.complete(&command_id, outcome) {
-            driver.take_turn(turn, &mut machine, observe);
+            driver.take_turn(turn, &mut machine, observe).await;
         }
-        driver.start_commands(&mut machine, observe);
+        driver.start_commands(&mut machine, observe).await;
     }
     let steps = machine
         .completed_steps()
@@ -102,13 +90,15 @@ struct Driver {
     host: Arc<dyn Host>,
     running: JoinSet<(String, Outcome)>,
     handles: HashMap<String, AbortHandle>,
+    /// Commands that ended when they were started.
+    ended: VecDeque<(String, Outcome)>,
     /// Commands that have not been started.
     waiting: VecDeque<Command>,
     max_parallel: usize,
 }
 
 impl Driver {
-    fn take_turn(
+    async fn take_turn(
         &mut self,
         turn: Turn,
         machine: &mut Machine,
@@ -121,13 +111,41 @@ impl Driver {
                 handle.abort();
             }
         }
+        self.ended
+            .retain(|(command_id, _)| !turn.dropped.contains(command_id));
         self.waiting.extend(turn.commands);
-        self.start_commands(machine, observe);
+        self.start_commands(machine, observe).await;
+    }
+
+    /// Returns the next command that has ended, with its outcome; none when no command runs.
+    async fn next(&mut self) -> Option<(String, Outcome)> {
+        loop {
+            if let Some(ended) = self.ended.pop_front() {
+                return Some(ended);
+            }
+            let (command_id, outcome) = match self.running.join_next().await? {
+                Ok(done) => done,
+                // A panic fails the step; the execution must not wait for it for ever.
+                Err(error) => match self.handles.iter().find(|(_, one)| one.id() == error.id()) {
+                    Some((id, _)) => {
+                        let failure = Failure::new("internal", "the tool panicked");
+                        (id.clone(), Outcome::failed(failure))
+                    }
+                    None => continue,
+                },
+            };
+            self.handles.remove(&command_id);
+            return Some((command_id, outcome));
+        }
     }
 
     /// Starts as many commands as may run at once.
-    fn start_commands(&mut self, machine: &mut Machine, observe: &mut (dyn FnMut(&Event) + Send)) {
-        while self.running.len() < self.max_parallel {
+    async fn start_commands(
+        &mut self,
+        machine: &mut Machine,
+        observe: &mut (dyn FnMut(&Event) + Send),
+    ) {
+        while self.running.len() + self.ended.len() < self.max_parallel {
             let Some(command) = self.waiting.pop_front() else {
                 return;
             };
@@ -137,7 +155,8 @@ impl Driver {
                 .for_each(&mut *observe);
             let host = Arc::clone(&self.host);
             let id = command.id.clone();
-            let handle = self.running.spawn(async move {
+            let is_short = command.tasks.iter().all(|task| task.kind == ToolKind::Noop);
+            let mut step = Box::pin(async move {
                 // tokio rounds a sleep of 0 ms up to a tick of its clock.
                 if command.delay_ms > 0 {
                     tokio::time::sleep(Duration::from_millis(command.delay_ms)).await;
@@ -145,7 +164,18 @@ impl Driver {
                 let outcome = pipeline::run(&command, &*host).await;
                 (command.id, outcome)
             });
+            // Steps that do nothing have ended before another thread could take them.
+            if is_short && let Poll::Ready(done) = poll_once(&mut step).await {
+                self.ended.push_back(done);
+                continue;
+            }
+            let handle = self.running.spawn(step);
             self.handles.insert(id, handle);
         }
     }
+}
+
+/// Polls a future once.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
 }

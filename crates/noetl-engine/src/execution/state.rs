@@ -16,7 +16,7 @@ use crate::playbook::{Playbook, Step};
 use crate::template::{from_json, to_json};
 use noetl_api::{EventStatus, ExecutionStatus, Failure};
 
-/// How often steps may run in one execution: a bound on workflows that would not end.
+/// How often steps may run in one execution, unless its playbook says so: a bound on workflows that would not end.
 const MAX_RUNS: u64 = 100_000;
 /// Further runs for the final step and the steps that it leads to.
 const MAX_FINAL_RUNS: u64 = 1_000;
@@ -51,7 +51,9 @@ pub struct Machine {
     pub(super) secrets: Vec<Json>,
     /// What steps were given secrets from.
     pub(super) given: Vec<SecretSource>,
+    /// The steps that have ended as a success, in order, each once.
     pub(super) completed: Vec<String>,
+    pub(super) is_completed: Vec<bool>,
     pub(super) final_step_ran: bool,
     /// Steps of `on_error` that wait for the end of what is under way.
     pub(super) on_error: Vec<String>,
@@ -87,6 +89,7 @@ impl Machine {
             secrets: Vec::new(),
             given: Vec::new(),
             completed: Vec::new(),
+            is_completed: Vec::new(),
             final_step_ran: false,
             on_error: Vec::new(),
         }
@@ -232,7 +235,8 @@ impl Machine {
         if has_content && !self.final_step_ran && self.failure.is_none() {
             self.last_result = json;
         }
-        if !self.completed.contains(&name) {
+        self.is_completed.resize(self.playbook.steps.len(), false);
+        if !std::mem::replace(&mut self.is_completed[step], true) {
             self.completed.push(name);
         }
     }
@@ -240,7 +244,8 @@ impl Machine {
     /// Returns the id for another run of a step. When there have been too many runs, the execution fails.
     pub(super) fn new_run_id(&mut self) -> Option<u64> {
         self.run_count += 1;
-        let bound = MAX_RUNS
+        let max_runs = self.playbook.executor.max_runs.unwrap_or(MAX_RUNS);
+        let bound = max_runs
             + if self.final_step_ran || self.failure.is_some() {
                 MAX_FINAL_RUNS
             } else {
@@ -250,9 +255,11 @@ impl Machine {
             self.fail(
                 Failure::new(
                     "limit",
-                    format!("steps ran {MAX_RUNS} times without an end"),
+                    format!("steps ran {max_runs} times without an end"),
                 )
-                .help("let an arc out of the cycle hold, or split the work into sub-playbooks"),
+                .help(
+                    "let an arc out of the cycle hold, or allow more with `executor: {spec: {max_runs: N}}`",
+                ),
             );
             return None;
         }

@@ -44,6 +44,8 @@ pub struct Executor {
     pub final_step: Option<String>,
     /// Whether it is an error when no arc of a step holds.
     pub no_next_is_error: bool,
+    /// How often steps may run in one execution; none is the default.
+    pub max_runs: Option<u64>,
 }
 
 /// One entry of `keychain`.

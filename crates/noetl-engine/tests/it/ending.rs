@@ -355,3 +355,16 @@ fn on_error_names_steps_that_exist_and_nothing_else() {
     let unreachable = problem_text("on_error: b\nworkflow: [{step: a}, {step: b}]\n");
     assert_eq!(unreachable, "");
 }
+
+#[tokio::test]
+async fn a_playbook_may_set_how_often_steps_run() {
+    let body = |max_runs: &str| {
+        format!(
+            "executor: {{spec: {{max_runs: {max_runs}}}}}\nworkflow: [{{step: a, set: {{ctx.n: \"{{{{ (ctx.n | default(0)) + 1 }}}}\"}}, next: a}}]"
+        )
+    };
+    let ran = run(&body("7")).await;
+    assert!(ran.failed().contains("steps ran 7 times without an end"));
+    assert_eq!(ran.variable("n"), 7);
+    assert!(problem_text(&body("many")).contains("`max_runs` is a whole number from 1"));
+}

@@ -73,6 +73,14 @@ impl Reader<'_> {
         if let Some(spec) = self.mapping(node, "spec", "executor.spec") {
             executor.entry_step = self.text(spec, "entry_step", "executor.spec.entry_step");
             executor.final_step = self.text(spec, "final_step", "executor.spec.final_step");
+            if let Some(node) = spec.get("max_runs") {
+                executor.max_runs = node.as_u64().filter(|runs| *runs > 0);
+                if executor.max_runs.is_none() {
+                    let place = self.place(node, "executor.spec.max_runs");
+                    let help = "write a number such as 1000000, or remove it";
+                    self.fail(place, "`max_runs` is a whole number from 1", help);
+                }
+            }
             executor.no_next_is_error = spec
                 .get("no_next_is_error")
                 .and_then(Node::as_bool)
