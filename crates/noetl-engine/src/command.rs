@@ -1,10 +1,13 @@
 //! Commands and outcomes: what the state machine asks of a worker, and what the worker answers.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::playbook::{Task, ToolKind};
 use crate::secret_reference;
+use crate::template::Scope;
 use noetl_api::Failure;
 
 /// A request to a worker: to run the tasks of a step once.
@@ -23,11 +26,13 @@ pub struct Command {
     /// Milliseconds to wait before it may run.
     pub delay_ms: u64,
     /// The pipeline.
-    pub tasks: Vec<Task>,
-    /// Names that the tasks' templates use, with their values.
-    pub context: Map<String, Json>,
+    pub tasks: Arc<[Task]>,
+    /// Names that the tasks' templates use, with their values. They are shared with the execution.
+    #[serde(with = "values")]
+    pub(crate) context: Scope,
     /// Those of the names that are results of steps, with the results of the steps' tasks.
-    pub results: Map<String, Json>,
+    #[serde(with = "values")]
+    pub(crate) results: Scope,
     /// Those of the names that are steps without a result: they were not taken, or not yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undefined: Vec<String>,
@@ -43,6 +48,33 @@ pub struct Command {
     /// What earlier steps were given secrets from: the output of this one must not contain them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<SecretSource>,
+}
+
+/// Values by name, as JSON.
+mod values {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use serde_json::Value as Json;
+
+    use crate::template::{Scope, into_value, to_json};
+
+    pub(super) fn serialize<S: Serializer>(
+        values: &Scope,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(values.iter().map(|(name, value)| (name, to_json(value))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Scope, D::Error> {
+        let read = BTreeMap::<String, Json>::deserialize(deserializer)?;
+        let values = read.into_iter();
+        Ok(values
+            .map(|(name, value)| (name, into_value(value)))
+            .collect())
+    }
 }
 
 /// Where a secret comes from.
@@ -92,6 +124,21 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Returns the outcome without its result and its error, which an event has as well.
+    pub fn variables(&self) -> Self {
+        Self {
+            result: Json::Null,
+            error: None,
+            tasks: self.tasks.clone(),
+            ctx: self.ctx.clone(),
+            iter: self.iter.clone(),
+            given: self.given.clone(),
+            duration_ms: self.duration_ms,
+        }
+    }
+}
+
 impl Command {
     /// Returns the references in an outcome that this command's own `secrets` tasks gave. One in the
     /// result of another tool does not count.
@@ -100,7 +147,7 @@ impl Command {
             .tasks
             .iter()
             .filter(|task| task.kind == ToolKind::Secrets)
-            .filter_map(|task| match self.tasks.as_slice() {
+            .filter_map(|task| match &*self.tasks {
                 [_] => Some(&outcome.result),
                 _ => outcome.tasks.get(&task.name),
             });

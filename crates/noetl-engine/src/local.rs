@@ -61,6 +61,7 @@ pub async fn run(
         running: JoinSet::new(),
         handles: HashMap::new(),
         ended: VecDeque::new(),
+        at_once: 0,
         waiting: VecDeque::new(),
         max_parallel: job.max_parallel.max(1),
     };
@@ -78,7 +79,7 @@ pub async fn run(
         .collect();
     Report {
         status: machine.status(),
-        result: machine.result().clone(),
+        result: machine.result(),
         failure: machine.failure().cloned(),
         variables: machine.variables(),
         steps,
@@ -92,6 +93,8 @@ struct Driver {
     handles: HashMap<String, AbortHandle>,
     /// Commands that ended when they were started.
     ended: VecDeque<(String, Outcome)>,
+    /// How many did so far.
+    at_once: u64,
     /// Commands that have not been started.
     waiting: VecDeque<Command>,
     max_parallel: usize,
@@ -121,6 +124,11 @@ impl Driver {
     async fn next(&mut self) -> Option<(String, Outcome)> {
         loop {
             if let Some(ended) = self.ended.pop_front() {
+                self.at_once += 1;
+                // Others, such as a signal that stops the run, have their turn as well.
+                if self.at_once.is_multiple_of(64) {
+                    tokio::task::yield_now().await;
+                }
                 return Some(ended);
             }
             let (command_id, outcome) = match self.running.join_next().await? {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::Value;
+use minijinja::value::ValueKind;
 use serde_json::{Value as Json, json};
 
 use crate::command::Outcome;
@@ -21,20 +22,32 @@ pub(crate) fn error_value(failure: &Failure) -> Value {
     from_json(&json)
 }
 
-/// Returns the value of `outcome`, and of `output`, its newer name.
-pub(crate) fn outcome_value(outcome: &Outcome, attempt: u32) -> Value {
+/// Returns the value of `outcome`, and of `output`, its newer name. `response` is the result of a call that succeeded.
+pub(crate) fn outcome_value(outcome: &Outcome, response: &Value, attempt: u32) -> Value {
     let error = outcome.error.as_ref();
     let result = match error {
-        Some(failure) => failure.result.clone().unwrap_or_default(),
-        None => outcome.result.clone(),
+        Some(failure) => failure
+            .result
+            .as_ref()
+            .map_or_else(Value::default, from_json),
+        None => response.clone(),
+    };
+    let entry = |key: &str| {
+        let found = (result.kind() == ValueKind::Map).then(|| result.get_attr(key).ok());
+        let found = found.flatten().filter(|found| !found.is_undefined());
+        found.unwrap_or_else(|| Value::from(()))
+    };
+    let http_status = match error {
+        Some(failure) => failure.status.map_or_else(|| Value::from(()), Value::from),
+        None => entry("status_code"),
+    };
+    let headers = entry("headers");
+    let result = match result.is_undefined() {
+        true => Value::from(()),
+        false => result,
     };
     let tasks = from_json(&Json::Object(outcome.tasks.clone()));
-    let wrapped = StepResult::wrap(from_json(&result), tasks);
-    let http_status = match error {
-        Some(failure) => failure.status.map_or(Json::Null, Json::from),
-        None => result.get("status_code").cloned().unwrap_or_default(),
-    };
-    let headers = result.get("headers").cloned().unwrap_or_default();
+    let wrapped = StepResult::wrap(result, tasks);
     let code = error
         .and_then(|failure| failure.code.clone())
         .unwrap_or_default();
@@ -48,7 +61,10 @@ pub(crate) fn outcome_value(outcome: &Outcome, attempt: u32) -> Value {
         ("error", error.map_or_else(|| Value::from(()), error_value)),
         (
             "http",
-            from_json(&json!({ "status": http_status, "headers": headers })),
+            Value::from(BTreeMap::from([
+                ("status", http_status),
+                ("headers", headers),
+            ])),
         ),
         ("pg", from_json(&json!({ "code": code }))),
         ("py", from_json(&json!({ "exception_type": code }))),

@@ -8,6 +8,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use minijinja::Value;
+use minijinja::value::ValueKind;
 use serde_json::{Map, Value as Json, json};
 
 /// The only key of a reference.
@@ -52,6 +53,20 @@ pub(crate) fn is_reference(value: &Value) -> bool {
 pub(crate) fn is_within(text: &str) -> bool {
     let rest = text.split_once(KEY).map(|(_, rest)| rest);
     rest.is_some_and(|rest| rest.contains(SEAL))
+}
+
+/// Whether a value is a reference, or has one in it.
+pub(crate) fn is_anywhere_in(value: &Value) -> bool {
+    match value.kind() {
+        ValueKind::Map if is_reference(value) => true,
+        ValueKind::Map => value.try_iter().is_ok_and(|mut keys| {
+            keys.any(|key| value.get_item(&key).is_ok_and(|item| is_anywhere_in(&item)))
+        }),
+        ValueKind::Seq | ValueKind::Iterable => value
+            .try_iter()
+            .is_ok_and(|mut items| items.any(|item| is_anywhere_in(&item))),
+        _ => false,
+    }
 }
 
 /// Returns every reference in a value.

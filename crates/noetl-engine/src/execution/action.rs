@@ -123,7 +123,7 @@ impl Machine {
                 other => Map::from_iter([("value".to_owned(), other)]),
             };
         }
-        self.issue_command(frame, vec![task], args, after_call, 0.0);
+        self.issue_command(frame, [task].into(), args, after_call, 0.0);
     }
 
     /// Makes another attempt, or asks for the next page. Returns the frame when all attempts have been made.

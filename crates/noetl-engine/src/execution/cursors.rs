@@ -2,13 +2,14 @@
 //!
 //! A claim runs when all rows of the claim before it have been worked on, so that a failure leaves few rows claimed.
 
-use serde_json::{Map, Value as Json};
+use minijinja::Value;
+use serde_json::Map;
 
 use super::frame::{Frame, Purpose, Work};
 use super::state::Machine;
-use crate::command::Outcome;
 use crate::playbook::Items;
-use crate::template::{Scope, from_json};
+use crate::template::Scope;
+use noetl_api::Failure;
 
 /// The name under which a claim sees how many rows it may return.
 const MAX_ROWS: &str = "__frame_max_rows";
@@ -31,12 +32,17 @@ impl Machine {
         frame.purpose = Purpose::Claim;
         let mut args = Map::new();
         args.insert(MAX_ROWS.to_owned(), max_rows.into());
-        self.issue_command(frame, vec![task], args, Scope::new(), 0.0);
+        self.issue_command(frame, [task].into(), args, Scope::new(), 0.0);
     }
 
     /// Takes the rows of a claim; without any the loop has all its items.
-    pub(super) fn rows_claimed(&mut self, mut frame: Frame, mut outcome: Outcome) {
-        self.end_command(&mut frame, outcome.error.is_some());
+    pub(super) fn rows_claimed(
+        &mut self,
+        mut frame: Frame,
+        failure: Option<Failure>,
+        response: &Value,
+    ) {
+        self.end_command(&mut frame, failure.is_some());
         let is_row = self.step_of(frame.run).is_some_and(|step| {
             let items = step.for_each.as_ref().map(|each| &each.items);
             matches!(items, Some(Items::Cursor(cursor)) if cursor.by_row)
@@ -48,17 +54,15 @@ impl Machine {
         else {
             return;
         };
-        let rows = match outcome.result.get_mut("rows").map(Json::take) {
-            Some(Json::Array(rows)) => rows,
-            _ => Vec::new(),
-        };
-        state.is_complete = rows.is_empty();
-        if let Some(failure) = outcome.error {
-            state.failure = Some(failure);
-        } else if is_row {
-            state.add_items(rows.iter().map(from_json));
-        } else if !rows.is_empty() {
-            state.add_items([from_json(&Json::Array(rows))]);
+        let rows = response.get_attr("rows").unwrap_or_default();
+        let is_empty = rows.len().is_none_or(|count| count == 0);
+        state.is_complete = is_empty;
+        if failure.is_some() {
+            state.failure = failure;
+        } else if is_row && !is_empty {
+            state.add_items(rows.try_iter().into_iter().flatten());
+        } else if !is_empty {
+            state.add_items([rows]);
         }
         self.queue.push_back(Work::ContinueLoop(frame.run));
     }

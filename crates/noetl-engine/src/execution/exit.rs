@@ -1,6 +1,7 @@
 //! The exit of a step: its variables, and the edges that are taken.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use minijinja::Value;
 use serde_json::{Map, Value as Json, json};
@@ -25,11 +26,12 @@ impl Machine {
             return;
         };
         let index = run.step;
-        let step = self.playbook.steps[index].clone();
+        let playbook = Arc::clone(&self.playbook);
+        let step = &playbook.steps[index];
         if frame.outcome.error.is_none() {
-            self.finish_success(&mut frame, index, &step);
+            self.finish_success(&mut frame, index, step);
         }
-        let routes = match self.exit_routes(&mut frame, &step) {
+        let routes = match self.exit_routes(&mut frame, step) {
             Ok(routes) => routes,
             Err(failure) => {
                 frame.outcome = Outcome::failed(failure);

@@ -1,5 +1,6 @@
 //! The inputs of the machine, and the end of an execution.
 
+use minijinja::Value;
 use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{
@@ -92,7 +93,7 @@ impl Machine {
             command_id: Some(command_id.to_owned()),
             status: EventStatus::Running,
             context: json!({ "worker_id": worker }),
-            result: Json::Null,
+            result: Value::from(()),
             error: None,
             duration_ms: None,
         };
@@ -161,7 +162,7 @@ impl Machine {
         let result = if error.is_none() {
             self.last_result.clone()
         } else {
-            Json::Null
+            Value::from(())
         };
         self.emit(workflow, status.into(), |event| {
             event.error.clone_from(&error)

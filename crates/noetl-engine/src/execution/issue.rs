@@ -1,7 +1,9 @@
 //! Commands: how they are issued, and how they end.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use minijinja::Value;
 use serde_json::{Map, Value as Json, json};
 
 use super::event_name::{COMMAND_COMPLETED, COMMAND_FAILED, COMMAND_ISSUED, STEP_ENTER};
@@ -10,15 +12,16 @@ use super::names::EvaluationContext;
 use super::parts::{Paths, has_all, parts};
 use super::state::Machine;
 use crate::command::{Command, Outcome};
+use crate::field::Field;
 use crate::playbook::{Task, ToolKind, keys_of_parameter, main_parameters, reads_context};
-use crate::template::{self, Scope, Style, to_json};
+use crate::template::{self, Scope, Style};
 use noetl_api::{EventStatus, Failure};
 
 /// The names that a command's templates and code use.
 struct CommandNames {
-    values: Map<String, Json>,
+    values: Scope,
     /// The tasks' results of those that are results of steps.
-    results: Map<String, Json>,
+    results: Scope,
     /// Steps without a result.
     undefined: Vec<String>,
 }
@@ -30,7 +33,7 @@ impl Machine {
         let Some(step) = self.step_of(run) else {
             return;
         };
-        let (name, tasks) = (step.name.clone(), step.tasks.clone());
+        let (name, tasks) = (step.name.clone(), Arc::clone(&step.tasks));
         let args = match self.step_arguments(run, iteration) {
             Ok(args) => args,
             Err(failure) => return self.queue_failure(run, iteration, failure),
@@ -54,7 +57,7 @@ impl Machine {
     pub(super) fn issue_command(
         &mut self,
         frame: Frame,
-        tasks: Vec<Task>,
+        tasks: Arc<[Task]>,
         args: Map<String, Json>,
         after_call: Scope,
         delay: f64,
@@ -136,8 +139,9 @@ impl Machine {
             return name.to_owned();
         }
         let mut names = self.all_values();
-        names.insert("workload".to_owned(), Json::Object(self.workload.clone()));
-        let rendered = template::render_value(&name.into(), &names).ok();
+        names.insert("workload".to_owned(), self.workload_value.clone());
+        let field = Field::plain("credential", name.into());
+        let rendered = template::render(&field, &names, Style::Json).ok();
         rendered
             .as_ref()
             .and_then(Json::as_str)
@@ -156,7 +160,7 @@ impl Machine {
         {
             used.entry(name).or_default().push(below);
         }
-        let mut values = Map::new();
+        let mut values = Scope::new();
         let mut parameters = vec!["execution_id".to_owned()];
         for task in tasks.iter().filter(|task| task.kind == ToolKind::Python) {
             values.extend(self.python_context(task, context, &mut parameters));
@@ -166,7 +170,7 @@ impl Machine {
         }
         let mut names = CommandNames {
             values,
-            results: Map::new(),
+            results: Scope::new(),
             undefined: Vec::new(),
         };
         for (name, paths) in used {
@@ -183,19 +187,19 @@ impl Machine {
             let value = match result {
                 // A name that the result lacks may be another name of a part of it.
                 Some(result) if !has_all(&result.value, &paths) => {
-                    let tasks = to_json(&result.tasks);
+                    let tasks = result.tasks.clone();
                     names.results.insert(name.to_owned(), tasks);
-                    to_json(&result.value)
+                    result.value.clone()
                 }
                 Some(result) => {
-                    names.results.insert(name.to_owned(), Json::Null);
-                    to_json(&parts(&result.value, &paths))
+                    names.results.insert(name.to_owned(), Value::from(()));
+                    parts(&result.value, &paths)
                 }
                 None if is_after_call => {
-                    names.results.insert(name.to_owned(), Json::Null);
-                    to_json(&value)
+                    names.results.insert(name.to_owned(), Value::from(()));
+                    value
                 }
-                None => to_json(&parts(&value, &paths)),
+                None => parts(&value, &paths),
             };
             names.values.insert(name.to_owned(), value);
         }
@@ -208,7 +212,7 @@ impl Machine {
         task: &Task,
         context: &EvaluationContext<'_>,
         parameters: &mut Vec<String>,
-    ) -> Map<String, Json> {
+    ) -> Scope {
         let own = main_parameters(task);
         let is_argument = |name: &String| {
             context.args.contains_key(name) || task.args.iter().any(|field| field.name == *name)
@@ -218,7 +222,7 @@ impl Machine {
             [name] if !is_argument(name) && self.lookup(name, context).is_none() => Some(name),
             _ => None,
         };
-        let mut values = Map::new();
+        let mut values = Scope::new();
         if reads_context(task) {
             values = self.all_values();
             parameters.push("workload".to_owned());

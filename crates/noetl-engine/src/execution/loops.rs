@@ -1,7 +1,10 @@
 //! Loops: starting iterations, and the end of a loop.
 
+use std::collections::BTreeMap;
+
+use minijinja::Value;
 use noetl_api::EventStatus;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::event_name::{LOOP_DONE, LOOP_ITEM, STEP_EXIT};
 use super::frame::{Frame, Phase};
@@ -55,17 +58,19 @@ impl Machine {
             return;
         };
         let started = state.next;
-        let results: Vec<Json> = state.results.iter().take(started).map(to_json).collect();
+        let mut results = std::mem::take(&mut state.results);
+        results.truncate(started);
         let (total, failed) = (state.items.len(), state.failed_count);
         let success = started.saturating_sub(failed);
         let failure = state.failure.clone();
         let routes = std::mem::take(&mut state.routes);
         let step = self.playbook.steps[step_run.step].name.clone();
-        let result = json!({
-            "results": results,
-            "stats": { "total": total, "success": success, "failed": failed },
-        });
-        self.loop_results = Some(from_json(&result));
+        let stats = json!({ "total": total, "success": success, "failed": failed });
+        let result = Value::from(BTreeMap::from([
+            ("results", Value::from(results)),
+            ("stats", from_json(&stats)),
+        ]));
+        self.loop_results = Some(result.clone());
         let status = if failure.is_some() {
             EventStatus::Failed
         } else {
@@ -77,9 +82,8 @@ impl Machine {
             event.error.clone_from(&failure);
         });
         let mut frame = Frame::new(run, None);
-        frame.response = from_json(&result);
+        frame.response = result;
         frame.outcome = Outcome {
-            result,
             error: failure,
             ..Outcome::default()
         };

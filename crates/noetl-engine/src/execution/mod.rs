@@ -23,6 +23,7 @@ mod rules;
 mod state;
 mod workload;
 
+use minijinja::Value;
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -30,6 +31,7 @@ pub use inputs::UnknownCommand;
 pub use state::Machine;
 
 pub use crate::command::{Command, Outcome};
+use crate::template::to_json;
 use noetl_api::{EventStatus, Failure};
 
 /// Event names, as NoETL's log has always had them.
@@ -91,12 +93,19 @@ pub struct Event {
     pub status: EventStatus,
     /// What went in: arguments, the loop's item, the payload.
     pub context: Json,
-    /// What came out.
-    pub result: Json,
+    /// What came out; see [`Event::result`].
+    pub(crate) result: Value,
     /// The failure, if it is one.
     pub error: Option<Failure>,
     /// Milliseconds that it took, for events that end something.
     pub duration_ms: Option<u64>,
+}
+
+impl Event {
+    /// Returns what came out; null when nothing did.
+    pub fn result(&self) -> Json {
+        to_json(&self.result)
+    }
 }
 
 /// The answer of a machine to an input.

@@ -9,7 +9,7 @@ use super::frame::{Frame, StepRun};
 use super::state::Machine;
 use crate::field::Field;
 use crate::outcome_values::{error_value, outcome_value};
-use crate::template::{Scope, StepResult, from_json, to_json};
+use crate::template::{Scope, StepResult, from_json};
 use noetl_api::{ExecutionStatus, Failure};
 
 /// Where a template is evaluated: in a step run, an iteration of its loop, and perhaps after a call.
@@ -158,9 +158,8 @@ impl Machine {
     }
 
     fn vars(&self) -> Value {
-        let mut vars: BTreeMap<String, Value> = self
-            .workload
-            .keys()
+        let defaults = self.workload.keys();
+        let mut vars: Scope = defaults
             .filter_map(|name| Some((name.clone(), self.default_of(name)?)))
             .collect();
         vars.extend(self.ctx.clone());
@@ -176,11 +175,15 @@ impl Machine {
     }
 
     /// Returns all values, for code that takes all of them.
-    pub(super) fn all_values(&self) -> Map<String, Json> {
-        let mut all = self.variables();
-        for (name, result) in &self.results {
-            all.insert(name.clone(), to_json(&result.value));
-        }
+    pub(super) fn all_values(&self) -> Scope {
+        let mut all: Scope = self
+            .workload
+            .keys()
+            .filter_map(|name| Some((name.clone(), self.default_of(name)?)))
+            .collect();
+        all.extend(self.ctx.clone());
+        let results = self.results.iter();
+        all.extend(results.map(|(name, result)| (name.clone(), result.value.clone())));
         all
     }
 
@@ -197,7 +200,7 @@ impl Machine {
             scope.insert("result".to_owned(), response);
         }
         scope.insert("error".to_owned(), error.unwrap_or_else(|| Value::from(())));
-        let whole = outcome_value(outcome, frame.attempt);
+        let whole = outcome_value(outcome, &frame.response, frame.attempt);
         scope.insert("outcome".to_owned(), whole.clone());
         scope.insert("output".to_owned(), whole);
         let step = self.step_of(frame.run).map(|step| step.name.as_str());

@@ -1,5 +1,6 @@
 //! From the outcome of a call to the end of its step: events, rules and their actions, in phases.
 
+use minijinja::Value;
 use serde_json::json;
 
 use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, SINK_EXECUTED, SINK_FAILED, STEP_EXIT};
@@ -7,7 +8,7 @@ use super::frame::{Frame, Phase, Purpose};
 use super::state::Machine;
 use crate::command::Outcome;
 use crate::playbook::{Action, Case};
-use crate::template::from_json;
+use crate::template::{from_json, into_value};
 use noetl_api::{EventStatus, Failure};
 
 /// Names that the event at the end of a call has for rules.
@@ -19,10 +20,12 @@ const EXIT_ERROR_NAMES: [&str; 2] = [STEP_EXIT, "step.failed"];
 
 impl Machine {
     /// Takes the outcome of a call or a sink.
-    pub(super) fn call_returned(&mut self, mut frame: Frame, outcome: Outcome) {
-        self.emit_outcome(&frame, &outcome);
+    pub(super) fn call_returned(&mut self, mut frame: Frame, mut outcome: Outcome) {
+        let result = std::mem::take(&mut outcome.result);
+        let response = into_value(result);
+        self.emit_outcome(&frame, &outcome, &response);
         if frame.purpose == Purpose::Claim {
-            return self.rows_claimed(frame, outcome);
+            return self.rows_claimed(frame, outcome.error, &response);
         }
         if frame.purpose == Purpose::Sink {
             self.end_command(&mut frame, outcome.error.is_some());
@@ -44,7 +47,7 @@ impl Machine {
                     .map(|(name, value)| (name.clone(), from_json(value))),
             );
         }
-        frame.response = from_json(&outcome.result);
+        frame.response = response;
         frame.outcome = outcome;
         let event_names: &[&str] = if frame.outcome.error.is_some() {
             &CALL_ERROR_NAMES
@@ -54,7 +57,7 @@ impl Machine {
         self.apply_rules(frame, event_names, Phase::Exit);
     }
 
-    fn emit_outcome(&mut self, frame: &Frame, outcome: &Outcome) {
+    fn emit_outcome(&mut self, frame: &Frame, outcome: &Outcome, response: &Value) {
         let step = self.step_of(frame.run).map(|step| step.name.clone());
         let error = outcome.error.as_ref();
         let name = match (frame.purpose == Purpose::Sink, error.is_some()) {
@@ -73,8 +76,11 @@ impl Machine {
             event.command_id.clone_from(&frame.command_id);
             event.context = json!({ "attempt": frame.attempt, "iteration": frame.iteration });
             event.result = match error {
-                None => outcome.result.clone(),
-                Some(failure) => failure.result.clone().unwrap_or_default(),
+                None => response.clone(),
+                Some(failure) => failure
+                    .result
+                    .as_ref()
+                    .map_or_else(Value::default, from_json),
             };
             event.error = error.cloned();
             event.duration_ms = Some(outcome.duration_ms);

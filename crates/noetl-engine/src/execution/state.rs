@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use minijinja::Value;
+use minijinja::value::ValueKind;
 use serde_json::{Map, Value as Json};
 
 use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Work};
@@ -46,7 +47,7 @@ pub struct Machine {
     pub(super) command_count: u64,
     pub(super) status: ExecutionStatus,
     pub(super) failure: Option<Failure>,
-    pub(super) last_result: Json,
+    pub(super) last_result: Value,
     /// The references that `secrets` tasks gave.
     pub(super) secrets: Vec<Json>,
     /// What steps were given secrets from.
@@ -85,7 +86,7 @@ impl Machine {
             command_count: 0,
             status: ExecutionStatus::Running,
             failure: None,
-            last_result: Json::Null,
+            last_result: Value::from(()),
             secrets: Vec::new(),
             given: Vec::new(),
             completed: Vec::new(),
@@ -124,8 +125,8 @@ impl Machine {
     }
 
     /// Returns the result of the last step that had one.
-    pub fn result(&self) -> &Json {
-        &self.last_result
+    pub fn result(&self) -> Json {
+        to_json(&self.last_result)
     }
 
     /// Returns the result of a step that has ended as a success.
@@ -175,7 +176,7 @@ impl Machine {
             command_id: None,
             status,
             context: Json::Null,
-            result: Json::Null,
+            result: Value::from(()),
             error: None,
             duration_ms: None,
         };
@@ -228,12 +229,14 @@ impl Machine {
     /// Records that a step has ended as a success.
     pub(super) fn record_completed(&mut self, step: usize) {
         let name = self.playbook.steps[step].name.clone();
-        let json = self.step_result(&name).unwrap_or_default();
-        let has_content =
-            !json.is_null() && json.as_object().is_none_or(|object| !object.is_empty());
+        let result = self.results.get(&name).map(|result| result.value.clone());
+        let result = result.unwrap_or_default();
+        let is_nothing = result.is_undefined() || result.is_none();
+        let is_empty = result.kind() == ValueKind::Map && result.len() == Some(0);
+        let has_content = !is_nothing && !is_empty;
         // The final step and those of `on_error` do not change the result of the execution.
         if has_content && !self.final_step_ran && self.failure.is_none() {
-            self.last_result = json;
+            self.last_result = result;
         }
         self.is_completed.resize(self.playbook.steps.len(), false);
         if !std::mem::replace(&mut self.is_completed[step], true) {

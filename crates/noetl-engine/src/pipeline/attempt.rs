@@ -12,7 +12,7 @@ use super::state::Pipeline;
 use crate::command::Outcome;
 use crate::host::Host as _;
 use crate::playbook::{Task, ToolKind};
-use crate::template::{self, Scope, Style, from_json};
+use crate::template::{self, Scope, Style, from_json, to_json};
 use crate::tool::{self, Call};
 use noetl_api::Failure;
 
@@ -82,16 +82,13 @@ impl Pipeline<'_> {
             }
         }
         self.calls += 1;
-        let mut context = self.context.clone();
-        context.insert(
-            "task_key".to_owned(),
-            format!("{}/{position}/{}", self.command.id, self.calls).into(),
-        );
+        let key = format!("{}/{position}/{}", self.command.id, self.calls);
         let call = Call {
             kind: task.kind,
             config: &config,
             args: &args,
-            context: &context,
+            context: &self.context,
+            key: &key,
             timeout: task.timeout.map(Duration::from_secs_f64),
             place: &task.config.place,
         };
@@ -110,14 +107,32 @@ impl Pipeline<'_> {
             _ => Style::Data,
         };
         let mut scope = self.scope.clone();
+        let mut values = self.arg_values.clone();
         for field in &task.args {
-            let value = template::render(field, &scope, style)?;
-            field.insert_into(&mut args, value);
+            let value = template::render_shared(field, &scope, style)?;
+            let json = to_json(&value);
+            match (field.name.as_str(), &json) {
+                ("", Json::Object(entries)) => {
+                    values.extend(
+                        entries
+                            .iter()
+                            .map(|(name, item)| (name.clone(), from_json(item))),
+                    );
+                }
+                ("", _) => {
+                    values.insert("value".to_owned(), value);
+                }
+                (name, _) => {
+                    values.insert(name.to_owned(), value);
+                }
+            }
+            field.insert_into(&mut args, json);
         }
-        for (name, value) in &args {
-            scope.insert(name.clone(), from_json(value));
-        }
-        let all = from_json(&Json::Object(args.clone()));
+        let keys = args.keys();
+        let all = Value::from_pairs(
+            keys.filter_map(|name| Some((name.clone(), values.get(name)?.clone()))),
+        );
+        scope.extend(values);
         scope
             .entry("data".to_owned())
             .or_insert_with(|| all.clone());

@@ -80,6 +80,9 @@ impl Pipeline<'_> {
         outcome: &Outcome,
         attempt: u32,
     ) -> Result<Option<&'r Rule>, Failure> {
+        if rules.is_empty() {
+            return Ok(None);
+        }
         let scope = self.scope_after(outcome, attempt);
         for rule in rules {
             let holds = match &rule.when {

@@ -24,7 +24,7 @@ use crate::host::Host;
 use crate::outcome_values::outcome_value;
 use crate::playbook::{Task, ToolKind};
 use crate::secret_reference;
-use crate::template::{StepResult, from_json};
+use crate::template::{StepResult, from_json, into_value};
 use noetl_api::Failure;
 
 /// How often the rules of one pipeline may jump: a bound on pipelines that would not end.
@@ -67,24 +67,28 @@ impl Pipeline<'_> {
         let (mut position, mut jumps) = (0, 0);
         while let Some(task) = tasks.get(position) {
             let (outcome, next) = self.run_task(position, task).await;
-            if outcome.error.is_none()
-                && let Err(failure) = self.take_result(task, &outcome).await
-            {
+            let has_next = !matches!(next, AfterTask::Break | AfterTask::Fail)
+                && (tasks.len() > 1 || matches!(next, AfterTask::Jump(_)));
+            if has_next && let Err(failure) = self.take_result(task, &outcome).await {
                 self.outcome.error = Some(failure.at(&task.config.place));
                 return;
             }
-            let output = outcome_value(&outcome, 1);
-            self.scope.insert("output".to_owned(), output.clone());
-            self.scope.insert("outcome".to_owned(), output);
-            self.outcome.result = outcome.result.clone();
+            if tasks.len() > 1 && outcome.error.is_none() {
+                let (name, result) = (task.name.clone(), outcome.result.clone());
+                self.outcome.tasks.insert(name, result);
+            }
             self.outcome.error = None;
             match next {
                 AfterTask::Continue => position += 1,
-                AfterTask::Break => return,
+                AfterTask::Break => {
+                    self.outcome.result = outcome.result;
+                    return;
+                }
                 AfterTask::Fail => {
-                    let failure = outcome.error.clone();
-                    self.outcome.error =
-                        Some(failure.unwrap_or_else(|| failed_by_rule(task, outcome)));
+                    self.outcome.error = Some(match outcome.error {
+                        Some(failure) => failure,
+                        None => failed_by_rule(task, outcome),
+                    });
                     return;
                 }
                 AfterTask::Jump(to) => {
@@ -101,22 +105,26 @@ impl Pipeline<'_> {
                     position = target;
                 }
             }
+            self.outcome.result = outcome.result;
         }
     }
 
-    /// Keeps the result of a task that succeeded, for the tasks after it.
+    /// Keeps the outcome of a task, and its result if it succeeded, for the tasks after it.
     async fn take_result(&mut self, task: &Task, outcome: &Outcome) -> Result<(), Failure> {
-        if self.command.tasks.len() > 1 {
-            self.outcome
-                .tasks
-                .insert(task.name.clone(), outcome.result.clone());
+        let mut value = from_json(&outcome.result);
+        let output = outcome_value(outcome, &value, 1);
+        self.scope.insert("output".to_owned(), output.clone());
+        self.scope.insert("outcome".to_owned(), output);
+        if outcome.error.is_some() {
+            return Ok(());
         }
-        let mut result = outcome.result.clone();
         if task.kind == ToolKind::Secrets {
+            let mut result = outcome.result.clone();
             self.references.extend(secret_reference::find_all(&result));
             resolve(&mut result, &self.references, self.host).await?;
+            value = into_value(result);
         }
-        let value = StepResult::wrap(from_json(&result), Value::UNDEFINED);
+        let value = StepResult::wrap(value, Value::UNDEFINED);
         self.scope.insert("_prev".to_owned(), value.clone());
         self.scope.insert(task.name.clone(), value);
         Ok(())

@@ -10,7 +10,7 @@ use crate::host::Host as _;
 use crate::outcome_values::{error_value, outcome_value};
 use crate::playbook::{Assignment, Task, VariableScope};
 use crate::secret_reference;
-use crate::template::{self, Scope, StepResult, from_json, to_json};
+use crate::template::{self, Scope, StepResult, from_json, into_value, to_json};
 use noetl_api::Failure;
 
 /// A pipeline that runs.
@@ -19,8 +19,10 @@ pub(super) struct Pipeline<'a> {
     pub(super) host: &'a RedactingHost<'a>,
     /// The command's arguments, with secrets in place of references.
     pub(super) args: Map<String, Json>,
+    /// The same for templates.
+    pub(super) arg_values: Scope,
     /// The command's context, with secrets in place of references.
-    pub(super) context: Map<String, Json>,
+    pub(super) context: Scope,
     pub(super) scope: Scope,
     pub(super) outcome: Outcome,
     /// References to secrets that earlier steps and tasks of this pipeline gave.
@@ -35,6 +37,7 @@ impl<'a> Pipeline<'a> {
             command,
             host,
             args: command.args.clone(),
+            arg_values: Scope::new(),
             context: command.context.clone(),
             scope: Scope::new(),
             outcome: Outcome::default(),
@@ -45,9 +48,21 @@ impl<'a> Pipeline<'a> {
 
     /// Fills the scope with all names that the tasks' templates may use.
     pub(super) async fn prepare(&mut self) -> Result<(), Failure> {
-        for value in self.args.values_mut().chain(self.context.values_mut()) {
+        for value in self.args.values_mut() {
             resolve(value, &self.references, self.host).await?;
         }
+        for value in self.context.values_mut() {
+            // A value without references stays shared.
+            if secret_reference::is_anywhere_in(value) {
+                let mut json = to_json(value);
+                resolve(&mut json, &self.references, self.host).await?;
+                *value = into_value(json);
+            }
+        }
+        let args = self.args.iter();
+        self.arg_values = args
+            .map(|(name, value)| (name.clone(), from_json(value)))
+            .collect();
         self.scope = self.names();
         self.add_keychain().await
     }
@@ -56,23 +71,23 @@ impl<'a> Pipeline<'a> {
     fn names(&self) -> Scope {
         let mut scope = Scope::new();
         for (name, value) in &self.context {
-            let value = from_json(value);
             let value = match self.command.results.get(name) {
-                Some(tasks) => StepResult::wrap(value, from_json(tasks)),
-                None => value,
+                Some(tasks) => StepResult::wrap(value.clone(), tasks.clone()),
+                None => value.clone(),
             };
             scope.insert(name.clone(), value);
         }
         for name in &self.command.undefined {
             scope.insert(name.clone(), Value::UNDEFINED);
         }
-        let args = from_json(&Json::Object(self.args.clone()));
-        scope.insert("args".to_owned(), args.clone());
-        scope.insert("input".to_owned(), args);
-        for (name, value) in &self.args {
-            scope
-                .entry(name.clone())
-                .or_insert_with(|| from_json(value));
+        let keys = self.args.keys();
+        let all = Value::from_pairs(
+            keys.filter_map(|name| Some((name.clone(), self.arg_values.get(name)?.clone()))),
+        );
+        scope.insert("args".to_owned(), all.clone());
+        scope.insert("input".to_owned(), all);
+        for (name, value) in &self.arg_values {
+            scope.entry(name.clone()).or_insert_with(|| value.clone());
         }
         scope
     }
@@ -126,11 +141,12 @@ impl<'a> Pipeline<'a> {
     /// Returns the names for rules over an attempt's outcome.
     pub(super) fn scope_after(&self, outcome: &Outcome, attempt: u32) -> Scope {
         let mut scope = self.scope.clone();
-        let whole = outcome_value(outcome, attempt);
+        let response = from_json(&outcome.result);
+        let whole = outcome_value(outcome, &response, attempt);
         scope.insert("outcome".to_owned(), whole.clone());
         scope.insert("output".to_owned(), whole);
         if outcome.error.is_none() {
-            let result = StepResult::wrap(from_json(&outcome.result), Value::UNDEFINED);
+            let result = StepResult::wrap(response, Value::UNDEFINED);
             scope.insert("result".to_owned(), result.clone());
             scope.insert("response".to_owned(), result);
         }

@@ -1,5 +1,7 @@
 //! The types of a playbook and its steps.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::graph::Graph;
@@ -73,7 +75,7 @@ pub struct Step {
     /// `loop`: runs the tasks once for each item.
     pub for_each: Option<Loop>,
     /// The pipeline; a step without tasks only routes.
-    pub tasks: Vec<Task>,
+    pub tasks: Arc<[Task]>,
     /// Assignments after the step succeeded.
     pub set: Vec<Assignment>,
     /// Rules over the step's events.

@@ -23,10 +23,10 @@ mod truth;
 
 pub(crate) use check::{check, check_condition};
 pub(crate) use condition::{evaluation_names, holds};
-pub(crate) use convert::{from_json, to_json};
+pub(crate) use convert::{from_json, into_value, to_json};
 pub(crate) use environment::{Scope, Style};
 pub(crate) use error::unknown_name;
 pub(crate) use names::{is_template, required_names, required_paths};
 pub use render::render_value;
-pub(crate) use render::{render, value};
+pub(crate) use render::{render, render_shared, value};
 pub(crate) use result::StepResult;

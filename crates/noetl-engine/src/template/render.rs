@@ -4,10 +4,11 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json};
 
-use super::convert::{from_json, to_json};
+use super::convert::{from_json, into_value, to_json};
 use super::environment::{self, LENIENT, PYTHON, STRICT, Scope, Style};
 use super::error::failure;
 use super::names::{is_template, required_roots};
+use super::result::StepResult;
 use super::{bounds, filters, source};
 use crate::field::Field;
 use crate::path;
@@ -30,6 +31,32 @@ pub(crate) fn render(field: &Field, scope: &Scope, style: Style) -> Result<Json,
         style,
     };
     renderer.json(&field.value, "")
+}
+
+/// Evaluates every template in a field as [`render`] does. The value of a field that is one template is shared, not copied.
+///
+/// # Errors
+/// A failure of kind `template` with the place of the template.
+pub(crate) fn render_shared(field: &Field, scope: &Scope, style: Style) -> Result<Value, Failure> {
+    let renderer = Renderer {
+        field,
+        scope,
+        context: Value::from(scope.clone()),
+        style,
+    };
+    match &field.value {
+        Json::String(text) if is_template(text) => {
+            let value = renderer.text(text, "")?;
+            let plain = value.downcast_object_ref::<StepResult>();
+            let value = plain.map_or_else(|| value.clone(), |result| result.inner().clone());
+            // What JSON cannot express becomes text.
+            Ok(match value.kind() {
+                ValueKind::String | ValueKind::Map | ValueKind::Seq | ValueKind::Number => value,
+                _ => from_json(&to_json(&value)),
+            })
+        }
+        whole => renderer.json(whole, "").map(into_value),
+    }
 }
 
 /// Evaluates every template in a value that is not part of a playbook.
@@ -75,16 +102,7 @@ impl Renderer<'_> {
     fn json(&self, value: &Json, path: &str) -> Result<Json, Failure> {
         match value {
             Json::String(text) if is_template(text) => {
-                // Only the code itself is Python; a field beside it is data.
-                let style = if matches!(path, "code" | "") {
-                    self.style
-                } else {
-                    Style::Json
-                };
-                evaluate(text, &self.context, style)
-                    .or_else(|error| self.without_step(error, text))
-                    .map(|value| to_json(&value))
-                    .map_err(|error| failure(&error, text, self.scope, &self.place(path)))
+                self.text(text, path).map(|value| to_json(&value))
             }
             Json::Array(items) => items
                 .iter()
@@ -98,6 +116,18 @@ impl Renderer<'_> {
                 .map(Json::Object),
             other => Ok(other.clone()),
         }
+    }
+
+    /// Evaluates the template at `path`.
+    fn text(&self, text: &str, path: &str) -> Result<Value, Failure> {
+        // Only the code itself is Python; a field beside it is data.
+        let style = match path {
+            "code" | "" => self.style,
+            _ => Style::Json,
+        };
+        evaluate(text, &self.context, style)
+            .or_else(|error| self.without_step(error, text))
+            .map_err(|error| failure(&error, text, self.scope, &self.place(path)))
     }
 
     /// Evaluates a template again whose error is that a step was not taken: what it lacks is nothing then.

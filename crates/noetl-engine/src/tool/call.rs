@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use crate::playbook::ToolKind;
+use crate::template::Scope;
 use noetl_api::Failure;
 use noetl_api::Place;
 
@@ -18,7 +19,9 @@ pub(crate) struct Call<'a> {
     /// `args` or `input`.
     pub args: &'a Map<String, Json>,
     /// Further values that code may use by name: results, `workload`, `execution_id`.
-    pub context: &'a Map<String, Json>,
+    pub context: &'a Scope,
+    /// Identifies this call: it is the same when its command runs again.
+    pub key: &'a str,
     /// The longest that one attempt may take; without it the tool decides.
     pub timeout: Option<Duration>,
     /// Where the task is written in its playbook.

@@ -36,6 +36,7 @@ pub use python_pool::PythonPool;
 
 use crate::host::Host;
 use crate::playbook::ToolKind;
+use crate::template::Scope;
 use noetl_api::Failure;
 use noetl_api::Place;
 
@@ -77,7 +78,8 @@ pub async fn run_sql(
         },
         config,
         args: &nothing,
-        context: &nothing,
+        context: &Scope::new(),
+        key: "",
         timeout: Some(Duration::from_secs(120)),
         place: &Place::default(),
     };

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value as Json, json};
 
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
 use super::script::{self, Script};
 use crate::host::Host;
+use crate::template::Scope;
 use noetl_api::Failure;
 
 pub(super) const RUNNER: &str = include_str!("runner.py");
@@ -59,7 +60,8 @@ struct Request<'a> {
     filename: &'a str,
     folder: Option<&'a str>,
     args: &'a Map<String, Json>,
-    context: &'a Map<String, Json>,
+    #[serde(serialize_with = "values")]
+    context: &'a Scope,
     libs: Option<&'a Json>,
     /// The file to write the answer to.
     answer: &'a str,
@@ -67,6 +69,11 @@ struct Request<'a> {
     cwd: Option<PathBuf>,
     /// The variables of the field `env`.
     env: BTreeMap<String, String>,
+}
+
+/// Writes values by name as JSON, one after the other.
+fn values<S: Serializer>(values: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(values)
 }
 
 /// Runs the step's code and returns its result.

@@ -11,7 +11,7 @@ use super::python::run_interpreter;
 use crate::field::Field;
 use crate::host::Host;
 use crate::playbook::{Playbook, ToolKind};
-use crate::template;
+use crate::template::{self, Scope};
 use noetl_api::{Place, Problem, Severity};
 
 const CHECKER: &str = include_str!("checker.py");
@@ -42,7 +42,8 @@ pub async fn check_python(playbook: &Playbook, host: &dyn Host) -> Vec<Problem> 
         kind: ToolKind::Python,
         config: &nothing,
         args: &nothing,
-        context: &nothing,
+        context: &Scope::new(),
+        key: "",
         timeout: None,
         place: &Place::default(),
     };

@@ -17,7 +17,6 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         }
     }
     payload.extend(call.args.clone());
-    let key = call.context.get("task_key").and_then(Json::as_str);
     let result = host
         .playbook(SubPlaybook {
             path,
@@ -25,7 +24,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
             payload,
             return_step: call.first_text(&["result_step", "return_step"]),
             caller: call.place.file.clone(),
-            key: key.unwrap_or_default().to_owned(),
+            key: call.key.to_owned(),
         })
         .await?;
     Ok(match call.config.get("return_result") {

@@ -11,6 +11,7 @@ use super::Call;
 use crate::host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
 use crate::playbook::ToolKind;
 use crate::secret_reference;
+use crate::template::into_value;
 use noetl_api::Failure;
 use noetl_api::Place;
 
@@ -73,7 +74,10 @@ impl TestHost {
         args: Json,
         context: Json,
     ) -> Result<Json, Failure> {
-        let (config, args, context) = (object(config), object(args), object(context));
+        let (config, args) = (object(config), object(args));
+        let context = object(context).into_iter();
+        let context = context.map(|(name, value)| (name, into_value(value)));
+        let context = context.collect();
         let place = Place {
             file: "test.yaml".to_owned(),
             step: Some("tested".to_owned()),
@@ -84,6 +88,7 @@ impl TestHost {
             config: &config,
             args: &args,
             context: &context,
+            key: "",
             timeout: None,
             place: &place,
         };

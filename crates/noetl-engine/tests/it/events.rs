@@ -52,7 +52,7 @@ async fn events_of_a_step_that_succeeds() {
     for event in [3, 4, 5, 6, 8] {
         assert_eq!(ran.events[event].command_id.as_deref(), Some(id), "{event}");
     }
-    assert_eq!(ran.events[10].result, json!({"n": 1}));
+    assert_eq!(ran.events[10].result(), json!({"n": 1}));
 }
 
 #[tokio::test]

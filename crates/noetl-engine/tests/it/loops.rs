@@ -150,7 +150,7 @@ fn a_failed_iteration_ends_the_loop_and_the_run() {
         .unwrap();
     assert_eq!(done.status, EventStatus::Failed);
     assert_eq!(
-        done.result["stats"],
+        done.result()["stats"],
         json!({"total": 3, "success": 1, "failed": 1})
     );
 }
@@ -177,7 +177,8 @@ fn a_failed_iteration_that_a_rule_handles_is_counted_and_the_rest_runs() {
         json!({"total": 3, "success": 2, "failed": 1})
     );
     assert_eq!(
-        driven.commands.last().unwrap().context["each"]["stats"]["failed"],
+        serde_json::to_value(driven.commands.last().unwrap()).unwrap()["context"]["each"]["stats"]
+            ["failed"],
         1
     );
 }

@@ -206,19 +206,15 @@ impl Writer {
     ) -> Result<EventRow, StoreError> {
         let event_id = self.ids.next_after(loaded.row.last_event_id);
         loaded.row.last_event_id = event_id;
-        let rest = outcome.map(|outcome| Outcome {
-            result: Json::Null,
-            error: None,
-            ..outcome.clone()
+        let rest = outcome.map_or(Json::Null, |outcome| {
+            serde_json::to_value(outcome.variables()).unwrap_or_default()
         });
-        let rest = rest.map_or(Json::Null, |rest| {
-            serde_json::to_value(rest).unwrap_or_default()
-        });
+        let result = event.result();
         let mut contents = Vec::new();
         let mut texts = [None, None, None];
         for (text, (column, json)) in texts.iter_mut().zip([
             (Column::Context, &event.context),
-            (Column::Result, &event.result),
+            (Column::Result, &result),
             (Column::Meta, &rest),
         ]) {
             if !json.is_null() {

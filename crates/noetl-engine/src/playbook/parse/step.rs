@@ -59,7 +59,7 @@ impl Reader<'_> {
             admit: self.admissions(node),
             args: self.arguments(node, &["args", "input"], ""),
             for_each,
-            tasks,
+            tasks: tasks.into(),
             set: self.assignments(node, ""),
             cases: self.cases(node),
             sink,

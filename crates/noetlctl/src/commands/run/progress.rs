@@ -44,7 +44,8 @@ pub(in crate::commands) struct StepEvent<'a> {
     command: Option<&'a str>,
     status: EventStatus,
     context: &'a Value,
-    result: &'a Value,
+    /// Returns what came out.
+    result: Box<dyn Fn() -> Value + 'a>,
     error: Option<&'a Failure>,
     duration: Option<Duration>,
 }
@@ -57,7 +58,7 @@ impl<'a> From<&'a Event> for StepEvent<'a> {
             command: event.command_id.as_deref(),
             status: event.status,
             context: &event.context,
-            result: &event.result,
+            result: Box::new(|| event.result()),
             error: event.error.as_ref(),
             duration: event.duration_ms.map(Duration::from_millis),
         }
@@ -75,7 +76,7 @@ impl<'a> From<&'a ExecutionEvent> for StepEvent<'a> {
             command: event.node_id.as_deref(),
             status: event.status,
             context: &event.context,
-            result: &event.result,
+            result: Box::new(|| event.result.clone()),
             error: event.error.as_ref(),
             duration,
         }
@@ -217,8 +218,11 @@ impl Progress {
                         label,
                         message: error.message.clone(),
                     });
-                } else if self.shared.verbose && !event.result.is_null() {
-                    self.print(&format!("  {label} -> {}", shortened(event.result)));
+                } else if self.shared.verbose {
+                    let result = (event.result)();
+                    if !result.is_null() {
+                        self.print(&format!("  {label} -> {}", shortened(&result)));
+                    }
                 }
             }
             event_name::COMMAND_ISSUED => {
