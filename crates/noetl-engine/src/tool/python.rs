@@ -71,6 +71,25 @@ struct Request<'a> {
     env: BTreeMap<String, String>,
 }
 
+/// Returns a value as JSON. The length is counted first: a buffer that grows takes up to three times the memory.
+fn to_json_text(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, value)?;
+    let mut text = Vec::with_capacity(counter.0);
+    serde_json::to_writer(&mut text, value)?;
+    Ok(text)
+}
+
 /// Writes values by name as JSON, one after the other.
 fn values<S: Serializer>(values: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(values)
@@ -97,7 +116,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
             .map(|path| host.tool_environment().resolve(&path)),
         env: process::environment(call)?.into_iter().collect(),
     };
-    let request = serde_json::to_vec(&request)
+    let request = to_json_text(&request)
         .map(Arc::new)
         .map_err(|error| Failure::new("python", error.to_string()))?;
     let finished = match run_in_pool(&request, call, host).await? {

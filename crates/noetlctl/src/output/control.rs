@@ -38,7 +38,11 @@ pub(super) fn plain_with_colours(text: &str, codes: &[&str]) -> String {
 }
 
 /// Returns JSON in which control characters are written as escapes.
-pub(super) fn escaped_json(json: &str) -> String {
+pub(super) fn escaped_json(json: String) -> String {
+    // Most documents have no such character, and a large one is not copied.
+    if !json.chars().any(is_control) {
+        return json;
+    }
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         if is_control(character) {
@@ -75,7 +79,7 @@ mod tests {
     #[test]
     fn escaped_json_has_the_same_value() {
         let value = serde_json::json!({"a\u{202e}": "\u{85}\u{1b}\u{7f}"});
-        let text = escaped_json(&value.to_string());
+        let text = escaped_json(value.to_string());
         assert!(text.is_ascii(), "{text}");
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),

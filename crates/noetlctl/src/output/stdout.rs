@@ -36,7 +36,9 @@ pub(crate) fn ignore_broken_pipe(printed: anyhow::Result<()>) -> anyhow::Result<
 
 /// Prints a document as one line of JSON.
 pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
-    bytes(format!("{}\n", escaped_json(&serde_json::to_string(document)?)).as_bytes())
+    let mut text = escaped_json(serde_json::to_string(document)?);
+    text.push('\n');
+    bytes(text.as_bytes())
 }
 
 /// Prints a document of somebody else: as it is into a pipe or a file, and without control characters on a terminal.
