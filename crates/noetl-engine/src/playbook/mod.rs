@@ -23,7 +23,9 @@ pub use model::{
     Action, Admission, Case, Collect, Edge, Executor, KeychainEntry, Loop, Next, Playbook, Repeat,
     Step,
 };
-pub(crate) use python_code::{keys_of_parameter, main_parameters, reads_context};
+pub(crate) use python_code::{
+    keys_of_parameter, main_parameters, parameters_of_main, reads_context,
+};
 pub use task::{Assignment, Backoff, Retry, Rule, RuleAction, Task, VariableScope};
 pub use tool_kind::ToolKind;
 

@@ -6,9 +6,12 @@ use super::task::Task;
 
 /// Returns the parameters of a `def main(…)` in a task's code, those with defaults and stars left out.
 pub(crate) fn main_parameters(task: &Task) -> Vec<String> {
-    let Some(code) = task.config.value.get("code").and_then(Json::as_str) else {
-        return Vec::new();
-    };
+    let code = task.config.value.get("code").and_then(Json::as_str);
+    code.map_or_else(Vec::new, parameters_of_main)
+}
+
+/// Returns the parameters of a `def main(…)` in code, those with defaults and stars left out.
+pub(crate) fn parameters_of_main(code: &str) -> Vec<String> {
     let Some(start) = code.find("def main(") else {
         return Vec::new();
     };

@@ -1,6 +1,6 @@
 //! The `python` tool: code in a Python process of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
 use super::script::{self, Script};
 use crate::host::Host;
+use crate::playbook::parameters_of_main;
 use crate::template::Scope;
 use noetl_api::Failure;
 
@@ -71,6 +72,24 @@ struct Request<'a> {
     env: BTreeMap<String, String>,
 }
 
+/// Returns the values of the context that code can use: by the name `context`, as parameters of `main`, or all in its only
+/// parameter. What only templates use is left out.
+fn visible_context(code: &str, call: &Call<'_>) -> Scope {
+    let is_word = |character: char| character == '_' || character.is_alphanumeric();
+    let words: HashSet<&str> = code.split(|character| !is_word(character)).collect();
+    let takes_all = || {
+        let parameters = parameters_of_main(code);
+        matches!(parameters.as_slice(), [name] if !call.args.contains_key(name) && !call.context.contains_key(name))
+    };
+    if words.contains("context") || takes_all() {
+        return call.context.clone();
+    }
+    let seen = call.context.iter();
+    seen.filter(|(name, _)| *name == "execution_id" || words.contains(name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 /// Returns a value as JSON. The length is counted first: a buffer that grows takes up to three times the memory.
 fn to_json_text(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     struct Counter(usize);
@@ -103,12 +122,13 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         Err(error) => return Err(no_answer_folder(&error, call, host).await),
     };
     let answer = folder.path().join("answer.json");
+    let context = visible_context(&source.code, call);
     let request = Request {
         code: &source.code,
         filename: &source.filename,
         folder: source.folder.as_deref(),
         args: call.args,
-        context: call.context,
+        context: &context,
         libs: call.config.get("libs"),
         answer: &answer.to_string_lossy(),
         cwd: call

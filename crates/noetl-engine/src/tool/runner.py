@@ -34,7 +34,8 @@ def plain(value, above=()):
         return plain(value.value, above)
     if isinstance(value, str):
         # JSON cannot hold lone surrogates.
-        return str(value).encode("utf-8", "replace").decode("utf-8")
+        value = str(value)
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int):
         return int(value)
     if isinstance(value, (float, decimal.Decimal)):
