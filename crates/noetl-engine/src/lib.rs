@@ -47,7 +47,7 @@ mod tool;
 pub use field::Field;
 pub use host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
 pub use noetl_api::{Failure, Place, Problem, Problems, Severity};
-pub use pipeline::run as run_command;
+pub use pipeline::{run as run_command, run_at_once};
 pub use playbook::{
     Action, Admission, Assignment, Backoff, Case, Collect, Edge, Executor, KeychainEntry, Loop,
     Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope,

@@ -1,10 +1,7 @@
 //! An execution within one process, for `noetl run`.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
@@ -14,7 +11,7 @@ use crate::command::{Command, Outcome};
 use crate::execution::{Event, Machine, Turn};
 use crate::host::Host;
 use crate::pipeline;
-use crate::playbook::{Playbook, ToolKind};
+use crate::playbook::Playbook;
 use noetl_api::{ExecutionStatus, Failure};
 
 /// How a local run ended.
@@ -65,12 +62,12 @@ pub async fn run(
         waiting: VecDeque::new(),
         max_parallel: job.max_parallel.max(1),
     };
-    driver.take_turn(turn, &mut machine, observe).await;
+    driver.take_turn(turn, &mut machine, observe);
     while let Some((command_id, outcome)) = driver.next().await {
         if let Ok(turn) = machine.complete(&command_id, outcome) {
-            driver.take_turn(turn, &mut machine, observe).await;
+            driver.take_turn(turn, &mut machine, observe);
         }
-        driver.start_commands(&mut machine, observe).await;
+        driver.start_commands(&mut machine, observe);
     }
     let steps = machine
         .completed_steps()
@@ -101,7 +98,7 @@ struct Driver {
 }
 
 impl Driver {
-    async fn take_turn(
+    fn take_turn(
         &mut self,
         turn: Turn,
         machine: &mut Machine,
@@ -117,7 +114,7 @@ impl Driver {
         self.ended
             .retain(|(command_id, _)| !turn.dropped.contains(command_id));
         self.waiting.extend(turn.commands);
-        self.start_commands(machine, observe).await;
+        self.start_commands(machine, observe);
     }
 
     /// Returns the next command that has ended, with its outcome; none when no command runs.
@@ -148,11 +145,7 @@ impl Driver {
     }
 
     /// Starts as many commands as may run at once.
-    async fn start_commands(
-        &mut self,
-        machine: &mut Machine,
-        observe: &mut (dyn FnMut(&Event) + Send),
-    ) {
+    fn start_commands(&mut self, machine: &mut Machine, observe: &mut (dyn FnMut(&Event) + Send)) {
         while self.running.len() + self.ended.len() < self.max_parallel {
             let Some(command) = self.waiting.pop_front() else {
                 return;
@@ -163,27 +156,20 @@ impl Driver {
                 .for_each(&mut *observe);
             let host = Arc::clone(&self.host);
             let id = command.id.clone();
-            let is_short = command.tasks.iter().all(|task| task.kind == ToolKind::Noop);
-            let mut step = Box::pin(async move {
+            if let Some(outcome) = pipeline::run_at_once(&command) {
+                self.ended.push_back((id, outcome));
+                continue;
+            }
+            let step = async move {
                 // tokio rounds a sleep of 0 ms up to a tick of its clock.
                 if command.delay_ms > 0 {
                     tokio::time::sleep(Duration::from_millis(command.delay_ms)).await;
                 }
                 let outcome = pipeline::run(&command, &*host).await;
                 (command.id, outcome)
-            });
-            // Steps that do nothing have ended before another thread could take them.
-            if is_short && let Poll::Ready(done) = poll_once(&mut step).await {
-                self.ended.push_back(done);
-                continue;
-            }
+            };
             let handle = self.running.spawn(step);
             self.handles.insert(id, handle);
         }
     }
-}
-
-/// Polls a future once.
-async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
 }

@@ -1,5 +1,6 @@
 //! The worker's side: runs the tasks of a command, one after the other, and returns its outcome.
 
+mod at_once;
 mod attempt;
 mod decision;
 mod fields;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use futures_util::FutureExt as _;
 use minijinja::Value;
 
+pub use self::at_once::run_at_once;
 use self::decision::AfterTask;
 use self::redacting_host::RedactingHost;
 use self::resolve::resolve;

@@ -4,6 +4,7 @@
 //! commands are written together with the execution's row. A machine in memory is only a cache: when it is
 //! behind the store, it is restored from the log.
 
+mod at_once;
 mod cancel;
 mod claims;
 mod error;

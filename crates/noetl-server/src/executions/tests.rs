@@ -233,7 +233,7 @@ async fn a_cancellation_cascades_to_children() {
 async fn the_servers_own_worker_gets_as_many_commands_as_it_has_slots() {
     let mut server = Server::new(1).await;
     let steps = json!([
-        {"step": "start", "tool": {"kind": "noop"},
+        {"step": "start", "tool": {"kind": "shell", "cmds": "true"},
          "loop": {"in": [1, 2], "iterator": "i", "mode": "parallel"}},
     ]);
     let entry = server.register("loop", &steps).await;
@@ -257,6 +257,41 @@ async fn the_servers_own_worker_gets_as_many_commands_as_it_has_slots() {
         stopped.push(command_id);
     }
     assert!(stopped.contains(&own.command.id), "{stopped:?}");
+}
+
+#[tokio::test]
+async fn steps_that_do_nothing_run_in_the_transaction_that_issues_them() {
+    let mut server = Server::new(1).await;
+    let steps = json!([
+        {"step": "start", "tool": {"kind": "noop", "args": {"n": 1}}, "next": "twice"},
+        {"step": "twice", "tool": {"kind": "noop", "args": {"n": "{{ start.n * 2 }}"}}, "next": "last"},
+        {"step": "last", "tool": {"kind": "shell", "cmds": "true"}},
+    ]);
+    let entry = server.register("quick", &steps).await;
+    let id = server.start(&entry).await;
+    let Some(Order::Run(own)) = server.orders.recv().await else {
+        panic!("a command is ordered to run");
+    };
+    assert_eq!(own.command.step, "last");
+    // A machine that is restored from the log stands at the same place.
+    server.executions.machines.forget(id);
+    let found = server.executions.look(id, |machine| {
+        let waiting: Vec<_> = machine
+            .commands()
+            .map(|command| command.id.clone())
+            .collect();
+        (machine.step_result("twice"), waiting)
+    });
+    let (result, waiting) = found.await.unwrap();
+    assert_eq!(result, Some(json!({"n": 2})));
+    assert_eq!(waiting, [own.command.id.as_str()]);
+}
+
+#[tokio::test]
+async fn a_server_without_slots_leaves_every_step_to_workers() {
+    let server = Server::new(0).await;
+    server.start_two().await;
+    assert_eq!(server.executions.due(10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use noetl_api::{EventStatus, ExecutionStatus, Failure};
 use noetl_engine::execution::{Command, Event, Outcome, Turn, event_name};
 use serde_json::{Map, Value as Json};
 
+use super::at_once::outcome_in;
 use super::error::RunError;
 use super::local_queue::LocalQueue;
 use super::machines::Loaded;
@@ -59,14 +60,18 @@ impl Writer {
     ) -> Result<Written, RunError> {
         let now = clock::now_ms();
         let started = loaded.row.last_event_id == 0;
+        let at_once = self.run_at_once(loaded, &mut turn);
         let own = self.claim_own(loaded, &mut turn);
         let mut rows = Vec::with_capacity(turn.events.len());
         let mut outcome_event = None;
         for event in &turn.events {
-            let outcome = input.filter(|(command_id, _)| is_outcome_of(event, command_id));
-            let outcome = outcome.map(|(_, outcome)| outcome);
+            let told = input.filter(|(command_id, _)| is_outcome_of(event, command_id));
+            let outcome = match told {
+                Some((_, outcome)) => Some(outcome),
+                None => outcome_in(&at_once, event),
+            };
             let row = self.event(transaction, loaded, event, outcome, now).await?;
-            if outcome.is_some() {
+            if told.is_some() {
                 outcome_event.get_or_insert(row.event_id);
             }
             rows.push(row);
@@ -302,7 +307,7 @@ fn bare_event(
 }
 
 /// Whether an event is the one that reports the outcome of a command.
-fn is_outcome_of(event: &Event, command_id: &str) -> bool {
+pub(super) fn is_outcome_of(event: &Event, command_id: &str) -> bool {
     event.command_id.as_deref() == Some(command_id)
         && matches!(
             event.name,

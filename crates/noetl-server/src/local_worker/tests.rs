@@ -91,7 +91,7 @@ async fn one_slot_is_enough_for_playbooks_that_call_playbooks() {
 async fn commands_are_given_back_when_the_server_stops() {
     let (_folder, store) = new_store().await;
     let (executions, mut worker) = server(&store, 1);
-    let steps = json!([{"step": "start", "tool": {"kind": "noop"}}]);
+    let steps = json!([{"step": "start", "tool": {"kind": "shell", "cmds": "true"}}]);
     let entry = register(&store, 1, "p", &steps).await;
     // Claimed for the worker, which stops before it starts.
     executions.start(&entry, Start::default()).await.unwrap();
