@@ -142,8 +142,7 @@ impl Executions {
             .write(&mut transaction, &mut loaded, turn, None)
             .await?;
         transaction.commit().await?;
-        self.machines.weigh(execution_id, loaded.bytes);
-        *cached = Some(loaded);
+        self.keep(execution_id, loaded, &mut cached);
         drop(cached);
         let commands = written.commands;
         self.publish(written);
@@ -174,12 +173,7 @@ impl Executions {
             }
         };
         transaction.commit().await?;
-        if loaded.machine.status().is_final() {
-            self.machines.forget(execution_id);
-        } else {
-            self.machines.weigh(execution_id, loaded.bytes);
-            *cached = Some(loaded);
-        }
+        self.keep(execution_id, loaded, &mut cached);
         drop(cached);
         let changed = Changed {
             claimed,
@@ -188,6 +182,16 @@ impl Executions {
         };
         self.publish(written);
         Ok(changed)
+    }
+
+    /// Keeps a machine for the next change, unless its execution has ended.
+    fn keep(&self, execution_id: i64, loaded: Loaded, cached: &mut Option<Loaded>) {
+        if loaded.machine.status().is_final() {
+            self.machines.forget(execution_id);
+        } else {
+            self.machines.weigh(execution_id, loaded.bytes);
+            *cached = Some(loaded);
+        }
     }
 
     async fn change_in(
