@@ -50,7 +50,7 @@ pub use noetl_api::{Failure, Place, Problem, Problems, Severity};
 pub use pipeline::{run as run_command, run_at_once};
 pub use playbook::{
     Action, Admission, Assignment, Backoff, Case, Collect, Edge, Executor, KeychainEntry, Loop,
-    Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope,
+    Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope, schema,
 };
 pub use template::render_value as render;
 #[cfg(unix)]

@@ -8,6 +8,7 @@ pub(crate) const DOCUMENTS: &[&str] = &[
     "README.md",
     ".github/CONTRIBUTING.md",
     "docker/multi-arch-builds.md",
+    "crates/noetlctl/playbooks.md",
 ];
 
 /// Returns the document and arguments of each call of `program` in code blocks and inline code.

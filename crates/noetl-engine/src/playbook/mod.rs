@@ -23,6 +23,7 @@ pub use model::{
     Action, Admission, Case, Collect, Edge, Executor, KeychainEntry, Loop, Next, Playbook, Repeat,
     Step,
 };
+pub use parse::schema;
 pub(crate) use python_code::{
     keys_of_parameter, main_parameters, parameters_of_main, reads_context,
 };

@@ -66,6 +66,10 @@ impl ToolKind {
         Self::Secrets,
     ];
 
+    /// Further names of some kinds.
+    pub(crate) const OTHER_NAMES: [&str; 6] =
+        ["postgresql", "bash", "secret", "event_log", "event", "log"];
+
     /// Returns the name in playbooks.
     pub const fn name(self) -> &'static str {
         match self {

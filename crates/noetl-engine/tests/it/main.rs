@@ -19,6 +19,7 @@ mod policies;
 mod problems;
 mod retries;
 mod routing;
+mod schema;
 mod secrets;
 mod sinks;
 mod templates;

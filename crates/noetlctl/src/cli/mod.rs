@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Run(run::RunArgs),
     /// Check playbooks in files without running them
     Validate(validate::ValidateArgs),
+    /// Print the JSON Schema of playbooks, for editors
+    Schema,
     /// Start, stop and check the server on this machine
     #[command(subcommand)]
     Server(server::ServerCommand),

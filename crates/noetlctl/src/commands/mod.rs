@@ -19,6 +19,7 @@ mod query;
 mod register;
 mod rejected;
 mod run;
+mod schema;
 mod server;
 mod status;
 mod validate;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(&args, root),
         Command::Validate(args) => validate::run(&args, root),
+        Command::Schema => schema::run(),
         Command::Server(command) => server::run(command, root),
         Command::Worker(command) => worker::run(&command, root),
         Command::Register(command) => register::run(&command, root),

@@ -22,6 +22,23 @@ pub(super) struct Level {
     is_closed: bool,
 }
 
+impl Level {
+    /// Returns the keys that have a meaning.
+    pub(super) fn known_keys(&self) -> impl Iterator<Item = &'static str> {
+        self.known.split_whitespace()
+    }
+
+    /// Returns the keys of other versions, which have none here.
+    pub(super) fn other_keys(&self) -> impl Iterator<Item = &'static str> {
+        self.others.split_whitespace()
+    }
+
+    /// Whether every other key is an error.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+}
+
 /// The root.
 pub(super) const ROOT: Level = Level {
     noun: "a playbook",

@@ -9,6 +9,7 @@ mod policy;
 mod reader;
 mod repeat;
 mod route;
+mod schema;
 mod sink;
 mod step;
 mod targets;
@@ -20,6 +21,7 @@ use noetl_yaml::{ErrorKind, Kind, Node};
 use serde_json::{Map, Value as Json};
 
 use self::reader::Reader;
+pub use self::schema::schema;
 use super::document::{self, noun};
 use super::graph::Graph;
 use super::model::{Playbook, Step};
