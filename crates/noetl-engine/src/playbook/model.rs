@@ -112,7 +112,7 @@ pub struct Loop {
 #[derive(Debug, Clone)]
 pub(crate) enum Items {
     /// A list.
-    List(Field),
+    List(Box<Field>),
     /// Rows that statements claim.
     Cursor(Box<Cursor>),
 }

@@ -77,7 +77,7 @@ impl Step {
     pub(super) fn fields_before_call(&self) -> impl Iterator<Item = &Field> {
         let repeated = self.for_each.iter().flat_map(|each| {
             let items = match &each.items {
-                Items::List(items) => vec![items],
+                Items::List(items) => vec![&**items],
                 Items::Cursor(cursor) => cursor.claim.fields().collect(),
             };
             items.into_iter().chain([&each.max_in_flight])

@@ -26,7 +26,7 @@ impl Reader<'_> {
         };
         let listed = body.get("in").or_else(|| body.get("collection"));
         let items = match (listed, body.get("cursor")) {
-            (Some(items), _) => Items::List(self.field("in", items, "loop.in")),
+            (Some(items), _) => Items::List(Box::new(self.field("in", items, "loop.in"))),
             (None, Some(cursor)) => Items::Cursor(Box::new(self.cursor(cursor, setting("frame"))?)),
             (None, None) => {
                 let place = self.place(body, "loop.in");
