@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::json;
 use xshell::{Cmd, cmd};
 
 use self::server::{Executions, Server};
@@ -50,6 +51,11 @@ enum What {
     Noetl,
 }
 
+/// The turns of the loops that are measured.
+const LOOPS: [usize; 3] = [1_000, 10_000, 100_000];
+/// The turns of the loop of python steps.
+const PYTHON_STEPS: usize = 500;
+
 /// A count, and how long it took.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Rate {
@@ -74,7 +80,11 @@ impl Rate {
 struct Figures {
     /// One playbook of noop steps by `noetl run`, including the start of the process.
     local_steps: Rate,
-    /// The same on the server.
+    /// Loops over as many items of a workload, by `noetl run`.
+    loops: Vec<Rate>,
+    /// A loop of python steps.
+    python: Rate,
+    /// The noop steps on the server.
     server_steps: Rate,
     /// Steps that start a process each, by `noetl run`.
     local_shell: Rate,
@@ -90,6 +100,8 @@ struct Figures {
 /// How many times as long as its peer something took.
 #[derive(Debug, Serialize)]
 struct Ratios {
+    /// How long a turn takes in the longest loop, to a turn in the shortest.
+    longest_to_shortest_loop: f64,
     local_shell_to_shell: f64,
     executions_to_sqlite: f64,
 }
@@ -132,6 +144,14 @@ impl Bench<'_> {
         let small = &self.playbook("small", 2, "{kind: noop}")?;
         let local_steps = output::step(ctx, "noop steps, noetl run", || self.local(noop, steps))?;
         let local_shell = output::step(ctx, "shell steps, noetl run", || self.local(shell, steps))?;
+        let mut loops = Vec::new();
+        for turns in LOOPS {
+            let title = format!("a loop of {turns} turns, noetl run");
+            loops.push(output::step(ctx, &title, || self.loop_over(turns))?);
+        }
+        let python = output::step(ctx, "a loop of python steps, noetl run", || {
+            self.python(PYTHON_STEPS)
+        })?;
         let peer_shell = output::step(ctx, "shell loop", || peer::shell(self, steps))?;
         let (server_steps, executions) = self.sandbox.with_server(ctx, &self.noetl, |url| {
             let server = Server::new(self, url)?;
@@ -143,12 +163,16 @@ impl Bench<'_> {
         })?;
         let sqlite = || peer::sqlite(self, count, executions.events);
         let peer_sqlite = output::step(ctx, "the same rows, with SQLite", sqlite)?;
+        let turn = |rate: Option<&Rate>| rate.map_or(f64::NAN, |rate| 1.0 / rate.per_second);
         let ratios = Ratios {
+            longest_to_shortest_loop: turn(loops.last()) / turn(loops.first()),
             local_shell_to_shell: local_shell.seconds / peer_shell.seconds,
             executions_to_sqlite: executions.rate.seconds / peer_sqlite.seconds,
         };
         Ok(Figures {
             local_steps,
+            loops,
+            python,
             server_steps,
             local_shell,
             peer_shell,
@@ -178,6 +202,38 @@ impl Bench<'_> {
         Ok(path)
     }
 
+    /// Measures a loop over items of the workload, whose body names the workload as well. The start of the process is taken
+    /// off: it is the same however many turns there are.
+    fn loop_over(&self, turns: usize) -> anyhow::Result<Rate> {
+        let text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: loop}\nworkload: {prefix: p, items: []}\n\
+            workflow:\n- step: start\n  loop: {in: \"{{ workload.items }}\", iterator: it}\n  \
+            tool: {kind: noop, args: {name: \"{{ workload.prefix }}-{{ it.id }}\"}}\n";
+        let playbook = self.sandbox.folder.join("loop.yaml");
+        files::write(&playbook, text)?;
+        let mut took = Vec::new();
+        for count in [0, turns] {
+            let items: Vec<_> = (0..count)
+                .map(|id| json!({"id": id, "name": format!("item number {id}")}))
+                .collect();
+            let input = self.sandbox.folder.join("items.json");
+            files::write(&input, json!({ "items": items }).to_string())?;
+            let (sh, noetl) = (&self.sandbox.shell, &self.noetl);
+            took.push(self.seconds(cmd!(sh, "{noetl} run {playbook} --input {input} --json"))?);
+        }
+        Ok(Rate::new(turns, took[1] - took[0]))
+    }
+
+    /// Measures a loop of python steps.
+    fn python(&self, turns: usize) -> anyhow::Result<Rate> {
+        let text = format!(
+            "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {{name: python}}\nworkflow:\n- step: start\n  \
+             loop: {{in: \"{{{{ range({turns}) | list }}}}\", iterator: i}}\n  tool: {{kind: python, code: \"result = 1\"}}\n"
+        );
+        let playbook = self.sandbox.folder.join("python.yaml");
+        files::write(&playbook, text)?;
+        self.local(&playbook, turns)
+    }
+
     /// Measures `noetl run`.
     fn local(&self, playbook: &Utf8Path, steps: usize) -> anyhow::Result<Rate> {
         let (sh, noetl) = (&self.sandbox.shell, &self.noetl);
@@ -195,14 +251,20 @@ impl Bench<'_> {
 
 impl Figures {
     fn print(&self) -> anyhow::Result<()> {
-        for (what, rate) in [
+        let loops = self
+            .loops
+            .iter()
+            .map(|rate| ("turns of a loop, noetl run", rate));
+        let rates = [
             ("noop steps, noetl run", &self.local_steps),
+            ("python steps, noetl run", &self.python),
             ("noop steps, on the server", &self.server_steps),
             ("shell steps, noetl run", &self.local_shell),
             ("  the same in a shell loop", &self.peer_shell),
             ("executions, on the server", &self.executions.rate),
             ("  the same rows with SQLite", &self.peer_sqlite),
-        ] {
+        ];
+        for (what, rate) in rates.into_iter().chain(loops) {
             let (count, seconds, per_second) = (rate.count, rate.seconds, rate.per_second);
             output::line(format!(
                 "{what:<38}{count:>8} in {seconds:>8.3} s{per_second:>12.0} per second"
@@ -215,8 +277,10 @@ impl Figures {
         ))?;
         output::line(format!(
             "a step that starts a process takes {:.2} times as long as in a shell loop; an execution takes {:.2} times\n\
-             as long as its rows take with SQLite",
-            self.ratios.local_shell_to_shell, self.ratios.executions_to_sqlite
+             as long as its rows take with SQLite; a turn of the longest loop takes {:.2} times as long as of the shortest",
+            self.ratios.local_shell_to_shell,
+            self.ratios.executions_to_sqlite,
+            self.ratios.longest_to_shortest_loop
         ))
     }
 }

@@ -115,18 +115,17 @@ fn node(playbook: &Playbook, step: &Step, entry: bool) -> GraphNode {
     }
 }
 
-/// Returns the states of steps after these events, oldest first. `ended` is the status with which the execution
-/// ended, if it has.
-pub(super) fn states(
-    events: &[EventRow],
-    ended: Option<ExecutionStatus>,
-) -> BTreeMap<String, StepState> {
-    let mut states: BTreeMap<String, (Option<StepStatus>, u64)> = BTreeMap::new();
-    for event in events {
+/// The states of an execution's steps, made from its events.
+#[derive(Default)]
+pub(super) struct States(BTreeMap<String, (Option<StepStatus>, u64)>);
+
+impl States {
+    /// Takes the next event.
+    pub(super) fn take(&mut self, event: &EventRow) {
         let Some(step) = &event.node_name else {
-            continue;
+            return;
         };
-        let (status, count) = states.entry(step.clone()).or_default();
+        let (status, count) = self.0.entry(step.clone()).or_default();
         match event.event_type.as_str() {
             event_name::COMMAND_ISSUED if status.is_none() => *status = Some(StepStatus::Pending),
             event_name::STEP_ENTER => {
@@ -138,16 +137,20 @@ pub(super) fn states(
             _ => {}
         }
     }
-    let stopped = ended.map(|ended| match ended {
-        ExecutionStatus::Failed => StepStatus::Failed,
-        _ => StepStatus::Cancelled,
-    });
-    let state = |(step, (status, count))| {
-        let status = match (status?, stopped) {
-            (StepStatus::Pending | StepStatus::Running, Some(stopped)) => stopped,
-            (status, _) => status,
+
+    /// Returns the states after the last event. `ended` is the status with which the execution ended, if it has.
+    pub(super) fn finish(self, ended: Option<ExecutionStatus>) -> BTreeMap<String, StepState> {
+        let stopped = ended.map(|ended| match ended {
+            ExecutionStatus::Failed => StepStatus::Failed,
+            _ => StepStatus::Cancelled,
+        });
+        let state = |(step, (status, count))| {
+            let status = match (status?, stopped) {
+                (StepStatus::Pending | StepStatus::Running, Some(stopped)) => stopped,
+                (status, _) => status,
+            };
+            Some((step, StepState { status, count }))
         };
-        Some((step, StepState { status, count }))
-    };
-    states.into_iter().filter_map(state).collect()
+        self.0.into_iter().filter_map(state).collect()
+    }
 }

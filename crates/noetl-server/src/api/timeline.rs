@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::Path;
-use super::graph::{graph_of, states};
+use super::graph::{States, graph_of};
 use super::rows;
 use super::rows::find_execution;
 use super::state::AppState;
@@ -28,11 +28,21 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(execution_graph))
 }
 
-/// How many events a timeline or graph is made from.
-const MAX_EVENTS: i64 = 50_000;
-
-async fn all_events(server: &AppState, execution_id: i64) -> Result<Vec<EventRow>, ApiError> {
-    Ok(server.store.event_heads(execution_id, MAX_EVENTS).await?)
+/// Passes every event of an execution to `take`, oldest first. They are read in pages.
+async fn each_event(
+    server: &AppState,
+    execution_id: i64,
+    mut take: impl FnMut(&EventRow),
+) -> Result<(), ApiError> {
+    let mut after = 0;
+    loop {
+        let page = server.store.event_heads(execution_id, after).await?;
+        page.iter().for_each(&mut take);
+        match page.last() {
+            Some(last) => after = last.event_id,
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Get the timeline of an execution
@@ -44,9 +54,9 @@ pub(crate) async fn timeline(
 ) -> Result<Json<Timeline>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
     let mut spans: BTreeMap<String, (i64, TimelineStep)> = BTreeMap::new();
-    for event in all_events(&server, row.execution_id).await? {
+    each_event(&server, row.execution_id, |event| {
         let (Some(command), Some(step)) = (&event.node_id, &event.node_name) else {
-            continue;
+            return;
         };
         let context = rows::json(event.context.as_deref());
         match event.event_type.as_str() {
@@ -79,12 +89,13 @@ pub(crate) async fn timeline(
                     span.duration_seconds = Some(clock::seconds_between(*start, event.created_at));
                     span.iteration = context.get("iteration").and_then(Value::as_u64);
                     span.attempt = context.get("attempt").and_then(Value::as_u64).unwrap_or(1);
-                    span.error = rows::failure(&event).map(|failure| failure.message);
+                    span.error = rows::failure(event).map(|failure| failure.message);
                 }
             }
             _ => {}
         }
-    }
+    })
+    .await?;
     let mut steps: Vec<(i64, TimelineStep)> = spans.into_values().collect();
     steps.sort_by_key(|(start, _)| *start);
     if row.status.is_final() {
@@ -115,11 +126,12 @@ pub(crate) async fn execution_graph(
         .await?
         .ok_or_else(super::catalog::missing)?;
     let Graph { nodes, edges } = graph_of(&*server.executions.playbook(&entry)?);
-    let events = all_events(&server, row.execution_id).await?;
+    let mut states = States::default();
+    each_event(&server, row.execution_id, |event| states.take(event)).await?;
     let ended = row.status.is_final().then_some(row.status);
     Ok(Json(ExecutionGraph {
         nodes,
         edges,
-        states: states(&events, ended),
+        states: states.finish(ended),
     }))
 }

@@ -1,5 +1,7 @@
 //! Restores the machine of an execution from its log.
 
+use std::collections::VecDeque;
+
 use noetl_engine::execution::{Machine, Outcome, event_name};
 use sqlx::AnyConnection;
 
@@ -21,8 +23,16 @@ pub(super) async fn restore(
     let payload = Store::payload(connection, row.execution_id).await?;
     let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
     machine.start(row.target.as_deref());
-    let mut bytes = 0;
-    for event in Store::inputs(connection, row.execution_id).await? {
+    let (mut bytes, mut after) = (0, 0);
+    let mut waiting = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            waiting.extend(Store::inputs(connection, row.execution_id, after).await?);
+        }
+        let Some(event) = waiting.pop_front() else {
+            break;
+        };
+        after = event.event_id;
         let command_id = event.node_id.as_deref().unwrap_or_default();
         let meta = event.whole(connection, Column::Meta).await?;
         bytes += meta.as_ref().map_or(0, String::len);

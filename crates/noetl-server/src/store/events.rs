@@ -31,6 +31,9 @@ pub(crate) struct EventRow {
     pub(crate) created_at: i64,
 }
 
+/// How many events are read at once where all are needed, one after the other.
+pub(crate) const PAGE: usize = 1000;
+
 const COLUMNS: &str = "execution_id, event_id, catalog_id, event_type, node_id, node_name, status, context, \
                        result, error, meta, contents, duration_ms, created_at";
 const COLUMN_COUNT: usize = 14;
@@ -212,34 +215,36 @@ impl Store {
         Ok(rows)
     }
 
-    /// Returns the first events of an execution without results, and with contexts that are small.
+    /// Returns the events of an execution after one, at most [`PAGE`], without results and with contexts that are small.
     pub(crate) async fn event_heads(
         &self,
         execution_id: i64,
-        limit: i64,
+        after: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = format!(
-            "SELECT {HEAD_COLUMNS} FROM event WHERE execution_id = $1 ORDER BY event_id LIMIT $2"
+            "SELECT {HEAD_COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 ORDER BY event_id LIMIT {PAGE}"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
-            .bind(limit)
+            .bind(after)
             .fetch_all(self.reader())
             .await?;
         Ok(rows)
     }
 
-    /// Returns the inputs of an execution's machine, in order, which restore it.
+    /// Returns the inputs of an execution's machine after an event, at most [`PAGE`], in order. All of them restore it.
     pub(crate) async fn inputs(
         connection: &mut AnyConnection,
         execution_id: i64,
+        after: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = format!(
-            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND (meta IS NOT NULL OR event_type = 'command.claimed') \
-             ORDER BY event_id"
+            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 \
+             AND (meta IS NOT NULL OR event_type = 'command.claimed') ORDER BY event_id LIMIT {PAGE}"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)
+            .bind(after)
             .fetch_all(connection)
             .await?;
         Ok(rows)
