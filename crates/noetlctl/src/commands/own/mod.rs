@@ -114,6 +114,7 @@ struct WorkFolder(PathBuf);
 impl WorkFolder {
     fn new() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("noetl-update-{}", std::process::id()));
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
