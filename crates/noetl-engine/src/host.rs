@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+#[cfg(unix)]
+use crate::interpreters::PythonPool;
 use noetl_api::Failure;
 use noetl_api::Place;
 
@@ -57,7 +59,7 @@ pub struct ToolEnvironment {
     pub tls_roots: Option<PathBuf>,
     /// The interpreters that stay between python steps.
     #[cfg(unix)]
-    pub python_pool: crate::PythonPool,
+    pub python_pool: PythonPool,
 }
 
 impl ToolEnvironment {

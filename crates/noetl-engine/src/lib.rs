@@ -22,6 +22,7 @@
 //! | `secret_reference` | references that stand for secrets in results |
 //! | `template` | Jinja templates and conditions, evaluated by minijinja |
 //! | `playbook` | the playbook model, its parser and its checks |
+//! | `interpreters` | Python interpreters that stay between steps |
 //! | `host` | the interface to the program that runs the tools |
 //! | `command` | commands to a worker, and their outcomes |
 //! | `outcome_values` | outcomes and failures as templates see them |
@@ -35,6 +36,7 @@ mod command;
 pub mod execution;
 mod field;
 mod host;
+mod interpreters;
 pub mod local;
 mod outcome_values;
 mod path;
@@ -46,6 +48,8 @@ mod tool;
 
 pub use field::Field;
 pub use host::{BoxFuture, Credential, Host, Stream, SubPlaybook, ToolEnvironment};
+#[cfg(unix)]
+pub use interpreters::PythonPool;
 pub use noetl_api::{Failure, Place, Problem, Problems, Severity};
 pub use pipeline::{run as run_command, run_at_once};
 pub use playbook::{
@@ -53,6 +57,4 @@ pub use playbook::{
     Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope, schema,
 };
 pub use template::render_value as render;
-#[cfg(unix)]
-pub use tool::PythonPool;
 pub use tool::{check_python, run_sql};

@@ -12,8 +12,6 @@ mod postgres;
 mod process;
 mod python;
 mod python_check;
-#[cfg(unix)]
-mod python_pool;
 mod script;
 mod secrets;
 mod shell;
@@ -31,8 +29,6 @@ use serde_json::{Map, Value as Json};
 
 pub(crate) use call::Call;
 pub use python_check::check_python;
-#[cfg(unix)]
-pub use python_pool::PythonPool;
 
 use crate::host::Host;
 use crate::playbook::ToolKind;

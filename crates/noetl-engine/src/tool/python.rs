@@ -1,25 +1,29 @@
 //! The `python` tool: code in a Python process of its own.
 
-use std::collections::{BTreeMap, HashSet};
+mod request;
+
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value as Json, json};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+#[cfg(unix)]
+use tokio::io::AsyncReadExt as _;
 
+use self::request::{Request, to_json_text, visible_context};
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
+#[cfg(unix)]
+use super::process::{Streams, follow, write_input};
 use super::script::{self, Script};
 use crate::host::Host;
-use crate::playbook::parameters_of_main;
-use crate::template::Scope;
+use crate::interpreters::RUNNER;
+#[cfg(unix)]
+use crate::interpreters::{Key, read_status};
 use noetl_api::Failure;
-
-pub(super) const RUNNER: &str = include_str!("runner.py");
 
 /// The exit code of the `python3` that Windows has when Python is not installed; it opens the store.
 const STORE_STUB: i64 = 9009;
@@ -52,66 +56,6 @@ struct Source {
     filename: String,
     /// The folder of a script file, in which its imports are searched as well.
     folder: Option<String>,
-}
-
-/// What the runner is told.
-#[derive(Debug, Serialize)]
-struct Request<'a> {
-    code: &'a str,
-    filename: &'a str,
-    folder: Option<&'a str>,
-    args: &'a Map<String, Json>,
-    #[serde(serialize_with = "values")]
-    context: &'a Scope,
-    libs: Option<&'a Json>,
-    /// The file to write the answer to.
-    answer: &'a str,
-    /// The folder of the field `cwd`.
-    cwd: Option<PathBuf>,
-    /// The variables of the field `env`.
-    env: BTreeMap<String, String>,
-}
-
-/// Returns the values of the context that code can use: by the name `context`, as parameters of `main`, or all in its only
-/// parameter. What only templates use is left out.
-fn visible_context(code: &str, call: &Call<'_>) -> Scope {
-    let is_word = |character: char| character == '_' || character.is_alphanumeric();
-    let words: HashSet<&str> = code.split(|character| !is_word(character)).collect();
-    let takes_all = || {
-        let parameters = parameters_of_main(code);
-        matches!(parameters.as_slice(), [name] if !call.args.contains_key(name) && !call.context.contains_key(name))
-    };
-    if words.contains("context") || takes_all() {
-        return call.context.clone();
-    }
-    let seen = call.context.iter();
-    seen.filter(|(name, _)| *name == "execution_id" || words.contains(name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
-}
-
-/// Returns a value as JSON. The length is counted first: a buffer that grows takes up to three times the memory.
-fn to_json_text(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    struct Counter(usize);
-    impl io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, value)?;
-    let mut text = Vec::with_capacity(counter.0);
-    serde_json::to_writer(&mut text, value)?;
-    Ok(text)
-}
-
-/// Writes values by name as JSON, one after the other.
-fn values<S: Serializer>(values: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(values)
 }
 
 /// Runs the step's code and returns its result.
@@ -180,14 +124,53 @@ async fn run_in_pool(
     {
         return Ok(None);
     }
-    let pool = &host.tool_environment().python_pool;
     for program in interpreters(host) {
-        let ran = pool.run(program, Arc::clone(request), OUTPUT_LIMIT, call, host);
+        let ran = run_in_interpreter(program, Arc::clone(request), call, host);
         if let Some(finished) = ran.await? {
             return Ok(Some(finished));
         }
     }
     Ok(None)
+}
+
+/// Runs a step in a copy of this interpreter. None when the pool has none: the program is missing, or too old for a pool.
+///
+/// Dropping the future kills the step and what it has started.
+#[cfg(unix)]
+async fn run_in_interpreter(
+    program: OsString,
+    request: Arc<Vec<u8>>,
+    call: &Call<'_>,
+    host: &dyn Host,
+) -> Result<Option<Finished>, Failure> {
+    let environment = host.tool_environment();
+    let key = Key {
+        program,
+        folder: environment.folder.clone(),
+        hidden: environment.hidden_environment.clone(),
+    };
+    let Ok(step) = environment.python_pool.start_step(&key) else {
+        return Ok(None);
+    };
+    let mut status = step.status;
+    let mut how = Vec::new();
+    let streams = Streams {
+        input: write_input(Some(step.input), request),
+        stdout: Some(step.stdout),
+        stderr: Some(step.stderr),
+        ended: async {
+            status.read_to_end(&mut how).await?;
+            read_status(&how)
+        },
+    };
+    match follow(streams, (OUTPUT_LIMIT, true), call, host).await {
+        // The interpreter has ended before it could start the step.
+        Err(_) if how.is_empty() => {
+            environment.python_pool.forget(&key);
+            Ok(None)
+        }
+        followed => followed.map(Some),
+    }
 }
 
 #[cfg(not(unix))]

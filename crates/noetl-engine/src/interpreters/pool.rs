@@ -17,14 +17,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::call::Call;
-use super::process::{Finished, Streams, follow, write_input};
-use super::python::RUNNER;
-use crate::host::Host;
-use noetl_api::Failure;
+use super::RUNNER;
 
 /// The interpreters of a host, which its copies share. They end with the last copy.
 #[derive(Clone, Default)]
@@ -40,10 +35,13 @@ impl fmt::Debug for PythonPool {
 
 /// What an interpreter is started with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    program: OsString,
-    folder: Option<PathBuf>,
-    hidden: Vec<String>,
+pub(crate) struct Key {
+    /// The program.
+    pub(crate) program: OsString,
+    /// The folder that it runs in.
+    pub(crate) folder: Option<PathBuf>,
+    /// Environment variables that it must not have.
+    pub(crate) hidden: Vec<String>,
 }
 
 /// An interpreter that stays.
@@ -93,58 +91,17 @@ impl Drop for Interpreter {
 }
 
 /// The ends of a step's streams that noetl keeps.
-struct Kept {
-    input: Sender,
-    stdout: Receiver,
-    stderr: Receiver,
-    status: Receiver,
+pub(crate) struct StepStreams {
+    pub(crate) input: Sender,
+    pub(crate) stdout: Receiver,
+    pub(crate) stderr: Receiver,
+    /// See [`read_status`]. The step is killed when this is dropped before its end.
+    pub(crate) status: Receiver,
 }
 
 impl PythonPool {
-    /// Runs a step with `request` as its standard input. None when the pool has no interpreter for it: the program is
-    /// missing, or too old for a pool.
-    ///
-    /// Dropping the future kills the step and what it has started.
-    pub(super) async fn run(
-        &self,
-        program: OsString,
-        request: Arc<Vec<u8>>,
-        limit: usize,
-        call: &Call<'_>,
-        host: &dyn Host,
-    ) -> Result<Option<Finished>, Failure> {
-        let environment = host.tool_environment();
-        let key = Key {
-            program,
-            folder: environment.folder.clone(),
-            hidden: environment.hidden_environment.clone(),
-        };
-        let Ok(kept) = self.start_step(&key) else {
-            return Ok(None);
-        };
-        let mut status = kept.status;
-        let mut how = Vec::new();
-        let streams = Streams {
-            input: write_input(Some(kept.input), request),
-            stdout: Some(kept.stdout),
-            stderr: Some(kept.stderr),
-            ended: async {
-                status.read_to_end(&mut how).await?;
-                read_status(&how)
-            },
-        };
-        match follow(streams, (limit, true), call, host).await {
-            // The interpreter has ended before it could start the step.
-            Err(_) if how.is_empty() => {
-                self.forget(&key);
-                Ok(None)
-            }
-            followed => followed.map(Some),
-        }
-    }
-
     /// Starts a step in a copy of the interpreter for `key`, which is started as well when there is none.
-    fn start_step(&self, key: &Key) -> io::Result<Kept> {
+    pub(crate) fn start_step(&self, key: &Key) -> io::Result<StepStreams> {
         let (their_input, input) = io::pipe()?;
         let (stdout, their_stdout) = io::pipe()?;
         let (stderr, their_stderr) = io::pipe()?;
@@ -155,7 +112,7 @@ impl PythonPool {
             their_stderr.into(),
             their_status.into(),
         ];
-        let kept = Kept {
+        let kept = StepStreams {
             input: Sender::from_owned_fd(input.into())?,
             stdout: Receiver::from_owned_fd(stdout.into())?,
             stderr: Receiver::from_owned_fd(stderr.into())?,
@@ -176,7 +133,8 @@ impl PythonPool {
         Ok(kept)
     }
 
-    fn forget(&self, key: &Key) {
+    /// Drops the interpreter for `key`, so that the next step starts another.
+    pub(crate) fn forget(&self, key: &Key) {
         let interpreters = self.interpreters.lock();
         interpreters
             .unwrap_or_else(PoisonError::into_inner)
@@ -185,7 +143,7 @@ impl PythonPool {
 }
 
 /// Returns the status that the interpreter wrote after `started`, as `waitpid` gives it.
-fn read_status(text: &[u8]) -> io::Result<ExitStatus> {
+pub(crate) fn read_status(text: &[u8]) -> io::Result<ExitStatus> {
     let text = std::str::from_utf8(text).unwrap_or_default();
     let raw = text
         .lines()
