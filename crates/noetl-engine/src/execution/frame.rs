@@ -159,6 +159,28 @@ impl Frame {
     }
 }
 
+/// A step that a branch has arrived at, and that waits for others.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) step: String,
+    /// Its number; none for an `end` that the playbook does not define.
+    pub(super) number: Option<usize>,
+    /// The arguments of the edges that led to it. Of two of one name the later one counts.
+    pub(super) args: Map<String, Json>,
+    /// For each step, whether it is waited for; none when every step is.
+    pub(super) ancestors: Option<Vec<bool>>,
+}
+
+impl Waiting {
+    /// Whether it waits for another step, which runs or waits itself.
+    pub(super) fn waits_for(&self, step: Option<usize>) -> bool {
+        match (&self.ancestors, step) {
+            (None, step) => step.is_none() || step != self.number,
+            (Some(ancestors), step) => step.is_some_and(|step| ancestors[step]),
+        }
+    }
+}
+
 /// Work to do before the turn ends. It waits in a queue, so that a cycle of steps without tools needs no
 /// call stack.
 #[derive(Debug)]

@@ -6,30 +6,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::frame::Work;
+use super::frame::{Waiting, Work};
 use super::state::Machine;
-
-/// A step that a branch has arrived at, and that waits for others.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    step: String,
-    /// Its number; none for an `end` that the playbook does not define.
-    number: Option<usize>,
-    /// The arguments of the edges that led to it. Of two of one name the later one counts.
-    args: Map<String, Json>,
-    /// For each step, whether it is waited for; none when every step is.
-    ancestors: Option<Vec<bool>>,
-}
-
-impl Waiting {
-    /// Whether it waits for another step, which runs or waits itself.
-    fn waits_for(&self, step: Option<usize>) -> bool {
-        match (&self.ancestors, step) {
-            (None, step) => step.is_none() || step != self.number,
-            (Some(ancestors), step) => step.is_some_and(|step| ancestors[step]),
-        }
-    }
-}
 
 impl Machine {
     /// Has a step entered in this turn, or later if it is a join.

@@ -7,8 +7,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 use serde_json::{Map, Value as Json};
 
-use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Work};
-use super::joins::Waiting;
+use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Waiting, Work};
 use super::workload::{evaluate_defaults, given_values, merge};
 use super::{Event, Turn};
 use crate::command::SecretSource;

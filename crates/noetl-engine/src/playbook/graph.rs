@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::model::Step;
-
 /// Which step leads to which. Steps are numbered by their order in the playbook.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
@@ -13,15 +11,16 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(steps: &[Step]) -> Self {
+    /// Returns the graph of these steps: the name of each, and those of the steps that it can lead to.
+    pub(super) fn new(steps: &[(&str, Vec<&str>)]) -> Self {
         let numbers: HashMap<_, _> = steps
             .iter()
             .enumerate()
-            .map(|(number, step)| (step.name.clone(), number))
+            .map(|(number, (name, _))| ((*name).to_owned(), number))
             .collect();
         let mut sources = vec![Vec::new(); steps.len()];
-        for (source, step) in steps.iter().enumerate() {
-            for target in step.targets().filter_map(|name| numbers.get(name)) {
+        for (source, (_, targets)) in steps.iter().enumerate() {
+            for target in targets.iter().filter_map(|name| numbers.get(*name)) {
                 let known: &mut Vec<usize> = &mut sources[*target];
                 if *target != source && known.last() != Some(&source) {
                     known.push(source);

@@ -8,7 +8,7 @@ use noetl_api::{EventStatus, ExecutionStatus, Failure};
 use noetl_engine::execution::{Command, Event, Outcome, Turn, event_name};
 use serde_json::{Map, Value as Json};
 
-use super::at_once::outcome_in;
+use super::at_once::{is_outcome_of, outcome_in, run_at_once};
 use super::error::RunError;
 use super::local_queue::LocalQueue;
 use super::machines::Loaded;
@@ -60,7 +60,7 @@ impl Writer {
     ) -> Result<Written, RunError> {
         let now = clock::now_ms();
         let started = loaded.row.last_event_id == 0;
-        let at_once = self.run_at_once(loaded, &mut turn);
+        let at_once = run_at_once(&self.local, loaded, &mut turn);
         let own = self.claim_own(loaded, &mut turn);
         let mut rows = Vec::with_capacity(turn.events.len());
         let mut outcome_event = None;
@@ -307,17 +307,6 @@ fn bare_event(
 }
 
 /// Whether an event is the one that reports the outcome of a command.
-pub(super) fn is_outcome_of(event: &Event, command_id: &str) -> bool {
-    event.command_id.as_deref() == Some(command_id)
-        && matches!(
-            event.name,
-            event_name::CALL_DONE
-                | event_name::CALL_ERROR
-                | event_name::SINK_EXECUTED
-                | event_name::SINK_FAILED
-        )
-}
-
 fn progress(loaded: &Loaded, turn: &Turn, now: i64) -> Progress {
     let machine = &loaded.machine;
     let status = machine.status();

@@ -71,6 +71,13 @@ fn document_help(error: &noetl_yaml::Error) -> &'static str {
     }
 }
 
+fn graph_of(steps: &[Step]) -> Graph {
+    let edges = steps
+        .iter()
+        .map(|step| (step.name.as_str(), step.targets().collect()));
+    Graph::new(&edges.collect::<Vec<_>>())
+}
+
 impl Reader<'_> {
     /// Reads the root; none when there are no steps.
     fn playbook(&mut self, root: &Node) -> Option<Playbook> {
@@ -127,7 +134,7 @@ impl Reader<'_> {
             workload,
             on_error,
             keychain,
-            graph: Graph::new(&steps),
+            graph: graph_of(&steps),
             steps,
             warnings: Vec::new(),
         })
