@@ -10,7 +10,7 @@ use super::environment::{LENIENT, Scope, expression, template};
 use super::error::{failure, unknown_name};
 use super::names::{is_template, required_roots};
 use super::source;
-use super::token::{Segment, segments, tokens};
+use super::token::{Segment, code_tokens, segments, tokens};
 use super::truth::{truth, truth_of_text};
 use crate::field::Field;
 use noetl_api::Failure;
@@ -70,6 +70,9 @@ pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
             return Err(unknown_name(&name).at(&field.place));
         }
     }
+    if compares_nothing(field, &source, scope) {
+        return Ok(false);
+    }
     let context = Value::from(scope.clone());
     let prepared = source::prepare(&source);
     let evaluated = match source::single_expression(&prepared) {
@@ -79,6 +82,29 @@ pub(crate) fn holds(field: &Field, scope: &Scope) -> Result<bool, Failure> {
         None => words_hold(&prepared, &context),
     };
     evaluated.map_err(|error| failure(&error, &source, scope, &field.place))
+}
+
+/// Whether a condition compares by `<` or `>` and one of its values is not there. minijinja orders undefined before every
+/// number, so that `{{ step.n <= 5 }}` would hold for a step that failed. With `or`, another part may decide.
+fn compares_nothing(field: &Field, source: &str, scope: &Scope) -> bool {
+    let tokens = code_tokens(source);
+    let has = |word: &str| tokens.iter().any(|token| token.text == word);
+    if source.contains("{%") || !(has("<") || has(">")) || has("or") {
+        return false;
+    }
+    field.paths.iter().any(|path| {
+        let mut keys = path.iter();
+        let first = keys.next().and_then(|name| scope.get(name));
+        let found = first.map(|value| {
+            keys.fold(value.clone(), |value, key| {
+                value
+                    .get_item(&Value::from(key.as_str()))
+                    .unwrap_or_default()
+            })
+        });
+        found.is_none_or(|found| found.is_undefined())
+            && !source::is_optional(&tokens, &path.join("."))
+    })
 }
 
 /// Evaluates `{{ workload.action }} == deploy`: words compared as text. The value of a template is one

@@ -246,3 +246,25 @@ workflow:
         assert_eq!(ran.entered(), ["first"], "{action}");
     }
 }
+
+/// minijinja orders undefined before every number.
+#[tokio::test]
+async fn a_comparison_with_a_value_that_is_not_there_does_not_hold() {
+    for (when, holds) in [
+        ("{{ start.n <= 20 }}", false),
+        ("start.n < 20", false),
+        ("{{ start.n > 20 }}", false),
+        ("{{ error.status < 500 }}", false),
+        ("{{ not start.n }}", true),
+        ("{{ start.n | default(1) < 5 }}", true),
+        ("{{ start.n < 5 or workload.n < 5 }}", true),
+        ("{{ workload.n <= 2 }}", true),
+    ] {
+        let body = format!(
+            "workload: {{n: 2}}\nworkflow:\n- {{step: start, tool: {{kind: shell, cmds: exit 3}}, next: {{arcs: [{{step: b, when: \"{when}\"}}]}}}}\n\
+             - {{step: b, tool: {{kind: noop}}}}\n"
+        );
+        let ran = crate::harness::run(&body).await;
+        assert_eq!(ran.report.failure.is_none(), holds, "{when}");
+    }
+}

@@ -82,3 +82,96 @@ fn a_dry_run_reports_all_problems() {
         "{text}"
     );
 }
+
+#[test]
+fn a_run_prints_its_retries_its_result_and_an_error_once() {
+    let home = Home::new();
+    let text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: told}\nworkflow:\n\
+        - step: start\n  tool: {kind: shell, cmds: exit 3, retry: {max_attempts: 2, delay: 0}}\n  \
+          next: {arcs: [{step: b, when: \"{{ event.name == 'call.error' }}\"}]}\n\
+        - {step: b, tool: {kind: noop, args: {n: 1}}, next: c}\n- {step: c, tool: {kind: shell, cmds: LAST}}\n";
+    let file = home.path().join("told.yaml");
+    std::fs::write(&file, text.replace("LAST", "exit 4")).unwrap();
+    let failed = home.run(&["run", "told.yaml"]);
+    assert_eq!(
+        failed
+            .matches("retry   start  attempt 2: exited with code 3")
+            .count(),
+        1,
+        "{failed}"
+    );
+    assert_eq!(
+        failed.matches("    start: exited with code 3").count(),
+        1,
+        "{failed}"
+    );
+    assert_eq!(failed.matches("exited with code 4").count(), 1, "{failed}");
+    assert!(failed.ends_with("[exit 1]"), "{failed}");
+    std::fs::write(&file, text.replace("LAST", "echo done")).unwrap();
+    let completed = home.run(&["run", "told.yaml"]);
+    assert!(
+        completed.contains("result: {\"stdout\":\"done\\n\""),
+        "{completed}"
+    );
+}
+
+/// Runs noetl and returns what it printed as JSON, and its exit code.
+fn json(home: &Home, arguments: &[&str]) -> (serde_json::Value, i32) {
+    let output = home.noetl(arguments).output().unwrap();
+    let document = serde_json::from_slice(&output.stdout).unwrap();
+    (document, output.status.code().unwrap())
+}
+
+#[test]
+fn playbooks_are_validated_without_a_server() {
+    let home = Home::new();
+    let head = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\n";
+    for (name, body) in [
+        (
+            "good.yaml",
+            "workload: {a: 1}\nworkflow:\n- {step: s, tool: {kind: noop, args: {a: \"{{ workload.a }}\"}}}\n",
+        ),
+        (
+            "warned.yaml",
+            "workload: {host: h}\nworkflow:\n- {step: s, tool: {kind: postgres, auth: nowhere, query: \"select '{{ workload.hots }}'\"}}\n",
+        ),
+        (
+            "bad.yaml",
+            "workflow:\n- step: s\n  tool:\n    kind: python\n    code: |\n      x = 1\n      y = (\n",
+        ),
+    ] {
+        std::fs::write(home.path().join(name), format!("{head}{body}")).unwrap();
+    }
+    let good = home.run(&["validate", "good.yaml"]);
+    assert_eq!(good, "good.yaml: ok\n[exit 0]");
+    let text = home.run(&["validate", "good.yaml", "warned.yaml", "bad.yaml"]);
+    for part in [
+        "warned.yaml:6",
+        "there is no credential `nowhere` on this machine",
+        "the playbook has no `workload.hots`",
+        "did you mean `host`?",
+        "bad.yaml:10: step `s`, field `tool.code`: the python code does not parse",
+        "1 of 3 playbooks cannot run",
+        "[exit 1]",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let (found, code) = json(&home, &["validate", "good.yaml", "bad.yaml", "--json"]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        (&found[0]["valid"], &found[1]["valid"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(found[1]["problems"][0]["place"]["line"], 10);
+    // A value that is given is there.
+    let given = home.run(&["validate", "warned.yaml", "--set", "hots=x"]);
+    assert!(!given.contains("`workload.hots`"), "{given}");
+}
+
+#[test]
+fn the_schema_of_playbooks_is_a_schema() {
+    let home = Home::new();
+    let (schema, code) = json(&home, &["schema"]);
+    assert_eq!(code, 0);
+    assert_eq!(schema["$ref"], "#/$defs/playbook");
+}
