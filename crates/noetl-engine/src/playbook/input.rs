@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::model::Playbook;
 use crate::template;
+use noetl_api::Failure;
 
 impl Playbook {
     /// Adds values that are given as text, as by `--set KEY=VALUE`, to the input of an execution. A key may be a path,
@@ -26,6 +27,22 @@ impl Playbook {
             read => read.ok(),
         };
         input.insert(key.to_owned(), json.unwrap_or_else(|| value.into()));
+    }
+
+    /// Checks that a step whose result a caller asks for is one of the playbook.
+    ///
+    /// # Errors
+    /// A failure of kind `playbook` when there is no such step.
+    pub fn check_return_step(&self, step: Option<&str>) -> Result<(), Failure> {
+        let Some(step) = step.filter(|step| self.step(step).is_none()) else {
+            return Ok(());
+        };
+        let known: Vec<_> = self.steps.iter().map(|step| step.name.as_str()).collect();
+        let message = format!(
+            "`{}` has no step `{step}` whose result could be returned",
+            self.path
+        );
+        Err(Failure::new("playbook", message).help(format!("its steps are {}", known.join(", "))))
     }
 
     /// Returns the workload's default at a path.

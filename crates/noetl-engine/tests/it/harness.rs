@@ -140,6 +140,7 @@ impl Host for TestHost {
                 .map_err(|error| Failure::new("playbook", error.to_string()))?;
             let playbook = Playbook::parse(&call.path, &text)
                 .map_err(|problems| Failure::new("playbook", problems.to_string()))?;
+            playbook.check_return_step(call.return_step.as_deref())?;
             let id = format!("1-{}", self.children.fetch_add(1, Ordering::Relaxed));
             let job = Job {
                 playbook: Arc::new(playbook),

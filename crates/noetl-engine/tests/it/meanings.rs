@@ -167,6 +167,9 @@ async fn a_playbook_returns_the_result_of_the_step_that_is_named() {
             .completed();
         assert_eq!(ran.report.result, expected, "{fields}");
     }
+    let body = "workflow:\n- {step: start, tool: {kind: playbook, path: child.yaml, result_step: strat}}\n";
+    let failed = host.run(body).await;
+    assert!(failed.failed().contains("has no step `strat`"));
 }
 
 #[test]

@@ -32,6 +32,9 @@ impl Executions {
             error => Failure::new("playbook", error.to_string()),
         };
         let entry = self.callee(call).await.map_err(failed)?;
+        self.playbook(&entry)
+            .map_err(failed)?
+            .check_return_step(call.return_step.as_deref())?;
         let start = Start {
             payload: call.payload.clone(),
             target: None,

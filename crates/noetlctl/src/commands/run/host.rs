@@ -140,6 +140,7 @@ impl Host for LocalHost {
             let playbook = Playbook::parse(&file, &text).map_err(|problems| {
                 Failure::new("playbook", format!("{file} cannot run: {problems}"))
             })?;
+            playbook.check_return_step(call.return_step.as_deref())?;
             let number = self.children.fetch_add(1, Ordering::Relaxed);
             let execution_id = (self.execution + 1000 * (number + 1)).to_string();
             let inner = Self {
