@@ -47,11 +47,7 @@ impl Machine {
             let items = step.for_each.as_ref().map(|each| &each.items);
             matches!(items, Some(Items::Cursor(cursor)) if cursor.by_row)
         });
-        let Some(state) = self
-            .runs
-            .get_mut(&frame.run)
-            .and_then(|run| run.loop_state.as_mut())
-        else {
+        let Some(state) = self.loop_of(frame.run) else {
             return;
         };
         let rows = response.get_attr("rows").unwrap_or_default();

@@ -29,11 +29,7 @@ impl Machine {
             Ok(())
         };
         let failure = unhandled.or(assigned.err());
-        let Some(state) = self
-            .runs
-            .get_mut(&frame.run)
-            .and_then(|run| run.loop_state.as_mut())
-        else {
+        let Some(state) = self.loop_of(frame.run) else {
             return;
         };
         state.in_flight = state.in_flight.saturating_sub(1);

@@ -7,7 +7,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 use serde_json::{Map, Value as Json};
 
-use super::frame::{Frame, PendingCommand, StepRun, StoredResult, Waiting, Work};
+use super::frame::{Frame, LoopState, PendingCommand, StepRun, StoredResult, Waiting, Work};
 use super::workload::{evaluate_defaults, given_values, merge};
 use super::{Event, Turn};
 use crate::command::SecretSource;
@@ -190,12 +190,17 @@ impl Machine {
             .map(|run| &self.playbook.steps[run.step])
     }
 
+    /// Returns the state of the loop of a step run.
+    pub(super) fn loop_of(&mut self, run: u64) -> Option<&mut LoopState> {
+        self.runs.get_mut(&run)?.loop_state.as_mut()
+    }
+
     /// Returns the variables of a frame's iteration.
     pub(super) fn iteration_variables(
         &mut self,
         frame: &Frame,
     ) -> Option<&mut BTreeMap<String, Value>> {
-        let loop_state = self.runs.get_mut(&frame.run)?.loop_state.as_mut()?;
+        let loop_state = self.loop_of(frame.run)?;
         loop_state.variables.get_mut(frame.iteration?)
     }
 
