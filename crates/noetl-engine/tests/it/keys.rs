@@ -115,3 +115,39 @@ fn a_parallel_loop_that_counts_in_a_variable_is_refused() {
     assert_eq!(problem_text(&body("sequential", count)), "");
     assert_eq!(problem_text(&body("parallel", "{{ i }}")), "");
 }
+
+#[test]
+fn values_that_a_tool_cannot_use_are_refused_before_it_runs() {
+    for (tool, message) in [
+        (
+            "{kind: transfer, source: {type: snowflake}, target: {type: file, path: o}}",
+            "transfer source `snowflake` is not supported",
+        ),
+        (
+            "{kind: transfer, source: {type: file, path: i}, target: {type: http}}",
+            "transfer target `http` is not supported",
+        ),
+        (
+            "{kind: transfer, source: {type: file, path: i}}",
+            "needs `target` with a `type`",
+        ),
+        (
+            "{kind: transfer, source: {path: i}, target: {type: file}}",
+            "needs `source` with a `type`",
+        ),
+        (
+            "{kind: python, code: x = 1, pool: maybe}",
+            "`pool` is true or false",
+        ),
+    ] {
+        assert_problem(
+            &format!("workflow: [{{step: a, tool: {tool}}}]\n"),
+            message,
+            "help: ",
+        );
+    }
+    let good = "workflow: [{step: a, tool: {kind: transfer, source: {type: PostgreSQL, query: x}, target: {type: \"{{ 'file' }}\"}}}]\n";
+    assert_eq!(problem_text(good), "");
+    let both = "workflow: [{step: a, loop: {in: [1], cursor: {kind: sqlite, claim: x}}, tool: {kind: noop}}]\n";
+    assert_problem(both, "both `in` and `cursor`", "help: ");
+}

@@ -14,6 +14,7 @@ mod sink;
 mod step;
 mod targets;
 mod task;
+mod values;
 
 use std::collections::HashMap;
 

@@ -25,6 +25,11 @@ impl Reader<'_> {
                 .or_else(|| body.get(key))
         };
         let listed = body.get("in").or_else(|| body.get("collection"));
+        if let (Some(_), Some(cursor)) = (listed, body.get("cursor")) {
+            let place = self.place(cursor, "loop.cursor");
+            let message = "the loop has both `in` and `cursor`, and goes over one of them";
+            self.fail(place, message, "remove the one that is not meant");
+        }
         let items = match (listed, body.get("cursor")) {
             (Some(items), _) => Items::List(Box::new(self.field("in", items, "loop.in"))),
             (None, Some(cursor)) => Items::Cursor(Box::new(self.cursor(cursor, setting("frame"))?)),

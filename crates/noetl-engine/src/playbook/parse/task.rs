@@ -178,6 +178,7 @@ impl Reader<'_> {
         if self.step.is_some() {
             self.check_required_field(kind, &config, path);
         }
+        self.check_values(kind, &config, path);
         self.check_script_source(&config, path);
         let spec = node.get("spec");
         if let Some(spec) = spec {
