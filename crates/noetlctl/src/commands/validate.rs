@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
-use noetl_engine::{Playbook, Problem, Problems, Severity, check_python};
+use noetl_engine::{Place, Playbook, Problem, Problems, Severity, check_python};
 use noetl_help::Help as _;
 use serde::Serialize;
 
@@ -32,10 +32,11 @@ pub(super) fn run(args: &ValidateArgs, root: &RootArgs) -> anyhow::Result<ExitCo
     let mut found = Vec::new();
     for path in &args.files {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {file}"))
-            .help("the file must exist, be readable and be YAML in UTF-8")?;
-        let (_, problems) = check(&file, &text, &input, &host)?;
+        let problems = match std::fs::read_to_string(path) {
+            Ok(text) => check(&file, &text, &input, &host)?.1,
+            // The other files are checked as well.
+            Err(error) => Problems(vec![unreadable(&file, &error)]),
+        };
         found.push(Validated {
             file,
             valid: !problems.any_error(),
@@ -57,6 +58,18 @@ pub(super) fn run(args: &ValidateArgs, root: &RootArgs) -> anyhow::Result<ExitCo
     let all = found.len();
     Err(anyhow!("{invalid} of {all} playbooks cannot run")
         .help("mend what is said above; --json prints it for programs"))
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        place: Place {
+            file: file.to_owned(),
+            ..Place::default()
+        },
+        message: format!("cannot be read: {error}"),
+        help: Some("the file must exist, be readable and be YAML in UTF-8".to_owned()),
+    }
 }
 
 /// Reads a playbook and returns it with every problem that is known before it runs: those of the playbook itself,

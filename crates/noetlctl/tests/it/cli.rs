@@ -163,6 +163,13 @@ fn playbooks_are_validated_without_a_server() {
         (&true.into(), &false.into())
     );
     assert_eq!(found[1]["problems"][0]["place"]["line"], 10);
+    // A file that cannot be read does not hide the others.
+    let text = home.run(&["validate", "none.yaml", "bad.yaml"]);
+    assert!(text.contains("none.yaml: cannot be read"), "{text}");
+    assert!(
+        text.contains("bad.yaml: 1 error") && text.contains("2 of 2 playbooks"),
+        "{text}"
+    );
     // A value that is given is there.
     let given = home.run(&["validate", "warned.yaml", "--set", "hots=x"]);
     assert!(!given.contains("`workload.hots`"), "{given}");
