@@ -41,7 +41,7 @@ impl Pipeline<'_> {
     ) -> Result<AfterAttempt, Failure> {
         let failed = outcome.error.is_some();
         if !failed {
-            self.assign(&task.set, outcome, attempt)?;
+            self.assign_result(&task.set, outcome, attempt)?;
         }
         if let Some(retry) = &task.retry
             && failed
@@ -59,7 +59,7 @@ impl Pipeline<'_> {
                 AfterTask::Continue
             }));
         };
-        self.assign(&rule.set, outcome, attempt)?;
+        self.assign_all(&rule.set, outcome, attempt)?;
         Ok(AfterAttempt::Proceed(match &rule.action {
             RuleAction::Retry(retry) if attempt < retry.attempts => {
                 let delay = retry.delay_after(attempt);

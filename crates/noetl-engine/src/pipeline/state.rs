@@ -1,6 +1,9 @@
 //! The state of a pipeline: the names that its templates use, and the secrets among their values.
 
+use std::collections::BTreeMap;
+
 use minijinja::Value;
+use minijinja::value::ValueKind;
 use serde_json::{Map, Value as Json};
 
 use super::redacting_host::RedactingHost;
@@ -155,8 +158,31 @@ impl<'a> Pipeline<'a> {
         scope
     }
 
+    /// Makes the assignments of a task whose attempt succeeded. There `output` is its result: all of it where the name
+    /// stands alone, else a mapping of the result's keys and of those of `outcome`.
+    pub(super) fn assign_result(
+        &mut self,
+        assignments: &[Assignment],
+        outcome: &Outcome,
+        attempt: u32,
+    ) -> Result<(), Failure> {
+        for assignment in assignments {
+            let mut scope = self.scope_after(outcome, attempt);
+            if assignment.field.roots().any(|root| root == "output") {
+                let result = from_json(&outcome.result);
+                let output = match assignment.field.uses_whole("output") {
+                    true => StepResult::wrap(result, Value::UNDEFINED),
+                    false => with_result(&scope["output"], &result),
+                };
+                scope.insert("output".to_owned(), output);
+            }
+            self.assign(assignment, &scope)?;
+        }
+        Ok(())
+    }
+
     /// Makes the assignments of a rule.
-    pub(super) fn assign(
+    pub(super) fn assign_all(
         &mut self,
         assignments: &[Assignment],
         outcome: &Outcome,
@@ -164,23 +190,41 @@ impl<'a> Pipeline<'a> {
     ) -> Result<(), Failure> {
         for assignment in assignments {
             let scope = self.scope_after(outcome, attempt);
-            let json = to_json(&template::value(&assignment.field, &scope)?);
-            let name = assignment.field.name.clone();
-            let (variables, group) = match assignment.scope {
-                VariableScope::Ctx => (&mut self.outcome.ctx, "ctx"),
-                VariableScope::Iter => (&mut self.outcome.iter, "iter"),
-            };
-            variables.insert(name.clone(), json.clone());
-            // The rest of the pipeline can use it.
-            let mut all = match self.scope.get(group).map(to_json) {
-                Some(Json::Object(all)) => all,
-                _ => Map::new(),
-            };
-            all.insert(name.clone(), json.clone());
-            self.scope
-                .insert(group.to_owned(), from_json(&Json::Object(all)));
-            self.scope.insert(name, from_json(&json));
+            self.assign(assignment, &scope)?;
         }
         Ok(())
     }
+
+    /// Gives a variable its value; the rest of the pipeline can use it.
+    fn assign(&mut self, assignment: &Assignment, scope: &Scope) -> Result<(), Failure> {
+        let json = to_json(&template::value(&assignment.field, scope)?);
+        let name = assignment.field.name.clone();
+        let (variables, group) = match assignment.scope {
+            VariableScope::Ctx => (&mut self.outcome.ctx, "ctx"),
+            VariableScope::Iter => (&mut self.outcome.iter, "iter"),
+        };
+        variables.insert(name.clone(), json.clone());
+        let mut all = match self.scope.get(group).map(to_json) {
+            Some(Json::Object(all)) => all,
+            _ => Map::new(),
+        };
+        all.insert(name.clone(), json.clone());
+        self.scope
+            .insert(group.to_owned(), from_json(&Json::Object(all)));
+        self.scope.insert(name, from_json(&json));
+        Ok(())
+    }
+}
+
+/// Returns the keys of an outcome and those of its result, which win.
+fn with_result(outcome: &Value, result: &Value) -> Value {
+    let entries = [outcome, result].into_iter().flat_map(|from| {
+        let keys = (from.kind() == ValueKind::Map).then(|| from.try_iter().ok());
+        let keys = keys.flatten().into_iter().flatten();
+        keys.map(|key| {
+            let value = from.get_item(&key).unwrap_or_default();
+            (key, value)
+        })
+    });
+    entries.collect::<BTreeMap<Value, Value>>().into()
 }

@@ -22,6 +22,13 @@ impl Field {
         self.roots = names.into_iter().collect();
         self.paths = paths.into_iter().collect();
     }
+
+    /// Whether the field's templates use all of a name's value, and not parts of it alone.
+    pub(crate) fn uses_whole(&self, name: &str) -> bool {
+        let mut paths = BTreeSet::new();
+        collect(&self.value, &mut BTreeSet::new(), &mut paths);
+        paths.iter().any(|path| path.len() == 1 && path[0] == name)
+    }
 }
 
 fn collect(value: &Json, names: &mut BTreeSet<String>, paths: &mut BTreeSet<Vec<String>>) {

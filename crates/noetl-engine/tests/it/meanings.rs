@@ -33,6 +33,34 @@ async fn a_tasks_set_is_rendered_after_its_call() {
 }
 
 #[tokio::test]
+async fn output_in_a_tasks_set_is_the_tasks_result() {
+    for (args, set, expected) in [
+        (
+            "{status: success, data: {id: 7}}",
+            "{{ output }}",
+            json!({"status": "success", "data": {"id": 7}}),
+        ),
+        ("{n: 5}", "{{ output }}", json!({"n": 5})),
+        ("{n: 5}", "{{ output.n }}", json!(5)),
+        ("{n: 5}", "{{ output.status }}", json!("ok")),
+        ("{data: {n: 5}}", "{{ output.data.n }}", json!(5)),
+        (
+            "{data: {n: 5}}",
+            "{{ output.error is none }}",
+            json!(true),
+        ),
+        ("{n: [1, 2]}", "{{ output | length }}", json!(1)),
+    ] {
+        let body = format!(
+            "workflow:\n- step: start\n  tool:\n\
+             \x20 - {{name: a, kind: noop, args: {args}, set: {{kept: \"{set}\"}}}}\n\
+             \x20 - {{name: b, kind: noop, args: {{kept: \"{{{{ kept }}}}\"}}}}\n"
+        );
+        assert_eq!(result(&body).await["kept"], expected, "{args} {set}");
+    }
+}
+
+#[tokio::test]
 async fn a_result_with_status_and_data_has_the_names_of_its_data() {
     let found = result(
         "workflow:\n- {step: start, tool: {kind: noop, args: {status: success, data: {record_id: 7}}}, next: b}\n\
