@@ -52,15 +52,14 @@ impl Pipeline<'_> {
         }
         let Some(rule) = self.matching_rule(&task.rules, outcome, attempt)? else {
             // When no rule holds the pipeline goes on; a task without rules ends it by a failure.
-            let fails = failed && task.rules.is_empty();
-            return Ok(AfterAttempt::Proceed(if fails {
-                AfterTask::Fail
-            } else {
-                AfterTask::Continue
-            }));
+            if failed && task.rules.is_empty() {
+                return Ok(AfterAttempt::Proceed(AfterTask::Fail));
+            }
+            self.assign_failure(&task.set, outcome, attempt);
+            return Ok(AfterAttempt::Proceed(AfterTask::Continue));
         };
         self.assign_all(&rule.set, outcome, attempt)?;
-        Ok(AfterAttempt::Proceed(match &rule.action {
+        let next = match &rule.action {
             RuleAction::Retry(retry) if attempt < retry.attempts => {
                 let delay = retry.delay_after(attempt);
                 return Ok(AfterAttempt::Retry { delay });
@@ -70,7 +69,11 @@ impl Pipeline<'_> {
             RuleAction::Jump { to } => AfterTask::Jump(to.clone()),
             RuleAction::Break => AfterTask::Break,
             RuleAction::Fail => AfterTask::Fail,
-        }))
+        };
+        if next != AfterTask::Fail {
+            self.assign_failure(&task.set, outcome, attempt);
+        }
+        Ok(AfterAttempt::Proceed(next))
     }
 
     /// Returns the first rule that holds.

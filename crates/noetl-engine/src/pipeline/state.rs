@@ -176,9 +176,28 @@ impl<'a> Pipeline<'a> {
                 };
                 scope.insert("output".to_owned(), output);
             }
-            self.assign(assignment, &scope)?;
+            let value = template::value(&assignment.field, &scope)?;
+            self.insert(assignment, to_json(&value));
         }
         Ok(())
+    }
+
+    /// Makes the assignments of a task that failed and whose rules let the pipeline go on. There `output` is the outcome;
+    /// what it does not have is null.
+    pub(super) fn assign_failure(
+        &mut self,
+        assignments: &[Assignment],
+        outcome: &Outcome,
+        attempt: u32,
+    ) {
+        if outcome.error.is_none() {
+            return;
+        }
+        let scope = self.scope_after(outcome, attempt);
+        for assignment in assignments {
+            let value = template::value(&assignment.field, &scope);
+            self.insert(assignment, value.as_ref().map_or(Json::Null, to_json));
+        }
     }
 
     /// Makes the assignments of a rule.
@@ -190,14 +209,14 @@ impl<'a> Pipeline<'a> {
     ) -> Result<(), Failure> {
         for assignment in assignments {
             let scope = self.scope_after(outcome, attempt);
-            self.assign(assignment, &scope)?;
+            let value = template::value(&assignment.field, &scope)?;
+            self.insert(assignment, to_json(&value));
         }
         Ok(())
     }
 
     /// Gives a variable its value; the rest of the pipeline can use it.
-    fn assign(&mut self, assignment: &Assignment, scope: &Scope) -> Result<(), Failure> {
-        let json = to_json(&template::value(&assignment.field, scope)?);
+    fn insert(&mut self, assignment: &Assignment, json: Json) {
         let name = assignment.field.name.clone();
         let (variables, group) = match assignment.scope {
             VariableScope::Ctx => (&mut self.outcome.ctx, "ctx"),
@@ -212,7 +231,6 @@ impl<'a> Pipeline<'a> {
         self.scope
             .insert(group.to_owned(), from_json(&Json::Object(all)));
         self.scope.insert(name, from_json(&json));
-        Ok(())
     }
 }
 

@@ -61,6 +61,21 @@ async fn output_in_a_tasks_set_is_the_tasks_result() {
 }
 
 #[tokio::test]
+async fn a_failed_task_that_a_rule_lets_pass_makes_its_assignments_too() {
+    let found = result(
+        "workflow:\n- step: start\n  tool:\n\
+         \x20 - {name: a, kind: python, code: \"raise ValueError('no')\", set: {kept: \"{{ output }}\", n: \"{{ output.data.n }}\"}, \
+         spec: {policy: {rules: [{when: \"{{ output.status == 'error' }}\", then: {do: continue}}, {else: {then: {do: continue}}}]}}}\n\
+         \x20 - {name: b, kind: noop, args: {was: \"{{ kept.status }}\", why: \"{{ kept.error.message }}\", n: \"{{ n }}\"}}\n",
+    )
+    .await;
+    let why = found["why"].as_str().unwrap_or_default();
+    assert!(why.contains("ValueError: no"), "{found}");
+    assert_eq!(found["was"], "error");
+    assert_eq!(found["n"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_result_with_status_and_data_has_the_names_of_its_data() {
     let found = result(
         "workflow:\n- {step: start, tool: {kind: noop, args: {status: success, data: {record_id: 7}}}, next: b}\n\
