@@ -44,11 +44,7 @@ async fn output_in_a_tasks_set_is_the_tasks_result() {
         ("{n: 5}", "{{ output.n }}", json!(5)),
         ("{n: 5}", "{{ output.status }}", json!("ok")),
         ("{data: {n: 5}}", "{{ output.data.n }}", json!(5)),
-        (
-            "{data: {n: 5}}",
-            "{{ output.error is none }}",
-            json!(true),
-        ),
+        ("{data: {n: 5}}", "{{ output.error is none }}", json!(true)),
         ("{n: [1, 2]}", "{{ output | length }}", json!(1)),
     ] {
         let body = format!(

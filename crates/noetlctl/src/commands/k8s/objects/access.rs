@@ -1,16 +1,11 @@
 //! Access: service accounts without rights, network policies, disruption budgets.
 
-use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
-    NetworkPolicyPort, NetworkPolicySpec,
-};
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding, RoleRef, Subject};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-
 use super::metadata::{PORT, metadata, pods_of};
+use super::schema::{
+    IntOrString, LabelSelector, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule,
+    NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec, PodDisruptionBudget,
+    PodDisruptionBudgetSpec, Role, RoleBinding, RoleRef, ServiceAccount, Subject,
+};
 use super::{server, worker};
 use crate::commands::k8s::values::schema::Values;
 
@@ -20,9 +15,8 @@ const BINDING: &str = "noetl-worker-rolebinding";
 /// Each Deployment has an account of its own, whose token is not in its pods.
 pub(super) fn service_account(values: &Values, app: &str) -> ServiceAccount {
     ServiceAccount {
-        automount_service_account_token: Some(false),
+        automount_service_account_token: false,
         metadata: metadata(values, app, Some(app)),
-        ..ServiceAccount::default()
     }
 }
 
@@ -30,7 +24,7 @@ pub(super) fn service_account(values: &Values, app: &str) -> ServiceAccount {
 pub(super) fn role(values: &Values) -> Role {
     Role {
         metadata: metadata(values, ROLE, Some(worker::NAME)),
-        rules: Some(Vec::new()),
+        rules: [],
     }
 }
 
@@ -38,16 +32,15 @@ pub(super) fn role_binding(values: &Values) -> RoleBinding {
     RoleBinding {
         metadata: metadata(values, BINDING, Some(worker::NAME)),
         role_ref: RoleRef {
-            api_group: "rbac.authorization.k8s.io".to_owned(),
-            kind: "Role".to_owned(),
-            name: ROLE.to_owned(),
+            api_group: "rbac.authorization.k8s.io",
+            kind: "Role",
+            name: ROLE,
         },
-        subjects: Some(vec![Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: worker::NAME.to_owned(),
-            namespace: Some(values.namespace.clone()),
-            api_group: None,
-        }]),
+        subjects: vec![Subject {
+            kind: "ServiceAccount",
+            name: worker::NAME,
+            namespace: values.namespace.clone(),
+        }],
     }
 }
 
@@ -56,18 +49,16 @@ pub(super) fn server_policy(values: &Values) -> NetworkPolicy {
     let from_anywhere = values.node_port.is_some();
     let from_namespace = || {
         vec![NetworkPolicyPeer {
-            pod_selector: Some(LabelSelector::default()),
-            ..NetworkPolicyPeer::default()
+            pod_selector: LabelSelector::default(),
         }]
     };
     let ingress = NetworkPolicyIngressRule {
         from: (!from_anywhere).then(from_namespace),
-        ports: Some(vec![port("TCP", PORT)]),
+        ports: vec![port("TCP", PORT)],
     };
     let egress = values.database.secret.as_ref().map(|_| {
         let ports = [("UDP", 53), ("TCP", 53), ("TCP", values.database.port)];
         NetworkPolicyEgressRule {
-            to: None,
             ports: Some(
                 ports
                     .map(|(protocol, number)| port(protocol, number))
@@ -97,20 +88,19 @@ fn policy(
 ) -> NetworkPolicy {
     NetworkPolicy {
         metadata: metadata(values, app, Some(app)),
-        spec: Some(NetworkPolicySpec {
-            pod_selector: Some(pods_of(app)),
-            policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
-            ingress: Some(ingress),
-            egress: Some(egress),
-        }),
+        spec: NetworkPolicySpec {
+            pod_selector: pods_of(app),
+            policy_types: vec!["Ingress", "Egress"],
+            ingress,
+            egress,
+        },
     }
 }
 
-fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
+fn port(protocol: &'static str, number: i32) -> NetworkPolicyPort {
     NetworkPolicyPort {
-        port: Some(IntOrString::Int(number)),
-        protocol: Some(protocol.to_owned()),
-        end_port: None,
+        port: number,
+        protocol,
     }
 }
 
@@ -118,12 +108,10 @@ fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
 pub(super) fn disruption_budget(values: &Values, app: &str) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: metadata(values, app, Some(app)),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(pods_of(app)),
-            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
-            ..PodDisruptionBudgetSpec::default()
-        }),
-        ..PodDisruptionBudget::default()
+        spec: PodDisruptionBudgetSpec {
+            max_unavailable: IntOrString::Int(1),
+            selector: pods_of(app),
+            unhealthy_pod_eviction_policy: "AlwaysAllow",
+        },
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
-
+use super::schema::{ConfigMap, LabelSelector, ObjectMeta};
 use crate::commands::k8s::values::schema::Values;
 
 /// The field manager of server-side apply.
@@ -46,7 +44,6 @@ pub(super) fn labels(app: Option<&str>) -> BTreeMap<String, String> {
 pub(super) fn pods_of(app: &str) -> LabelSelector {
     LabelSelector {
         match_labels: Some(strings([("app", app)])),
-        ..LabelSelector::default()
     }
 }
 
@@ -61,8 +58,7 @@ pub(super) fn config_map(
     data.extend(overrides.clone());
     ConfigMap {
         metadata: metadata(values, name, Some(app)),
-        data: Some(data),
-        ..ConfigMap::default()
+        data,
     }
 }
 

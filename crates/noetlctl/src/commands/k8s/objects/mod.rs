@@ -6,19 +6,17 @@
 mod access;
 mod metadata;
 mod pods;
+mod schema;
 mod server;
 mod worker;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{Metadata, Resource};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) use self::metadata::{MANAGED_BY, MANAGER};
 use self::metadata::{labels, metadata};
+use self::schema::{Namespace, ObjectMeta, Resource, Secret};
 use super::values::CheckedValues;
 use super::values::schema::Values;
 
@@ -34,14 +32,18 @@ pub(super) struct Object {
 }
 
 impl Object {
-    fn new<T>(object: &T) -> anyhow::Result<Self>
-    where
-        T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
-    {
+    fn new<T: Resource>(object: &T) -> anyhow::Result<Self> {
+        let mut document = json!({"apiVersion": T::API_VERSION, "kind": T::KIND});
+        if let (Value::Object(document), Value::Object(fields)) =
+            (&mut document, serde_json::to_value(object)?)
+        {
+            document.extend(fields);
+        }
+        remove_nulls(&mut document);
         Ok(Self {
             kind: T::KIND,
             name: object.metadata().name.clone().unwrap_or_default(),
-            document: serde_json::to_value(object)?,
+            document,
         })
     }
 
@@ -51,6 +53,18 @@ impl Object {
             "---\n{}",
             serde_yaml_ng::to_string(&self.document)?
         ))
+    }
+}
+
+/// Removes the fields that have no value.
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(remove_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
+        _ => {}
     }
 }
 
@@ -106,9 +120,8 @@ pub(super) fn render(checked: &CheckedValues) -> anyhow::Result<Vec<Object>> {
 pub(super) fn secret(values: &Values, keys: BTreeMap<String, String>) -> anyhow::Result<Object> {
     Object::new(&Secret {
         metadata: metadata(values, &values.secret, None),
-        string_data: Some(keys),
-        type_: Some("Opaque".to_owned()),
-        ..Secret::default()
+        string_data: keys,
+        type_: "Opaque",
     })
 }
 
@@ -128,7 +141,6 @@ fn namespace(values: &Values) -> Namespace {
             labels: Some(labels),
             ..ObjectMeta::default()
         },
-        ..Namespace::default()
     }
 }
 

@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy};
-use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapEnvSource, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar,
-    EnvVarSource, LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
-    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
-};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use sha2::{Digest as _, Sha256};
 
 use super::metadata::{labels, metadata, pods_of};
+use super::schema::{
+    Capabilities, ConfigMap, ConfigMapEnvSource, Container, Deployment, DeploymentSpec,
+    DeploymentStrategy, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
+    LocalObjectReference, ObjectMeta, PersistentVolumeClaimVolumeSource, PodSecurityContext,
+    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
+    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
+};
 use crate::commands::k8s::values::schema::{PullPolicy, Resources, Values};
 use noetl_oci::ImageName;
 
@@ -39,38 +36,34 @@ pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment 
     let app = workload.name;
     let container = Container {
         name: app.to_owned(),
-        image: Some(workload.image.to_string()),
-        image_pull_policy: Some(pull_policy(values.image_pull_policy).to_owned()),
-        env_from: Some(vec![EnvFromSource {
-            config_map_ref: Some(ConfigMapEnvSource {
+        image: workload.image.to_string(),
+        image_pull_policy: pull_policy(values.image_pull_policy),
+        env_from: vec![EnvFromSource {
+            config_map_ref: ConfigMapEnvSource {
                 name: workload.config.metadata.name.clone().unwrap_or_default(),
-                optional: None,
-            }),
-            ..EnvFromSource::default()
-        }]),
-        resources: Some(ResourceRequirements {
-            requests: Some(quantities(&workload.resources.requests)),
-            limits: Some(quantities(&workload.resources.limits)),
-            ..ResourceRequirements::default()
-        }),
-        security_context: Some(container_security()),
+            },
+        }],
+        resources: ResourceRequirements {
+            requests: workload.resources.requests.clone(),
+            limits: workload.resources.limits.clone(),
+        },
+        security_context: container_security(),
         // The status of a pod that fails contains the end of its log.
-        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        termination_message_policy: "FallbackToLogsOnError",
         ..workload.container
     };
     let spec = PodSpec {
-        automount_service_account_token: Some(false),
+        automount_service_account_token: false,
         containers: vec![container],
         // Otherwise the Service `noetl` sets NOETL_PORT=tcp://… in every pod.
-        enable_service_links: Some(false),
+        enable_service_links: false,
         image_pull_secrets: Some(pull_secrets(values)).filter(|secrets| !secrets.is_empty()),
         node_selector: Some(values.node_selector.clone()).filter(|labels| !labels.is_empty()),
-        security_context: Some(pod_security()),
-        service_account_name: Some(app.to_owned()),
-        termination_grace_period_seconds: Some(30),
-        topology_spread_constraints: Some(spread(app)),
-        volumes: Some(workload.volumes),
-        ..PodSpec::default()
+        security_context: pod_security(),
+        service_account_name: app.to_owned(),
+        termination_grace_period_seconds: 30,
+        topology_spread_constraints: spread(app),
+        volumes: workload.volumes,
     };
     let template = ObjectMeta {
         labels: Some(labels(Some(app))),
@@ -82,61 +75,52 @@ pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment 
     };
     Deployment {
         metadata: metadata(values, app, Some(app)),
-        spec: Some(DeploymentSpec {
+        spec: DeploymentSpec {
             min_ready_seconds: workload.min_ready_seconds,
-            progress_deadline_seconds: Some(600),
+            progress_deadline_seconds: 600,
             replicas: workload.replicas,
-            revision_history_limit: Some(5),
+            revision_history_limit: 5,
             selector: pods_of(app),
-            strategy: Some(workload.strategy),
+            strategy: workload.strategy,
             template: PodTemplateSpec {
-                metadata: Some(template),
-                spec: Some(spec),
+                metadata: template,
+                spec,
             },
-            ..DeploymentSpec::default()
-        }),
-        ..Deployment::default()
+        },
     }
 }
 
 fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         // Otherwise volumes belong to root.
-        fs_group: Some(USER),
-        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-        run_as_group: Some(USER),
-        run_as_non_root: Some(true),
-        run_as_user: Some(USER),
-        seccomp_profile: Some(SeccompProfile {
-            type_: "RuntimeDefault".to_owned(),
-            ..SeccompProfile::default()
-        }),
-        ..PodSecurityContext::default()
+        fs_group: USER,
+        fs_group_change_policy: "OnRootMismatch",
+        run_as_group: USER,
+        run_as_non_root: true,
+        run_as_user: USER,
+        seccomp_profile: SeccompProfile {
+            type_: "RuntimeDefault",
+        },
     }
 }
 
 fn container_security() -> SecurityContext {
     SecurityContext {
-        allow_privilege_escalation: Some(false),
-        capabilities: Some(Capabilities {
-            add: None,
-            drop: Some(vec!["ALL".to_owned()]),
-        }),
-        privileged: Some(false),
-        read_only_root_filesystem: Some(true),
-        ..SecurityContext::default()
+        allow_privilege_escalation: false,
+        capabilities: Capabilities { drop: vec!["ALL"] },
+        privileged: false,
+        read_only_root_filesystem: true,
     }
 }
 
 /// Spreads pods over nodes and zones if possible. The pods of an earlier rollout do not count.
 fn spread(app: &str) -> Vec<TopologySpreadConstraint> {
     let over = |key: &str| TopologySpreadConstraint {
-        label_selector: Some(pods_of(app)),
-        match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
+        label_selector: pods_of(app),
+        match_label_keys: vec!["pod-template-hash"],
         max_skew: 1,
         topology_key: key.to_owned(),
-        when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        ..TopologySpreadConstraint::default()
+        when_unsatisfiable: "ScheduleAnyway",
     };
     vec![
         over("kubernetes.io/hostname"),
@@ -149,8 +133,7 @@ pub(super) fn scratch(name: &str, limit: &str) -> Volume {
     Volume {
         name: name.to_owned(),
         empty_dir: Some(EmptyDirVolumeSource {
-            size_limit: Some(Quantity(limit.to_owned())),
-            ..EmptyDirVolumeSource::default()
+            size_limit: limit.to_owned(),
         }),
         ..Volume::default()
     }
@@ -162,7 +145,6 @@ pub(super) fn claimed(name: &str, claim: &str) -> Volume {
         name: name.to_owned(),
         persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
             claim_name: claim.to_owned(),
-            read_only: None,
         }),
         ..Volume::default()
     }
@@ -172,7 +154,6 @@ pub(super) fn mount(name: &str, path: &str) -> VolumeMount {
     VolumeMount {
         name: name.to_owned(),
         mount_path: path.to_owned(),
-        ..VolumeMount::default()
     }
 }
 
@@ -180,15 +161,12 @@ pub(super) fn mount(name: &str, path: &str) -> VolumeMount {
 pub(super) fn secret_variable(name: &str, secret: &str, key: &str) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
-        value_from: Some(EnvVarSource {
-            secret_key_ref: Some(SecretKeySelector {
+        value_from: EnvVarSource {
+            secret_key_ref: SecretKeySelector {
                 name: secret.to_owned(),
                 key: key.to_owned(),
-                optional: None,
-            }),
-            ..EnvVarSource::default()
-        }),
-        ..EnvVar::default()
+            },
+        },
     }
 }
 
@@ -207,18 +185,11 @@ fn pull_secrets(values: &Values) -> Vec<LocalObjectReference> {
         .collect()
 }
 
-fn quantities(values: &BTreeMap<String, String>) -> BTreeMap<String, Quantity> {
-    let values = values.iter();
-    values
-        .map(|(name, value)| (name.clone(), Quantity(value.clone())))
-        .collect()
-}
-
 /// Returns the digest of the settings. It is part of the pod template, so that changed settings restart pods,
 /// which read them only when they start.
 fn digest(config: &ConfigMap) -> String {
     let mut hash = Sha256::new();
-    for (name, value) in config.data.iter().flatten() {
+    for (name, value) in &config.data {
         hash.update(format!("{name}={value}\n"));
     }
     hash.finalize()

@@ -1,16 +1,12 @@
 //! The server: Deployment, settings, volume and both Services.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, ContainerPort, HTTPGetAction, PersistentVolumeClaim,
-    PersistentVolumeClaimSpec, Probe, Service, ServicePort, ServiceSpec,
-    VolumeResourceRequirements,
-};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-
 use super::metadata::{PORT, config_map, metadata, strings};
 use super::pods::{self, Workload, claimed, mount, scratch, secret_variable};
+use super::schema::{
+    ConfigMap, Container, ContainerPort, Deployment, DeploymentStrategy, HttpGetAction,
+    IntOrString, PersistentVolumeClaim, PersistentVolumeClaimSpec, Probe, RollingUpdateDeployment,
+    Service, ServicePort, ServiceSpec, VolumeResourceRequirements,
+};
 use crate::commands::k8s::values::CheckedValues;
 use crate::commands::k8s::values::schema::Values;
 
@@ -64,20 +60,19 @@ pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deploym
         ));
     }
     let container = Container {
-        args: Some(vec!["server".to_owned(), "start".to_owned()]),
-        env: Some(variables),
+        args: vec!["server", "start"],
+        env: variables,
         ports: Some(vec![ContainerPort {
-            name: Some(PORT_NAME.to_owned()),
+            name: PORT_NAME,
             container_port: PORT,
-            protocol: Some("TCP".to_owned()),
-            ..ContainerPort::default()
+            protocol: "TCP",
         }]),
         // A first start on a slow volume may take two minutes; then the other two probes begin.
         startup_probe: Some(probe(HEALTH, 2, 60)),
         liveness_probe: Some(probe(HEALTH, 10, 6)),
         // While the store cannot keep what it is given, the server gets no requests.
         readiness_probe: Some(probe("/api/health?ready", 5, 3)),
-        volume_mounts: Some(vec![mount("data", VOLUME), mount("tmp", "/tmp")]),
+        volume_mounts: vec![mount("data", VOLUME), mount("tmp", "/tmp")],
         ..Container::default()
     };
     let workload = Workload {
@@ -98,48 +93,43 @@ pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deploym
 fn strategy(values: &Values) -> DeploymentStrategy {
     if values.database.secret.is_none() {
         return DeploymentStrategy {
-            type_: Some("Recreate".to_owned()),
+            type_: "Recreate",
             rolling_update: None,
         };
     }
     DeploymentStrategy {
-        type_: Some("RollingUpdate".to_owned()),
+        type_: "RollingUpdate",
         rolling_update: Some(RollingUpdateDeployment {
-            max_surge: Some(IntOrString::Int(1)),
-            max_unavailable: Some(IntOrString::Int(0)),
+            max_surge: IntOrString::Int(1),
+            max_unavailable: IntOrString::Int(0),
         }),
     }
 }
 
 fn probe(path: &str, period_seconds: i32, failures: i32) -> Probe {
     Probe {
-        http_get: Some(HTTPGetAction {
-            path: Some(path.to_owned()),
-            port: IntOrString::String(PORT_NAME.to_owned()),
-            scheme: Some("HTTP".to_owned()),
-            ..HTTPGetAction::default()
-        }),
-        period_seconds: Some(period_seconds),
-        timeout_seconds: Some(5),
-        failure_threshold: Some(failures),
-        ..Probe::default()
+        http_get: HttpGetAction {
+            path: path.to_owned(),
+            port: IntOrString::String(PORT_NAME),
+            scheme: "HTTP",
+        },
+        period_seconds,
+        timeout_seconds: 5,
+        failure_threshold: failures,
     }
 }
 
 pub(super) fn volume_claim(values: &Values) -> PersistentVolumeClaim {
-    let size = Quantity(values.storage.size.clone());
+    let size = values.storage.size.clone();
     PersistentVolumeClaim {
         metadata: metadata(values, CLAIM, Some(NAME)),
-        spec: Some(PersistentVolumeClaimSpec {
-            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
-            resources: Some(VolumeResourceRequirements {
-                requests: Some([("storage".to_owned(), size)].into()),
-                limits: None,
-            }),
+        spec: PersistentVolumeClaimSpec {
+            access_modes: vec!["ReadWriteOnce"],
+            resources: VolumeResourceRequirements {
+                requests: [("storage".to_owned(), size)].into(),
+            },
             storage_class_name: values.storage.class_name.clone(),
-            ..PersistentVolumeClaimSpec::default()
-        }),
-        ..PersistentVolumeClaim::default()
+        },
     }
 }
 
@@ -153,22 +143,19 @@ pub(super) fn node_port(values: &Values, port: i32) -> Service {
     service_of(values, NODE_SERVICE, "NodePort", Some(port))
 }
 
-fn service_of(values: &Values, name: &str, kind: &str, node_port: Option<i32>) -> Service {
+fn service_of(values: &Values, name: &str, kind: &'static str, node_port: Option<i32>) -> Service {
     Service {
         metadata: metadata(values, name, Some(NAME)),
-        spec: Some(ServiceSpec {
-            type_: Some(kind.to_owned()),
-            selector: Some(strings([("app", NAME)])),
-            ports: Some(vec![ServicePort {
-                name: Some(PORT_NAME.to_owned()),
+        spec: ServiceSpec {
+            type_: kind,
+            selector: strings([("app", NAME)]),
+            ports: vec![ServicePort {
+                name: PORT_NAME,
                 port: PORT,
-                target_port: Some(IntOrString::String(PORT_NAME.to_owned())),
+                target_port: IntOrString::String(PORT_NAME),
                 node_port,
-                protocol: Some("TCP".to_owned()),
-                ..ServicePort::default()
-            }]),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
+                protocol: "TCP",
+            }],
+        },
     }
 }

@@ -1,15 +1,12 @@
 //! The workers: Deployment, settings and autoscaler.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::autoscaling::v2::{
-    CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec,
-    MetricTarget, ResourceMetricSource,
-};
-use k8s_openapi::api::core::v1::{ConfigMap, Container};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-
 use super::metadata::{PORT, config_map, metadata, strings};
 use super::pods::{self, Workload, mount, scratch, secret_variable};
+use super::schema::{
+    ConfigMap, Container, CrossVersionObjectReference, Deployment, DeploymentStrategy,
+    HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, IntOrString, MetricSpec, MetricTarget,
+    ResourceMetricSource, RollingUpdateDeployment,
+};
 use super::server;
 use crate::commands::k8s::values::CheckedValues;
 use crate::commands::k8s::values::schema::Values;
@@ -37,14 +34,14 @@ pub(super) fn config(values: &Values) -> ConfigMap {
 pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deployment {
     let values = &checked.values;
     let container = Container {
-        args: Some(vec!["worker".to_owned(), "start".to_owned()]),
+        args: vec!["worker", "start"],
         // Only servers have the key that encrypts credentials.
-        env: Some(vec![secret_variable(
+        env: vec![secret_variable(
             "NOETL_API_TOKEN",
             &values.secret,
             "NOETL_API_TOKEN",
-        )]),
-        volume_mounts: Some(vec![mount("data", HOME), mount("tmp", "/tmp")]),
+        )],
+        volume_mounts: vec![mount("data", HOME), mount("tmp", "/tmp")],
         ..Container::default()
     };
     let workload = Workload {
@@ -52,10 +49,10 @@ pub(super) fn deployment(checked: &CheckedValues, config: &ConfigMap) -> Deploym
         // A number would reset what the autoscaler has set.
         replicas: (!is_autoscaled(values)).then_some(values.worker.replicas),
         strategy: DeploymentStrategy {
-            type_: Some("RollingUpdate".to_owned()),
+            type_: "RollingUpdate",
             rolling_update: Some(RollingUpdateDeployment {
-                max_surge: Some(IntOrString::String("25%".to_owned())),
-                max_unavailable: Some(IntOrString::Int(0)),
+                max_surge: IntOrString::String("25%"),
+                max_unavailable: IntOrString::Int(0),
             }),
         },
         // A worker that exits at its start does not count as available.
@@ -80,28 +77,24 @@ pub(super) fn is_autoscaled(values: &Values) -> bool {
 pub(super) fn autoscaler(values: &Values) -> HorizontalPodAutoscaler {
     HorizontalPodAutoscaler {
         metadata: metadata(values, NAME, Some(NAME)),
-        spec: Some(HorizontalPodAutoscalerSpec {
-            min_replicas: Some(values.worker.replicas),
+        spec: HorizontalPodAutoscalerSpec {
+            min_replicas: values.worker.replicas,
             max_replicas: values.worker.max_replicas,
-            metrics: Some(vec![MetricSpec {
-                type_: "Resource".to_owned(),
-                resource: Some(ResourceMetricSource {
-                    name: "cpu".to_owned(),
+            metrics: vec![MetricSpec {
+                type_: "Resource",
+                resource: ResourceMetricSource {
+                    name: "cpu",
                     target: MetricTarget {
-                        type_: "Utilization".to_owned(),
-                        average_utilization: Some(values.worker.cpu_percent),
-                        ..MetricTarget::default()
+                        type_: "Utilization",
+                        average_utilization: values.worker.cpu_percent,
                     },
-                }),
-                ..MetricSpec::default()
-            }]),
+                },
+            }],
             scale_target_ref: CrossVersionObjectReference {
-                api_version: Some("apps/v1".to_owned()),
-                kind: "Deployment".to_owned(),
-                name: NAME.to_owned(),
+                api_version: "apps/v1",
+                kind: "Deployment",
+                name: NAME,
             },
-            ..HorizontalPodAutoscalerSpec::default()
-        }),
-        ..HorizontalPodAutoscaler::default()
+        },
     }
 }
