@@ -20,19 +20,27 @@ pub(crate) const README: &str = "README.md";
 /// # Errors
 /// When a part is missing.
 pub(crate) fn readme(found: &str) -> anyhow::Result<String> {
-    let text = replace(found, "targets", &targets())?;
-    replace(&text, "install", &install())
+    let text = replace(README, found, "targets", &targets())?;
+    replace(README, &text, "install", &install())
 }
 
-/// Replaces what is between `<!-- NAME -->` and `<!-- /NAME -->`.
-fn replace(text: &str, name: &str, part: &str) -> anyhow::Result<String> {
+/// Replaces what is between `<!-- NAME -->` and `<!-- /NAME -->` in a document.
+///
+/// # Errors
+/// When the document has no such part.
+pub(crate) fn replace(
+    document: &str,
+    text: &str,
+    name: &str,
+    part: &str,
+) -> anyhow::Result<String> {
     let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let parts = text.split_once(&start).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(&end)?;
         Some((before, after))
     });
     let (before, after) = parts
-        .with_context(|| format!("{README} has no part {name}"))
+        .with_context(|| format!("{document} has no part {name}"))
         .help(format!(
             "put the lines {} and {end} where it belongs",
             start.trim()

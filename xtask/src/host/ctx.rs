@@ -249,6 +249,18 @@ pub(crate) fn inherited() -> impl Iterator<Item = (std::ffi::OsString, std::ffi:
     std::env::vars_os().filter(|(name, _)| !name.to_str().is_some_and(is_cleaned))
 }
 
+/// Returns the path of this program.
+pub(crate) fn this_program() -> anyhow::Result<Utf8PathBuf> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let program = Utf8PathBuf::from_path_buf(program).ok();
+    program.context("the path of this program is not UTF-8")
+}
+
+/// `NOETL_TEST_REGISTRY`: a registry on this machine for tests and benches, such as `127.0.0.1:5000`.
+pub(crate) fn test_registry() -> Option<String> {
+    variable("NOETL_TEST_REGISTRY")
+}
+
 /// Finds a program on PATH, as a shell does.
 pub(crate) fn find_program(name: &str) -> Option<Utf8PathBuf> {
     let path = variable("PATH")?;

@@ -1,6 +1,7 @@
 //! git in this repository: its commit, its files, its history. [`noetl_checkout`] runs git, so that the user's
 //! environment and configuration change nothing.
 
+use camino::Utf8Path;
 use noetl_checkout::Source;
 use noetl_help::Help as _;
 use noetl_oci::Sha256;
@@ -20,6 +21,15 @@ pub(crate) fn read(ctx: &Ctx, args: &[&str]) -> anyhow::Result<String> {
             .help("use a clone: this needs the repository's history");
     }
     noetl_checkout::read(root, args).map_err(with_help)
+}
+
+/// Clones the checkout's last commit into a new folder.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn clone(ctx: &Ctx, to: &Utf8Path) -> anyhow::Result<()> {
+    let args = ["clone", "--quiet", ctx.root.as_str(), to.as_str()];
+    read(ctx, &args).map(drop)
 }
 
 /// Returns the commit of the sources: of a git checkout, or of a source archive.

@@ -1,286 +1,300 @@
-//! `cargo xtask bench noetl`: how much `noetl` does per second and how much memory it takes, next to what a shell and
-//! SQLite need for the same work on this machine in the same run.
+//! `cargo xtask bench`: this project's speed, memory and bytes, beside what people would use instead, in one run.
+//!
+//! A bench is measured in rounds; in each, our program and its peers do the same work one after another. A figure is the
+//! median of the rounds with its spread, and the ratio to each peer.
 
-mod peer;
-mod server;
+mod builds;
+mod chart;
+mod figure;
+mod images;
+mod meter;
+mod product;
+mod record;
+mod report;
 
-use std::time::Instant;
-
-use anyhow::Context as _;
-use camino::{Utf8Path, Utf8PathBuf};
+use anyhow::{Context as _, ensure};
+use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
+use noetl_help::Help as _;
 use serde::Serialize;
-use serde_json::json;
-use xshell::{Cmd, cmd};
 
-use self::server::{Executions, Server};
-use crate::host::ctx::Ctx;
+use self::figure::{Figure, Reading};
+use self::record::{Change, Record};
+use crate::host::ctx::{self, Ctx};
 use crate::host::{files, output, run};
-use crate::release::cargo;
+use crate::release::dist_manifest::{Content, DistManifest, FILE_NAME};
 use crate::release::version::Release;
-use crate::tasks::sandbox::Sandbox;
 
-/// Measure how much noetl does per second, and how much memory it takes
+/// Measure speed, memory and bytes beside those of other tools
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Builds the release profile. Times of different machines cannot be compared, so the same run measures\n\
-    other programs as well: a shell loop for steps that start processes, SQLite for executions that are stored.\n\n\
-    Examples:\n  cargo xtask bench noetl\n  cargo xtask bench noetl --executions 1000 --json"
+    after_help = "Times of different machines cannot be compared, so the same run measures other tools as well, in turns. One \
+    that is not\ninstalled is named and left out. `image` and `push` need a registry: NOETL_TEST_REGISTRY=127.0.0.1:5000.\n\n\
+    Examples:\n  cargo xtask bench                        everything, in about half an hour\n  \
+    cargo xtask bench --quick                what takes minutes, not the builds\n  \
+    cargo xtask bench push check --json      two of them, for a program\n  \
+    cargo xtask bench --compare              what has changed since docker/bench.json\n  \
+    cargo xtask bench --save                 write docker/bench.json and the table in the guide"
 )]
 pub(crate) struct BenchArgs {
-    /// What to measure
-    #[arg(value_enum)]
-    what: What,
-    /// Steps of the playbook whose steps are counted
-    #[arg(long, default_value_t = 1_000)]
-    steps: usize,
-    /// Executions of a small playbook
-    #[arg(long, default_value_t = 10_000)]
-    executions: usize,
-    /// Measure this `noetl`, such as one from dist/, instead of compiling one for this machine
-    #[arg(long, value_name = "PATH")]
-    binary: Option<Utf8PathBuf>,
-    /// Print JSON: seconds, rates, bytes and ratios
+    /// What to measure [default: everything]
+    #[arg(value_enum, value_name = "NAME")]
+    names: Vec<Name>,
+    /// Fewer rounds, and no builds from scratch unless they are named
+    #[arg(long)]
+    quick: bool,
+    /// The rounds of each bench [default: its own number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+    /// Print JSON: each figure with median, minimum, maximum, peers and ratios
     #[arg(long)]
     json: bool,
+    /// Write a page with a chart of each figure
+    #[arg(long, value_name = "FILE")]
+    html: Option<Utf8PathBuf>,
+    /// Print what has moved since docker/bench.json, and fail when something is worse than the budget
+    #[arg(long)]
+    compare: bool,
+    /// How much worse a figure may be with --compare, as a part: 0.2 is a fifth
+    #[arg(long, value_name = "PART", default_value_t = 0.2)]
+    budget: f64,
+    /// Write the figures to docker/bench.json and to the guide's table
+    #[arg(long, conflicts_with = "compare")]
+    save: bool,
+    /// The dist whose image and binaries are measured [default: dist/, which is made if it is not there]
+    #[arg(long, value_name = "DIR")]
+    dist: Option<Utf8PathBuf>,
+    /// For `noetl`: steps of the playbook whose steps are counted
+    #[arg(long, default_value_t = 1_000)]
+    steps: usize,
+    /// For `noetl`: executions of a small playbook [default: 10000, or 1000 with --quick]
+    #[arg(long)]
+    executions: Option<usize>,
+    /// For `noetl`: measure this one, such as one from dist/, instead of compiling one for this machine
+    #[arg(long, value_name = "PATH")]
+    binary: Option<Utf8PathBuf>,
+    /// For `build`: sources of upstream's command line, which is compiled as well
+    #[arg(long, value_name = "DIR")]
+    upstream: Option<Utf8PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum What {
-    /// The engine and the server
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Compiling: one target, one more, xtask; from scratch
+    Build,
+    /// The image of two platforms from ready binaries, pushed; beside buildx and crane
+    Image,
+    /// The same push again; beside skopeo
+    Push,
+    /// Checking the image
+    Check,
+    /// A dist when nothing has changed
+    Dist,
+    /// xtask itself: without work, and after a change; beside cargo
+    Xtask,
+    /// The bytes of binaries, image and page
+    Size,
+    /// The engine and the server; beside a shell and SQLite
     Noetl,
 }
 
-/// The turns of the loops that are measured.
-const LOOPS: [usize; 3] = [1_000, 10_000, 100_000];
-/// The turns of the loop of python steps.
-const PYTHON_STEPS: usize = 500;
+/// Does the work of one round, which has this number, and returns what it took.
+type Round<'b> = Box<dyn FnMut(usize) -> anyhow::Result<Vec<Reading>> + 'b>;
 
-/// A count, and how long it took.
-#[derive(Debug, Clone, Copy, Serialize)]
-struct Rate {
-    count: usize,
-    seconds: f64,
-    per_second: f64,
-}
-
-impl Rate {
-    fn new(count: usize, seconds: f64) -> Self {
-        let per_second = count as f64 / seconds.max(1e-9);
-        Self {
-            count,
-            seconds,
-            per_second,
+impl Name {
+    /// The rounds: as many as it takes to see the spread, and few of what takes minutes.
+    fn rounds(self, quick: bool) -> usize {
+        match (self, quick) {
+            (Self::Build | Self::Size, _) => 1,
+            (Self::Noetl, true) => 1,
+            (_, true) | (Self::Noetl, _) => 3,
+            (Self::Image | Self::Xtask | Self::Dist, _) => 5,
+            (Self::Push | Self::Check, _) => 9,
         }
     }
+
+    fn prepare<'b>(self, bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
+        match self {
+            Self::Build => builds::build(bench),
+            Self::Image => images::image(bench),
+            Self::Push => images::push(bench),
+            Self::Check => images::check(bench),
+            Self::Dist => builds::dist(bench),
+            Self::Xtask => builds::xtask(bench),
+            Self::Size => builds::size(bench),
+            Self::Noetl => product::noetl(bench),
+        }
+    }
+
+    fn word(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
-/// Everything that was measured.
-#[derive(Debug, Serialize)]
-struct Figures {
-    /// One playbook of noop steps by `noetl run`, including the start of the process.
-    local_steps: Rate,
-    /// Loops over as many items of a workload, by `noetl run`.
-    loops: Vec<Rate>,
-    /// A loop of python steps.
-    python: Rate,
-    /// The noop steps on the server.
-    server_steps: Rate,
-    /// Steps that start a process each, by `noetl run`.
-    local_shell: Rate,
-    /// As many processes from a shell loop.
-    peer_shell: Rate,
-    /// Many executions of a small playbook on the server.
-    executions: Executions,
-    /// As many rows in as many transactions, with SQLite.
-    peer_sqlite: Rate,
-    ratios: Ratios,
-}
-
-/// How many times as long as its peer something took.
-#[derive(Debug, Serialize)]
-struct Ratios {
-    /// How long a turn takes in the longest loop, to a turn in the shortest.
-    longest_to_shortest_loop: f64,
-    local_shell_to_shell: f64,
-    executions_to_sqlite: f64,
-}
-
-/// The binary that is measured, and where it runs.
+/// What all benches use.
 struct Bench<'c> {
     ctx: &'c Ctx,
-    noetl: Utf8PathBuf,
-    sandbox: Sandbox,
+    release: &'c Release,
+    /// The program that runs now.
+    xtask: Utf8PathBuf,
+    /// A folder for what is made; it is removed in the end.
+    folder: Utf8PathBuf,
+    dist: Utf8PathBuf,
+    binary: &'c Option<Utf8PathBuf>,
+    upstream: &'c Option<Utf8PathBuf>,
+    amount: product::Amount,
 }
 
-pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
-    let What::Noetl = args.what;
-    let noetl = match &args.binary {
-        Some(binary) => binary
-            .canonicalize_utf8()
-            .with_context(|| format!("cannot find {binary}"))?,
-        None => cargo::build_native(ctx, &Release::read(ctx)?, true)?,
-    };
-    let sandbox = Sandbox::new(ctx, "bench")?;
-    sandbox.shell.set_var("NOETL_ENABLE_UI", "false");
-    let bench = Bench {
-        ctx,
-        noetl,
-        sandbox,
-    };
-    let figures = bench.measure(args.steps, args.executions)?;
-    if args.json {
-        output::json(&figures)
-    } else {
-        figures.print()
-    }
+/// A dist with what it lists.
+struct Dist {
+    folder: Utf8PathBuf,
+    manifest: DistManifest,
 }
 
 impl Bench<'_> {
-    fn measure(&self, steps: usize, count: usize) -> anyhow::Result<Figures> {
-        let ctx = self.ctx;
-        let noop = &self.playbook("steps", steps, "{kind: noop}")?;
-        let shell = &self.playbook("shell", steps, "{kind: shell, cmds: ':'}")?;
-        let small = &self.playbook("small", 2, "{kind: noop}")?;
-        let local_steps = output::step(ctx, "noop steps, noetl run", || self.local(noop, steps))?;
-        let local_shell = output::step(ctx, "shell steps, noetl run", || self.local(shell, steps))?;
-        let mut loops = Vec::new();
-        for turns in LOOPS {
-            let title = format!("a loop of {turns} turns, noetl run");
-            loops.push(output::step(ctx, &title, || self.loop_over(turns))?);
+    /// Returns the dist, which is made for both Linux targets if there is none.
+    fn dist(&self) -> anyhow::Result<Dist> {
+        let list = self.dist.join(FILE_NAME);
+        if !list.is_file() {
+            let make = ["dist", "--targets", "linux", "--out", self.dist.as_str()];
+            run::run(self.ctx, &self.xtask(make))?;
         }
-        let python = output::step(ctx, "a loop of python steps, noetl run", || {
-            self.python(PYTHON_STEPS)
-        })?;
-        let peer_shell = output::step(ctx, "shell loop", || peer::shell(self, steps))?;
-        let (server_steps, executions) = self.sandbox.with_server(ctx, &self.noetl, |url| {
-            let server = Server::new(self, url)?;
-            let steps = || server.steps(noop, steps);
-            let server_steps = output::step(ctx, "noop steps, on the server", steps)?;
-            let title = format!("{count} executions, on the server");
-            let executions = output::step(ctx, &title, || server.executions(small, count))?;
-            Ok((server_steps, executions))
-        })?;
-        let sqlite = || peer::sqlite(self, count, executions.events);
-        let peer_sqlite = output::step(ctx, "the same rows, with SQLite", sqlite)?;
-        let turn = |rate: Option<&Rate>| rate.map_or(f64::NAN, |rate| 1.0 / rate.per_second);
-        let ratios = Ratios {
-            longest_to_shortest_loop: turn(loops.last()) / turn(loops.first()),
-            local_shell_to_shell: local_shell.seconds / peer_shell.seconds,
-            executions_to_sqlite: executions.rate.seconds / peer_sqlite.seconds,
-        };
-        Ok(Figures {
-            local_steps,
-            loops,
-            python,
-            server_steps,
-            local_shell,
-            peer_shell,
-            executions,
-            peer_sqlite,
-            ratios,
+        let text = files::read_to_string(&list)?;
+        let manifest = serde_json::from_str(&text);
+        Ok(Dist {
+            folder: self.dist.clone(),
+            manifest: manifest.with_context(|| format!("cannot read {list}"))?,
         })
     }
 
-    /// Writes a playbook of steps that run one after another.
-    fn playbook(&self, name: &str, steps: usize, tool: &str) -> anyhow::Result<Utf8PathBuf> {
-        let mut text = format!(
-            "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {{name: {name}, path: bench/{name}}}\nworkflow:\n"
-        );
-        let step_name = |step| match step {
-            0 => "start".to_owned(),
-            step => format!("s{step}"),
-        };
-        for step in 0..steps {
-            text += &format!("- step: {}\n  tool: {tool}\n", step_name(step));
-            if step + 1 < steps {
-                text += &format!("  next: [{{step: {}}}]\n", step_name(step + 1));
-            }
-        }
-        let path = self.sandbox.folder.join(format!("{name}.yaml"));
-        files::write(&path, text)?;
-        Ok(path)
-    }
-
-    /// Measures a loop over items of the workload, whose body names the workload as well. The start of the process is taken
-    /// off: it is the same however many turns there are.
-    fn loop_over(&self, turns: usize) -> anyhow::Result<Rate> {
-        let text = "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: loop}\nworkload: {prefix: p, items: []}\n\
-            workflow:\n- step: start\n  loop: {in: \"{{ workload.items }}\", iterator: it}\n  \
-            tool: {kind: noop, args: {name: \"{{ workload.prefix }}-{{ it.id }}\"}}\n";
-        let playbook = self.sandbox.folder.join("loop.yaml");
-        files::write(&playbook, text)?;
-        let mut took = Vec::new();
-        for count in [0, turns] {
-            let items: Vec<_> = (0..count)
-                .map(|id| json!({"id": id, "name": format!("item number {id}")}))
-                .collect();
-            let input = self.sandbox.folder.join("items.json");
-            files::write(&input, json!({ "items": items }).to_string())?;
-            let (sh, noetl) = (&self.sandbox.shell, &self.noetl);
-            took.push(self.seconds(cmd!(sh, "{noetl} run {playbook} --input {input} --json"))?);
-        }
-        Ok(Rate::new(turns, took[1] - took[0]))
-    }
-
-    /// Measures a loop of python steps.
-    fn python(&self, turns: usize) -> anyhow::Result<Rate> {
-        let text = format!(
-            "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {{name: python}}\nworkflow:\n- step: start\n  \
-             loop: {{in: \"{{{{ range({turns}) | list }}}}\", iterator: i}}\n  tool: {{kind: python, code: \"result = 1\"}}\n"
-        );
-        let playbook = self.sandbox.folder.join("python.yaml");
-        files::write(&playbook, text)?;
-        self.local(&playbook, turns)
-    }
-
-    /// Measures `noetl run`.
-    fn local(&self, playbook: &Utf8Path, steps: usize) -> anyhow::Result<Rate> {
-        let (sh, noetl) = (&self.sandbox.shell, &self.noetl);
-        let seconds = self.seconds(cmd!(sh, "{noetl} run {playbook} --json"))?;
-        Ok(Rate::new(steps, seconds))
-    }
-
-    /// Runs a command and returns how long it took.
-    fn seconds(&self, command: Cmd<'_>) -> anyhow::Result<f64> {
-        let began = Instant::now();
-        run::read(self.ctx, command)?;
-        Ok(began.elapsed().as_secs_f64())
+    /// Returns the registry that images are pushed to.
+    fn registry(&self) -> anyhow::Result<String> {
+        ctx::test_registry().context("no registry to push to").help(
+            "set NOETL_TEST_REGISTRY=127.0.0.1:5000, where a registry listens, or name the benches that need none",
+        )
     }
 }
 
-impl Figures {
-    fn print(&self) -> anyhow::Result<()> {
-        let loops = self
-            .loops
-            .iter()
-            .map(|rate| ("turns of a loop, noetl run", rate));
-        let rates = [
-            ("noop steps, noetl run", &self.local_steps),
-            ("python steps, noetl run", &self.python),
-            ("noop steps, on the server", &self.server_steps),
-            ("shell steps, noetl run", &self.local_shell),
-            ("  the same in a shell loop", &self.peer_shell),
-            ("executions, on the server", &self.executions.rate),
-            ("  the same rows with SQLite", &self.peer_sqlite),
-        ];
-        for (what, rate) in rates.into_iter().chain(loops) {
-            let (count, seconds, per_second) = (rate.count, rate.seconds, rate.per_second);
-            output::line(format!(
-                "{what:<38}{count:>8} in {seconds:>8.3} s{per_second:>12.0} per second"
-            ))?;
-        }
-        let memory = &self.executions.memory;
-        output::line(format!(
-            "{:<38}{:>8} KiB before, {} after, {} at most",
-            "memory of the server", memory.before_kib, memory.after_kib, memory.peak_kib
-        ))?;
-        output::line(format!(
-            "a step that starts a process takes {:.2} times as long as in a shell loop; an execution takes {:.2} times\n\
-             as long as its rows take with SQLite; a turn of the longest loop takes {:.2} times as long as of the shortest",
-            self.ratios.local_shell_to_shell,
-            self.ratios.executions_to_sqlite,
-            self.ratios.longest_to_shortest_loop
-        ))
+impl Dist {
+    /// Returns the archive of a target, and the path of the binary inside.
+    fn binary_of(&self, triple: &str) -> anyhow::Result<(Utf8PathBuf, &str)> {
+        let mut artifacts = self.manifest.artifacts.iter();
+        let found = artifacts.find_map(|artifact| match &artifact.content {
+            Content::Archive(archive) if archive.target == triple => {
+                Some((self.folder.join(&artifact.name), archive.binary.as_str()))
+            }
+            _ => None,
+        });
+        found.with_context(|| format!("{} has no archive of {triple}", self.folder))
     }
+}
+
+pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
+    let release = &Release::read(ctx)?;
+    let folder = ctx.state().join(format!("bench-{}", std::process::id()));
+    let bench = Bench {
+        ctx,
+        release,
+        xtask: ctx::this_program()?,
+        dist: args.dist.clone().unwrap_or_else(|| ctx.root.join("dist")),
+        binary: &canonical(args.binary.as_ref())?,
+        upstream: &canonical(args.upstream.as_ref())?,
+        amount: product::Amount {
+            steps: args.steps,
+            executions: args
+                .executions
+                .unwrap_or(if args.quick { 1_000 } else { 10_000 }),
+        },
+        folder,
+    };
+    files::create_folder(&bench.folder)?;
+    let measured = measure(&bench, args);
+    files::remove(&bench.folder)?;
+    let figures = measured?;
+    if let Some(path) = &args.html {
+        files::write(path, chart::page(release, &figures))?;
+    }
+    let record = record::read(ctx)?;
+    let changes = record.as_ref().filter(|_| args.compare);
+    let changes = changes.map(|record| record::changes(record, &figures, &record::Machine::this()));
+    if args.json {
+        let (figures, changes) = (&figures, &changes);
+        output::json(&Answer { figures, changes })?;
+    } else {
+        output::print(&report::text(&figures))?;
+        output::print(&changes.as_deref().map_or_else(String::new, report::changes))?;
+    }
+    if args.save {
+        let mut now = Record::new(release, figures);
+        if let Some(before) = record {
+            now.keep(before);
+        }
+        return record::write(ctx, &now);
+    }
+    match (args.compare, changes) {
+        (true, None) => Err(anyhow::anyhow!(
+            "there is no docker/bench.json to compare with"
+        ))
+        .help("cargo xtask bench --save"),
+        (_, changes) => within(&changes.unwrap_or_default(), args.budget),
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Answer<'a> {
+    figures: &'a [Figure],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: &'a Option<Vec<Change>>,
+}
+
+fn measure(bench: &Bench<'_>, args: &BenchArgs) -> anyhow::Result<Vec<Figure>> {
+    let names = match args.names.as_slice() {
+        [] => Name::value_variants()
+            .iter()
+            .copied()
+            .filter(|name| !(args.quick && *name == Name::Build))
+            .collect(),
+        names => names.to_vec(),
+    };
+    let mut figures = Vec::new();
+    for name in names {
+        let word = name.word();
+        let rounds = args.rounds.map_or(name.rounds(args.quick), usize::from);
+        let title = format!("bench {word}, {rounds} rounds");
+        let measured = output::step(bench.ctx, &title, || {
+            let mut round = name.prepare(bench)?;
+            (0..rounds)
+                .map(&mut round)
+                .collect::<anyhow::Result<Vec<_>>>()
+        });
+        let measured = measured.with_context(|| format!("cannot measure `{word}`"))?;
+        figures.extend(Figure::of_rounds(&word, &measured));
+    }
+    Ok(figures)
+}
+
+/// # Errors
+/// When a figure is worse than the budget allows, beyond what chance explains.
+fn within(changes: &[Change], budget: f64) -> anyhow::Result<()> {
+    let worse = changes.iter().filter(|change| change.exceeds(budget));
+    let worse: Vec<_> = worse
+        .map(|change| format!("{}: {}", change.bench, change.work))
+        .collect();
+    ensure!(
+        worse.is_empty(),
+        "worse than the budget of {:.0} %: {}",
+        budget * 100.0,
+        worse.join("; ")
+    );
+    Ok(())
+}
+
+fn canonical(path: Option<&Utf8PathBuf>) -> anyhow::Result<Option<Utf8PathBuf>> {
+    let find = |path: &Utf8PathBuf| {
+        let found = path.canonicalize_utf8();
+        found.with_context(|| format!("cannot find {path}"))
+    };
+    path.map(find).transpose()
 }

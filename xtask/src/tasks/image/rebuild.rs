@@ -1,7 +1,7 @@
 //! `image check --rebuild`: makes the image again from a clone of its commit in another environment.
 
 use anyhow::{Context as _, anyhow};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use clap::Args;
 use noetl_help::Help as _;
 use noetl_oci::rules::Findings;
@@ -67,11 +67,8 @@ impl RebuildArgs {
         files::create_folder(&work)?;
         // Paths with a space and an umlaut occur.
         let clone = work.join("a clöne");
-        let (from, to) = (ctx.root.as_str(), clone.as_str());
-        git::read(ctx, &["clone", "--quiet", "--local", from, to])
-            .context("cannot clone the checkout")?;
-        let program = std::env::current_exe().context("cannot find xtask's own file")?;
-        let program = Utf8PathBuf::try_from(program).context("xtask's own path is not UTF-8")?;
+        git::clone(ctx, &clone).context("cannot clone the checkout")?;
+        let program = ctx::this_program()?;
         let command = self.plan_digest(ctx, &program, &clone);
         let mut printed = None;
         let title = "build the image again in another folder and environment";

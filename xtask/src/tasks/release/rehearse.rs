@@ -12,7 +12,7 @@ use clap::Args;
 use noetl_help::Help as _;
 use serde_json::{Value, json};
 
-use crate::host::ctx::Ctx;
+use crate::host::ctx::{self, Ctx};
 use crate::host::{files, git, output};
 use crate::publish::endpoints::Service;
 use crate::publish::inputs::BRANCH;
@@ -210,10 +210,7 @@ impl Stage {
         at(&["remote", "remove", "origin"])?;
         at(&["config", "user.name", "Rehearsal"])?;
         at(&["config", "user.email", "rehearsal@localhost"])?;
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let program = Utf8PathBuf::from_path_buf(program)
-            .ok()
-            .context("its path is not UTF-8")?;
+        let program = ctx::this_program()?;
         let dist = dist
             .canonicalize_utf8()
             .with_context(|| format!("cannot find {dist}"))?;

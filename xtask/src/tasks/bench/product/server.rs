@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Serialize;
 use serde_json::Value;
 use xshell::cmd;
 
-use super::{Bench, Rate};
+use super::super::figure::{Reading, Unit};
+use super::{Product, Rate};
 use crate::host::files;
 use crate::tasks::sandbox::read_json;
 
@@ -19,35 +19,26 @@ const OPEN_REQUESTS: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Many executions of one playbook.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Executions {
     /// From the first start to the last end.
     pub(super) rate: Rate,
-    /// Seconds until all were requested.
-    asking_seconds: f64,
     /// Rows of the event log.
     pub(super) events: usize,
-    pub(super) memory: Memory,
-}
-
-/// Memory of the server; 0 on systems without /proc.
-#[derive(Debug, Serialize)]
-pub(super) struct Memory {
-    pub(super) before_kib: u64,
-    pub(super) after_kib: u64,
+    /// The memory that the server had at most; 0 on systems without /proc.
     pub(super) peak_kib: u64,
 }
 
 /// A server that runs in the sandbox.
 pub(super) struct Server<'b> {
-    bench: &'b Bench<'b>,
+    bench: &'b Product<'b>,
     url: &'b str,
     /// Its file in /proc with its memory.
     status: Utf8PathBuf,
 }
 
 impl<'b> Server<'b> {
-    pub(super) fn new(bench: &'b Bench<'b>, url: &'b str) -> anyhow::Result<Self> {
+    pub(super) fn new(bench: &'b Product<'b>, url: &'b str) -> anyhow::Result<Self> {
         let pid = files::read_to_string(&bench.sandbox.folder.join(".noetl/noetl_server.pid"))?;
         let status = format!("/proc/{}/status", pid.trim()).into();
         Ok(Self { bench, url, status })
@@ -57,6 +48,12 @@ impl<'b> Server<'b> {
     fn noetl(&self, args: &[&str]) -> anyhow::Result<Value> {
         let (sh, noetl) = (&self.bench.sandbox.shell, &self.bench.noetl);
         read_json(self.bench.ctx, cmd!(sh, "{noetl} {args...} --json"))
+    }
+
+    /// Reads the memory of a server that has done nothing yet.
+    pub(super) fn idle(&self) -> anyhow::Result<Reading> {
+        let bytes = self.memory("VmRSS:")? as f64 * 1024.0;
+        Ok(Reading::new("memory of an idle server", Unit::Bytes, bytes))
     }
 
     /// Registers a playbook and returns its path in the catalog.
@@ -102,23 +99,17 @@ impl<'b> Server<'b> {
         );
         let file = self.bench.sandbox.folder.join("caller.yaml");
         files::write(&file, caller)?;
-        let before_kib = self.memory("VmRSS:")?;
         let (sh, noetl) = (&self.bench.sandbox.shell, &self.bench.noetl);
         let ask = cmd!(sh, "{noetl} run {file} --json --max-workers 32");
-        let asking_seconds = self.bench.seconds(ask)?;
+        self.bench.seconds(ask)?;
         let seconds = self.wait(&path, count)?;
         let rows = self.query(&format!(
             "SELECT COUNT(*) FROM event e JOIN execution x ON x.execution_id = e.execution_id WHERE x.path = '{path}'"
         ))?;
         Ok(Executions {
             rate: Rate::new(count, seconds),
-            asking_seconds,
             events: usize::try_from(rows[0].as_u64().unwrap_or(0))?,
-            memory: Memory {
-                before_kib,
-                after_kib: self.memory("VmRSS:")?,
-                peak_kib: self.memory("VmHWM:")?,
-            },
+            peak_kib: self.memory("VmHWM:")?,
         })
     }
 

@@ -2,11 +2,11 @@
 
 use xshell::cmd;
 
-use super::{Bench, Rate};
+use super::{Product, Rate};
 use crate::host::{ctx, files, run, tools};
 
 /// Starts as many processes as there are steps, in a loop of the shell that the `shell` tool uses.
-pub(super) fn shell(bench: &Bench<'_>, steps: usize) -> anyhow::Result<Rate> {
+pub(super) fn shell(bench: &Product<'_>, steps: usize) -> anyhow::Result<Rate> {
     let mut shells = ["bash", "sh"].into_iter();
     let shell = shells.find(|name| ctx::find_program(name).is_some());
     let shell = shell.unwrap_or("sh");
@@ -43,7 +43,11 @@ print(time.monotonic() - began)
 "#;
 
 /// Writes as many rows as the server's event log has.
-pub(super) fn sqlite(bench: &Bench<'_>, executions: usize, events: usize) -> anyhow::Result<Rate> {
+pub(super) fn sqlite(
+    bench: &Product<'_>,
+    executions: usize,
+    events: usize,
+) -> anyhow::Result<Rate> {
     let folder = &bench.sandbox.folder;
     let (script, database) = (folder.join("peer.py"), folder.join("peer.db"));
     files::write(&script, SCRIPT)?;
