@@ -90,7 +90,7 @@ mod member;
 #[cfg(feature = "image")]
 mod model;
 #[cfg(feature = "image")]
-mod parallel;
+pub mod parallel;
 #[cfg(feature = "image")]
 mod platform_image;
 #[cfg(feature = "image")]

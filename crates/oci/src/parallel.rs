@@ -11,7 +11,7 @@ const THREADS: usize = 4;
 ///
 /// # Errors
 /// Returns the first error of `work`. Items that have not begun are then left out.
-pub(crate) fn each<T: Sync>(
+pub fn each<T: Sync>(
     items: &[T],
     work: impl Fn(&T) -> anyhow::Result<()> + Sync,
 ) -> anyhow::Result<()> {

@@ -1,15 +1,17 @@
 //! Publishing a verified image, and checking what the registry then serves.
 
+use std::collections::BTreeSet;
+
 use anyhow::anyhow;
 use indicatif::ProgressBar;
 use noetl_help::Help as _;
 use noetl_oci::annotation::REVISION;
 use noetl_oci::registry::{
-    Client, Progress, Published, PushOptions, Pushed, RegistryImage, Stored, TagRefused, observe,
-    push,
+    self, Client, Progress, Published, PushOptions, Pushed, RegistryImage, Stored, TagRefused,
+    observe, push,
 };
 use noetl_oci::rules::{self, Findings, Subject, served};
-use noetl_oci::{Descriptor, Image, KnownLayers, Layout, Reference};
+use noetl_oci::{Descriptor, Image, KnownLayers, Layout, Platform, PlatformImage, Reference};
 
 use crate::host::ctx::{Ctx, Verbosity};
 use crate::host::{output, sign_ins};
@@ -51,10 +53,39 @@ pub(crate) fn publish(
         is_verbose: ctx.verbosity == Verbosity::Verbose,
     };
     let pushed = push(&sign_ins::client(ctx), layout, references, options, &bar);
-    pushed.map_err(|error| match flags_for(&error) {
+    pushed.map_err(with_flags)
+}
+
+/// Adds the flags that avoid a refusal of a tag.
+fn with_flags(error: anyhow::Error) -> anyhow::Error {
+    match flags_for(&error) {
         Some(help) => error.help(help),
         None => error,
-    })
+    }
+}
+
+/// Returns what was published before, if the registry has the image under all `references` and it is for all expected
+/// platforms. Its layers are not read, since they would not be sent.
+///
+/// # Errors
+/// As for [`publish`], before anything is sent.
+pub(crate) fn published(
+    ctx: &Ctx,
+    layout: &Layout,
+    references: &[Reference],
+    standard: &ImageStandard,
+) -> anyhow::Result<Option<Published>> {
+    let image = Image::read(layout)?;
+    let expected = standard.expected.platforms.iter();
+    let expected: BTreeSet<_> = expected.map(Platform::without_variant).collect();
+    let found: BTreeSet<_> = image.platforms.iter().map(PlatformImage::name).collect();
+    if found != expected || image.check_digests().is_err() {
+        return Ok(None);
+    }
+    if let Some(first) = references.first() {
+        refuse_dirty(&image, first)?;
+    }
+    registry::published(&sign_ins::client(ctx), layout, references).map_err(with_flags)
 }
 
 /// Returns the flags that avoid a refusal of a tag.

@@ -1,10 +1,11 @@
 //! Hashes of files and folders in the format of `sha256sum`.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail, ensure};
 use camino::Utf8Path;
-use noetl_oci::Sha256;
+use noetl_oci::{Blob, Sha256, parallel};
 
 use crate::host::files;
 
@@ -38,11 +39,14 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<BTreeMap<String, Sha256>> {
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn of_folder(folder: &Utf8Path) -> anyhow::Result<Sha256> {
-    let mut sums = BTreeMap::new();
-    for path in files::list(folder)? {
-        let sha256 = Sha256::of(&files::read(&folder.join(&path))?);
-        sums.insert(path, sha256);
-    }
+    let sums = Mutex::new(BTreeMap::new());
+    parallel::each(&files::list(folder)?, |path| {
+        let sha256 = Blob::of_file(&folder.join(path))?.sha256()?;
+        let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+        sums.insert(path.clone(), sha256);
+        Ok(())
+    })?;
+    let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(Sha256::of(write(&sums).as_bytes()))
 }
 

@@ -1,15 +1,16 @@
 //! Verification: reads files back from disk and returns them as [`Verified`], the only type that can be published.
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use camino::Utf8Path;
 use noetl_help::Help as _;
 use noetl_oci::rules::Findings;
-use noetl_oci::{Blob, KnownLayers, Layout};
+use noetl_oci::{Blob, KnownLayers, Layout, Sha256};
 
 use crate::host::ctx::Ctx;
-use crate::host::output;
+use crate::host::{files, output};
 use crate::release::check::{self, Files, ImageRules};
-use crate::release::dist_manifest::{DistManifest, FOLDERS};
+use crate::release::checksums;
+use crate::release::dist_manifest::{DistManifest, FILE_NAME, FOLDERS};
 use crate::release::rules::A1;
 
 /// A value whose files were read back and break no rule.
@@ -88,6 +89,23 @@ pub(crate) fn dist(
     Ok(Verified(dist_manifest))
 }
 
+/// Returns a dist whose files have the hash that was recorded when they were verified; see [`checksums::of_folder`].
+///
+/// # Errors
+/// When a file was added, removed or changed since, or cannot be read.
+pub(crate) fn unchanged(
+    folder: &Utf8Path,
+    recorded: Sha256,
+) -> anyhow::Result<Verified<DistManifest>> {
+    let found = checksums::of_folder(folder)?;
+    ensure!(
+        found == recorded,
+        "a file in {folder} is not the one that was verified"
+    );
+    let text = files::read_to_string(&folder.join(FILE_NAME))?;
+    Ok(Verified(serde_json::from_str(&text)?))
+}
+
 /// Verifies an image layout, which is a folder or a tar. `known` contains layers that have been read before.
 ///
 /// # Errors
@@ -129,4 +147,34 @@ fn refuse(findings: &Findings, object: &str) -> anyhow::Result<()> {
     let help =
         "`cargo xtask image check --explain ID` explains a rule; correct the cause and build again";
     Err(anyhow!("{object} breaks the rules: {}", findings.counts())).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+    use crate::release::target::Target;
+
+    #[test]
+    fn a_dist_is_unchanged_while_every_file_is() {
+        let guard = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(guard.path()).unwrap();
+        for (name, blob) in fixtures::dist(fixtures::program as fn(&Target) -> Vec<u8>) {
+            files::write(&folder.join(name), blob.read().unwrap()).unwrap();
+        }
+        let recorded = checksums::of_folder(folder).unwrap();
+        let dist = unchanged(folder, recorded).unwrap();
+        let first = folder.join(&dist.value().artifacts[0].name);
+        let bytes = files::read(&first).unwrap();
+
+        files::write(&folder.join("added"), "").unwrap();
+        assert!(unchanged(folder, recorded).is_err());
+        files::remove(&folder.join("added")).unwrap();
+        assert!(unchanged(folder, recorded).is_ok());
+
+        files::write(&first, &bytes[1..]).unwrap();
+        assert!(unchanged(folder, recorded).is_err());
+        files::remove(&first).unwrap();
+        assert!(unchanged(folder, recorded).is_err());
+    }
 }

@@ -15,6 +15,7 @@ use crate::image::assemble::{Foundation, assemble};
 use crate::image::plan::{self as image_plan, ImagePlan};
 use crate::image::rules::ImageStandard;
 use crate::release::cargo::{self, Binary, Host};
+use crate::release::checksums;
 use crate::release::dist::{self, Inputs};
 use crate::release::dist_manifest::{self, DistManifest, FILE_NAME, SUMS_NAME};
 use crate::release::packages::recipes::Download;
@@ -149,8 +150,10 @@ pub(crate) fn ensure(
     let key = key(ctx, &plan)?;
     let name = Sha256::of(out.as_str().as_bytes());
     let key_file = ctx.state().join(format!("dist-{name}.key"));
-    let is_made = files::read_to_string(&key_file).is_ok_and(|recorded| recorded == key);
-    if is_made && let Some(verified) = check_existing(ctx, &plan, out) {
+    let recorded = files::read_to_string(&key_file).unwrap_or_default();
+    if let Some(sum) = recorded.strip_prefix(&key)
+        && let Some(verified) = check_existing(ctx, &plan, out, sum.trim())
+    {
         return Ok(verified);
     }
     files::remove(&key_file)?;
@@ -162,7 +165,7 @@ pub(crate) fn ensure(
         ensure!(same, "the tree was edited during the build; run it again");
         Ok(())
     })?;
-    files::write(&key_file, key)?;
+    files::write(&key_file, format!("{key}{}\n", checksums::of_folder(out)?))?;
     Ok(verified)
 }
 
@@ -291,12 +294,20 @@ fn check(ctx: &Ctx, title: &str, folder: &Utf8Path) -> anyhow::Result<Verified<D
     output::step(ctx, title, || verify::dist(ctx, folder, standard.rules()))
 }
 
-/// Checks the dist that exists. Returns none when it is broken, or is of another plan that replaced it.
-fn check_existing(ctx: &Ctx, plan: &DistPlan, out: &Utf8Path) -> Option<Verified<DistManifest>> {
+/// Compares the dist that exists with the hash of its files, which was recorded after they were verified. Returns none
+/// when a file differs, or it is of another plan that replaced it.
+fn check_existing(
+    ctx: &Ctx,
+    plan: &DistPlan,
+    out: &Utf8Path,
+    recorded: &str,
+) -> Option<Verified<DistManifest>> {
     if !out.is_dir() {
         return None;
     }
-    let reason = match check(ctx, &format!("{out} is up to date: check it"), out) {
+    let title = format!("{out} is up to date: compare its files with their recorded hash");
+    let verified = output::step(ctx, &title, || verify::unchanged(out, recorded.parse()?));
+    let reason = match verified {
         Ok(verified) if is_of(plan, verified.value()) => return Some(verified),
         Ok(_) => format!("{out} is a dist of another release or other targets"),
         Err(error) => format!("{error:#}"),

@@ -14,6 +14,7 @@ mod rebuild;
 pub(crate) mod release;
 mod sandbox;
 pub(crate) mod setup;
+pub(crate) mod size;
 pub(crate) mod smoke;
 pub(crate) mod test;
 pub(crate) mod tidy;

@@ -94,20 +94,10 @@ pub fn push(
     options: PushOptions,
     progress: &dyn Progress,
 ) -> anyhow::Result<Published> {
-    let first = references.first().context("no name to push to")?;
-    let is_same = |name: &Reference| {
-        (&name.registry, &name.repository) == (&first.registry, &first.repository)
-    };
-    ensure!(
-        references.iter().all(is_same),
-        "all names of a push must be in one repository: {references:?}"
-    );
+    let first = one_repository(references)?;
     let content = ImageToPush::read(source)?;
-    content.refuse_misnamed(references)?;
-    let repository = client.writable(first, &content.sources(first));
-    let tags: Vec<_> = references.iter().map(|name| name.tag.clone()).collect();
+    let mut journal = content.journal(client, references)?;
     let digest = content.root.digest.clone();
-    let mut journal = Journal::open(repository, &digest, &tags)?;
     if options.overwrite == Overwrite::Refused {
         refuse_overwriting(first, &digest, &journal.overwritten())?;
     }
@@ -125,6 +115,40 @@ pub fn push(
         sent_bytes,
         journal,
     })
+}
+
+/// Returns what a push would return if the registry has the image under all names in `references`, so that nothing is to
+/// be sent; `None` if a push is needed. Layers are not read. It takes one request for each tag.
+///
+/// # Errors
+/// As for [`push`], before anything is sent.
+pub fn published(
+    client: &Client,
+    source: &dyn ImageSource,
+    references: &[Reference],
+) -> anyhow::Result<Option<Published>> {
+    one_repository(references)?;
+    let content = ImageToPush::read(source)?;
+    content.image.check_digests()?;
+    let journal = content.journal(client, references)?;
+    Ok(journal.is_done().then(|| Published {
+        digest: content.root.digest.clone(),
+        sent_bytes: 0,
+        journal,
+    }))
+}
+
+/// Returns the first of names in one repository.
+fn one_repository(references: &[Reference]) -> anyhow::Result<&Reference> {
+    let first = references.first().context("no name to push to")?;
+    let is_same = |name: &Reference| {
+        (&name.registry, &name.repository) == (&first.registry, &first.repository)
+    };
+    ensure!(
+        references.iter().all(is_same),
+        "all names of a push must be in one repository: {references:?}"
+    );
+    Ok(first)
 }
 
 /// Fails when a version or commit tag would move (R4). This is checked before anything is sent.
@@ -208,6 +232,15 @@ impl<'a> ImageToPush<'a> {
             image,
             root,
         })
+    }
+
+    /// Reads where the tags point to.
+    fn journal(&self, client: &Client, references: &[Reference]) -> anyhow::Result<Journal> {
+        self.refuse_misnamed(references)?;
+        let first = one_repository(references)?;
+        let repository = client.writable(first, &self.sources(first));
+        let tags: Vec<_> = references.iter().map(|name| name.tag.clone()).collect();
+        Journal::open(repository, &self.root.digest, &tags)
     }
 
     fn manifests(&self) -> impl Iterator<Item = &ImageManifest> {

@@ -1,5 +1,7 @@
 //! `cargo xtask image` without a subcommand: assembles the image, checks it, and publishes or loads it when asked.
 
+use std::slice;
+
 use anyhow::ensure;
 use camino::{Utf8Path, Utf8PathBuf};
 use noetl_oci::layout::DOCKER_NAME;
@@ -23,7 +25,14 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let registry = args.registry.as_deref().unwrap_or(REGISTRY);
     let platforms = recipe.platforms(args.load.is_some());
     let (folder, tar) = outputs(ctx, recipe.flavour);
-    let names = |release: &Release| references(registry, &args.tags, recipe.flavour, release);
+    let names = |release: &Release| {
+        let version = slice::from_ref(&release.version);
+        let tags = match args.tags.as_slice() {
+            [] => version,
+            tags => tags,
+        };
+        references(registry, tags, recipe.flavour)
+    };
     if args.preview.wanted() {
         let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
         let outputs = [folder.to_string(), tar.to_string()];

@@ -16,6 +16,8 @@ mod push;
 mod rebuild;
 mod resolve;
 
+use std::slice;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
 use noetl_oci::{Platform, Reference};
@@ -137,20 +139,21 @@ pub(crate) const NAME: &str = "noetl";
 
 /// Returns the full name of a release's image.
 pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Reference>> {
-    references(REGISTRY, &[], flavours::plain(), release)
+    references(
+        REGISTRY,
+        slice::from_ref(&release.version),
+        flavours::plain(),
+    )
 }
 
-/// Returns the full names of a flavour's image under `registry`, once each: one for each tag, or for the version when
-/// `tags` is empty.
+/// Returns the full names of a flavour's image under `registry`, once for each tag.
 fn references(
     registry: &str,
     tags: &[String],
     flavour: &Flavour,
-    release: &Release,
 ) -> anyhow::Result<Vec<Reference>> {
-    let version = std::slice::from_ref(&release.version);
     let mut references = Vec::new();
-    for tag in if tags.is_empty() { version } else { tags } {
+    for tag in tags {
         let tag = format!("{tag}{}", flavour.suffix);
         let reference = Reference::join(registry, NAME, &tag)?;
         if !references.contains(&reference) {

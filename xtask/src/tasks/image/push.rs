@@ -12,12 +12,13 @@ use crate::image::rules::ImageStandard;
 use crate::image::{flavours, publish};
 use crate::release::target;
 use crate::release::verify::{self, Verified};
-use crate::release::version::Release;
+use crate::release::workspace;
 use crate::tasks::image::{REGISTRY, in_order, outputs, references};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Checks the image first, by the same rules as `image check`. Tags move last and together: when one \
+    after_help = "Asks the registry first: when it has the image under every name, nothing is sent and nothing is checked again. Else\n\
+    the image is checked, by the same rules as `image check`, and pushed. Tags move last and together: when one \
     does not, or\nthe registry serves something else than was sent, those that have moved go back. Takes credentials of docker login, \
     podman login,\ncredential helpers and GITHUB_TOKEN.\n\nExamples:\n  \
     cargo xtask image push dist/noetl-v0.1.0-image.tar --tag 0.1.0 --tag latest\n  \
@@ -100,12 +101,29 @@ pub(super) fn run(ctx: &Ctx, args: &PushArgs) -> anyhow::Result<()> {
     let path = args.image.as_ref().unwrap_or(&made);
     let standard = ImageStandard::any_release(&in_order(&args.platforms));
     let known = KnownLayers::default();
-    let names = references(registry, &args.tags, flavour, &Release::read(ctx)?)?;
-    let verified = output::step(ctx, &format!("check {path}"), || {
-        verify::image(path, standard.rules(), &known)
-    })?;
+    let names = match args.tags.as_slice() {
+        [] => references(registry, &[workspace::version(ctx)?], flavour)?,
+        tags => references(registry, tags, flavour)?,
+    };
     let how = &args.how;
-    let published = how.publish(ctx, registry, &verified, &names, &standard, &known)?;
+    let layout = Layout::open(path)?;
+    let there = match how.repair {
+        true => None,
+        false => publish::published(ctx, &layout, &names, &standard)?,
+    };
+    let published = match there {
+        Some(published) => {
+            let note = "the registry has this image under every name; nothing was sent or moved";
+            output::note(ctx, note);
+            published
+        }
+        None => {
+            let verified = output::step(ctx, &format!("check {path}"), || {
+                verify::image(path, standard.rules(), &known)
+            })?;
+            how.publish(ctx, registry, &verified, &names, &standard, &known)?
+        }
+    };
     let (digest, sent) = (&published.digest, published.sent_bytes);
     if args.json {
         let moved = published.moved().into_iter();
