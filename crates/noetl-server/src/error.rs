@@ -1,13 +1,9 @@
 //! The answer to a request that fails: a status, one sentence, and how to correct it.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use noetl_api::ErrorBody;
-use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
-use utoipa::{IntoResponses, ToSchema as _};
 
 use crate::credentials::CredentialError;
 use crate::executions::RunError;
@@ -48,21 +44,6 @@ impl ApiError {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.body.help = Some(help.into());
         self
-    }
-}
-
-/// In the OpenAPI document, every operation may answer that it refuses or that the store is not available.
-impl IntoResponses for ApiError {
-    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
-        let body = ContentBuilder::new()
-            .schema(Some(openapi::Ref::from_schema_name(ErrorBody::name())))
-            .build();
-        let response = ResponseBuilder::new()
-            .content("application/json", body)
-            .build();
-        ["4XX", "503"]
-            .map(|status| (status.to_owned(), response.clone().into()))
-            .into()
     }
 }
 

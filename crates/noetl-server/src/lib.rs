@@ -41,7 +41,9 @@ mod ui;
 mod vault;
 pub mod worker;
 
-pub use api::openapi;
+pub use api::OPENAPI;
+#[cfg(feature = "openapi")]
+pub use api::generate as generate_openapi;
 pub use serve::{BindError, DEFAULT_PORT, Server};
 pub use start::{Config, StartError, StoreConfig};
 pub use store::{Cause, Storage, StoreError};

@@ -15,7 +15,7 @@ const LOCK: &str = "Cargo.lock";
 const JSON: [(&str, usize); 3] = [
     ("ui-src/package.json", 1),
     ("ui-src/package-lock.json", 2),
-    ("ui-src/openapi.json", 1),
+    ("crates/noetl-server/openapi.json", 1),
 ];
 
 /// Which version is wanted.

@@ -147,6 +147,8 @@ fn prepare(ctx: &Ctx, targets: &[String]) -> anyhow::Result<Utf8PathBuf> {
 
 fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::Result<Count> {
     let mut test = cmd!(ctx.shell, "cargo test --workspace --locked --no-fail-fast")
+        // The test that makes the OpenAPI document anew.
+        .args(["--features", "noetl-server/openapi"])
         .env("NOETL_TEST_REPORT", report)
         // A snapshot that differs fails the test and writes no file.
         .env("INSTA_UPDATE", "no");

@@ -1,15 +1,14 @@
 //! Cancelling executions, one by one or all that have run for too long, and ending them by hand.
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use noetl_api::cancel::{
     CancelAnswer, CancelRequest, CancelStatus, CancellationCheck, CleanupAnswer, CleanupRequest,
     FinalizeAnswer, FinalizeRequest, FinalizeStatus,
 };
 use noetl_api::{ExecutionStatus, Failure};
 use noetl_engine::execution::event_name;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{OptionalBody, Path};
 use super::rows::find_execution;
@@ -20,18 +19,21 @@ use crate::executions::RunError;
 use crate::store::ExecutionFilter;
 
 /// The routes that end executions.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(cancel))
-        .routes(routes!(cancellation_check))
-        .routes(routes!(finalize))
-        .routes(routes!(cleanup))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/executions/{execution_id}/cancel", post(cancel))
+        .route(
+            "/api/executions/{execution_id}/cancellation-check",
+            get(cancellation_check),
+        )
+        .route("/api/executions/{execution_id}/finalize", post(finalize))
+        .route("/api/executions/cleanup", post(cleanup))
 }
 
 /// Cancel an execution
-#[utoipa::path(post, path = "/api/executions/{execution_id}/cancel", tag = "executions", request_body = Option<CancelRequest>,
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/{execution_id}/cancel", tag = "executions", request_body = Option<CancelRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = CancelAnswer), ApiError))]
+    responses((status = 200, body = CancelAnswer), ApiError)))]
 pub(crate) async fn cancel(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -66,9 +68,9 @@ pub(crate) async fn cancel(
 }
 
 /// Check whether an execution has ended
-#[utoipa::path(get, path = "/api/executions/{execution_id}/cancellation-check", tag = "executions",
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/cancellation-check", tag = "executions",
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = CancellationCheck), ApiError))]
+    responses((status = 200, body = CancellationCheck), ApiError)))]
 pub(crate) async fn cancellation_check(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -91,9 +93,9 @@ pub(crate) async fn cancellation_check(
 }
 
 /// End an execution by hand
-#[utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = Option<FinalizeRequest>,
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/{execution_id}/finalize", tag = "executions", request_body = Option<FinalizeRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = FinalizeAnswer), ApiError))]
+    responses((status = 200, body = FinalizeAnswer), ApiError)))]
 pub(crate) async fn finalize(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -143,8 +145,8 @@ pub(crate) async fn finalize(
 }
 
 /// Cancel executions that have run for too long
-#[utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = Option<CleanupRequest>,
-    responses((status = 200, body = CleanupAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = Option<CleanupRequest>,
+    responses((status = 200, body = CleanupAnswer), ApiError)))]
 pub(crate) async fn cleanup(
     State(server): State<AppState>,
     OptionalBody(request): OptionalBody<CleanupRequest>,

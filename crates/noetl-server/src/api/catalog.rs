@@ -1,8 +1,9 @@
 //! `/api/catalog`: registering, listing, reading and deleting playbooks.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use noetl_api::catalog::{
@@ -13,8 +14,6 @@ use noetl_api::graph::Graph;
 use noetl_api::{Id, Version};
 use noetl_engine::Playbook;
 use serde_json::{Map, Value};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::credentials;
 use super::extract::{Body, OptionalBody, Path, Query, check_name, parse_id};
@@ -26,15 +25,15 @@ use crate::executions::RunError;
 use crate::store::{self, CatalogFilter};
 
 /// The routes of the catalog.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(register))
-        .routes(routes!(list_entries))
-        .routes(routes!(list_kind))
-        .routes(routes!(resource))
-        .routes(routes!(get_path))
-        .routes(routes!(playbook_graph))
-        .routes(routes!(delete_entry))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/catalog/register", post(register))
+        .route("/api/catalog/list", post(list_entries))
+        .route("/api/catalog/list/{kind}", get(list_kind))
+        .route("/api/catalog/resource", post(resource))
+        .route("/api/catalog/get/{path}", get(get_path))
+        .route("/api/catalog/graph", get(playbook_graph))
+        .route("/api/catalog/entry", delete(delete_entry))
 }
 
 /// Returns an entry as answers show it, with its text unless that is empty.
@@ -73,8 +72,8 @@ fn text_of(content: &str) -> String {
 }
 
 /// Register a playbook's next version, or a credential
-#[utoipa::path(post, path = "/api/catalog/register", tag = "catalog", request_body = Registration,
-    responses((status = 200, body = Registered), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/catalog/register", tag = "catalog", request_body = Registration,
+    responses((status = 200, body = Registered), ApiError)))]
 pub(crate) async fn register(
     State(server): State<AppState>,
     Body(request): Body<Registration>,
@@ -157,8 +156,8 @@ fn check_names(playbook: &Playbook) -> Result<(), ApiError> {
 }
 
 /// List entries, newest first
-#[utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<CatalogListRequest>,
-    responses((status = 200, body = CatalogEntries), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/catalog/list", tag = "catalog", request_body = Option<CatalogListRequest>,
+    responses((status = 200, body = CatalogEntries), ApiError)))]
 pub(crate) async fn list_entries(
     State(server): State<AppState>,
     OptionalBody(request): OptionalBody<CatalogListRequest>,
@@ -167,8 +166,8 @@ pub(crate) async fn list_entries(
 }
 
 /// List entries of a kind, newest first
-#[utoipa::path(get, path = "/api/catalog/list/{kind}", tag = "catalog", params(("kind" = String, Path)),
-    responses((status = 200, body = CatalogEntries), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/catalog/list/{kind}", tag = "catalog", params(("kind" = String, Path)),
+    responses((status = 200, body = CatalogEntries), ApiError)))]
 pub(crate) async fn list_kind(
     State(server): State<AppState>,
     Path(kind): Path<String>,
@@ -203,8 +202,8 @@ pub(crate) fn missing() -> ApiError {
 }
 
 /// Get an entry by id, or by path and version
-#[utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = CatalogResourceRequest,
-    responses((status = 200, body = CatalogEntry), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/catalog/resource", tag = "catalog", request_body = CatalogResourceRequest,
+    responses((status = 200, body = CatalogEntry), ApiError)))]
 pub(crate) async fn resource(
     State(server): State<AppState>,
     Body(request): Body<CatalogResourceRequest>,
@@ -251,8 +250,8 @@ pub(crate) async fn find(
 }
 
 /// Get the latest version of a path
-#[utoipa::path(get, path = "/api/catalog/get/{path}", tag = "catalog", params(("path" = String, Path)),
-    responses((status = 200, body = CatalogEntry), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/catalog/get/{path}", tag = "catalog", params(("path" = String, Path)),
+    responses((status = 200, body = CatalogEntry), ApiError)))]
 pub(crate) async fn get_path(
     State(server): State<AppState>,
     Path(path): Path<String>,
@@ -262,8 +261,8 @@ pub(crate) async fn get_path(
 }
 
 /// Get the graph of a playbook
-#[utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(CatalogEntryQuery),
-    responses((status = 200, body = Graph), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/catalog/graph", tag = "catalog", params(CatalogEntryQuery),
+    responses((status = 200, body = Graph), ApiError)))]
 pub(crate) async fn playbook_graph(
     State(server): State<AppState>,
     Query(query): Query<CatalogEntryQuery>,
@@ -277,8 +276,8 @@ pub(crate) async fn playbook_graph(
 }
 
 /// Delete a version of a path, or all of them
-#[utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(CatalogEntryQuery),
-    responses((status = 200, body = CatalogDeleted), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(delete, path = "/api/catalog/entry", tag = "catalog", params(CatalogEntryQuery),
+    responses((status = 200, body = CatalogDeleted), ApiError)))]
 pub(crate) async fn delete_entry(
     State(server): State<AppState>,
     Query(query): Query<CatalogEntryQuery>,

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use noetl_api::CommandStatus;
 use noetl_api::worker::{ClaimRequest, Claims, CommandClaim, CommandItem};
 use noetl_engine::execution::Command;
 use serde_json::{Map, Value};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
@@ -18,11 +17,11 @@ use crate::error::ApiError;
 use crate::store::{Holder, LEASE_MS};
 
 /// The routes of commands.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(claim))
-        .routes(routes!(command))
-        .routes(routes!(claim_one))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/commands/claim", post(claim))
+        .route("/api/commands/{event_id}", get(command))
+        .route("/api/commands/{event_id}/claim", post(claim_one))
 }
 
 fn as_map(command: &Command) -> Map<String, Value> {
@@ -33,8 +32,8 @@ fn as_map(command: &Command) -> Map<String, Value> {
 }
 
 /// Claim commands, and wait a while for the first one
-#[utoipa::path(post, path = "/api/commands/claim", tag = "workers", request_body = ClaimRequest,
-    responses((status = 200, body = Claims), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/commands/claim", tag = "workers", request_body = ClaimRequest,
+    responses((status = 200, body = Claims), ApiError)))]
 pub(crate) async fn claim(
     State(server): State<AppState>,
     Body(request): Body<ClaimRequest>,
@@ -79,8 +78,8 @@ fn item(event_id: String, status: CommandStatus, command: &Command) -> CommandIt
 }
 
 /// Get a command
-#[utoipa::path(get, path = "/api/commands/{event_id}", tag = "workers", params(("event_id" = String, Path)),
-    responses((status = 200, body = CommandItem), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/commands/{event_id}", tag = "workers", params(("event_id" = String, Path)),
+    responses((status = 200, body = CommandItem), ApiError)))]
 pub(crate) async fn command(
     State(server): State<AppState>,
     Path(event_id): Path<String>,
@@ -110,9 +109,9 @@ pub(crate) async fn command(
 }
 
 /// Claim one command
-#[utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = CommandClaim,
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/commands/{event_id}/claim", tag = "workers", request_body = CommandClaim,
     params(("event_id" = String, Path)),
-    responses((status = 200, body = CommandItem), ApiError))]
+    responses((status = 200, body = CommandItem), ApiError)))]
 pub(crate) async fn claim_one(
     State(server): State<AppState>,
     Path(event_id): Path<String>,

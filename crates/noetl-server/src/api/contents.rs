@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use futures_util::stream::unfold;
 use noetl_api::ExecutionStatus;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::Path;
 use super::rows::find_execution;
@@ -19,10 +19,13 @@ use crate::error::ApiError;
 use crate::store::{Column, PLACEHOLDER, Store, StoreError, references};
 
 /// The routes of large values.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(result))
-        .routes(routes!(content))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/executions/{execution_id}/result", get(result))
+        .route(
+            "/api/executions/{execution_id}/contents/{hash}",
+            get(content),
+        )
 }
 
 /// A part of a JSON text.
@@ -119,8 +122,8 @@ impl IntoResponse for Pieces {
 }
 
 /// Get the whole result of a completed execution, however large it is
-#[utoipa::path(get, path = "/api/executions/{execution_id}/result", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = serde_json::Value), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/result", tag = "executions", params(("execution_id" = String, Path)),
+    responses((status = 200, body = serde_json::Value), ApiError)))]
 pub(crate) async fn result(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -152,9 +155,9 @@ pub(crate) async fn result(
 }
 
 /// Get a large value of an execution
-#[utoipa::path(get, path = "/api/executions/{execution_id}/contents/{hash}", tag = "executions",
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/contents/{hash}", tag = "executions",
     params(("execution_id" = String, Path), ("hash" = String, Path)),
-    responses((status = 200, body = serde_json::Value), ApiError))]
+    responses((status = 200, body = serde_json::Value), ApiError)))]
 pub(crate) async fn content(
     State(server): State<AppState>,
     Path((execution_id, hash)): Path<(String, String)>,

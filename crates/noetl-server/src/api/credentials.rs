@@ -1,15 +1,14 @@
 //! `/api/credentials`: storing, listing, reading, testing and deleting credentials.
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use noetl_api::catalog::DeleteStatus;
 use noetl_api::credential::{
     CredentialDeleted, CredentialFilter, CredentialItem, CredentialList, CredentialQuery,
     CredentialRequest, CredentialTest,
 };
 use serde_json::{Map, Value};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, Path, Query, check_name};
 use super::state::AppState;
@@ -19,11 +18,14 @@ use crate::error::ApiError;
 use crate::store::CredentialRow;
 
 /// The routes of credentials.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_credentials, create))
-        .routes(routes!(get_credential, delete_credential))
-        .routes(routes!(test))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/credentials", get(list_credentials).post(create))
+        .route(
+            "/api/credentials/{name}",
+            get(get_credential).delete(delete_credential),
+        )
+        .route("/api/credentials/{name}/test", post(test))
 }
 
 /// Returns a credential as answers show it, without its data.
@@ -90,8 +92,8 @@ async fn find(server: &AppState, name: &str) -> Result<CredentialRow, ApiError> 
 }
 
 /// Store a credential, or replace the one of its name
-#[utoipa::path(post, path = "/api/credentials", tag = "credentials", request_body = CredentialRequest,
-    responses((status = 200, body = CredentialItem), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/credentials", tag = "credentials", request_body = CredentialRequest,
+    responses((status = 200, body = CredentialItem), ApiError)))]
 pub(crate) async fn create(
     State(server): State<AppState>,
     Body(request): Body<CredentialRequest>,
@@ -100,8 +102,8 @@ pub(crate) async fn create(
 }
 
 /// List credentials without their data
-#[utoipa::path(get, path = "/api/credentials", tag = "credentials", params(CredentialFilter),
-    responses((status = 200, body = CredentialList), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/credentials", tag = "credentials", params(CredentialFilter),
+    responses((status = 200, body = CredentialList), ApiError)))]
 pub(crate) async fn list_credentials(
     State(server): State<AppState>,
     Query(filter): Query<CredentialFilter>,
@@ -122,8 +124,8 @@ pub(crate) async fn list_credentials(
 }
 
 /// Get a credential by name or id
-#[utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), CredentialQuery),
-    responses((status = 200, body = CredentialItem), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path), CredentialQuery),
+    responses((status = 200, body = CredentialItem), ApiError)))]
 pub(crate) async fn get_credential(
     State(server): State<AppState>,
     Path(name): Path<String>,
@@ -140,8 +142,8 @@ pub(crate) async fn get_credential(
 }
 
 /// Delete a credential
-#[utoipa::path(delete, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = CredentialDeleted), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(delete, path = "/api/credentials/{name}", tag = "credentials", params(("name" = String, Path)),
+    responses((status = 200, body = CredentialDeleted), ApiError)))]
 pub(crate) async fn delete_credential(
     State(server): State<AppState>,
     Path(name): Path<String>,
@@ -155,8 +157,8 @@ pub(crate) async fn delete_credential(
 }
 
 /// Test whether a credential can be read and, for PostgreSQL, whether the database accepts it
-#[utoipa::path(post, path = "/api/credentials/{name}/test", tag = "credentials", params(("name" = String, Path)),
-    responses((status = 200, body = CredentialTest), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/credentials/{name}/test", tag = "credentials", params(("name" = String, Path)),
+    responses((status = 200, body = CredentialTest), ApiError)))]
 pub(crate) async fn test(
     State(server): State<AppState>,
     Path(name): Path<String>,

@@ -1,14 +1,12 @@
 //! `/api/dashboard`: what the dashboard of the web page shows.
 
-use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
+use axum::{Json, Router};
 use noetl_api::dashboard::{Dashboard, DashboardBucket, DashboardQuery, DashboardSums, SlowStep};
 use noetl_api::execution::Execution;
 use noetl_api::worker::RuntimeKind;
 use noetl_api::{AnswerStatus, ExecutionStatus};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::Query;
 use super::rows::execution;
@@ -19,9 +17,9 @@ use crate::error::ApiError;
 use crate::store::{ExecutionFilter, Store};
 
 /// The routes of the dashboard, with one of older pages.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(stats))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/dashboard/stats", get(stats))
         .route("/api/dashboard/widgets", get(stats))
 }
 
@@ -29,8 +27,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 const PARTS: i64 = 24;
 
 /// Get the numbers of the dashboard
-#[utoipa::path(get, path = "/api/dashboard/stats", tag = "dashboard", params(DashboardQuery),
-    responses((status = 200, body = Dashboard), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/dashboard/stats", tag = "dashboard", params(DashboardQuery),
+    responses((status = 200, body = Dashboard), ApiError)))]
 pub(crate) async fn stats(
     State(server): State<AppState>,
     Query(query): Query<DashboardQuery>,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use noetl_api::data::{
@@ -13,8 +14,6 @@ use noetl_api::data::{
 };
 use noetl_api::{AnswerStatus, ErrorBody};
 use serde_json::{Map, Value};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, Path};
 use super::rows::find_execution;
@@ -23,19 +22,25 @@ use crate::error::ApiError;
 use crate::store::{Storage, TABLES};
 
 /// The routes of SQL, the store's tables, variables and templates.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(query))
-        .routes(routes!(init))
-        .routes(routes!(validate_store))
-        .routes(routes!(variables, set_variables))
-        .routes(routes!(variable, delete_variable))
-        .routes(routes!(render))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/postgres/execute", post(query))
+        .route("/api/db/init", post(init))
+        .route("/api/db/validate", get(validate_store))
+        .route(
+            "/api/vars/{execution_id}",
+            get(variables).post(set_variables),
+        )
+        .route(
+            "/api/vars/{execution_id}/{name}",
+            get(variable).delete(delete_variable),
+        )
+        .route("/api/context/render", post(render))
 }
 
 /// Run SQL
-#[utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
-    responses((status = 200, body = QueryAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/postgres/execute", tag = "data", request_body = QueryRequest,
+    responses((status = 200, body = QueryAnswer), ApiError)))]
 pub(crate) async fn query(
     State(server): State<AppState>,
     Body(request): Body<QueryRequest>,
@@ -158,16 +163,16 @@ async fn state(server: &AppState, message: &str) -> DatabaseState {
 }
 
 /// Create missing tables of the store
-#[utoipa::path(post, path = "/api/db/init", tag = "data",
-    responses((status = 200, body = DatabaseState), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/db/init", tag = "data",
+    responses((status = 200, body = DatabaseState), ApiError)))]
 pub(crate) async fn init(State(server): State<AppState>) -> Result<Json<DatabaseState>, ApiError> {
     server.store.complete_schema().await?;
     Ok(Json(state(&server, "the schema is complete").await))
 }
 
 /// Check that the store has all tables
-#[utoipa::path(get, path = "/api/db/validate", tag = "data",
-    responses((status = 200, body = DatabaseState), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/db/validate", tag = "data",
+    responses((status = 200, body = DatabaseState), ApiError)))]
 pub(crate) async fn validate_store(
     State(server): State<AppState>,
 ) -> Result<Json<DatabaseState>, ApiError> {
@@ -205,8 +210,8 @@ fn listed(execution_id: String, variables: Map<String, Value>) -> Variables {
 }
 
 /// Get the variables of an execution; those of more than 256 KiB are named, not included
-#[utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
-    responses((status = 200, body = Variables), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/vars/{execution_id}", tag = "data", params(("execution_id" = String, Path)),
+    responses((status = 200, body = Variables), ApiError)))]
 pub(crate) async fn variables(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -215,8 +220,8 @@ pub(crate) async fn variables(
 }
 
 /// Get one variable of an execution
-#[utoipa::path(get, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Variables), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = Variables), ApiError)))]
 pub(crate) async fn variable(
     State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
@@ -231,8 +236,8 @@ pub(crate) async fn variable(
 }
 
 /// Set variables of a running execution
-#[utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
-    responses((status = 200, body = Variables), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/vars/{execution_id}", tag = "data", request_body = VariablesRequest, params(("execution_id" = String, Path)),
+    responses((status = 200, body = Variables), ApiError)))]
 pub(crate) async fn set_variables(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -247,8 +252,8 @@ pub(crate) async fn set_variables(
 }
 
 /// Set a variable of a running execution to null
-#[utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = Variables), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(delete, path = "/api/vars/{execution_id}/{name}", tag = "data", params(("execution_id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = Variables), ApiError)))]
 pub(crate) async fn delete_variable(
     State(server): State<AppState>,
     Path((execution_id, name)): Path<(String, String)>,
@@ -263,8 +268,8 @@ pub(crate) async fn delete_variable(
 }
 
 /// Evaluate a template
-#[utoipa::path(post, path = "/api/context/render", tag = "data", request_body = RenderRequest,
-    responses((status = 200, body = Rendered), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/context/render", tag = "data", request_body = RenderRequest,
+    responses((status = 200, body = Rendered), ApiError)))]
 pub(crate) async fn render(Body(request): Body<RenderRequest>) -> Result<Json<Rendered>, ApiError> {
     let rendered = tokio::task::spawn_blocking(move || {
         noetl_engine::render(&request.template, &request.context)

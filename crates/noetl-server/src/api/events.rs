@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Sse;
 use axum::response::sse::Event as Message;
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use futures_util::Stream;
 use futures_util::stream::iter;
 use noetl_api::AnswerStatus;
@@ -16,8 +16,6 @@ use noetl_api::event::{
 };
 use noetl_engine::execution::{Outcome, event_name};
 use serde_json::Value;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, Path, parse_id};
 use super::state::AppState;
@@ -26,18 +24,18 @@ use crate::error::ApiError;
 use crate::executions::RunError;
 
 /// The routes of events, with one of older workers. The stream is not in the OpenAPI document.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(event))
-        .routes(routes!(batch))
-        .routes(routes!(batch_status))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/events", post(event))
+        .route("/api/events/batch", post(batch))
+        .route("/api/events/batch/{request_id}/status", get(batch_status))
         .route("/api/events/batch/{request_id}/stream", get(batch_stream))
         .route("/api/v2/events", post(event))
 }
 
 /// Report the outcome of a command
-#[utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
-    responses((status = 200, body = EventAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/events", tag = "workers", request_body = EventRequest,
+    responses((status = 200, body = EventAnswer), ApiError)))]
 pub(crate) async fn event(
     State(server): State<AppState>,
     Body(request): Body<EventRequest>,
@@ -46,8 +44,8 @@ pub(crate) async fn event(
 }
 
 /// Report several outcomes of one execution; all are in the log when the answer comes
-#[utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
-    responses((status = 202, body = BatchAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/events/batch", tag = "workers", request_body = BatchRequest,
+    responses((status = 202, body = BatchAnswer), ApiError)))]
 pub(crate) async fn batch(
     State(server): State<AppState>,
     Body(request): Body<BatchRequest>,
@@ -87,8 +85,8 @@ pub(crate) async fn batch(
 }
 
 /// Get the status of a batch
-#[utoipa::path(get, path = "/api/events/batch/{request_id}/status", tag = "workers", params(("request_id" = String, Path)),
-    responses((status = 200, body = BatchState), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/events/batch/{request_id}/status", tag = "workers", params(("request_id" = String, Path)),
+    responses((status = 200, body = BatchState), ApiError)))]
 pub(crate) async fn batch_status(
     State(server): State<AppState>,
     Path(request_id): Path<String>,

@@ -1,18 +1,16 @@
 //! `/api/execute` and `/api/executions`: starting executions, and their status and log.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use noetl_api::ExecutionStatus;
 use noetl_api::event::{EventList, EventsAfterQuery};
 use noetl_api::execution::{
     EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionListQuery, ExecutionState,
     Pagination, RerunRequest, StartStatus, Started,
 };
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::catalog::find;
 use super::extract::{Body, OptionalBody, Path, Query, parse_id};
@@ -24,22 +22,22 @@ use crate::executions::Start;
 use crate::store::{CatalogEntry, ExecutionFilter, Store};
 
 /// The routes of executions, with those of older clients.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(execute))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/execute", post(execute))
         .route("/api/v2/execute", post(execute))
         .route("/api/run/playbook", post(execute))
-        .routes(routes!(list_executions))
-        .routes(routes!(detail))
-        .routes(routes!(events))
-        .routes(routes!(status))
+        .route("/api/executions", get(list_executions))
+        .route("/api/executions/{execution_id}", get(detail))
+        .route("/api/executions/{execution_id}/events", get(events))
+        .route("/api/executions/{execution_id}/status", get(status))
         .route("/api/execute/status/{execution_id}", get(status))
-        .routes(routes!(rerun))
+        .route("/api/executions/{execution_id}/rerun", post(rerun))
 }
 
 /// Start an execution
-#[utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
-    responses((status = 200, body = Started), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
+    responses((status = 200, body = Started), ApiError)))]
 pub(crate) async fn execute(
     State(server): State<AppState>,
     Body(request): Body<ExecuteRequest>,
@@ -96,9 +94,9 @@ async fn begin(
 }
 
 /// Start the playbook of an execution again
-#[utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
     params(("execution_id" = String, Path)),
-    responses((status = 200, body = Started), ApiError))]
+    responses((status = 200, body = Started), ApiError)))]
 pub(crate) async fn rerun(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -131,8 +129,8 @@ fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {
 }
 
 /// List executions, newest first
-#[utoipa::path(get, path = "/api/executions", tag = "executions", params(ExecutionListQuery),
-    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all"))), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions", tag = "executions", params(ExecutionListQuery),
+    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all"))), ApiError)))]
 pub(crate) async fn list_executions(
     State(server): State<AppState>,
     Query(query): Query<ExecutionListQuery>,
@@ -167,9 +165,9 @@ pub(crate) async fn list_executions(
 }
 
 /// Get an execution and a page of its log, newest first
-#[utoipa::path(get, path = "/api/executions/{execution_id}", tag = "executions",
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}", tag = "executions",
     params(("execution_id" = String, Path), EventPageQuery),
-    responses((status = 200, body = ExecutionDetail), ApiError))]
+    responses((status = 200, body = ExecutionDetail), ApiError)))]
 pub(crate) async fn detail(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -209,9 +207,9 @@ pub(crate) async fn detail(
 }
 
 /// Get events after one, oldest first
-#[utoipa::path(get, path = "/api/executions/{execution_id}/events", tag = "executions",
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/events", tag = "executions",
     params(("execution_id" = String, Path), EventsAfterQuery),
-    responses((status = 200, body = EventList), ApiError))]
+    responses((status = 200, body = EventList), ApiError)))]
 pub(crate) async fn events(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -240,8 +238,8 @@ pub(crate) async fn events(
 }
 
 /// Get the status of an execution
-#[utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = ExecutionState), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/status", tag = "executions", params(("execution_id" = String, Path)),
+    responses((status = 200, body = ExecutionState), ApiError)))]
 pub(crate) async fn status(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,

@@ -2,15 +2,14 @@
 //!
 //! They are credentials of a type of their own, which lists of credentials leave out.
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
 use noetl_api::catalog::DeleteStatus;
 use noetl_api::credential::{
     CredentialDeleted, KeychainItem, KeychainList, KeychainRequest, KeychainStatus,
 };
 use serde::{Deserialize, Serialize};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, Path, check_name, parse_id};
 use super::state::AppState;
@@ -20,10 +19,13 @@ use crate::error::ApiError;
 use crate::store::CredentialRow;
 
 /// The routes of keychains.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_secrets))
-        .routes(routes!(get_secret, put, delete_secret))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/keychain/catalog/{catalog_id}", get(list_secrets))
+        .route(
+            "/api/keychain/{catalog_id}/{name}",
+            get(get_secret).post(put).delete(delete_secret),
+        )
 }
 
 /// The metadata of a secret.
@@ -58,9 +60,9 @@ fn item(row: &CredentialRow) -> Option<KeychainItem> {
 }
 
 /// Store a secret of a playbook
-#[utoipa::path(post, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials", request_body = KeychainRequest,
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials", request_body = KeychainRequest,
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = KeychainItem), ApiError))]
+    responses((status = 200, body = KeychainItem), ApiError)))]
 pub(crate) async fn put(
     State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
@@ -89,9 +91,9 @@ pub(crate) async fn put(
 }
 
 /// Get a secret of a playbook, with its data
-#[utoipa::path(get, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = KeychainItem), ApiError))]
+    responses((status = 200, body = KeychainItem), ApiError)))]
 pub(crate) async fn get_secret(
     State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
@@ -109,9 +111,9 @@ pub(crate) async fn get_secret(
 }
 
 /// Delete a secret of a playbook
-#[utoipa::path(delete, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
+#[cfg_attr(feature = "openapi", utoipa::path(delete, path = "/api/keychain/{catalog_id}/{name}", tag = "credentials",
     params(("catalog_id" = String, Path), ("name" = String, Path)),
-    responses((status = 200, body = CredentialDeleted), ApiError))]
+    responses((status = 200, body = CredentialDeleted), ApiError)))]
 pub(crate) async fn delete_secret(
     State(server): State<AppState>,
     Path((catalog_id, name)): Path<(String, String)>,
@@ -130,8 +132,8 @@ pub(crate) async fn delete_secret(
 }
 
 /// List the secrets of a playbook
-#[utoipa::path(get, path = "/api/keychain/catalog/{catalog_id}", tag = "credentials", params(("catalog_id" = String, Path)),
-    responses((status = 200, body = KeychainList), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/keychain/catalog/{catalog_id}", tag = "credentials", params(("catalog_id" = String, Path)),
+    responses((status = 200, body = KeychainList), ApiError)))]
 pub(crate) async fn list_secrets(
     State(server): State<AppState>,
     Path(catalog_id): Path<String>,

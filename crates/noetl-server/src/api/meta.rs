@@ -1,19 +1,18 @@
 //! Health, version, sessions, and the page that lists the API's operations.
 
-use axum::Json;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use noetl_api::AnswerStatus;
+#[cfg(feature = "openapi")]
+use noetl_api::ErrorBody;
 use noetl_api::server::{AuthKind, BuildStamp, Health, ServerInfo, SessionRequest, SessionState};
-use noetl_api::{AnswerStatus, ErrorBody};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, Query};
 use super::state::AppState;
@@ -25,25 +24,25 @@ use crate::sessions::{Caller, SessionError};
 const MAX_TOKEN_BYTES: usize = 4 << 10;
 
 /// The routes of the server itself.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(health))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/health", get(health))
         .route("/health", get(health))
-        .routes(routes!(version))
-        .routes(routes!(state))
+        .route("/api/version", get(version))
+        .route("/api/status", get(state))
         .merge(sessions())
 }
 
-fn sessions() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(session, sign_in, sign_out))
+fn sessions() -> Router<AppState> {
+    Router::new()
+        .route("/api/session", get(session).post(sign_in).delete(sign_out))
         // These need no token, so their bodies are limited to a small size.
         .layer(DefaultBodyLimit::max(MAX_TOKEN_BYTES))
 }
 
 /// How `/api/health` checks.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 pub(crate) struct HealthQuery {
     /// Given with any value or none, the store is checked as well, by a small write. Without it, an answer only says
     /// that the server runs.
@@ -51,8 +50,8 @@ pub(crate) struct HealthQuery {
 }
 
 /// Check that the server answers, and with `ready` that it can keep what it is given
-#[utoipa::path(get, path = "/api/health", tag = "server", params(HealthQuery),
-    responses((status = 200, body = Health), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/health", tag = "server", params(HealthQuery),
+    responses((status = 200, body = Health), ApiError)))]
 pub(crate) async fn health(
     State(server): State<AppState>,
     Query(query): Query<HealthQuery>,
@@ -66,15 +65,15 @@ pub(crate) async fn health(
 }
 
 /// Get the build stamp
-#[utoipa::path(get, path = "/api/version", tag = "server",
-    responses((status = 200, body = BuildStamp), (status = "4XX", body = ErrorBody)))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/version", tag = "server",
+    responses((status = 200, body = BuildStamp), (status = "4XX", body = ErrorBody))))]
 pub(crate) async fn version(State(server): State<AppState>) -> Json<BuildStamp> {
     Json(server.about.build.clone())
 }
 
 /// Get the status of the server
-#[utoipa::path(get, path = "/api/status", tag = "server",
-    responses((status = 200, body = ServerInfo), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/status", tag = "server",
+    responses((status = 200, body = ServerInfo), ApiError)))]
 pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerInfo>, ApiError> {
     let store = &server.store;
     let now = clock::now_ms();
@@ -98,7 +97,7 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
 }
 
 /// Check whether a session is needed, and whether the caller has one
-#[utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/session", tag = "server", responses((status = 200, body = SessionState), ApiError)))]
 pub(crate) async fn session(
     State(server): State<AppState>,
     headers: HeaderMap,
@@ -112,8 +111,8 @@ pub(crate) async fn session(
 }
 
 /// Exchange the token for a cookie, which the web page's streams can send
-#[utoipa::path(post, path = "/api/session", tag = "server", request_body = SessionRequest,
-    responses((status = 200, body = Health), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/session", tag = "server", request_body = SessionRequest,
+    responses((status = 200, body = Health), ApiError)))]
 pub(crate) async fn sign_in(
     State(server): State<AppState>,
     Body(request): Body<SessionRequest>,
@@ -137,8 +136,8 @@ pub(crate) async fn sign_in(
 }
 
 /// End the session, and delete its cookie
-#[utoipa::path(delete, path = "/api/session", tag = "server",
-    responses((status = 200, body = Health), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(delete, path = "/api/session", tag = "server",
+    responses((status = 200, body = Health), ApiError)))]
 pub(crate) async fn sign_out(
     State(server): State<AppState>,
     headers: HeaderMap,

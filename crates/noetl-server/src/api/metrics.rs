@@ -3,17 +3,17 @@
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use utoipa_axum::router::OpenApiRouter;
 
 use super::state::AppState;
 
 /// The route of the metrics, which is not in the OpenAPI document.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().route("/metrics", get(metrics))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new().route("/metrics", get(metrics))
 }
 
 /// Get the metrics

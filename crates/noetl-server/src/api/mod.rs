@@ -7,6 +7,8 @@ mod contents;
 mod credentials;
 mod dashboard;
 mod data;
+#[cfg(feature = "openapi")]
+mod document;
 mod events;
 mod executions;
 mod extract;
@@ -22,19 +24,16 @@ mod timeline;
 mod validate;
 mod workers;
 
-use std::sync::Arc;
-
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Html;
 use axum::routing::{any, get};
-use axum::{Json, Router};
-use noetl_api::ErrorBody;
-use noetl_api::execution::{ExecutionEnd, OmittedValue};
 use serde_json::Value;
-use utoipa::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
+#[cfg(feature = "openapi")]
+pub use document::generate;
 pub(crate) use state::{About, AppState};
 
 use crate::error::ApiError;
@@ -42,20 +41,12 @@ use crate::error::ApiError;
 /// The largest body of a request: a playbook's payload, a step's result.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
-/// The part of the OpenAPI document that does not come from routes: its title, and schemas that no route names.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "NoETL API",
-        description = "Playbooks, their executions, and the workers that run them."
-    ),
-    components(schemas(ErrorBody, ExecutionEnd, OmittedValue))
-)]
-struct Description;
+/// The OpenAPI document of the API, as JSON text. The feature `openapi` makes it, and a test compares the two.
+pub const OPENAPI: &str = include_str!("../../openapi.json");
 
 /// The routes in the OpenAPI document, and those of older clients.
-fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Description::openapi())
+fn routes() -> Router<AppState> {
+    Router::new()
         .merge(meta::routes())
         .merge(metrics::routes())
         .merge(dashboard::routes())
@@ -75,25 +66,14 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(data::routes())
 }
 
-/// Returns the OpenAPI document of the API, as JSON text.
-pub fn openapi() -> String {
-    format!("{:#}\n", document())
-}
-
-fn document() -> Value {
-    serde_json::to_value(routes().to_openapi()).unwrap_or_default()
-}
-
 /// Returns the router of the API.
 pub(crate) fn router(state: AppState) -> Router {
-    let document = Arc::new(document());
+    let document: Value = serde_json::from_str(OPENAPI).unwrap_or_default();
     let docs = Html(meta::docs(&document));
-    Router::from(routes())
+    let json = [(CONTENT_TYPE, "application/json")];
+    routes()
         .route("/docs", get(async move || docs))
-        .route(
-            "/api/openapi.json",
-            get(async move || Json((*document).clone())),
-        )
+        .route("/api/openapi.json", get(async move || (json, OPENAPI)))
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
         .route("/api/{*path}", any(not_found))

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Sse;
@@ -14,7 +15,6 @@ use futures_util::stream::unfold;
 use noetl_api::event::EventsAfterQuery;
 use noetl_api::execution::ExecutionEnd;
 use tokio::sync::broadcast::error::RecvError;
-use utoipa_axum::router::OpenApiRouter;
 
 use super::extract::{Path, Query, parse_id};
 use super::rows::{self, find_execution};
@@ -28,8 +28,8 @@ const READ_INTERVAL: Duration = Duration::from_secs(2);
 const PAGE: i64 = 200;
 
 /// The routes of streams, which are not in the OpenAPI document.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
         .route("/api/executions/stream", get(executions))
         .route("/api/executions/{execution_id}/stream", get(execution))
 }

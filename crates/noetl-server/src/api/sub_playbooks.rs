@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
 use noetl_api::ExecutionStatus;
 use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
 use serde_json::Value;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, parse_id};
 use super::state::AppState;
@@ -18,13 +17,13 @@ use crate::error::ApiError;
 const WAIT: Duration = Duration::from_secs(25);
 
 /// The route of sub-playbooks.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(playbook))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new().route("/api/worker/playbook", post(playbook))
 }
 
 /// Start a sub-playbook, or find it by its key, and wait a while for its end
-#[utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = SubPlaybookRequest,
-    responses((status = 200, body = SubPlaybookAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/worker/playbook", tag = "workers", request_body = SubPlaybookRequest,
+    responses((status = 200, body = SubPlaybookAnswer), ApiError)))]
 pub(crate) async fn playbook(
     State(server): State<AppState>,
     Body(request): Body<SubPlaybookRequest>,

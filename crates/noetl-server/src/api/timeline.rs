@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
 use noetl_api::StepStatus;
 use noetl_api::graph::{ExecutionGraph, Graph};
 use noetl_api::timeline::{Timeline, TimelineStep};
 use noetl_engine::execution::event_name;
 use serde_json::Value;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::Path;
 use super::graph::{States, graph_of};
@@ -22,10 +21,10 @@ use crate::error::ApiError;
 use crate::store::EventRow;
 
 /// The routes of timelines and graphs.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(timeline))
-        .routes(routes!(execution_graph))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/executions/{execution_id}/timeline", get(timeline))
+        .route("/api/executions/{execution_id}/graph", get(execution_graph))
 }
 
 /// Passes every event of an execution to `take`, oldest first. They are read in pages.
@@ -46,8 +45,8 @@ async fn each_event(
 }
 
 /// Get the timeline of an execution
-#[utoipa::path(get, path = "/api/executions/{execution_id}/timeline", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = Timeline), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/timeline", tag = "executions", params(("execution_id" = String, Path)),
+    responses((status = 200, body = Timeline), ApiError)))]
 pub(crate) async fn timeline(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -113,8 +112,8 @@ pub(crate) async fn timeline(
 }
 
 /// Get the graph of an execution, with the states of its steps
-#[utoipa::path(get, path = "/api/executions/{execution_id}/graph", tag = "executions", params(("execution_id" = String, Path)),
-    responses((status = 200, body = ExecutionGraph), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/graph", tag = "executions", params(("execution_id" = String, Path)),
+    responses((status = 200, body = ExecutionGraph), ApiError)))]
 pub(crate) async fn execution_graph(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,

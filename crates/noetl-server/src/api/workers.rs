@@ -1,15 +1,13 @@
 //! `/api/worker/pool`: workers on other machines, and whether they are online.
 
-use axum::Json;
 use axum::extract::State;
-use axum::routing::{delete, post};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
 use noetl_api::worker::{
     HeartbeatAnswer, ListScope, QueueState, RuntimeKind, Worker, WorkerHeartbeat, WorkerList,
     WorkerRegistered, WorkerRegistration,
 };
 use noetl_api::{AnswerStatus, WorkerStatus};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::extract::{Body, check_name};
 use super::state::AppState;
@@ -18,14 +16,14 @@ use crate::error::ApiError;
 use crate::store::{LEASE_MS, RuntimeRow};
 
 /// The routes of workers, with those of older workers.
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(register_worker))
-        .routes(routes!(deregister))
+pub(super) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/api/worker/pool/register", post(register_worker))
+        .route("/api/worker/pool/deregister", post(deregister))
         .route("/api/worker/pool/deregister", delete(deregister))
-        .routes(routes!(heartbeat))
-        .routes(routes!(pools))
-        .routes(routes!(pool_state))
+        .route("/api/worker/pool/heartbeat", post(heartbeat))
+        .route("/api/worker/pools", get(pools))
+        .route("/api/pool/status", get(pool_state))
         .route("/api/runtime/register", post(register_worker))
         .route(
             "/api/runtime/deregister",
@@ -49,8 +47,8 @@ pub(super) fn check_worker_name(name: &str) -> Result<(), ApiError> {
 }
 
 /// Register a worker
-#[utoipa::path(post, path = "/api/worker/pool/register", tag = "workers", request_body = WorkerRegistration,
-    responses((status = 200, body = WorkerRegistered), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/worker/pool/register", tag = "workers", request_body = WorkerRegistration,
+    responses((status = 200, body = WorkerRegistered), ApiError)))]
 pub(crate) async fn register_worker(
     State(server): State<AppState>,
     Body(request): Body<WorkerRegistration>,
@@ -81,8 +79,8 @@ pub(crate) async fn register_worker(
 }
 
 /// Remove a worker, and give back its commands
-#[utoipa::path(post, path = "/api/worker/pool/deregister", tag = "workers", request_body = WorkerHeartbeat,
-    responses((status = 200, body = HeartbeatAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/worker/pool/deregister", tag = "workers", request_body = WorkerHeartbeat,
+    responses((status = 200, body = HeartbeatAnswer), ApiError)))]
 pub(crate) async fn deregister(
     State(server): State<AppState>,
     Body(request): Body<WorkerHeartbeat>,
@@ -106,8 +104,8 @@ pub(crate) async fn deregister(
 }
 
 /// Send a worker's heartbeat, and renew its leases
-#[utoipa::path(post, path = "/api/worker/pool/heartbeat", tag = "workers", request_body = WorkerHeartbeat,
-    responses((status = 200, body = HeartbeatAnswer), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/worker/pool/heartbeat", tag = "workers", request_body = WorkerHeartbeat,
+    responses((status = 200, body = HeartbeatAnswer), ApiError)))]
 pub(crate) async fn heartbeat(
     State(server): State<AppState>,
     Body(request): Body<WorkerHeartbeat>,
@@ -136,8 +134,8 @@ pub(crate) async fn heartbeat(
 }
 
 /// List workers
-#[utoipa::path(get, path = "/api/worker/pools", tag = "workers",
-    responses((status = 200, body = WorkerList), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/worker/pools", tag = "workers",
+    responses((status = 200, body = WorkerList), ApiError)))]
 pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerList>, ApiError> {
     let now = server.store.clock().now();
     let rows = server.store.runtimes(POOL.as_str(), now).await?;
@@ -170,8 +168,8 @@ pub(crate) async fn pools(State(server): State<AppState>) -> Result<Json<WorkerL
 }
 
 /// Get how many commands wait and run
-#[utoipa::path(get, path = "/api/pool/status", tag = "workers",
-    responses((status = 200, body = QueueState), ApiError))]
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/pool/status", tag = "workers",
+    responses((status = 200, body = QueueState), ApiError)))]
 pub(crate) async fn pool_state(
     State(server): State<AppState>,
 ) -> Result<Json<QueueState>, ApiError> {

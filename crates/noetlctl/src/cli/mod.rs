@@ -95,7 +95,7 @@ pub(crate) enum Command {
     Own(own::SelfCommand),
     /// Print the version, commit and target of this binary
     Version(VersionArgs),
-    /// Print the OpenAPI document of the server's API, which ui-src/openapi.json is a copy of
+    /// Print the OpenAPI document of the server's API
     #[command(hide = true)]
     Openapi,
 }

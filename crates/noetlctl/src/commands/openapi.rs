@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use crate::output;
 
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    output::text(&noetl_server::openapi())?;
+    output::text(noetl_server::OPENAPI)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -169,3 +169,25 @@ fn queries_cannot_change_the_store() {
         json!([[1]])
     );
 }
+
+#[test]
+fn every_operation_of_the_document_has_a_route() {
+    let live = Live::new();
+    let document = live.get("/api/openapi.json");
+    let mut asked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let (method, path) = (method.to_uppercase(), path.replace(['{', '}'], ""));
+            let json = ("content-type", "application/json");
+            let answer = live.ask(&method, &path, &[json], b"{");
+            let is_routed = answer.status != 405 && !answer.text.contains("API endpoint not found");
+            assert!(
+                is_routed,
+                "{method} {path}: {} {}",
+                answer.status, answer.text
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked > 40, "{asked}");
+}

@@ -99,7 +99,10 @@ fn fmt(ctx: &Ctx) -> anyhow::Result<()> {
 }
 
 fn clippy(ctx: &Ctx) -> anyhow::Result<()> {
-    let clippy = cmd!(ctx.shell, "cargo clippy --workspace --all-targets --locked");
+    let clippy = cmd!(
+        ctx.shell,
+        "cargo clippy --workspace --all-targets --locked --features noetl-server/openapi"
+    );
     run::run(ctx, clippy.args(["--", "--deny", "warnings"]))
 }
 

@@ -1,0 +1,106 @@
+//! The OpenAPI document, made of the types and comments of the handlers. It is checked in as openapi.json, so that what
+//! ships compiles none of this.
+
+use std::collections::BTreeMap;
+
+use noetl_api::ErrorBody;
+use noetl_api::execution::{ExecutionEnd, OmittedValue};
+use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, OpenApi, ToSchema as _};
+
+use super::{
+    cancel, catalog, commands, contents, credentials, dashboard, data, events, executions,
+    keychain, meta, sub_playbooks, timeline, validate, workers,
+};
+use crate::error::ApiError;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "NoETL API",
+        description = "Playbooks, their executions, and the workers that run them."
+    ),
+    paths(
+        cancel::cancel,
+        cancel::cancellation_check,
+        cancel::finalize,
+        cancel::cleanup,
+        catalog::register,
+        catalog::list_entries,
+        catalog::list_kind,
+        catalog::resource,
+        catalog::get_path,
+        catalog::playbook_graph,
+        catalog::delete_entry,
+        commands::claim,
+        commands::command,
+        commands::claim_one,
+        contents::result,
+        contents::content,
+        credentials::create,
+        credentials::list_credentials,
+        credentials::get_credential,
+        credentials::delete_credential,
+        credentials::test,
+        dashboard::stats,
+        data::query,
+        data::init,
+        data::validate_store,
+        data::variables,
+        data::variable,
+        data::set_variables,
+        data::delete_variable,
+        data::render,
+        events::event,
+        events::batch,
+        events::batch_status,
+        executions::execute,
+        executions::rerun,
+        executions::list_executions,
+        executions::detail,
+        executions::events,
+        executions::status,
+        keychain::put,
+        keychain::get_secret,
+        keychain::delete_secret,
+        keychain::list_secrets,
+        meta::health,
+        meta::version,
+        meta::state,
+        meta::session,
+        meta::sign_in,
+        meta::sign_out,
+        sub_playbooks::playbook,
+        timeline::timeline,
+        timeline::execution_graph,
+        validate::validate,
+        workers::register_worker,
+        workers::deregister,
+        workers::heartbeat,
+        workers::pools,
+        workers::pool_state,
+    ),
+    components(schemas(ErrorBody, ExecutionEnd, OmittedValue))
+)]
+struct Document;
+
+/// Returns the document as JSON text.
+pub fn generate() -> String {
+    let document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    format!("{document:#}\n")
+}
+
+/// Every operation may answer that it refuses or that the store is not available.
+impl IntoResponses for ApiError {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let body = ContentBuilder::new()
+            .schema(Some(openapi::Ref::from_schema_name(ErrorBody::name())))
+            .build();
+        let response = ResponseBuilder::new()
+            .content("application/json", body)
+            .build();
+        ["4XX", "503"]
+            .map(|status| (status.to_owned(), response.clone().into()))
+            .into()
+    }
+}
