@@ -34,11 +34,38 @@ pub fn each<T: Sync>(
     failure.map_or(Ok(()), Err)
 }
 
+/// Calls `work` for each item, in a few threads, and returns the results in the order of the items.
+///
+/// # Errors
+/// As for [`each`].
+pub fn map<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
+    let results: Vec<_> = items.iter().map(|item| (item, Mutex::new(None))).collect();
+    each(&results, |(item, result)| {
+        let done = work(item)?;
+        *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        Ok(())
+    })?;
+    let results = results.into_iter();
+    let results =
+        results.filter_map(|(_, it)| it.into_inner().unwrap_or_else(PoisonError::into_inner));
+    Ok(results.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::ensure;
 
     use super::*;
+
+    #[test]
+    fn results_have_the_order_of_the_items() {
+        let items: Vec<u32> = (0..100).collect();
+        assert_eq!(map(&items, |item| Ok(*item)).unwrap(), items);
+        assert!(map(&items, |item| Ok(ensure!(*item != 7, "seven"))).is_err());
+    }
 
     #[test]
     fn after_the_first_error_no_item_is_begun() {

@@ -11,6 +11,7 @@
 
 mod assembly;
 mod bases;
+mod bench;
 mod bootstrap;
 mod buildx;
 mod checkouts;

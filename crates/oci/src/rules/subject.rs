@@ -14,7 +14,7 @@ use crate::image::Image;
 use crate::known_layers::KnownLayers;
 use crate::media_type::Compression;
 use crate::model::{Descriptor, ImageConfig, RunConfig};
-use crate::parallel::each;
+use crate::parallel::{each, map};
 use crate::platform_image::{self, PlatformImage};
 use crate::rules::Expectations;
 use crate::source::ImageSource;
@@ -116,12 +116,9 @@ impl<'s> Subject<'s> {
     ) -> anyhow::Result<Self> {
         let image = Image::read(source)?;
         let blobs = read_blobs(source, &image, known)?;
-        let mut facts = Vec::new();
-        for platform in &image.platforms {
-            facts.push(PlatformFacts::of(
-                source, &image, platform, &blobs, expected,
-            )?);
-        }
+        let facts = map(&image.platforms, |platform| {
+            PlatformFacts::of(source, &image, platform, &blobs, expected)
+        })?;
         Ok(Self {
             source,
             image,

@@ -24,6 +24,7 @@ pub(super) fn image<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
     Ok(Box::new(move |number| {
         let repository = format!("{registry}/bench-{}-{number}", std::process::id());
         let mut ours = bench.xtask(["image", "--no-cache", "--push", "--tag", "bench"]);
+        ours = ours.args(["--attest", "none"]);
         ours = ours.args(["--registry", &format!("{repository}/ours")]);
         for (arch, _) in PLATFORMS {
             ours = ours.args(["--binary", &format!("linux/{arch}={context}/noetl-{arch}")]);

@@ -75,6 +75,8 @@ impl Product<'_> {
     fn round(&self, amount: Amount) -> anyhow::Result<Vec<Reading>> {
         let ctx = self.ctx;
         let Amount { steps, executions } = amount;
+        // Each round has a store of its own, so that the rows of earlier ones are not counted.
+        files::remove(&self.sandbox.folder.join("data"))?;
         let noop = &self.playbook("steps", steps, "{kind: noop}")?;
         let shell = &self.playbook("shell", steps, "{kind: shell, cmds: ':'}")?;
         let small = &self.playbook("small", 2, "{kind: noop}")?;

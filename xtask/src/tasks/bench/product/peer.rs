@@ -51,6 +51,9 @@ pub(super) fn sqlite(
     let folder = &bench.sandbox.folder;
     let (script, database) = (folder.join("peer.py"), folder.join("peer.db"));
     files::write(&script, SCRIPT)?;
+    for suffix in ["", "-wal", "-shm"] {
+        files::remove(camino::Utf8Path::new(&format!("{database}{suffix}")))?;
+    }
     let numbers = [executions, events / executions.max(1), TRANSACTIONS];
     let (python, numbers) = (tools::python()?, numbers.map(|number| number.to_string()));
     let write = cmd!(bench.ctx.shell, "{python} {script} {database} {numbers...}");
