@@ -64,7 +64,11 @@ mod tests {
     fn results_have_the_order_of_the_items() {
         let items: Vec<u32> = (0..100).collect();
         assert_eq!(map(&items, |item| Ok(*item)).unwrap(), items);
-        assert!(map(&items, |item| Ok(ensure!(*item != 7, "seven"))).is_err());
+        let failed = map(&items, |item| {
+            ensure!(*item != 7, "seven");
+            Ok(*item)
+        });
+        assert!(failed.is_err());
     }
 
     #[test]
