@@ -1,14 +1,15 @@
 //! The catalog: playbooks by path and version.
 
 use noetl_api::ExecutionStatus;
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
 use super::database::Store;
 use super::error::StoreError;
+use super::row::from_row;
 use crate::clock;
 
 /// A version of a playbook.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct CatalogEntry {
     pub(crate) catalog_id: i64,
     pub(crate) path: String,
@@ -19,6 +20,8 @@ pub(crate) struct CatalogEntry {
     pub(crate) content: String,
     pub(crate) created_at: i64,
 }
+
+from_row!(CatalogEntry: catalog_id, path, version, kind, name, description, content, created_at);
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,8 @@
 //! The queue of commands: which worker holds which command, and until when.
 
-use sqlx::FromRow;
-
 use super::database::Store;
 use super::error::StoreError;
+use super::row::from_row;
 use super::write::Write;
 
 /// How long a claim holds without a heartbeat, in milliseconds.
@@ -52,7 +51,7 @@ impl<'a> Holder<'a> {
 }
 
 /// A command without an outcome.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct CommandRow {
     pub(crate) command_id: String,
     pub(crate) execution_id: i64,
@@ -66,12 +65,19 @@ pub(crate) struct CommandRow {
     pub(crate) lost: i64,
 }
 
+from_row!(
+    CommandRow:
+    command_id, execution_id, event_id, step, worker_id, lease_until, not_before, lost
+);
+
 /// A command that may be claimed.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct Due {
     pub(crate) command_id: String,
     pub(crate) execution_id: i64,
 }
+
+from_row!(Due: command_id, execution_id);
 
 const COLUMNS: &str =
     "command_id, execution_id, event_id, step, worker_id, lease_until, not_before, lost";

@@ -1,17 +1,15 @@
 //! Credentials, with encrypted data.
 
-use sqlx::FromRow;
-
 use super::database::Store;
 use super::error::StoreError;
+use super::row::from_row;
 use crate::clock;
 
 /// A credential, with encrypted data.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct CredentialRow {
     pub(crate) id: i64,
     pub(crate) name: String,
-    #[sqlx(rename = "type")]
     pub(crate) kind: String,
     pub(crate) data_encrypted: String,
     pub(crate) meta: String,
@@ -20,6 +18,11 @@ pub(crate) struct CredentialRow {
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
 }
+
+from_row!(
+    CredentialRow:
+    id, name, kind = "type", data_encrypted, meta, tags, description, created_at, updated_at
+);
 
 const COLUMNS: &str =
     "id, name, type, data_encrypted, meta, tags, description, created_at, updated_at";

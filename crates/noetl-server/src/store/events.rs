@@ -3,15 +3,16 @@
 use noetl_api::EventStatus;
 use noetl_api::execution::OmittedValue;
 use serde_json::Value as Json;
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
 use super::contents::{Column, references};
 use super::database::Store;
 use super::error::StoreError;
+use super::row::from_row;
 use super::write::Write;
 
 /// An event of the log.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct EventRow {
     pub(crate) execution_id: i64,
     pub(crate) event_id: i64,
@@ -19,7 +20,6 @@ pub(crate) struct EventRow {
     pub(crate) event_type: String,
     pub(crate) node_id: Option<String>,
     pub(crate) node_name: Option<String>,
-    #[sqlx(try_from = "String")]
     pub(crate) status: EventStatus,
     pub(crate) context: Option<String>,
     pub(crate) result: Option<String>,
@@ -30,6 +30,12 @@ pub(crate) struct EventRow {
     pub(crate) duration_ms: Option<i64>,
     pub(crate) created_at: i64,
 }
+
+from_row!(
+    EventRow:
+    execution_id, event_id, catalog_id, event_type, node_id, node_name, status as String,
+    context, result, error, meta, contents, duration_ms, created_at
+);
 
 /// How many events are read at once where all are needed, one after the other.
 pub(crate) const PAGE: usize = 1000;

@@ -2,22 +2,22 @@
 
 use noetl_api::ExecutionStatus;
 use serde_json::{Map, Value as Json};
-use sqlx::{AnyConnection, FromRow};
+use sqlx::AnyConnection;
 
 use super::catalog::like;
 use super::contents::{Column, Extracted, to_column};
 use super::database::Store;
 use super::error::StoreError;
+use super::row::from_row;
 use super::write::Write;
 
 /// An execution.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct ExecutionRow {
     pub(crate) execution_id: i64,
     pub(crate) catalog_id: i64,
     pub(crate) path: String,
     pub(crate) version: i64,
-    #[sqlx(try_from = "String")]
     pub(crate) status: ExecutionStatus,
     pub(crate) target: Option<String>,
     pub(crate) parent_execution_id: Option<i64>,
@@ -30,6 +30,12 @@ pub(crate) struct ExecutionRow {
     pub(crate) end_time: Option<i64>,
     pub(crate) last_event_id: i64,
 }
+
+from_row!(
+    ExecutionRow:
+    execution_id, catalog_id, path, version, status as String, target, parent_execution_id,
+    parent_call, current_step, progress, result, error, start_time, end_time, last_event_id
+);
 
 /// Which executions to list.
 #[derive(Debug, Clone, Default)]

@@ -13,6 +13,7 @@ mod events;
 mod executions;
 mod ids;
 mod migrate;
+mod row;
 mod runtimes;
 mod sessions;
 mod statistics;

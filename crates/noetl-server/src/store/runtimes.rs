@@ -1,13 +1,12 @@
 //! Workers that have registered, and the shards of servers.
 
-use sqlx::FromRow;
-
 use super::database::Store;
 use super::error::StoreError;
 use super::ids::SHARDS;
+use super::row::from_row;
 
 /// A worker.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct RuntimeRow {
     pub(crate) runtime_id: i64,
     pub(crate) name: String,
@@ -20,6 +19,11 @@ pub(crate) struct RuntimeRow {
     pub(crate) started_at: i64,
     pub(crate) heartbeat: i64,
 }
+
+from_row!(
+    RuntimeRow:
+    runtime_id, name, kind, runtime, capacity, labels, pid, hostname, started_at, heartbeat
+);
 
 const COLUMNS: &str =
     "runtime_id, name, kind, runtime, capacity, labels, pid, hostname, started_at, heartbeat";

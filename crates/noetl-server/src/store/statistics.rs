@@ -1,13 +1,13 @@
 //! Counts and averages for the dashboard and the metrics.
 
+use super::row::from_row;
 use noetl_api::ExecutionStatus;
-use sqlx::FromRow;
 
 use super::database::Store;
 use super::error::StoreError;
 
 /// The number of executions, by status.
-#[derive(Debug, Clone, Default, FromRow)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Totals {
     pub(crate) total: i64,
     pub(crate) completed: i64,
@@ -16,8 +16,10 @@ pub(crate) struct Totals {
     pub(crate) running: i64,
 }
 
+from_row!(Totals: total, completed, failed, cancelled, running);
+
 /// The executions that began in a span of time.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bucket {
     /// The span's number since 1970.
     pub(crate) slot: i64,
@@ -27,8 +29,10 @@ pub(crate) struct Bucket {
     pub(crate) running: i64,
 }
 
+from_row!(Bucket: slot, completed, failed, cancelled, running);
+
 /// How long the calls of a step take.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct SlowStep {
     pub(crate) path: String,
     pub(crate) step: String,
@@ -36,6 +40,8 @@ pub(crate) struct SlowStep {
     pub(crate) avg_ms: f64,
     pub(crate) max_ms: i64,
 }
+
+from_row!(SlowStep: path, step, count, avg_ms, max_ms);
 
 /// Columns that count the executions of each status.
 fn sums() -> String {
