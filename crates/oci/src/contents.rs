@@ -1,8 +1,9 @@
 //! Reads a layer in one pass over its bytes: its digests, how it is compressed, and the records of its tar.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use memchr::memmem;
 
 use crate::digest::{Hashing, Sha256};
@@ -264,27 +265,40 @@ pub(crate) fn read_member(
     compression: Compression,
     position: usize,
 ) -> anyhow::Result<Vec<u8>> {
+    let mut found = read_members(reader, compression, &BTreeSet::from([position]))?;
+    Ok(found.remove(&position).unwrap_or_default())
+}
+
+/// Reads the contents of records of a layer into memory, in one pass that ends after the last of them.
+///
+/// # Errors
+/// When the layer cannot be read, or lacks one of the members.
+pub(crate) fn read_members(
+    reader: impl Read,
+    compression: Compression,
+    positions: &BTreeSet<usize>,
+) -> anyhow::Result<BTreeMap<usize, Vec<u8>>> {
     let buffered = BufReader::with_capacity(4 * CHUNK, reader);
     let tar: Box<dyn Read + '_> = match compression {
         Compression::Gzip => Box::new(GzipReader::new(buffered)),
         Compression::None => Box::new(buffered),
         Compression::Zstd => return Err(anyhow!("zstd is not supported")),
     };
-    let (mut number, mut found) = (0, None);
+    let (mut number, mut found) = (0, BTreeMap::new());
     let read = record::for_each(tar, |_, content| {
-        if number == position {
+        if positions.contains(&number) {
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes)?;
-            found = Some(bytes);
-            return Err(anyhow!("found"));
+            found.insert(number, bytes);
+            ensure!(found.len() < positions.len(), "found");
         }
         number += 1;
         Ok(())
     });
-    match (found, read) {
-        (Some(bytes), _) => Ok(bytes),
-        (None, Err(error)) => Err(error),
-        (None, Ok(())) => Err(anyhow!("the layer has no member {position}")),
+    match (found.len() == positions.len(), read) {
+        (true, _) => Ok(found),
+        (false, Err(error)) => Err(error),
+        (false, Ok(())) => Err(anyhow!("the layer lacks one of the members {positions:?}")),
     }
 }
 

@@ -1,11 +1,13 @@
-//! Compares two layers, entry by entry. Each is read once as a stream, and again for each pair of programs that differ.
+//! Compares two layers, entry by entry. Each is read once as a stream, and again for the files that differ, many of them in
+//! one pass.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Read;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::contents::read_member;
+use crate::contents::read_members;
 use crate::diff::change::ChangeCollector;
 use crate::diff::program::{self, Describe};
 use crate::digest::{Hashing, Sha256};
@@ -66,24 +68,85 @@ pub(super) fn compare(
         found.differ("compression", digest_and_size(one), digest_and_size(other));
         return Ok(true);
     }
-    let content = |layer: &Descriptor, source: &dyn ImageSource, entry: &LayerEntry| {
-        let (reader, compression) = open(layer, source)?;
-        read_member(reader, compression, entry.position)
-    };
+    let sides = [(one, one_source), (other, other_source)];
+    let contents = Contents::of(sides, [&before.entries, &after.entries]);
     compare_entries(
         &before.entries,
         &after.entries,
         found,
         |one_entry, other_entry, found| {
-            if one_entry.size.max(other_entry.size) > LARGEST_PROGRAM {
+            let Some([before, after]) = contents.take(one_entry)? else {
                 return Ok(false);
-            }
-            let before = content(one, one_source, one_entry)?;
-            let after = content(other, other_source, other_entry)?;
+            };
+            debug_assert_eq!(after.len() as u64, other_entry.size);
             Ok(program::compare(&before, &after, describe, found))
         },
     )?;
     Ok(false)
+}
+
+/// The contents of pairs of entries that differ. They are read ahead, in the order in which they are compared: a pass over
+/// the layers for each pair would take as many times as long as there are pairs.
+struct Contents<'a> {
+    sides: [(&'a Descriptor, &'a dyn ImageSource); 2],
+    /// The positions of the pairs, and the length of both.
+    pairs: Vec<([usize; 2], u64)>,
+    /// What was read and not taken, by the position in the first layer.
+    ready: RefCell<BTreeMap<usize, [Vec<u8>; 2]>>,
+}
+
+/// How many bytes are read ahead.
+const BATCH: u64 = 64 << 20;
+
+impl<'a> Contents<'a> {
+    /// Finds the pairs; what is larger than [`LARGEST_PROGRAM`] is left out.
+    fn of(sides: [(&'a Descriptor, &'a dyn ImageSource); 2], entries: [&[LayerEntry]; 2]) -> Self {
+        let after = entries[1].iter().map(|entry| (entry.path.as_str(), entry));
+        let after: BTreeMap<_, _> = after.collect();
+        let pair = |one: &LayerEntry| {
+            let other = after.get(one.path.as_str())?;
+            let is_compared = one.sha256 != other.sha256;
+            let is_small = one.size.max(other.size) <= LARGEST_PROGRAM;
+            let positions = [one.position, other.position];
+            (is_compared && is_small).then_some((positions, one.size + other.size))
+        };
+        Self {
+            sides,
+            pairs: entries[0].iter().filter_map(pair).collect(),
+            ready: RefCell::default(),
+        }
+    }
+
+    /// Returns the contents of the pair with this entry of the first layer; `None` for a pair that was left out.
+    fn take(&self, one: &LayerEntry) -> anyhow::Result<Option<[Vec<u8>; 2]>> {
+        if let Some(pair) = self.ready.borrow_mut().remove(&one.position) {
+            return Ok(Some(pair));
+        }
+        let is_first = |(positions, _): &([usize; 2], u64)| positions[0] == one.position;
+        let Some(first) = self.pairs.iter().position(is_first) else {
+            return Ok(None);
+        };
+        let mut length = 0;
+        let batch = self.pairs[first..].iter().take_while(|(_, bytes)| {
+            let is_wanted = length == 0 || length + bytes <= BATCH;
+            length += bytes;
+            is_wanted
+        });
+        let batch: Vec<_> = batch.map(|(positions, _)| *positions).collect();
+        let read = |side: usize| {
+            let (layer, source) = self.sides[side];
+            let (reader, compression) = open(layer, source)?;
+            let positions = batch.iter().map(|positions| positions[side]).collect();
+            read_members(reader, compression, &positions)
+        };
+        let (mut before, mut after) = (read(0)?, read(1)?);
+        let mut ready = self.ready.borrow_mut();
+        for [one, other] in batch {
+            let pair = before.remove(&one).zip(after.remove(&other));
+            ready.extend(pair.map(|(before, after)| (one, [before, after])));
+        }
+        Ok(ready.remove(&one.position))
+    }
 }
 
 fn digest_and_size(layer: &Descriptor) -> String {
