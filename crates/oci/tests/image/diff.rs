@@ -1,9 +1,11 @@
 //! Changes one thing of an image, and compares it with the unchanged image.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use noetl_oci::diff::{Description, Side, images, platforms};
 use noetl_oci::gzip::gzip;
 use noetl_oci::tar::write::{Entry, to_bytes};
-use noetl_oci::{Image, Machine};
+use noetl_oci::{Blob, BlobReader, Descriptor, Image, ImageSource, Machine};
 use noetl_oci_mutants::Parts;
 use serde_json::json;
 
@@ -215,4 +217,63 @@ fn sections_are_compared_when_there_is_no_description() {
         lines(&long),
         [format!("{place} 5 bytes -> 3000 bytes (+2.9 KiB)")]
     );
+}
+
+/// A layout that counts how often a layer is opened.
+#[derive(Debug)]
+struct Counted {
+    layout: noetl_oci::Layout,
+    opened: AtomicUsize,
+}
+
+impl ImageSource for Counted {
+    fn index_json(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        self.layout.index_json()
+    }
+
+    fn document(&self, descriptor: &Descriptor) -> anyhow::Result<Option<Vec<u8>>> {
+        self.layout.document(descriptor)
+    }
+
+    fn open(&self, descriptor: &Descriptor) -> anyhow::Result<Option<BlobReader>> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        ImageSource::open(&self.layout, descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> anyhow::Result<Option<Blob>> {
+        ImageSource::blob(&self.layout, descriptor)
+    }
+}
+
+#[test]
+fn a_layer_is_opened_as_often_however_many_files_differ() {
+    let opened = |files: usize| {
+        let side = |content: &str| {
+            let mut changed = Changed::clean();
+            for number in 0..files {
+                let text = format!("{content} {number}").into_bytes();
+                changed
+                    .app
+                    .push(Entry::file(&format!("file-{number}"), 0o644, text));
+            }
+            Counted {
+                layout: changed.layout(),
+                opened: AtomicUsize::new(0),
+            }
+        };
+        let (one, other) = (side("one"), side("other"));
+        let (before, after) = (Image::read(&one).unwrap(), Image::read(&other).unwrap());
+        let before = Side {
+            image: &before,
+            source: &one,
+        };
+        let after = Side {
+            image: &after,
+            source: &other,
+        };
+        let changes = images(before, after, Some(describe)).unwrap();
+        assert_eq!(changes.len(), files, "{changes:#?}");
+        one.opened.into_inner() + other.opened.into_inner()
+    };
+    assert_eq!(opened(3), opened(300));
 }
