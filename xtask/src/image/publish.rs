@@ -1,17 +1,15 @@
 //! Publishing a verified image, and checking what the registry then serves.
 
-use std::collections::BTreeSet;
-
 use anyhow::anyhow;
 use indicatif::ProgressBar;
 use noetl_help::Help as _;
 use noetl_oci::annotation::REVISION;
 use noetl_oci::registry::{
-    self, Client, Progress, Published, PushOptions, Pushed, RegistryImage, Stored, TagRefused,
-    observe, push,
+    self, Begun, Client, Progress, Published, PushOptions, Pushed, RegistryImage, Stored,
+    TagRefused, observe,
 };
 use noetl_oci::rules::{self, Findings, Subject, served};
-use noetl_oci::{Descriptor, Image, KnownLayers, Layout, Platform, PlatformImage, Reference};
+use noetl_oci::{Descriptor, Image, KnownLayers, Layout, Reference};
 
 use crate::host::ctx::{Ctx, Verbosity};
 use crate::host::{output, sign_ins};
@@ -44,16 +42,39 @@ pub(crate) fn publish(
     references: &[Reference],
     options: PushOptions,
 ) -> anyhow::Result<Published> {
-    let layout = image.value();
+    finish(ctx, image, begin(ctx, image.value(), references)?, options)
+}
+
+/// Reads the documents of an image and asks the registry for its tags; nothing is sent.
+///
+/// # Errors
+/// When the image is of a dirty tree, or the registry does not answer.
+pub(crate) fn begin<'a>(
+    ctx: &Ctx,
+    layout: &'a Layout,
+    references: &[Reference],
+) -> anyhow::Result<Begun<'a>> {
     if let Some(first) = references.first() {
         refuse_dirty(&Image::read(layout)?, first)?;
     }
+    registry::begin(&sign_ins::client(ctx), layout, references).map_err(with_flags)
+}
+
+/// Sends what the registry lacks of an image that was verified after the push had begun.
+///
+/// # Errors
+/// As for [`publish`].
+pub(crate) fn finish(
+    ctx: &Ctx,
+    _verified: &Verified<Layout>,
+    begun: Begun<'_>,
+    options: PushOptions,
+) -> anyhow::Result<Published> {
     let bar = Bar {
         bar: output::progress(ctx, 0, "push"),
         is_verbose: ctx.verbosity == Verbosity::Verbose,
     };
-    let pushed = push(&sign_ins::client(ctx), layout, references, options, &bar);
-    pushed.map_err(with_flags)
+    begun.finish(options, &bar).map_err(with_flags)
 }
 
 /// Adds the flags that avoid a refusal of a tag.
@@ -62,30 +83,6 @@ fn with_flags(error: anyhow::Error) -> anyhow::Error {
         Some(help) => error.help(help),
         None => error,
     }
-}
-
-/// Returns what was published before, if the registry has the image under all `references` and it is for all expected
-/// platforms. Its layers are not read, since they would not be sent.
-///
-/// # Errors
-/// As for [`publish`], before anything is sent.
-pub(crate) fn published(
-    ctx: &Ctx,
-    layout: &Layout,
-    references: &[Reference],
-    standard: &ImageStandard,
-) -> anyhow::Result<Option<Published>> {
-    let image = Image::read(layout)?;
-    let expected = standard.expected.platforms.iter();
-    let expected: BTreeSet<_> = expected.map(Platform::without_variant).collect();
-    let found: BTreeSet<_> = image.platforms.iter().map(PlatformImage::name).collect();
-    if found != expected || image.check_digests().is_err() {
-        return Ok(None);
-    }
-    if let Some(first) = references.first() {
-        refuse_dirty(&image, first)?;
-    }
-    registry::published(&sign_ins::client(ctx), layout, references).map_err(with_flags)
 }
 
 /// Returns the flags that avoid a refusal of a tag.

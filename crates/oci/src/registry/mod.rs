@@ -38,7 +38,7 @@ pub use image::RegistryImage;
 pub use inventory::take_inventory;
 pub use observe::{Pushed, observe};
 pub use progress::{Progress, Silent};
-pub use push::{Overwrite, Published, PushOptions, TagRefused, Trust, published, push};
+pub use push::{Begun, Overwrite, Published, PushOptions, TagRefused, Trust, begin, push};
 pub use referrers::{attach, fetch_artifact, referrers};
 pub use secret::Secret;
 pub use session::is_no_answer;

@@ -94,48 +94,75 @@ pub fn push(
     options: PushOptions,
     progress: &dyn Progress,
 ) -> anyhow::Result<Published> {
-    let first = one_repository(references)?;
+    begin(client, source, references)?.finish(options, progress)
+}
+
+/// A push of which nothing has been sent: the documents of the image are read, and where its tags point to is known.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    content: ImageToPush<'a>,
+    first: Reference,
+    journal: Journal,
+}
+
+/// Begins a push: reads the documents of the image, whose digests are checked, and asks the registry for each tag.
+///
+/// # Errors
+/// As for [`push`], before anything is sent.
+pub fn begin<'a>(
+    client: &Client,
+    source: &'a dyn ImageSource,
+    references: &[Reference],
+) -> anyhow::Result<Begun<'a>> {
+    let first = one_repository(references)?.clone();
     let content = ImageToPush::read(source)?;
-    let mut journal = content.journal(client, references)?;
-    let digest = content.root.digest.clone();
-    if options.overwrite == Overwrite::Refused {
-        refuse_overwriting(first, &digest, &journal.overwritten())?;
-    }
-    let mut sent_bytes = 0;
-    if !journal.is_done() || options.trust == Trust::Nothing {
-        let is_there = journal.repository().head(&digest)?.is_some();
-        if !is_there || options.trust == Trust::Nothing {
-            sent_bytes = content.send(journal.repository(), first, progress)?;
-        }
-        let bytes = content.document(&content.root)?;
-        journal.move_tags(&content.root.media_type, &bytes, !is_there)?;
-    }
-    Ok(Published {
-        digest,
-        sent_bytes,
+    let journal = content.journal(client, references)?;
+    Ok(Begun {
+        content,
+        first,
         journal,
     })
 }
 
-/// Returns what a push would return if the registry has the image under all names in `references`, so that nothing is to
-/// be sent; `None` if a push is needed. Layers are not read. It takes one request for each tag.
-///
-/// # Errors
-/// As for [`push`], before anything is sent.
-pub fn published(
-    client: &Client,
-    source: &dyn ImageSource,
-    references: &[Reference],
-) -> anyhow::Result<Option<Published>> {
-    one_repository(references)?;
-    let content = ImageToPush::read(source)?;
-    content.image.check_digests()?;
-    let journal = content.journal(client, references)?;
-    Ok(journal.is_done().then(|| Published {
-        digest: content.root.digest.clone(),
-        sent_bytes: 0,
-        journal,
-    }))
+impl Begun<'_> {
+    /// Returns whether all tags point to the image already, so that nothing is to be sent.
+    pub fn is_published(&self) -> bool {
+        self.journal.is_done()
+    }
+
+    /// Sends what the registry lacks and moves the tags.
+    ///
+    /// # Errors
+    /// As for [`push`].
+    pub fn finish(
+        self,
+        options: PushOptions,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Published> {
+        let Self {
+            content,
+            first,
+            mut journal,
+        } = self;
+        let digest = content.root.digest.clone();
+        if options.overwrite == Overwrite::Refused {
+            refuse_overwriting(&first, &digest, &journal.overwritten())?;
+        }
+        let mut sent_bytes = 0;
+        if !journal.is_done() || options.trust == Trust::Nothing {
+            let is_there = journal.repository().head(&digest)?.is_some();
+            if !is_there || options.trust == Trust::Nothing {
+                sent_bytes = content.send(journal.repository(), &first, progress)?;
+            }
+            let bytes = content.document(&content.root)?;
+            journal.move_tags(&content.root.media_type, &bytes, !is_there)?;
+        }
+        Ok(Published {
+            digest,
+            sent_bytes,
+            journal,
+        })
+    }
 }
 
 /// Returns the first of names in one repository.
@@ -204,6 +231,7 @@ impl fmt::Display for TagRefused {
 impl std::error::Error for TagRefused {}
 
 /// The image to push.
+#[derive(Debug)]
 struct ImageToPush<'a> {
     source: &'a dyn ImageSource,
     image: Image,

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use noetl_oci::registry::{Overwrite, Published, PushOptions, Trust};
+use noetl_oci::registry::{Begun, Overwrite, Published, PushOptions, Silent, Trust};
 use noetl_oci::{KnownLayers, Layout, Platform, Reference};
 use serde_json::json;
 
@@ -17,8 +17,7 @@ use crate::tasks::image::{REGISTRY, in_order, outputs, references};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Asks the registry first: when it has the image under every name, nothing is sent and nothing is checked again. Else\n\
-    the image is checked, by the same rules as `image check`, and pushed. Tags move last and together: when one \
+    after_help = "Checks the image first, by the same rules as `image check`; with --no-check, only when the registry lacks it. Tags move last and together: when one \
     does not, or\nthe registry serves something else than was sent, those that have moved go back. Takes credentials of docker login, \
     podman login,\ncredential helpers and GITHUB_TOKEN.\n\nExamples:\n  \
     cargo xtask image push dist/noetl-v0.1.0-image.tar --tag 0.1.0 --tag latest\n  \
@@ -49,7 +48,7 @@ pub(super) struct PushHow {
     /// Move version and commit tags that point to another image
     #[arg(long)]
     force_retag: bool,
-    /// Skip the check of what the registry serves afterwards
+    /// Skip the check of what the registry serves afterwards, and of an image that it has under every name already
     #[arg(long)]
     no_check: bool,
     /// Ask the registry for every blob and image, and send those that were deleted
@@ -69,22 +68,11 @@ impl PushHow {
         standard: &ImageStandard,
         known: &KnownLayers,
     ) -> anyhow::Result<Published> {
-        let mut options = PushOptions::default();
-        if self.force_retag {
-            options.overwrite = Overwrite::Forced;
-        }
-        if self.repair {
-            options.trust = Trust::Nothing;
-        }
+        let options = self.options();
         let published = output::step(ctx, &format!("push to {registry}"), || {
             publish::publish(ctx, image, names, options)
         })?;
-        let (digest, sent) = (&published.digest, published.sent_bytes);
-        output::note(ctx, &format!("{digest}: {sent} bytes sent"));
-        for (tag, before) in published.moved() {
-            let before = before.as_deref().unwrap_or("a new tag");
-            output::note(ctx, &format!("{tag}: {before} -> {digest}"));
-        }
+        tell(ctx, &published);
         if !self.no_check {
             output::step(ctx, "pull it back and check what is served", || {
                 let proof = publish::prove(ctx, image.value(), names, standard, known);
@@ -92,6 +80,49 @@ impl PushHow {
             })?;
         }
         Ok(published)
+    }
+
+    /// Sends nothing, and checks nothing, when the registry has the image under every name; else does as
+    /// [`PushHow::publish`] with --no-check.
+    fn publish_unless_there(
+        &self,
+        ctx: &Ctx,
+        registry: &str,
+        begun: Begun<'_>,
+        check: impl FnOnce() -> anyhow::Result<Verified<Layout>>,
+    ) -> anyhow::Result<Published> {
+        let options = self.options();
+        let published = if begun.is_published() {
+            begun.finish(options, &Silent)?
+        } else {
+            let verified = check()?;
+            output::step(ctx, &format!("push to {registry}"), || {
+                publish::finish(ctx, &verified, begun, options)
+            })?
+        };
+        tell(ctx, &published);
+        Ok(published)
+    }
+
+    fn options(&self) -> PushOptions {
+        let mut options = PushOptions::default();
+        if self.force_retag {
+            options.overwrite = Overwrite::Forced;
+        }
+        if self.repair {
+            options.trust = Trust::Nothing;
+        }
+        options
+    }
+}
+
+/// Prints what was sent and which tags moved.
+fn tell(ctx: &Ctx, published: &Published) {
+    let (digest, sent) = (&published.digest, published.sent_bytes);
+    output::note(ctx, &format!("{digest}: {sent} bytes sent"));
+    for (tag, before) in published.moved() {
+        let before = before.as_deref().unwrap_or("a new tag");
+        output::note(ctx, &format!("{tag}: {before} -> {digest}"));
     }
 }
 
@@ -106,23 +137,17 @@ pub(super) fn run(ctx: &Ctx, args: &PushArgs) -> anyhow::Result<()> {
         tags => references(registry, tags, flavour)?,
     };
     let how = &args.how;
-    let layout = Layout::open(path)?;
-    let there = match how.repair {
-        true => None,
-        false => publish::published(ctx, &layout, &names, &standard)?,
+    let check = || {
+        output::step(ctx, &format!("check {path}"), || {
+            verify::image(path, standard.rules(), &known)
+        })
     };
-    let published = match there {
-        Some(published) => {
-            let note = "the registry has this image under every name; nothing was sent or moved";
-            output::note(ctx, note);
-            published
-        }
-        None => {
-            let verified = output::step(ctx, &format!("check {path}"), || {
-                verify::image(path, standard.rules(), &known)
-            })?;
-            how.publish(ctx, registry, &verified, &names, &standard, &known)?
-        }
+    let published = if how.no_check && !how.repair {
+        let layout = Layout::open(path)?;
+        let begun = publish::begin(ctx, &layout, &names)?;
+        how.publish_unless_there(ctx, registry, begun, check)?
+    } else {
+        how.publish(ctx, registry, &check()?, &names, &standard, &known)?
     };
     let (digest, sent) = (&published.digest, published.sent_bytes);
     if args.json {
