@@ -70,6 +70,15 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "a test of noetl reads the chart; no package manager here has helm",
     ),
     (
+        "cargo xtask bench ",
+        "bench.rs runs three benches; others compile this repository",
+    ),
+    ("cargo xtask size", "bench.rs, on the dist of the tests"),
+    (
+        "cargo xtask size ",
+        "it compiles this repository; its arithmetic has unit tests",
+    ),
+    (
         "cargo xtask deploy --cluster kind",
         "no package manager here has kind",
     ),
