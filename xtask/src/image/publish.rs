@@ -49,11 +49,7 @@ pub(crate) fn publish(
 ///
 /// # Errors
 /// When the image is of a dirty tree, or the registry does not answer.
-pub(crate) fn begin<'a>(
-    ctx: &Ctx,
-    layout: &'a Layout,
-    references: &[Reference],
-) -> anyhow::Result<Begun<'a>> {
+pub(crate) fn begin(ctx: &Ctx, layout: &Layout, references: &[Reference]) -> anyhow::Result<Begun> {
     if let Some(first) = references.first() {
         refuse_dirty(&Image::read(layout)?, first)?;
     }
@@ -66,15 +62,16 @@ pub(crate) fn begin<'a>(
 /// As for [`publish`].
 pub(crate) fn finish(
     ctx: &Ctx,
-    _verified: &Verified<Layout>,
-    begun: Begun<'_>,
+    image: &Verified<Layout>,
+    begun: Begun,
     options: PushOptions,
 ) -> anyhow::Result<Published> {
     let bar = Bar {
         bar: output::progress(ctx, 0, "push"),
         is_verbose: ctx.verbosity == Verbosity::Verbose,
     };
-    begun.finish(options, &bar).map_err(with_flags)
+    let pushed = begun.finish(image.value(), options, &bar);
+    pushed.map_err(with_flags)
 }
 
 /// Adds the flags that avoid a refusal of a tag.

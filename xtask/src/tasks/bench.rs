@@ -12,7 +12,7 @@ mod product;
 mod record;
 mod report;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow};
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use noetl_help::Help as _;
@@ -186,7 +186,9 @@ impl Dist {
             }
             _ => None,
         });
-        found.with_context(|| format!("{} has no archive of {triple}", self.folder))
+        found
+            .with_context(|| format!("{} has no archive of {triple}", self.folder))
+            .help("cargo xtask dist --targets linux")
     }
 }
 
@@ -233,10 +235,8 @@ pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
         return record::write(ctx, &now);
     }
     match (args.compare, changes) {
-        (true, None) => Err(anyhow::anyhow!(
-            "there is no docker/bench.json to compare with"
-        ))
-        .help("cargo xtask bench --save"),
+        (true, None) => Err(anyhow!("there is no docker/bench.json to compare with"))
+            .help("cargo xtask bench --save"),
         (_, changes) => within(&changes.unwrap_or_default(), args.budget),
     }
 }
@@ -282,13 +282,12 @@ fn within(changes: &[Change], budget: f64) -> anyhow::Result<()> {
     let worse: Vec<_> = worse
         .map(|change| format!("{}: {}", change.bench, change.work))
         .collect();
-    ensure!(
-        worse.is_empty(),
-        "worse than the budget of {:.0} %: {}",
-        budget * 100.0,
-        worse.join("; ")
-    );
-    Ok(())
+    if worse.is_empty() {
+        return Ok(());
+    }
+    let (percent, worse) = (budget * 100.0, worse.join("; "));
+    Err(anyhow!("worse than the budget of {percent:.0} %: {worse}"))
+        .help("measure that bench alone again; --budget PART allows more, --save records what is meant to be so")
 }
 
 fn canonical(path: Option<&Utf8PathBuf>) -> anyhow::Result<Option<Utf8PathBuf>> {

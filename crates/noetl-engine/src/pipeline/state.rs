@@ -176,8 +176,7 @@ impl<'a> Pipeline<'a> {
                 };
                 scope.insert("output".to_owned(), output);
             }
-            let value = template::value(&assignment.field, &scope)?;
-            self.insert(assignment, to_json(&value));
+            self.assign(assignment, &scope)?;
         }
         Ok(())
     }
@@ -209,9 +208,15 @@ impl<'a> Pipeline<'a> {
     ) -> Result<(), Failure> {
         for assignment in assignments {
             let scope = self.scope_after(outcome, attempt);
-            let value = template::value(&assignment.field, &scope)?;
-            self.insert(assignment, to_json(&value));
+            self.assign(assignment, &scope)?;
         }
+        Ok(())
+    }
+
+    /// Evaluates an assignment and makes it.
+    fn assign(&mut self, assignment: &Assignment, scope: &Scope) -> Result<(), Failure> {
+        let value = template::value(&assignment.field, scope)?;
+        self.insert(assignment, to_json(&value));
         Ok(())
     }
 

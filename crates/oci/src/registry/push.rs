@@ -94,57 +94,54 @@ pub fn push(
     options: PushOptions,
     progress: &dyn Progress,
 ) -> anyhow::Result<Published> {
-    begin(client, source, references)?.finish(options, progress)
+    begin(client, source, references)?.finish(source, options, progress)
 }
 
 /// A push of which nothing has been sent: the documents of the image are read, and where its tags point to is known.
 #[derive(Debug)]
-pub struct Begun<'a> {
-    content: ImageToPush<'a>,
+pub struct Begun {
     first: Reference,
     journal: Journal,
 }
 
-/// Begins a push: reads the documents of the image, whose digests are checked, and asks the registry for each tag.
+/// Begins a push: reads the documents of the image and asks the registry for each tag.
 ///
 /// # Errors
 /// As for [`push`], before anything is sent.
-pub fn begin<'a>(
+pub fn begin(
     client: &Client,
-    source: &'a dyn ImageSource,
+    source: &dyn ImageSource,
     references: &[Reference],
-) -> anyhow::Result<Begun<'a>> {
+) -> anyhow::Result<Begun> {
     let first = one_repository(references)?.clone();
-    let content = ImageToPush::read(source)?;
-    let journal = content.journal(client, references)?;
-    Ok(Begun {
-        content,
-        first,
-        journal,
-    })
+    let journal = ImageToPush::read(source)?.journal(client, references)?;
+    Ok(Begun { first, journal })
 }
 
-impl Begun<'_> {
+impl Begun {
     /// Returns whether all tags point to the image already, so that nothing is to be sent.
     pub fn is_published(&self) -> bool {
         self.journal.is_done()
     }
 
-    /// Sends what the registry lacks and moves the tags.
+    /// Sends what the registry lacks and moves the tags. `source` has the image that the push began with; it may have been
+    /// checked meanwhile.
     ///
     /// # Errors
-    /// As for [`push`].
+    /// As for [`push`], and when `source` has another image.
     pub fn finish(
         self,
+        source: &dyn ImageSource,
         options: PushOptions,
         progress: &dyn Progress,
     ) -> anyhow::Result<Published> {
-        let Self {
-            content,
-            first,
-            mut journal,
-        } = self;
+        let Self { first, mut journal } = self;
+        let content = ImageToPush::read(source)?;
         let digest = content.root.digest.clone();
+        ensure!(
+            digest == journal.digest(),
+            "the image was replaced by {digest} while it was pushed"
+        );
         if options.overwrite == Overwrite::Refused {
             refuse_overwriting(&first, &digest, &journal.overwritten())?;
         }
@@ -231,7 +228,6 @@ impl fmt::Display for TagRefused {
 impl std::error::Error for TagRefused {}
 
 /// The image to push.
-#[derive(Debug)]
 struct ImageToPush<'a> {
     source: &'a dyn ImageSource,
     image: Image,

@@ -71,6 +71,11 @@ impl Journal {
         &self.repository
     }
 
+    /// Returns the digest of the index that the tags will point to.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// Returns the tags that moved, each with the digest that it pointed to before.
     pub(super) fn moved(&self) -> Vec<(String, Option<String>)> {
         let moved = self.moved.iter();

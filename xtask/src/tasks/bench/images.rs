@@ -1,6 +1,8 @@
 //! `image`, `push` and `check`: the image of both platforms, beside buildx, crane and skopeo.
 
+use anyhow::Context as _;
 use camino::Utf8PathBuf;
+use noetl_help::Help as _;
 
 use super::figure::{Reading, Unit};
 use super::meter::{self, Usage};
@@ -156,6 +158,10 @@ impl Bench<'_> {
 
     fn image_tar(&self) -> anyhow::Result<Utf8PathBuf> {
         let dist = self.dist()?;
-        Ok(dist.folder.join(image_name(&dist.manifest.release)))
+        let tar = dist.folder.join(image_name(&dist.manifest.release));
+        let found = tar.is_file().then_some(tar);
+        found
+            .with_context(|| format!("{} has no image", dist.folder))
+            .help("cargo xtask dist --targets linux")
     }
 }

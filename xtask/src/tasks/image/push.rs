@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 use noetl_oci::registry::{Begun, Overwrite, Published, PushOptions, Silent, Trust};
-use noetl_oci::{KnownLayers, Layout, Platform, Reference};
+use noetl_oci::{Image, KnownLayers, Layout, Platform, Reference};
 use serde_json::json;
 
 use crate::host::ctx::Ctx;
@@ -17,8 +17,8 @@ use crate::tasks::image::{REGISTRY, in_order, outputs, references};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Checks the image first, by the same rules as `image check`; with --no-check, only when the registry lacks it. Tags move last and together: when one \
-    does not, or\nthe registry serves something else than was sent, those that have moved go back. Takes credentials of docker login, \
+    after_help = "Checks the image first, by the same rules as `image check`; with --no-check, only when the registry lacks it.\n\
+    Tags move last and together: when one does not, or\nthe registry serves something else than was sent, those that have moved go back. Takes credentials of docker login, \
     podman login,\ncredential helpers and GITHUB_TOKEN.\n\nExamples:\n  \
     cargo xtask image push dist/noetl-v0.1.0-image.tar --tag 0.1.0 --tag latest\n  \
     cargo xtask image push target/xtask/image --registry 127.0.0.1:5000 --tag try"
@@ -88,12 +88,13 @@ impl PushHow {
         &self,
         ctx: &Ctx,
         registry: &str,
-        begun: Begun<'_>,
+        layout: &Layout,
+        begun: Begun,
         check: impl FnOnce() -> anyhow::Result<Verified<Layout>>,
     ) -> anyhow::Result<Published> {
         let options = self.options();
         let published = if begun.is_published() {
-            begun.finish(options, &Silent)?
+            begun.finish(layout, options, &Silent)?
         } else {
             let verified = check()?;
             output::step(ctx, &format!("push to {registry}"), || {
@@ -142,10 +143,12 @@ pub(super) fn run(ctx: &Ctx, args: &PushArgs) -> anyhow::Result<()> {
             verify::image(path, standard.rules(), &known)
         })
     };
-    let published = if how.no_check && !how.repair {
-        let layout = Layout::open(path)?;
+    let layout = Layout::open(path)?;
+    // The digest that the registry is asked for is that of the documents only when they are intact; the check names what is not.
+    let is_intact = Image::read(&layout).is_ok_and(|image| image.check_digests().is_ok());
+    let published = if how.no_check && !how.repair && is_intact {
         let begun = publish::begin(ctx, &layout, &names)?;
-        how.publish_unless_there(ctx, registry, begun, check)?
+        how.publish_unless_there(ctx, registry, &layout, begun, check)?
     } else {
         how.publish(ctx, registry, &check()?, &names, &standard, &known)?
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use camino::Utf8Path;
+use noetl_help::Help as _;
 use noetl_oci::{Image, Layout};
 use object::{Object as _, ObjectSection as _};
 
@@ -57,9 +58,10 @@ impl Parts {
     /// When it is not a dist, or a file of it cannot be read.
     pub(super) fn add_dist(&mut self, dist: &Utf8Path) -> anyhow::Result<()> {
         let text = files::read_to_string(&dist.join(FILE_NAME));
-        let text =
-            text.context("cannot find a dist: run cargo xtask dist, or name one by --dist")?;
-        let manifest: DistManifest = serde_json::from_str(&text)?;
+        let text = text.help("cargo xtask dist, or name one by --dist")?;
+        let manifest = serde_json::from_str(&text);
+        let manifest: DistManifest =
+            manifest.with_context(|| format!("cannot read {FILE_NAME} of {dist}"))?;
         for artifact in &manifest.artifacts {
             let Content::Archive(archive) = &artifact.content else {
                 continue;

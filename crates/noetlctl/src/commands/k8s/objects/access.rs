@@ -1,11 +1,11 @@
 //! Access: service accounts without rights, network policies, disruption budgets.
 
-use super::metadata::{PORT, metadata, pods_of};
-use super::schema::{
+use super::api::{
     IntOrString, LabelSelector, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule,
     NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec, PodDisruptionBudget,
     PodDisruptionBudgetSpec, Role, RoleBinding, RoleRef, ServiceAccount, Subject,
 };
+use super::metadata::{PORT, metadata, pods_of};
 use super::{server, worker};
 use crate::commands::k8s::values::schema::Values;
 

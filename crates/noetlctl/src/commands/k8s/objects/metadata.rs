@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::schema::{ConfigMap, LabelSelector, ObjectMeta};
+use super::api::{ConfigMap, LabelSelector, ObjectMeta};
 use crate::commands::k8s::values::schema::Values;
 
 /// The field manager of server-side apply.

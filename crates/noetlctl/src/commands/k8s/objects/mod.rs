@@ -4,9 +4,9 @@
 //! image runs on all of them.
 
 mod access;
+mod api;
 mod metadata;
 mod pods;
-mod schema;
 mod server;
 mod worker;
 
@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use self::api::{Namespace, ObjectMeta, Resource, Secret};
 pub(super) use self::metadata::{MANAGED_BY, MANAGER};
 use self::metadata::{labels, metadata};
-use self::schema::{Namespace, ObjectMeta, Resource, Secret};
 use super::values::CheckedValues;
 use super::values::schema::Values;
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::metadata::{labels, metadata, pods_of};
-use super::schema::{
+use super::api::{
     Capabilities, ConfigMap, ConfigMapEnvSource, Container, Deployment, DeploymentSpec,
     DeploymentStrategy, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
     LocalObjectReference, ObjectMeta, PersistentVolumeClaimVolumeSource, PodSecurityContext,
     PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
     SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
 };
+use super::metadata::{labels, metadata, pods_of};
 use crate::commands::k8s::values::schema::{PullPolicy, Resources, Values};
 use noetl_oci::ImageName;
 

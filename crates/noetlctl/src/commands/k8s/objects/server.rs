@@ -1,12 +1,12 @@
 //! The server: Deployment, settings, volume and both Services.
 
-use super::metadata::{PORT, config_map, metadata, strings};
-use super::pods::{self, Workload, claimed, mount, scratch, secret_variable};
-use super::schema::{
+use super::api::{
     ConfigMap, Container, ContainerPort, Deployment, DeploymentStrategy, HttpGetAction,
     IntOrString, PersistentVolumeClaim, PersistentVolumeClaimSpec, Probe, RollingUpdateDeployment,
     Service, ServicePort, ServiceSpec, VolumeResourceRequirements,
 };
+use super::metadata::{PORT, config_map, metadata, strings};
+use super::pods::{self, Workload, claimed, mount, scratch, secret_variable};
 use crate::commands::k8s::values::CheckedValues;
 use crate::commands::k8s::values::schema::Values;
 

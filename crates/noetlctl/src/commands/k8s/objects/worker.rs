@@ -1,12 +1,12 @@
 //! The workers: Deployment, settings and autoscaler.
 
-use super::metadata::{PORT, config_map, metadata, strings};
-use super::pods::{self, Workload, mount, scratch, secret_variable};
-use super::schema::{
+use super::api::{
     ConfigMap, Container, CrossVersionObjectReference, Deployment, DeploymentStrategy,
     HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, IntOrString, MetricSpec, MetricTarget,
     ResourceMetricSource, RollingUpdateDeployment,
 };
+use super::metadata::{PORT, config_map, metadata, strings};
+use super::pods::{self, Workload, mount, scratch, secret_variable};
 use super::server;
 use crate::commands::k8s::values::CheckedValues;
 use crate::commands::k8s::values::schema::Values;
