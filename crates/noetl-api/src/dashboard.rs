@@ -38,7 +38,7 @@ pub struct Dashboard {
     pub active_workflows: i64,
     /// The executions by the time at which they began.
     pub series: Vec<DashboardBucket>,
-    /// The steps whose calls took longest on average.
+    /// The steps whose calls took longest on average, of the newest 5000 calls in the span.
     pub slowest_steps: Vec<SlowStep>,
     /// The latest executions that run.
     pub running: Vec<Execution>,

@@ -152,7 +152,7 @@ pub struct ExecutionListQuery {
     /// The playbook's path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Part of a path, error or id.
+    /// Part of a path or error, or the first digits of an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// The id of the playbook's version.

@@ -28,7 +28,12 @@ export const isEvent = hasFields<ExecutionEvent>({ event_id: "string", event_typ
 export interface ExecutionPage {
   items: Execution[];
   total: number;
+  /** Whether there may be more than `total`: the server does not count all executions that contain a text. */
+  isMinimum: boolean;
 }
+
+/** Up to this number the server counts the executions that contain a text. */
+const MOST_COUNTED = 1000;
 
 export async function listExecutions(
   filter: Filter & { parent?: string },
@@ -44,7 +49,11 @@ export async function listExecutions(
       total = Number(headers.get("x-total-count") ?? 0);
     },
   });
-  return { items, total: Math.max(total, offset + items.length) };
+  return {
+    items,
+    total: Math.max(total, offset + items.length),
+    isMinimum: text !== "" && total >= MOST_COUNTED,
+  };
 }
 
 const isExecutions = (answer: unknown): answer is Execution[] =>

@@ -1238,7 +1238,7 @@ export interface components {
             running: components["schemas"]["Execution"][];
             /** @description The executions by the time at which they began. */
             series: components["schemas"]["DashboardBucket"][];
-            /** @description The steps whose calls took longest on average. */
+            /** @description The steps whose calls took longest on average, of the newest 5000 calls in the span. */
             slowest_steps: components["schemas"]["SlowStep"][];
             /** @description The sums. */
             stats: components["schemas"]["DashboardSums"];
@@ -3283,7 +3283,7 @@ export interface operations {
                 status?: string;
                 /** @description The playbook's path. */
                 path?: string;
-                /** @description Part of a path, error or id. */
+                /** @description Part of a path or error, or the first digits of an id. */
                 q?: string;
                 /** @description The id of the playbook's version. */
                 catalog_id?: string;
@@ -3306,7 +3306,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description How many there are in all */
+                    /** @description How many there are in all; with `q`, 1000 stands for 1000 or more */
                     "x-total-count"?: number;
                     [name: string]: unknown;
                 };

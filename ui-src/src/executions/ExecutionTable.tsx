@@ -60,12 +60,14 @@ const EXECUTION_COLUMNS = helper.columns([
 interface Props {
   executions: Execution[];
   total: number;
+  /** Whether there may be more than `total`. */
+  isMinimum: boolean;
   isStale: boolean;
   hasMore: boolean;
   loadMore: () => void;
 }
 
-export function ExecutionTable({ executions, total, isStale, hasMore, loadMore }: Props) {
+export function ExecutionTable({ executions, total, isMinimum, isStale, hasMore, loadMore }: Props) {
   const table = useTable({
     features,
     columns: EXECUTION_COLUMNS,
@@ -92,7 +94,7 @@ export function ExecutionTable({ executions, total, isStale, hasMore, loadMore }
   return (
     <div className="grid-frame" data-stale={isStale}>
       <div className="grid-scroll" ref={scroller} tabIndex={0} role="region" aria-label="List of executions">
-        <div className="grid executions-grid" role="table" aria-label="Executions" aria-rowcount={total + 1}>
+        <div className="grid executions-grid" role="table" aria-label="Executions" aria-rowcount={isMinimum ? -1 : total + 1}>
           <div role="rowgroup" className="grid-head">
             <div role="row" aria-rowindex={1} className="grid-row">
               {headers.map((header) => (
@@ -130,7 +132,7 @@ export function ExecutionTable({ executions, total, isStale, hasMore, loadMore }
       </div>
       <p className="grid-foot">
         {hasMore
-          ? `${executions.length.toLocaleString("en")} of ${total.toLocaleString("en")} loaded; more load as you scroll`
+          ? `${executions.length.toLocaleString("en")} of ${isMinimum ? "at least " : ""}${total.toLocaleString("en")} loaded; more load as you scroll`
           : `All ${total.toLocaleString("en")} loaded`}
       </p>
     </div>

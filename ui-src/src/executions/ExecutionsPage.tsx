@@ -29,6 +29,7 @@ export default function ExecutionsPage() {
       <PageHeader title="Executions" actions={<LiveMark state={list.live} />}>
         {list.data !== undefined && (
           <span role="status">
+            {list.isMinimum && "at least "}
             {isFiltered ? count(list.total, "match", "matches") : count(list.total, "execution")}
           </span>
         )}
@@ -46,6 +47,7 @@ export default function ExecutionsPage() {
         <ExecutionTable
           executions={list.executions}
           total={list.total}
+          isMinimum={list.isMinimum}
           isStale={list.isPlaceholderData}
           hasMore={list.hasNextPage}
           loadMore={() => {

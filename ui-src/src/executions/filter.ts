@@ -51,7 +51,7 @@ export function matches(
   if (filter.status !== "" && status !== filter.status) return false;
   if (filter.since !== "" && Date.parse(start_time) < Date.parse(filter.since)) return false;
   const text = filter.text.toLowerCase();
-  return text === "" || [path, execution_id, error ?? ""].some((part) => part.toLowerCase().includes(text));
+  return execution_id.startsWith(text) || [path, error ?? ""].some((part) => part.toLowerCase().includes(text));
 }
 
 export function isLive(status: ExecutionStatus): boolean {

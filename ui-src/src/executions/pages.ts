@@ -18,16 +18,24 @@ export function flatten(pages: readonly ExecutionPage[]): Execution[] {
     });
 }
 
-/** Returns the last known number of executions on the server. */
-export function totalOf(pages: readonly ExecutionPage[]): number {
-  return pages[0]?.total ?? 0;
+/** Returns the last known number of executions on the server, and whether there may be more. */
+export function totalOf(pages: readonly ExecutionPage[]): { total: number; isMinimum: boolean } {
+  const [first] = pages;
+  if (first === undefined) return { total: 0, isMinimum: false };
+  const isMinimum = first.isMinimum && nextOffset(pages) !== undefined;
+  return { total: first.isMinimum ? Math.max(first.total, loadedOf(pages)) : first.total, isMinimum };
+}
+
+function loadedOf(pages: readonly ExecutionPage[]): number {
+  return pages.reduce((sum, { items }) => sum + items.length, 0);
 }
 
 /** Returns the offset of the next page, or undefined when all are loaded. */
 export function nextOffset(pages: readonly ExecutionPage[]): number | undefined {
-  const loaded = pages.reduce((sum, { items }) => sum + items.length, 0);
+  const loaded = loadedOf(pages);
   const last = pages.at(-1);
-  return last === undefined || last.items.length < PAGE_SIZE || loaded >= last.total ? undefined : loaded;
+  if (last === undefined || last.items.length < PAGE_SIZE) return undefined;
+  return loaded < last.total || last.isMinimum ? loaded : undefined;
 }
 
 /** Adds pushed executions at the top, replaces known ones, and removes those that no longer match. */
@@ -57,6 +65,7 @@ export function merge(
   fresh.sort((a, b) => Date.parse(b.start_time) - Date.parse(a.start_time));
   change += fresh.length;
   return updated.map((page, at) => ({
+    ...page,
     items: at === 0 ? inOrder(fresh, page.items) : page.items,
     total: page.total + change,
   }));

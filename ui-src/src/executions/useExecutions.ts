@@ -60,5 +60,5 @@ export function useExecutions(choice: Choice) {
 
   const pages = list.data?.pages;
   const executions = useMemo(() => flatten(pages ?? []), [pages]);
-  return { ...list, executions, total: totalOf(pages ?? []), live };
+  return { ...list, executions, ...totalOf(pages ?? []), live };
 }

@@ -157,7 +157,7 @@ pub(crate) async fn cleanup(
         until: Some(clock::now_ms() - minutes * 60_000),
         ..ExecutionFilter::default()
     };
-    let (rows, _) = server.store.executions(&filter, 10_000, 0).await?;
+    let rows = server.store.executions(&filter, 10_000, 0).await?;
     let mut ids: Vec<i64> = rows.iter().map(|row| row.execution_id).collect();
     let dry_run = request.dry_run.unwrap_or(false);
     if !dry_run {

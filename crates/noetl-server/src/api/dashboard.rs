@@ -14,7 +14,7 @@ use super::state::AppState;
 use super::workers::OFFLINE_MS;
 use crate::clock;
 use crate::error::ApiError;
-use crate::store::{ExecutionFilter, Store};
+use crate::store::{Bucket, ExecutionFilter};
 
 /// The routes of the dashboard, with one of older pages.
 pub(super) fn routes() -> Router<AppState> {
@@ -37,35 +37,37 @@ pub(crate) async fn stats(
     let span = query.hours.unwrap_or(24).clamp(1, 8760) * 3_600_000;
     let now = clock::now_ms();
     let width = span / PARTS;
-    let since = (now / width - PARTS + 1) * width;
-    let totals = store.totals(since).await?;
-    let all_running = store.totals(0).await?.running;
+    let last = now / width;
+    let first = last - PARTS + 1;
+    let since = first * width;
+    let buckets = store.buckets(first, last, width).await?;
+    let sum = |count: fn(&Bucket) -> i64| buckets.iter().map(count).sum::<i64>();
+    let (completed, failed) = (sum(|it| it.completed), sum(|it| it.failed));
+    let (cancelled, running) = (sum(|it| it.cancelled), sum(|it| it.running));
     let (playbooks, credentials) = store.inventory().await?;
     let workers = store
         .runtimes(RuntimeKind::WorkerPool.as_str(), now)
         .await?;
-    let ended = totals.completed + totals.failed;
+    let ended = completed + failed;
+    let is_running = ExecutionFilter::of(ExecutionStatus::Running);
     let sums = DashboardSums {
-        total_executions: totals.total,
-        successful_executions: totals.completed,
-        failed_executions: totals.failed,
-        cancelled_executions: totals.cancelled,
-        running_executions: all_running,
+        total_executions: ended + cancelled + running,
+        successful_executions: completed,
+        failed_executions: failed,
+        cancelled_executions: cancelled,
+        running_executions: store.count_executions(&is_running).await?,
         total_playbooks: playbooks,
         total_credentials: credentials,
         workers: workers
             .iter()
             .filter(|(worker, _)| now.saturating_sub(worker.heartbeat) <= OFFLINE_MS)
             .count(),
-        success_rate: (ended > 0).then(|| totals.completed as f64 / ended as f64),
+        success_rate: (ended > 0).then(|| completed as f64 / ended as f64),
     };
-    let series = series(store, since, now, width).await?;
+    let series = buckets.iter().map(|bucket| series(bucket, width)).collect();
     let latest = async |status| -> Result<Vec<Execution>, ApiError> {
-        let filter = ExecutionFilter {
-            status: Some(status),
-            ..ExecutionFilter::default()
-        };
-        let (rows, _) = store.executions(&filter, 10, 0).await?;
+        let filter = ExecutionFilter::of(status);
+        let rows = store.executions(&filter, 10, 0).await?;
         Ok(rows.iter().map(execution).collect())
     };
     let slowest = store.slowest_steps(since, 10).await?;
@@ -93,23 +95,12 @@ pub(crate) async fn stats(
     }))
 }
 
-/// Counts the executions that began in each part of the span.
-async fn series(
-    store: &Store,
-    since: i64,
-    now: i64,
-    width: i64,
-) -> Result<Vec<DashboardBucket>, ApiError> {
-    let buckets = store.buckets(since, width).await?;
-    let bucket = |slot| {
-        let bucket = buckets.iter().find(|bucket| bucket.slot == slot);
-        DashboardBucket {
-            start: clock::rfc3339(slot * width),
-            completed: bucket.map_or(0, |bucket| bucket.completed),
-            failed: bucket.map_or(0, |bucket| bucket.failed),
-            cancelled: bucket.map_or(0, |bucket| bucket.cancelled),
-            running: bucket.map_or(0, |bucket| bucket.running),
-        }
-    };
-    Ok((since / width..=now / width).map(bucket).collect())
+fn series(bucket: &Bucket, width: i64) -> DashboardBucket {
+    DashboardBucket {
+        start: clock::rfc3339(bucket.slot * width),
+        completed: bucket.completed,
+        failed: bucket.failed,
+        cancelled: bucket.cancelled,
+        running: bucket.running,
+    }
 }

@@ -130,7 +130,7 @@ fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {
 
 /// List executions, newest first
 #[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions", tag = "executions", params(ExecutionListQuery),
-    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all"))), ApiError)))]
+    responses((status = 200, body = [Execution], headers(("x-total-count" = i64, description = "How many there are in all; with `q`, 1000 stands for 1000 or more"))), ApiError)))]
 pub(crate) async fn list_executions(
     State(server): State<AppState>,
     Query(query): Query<ExecutionListQuery>,
@@ -141,7 +141,6 @@ pub(crate) async fn list_executions(
     let filter = ExecutionFilter {
         status: status.clone().and_then(Result::ok),
         path: query.path,
-        text: query.q,
         catalog_id: parse(&query.catalog_id, "catalog entry")?,
         parent: parse(&query.parent_execution_id, "execution")?,
         since: time(query.since.as_deref(), "since")?,
@@ -149,10 +148,18 @@ pub(crate) async fn list_executions(
     };
     let limit = query.limit.unwrap_or(100).clamp(1, 1000);
     let offset = query.offset.unwrap_or(0).max(0);
-    let (rows, total) = match status {
+    let store = &server.store;
+    let (rows, total) = match (status, query.q) {
         // A status that does not exist is the status of no execution.
-        Some(Err(_)) => (Vec::new(), 0),
-        _ => server.store.executions(&filter, limit, offset).await?,
+        (Some(Err(_)), _) => (Vec::new(), 0),
+        (_, Some(text)) if !text.is_empty() => {
+            let search = store.search_executions(&filter, &text, limit, offset);
+            search.await?
+        }
+        _ => (
+            store.executions(&filter, limit, offset).await?,
+            store.count_executions(&filter).await?,
+        ),
     };
     let items: Vec<Execution> = rows.iter().map(rows::execution).collect();
     Ok((

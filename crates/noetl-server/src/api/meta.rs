@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use noetl_api::AnswerStatus;
 #[cfg(feature = "openapi")]
 use noetl_api::ErrorBody;
 use noetl_api::server::{AuthKind, BuildStamp, Health, ServerInfo, SessionRequest, SessionState};
+use noetl_api::{AnswerStatus, ExecutionStatus};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,6 +19,7 @@ use super::state::AppState;
 use crate::clock;
 use crate::error::ApiError;
 use crate::sessions::{Caller, SessionError};
+use crate::store::ExecutionFilter;
 
 /// The largest body of a sign-in.
 const MAX_TOKEN_BYTES: usize = 4 << 10;
@@ -78,6 +79,7 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
     let store = &server.store;
     let now = clock::now_ms();
     let (waiting, running) = store.queue_depth(store.clock().now()).await?;
+    let is_running = ExecutionFilter::of(ExecutionStatus::Running);
     Ok(Json(ServerInfo {
         status: AnswerStatus::Ok,
         version: server.about.build.version.clone(),
@@ -86,7 +88,7 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
         data_dir: server.about.data_dir.to_string_lossy().into_owned(),
         started_at: clock::rfc3339(server.about.started_at),
         uptime_seconds: (now - server.about.started_at) as f64 / 1000.0,
-        running_executions: store.totals(0).await?.running,
+        running_executions: store.count_executions(&is_running).await?,
         pending_commands: waiting + running,
         auth: if server.sessions.are_required() {
             AuthKind::Token

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<AppState> {
 pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
     let mut text = process(&server);
     let store = &server.store;
-    let totals = store.totals(0).await;
+    let totals = store.totals().await;
     let up = f64::from(u8::from(totals.is_ok()));
     text += &metric(
         "noetl_up",

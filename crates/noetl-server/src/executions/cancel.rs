@@ -32,7 +32,7 @@ impl Executions {
                     status: Some(ExecutionStatus::Running),
                     ..ExecutionFilter::default()
                 };
-                let (children, _) = self.store.executions(&filter, CHILDREN, 0).await?;
+                let children = self.store.executions(&filter, CHILDREN, 0).await?;
                 ahead.extend(children.iter().map(|child| child.execution_id));
             }
         }

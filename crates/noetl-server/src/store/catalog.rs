@@ -95,10 +95,17 @@ impl Store {
         } else {
             ""
         };
-        let bytes = if filter.content { LIST_BYTES } else { 0 };
+        // Without their texts, the texts are not read either.
+        let content = if filter.content {
+            format!(
+                "CASE WHEN SUM(OCTET_LENGTH(c.content)) OVER (ORDER BY c.catalog_id DESC) <= {LIST_BYTES} \
+                 THEN c.content ELSE '' END"
+            )
+        } else {
+            "''".to_owned()
+        };
         let statement = format!(
-            "SELECT c.catalog_id, c.path, c.version, c.kind, c.name, c.description, CASE WHEN \
-             SUM(OCTET_LENGTH(c.content)) OVER (ORDER BY c.catalog_id DESC) <= $4 THEN c.content ELSE '' END AS content, \
+            "SELECT c.catalog_id, c.path, c.version, c.kind, c.name, c.description, {content} AS content, \
              c.created_at FROM catalog c WHERE (CAST($1 AS TEXT) IS NULL OR lower(c.kind) = lower($1)) \
              AND (CAST($2 AS TEXT) IS NULL OR c.path = $2) \
              AND (CAST($3 AS TEXT) IS NULL OR lower(c.path || ' ' || c.name || ' ' || COALESCE(c.description, '')) LIKE $3 ESCAPE '!') \
@@ -108,7 +115,6 @@ impl Store {
             .bind(&filter.kind)
             .bind(&filter.path)
             .bind(filter.text.as_deref().map(like))
-            .bind(bytes)
             .fetch_all(self.reader())
             .await?;
         Ok(rows)

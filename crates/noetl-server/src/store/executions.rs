@@ -4,7 +4,6 @@ use noetl_api::ExecutionStatus;
 use serde_json::{Map, Value as Json};
 use sqlx::AnyConnection;
 
-use super::catalog::like;
 use super::contents::{Column, Extracted, to_column};
 use super::database::Store;
 use super::error::StoreError;
@@ -37,19 +36,6 @@ from_row!(
     parent_call, current_step, progress, result, error, start_time, end_time, last_event_id
 );
 
-/// Which executions to list.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ExecutionFilter {
-    pub(crate) status: Option<ExecutionStatus>,
-    pub(crate) path: Option<String>,
-    /// Part of a path, error or id.
-    pub(crate) text: Option<String>,
-    pub(crate) catalog_id: Option<i64>,
-    pub(crate) parent: Option<i64>,
-    pub(crate) since: Option<i64>,
-    pub(crate) until: Option<i64>,
-}
-
 /// The columns of an execution's row that a change updates.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
@@ -65,13 +51,6 @@ pub(crate) struct Progress {
 
 const COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
                        parent_call, current_step, progress, result, error, start_time, end_time, last_event_id";
-
-/// The same for a list, whose rows are small.
-const LIST_COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
-    parent_call, current_step, progress, CASE WHEN OCTET_LENGTH(result) <= 2048 THEN result WHEN result IS NOT NULL \
-    THEN '{\"omitted_bytes\":' || OCTET_LENGTH(result) || ',\"href\":\"/api/executions/' || execution_id || '/result\"}' END \
-    AS result, CASE WHEN LENGTH(error) > 2048 THEN SUBSTR(error, 1, 2048) || ' …' ELSE error END AS error, \
-    start_time, end_time, last_event_id";
 
 impl Store {
     /// Adds an execution with its payload, a JSON object. Returns false when one with the same `parent_call` exists.
@@ -224,47 +203,5 @@ impl Store {
             .fetch_optional(self.reader())
             .await?;
         Ok(row)
-    }
-
-    /// Lists executions, newest first, and returns the number of all that match. Large results are named, not included,
-    /// and long errors are cut.
-    pub(crate) async fn executions(
-        &self,
-        filter: &ExecutionFilter,
-        limit: i64,
-        offset: i64,
-    ) -> Result<(Vec<ExecutionRow>, i64), StoreError> {
-        let condition = "(CAST($1 AS TEXT) IS NULL OR status = $1) AND (CAST($2 AS TEXT) IS NULL OR path = $2) \
-            AND (CAST($3 AS TEXT) IS NULL OR lower(path || ' ' || CAST(execution_id AS TEXT) || ' ' || COALESCE(error, '')) LIKE $3 ESCAPE '!') \
-            AND (CAST($4 AS BIGINT) IS NULL OR catalog_id = $4) AND (CAST($5 AS BIGINT) IS NULL OR parent_execution_id = $5) \
-            AND (CAST($6 AS BIGINT) IS NULL OR start_time >= $6) AND (CAST($7 AS BIGINT) IS NULL OR start_time < $7)";
-        let text = filter.text.as_deref().map(like);
-        let statement = format!(
-            "SELECT {LIST_COLUMNS} FROM execution WHERE {condition} ORDER BY start_time DESC, execution_id DESC LIMIT $8 OFFSET $9"
-        );
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(filter.status.map(ExecutionStatus::as_str))
-            .bind(&filter.path)
-            .bind(&text)
-            .bind(filter.catalog_id)
-            .bind(filter.parent)
-            .bind(filter.since)
-            .bind(filter.until)
-            .bind(limit)
-            .bind(offset)
-            .fetch_all(self.reader())
-            .await?;
-        let statement = format!("SELECT COUNT(*) FROM execution WHERE {condition}");
-        let (total,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(filter.status.map(ExecutionStatus::as_str))
-            .bind(&filter.path)
-            .bind(&text)
-            .bind(filter.catalog_id)
-            .bind(filter.parent)
-            .bind(filter.since)
-            .bind(filter.until)
-            .fetch_one(self.reader())
-            .await?;
-        Ok((rows, total))
     }
 }

@@ -44,6 +44,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 5,
         sql: include_str!("migrations/0005_contents.sql"),
     },
+    Migration {
+        version: 6,
+        sql: include_str!("migrations/0006_lists.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

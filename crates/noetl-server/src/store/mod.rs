@@ -5,11 +5,13 @@
 
 mod catalog;
 mod commands;
+mod conditions;
 mod contents;
 mod credentials;
 mod database;
 mod error;
 mod events;
+mod execution_list;
 mod executions;
 mod ids;
 mod migrate;
@@ -31,8 +33,10 @@ pub(crate) use credentials::CredentialRow;
 pub(crate) use database::{Store, TABLES};
 pub use error::{Cause, StoreError};
 pub(crate) use events::EventRow;
-pub(crate) use executions::{ExecutionFilter, ExecutionRow, Progress};
+pub(crate) use execution_list::ExecutionFilter;
+pub(crate) use executions::{ExecutionRow, Progress};
 pub(crate) use ids::Ids;
 pub(crate) use runtimes::RuntimeRow;
+pub(crate) use statistics::Bucket;
 pub use storage::Storage;
 pub(crate) use write::Write;

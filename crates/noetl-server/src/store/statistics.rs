@@ -9,14 +9,13 @@ use super::error::StoreError;
 /// The number of executions, by status.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Totals {
-    pub(crate) total: i64,
     pub(crate) completed: i64,
     pub(crate) failed: i64,
     pub(crate) cancelled: i64,
     pub(crate) running: i64,
 }
 
-from_row!(Totals: total, completed, failed, cancelled, running);
+from_row!(Totals: completed, failed, cancelled, running);
 
 /// The executions that began in a span of time.
 #[derive(Debug, Clone)]
@@ -43,60 +42,81 @@ pub(crate) struct SlowStep {
 
 from_row!(SlowStep: path, step, count, avg_ms, max_ms);
 
-/// Columns that count the executions of each status.
-fn sums() -> String {
-    let sums = ExecutionStatus::ALL.iter().map(|status| {
+/// Columns that count the executions of each status that meet a condition. Each count reads one range of the index on
+/// status and time.
+fn counts(condition: &str) -> String {
+    let counts = ExecutionStatus::ALL.iter().map(|status| {
         let column = status.as_str().to_lowercase();
-        format!("CAST(COALESCE(SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END), 0) AS BIGINT) AS {column}")
+        format!("(SELECT COUNT(*) FROM execution WHERE status = '{status}'{condition}) AS {column}")
     });
-    sums.collect::<Vec<_>>().join(", ")
+    counts.collect::<Vec<_>>().join(", ")
 }
 
+/// Of the calls in a span of time, the newest so many are looked at to find the slowest steps.
+const CALLS: i64 = 5000;
+
 impl Store {
-    /// Counts the executions that began since a time.
-    pub(crate) async fn totals(&self, since: i64) -> Result<Totals, StoreError> {
-        let statement = format!(
-            "SELECT COUNT(*) AS total, {} FROM execution WHERE start_time >= $1",
-            sums()
-        );
+    /// Counts all executions.
+    pub(crate) async fn totals(&self) -> Result<Totals, StoreError> {
+        let statement = format!("SELECT {}", counts(""));
         let totals = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(since)
             .fetch_one(self.reader())
             .await?;
         Ok(totals)
     }
 
-    /// Counts the executions since a time, in spans of `width` milliseconds.
-    pub(crate) async fn buckets(&self, since: i64, width: i64) -> Result<Vec<Bucket>, StoreError> {
+    /// Counts the executions that began in each of the spans of `width` milliseconds with the numbers `first` to `last`.
+    pub(crate) async fn buckets(
+        &self,
+        first: i64,
+        last: i64,
+        width: i64,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        let counts =
+            counts(" AND start_time >= spans.slot * $3 AND start_time < (spans.slot + 1) * $3");
         let statement = format!(
-            "SELECT start_time / $2 AS slot, {} FROM execution WHERE start_time >= $1 GROUP BY start_time / $2 ORDER BY 1",
-            sums()
+            "WITH RECURSIVE spans(slot) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT slot + 1 FROM spans WHERE slot < $2) \
+             SELECT slot, {counts} FROM spans ORDER BY slot"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
-            .bind(since)
+            .bind(first)
+            .bind(last)
             .bind(width)
             .fetch_all(self.reader())
             .await?;
         Ok(rows)
     }
 
-    /// Returns the steps whose calls took longest on average since a time.
+    /// Returns the steps whose calls took longest on average, of the newest [`CALLS`] calls since a time.
     pub(crate) async fn slowest_steps(
         &self,
         since: i64,
         limit: i64,
     ) -> Result<Vec<SlowStep>, StoreError> {
-        let rows = sqlx::query_as(
+        let newest = |event_type: &str| {
+            format!(
+                "SELECT * FROM (SELECT execution_id, node_name, duration_ms, created_at FROM event \
+                 WHERE event_type = '{event_type}' AND created_at >= $1 ORDER BY created_at DESC LIMIT $3) AS \
+                 newest_{}",
+                event_type.replace('.', "_")
+            )
+        };
+        let statement = format!(
             "SELECT x.path AS path, e.node_name AS step, COUNT(*) AS count, \
              CAST(AVG(e.duration_ms) AS DOUBLE PRECISION) AS avg_ms, MAX(e.duration_ms) AS max_ms \
-             FROM event e JOIN execution x ON x.execution_id = e.execution_id \
-             WHERE e.event_type IN ('call.done', 'call.error') AND e.created_at >= $1 AND e.duration_ms IS NOT NULL \
-             AND e.node_name IS NOT NULL GROUP BY x.path, e.node_name ORDER BY 4 DESC LIMIT $2",
-        )
-        .bind(since)
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?;
+             FROM (SELECT * FROM ({} UNION ALL {}) AS both_kinds ORDER BY created_at DESC LIMIT $3) AS e \
+             JOIN execution x ON x.execution_id = e.execution_id \
+             WHERE e.duration_ms IS NOT NULL AND e.node_name IS NOT NULL \
+             GROUP BY x.path, e.node_name ORDER BY 4 DESC LIMIT $2",
+            newest("call.done"),
+            newest("call.error")
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(since)
+            .bind(limit)
+            .bind(CALLS)
+            .fetch_all(self.reader())
+            .await?;
         Ok(rows)
     }
 

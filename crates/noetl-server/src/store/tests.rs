@@ -291,25 +291,38 @@ async fn executions_are_listed_by_status_text_and_page() {
         .unwrap();
     transaction.commit().await.unwrap();
     let list = async |filter: ExecutionFilter| {
-        let (rows, total) = store.executions(&filter, 2, 0).await.unwrap();
+        let rows = store.executions(&filter, 2, 0).await.unwrap();
+        let total = store.count_executions(&filter).await.unwrap();
         let ids: Vec<_> = rows.iter().map(|row| row.execution_id).collect();
         (ids, total)
     };
-    let text = |text: &str| ExecutionFilter {
-        text: Some(text.to_owned()),
-        ..ExecutionFilter::default()
+    let find = async |text: &str, offset| {
+        let every = ExecutionFilter::default();
+        let found = store.search_executions(&every, text, 2, offset);
+        let (rows, total) = found.await.unwrap();
+        let ids: Vec<_> = rows.iter().map(|row| row.execution_id).collect();
+        (ids, total)
     };
     assert_eq!(list(ExecutionFilter::default()).await, (vec![3, 2], 3));
-    assert_eq!(list(text("A_1")).await, (vec![3, 1], 2), "`_` is itself");
-    assert_eq!(list(text("100%")).await, (vec![3], 1));
+    assert_eq!(find("A_1", 0).await, (vec![3, 1], 2), "`_` is itself");
+    assert_eq!(find("100%", 0).await, (vec![3], 1));
     let running = ExecutionFilter {
         status: Some(ExecutionStatus::Running),
         since: Some(2),
         ..ExecutionFilter::default()
     };
     assert_eq!(list(running).await, (vec![2], 1));
-    let totals = store.totals(0).await.unwrap();
-    assert_eq!((totals.total, totals.running, totals.failed), (3, 2, 1));
+    assert_eq!(find("3", 0).await, (vec![3], 1), "the digits of an id");
+    assert_eq!(find("a", 2).await, (vec![1], 3), "the second page");
+    assert_eq!(find("b", 0).await, (vec![2], 1));
+    assert_eq!(find("nowhere", 0).await, (vec![], 0));
+    for id in 100..250 {
+        assert!(insert(&store, &execution(id, &format!("many/{id}"))).await);
+    }
+    assert_eq!(find("MANY/", 1).await, (vec![248, 247], 150), "many paths");
+    assert_eq!(find("ny/12", 0).await, (vec![129, 128], 10), "few paths");
+    let totals = store.totals().await.unwrap();
+    assert_eq!((totals.running, totals.failed), (152, 1));
 }
 
 #[tokio::test]
