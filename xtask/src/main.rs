@@ -31,6 +31,15 @@ struct Cli {
     /// Print only warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Send a registry's credentials to this token server, which is on another site; repeatable, or
+    /// NOETL_REGISTRY_TOKEN_SERVER
+    #[arg(
+        long = "token-server",
+        global = true,
+        value_name = "HOST",
+        hide_short_help = true
+    )]
+    token_servers: Vec<String>,
     #[command(subcommand)]
     task: Task,
 }
@@ -75,10 +84,12 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         (_, true) => Verbosity::Quiet,
         _ => Verbosity::Normal,
     };
-    let ctx = &match cli.task {
+    let mut ctx = match cli.task {
         Task::Smoke(_) => Ctx::anywhere(verbosity)?,
         _ => Ctx::new(verbosity)?,
     };
+    ctx.token_servers.extend(cli.token_servers.iter().cloned());
+    let ctx = &ctx;
     match &cli.task {
         Task::Setup(args) => tasks::setup::run(ctx, args),
         Task::Ui(args) => tasks::ui::run(ctx, args),

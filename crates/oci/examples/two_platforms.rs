@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
-use noetl_oci::registry::{Anonymous, Client, PushOptions, Silent, push};
+use noetl_oci::registry::{Anonymous, Client, Network, PushOptions, Silent, push};
 use noetl_oci::rules::{Expectations, check};
 use noetl_oci::tar::Entry;
 use noetl_oci::{
@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
     // Rules F and C require users, certificates and labels, which this image does not have.
     let breaks = |family| findings.ids().iter().any(|id| id.starts_with(family));
     ensure!(!breaks('S') && !breaks('P'), "the image cannot be run");
-    let client = Client::new(Arc::new(Anonymous), "two-platforms/1.0");
+    let client = Client::new(Arc::new(Anonymous), Network::default());
     let published = push(&client, &layout, &[name], PushOptions::default(), &Silent);
     println!("{}", published.context("cannot push the image")?.digest);
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::bail;
+use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -93,17 +93,36 @@ impl fmt::Display for Platform {
 impl FromStr for Platform {
     type Err = anyhow::Error;
 
+    /// Parses `os/architecture` or `os/architecture/variant`, with spaces around it, in any case, and with the names that
+    /// `uname` and compilers use, as containerd does: `linux/aarch64` is `linux/arm64`, `macos/x86_64` is `darwin/amd64`.
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let parts: Vec<_> = text.split('/').collect();
-        match parts.as_slice() {
-            [os, architecture] if !os.is_empty() && !architecture.is_empty() => {
-                Ok(Self::new(os, architecture, None))
-            }
-            [os, architecture, variant] if parts.iter().all(|part| !part.is_empty()) => {
-                Ok(Self::new(os, architecture, Some(variant)))
-            }
-            _ => bail!("`{text}` is not a platform, such as linux/amd64 or linux/arm64/v8"),
-        }
+        let lower = text.trim().to_ascii_lowercase();
+        let parts: Vec<_> = lower.split('/').collect();
+        let (os, architecture, variant) = match parts.as_slice() {
+            _ if parts.iter().any(|part| part.is_empty()) => ("", "", None),
+            [os, architecture] => (*os, *architecture, None),
+            [os, architecture, variant] => (*os, *architecture, Some(*variant)),
+            _ => ("", "", None),
+        };
+        ensure!(
+            !os.is_empty(),
+            "`{text}` is not a platform, such as linux/amd64 or linux/arm64/v8"
+        );
+        let os = if os == "macos" { "darwin" } else { os };
+        let (architecture, variant) = match (architecture, variant) {
+            ("x86_64" | "x86-64", variant) => ("amd64", variant),
+            ("amd64", Some("v1")) => ("amd64", None),
+            ("i386" | "i686" | "x86", _) => ("386", None),
+            ("aarch64", variant) => ("arm64", variant),
+            ("arm64", Some("8")) => ("arm64", Some("v8")),
+            ("armhf", _) => ("arm", Some("v7")),
+            ("armel", _) => ("arm", Some("v6")),
+            ("arm", Some("5")) => ("arm", Some("v5")),
+            ("arm", Some("6")) => ("arm", Some("v6")),
+            ("arm", Some("7")) => ("arm", Some("v7")),
+            other => other,
+        };
+        Ok(Self::new(os, architecture, variant))
     }
 }
 
@@ -118,6 +137,26 @@ mod tests {
         }
         for text in ["", "linux", "linux/", "/amd64", "linux/arm64/v8/x"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_names_of_a_platform_are_understood() {
+        for (text, platform) in [
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/x86_64", "linux/amd64"),
+            (" Linux/X86-64\n", "linux/amd64"),
+            ("macos/aarch64", "darwin/arm64"),
+            ("linux/aarch64/v8", "linux/arm64/v8"),
+            ("linux/arm64/8", "linux/arm64/v8"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/arm/7", "linux/arm/v7"),
+            ("linux/i386", "linux/386"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/riscv64", "linux/riscv64"),
+        ] {
+            assert_eq!(text.parse::<Platform>().unwrap().to_string(), platform);
         }
     }
 

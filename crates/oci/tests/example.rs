@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use noetl_oci::registry::{Anonymous, Client, RegistryImage};
+use noetl_oci::registry::{Anonymous, Client, Network, RegistryImage};
 use noetl_oci::{Image, KnownLayers, Reference};
 
 /// A running docker-registry, which is stopped when it is dropped.
@@ -93,7 +93,7 @@ fn the_example_pushes_an_image_that_can_be_read_back() {
     let pushed = String::from_utf8(output.stdout).unwrap();
 
     let reference: Reference = name.parse().unwrap();
-    let client = Client::new(Arc::new(Anonymous), "test");
+    let client = Client::new(Arc::new(Anonymous), Network::default());
     let source = RegistryImage::open(&client, &reference).unwrap();
     assert_eq!(source.root().digest, pushed.trim());
     let image = Image::read(&source).unwrap();

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use noetl_help::Help as _;
-use noetl_oci::registry::Secret;
+use noetl_oci::registry::{Authorities, Network, NoProxy, Secret};
 use xshell::Shell;
+
+use crate::host::cleaned::is_cleaned;
 
 /// Made once in `main` and passed to every task as its first argument.
 #[derive(Debug, Clone)]
@@ -37,6 +39,11 @@ pub(crate) struct Ctx {
     pub github: GitHub,
     /// Where to look for credentials of registries.
     pub credentials: CredentialSources,
+    /// How registries and other services are reached.
+    pub network: Network,
+    /// `NOETL_REGISTRY_TOKEN_SERVER` and `--token-server`: the token servers that get the credentials of a registry
+    /// wherever they are.
+    pub token_servers: Vec<String>,
     /// The tokens of the services that a release is published to.
     pub tokens: Tokens,
 }
@@ -138,7 +145,7 @@ impl Ctx {
         let credentials = credential_sources(home.as_deref());
         let cargo_home = variable("CARGO_HOME")
             .map(Utf8PathBuf::from)
-            .or_else(|| Some(home?.join(".cargo")));
+            .or_else(|| Some(home.clone()?.join(".cargo")));
         let target_dir = variable("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), |folder| root.join(folder));
         let shell = Shell::new().context("cannot find the current folder")?;
@@ -156,6 +163,8 @@ impl Ctx {
             cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
             target_dir,
             credentials,
+            network: network(home.as_deref()),
+            token_servers: list(variable("NOETL_REGISTRY_TOKEN_SERVER")),
             tokens: tokens(),
             root,
             steps: Arc::default(),
@@ -184,15 +193,18 @@ impl Ctx {
     }
 }
 
-/// Returns docker's file, then podman's two files, then the job's token.
+/// Returns the file that `REGISTRY_AUTH_FILE` names, docker's file, podman's two files, and the job's token.
 fn credential_sources(home: Option<&Utf8Path>) -> CredentialSources {
     let docker = variable("DOCKER_CONFIG").map(Utf8PathBuf::from);
     let docker = docker.or_else(|| Some(home?.join(".docker")));
     let podman = variable("XDG_RUNTIME_DIR").map(Utf8PathBuf::from);
+    let kept = variable("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
+    let kept = kept.or_else(|| Some(home?.join(".config")));
     let files = [
-        docker.map(|folder| folder.join("config.json")),
         variable("REGISTRY_AUTH_FILE").map(Utf8PathBuf::from),
+        docker.map(|folder| folder.join("config.json")),
         podman.map(|folder| folder.join("containers/auth.json")),
+        kept.map(|folder| folder.join("containers/auth.json")),
     ];
     let github = variable("GITHUB_TOKEN").map(|token| {
         // GitHub ignores the user name, but Basic authentication needs one.
@@ -203,6 +215,46 @@ fn credential_sources(home: Option<&Utf8Path>) -> CredentialSources {
         files: files.into_iter().flatten().collect(),
         github,
     }
+}
+
+/// Returns the exceptions from the proxy, and the certificate authorities of the environment and of Docker.
+fn network(home: Option<&Utf8Path>) -> Network {
+    let file = variable("SSL_CERT_FILE").map(Utf8PathBuf::from);
+    let folders = variable("SSL_CERT_DIR").unwrap_or_default();
+    let folders = std::env::split_paths(&folders);
+    let mut hosts = vec![
+        Utf8PathBuf::from("/etc/docker/certs.d"),
+        Utf8PathBuf::from("/etc/containers/certs.d"),
+    ];
+    hosts.extend(home.into_iter().flat_map(|home| {
+        [
+            ".docker/certs.d",
+            ".config/docker/certs.d",
+            ".config/containers/certs.d",
+        ]
+        .map(|folder| home.join(folder))
+    }));
+    Network {
+        user_agent: concat!("noetl-xtask/", env!("CARGO_PKG_VERSION")).to_owned(),
+        no_proxy: variable("NO_PROXY")
+            .or_else(|| variable("no_proxy"))
+            .map_or_else(NoProxy::default, |list| NoProxy::parse(&list)),
+        authorities: Authorities {
+            files: file.into_iter().collect(),
+            folders: folders
+                .filter_map(|folder| Utf8PathBuf::from_path_buf(folder).ok())
+                .filter(|folder| !folder.as_str().is_empty())
+                .collect(),
+            hosts,
+        },
+    }
+}
+
+/// Splits a list at commas and spaces.
+fn list(value: Option<String>) -> Vec<String> {
+    let value = value.unwrap_or_default();
+    let words = value.split([',', ' ']).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
 }
 
 fn tokens() -> Tokens {
@@ -216,28 +268,6 @@ fn tokens() -> Tokens {
         crates: secret("CARGO_REGISTRY_TOKEN"),
         identity: identity.zip(secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
     }
-}
-
-/// Whether a variable changes the bytes, toolchain or repository of a build. Commands do not inherit such variables from
-/// the caller or from the cargo that runs xtask: only plans set them.
-///
-/// The tokens of registries of packages are among them, since no command needs them.
-///
-/// RUSTUP_TOOLCHAIN is one of them, since rust-toolchain.toml names the compiler; and `GIT_*`, which in a hook name the
-/// repository of the commit that is being made.
-pub(crate) fn is_cleaned(name: &str) -> bool {
-    const NAMES: &str = "AR CARGO CARGO_REGISTRY_TOKEN CC CFLAGS CPATH CPPFLAGS CRATE_CC_NO_DEFAULTS CXX CXXFLAGS C_INCLUDE_PATH \
-        DYLD_FALLBACK_LIBRARY_PATH DYLD_LIBRARY_PATH LDFLAGS LD_LIBRARY_PATH LIBRARY_PATH MACOSX_DEPLOYMENT_TARGET \
-        NODE_ENV NODE_OPTIONS NOETL_CHANNELS_TOKEN NOETL_COMMIT NPM_CONFIG_INCLUDE NPM_CONFIG_OMIT \
-        NPM_CONFIG_PRODUCTION NPM_TOKEN OUT_DIR PYPI_TOKEN RUSTC \
-        RUSTC_WORKSPACE_WRAPPER RUSTC_WRAPPER RUSTDOCFLAGS RUSTFLAGS RUSTUP_TOOLCHAIN SDKROOT SOURCE_DATE_EPOCH \
-        ZERO_AR_DATE npm_config_include npm_config_omit npm_config_production";
-    const PREFIXES: &str = "AR_ CARGO_BIN_ CARGO_BUILD_ CARGO_CFG_ CARGO_CRATE_ CARGO_ENCODED_ CARGO_FEATURE_ \
-        CARGO_MANIFEST_ CARGO_PKG_ CARGO_PRIMARY_ CARGO_PROFILE_ CARGO_TARGET_ CARGO_ZIGBUILD_ CC_ CFLAGS_ CXX_ \
-        CXXFLAGS_ GIT_ HOST_ TARGET_ VITE_";
-    let is_named = NAMES.split(' ').any(|cleaned| cleaned == name);
-    let has_prefix = PREFIXES.split(' ').any(|prefix| name.starts_with(prefix));
-    name != "CARGO_TARGET_DIR" && (is_named || has_prefix)
 }
 
 /// Returns the variables of this process that commands inherit.
@@ -353,21 +383,4 @@ fn variable(name: &str) -> Option<String> {
 fn is_no(value: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
     ["false", "0", "no", "n", "off"].contains(&value.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_cleaned;
-
-    #[test]
-    fn variables_that_change_builds_are_not_inherited() {
-        let cleaned = "RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_PKG_NAME CFLAGS SDKROOT RUSTUP_TOOLCHAIN GIT_DIR";
-        for name in cleaned.split(' ') {
-            assert!(is_cleaned(name), "{name}");
-        }
-        let kept = "PATH HOME CARGO_HOME CARGO_TARGET_DIR CARGO_NET_OFFLINE PIP_CERT SSL_CERT_FILE";
-        for name in kept.split(' ') {
-            assert!(!is_cleaned(name), "{name}");
-        }
-    }
 }

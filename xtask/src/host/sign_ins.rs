@@ -1,7 +1,7 @@
 //! Credentials for registries: the files that `docker login` and `podman login` write, credential helpers, and the
 //! token of a GitHub Actions job.
 //!
-//! The order is that of docker and podman: for each file credHelpers, credsStore and auths, and then the job's token.
+//! For each file in [`ctx`]'s order, first credHelpers or credsStore and then auths are asked, and last the job's token.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use crate::host::run;
 /// Returns a client for registries that signs in with the credentials of this machine.
 pub(crate) fn client(ctx: &Ctx) -> Client {
     let keychain = Arc::new(SignIns(Mutex::new(ctx.clone())));
-    Client::new(keychain, concat!("noetl-xtask/", env!("CARGO_PKG_VERSION")))
+    Client::new(keychain, ctx.network.clone()).trusting(ctx.token_servers.clone())
 }
 
 /// The credentials of this machine.
@@ -72,8 +72,10 @@ fn ask(ctx: &Ctx, helper: &str, host: &str) -> anyhow::Result<(Option<Credential
     let server = helper_question(host);
     let output = run::with_input(ctx, &CommandLine::new(&program).arg("get"), server)?;
     let error = if output.status.success() {
-        if let Some(credentials) = helper_answer(&output.stdout) {
-            return Ok((Some(credentials), ""));
+        match helper_answer(&output.stdout) {
+            Some(Some(credentials)) => return Ok((Some(credentials), "")),
+            Some(None) => return Ok((None, " (has none)")),
+            None => {}
         }
         anyhow!("{program} did not print a user name and a secret")
     } else {

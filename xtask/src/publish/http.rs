@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use noetl_help::Help as _;
-use noetl_oci::registry::{Answer, Request as HttpRequest, Secret, Transport, location};
+use noetl_oci::registry::{Answer, Network, Request as HttpRequest, Secret, Transport, location};
 
 use crate::publish::endpoints::{Endpoints, Service};
 
@@ -48,8 +48,8 @@ impl std::error::Error for Refused {}
 
 impl Http {
     /// Returns connections, which are opened when they are needed.
-    pub(super) fn new(endpoints: Endpoints) -> Self {
-        let transport = Transport::new(concat!("noetl-xtask/", env!("CARGO_PKG_VERSION")));
+    pub(super) fn new(endpoints: Endpoints, network: Network) -> Self {
+        let transport = Transport::new(network);
         Self {
             endpoints,
             transport,

@@ -41,7 +41,7 @@ impl<'a> Remotes<'a> {
             ctx,
             repository: repository.to_owned(),
             tokens: ctx.tokens.clone(),
-            http: Http::new(endpoints),
+            http: Http::new(endpoints, ctx.network.clone()),
             allowed: None,
             transcript: None,
             made: Mutex::default(),

@@ -224,11 +224,12 @@ pub(crate) fn platforms() -> Vec<Platform> {
     TARGETS.iter().filter_map(Target::platform).collect()
 }
 
-/// Parses a platform of an image: `linux/amd64` or `linux/arm64[/v8]`.
+/// Parses a platform of an image in any form that containerd knows: `linux/amd64`, `linux/arm64/v8`, `linux/aarch64`.
 pub(crate) fn parse_platform(text: &str) -> anyhow::Result<Platform> {
     let known = platforms();
+    let wanted: Option<Platform> = text.parse().ok();
     let mut platforms = known.iter();
-    let found = platforms.find(|it| text == it.to_string() || text == it.without_variant());
+    let found = platforms.find(|it| wanted.as_ref().is_some_and(|wanted| it.serves(wanted)));
     found.cloned().with_context(|| {
         let known: Vec<_> = known.iter().map(Platform::without_variant).collect();
         let known = known.join(", ");
@@ -238,6 +239,7 @@ pub(crate) fn parse_platform(text: &str) -> anyhow::Result<Platform> {
 
 /// Checks one word of `--targets` while the command line is parsed.
 pub(crate) fn word(text: &str) -> anyhow::Result<String> {
+    let text = text.trim();
     let known = ["host", "linux", "default", "all"].contains(&text) || Target::find(text).is_some();
     ensure!(known, "{}", known_words());
     Ok(text.to_owned())
@@ -331,11 +333,13 @@ mod tests {
             ("linux/arm64", "aarch64-unknown-linux-musl"),
             ("linux/arm64/v8", "aarch64-unknown-linux-musl"),
             ("linux/amd64", "x86_64-unknown-linux-musl"),
+            ("linux/aarch64", "aarch64-unknown-linux-musl"),
+            (" linux/x86_64", "x86_64-unknown-linux-musl"),
         ] {
             let target = Target::of_platform(&parse_platform(text).unwrap());
             assert_eq!(target.unwrap().triple, triple);
         }
-        for text in ["linux/x86_64", "windows/amd64", "linux/arm64/v7", ""] {
+        for text in ["linux/riscv64", "windows/amd64", "linux/arm64/v7", ""] {
             assert!(parse_platform(text).is_err(), "{text}");
         }
     }

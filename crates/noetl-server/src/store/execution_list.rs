@@ -33,7 +33,7 @@ const MOST_COUNTED: i64 = 1000;
 
 /// Up to so many paths that contain a text are looked up one by one. Of more paths, executions are found soon by reading
 /// the newest.
-const FEW_PATHS: usize = 100;
+const FEW_PATHS: usize = 250;
 
 /// Each path of an execution once, by one step through the index for each, not for each execution.
 const PATHS: &str = "WITH RECURSIVE paths(path) AS (SELECT MIN(path) FROM execution UNION ALL \

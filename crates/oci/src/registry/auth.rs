@@ -10,19 +10,30 @@ use noetl_help::Help as _;
 
 use crate::registry::challenge::{self, Challenge};
 use crate::registry::credentials::{Credentials, Keychain, Lookup};
+use crate::registry::remedy::Cause;
 use crate::registry::secret::Secret;
 use crate::registry::transport::{Answer, Request, RequestBody, Transport};
 use crate::registry::{location, token};
 
+/// What is needed to sign in for one repository.
+#[derive(Debug)]
+pub(super) struct SignIn {
+    /// Where the credentials come from.
+    pub(super) keychain: Arc<dyn Keychain>,
+    /// The token servers that get the credentials wherever they are.
+    pub(super) token_servers: Arc<[String]>,
+    /// The repository.
+    pub(super) repository: String,
+    /// The scopes of requested tokens, such as `repository:some/image:pull,push`; the first is that of the repository.
+    pub(super) scopes: Vec<String>,
+}
+
 /// The sign-in at one registry, shared by all threads that send requests to it.
 #[derive(Debug)]
 pub(super) struct Auth {
-    keychain: Arc<dyn Keychain>,
+    sign_in: SignIn,
     /// Scheme, host and port of the registry, such as `https://ghcr.io`.
     origin: String,
-    repository: String,
-    /// The scopes of requested tokens, such as `repository:some/image:pull,push`.
-    scopes: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -35,18 +46,11 @@ struct State {
 }
 
 impl Auth {
-    /// Returns a sign-in at `origin` that uses the credentials of the keychain.
-    pub(super) fn new(
-        keychain: Arc<dyn Keychain>,
-        origin: &str,
-        repository: &str,
-        scopes: Vec<String>,
-    ) -> Self {
+    /// Returns a sign-in at `origin`. Sends no request.
+    pub(super) fn new(sign_in: SignIn, origin: &str) -> Self {
         Self {
-            keychain,
+            sign_in,
             origin: origin.to_owned(),
-            repository: repository.to_owned(),
-            scopes,
             state: Mutex::default(),
         }
     }
@@ -102,6 +106,12 @@ impl Auth {
         }
     }
 
+    /// Returns whether there are credentials for the registry.
+    pub(super) fn has_credentials(&self) -> bool {
+        let lookup = self.lookup(&mut self.state());
+        lookup.is_ok_and(|lookup| lookup.credentials.is_some())
+    }
+
     /// Returns the error of a refused request, with the places that were searched for credentials.
     pub(super) fn denial(&self) -> anyhow::Error {
         match self.lookup(&mut self.state()) {
@@ -152,7 +162,10 @@ impl Auth {
         if let Some(lookup) = &state.lookup {
             return Ok(lookup.clone());
         }
-        let lookup = self.keychain.find(self.host(), &self.repository)?;
+        let lookup = self
+            .sign_in
+            .keychain
+            .find(self.host(), &self.sign_in.repository)?;
         Ok(state.lookup.insert(lookup).clone())
     }
 
@@ -168,33 +181,32 @@ impl Auth {
         let realm =
             realm.with_context(|| format!("{host} requires a token, but names no token server"))?;
         let realm = location::resolve(&self.origin, realm)?;
-        let may_see = location::shares_credentials(host, location::host(&realm));
+        let server = location::host(&realm);
+        let may_see = location::shares_credentials(host, server, &self.sign_in.token_servers);
         let shown = lookup.credentials.as_ref().filter(|_| may_see);
-        let plan = token::request(&realm, &challenge, &self.scopes, shown);
-        let mut request = Request::new(plan.method, plan.url);
-        if let Some(form) = &plan.form {
-            request = request
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(RequestBody::Bytes(form.reveal().as_bytes()));
-        }
-        let server = location::shown(&realm);
         let asked = Instant::now();
-        let answer = transport
-            .send_with_retry(&request, plan.authorization.as_ref())
-            .with_context(|| format!("no answer from the token server {server}"))?;
+        let mut answer = request_token(transport, &realm, &challenge, &self.sign_in.scopes, shown)?;
+        if let [own, _, ..] = self.sign_in.scopes.as_slice()
+            && matches!(answer.status, 400 | 401 | 403)
+        {
+            // Some servers give no token at all when one of the repositories to mount from must not be read.
+            let own = std::slice::from_ref(own);
+            answer = request_token(transport, &realm, &challenge, own, shown)?;
+        }
         if answer.status != 200 {
+            let url = location::shown(&realm);
             let words = redact(&answer.message(), state);
-            let error = self.denied(&lookup);
-            let refusal = format!(
-                "the token server {server} answers {} {words}",
-                answer.status
-            );
+            let refusal = format!("the token server {url} answers {} {words}", answer.status);
             return Err(if may_see || lookup.credentials.is_none() {
-                error.context(refusal)
+                self.denied(&lookup).context(refusal)
             } else {
                 anyhow!(
-                    "{refusal}: it is not on {host}, so the credentials of {host} are not sent to it"
+                    "{refusal}: it is not a part of {host}, so the credentials of {host} are not sent to it"
                 )
+                .help(format!(
+                    "if {server} is where {host} signs in, say so: --token-server {server}, or \
+                     NOETL_REGISTRY_TOKEN_SERVER={server}"
+                ))
             });
         }
         let (token, lifetime) =
@@ -204,6 +216,29 @@ impl Auth {
         state.expiry = Some((challenge, asked + lifetime * 9 / 10));
         Ok(())
     }
+}
+
+/// Returns the answer of a token server, with any status.
+fn request_token(
+    transport: &Transport,
+    realm: &str,
+    challenge: &Challenge,
+    scopes: &[String],
+    credentials: Option<&Credentials>,
+) -> anyhow::Result<Answer> {
+    let plan = token::request(realm, challenge, scopes, credentials);
+    let mut request = Request::new(plan.method, plan.url);
+    if let Some(form) = &plan.form {
+        request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(RequestBody::Bytes(form.reveal().as_bytes()));
+    }
+    let answer = transport.send_with_retry(&request, plan.authorization.as_ref());
+    answer.map_err(|error| {
+        let help = Cause::of_error(&error).help(location::host(realm));
+        let what = format!("no answer from the token server {}", location::shown(realm));
+        anyhow!(error).context(what).help(help)
+    })
 }
 
 fn redact(text: &str, state: &State) -> String {

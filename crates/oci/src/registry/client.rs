@@ -12,10 +12,11 @@ use crate::digest::Sha256;
 use crate::media_type::DOCUMENTS;
 use crate::model::{Descriptor, ImageIndex};
 use crate::reference::Reference;
+use crate::registry::auth::SignIn;
 use crate::registry::credentials::{Anonymous, Keychain};
 use crate::registry::location;
 use crate::registry::session::Session;
-use crate::registry::transport::{Answer, Request, Transport, Tries};
+use crate::registry::transport::{Answer, Network, Request, Transport, Tries};
 
 /// How many tags are requested at once; GHCR returns at most this many.
 const PAGE: usize = 100;
@@ -25,14 +26,26 @@ const PAGE: usize = 100;
 pub struct Client {
     transport: Transport,
     keychain: Arc<dyn Keychain>,
+    token_servers: Arc<[String]>,
 }
 
 impl Client {
-    /// Returns a client. `user_agent` is sent to registries, such as `my-tool/1.0`.
-    pub fn new(keychain: Arc<dyn Keychain>, user_agent: &str) -> Self {
+    /// Returns a client that reaches registries as `network` says.
+    pub fn new(keychain: Arc<dyn Keychain>, network: Network) -> Self {
         Self {
-            transport: Transport::new(user_agent),
+            transport: Transport::new(network),
             keychain,
+            token_servers: Arc::new([]),
+        }
+    }
+
+    /// Trusts token servers, named by host or `host:port`, with the credentials of every registry that sends the client
+    /// to them. Without, only a server of the registry's own site gets them.
+    #[must_use]
+    pub fn trusting(self, token_servers: Vec<String>) -> Self {
+        Self {
+            token_servers: token_servers.into(),
+            ..self
         }
     }
 
@@ -65,9 +78,14 @@ impl Client {
             |name: &str, actions: &[&str]| format!("repository:{name}:{}", actions.join(","));
         let mut scopes = vec![scope(&name, actions)];
         scopes.extend(sources.iter().map(|source| scope(source, &["pull"])));
-        let (transport, keychain) = (self.transport.clone(), Arc::clone(&self.keychain));
+        let sign_in = SignIn {
+            keychain: Arc::clone(&self.keychain),
+            token_servers: Arc::clone(&self.token_servers),
+            repository: name.clone(),
+            scopes,
+        };
         Repository {
-            session: Session::new(transport, keychain, &reference.registry, &name, scopes),
+            session: Session::new(self.transport.clone(), &reference.registry, sign_in),
             name,
         }
     }

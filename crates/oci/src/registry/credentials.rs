@@ -58,12 +58,14 @@ pub struct Lookup {
 }
 
 /// The sign-ins in docker's `config.json` or podman's `auth.json`.
+///
+/// What is `null` is absent, as for Docker.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DockerConfig {
-    auths: BTreeMap<String, SignIn>,
+    auths: Option<BTreeMap<String, Option<SignIn>>>,
     #[serde(rename = "credHelpers")]
-    helpers: BTreeMap<String, String>,
+    helpers: Option<BTreeMap<String, Option<String>>>,
     #[serde(rename = "credsStore")]
     store: Option<String>,
 }
@@ -85,7 +87,12 @@ impl DockerConfig {
     /// When it cannot be read or parsed.
     pub fn read(path: &Utf8Path) -> anyhow::Result<Self> {
         let bytes = files::read(path)?;
-        serde_json::from_slice(&bytes)
+        // Editors on Windows write a byte order mark.
+        let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        if json.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(json)
             .map_err(|error| {
                 anyhow!(
                     "{path} is not a file of sign-ins: line {}, column {}",
@@ -99,7 +106,8 @@ impl DockerConfig {
     /// Returns the name of the credential helper for a host: that in `credHelpers`, or else `credsStore`. The helper
     /// `name` is the program `docker-credential-name`.
     pub fn helper(&self, host: &str) -> Option<&str> {
-        let own = names(host).find_map(|name| self.helpers.get(name));
+        let helpers = self.helpers.as_ref();
+        let own = names(host).find_map(|name| helpers?.get(name)?.as_ref());
         own.or(self.store.as_ref())
             .map(String::as_str)
             .filter(|helper| !helper.is_empty())
@@ -112,7 +120,9 @@ impl DockerConfig {
     /// When the entry cannot be parsed.
     pub fn credentials(&self, host: &str, repository: &str) -> anyhow::Result<Option<Credentials>> {
         let full = format!("{repository}/");
-        let fitting = self.auths.iter().filter_map(|(key, sign_in)| {
+        let auths = self.auths.iter().flatten();
+        let fitting = auths.filter_map(|(key, sign_in)| {
+            let sign_in = sign_in.as_ref()?;
             let (key_host, path) = plain(key);
             let fits = names(host).any(|name| name == key_host)
                 && (path.is_empty() || full.starts_with(&format!("{path}/")));
@@ -161,21 +171,32 @@ pub fn helper_question(host: &str) -> &str {
     }
 }
 
-/// Parses the output of `docker-credential-… get`; `None` when it is not valid.
-pub fn helper_answer(output: &[u8]) -> Option<Credentials> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
+/// Parses the output of `docker-credential-… get`. The inner `None` is an empty answer, with which a helper says that it
+/// has no credentials; the outer, one that is not valid.
+pub fn helper_answer(output: &[u8]) -> Option<Option<Credentials>> {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "PascalCase")]
     struct Answer {
-        username: String,
-        secret: String,
+        username: Option<String>,
+        secret: Option<String>,
+    }
+    if output.iter().all(u8::is_ascii_whitespace) {
+        return Some(None);
     }
     let answer: Answer = serde_json::from_slice(output).ok()?;
-    let secret = Secret::new(answer.secret);
-    Some(if answer.username == "<token>" {
+    let username = answer.username.unwrap_or_default();
+    let Some(secret) = answer.secret.filter(|secret| !secret.is_empty()) else {
+        // A name without a secret is an answer that cannot be used.
+        return username.is_empty().then_some(None);
+    };
+    let secret = Secret::new(secret);
+    Some(Some(if username == "<token>" {
         Credentials::Identity(secret)
+    } else if username.is_empty() {
+        return None;
     } else {
-        Credentials::Password(answer.username, secret)
-    })
+        Credentials::Password(username, secret)
+    }))
 }
 
 /// Splits `https://host/v1/` or `host/path` into host and path.
@@ -258,6 +279,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_null_is_absent_and_a_byte_order_mark_is_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = camino::Utf8PathBuf::from_path_buf(folder.path().join("config.json")).unwrap();
+        for text in [
+            r#"{"auths": null, "credHelpers": null, "credsStore": null}"#,
+            r#"{"auths": {"r.io": null}, "credHelpers": {"r.io": null}}"#,
+            r#"{"auths": {"r.io": {"auth": null, "identitytoken": null, "username": null}}}"#,
+            "\u{feff}{}",
+            "",
+            "\n",
+        ] {
+            files::write(&path, text.as_bytes()).unwrap();
+            let config = DockerConfig::read(&path).unwrap();
+            assert_eq!(config.credentials("r.io", "a").unwrap(), None, "{text}");
+            assert_eq!(config.helper("r.io"), None, "{text}");
+        }
+        files::write(
+            &path,
+            "\u{feff}{\"auths\": {\"r.io\": {\"auth\": \"bWU6cHc=\"}}}".as_bytes(),
+        )
+        .unwrap();
+        let config = DockerConfig::read(&path).unwrap();
+        assert!(config.credentials("r.io", "a").unwrap().is_some());
+    }
+
+    #[test]
     fn the_helper_of_a_host_is_preferred_to_the_store() {
         let json = r#"{"credHelpers": {"r.io": "own", "docker.io": "hub"}, "credsStore": "all"}"#;
         let config = config(json);
@@ -287,9 +334,20 @@ mod tests {
     fn a_helper_answers_with_a_password_or_a_token() {
         let password = helper_answer(br#"{"ServerURL": "r.io", "Username": "me", "Secret": "pw"}"#);
         let expected = Credentials::Password("me".to_owned(), Secret::new("pw"));
-        assert_eq!(password, Some(expected));
+        assert_eq!(password, Some(Some(expected)));
         let token = helper_answer(br#"{"Username": "<token>", "Secret": "t"}"#);
-        assert_eq!(token, Some(Credentials::Identity(Secret::new("t"))));
+        assert_eq!(token, Some(Some(Credentials::Identity(Secret::new("t")))));
+        for empty in [
+            &b""[..],
+            b" \n",
+            b"{}",
+            br#"{"Username": "", "Secret": ""}"#,
+            br#"{"Username": null, "Secret": null}"#,
+        ] {
+            assert_eq!(helper_answer(empty), Some(None));
+        }
+        assert_eq!(helper_answer(br#"{"Username": "", "Secret": "s"}"#), None);
+        assert_eq!(helper_answer(br#"{"Username": "me"}"#), None);
         assert_eq!(helper_answer(b"no such entry"), None);
         assert_eq!(helper_question("r.io"), "r.io");
     }

@@ -199,10 +199,11 @@ mod tests {
     use crate::registry::client::Client;
     use crate::registry::credentials::Anonymous;
     use crate::registry::referrers::{attach, referrers};
+    use crate::registry::transport::Network;
     use crate::registry::upload::Stored;
 
     fn client() -> Client {
-        Client::new(Arc::new(Anonymous), "noetl-oci-test")
+        Client::new(Arc::new(Anonymous), Network::default())
     }
 
     fn artifact(document: &[u8]) -> Artifact {

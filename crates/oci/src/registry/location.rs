@@ -59,26 +59,46 @@ pub fn resolve(base: &str, location: &str) -> anyhow::Result<String> {
     Ok(url)
 }
 
-/// Returns whether the credentials of a registry may be sent to a token server: it is the same host, one of the two is
-/// a subdomain of the other, or they are those of Docker Hub.
-pub fn shares_credentials(registry: &str, realm: &str) -> bool {
-    let name = |host: &str| {
-        let port = host
-            .rfind(':')
-            .filter(|colon| !host[*colon..].contains(']'));
-        host[..port.unwrap_or(host.len())].to_ascii_lowercase()
+/// Returns whether a URL is on the host of an origin, on any port, and not without its TLS.
+pub fn is_same_host(own: &str, url: &str) -> bool {
+    let secure = |url: &str| url.starts_with("https://");
+    name(host(own)).eq_ignore_ascii_case(name(host(url))) && (secure(url) || !secure(own))
+}
+
+/// Returns whether the credentials of a registry may be sent to a token server: it is the same host, both belong to the
+/// same site by the public suffix list, they are those of Docker Hub, or `trusted` names it, with or without its port.
+pub fn shares_credentials(registry: &str, realm: &str, trusted: &[String]) -> bool {
+    let names = |entry: &str| {
+        [realm, name(realm)]
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(entry))
     };
-    let (registry, realm) = (name(registry), name(realm));
-    let is_subdomain = |child: &str, parent: &str| {
-        parent.contains('.')
-            && child
-                .strip_suffix(parent)
-                .is_some_and(|rest| rest.ends_with('.'))
-    };
-    registry == realm
-        || is_subdomain(&registry, &realm)
-        || is_subdomain(&realm, &registry)
-        || (registry == "registry-1.docker.io" && realm == "auth.docker.io")
+    if trusted.iter().any(|entry| names(entry)) {
+        return true;
+    }
+    let own = name(registry).to_ascii_lowercase();
+    let other = name(realm).to_ascii_lowercase();
+    own == other
+        || (own == "registry-1.docker.io" && other == "auth.docker.io")
+        || site(&own).is_some_and(|own| site(&other) == Some(own))
+}
+
+/// Returns a host without its port; an IPv6 address keeps its brackets.
+fn name(host: &str) -> &str {
+    let port = host
+        .rfind(':')
+        .filter(|colon| !host[*colon..].contains(']'));
+    &host[..port.unwrap_or(host.len())]
+}
+
+/// Returns the registrable domain of a name, such as `example.co.uk` of `auth.example.co.uk`; `None` for an address and
+/// for a name that is itself a public suffix.
+fn site(name: &str) -> Option<&str> {
+    let is_address = name.parse::<std::net::Ipv4Addr>().is_ok() || name.starts_with('[');
+    if is_address {
+        return None;
+    }
+    psl::domain_str(name)
 }
 
 #[cfg(test)]
@@ -118,17 +138,53 @@ mod tests {
             ("127.0.0.1:5000", "127.0.0.1:6000"),
             ("registry.gitlab.com", "gitlab.com"),
             ("example.com:5000", "auth.example.com"),
+            ("registry.example.co.uk", "gitlab.example.co.uk:8443"),
+            ("Registry.Corp.Internal", "gitlab.corp.internal"),
             ("registry-1.docker.io", "auth.docker.io"),
         ] {
-            assert!(shares_credentials(registry, realm), "{registry} {realm}");
+            assert!(
+                shares_credentials(registry, realm, &[]),
+                "{registry} {realm}"
+            );
         }
         for (registry, realm) in [
             ("ghcr.io", "evil.example"),
             ("ghcr.io", "notghcr.io"),
             ("a.co.uk", "b.co.uk"),
             ("ghcr.io", "io"),
+            ("registry.local", "gitlab.local"),
+            ("registry", "gitlab"),
+            ("10.0.0.1", "10.0.0.2"),
+            ("1.0.0.1:5000", "2.0.0.1:5000"),
+            ("[fd00::1]:5000", "[fd00::2]:5000"),
+            ("one.github.io", "two.github.io"),
         ] {
-            assert!(!shares_credentials(registry, realm), "{registry} {realm}");
+            assert!(
+                !shares_credentials(registry, realm, &[]),
+                "{registry} {realm}"
+            );
         }
+    }
+    #[test]
+    fn a_token_server_that_is_named_is_trusted() {
+        let trusted = |entry: &str| {
+            shares_credentials("r.example:5000", "Auth.Other:8443", &[entry.to_owned()])
+        };
+        assert!(trusted("auth.other") && trusted("auth.other:8443"));
+        assert!(!trusted("auth.other:443") && !trusted("other") && !trusted("r.example"));
+    }
+
+    #[test]
+    fn credentials_follow_to_another_port_but_not_off_tls_or_off_the_host() {
+        assert!(is_same_host(
+            "http://127.0.0.1:5000",
+            "http://127.0.0.1:6000/u"
+        ));
+        assert!(is_same_host(
+            "https://r.example",
+            "https://R.example:8443/u"
+        ));
+        assert!(!is_same_host("https://r.example", "http://r.example/u"));
+        assert!(!is_same_host("https://r.example", "https://s.r.example/u"));
     }
 }

@@ -7,19 +7,23 @@
 //!
 //! [`Transport`] is the HTTP below it, for the other services of a release.
 //!
-//! Temporary failures are retried up to five times. HTTPS is used for all registries except those on this machine.
+//! Temporary failures are retried up to five times; a final failure has a help for its cause. HTTPS is used for all
+//! registries except those on this machine. [`Network`] says how hosts are reached.
 
 mod auth;
+mod authorities;
 mod challenge;
 mod client;
 mod credentials;
 mod image;
 mod inventory;
 pub mod location;
+mod no_proxy;
 mod observe;
 mod progress;
 mod push;
 mod referrers;
+mod remedy;
 mod secret;
 mod session;
 mod tags;
@@ -30,18 +34,20 @@ mod upload;
 #[cfg(test)]
 mod fake;
 
+pub use authorities::Authorities;
 pub use client::{Client, Head, RemoteDocument, Repository};
 pub use credentials::{
     Anonymous, Credentials, DockerConfig, Keychain, Lookup, helper_answer, helper_question,
 };
 pub use image::RegistryImage;
 pub use inventory::take_inventory;
+pub use no_proxy::NoProxy;
 pub use observe::{Pushed, observe};
 pub use progress::{Progress, Silent};
 pub use push::{Begun, Overwrite, Published, PushOptions, TagRefused, Trust, begin, push};
 pub use referrers::{attach, fetch_artifact, referrers};
 pub use secret::Secret;
 pub use session::is_no_answer;
-pub use transport::{Answer, Request, RequestBody, Transport};
+pub use transport::{Answer, Network, Request, RequestBody, Transport};
 pub use upload::Stored;
 pub use ureq::http::Method;

@@ -1,17 +1,16 @@
 //! Sends requests to one registry: signs in, repeats them after temporary failures, and follows redirects.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use noetl_help::Help as _;
 use ureq::Error;
 use ureq::http::Method;
 
 use crate::reference::is_loopback_host;
-use crate::registry::auth::Auth;
-use crate::registry::credentials::Keychain;
+use crate::registry::auth::{Auth, SignIn};
 use crate::registry::location;
+use crate::registry::remedy::Cause;
 use crate::registry::transport::{Answer, Request, Transport, Tries, is_final};
 
 /// How many redirects are followed; registries use one, to their storage of blobs.
@@ -43,14 +42,8 @@ pub fn is_no_answer(error: &anyhow::Error) -> bool {
 }
 
 impl Session {
-    /// Returns a session that signs in when the registry requires it. `scopes` are those of tokens.
-    pub(super) fn new(
-        transport: Transport,
-        keychain: Arc<dyn Keychain>,
-        registry: &str,
-        repository: &str,
-        scopes: Vec<String>,
-    ) -> Self {
+    /// Returns a session that signs in when the registry requires it.
+    pub(super) fn new(transport: Transport, registry: &str, sign_in: SignIn) -> Self {
         let host = match registry {
             // The registry of image names on Docker Hub is not the host of its server.
             "docker.io" | "index.docker.io" => "registry-1.docker.io",
@@ -63,7 +56,7 @@ impl Session {
         };
         let origin = format!("{scheme}://{host}");
         Self {
-            auth: Auth::new(keychain, &origin, repository, scopes),
+            auth: Auth::new(sign_in, &origin),
             transport,
             origin,
             answered: AtomicBool::new(false),
@@ -99,44 +92,53 @@ impl Session {
         }
     }
 
-    /// Sends a request once, or again after signing in when the answer is 401. Follows the redirects of GET and HEAD.
+    /// Sends a request once, or again after signing in when the answer is 401. Follows redirects: 307 and 308 with the
+    /// same method and body (RFC 9110, section 15.4), others only of GET and HEAD.
     ///
     /// # Errors
     /// When signing in fails, or a redirect cannot be followed.
     pub(super) fn once(&self, request: &Request<'_>) -> anyhow::Result<Attempt> {
         let mut request = request.clone();
+        let mut seen = vec![request.url.clone()];
         for _ in 0..=REDIRECTS {
             let attempt = self.signed_in(&request)?;
             let Attempt::Answered(answer) = attempt else {
                 return Ok(attempt);
             };
             let reads = matches!(request.method, Method::GET | Method::HEAD);
-            if !reads || !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            let is_followed = match answer.status {
+                307 | 308 => true,
+                301..=303 => reads,
+                _ => false,
+            };
+            if !is_followed {
                 return Ok(Attempt::Answered(answer));
             }
+            let from = location::shown(&request.url);
             let to = answer.header("location");
-            let to = to.with_context(|| {
-                format!(
-                    "{} redirects without a Location header",
-                    location::shown(&request.url)
-                )
-            })?;
-            request.url = location::resolve(&request.url, to)?;
+            let to = to
+                .with_context(|| format!("{from} redirects without a Location header"))
+                .and_then(|to| location::resolve(&request.url, to));
+            let to = to.help(Cause::Redirect.help(location::host(&request.url)))?;
+            if seen.contains(&to) {
+                break;
+            }
+            seen.push(to.clone());
+            request.url = to;
         }
-        bail!(
-            "{} redirects more than {REDIRECTS} times",
+        Err(anyhow!(
+            "{} redirects in a loop, or more than {REDIRECTS} times",
             location::shown(&request.url)
-        )
+        ))
+        .help(Cause::Redirect.help(location::host(&request.url)))
     }
 
     /// Returns the error of a request that had no answer.
     pub(super) fn no_answer(&self, error: Error, url: &str) -> anyhow::Error {
+        let help = Cause::of_error(&error).help(location::host(url));
         anyhow!(error)
             .context(format!("no answer from {}", location::shown(url)))
-            .help(format!(
-                "check that the registry at {} is running and can be reached",
-                self.origin
-            ))
+            .help(help)
     }
 
     /// Returns the error of an answer with an unexpected status; it contains the registry's message without secrets.
@@ -148,9 +150,13 @@ impl Session {
             answer.status
         );
         let what = what.trim_end().to_owned();
-        match answer.status {
-            401 | 403 => self.auth.denial().context(what),
-            status => anyhow!(what).help(remedy(status)),
+        if answer.status == 401 {
+            return self.auth.denial().context(what);
+        }
+        match Cause::of_answer(answer.status, &message) {
+            // Without credentials, the remedy is to sign in.
+            Cause::Permission if !self.auth.has_credentials() => self.auth.denial().context(what),
+            cause => anyhow!(what).help(cause.help(location::host(&answer.url))),
         }
     }
 
@@ -160,10 +166,9 @@ impl Session {
         is_final(error) && !(refused && self.answered.load(Ordering::Relaxed))
     }
 
-    /// Sends a request, with `Authorization` only when it is to the registry's own origin.
+    /// Sends a request, with `Authorization` only when it is to the registry's own host.
     fn signed_in(&self, request: &Request<'_>) -> anyhow::Result<Attempt> {
-        let is_registry = location::origin(&request.url) == self.origin;
-        if !is_registry {
+        if !location::is_same_host(&self.origin, &request.url) {
             return Ok(attempt(self.transport.exchange(request, None)));
         }
         let used = self.auth.header(&self.transport)?;
@@ -192,19 +197,6 @@ impl Answer {
             location::host(&self.url)
         );
         Ok(())
-    }
-}
-
-/// Returns the help for an error with an HTTP status.
-fn remedy(status: u16) -> &'static str {
-    match status {
-        404 => {
-            "check the names of registry and repository; some registries require that the repository is created first"
-        }
-        405 => "the registry may be read-only: push again later, or to another registry",
-        413 => "a proxy in front of the registry limits the size of requests: raise its limit",
-        429 | 500.. => "try again when the registry works: blobs that it has are not sent again",
-        _ => "see the log of the registry: it refuses a request that the OCI specification allows",
     }
 }
 

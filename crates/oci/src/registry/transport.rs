@@ -2,28 +2,60 @@
 //!
 //! Signing in and following redirects are in [`super::session`].
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Method, Request as HttpRequest};
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Error, SendBody};
 
 use crate::blob::BlobReader;
 use crate::reference::is_loopback_host;
+use crate::registry::authorities::Authorities;
 use crate::registry::location;
+use crate::registry::no_proxy::NoProxy;
+use crate::registry::remedy::Cause;
 use crate::registry::secret::Secret;
 
 /// How much of an answer is read into memory at most, in bytes.
 const LONGEST_BODY: u64 = 64 << 20;
 
+/// How hosts are reached.
+///
+/// A proxy is the one that the environment names (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`); hosts on this machine are
+/// reached without.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// The value of the header `User-Agent`.
+    pub user_agent: String,
+    /// The hosts that are reached without the proxy.
+    pub no_proxy: NoProxy,
+    /// The certificate authorities that are trusted besides those of the system.
+    pub authorities: Authorities,
+}
+
 /// Connections to any number of hosts, which are kept open.
 #[derive(Debug, Clone)]
 pub struct Transport {
-    secure: Agent,
-    plain: Agent,
+    network: Arc<Network>,
+    agents: Arc<Mutex<HashMap<Route, Agent>>>,
+}
+
+/// What the connections of an agent have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Route {
+    /// To this machine, without TLS.
+    Local,
+    /// With TLS.
+    Secure {
+        /// Whether no proxy is used.
+        direct: bool,
+        /// The host, if it has certificates of its own.
+        host: Option<String>,
+    },
 }
 
 /// A request that can be sent again.
@@ -153,26 +185,57 @@ impl Answer {
 
 impl Transport {
     /// Returns a transport; connections are opened when they are needed.
-    pub fn new(user_agent: &str) -> Self {
-        let config = || {
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .timeout_connect(Some(Duration::from_secs(30)))
-                // A registry may hash a whole layer before it answers.
-                .timeout_recv_response(Some(Duration::from_secs(300)))
-                .user_agent(user_agent)
+    pub fn new(network: Network) -> Self {
+        Self {
+            network: Arc::new(network),
+            agents: Arc::default(),
+        }
+    }
+
+    /// Returns the agent for a host, with its port.
+    fn agent(&self, host: &str) -> Result<Agent, Error> {
+        let route = if is_loopback_host(host) {
+            Route::Local
+        } else {
+            let network = &self.network;
+            Route::Secure {
+                direct: network.no_proxy.matches(host),
+                host: network.authorities.knows(host).then(|| host.to_owned()),
+            }
         };
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents.get(&route) {
+            return Ok(agent.clone());
+        }
+        let agent = self
+            .open(&route, host)
+            .map_err(|error| Error::Other(error.into()))?;
+        agents.insert(route, agent.clone());
+        Ok(agent)
+    }
+
+    fn open(&self, route: &Route, host: &str) -> anyhow::Result<Agent> {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(Duration::from_secs(30)))
+            // A registry may hash a whole layer before it answers.
+            .timeout_recv_response(Some(Duration::from_secs(300)))
+            .user_agent(&self.network.user_agent);
+        let Route::Secure { direct, .. } = route else {
+            return Ok(config.proxy(None).build().into());
+        };
+        let certificates = self.network.authorities.certificates(host)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
+            .root_certs(certificates.roots)
+            .client_cert(certificates.own)
             .unversioned_rustls_crypto_provider(provider)
             .build();
-        Self {
-            secure: config().https_only(true).tls_config(tls).build().into(),
-            plain: config().proxy(None).build().into(),
-        }
+        let config = config.https_only(true).tls_config(tls);
+        let config = if *direct { config.proxy(None) } else { config };
+        Ok(config.build().into())
     }
 
     /// Sends a request once, and reads the answer.
@@ -184,11 +247,7 @@ impl Transport {
         request: &Request<'_>,
         authorization: Option<&Secret>,
     ) -> Result<Answer, Error> {
-        let agent = if is_loopback_host(location::host(&request.url)) {
-            &self.plain
-        } else {
-            &self.secure
-        };
+        let agent = self.agent(location::host(&request.url))?;
         let mut builder = HttpRequest::builder()
             .method(request.method.clone())
             .uri(&request.url);
@@ -251,13 +310,13 @@ impl Transport {
     }
 }
 
-/// Returns whether trying again cannot help, because the connection was refused or the request is invalid.
+/// Returns whether trying again cannot help, by the cause of the error.
 pub(super) fn is_final(error: &Error) -> bool {
-    match error {
-        Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-        Error::Protocol(_) | Error::Timeout(_) | Error::ConnectionFailed => false,
-        _ => true,
-    }
+    let may_pass = matches!(
+        error,
+        Error::Io(_) | Error::Protocol(_) | Error::Timeout(_) | Error::ConnectionFailed
+    );
+    !may_pass || Cause::of_error(error).is_final()
 }
 
 /// Counts tries, and decides how long to wait between them.

@@ -13,6 +13,7 @@ use crate::digest::Sha256;
 use crate::model::Descriptor;
 use crate::registry::client::Repository;
 use crate::registry::location;
+use crate::registry::remedy::Cause;
 use crate::registry::session::Attempt;
 use crate::registry::transport::{Answer, Request, RequestBody, Tries};
 
@@ -104,17 +105,18 @@ impl Repository {
         source: Option<&str>,
     ) -> Result<Stored, Failure> {
         let digest = &blob.digest;
-        let mut url = self.url("blobs/uploads", "");
-        if let Some(source) = source {
-            url.push_str(&format!("?mount={digest}&from={source}"));
-        }
         let doing = format!("upload {digest}");
-        let answer = self
-            .session
-            .send(&Request::new(Method::POST, url).body(RequestBody::Bytes(&[])));
+        let mut mounts = source.is_some();
+        let mut answer = self.begin(digest, source);
+        let is_refused = |answer: &anyhow::Result<Answer>| !matches!(answer, Ok(answer) if matches!(answer.status, 201 | 202));
+        if mounts && open.is_some() && is_refused(&answer) {
+            // A registry that refuses the mount, for lack of rights or of the repository, may take the bytes.
+            mounts = false;
+            answer = self.begin(digest, None);
+        }
         let answer = answer.map_err(Failure::Final)?;
         match answer.status {
-            201 if source.is_some() => return Ok(Stored::Mounted),
+            201 if mounts => return Ok(Stored::Mounted),
             202 => {}
             _ => return Err(Failure::Final(self.session.refused(&answer, &doing))),
         }
@@ -136,6 +138,16 @@ impl Repository {
             .header("content-type", "application/octet-stream")
             .body(RequestBody::Stream(blob.size, open));
         self.put(&request, digest, &doing).map(|_| Stored::Sent)
+    }
+
+    /// Sends a POST that begins an upload; with a `source`, that mounts the blob from there or begins an upload.
+    fn begin(&self, digest: &str, source: Option<&str>) -> anyhow::Result<Answer> {
+        let mut url = self.url("blobs/uploads", "");
+        if let Some(source) = source {
+            url.push_str(&format!("?mount={digest}&from={source}"));
+        }
+        let request = Request::new(Method::POST, url).body(RequestBody::Bytes(&[]));
+        self.session.send(&request)
     }
 
     /// Stores a manifest or an index under its digest or a tag. Returns the registry's answer; `None` when it was lost,
@@ -204,7 +216,16 @@ impl Repository {
                 Ok(()) => Ok(answer),
                 Err(error) => Err(Failure::Final(error)),
             },
-            401 | 403 | 405 | 413 => Err(Failure::Final(refused())),
+            401 => Err(Failure::Final(refused())),
+            // 404 and other statuses may be a fault of the registry that passes.
+            status
+                if matches!(
+                    Cause::of_answer(status, &answer.message()),
+                    Cause::Permission | Cause::ReadOnly | Cause::TooLarge | Cause::Quota
+                ) =>
+            {
+                Err(Failure::Final(refused()))
+            }
             // The registry has read the document and refuses it. A blob may have been damaged on the way, and is sent
             // again.
             400 if answer.message().contains("MANIFEST_INVALID") => Err(Failure::Final(refused())),

@@ -294,10 +294,7 @@ fn images(remotes: &Remotes<'_>, manifest: &DistManifest, is_latest: bool, check
             Content::Image(image) => Some(&image.index_digest),
             _ => None,
         });
-    let client = Client::new(
-        Arc::new(Anonymous),
-        concat!("noetl-xtask/", env!("CARGO_PKG_VERSION")),
-    );
+    let client = Client::new(Arc::new(Anonymous), remotes.ctx.network.clone());
     for digest in digests {
         let tags = [manifest.release.version.as_str(), "latest"];
         for tag in tags.into_iter().take(if is_latest { 2 } else { 1 }) {
