@@ -24,6 +24,10 @@ pub(super) struct FakeRegistry {
     pub(super) breaks_after: Option<usize>,
     /// Whether it supports the header `Range`.
     pub(super) knows_ranges: bool,
+    /// The status with which it answers mounts, if not 201.
+    pub(super) refuses_mounts: Option<u16>,
+    /// Method, status and URL: where it redirects requests of this method, with their path.
+    pub(super) redirects: Option<(&'static str, u16, String)>,
 }
 
 /// Starts a registry, which runs until the test process ends. Returns a name in it, and its state.
@@ -94,7 +98,22 @@ fn serve(client: &TcpStream, held: &Mutex<FakeRegistry>) -> Option<()> {
 impl FakeRegistry {
     fn answer(&mut self, method: &str, path: &str, body: Vec<u8>) -> (u16, String, Vec<u8>) {
         let none = || (404, String::new(), Vec::new());
+        if let Some((redirected, status, to)) = &self.redirects
+            && *redirected == method
+        {
+            let location = format!("location: {to}/v2/r/{path}\r\n");
+            return (*status, location, Vec::new());
+        }
         match (method, path.split_once('?')) {
+            ("POST", Some((_, query)))
+                if query.starts_with("mount=") && self.refuses_mounts.is_some() =>
+            {
+                (
+                    self.refuses_mounts.unwrap_or(403),
+                    String::new(),
+                    Vec::new(),
+                )
+            }
             ("POST", Some((_, query))) if query.starts_with("mount=") => {
                 (201, String::new(), Vec::new())
             }
@@ -289,6 +308,51 @@ mod tests {
                 .contains("the image does not contain sha256:"),
             "{error:#}"
         );
+    }
+
+    #[test]
+    fn a_blob_whose_mount_is_refused_is_sent() {
+        for status in [400, 401, 403, 404, 405, 500] {
+            let (name, held) = start(false);
+            held.lock().unwrap().refuses_mounts = Some(status);
+            let repository = client().writable(&name, &["base".to_owned()]);
+            let layer = Descriptor::of(LAYER_GZIP, b"layer");
+            let content = crate::blob::Blob::from("layer");
+            let stored = repository.store(&layer, Some(&|| content.open()), Some("base"));
+            assert_eq!(stored.unwrap(), Stored::Sent, "{status}");
+            let path = format!("blobs/{}", layer.digest);
+            assert_eq!(held.lock().unwrap().documents[&path], b"layer");
+            // Without the bytes, the refusal is the error.
+            let other = Descriptor::of(LAYER_GZIP, b"other");
+            assert!(repository.store(&other, None, Some("base")).is_err());
+        }
+    }
+
+    #[test]
+    fn redirected_uploads_arrive_whole_and_a_loop_is_an_error() {
+        for (method, status) in [("POST", 307), ("POST", 308), ("PUT", 307), ("PUT", 308)] {
+            let (name, held) = start(false);
+            let (other, there) = start(false);
+            let to = format!("http://{}", other.registry);
+            held.lock().unwrap().redirects = Some((method, status, to));
+            let layer = Descriptor::of(LAYER_GZIP, b"layer");
+            let content = crate::blob::Blob::from("layer");
+            let repository = client().writable(&name, &[]);
+            let sent = repository.store(&layer, Some(&|| content.open()), None);
+            assert_eq!(sent.unwrap(), Stored::Sent, "{method} {status}");
+            let path = format!("blobs/{}", layer.digest);
+            assert_eq!(there.lock().unwrap().documents[&path], b"layer");
+        }
+        for status in [301, 302, 303, 307, 308] {
+            let (name, held) = start(false);
+            let itself = format!("http://{}", name.registry);
+            held.lock().unwrap().redirects = Some(("PUT", status, itself));
+            let document = br#"{"schemaVersion":2,"manifests":[]}"#;
+            let repository = client().writable(&name, &[]);
+            let error = repository.store_document("a", INDEX, document).unwrap_err();
+            let help = noetl_help::Report::of(&error).help.unwrap_or_default();
+            assert!(help.starts_with("correct the redirects"), "{error:#}");
+        }
     }
 
     #[test]

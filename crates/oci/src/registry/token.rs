@@ -78,7 +78,7 @@ pub(super) fn read(body: &[u8]) -> anyhow::Result<(Secret, Duration)> {
     struct Answer {
         token: Option<String>,
         access_token: Option<String>,
-        expires_in: Option<u64>,
+        expires_in: Option<serde_json::Value>,
     }
     // The message of the parser could contain the token.
     let answer: Answer = serde_json::from_slice(body)
@@ -86,8 +86,18 @@ pub(super) fn read(body: &[u8]) -> anyhow::Result<(Secret, Duration)> {
     let token = answer.token.or(answer.access_token);
     let token = token.filter(|token| !token.is_empty());
     let token = token.context("its answer has neither `token` nor `access_token`")?;
-    let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(60));
-    Ok((Secret::new(token), lifetime))
+    Ok((Secret::new(token), lifetime(answer.expires_in.as_ref())))
+}
+
+/// Returns the lifetime of a token, at least 60 s, which token.md has as its default, and at most a day. Servers also
+/// write it as text or with a fraction, and none of that is a reason to refuse the token.
+fn lifetime(expires_in: Option<&serde_json::Value>) -> Duration {
+    let seconds = expires_in.and_then(|value| match value {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        value => value.as_f64(),
+    });
+    let seconds: f64 = seconds.unwrap_or_default();
+    Duration::from_secs(seconds.clamp(60.0, 86_400.0) as u64)
 }
 
 /// Returns whether the scope `own` includes the scope `asked`: the same name and at least the same actions.
@@ -161,6 +171,18 @@ mod tests {
             300
         );
         assert_eq!(seconds(r#"{"access_token": "t"}"#).unwrap(), 60);
+        for (given, expected) in [
+            ("0", 60),
+            ("-5", 60),
+            ("null", 60),
+            ("\"300\"", 300),
+            ("\"soon\"", 60),
+            ("300.7", 300),
+            ("1e30", 86_400),
+        ] {
+            let json = format!(r#"{{"token": "t", "expires_in": {given}}}"#);
+            assert_eq!(seconds(&json).unwrap(), expected, "{given}");
+        }
         for json in ["{}", r#"{"token": ""}"#, r#"{"token": 5}"#, "hunter2"] {
             let error = format!("{:#}", seconds(json).unwrap_err());
             assert!(!error.contains("hunter2"), "{error}");

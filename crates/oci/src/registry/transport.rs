@@ -153,10 +153,15 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns the time to wait in `Retry-After`, if it is given in seconds.
+    /// Returns the time to wait in `Retry-After`, which is a number of seconds or a date (RFC 9110, section 10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.header("retry-after")?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        let value = self.header("retry-after")?.trim();
+        if let Ok(seconds) = value.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+        let wait = date.as_second() - jiff::Timestamp::now().as_second();
+        Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
     }
 
     /// Returns the server's message, at most 300 characters: the errors in the JSON of a registry, or else the text.
@@ -372,6 +377,26 @@ mod tests {
             Some(Duration::from_millis(100))
         );
         assert_eq!(Tries::new().next(seconds(3600)), None);
+    }
+
+    #[test]
+    fn the_time_to_wait_is_in_seconds_or_a_date() {
+        let asked = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", value.parse().unwrap());
+            let answer = Answer {
+                status: 429,
+                headers,
+                body: Vec::new(),
+                stream: None,
+                url: String::new(),
+            };
+            answer.retry_after().map(|wait| wait.as_secs())
+        };
+        assert_eq!(asked(" 7 "), Some(7));
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(0));
+        assert!(asked("Fri, 21 Oct 2095 07:28:00 GMT") > Some(1_000_000));
+        assert_eq!(asked("soon"), None);
     }
 
     #[test]

@@ -221,7 +221,11 @@ impl Repository {
             status
                 if matches!(
                     Cause::of_answer(status, &answer.message()),
-                    Cause::Permission | Cause::ReadOnly | Cause::TooLarge | Cause::Quota
+                    Cause::Permission
+                        | Cause::ReadOnly
+                        | Cause::TooLarge
+                        | Cause::Quota
+                        | Cause::Redirect
                 ) =>
             {
                 Err(Failure::Final(refused()))
