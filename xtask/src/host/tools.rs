@@ -99,6 +99,7 @@ pub(crate) const TOOLS: &[Tool] = &[
     tool("skopeo", Test, Apt("skopeo")),
     tool("openssl", Test, Apt("openssl")),
     tool("docker-registry", Test, Apt("docker-registry")),
+    tool("nginx", Test, Apt("nginx")),
     tool("podman", Test, Apt("podman")),
     tool("dash", Test, Apt("dash")),
     tool("bash", Test, Apt("bash")),

@@ -46,6 +46,7 @@ mod registry_proxy;
 mod registry_push;
 #[cfg(unix)]
 mod registry_rules;
+mod registry_site;
 #[cfg(unix)]
 mod registry_tokens;
 #[cfg(target_os = "linux")]

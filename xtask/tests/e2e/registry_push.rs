@@ -381,7 +381,7 @@ fn a_registry_that_is_down_or_read_only_is_named() {
     );
     assert!(
         text.ends_with(&format!(
-            "help: check that the registry at http://{nobody} is running and can be reached\n[exit 1]"
+            "help: start the registry at {nobody}, or check its name and port\n[exit 1]"
         )),
         "{text}"
     );

@@ -14,9 +14,9 @@ use crate::registry_proxy::{Action, Proxy, Seen};
 use crate::support::{succeed, tool};
 
 /// A docker-registry that trusts the tokens of a token server in this process.
-struct Tokens {
-    registry: Registry,
-    server: Proxy,
+pub(crate) struct Tokens {
+    pub(crate) registry: Registry,
+    pub(crate) server: Proxy,
 }
 
 const REFRESH: &str = "a refresh token";
@@ -24,6 +24,11 @@ const REFRESH: &str = "a refresh token";
 impl Tokens {
     /// Starts both. The token server knows one user and one refresh token, and grants them every requested scope.
     fn start() -> Option<Self> {
+        Self::at("")
+    }
+
+    /// Starts both; the registry names this URL as that of its token server, if it is not empty.
+    pub(crate) fn at(realm: &str) -> Option<Self> {
         let mut openssl = tool("openssl")?;
         let keys = tempfile::tempdir().unwrap();
         let (key, certificate) = (
@@ -55,9 +60,12 @@ impl Tokens {
         let certificate = fs::read_to_string(certificate).unwrap();
         let x5c = STANDARD.encode(pem(&certificate));
         let server = Proxy::start("127.0.0.1:9", move |seen| grant(seen, &key, &x5c));
+        let realm = match realm {
+            "" => format!("http://{}/token", server.address),
+            realm => realm.to_owned(),
+        };
         let top = format!(
-            "auth: {{token: {{realm: \"http://{}/token\", service: \"a, registry\", issuer: test, rootcertbundle: FOLDER/certificate.pem}}}}",
-            server.address
+            "auth: {{token: {{realm: \"{realm}\", service: \"a, registry\", issuer: test, rootcertbundle: FOLDER/certificate.pem}}}}"
         );
         let registry = Registry::with("", &top, |folder| {
             fs::write(folder.path().join("certificate.pem"), certificate).unwrap();

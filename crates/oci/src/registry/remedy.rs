@@ -69,6 +69,7 @@ impl Cause {
             Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 Self::Refused
             }
+            Error::Io(error) if is_unknown_name(error) => Self::NoSuchHost,
             _ => Self::NoAnswer,
         }
     }
@@ -162,6 +163,13 @@ impl Cause {
     }
 }
 
+/// Returns whether a name does not exist. The standard library has no kind for that, only this text; a resolver that
+/// fails for the moment says so.
+fn is_unknown_name(error: &std::io::Error) -> bool {
+    let text = error.to_string();
+    text.starts_with("failed to lookup address information") && !text.contains("Temporary failure")
+}
+
 /// Returns the error of TLS in an error, which may be below that of the connection.
 fn tls(error: &Error) -> Option<&TlsError> {
     match error {
@@ -211,6 +219,12 @@ mod tests {
                 Cause::NoTls,
             ),
             (Error::HostNotFound, Cause::NoSuchHost),
+            (
+                Error::Io(io::Error::other(
+                    "failed to lookup address information: Name or service not known",
+                )),
+                Cause::NoSuchHost,
+            ),
             (Error::InvalidProxyUrl, Cause::Proxy),
             (
                 Error::Io(io::ErrorKind::ConnectionRefused.into()),
