@@ -55,8 +55,8 @@ pub struct ToolEnvironment {
     pub python: Option<PathBuf>,
     /// Environment variables that child processes must not inherit.
     pub hidden_environment: Vec<String>,
-    /// A file of further TLS roots in PEM form.
-    pub tls_roots: Option<PathBuf>,
+    /// Files of TLS roots in PEM form that are trusted besides Mozilla's.
+    pub tls_roots: Vec<PathBuf>,
     /// The interpreters that stay between python steps.
     #[cfg(unix)]
     pub python_pool: PythonPool,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Reads a whole file.
@@ -17,13 +17,49 @@ pub(crate) fn read_to_string(path: &Utf8Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
 }
 
-/// Writes a file completely or not at all; creates its folder.
+/// Writes a file completely or not at all; creates its folder. A file that is replaced keeps its mode and, where this
+/// user may give files away, its owner; a symbolic link stays, and the file that it leads to is written.
 #[expect(clippy::disallowed_methods, reason = "this wrapper names the path")]
 pub(crate) fn write(path: &Utf8Path, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let path = &behind_links(path)?;
     create_folder(path.parent().unwrap_or(path))?;
     let temporary = beside(path, "part");
     fs::write(&temporary, bytes).with_context(|| format!("cannot write {temporary}"))?;
+    if let Ok(old) = path.metadata() {
+        keep_attributes(&old, &temporary)?;
+    }
     rename(&temporary, path)
+}
+
+/// Returns the path of the file that symbolic links lead to, which need not exist.
+fn behind_links(path: &Utf8Path) -> anyhow::Result<Utf8PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        if !path.is_symlink() {
+            return Ok(path);
+        }
+        let to = path.read_link_utf8();
+        let to = to.with_context(|| format!("cannot read the link {path}"))?;
+        path = path.parent().unwrap_or(&path).join(to);
+    }
+    bail!("{path} is a loop of symbolic links")
+}
+
+/// Gives a new file the mode and the owner of the one that it replaces.
+fn keep_attributes(old: &fs::Metadata, new: &Utf8Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let made = new
+            .metadata()
+            .with_context(|| format!("cannot read {new}"))?;
+        if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
+            // Only root may; for others, the file becomes their own, as with an editor.
+            drop(chown(new, Some(old.uid()), Some(old.gid())));
+        }
+    }
+    let set = fs::set_permissions(new, old.permissions());
+    set.with_context(|| format!("cannot set the mode of {new}"))
 }
 
 /// Appends to a file that another program reads, such as GitHub's summary of a job.
@@ -152,6 +188,28 @@ mod tests {
         replace_folder(&root.join("new"), &root.join("old")).unwrap();
         assert_eq!(list(&root.join("old")).unwrap(), ["a/one"]);
         assert_eq!(list(root).unwrap(), ["new/a/one", "old/a/one"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_mode_and_its_links() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(guard.path()).unwrap();
+        let (file, link) = (root.join("real/file"), root.join("link"));
+        write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o754)).unwrap();
+        symlink("real/file", &link).unwrap();
+        symlink("link", root.join("second")).unwrap();
+        write(&root.join("second"), "new").unwrap();
+        assert_eq!(read(&file).unwrap(), b"new");
+        assert!(link.is_symlink() && root.join("second").is_symlink());
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o754);
+        symlink("missing", root.join("dangling")).unwrap();
+        write(&root.join("dangling"), "made").unwrap();
+        assert_eq!(read(&root.join("missing")).unwrap(), b"made");
+        symlink("loop", root.join("loop")).unwrap();
+        assert!(write(&root.join("loop"), "x").is_err());
     }
 
     #[test]

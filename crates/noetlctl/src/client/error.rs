@@ -97,7 +97,7 @@ impl Error {
             // A failed handshake is an I/O error; only its text tells the reason.
             other if other.to_string().contains("certificate") => (
                 format!("cannot trust the server at {url}"),
-                "SSL_CERT_FILE=FILE adds the certificates of your own authority",
+                "add the certificate of its authority, a file in PEM: to the system's store, or SSL_CERT_FILE=FILE",
             ),
             _ => (
                 format!("cannot reach a server at {url}"),

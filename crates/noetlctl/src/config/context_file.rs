@@ -125,13 +125,27 @@ fn mapping(entry: serde_yaml_ng::mapping::Entry<'_>) -> &mut Mapping {
         .expect("the value was made a mapping above")
 }
 
+/// Writes a file that only this user may read. One that is there keeps its mode, and where a symbolic link leads to a
+/// file, as in a folder of configurations under version control, that file is written.
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        // Nothing is there, or a link that leads nowhere.
+        Err(_) => match fs::read_link(path) {
+            Ok(to) => path.parent().unwrap_or(path).join(to),
+            Err(_) => path.to_owned(),
+        },
+    };
+    let path = target.as_path();
     let folder = path.parent().context("the file has no folder")?;
     fs::create_dir_all(folder)?;
     let temporary = folder.join(format!(".config.yaml.{}.part", std::process::id()));
     let written = create_private(&temporary).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
+        if let Ok(old) = path.metadata() {
+            keep_attributes(&old, &temporary)?;
+        }
         fs::rename(&temporary, path)
     });
     if written.is_err() {
@@ -139,6 +153,17 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         drop(fs::remove_file(&temporary));
     }
     Ok(written?)
+}
+
+/// Gives a new file the mode of the one that it replaces, and its owner where this user may give files away.
+fn keep_attributes(old: &fs::Metadata, new: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        // Only root may; for others, the file becomes their own, as with an editor.
+        drop(chown(new, Some(old.uid()), Some(old.gid())));
+    }
+    fs::set_permissions(new, old.permissions())
 }
 
 fn create_private(path: &Path) -> std::io::Result<File> {
@@ -176,6 +201,28 @@ mod tests {
         assert_eq!(names, ["b", "a"]);
         assert_eq!(file.current().unwrap().runtime, "local");
         assert_eq!(file.context("a").unwrap().runtime, "auto");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_there_keeps_its_mode_and_its_link() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let (real, link) = (
+            folder.path().join("real.yaml"),
+            folder.path().join("config.yaml"),
+        );
+        symlink("real.yaml", &link).unwrap();
+        write_private(&link, "a: 1\n").unwrap();
+        assert_eq!(mode(&real), 0o600, "a new file is private");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        write_private(&link, "a: 2\n").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(
+            (mode(&real), fs::read_to_string(&real).unwrap().as_str()),
+            (0o640, "a: 2\n")
+        );
     }
 
     #[test]

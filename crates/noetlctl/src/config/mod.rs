@@ -45,7 +45,7 @@ pub(crate) fn tool_environment() -> ToolEnvironment {
             .into_iter()
             .map(str::to_owned)
             .collect(),
-        tls_roots: certificate_file(),
+        tls_roots: tls_roots(),
         ..ToolEnvironment::default()
     }
 }
@@ -85,9 +85,33 @@ pub(crate) fn allow_http() -> bool {
     boolean("NOETL_ALLOW_HTTP", false)
 }
 
-/// `SSL_CERT_FILE`: certificates that are trusted in addition to Mozilla's.
-pub(crate) fn certificate_file() -> Option<PathBuf> {
-    variable("SSL_CERT_FILE").map(PathBuf::from)
+/// Where systems keep the certificates that they trust in one file: Debian, Fedora, SUSE, Alpine and macOS, RHEL.
+const SYSTEM_CERTIFICATES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
+/// Returns the files of certificates that are trusted in addition to Mozilla's: the system's, `SSL_CERT_FILE`, and the
+/// files in the folders of `SSL_CERT_DIR`.
+pub(crate) fn tls_roots() -> Vec<PathBuf> {
+    let system = SYSTEM_CERTIFICATES.iter().map(PathBuf::from);
+    let mut roots: Vec<_> = system.filter(|path| path.is_file()).take(1).collect();
+    roots.extend(variable("SSL_CERT_FILE").map(PathBuf::from));
+    let folders = variable("SSL_CERT_DIR").unwrap_or_default();
+    for folder in std::env::split_paths(&folders).filter(|it| !it.as_os_str().is_empty()) {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+        files.retain(|path| {
+            let extension = path.extension().unwrap_or_default();
+            path.is_file() && ["pem", "crt", "0"].iter().any(|known| extension == *known)
+        });
+        files.sort();
+        roots.extend(files);
+    }
+    roots
 }
 
 /// Returns the proxy of `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY`.

@@ -223,7 +223,7 @@ fn ssl_cert_file_is_read_for_https_alone() {
     };
     let text = run("https://127.0.0.1:1", "gone.pem");
     assert!(
-        text.contains("error: cannot read SSL_CERT_FILE=gone.pem"),
+        text.contains("error: cannot read the certificates gone.pem"),
         "{text}"
     );
     let text = run("http://127.0.0.1:1", "gone.pem");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use crate::host::ToolEnvironment;
 use noetl_api::Failure;
 
-type Clients = Mutex<HashMap<(Option<PathBuf>, bool), Client>>;
+type Clients = Mutex<HashMap<(Vec<PathBuf>, bool), Client>>;
 
 /// Returns the client that trusts the public roots and those of `environment`, or every server without
 /// `verify`.
@@ -28,12 +28,12 @@ pub(super) fn client(environment: &ToolEnvironment, verify: bool) -> Result<Clie
     if let Some(client) = clients.get(&key) {
         return Ok(client.clone());
     }
-    let client = build(environment.tls_roots.as_deref(), verify)?;
+    let client = build(&environment.tls_roots, verify)?;
     clients.insert(key, client.clone());
     Ok(client)
 }
 
-fn build(roots: Option<&Path>, verify: bool) -> Result<Client, Failure> {
+fn build(roots: &[PathBuf], verify: bool) -> Result<Client, Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -60,10 +60,10 @@ fn build(roots: Option<&Path>, verify: bool) -> Result<Client, Failure> {
         .map_err(|error| Failure::new("config", format!("HTTP cannot be set up: {error}")))
 }
 
-fn store(roots: Option<&Path>) -> Result<RootCertStore, Failure> {
+fn store(roots: &[PathBuf]) -> Result<RootCertStore, Failure> {
     let mut store = RootCertStore::empty();
     store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if let Some(path) = roots {
+    for path in roots {
         let wrong = |error: io::Error| {
             Failure::new(
                 "config",
@@ -71,10 +71,13 @@ fn store(roots: Option<&Path>) -> Result<RootCertStore, Failure> {
             )
         };
         let pem = std::fs::read(path).map_err(wrong)?;
-        for certificate in rustls_pemfile::certs(&mut pem.as_slice()) {
-            store
-                .add(certificate.map_err(wrong)?)
-                .map_err(|error| wrong(io::Error::other(error)))?;
+        let certificates: Vec<_> = rustls_pemfile::certs(&mut pem.as_slice())
+            .collect::<Result<_, _>>()
+            .map_err(wrong)?;
+        // Bundles of systems contain certificates in forms that no longer count.
+        let (usable, _) = store.add_parsable_certificates(certificates);
+        if usable == 0 {
+            return Err(wrong(io::Error::other("it has no certificate in it")));
         }
     }
     Ok(store)

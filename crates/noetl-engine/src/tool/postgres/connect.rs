@@ -176,9 +176,18 @@ impl Address {
             .application_name("noetl")
             // Statements may hold secrets, which must not be logged.
             .disable_statement_logging();
-        Ok(match &host.tool_environment().tls_roots {
-            Some(roots) => options.ssl_root_cert(roots),
-            None => options,
+        let mut roots = Vec::new();
+        for path in &host.tool_environment().tls_roots {
+            let pem = std::fs::read(path).map_err(|error| {
+                let message = format!("cannot read the TLS roots `{}`: {error}", path.display());
+                Failure::new("config", message)
+            })?;
+            roots.extend(pem);
+            roots.push(b'\n');
+        }
+        Ok(match roots.is_empty() {
+            true => options,
+            false => options.ssl_root_cert_from_pem(roots),
         })
     }
 }

@@ -74,10 +74,10 @@ async fn certificates_are_checked_unless_switched_off() {
     assert!(failure.message.contains("certificate"), "{failure}");
     let trusting = json!({"url": url, "verify_ssl": false});
     assert_eq!(host.run(Http, trusting).await.unwrap()["data"], "secure");
-    host.tool_environment.tls_roots = Some(host.folder.path().join("ca.pem"));
+    host.tool_environment.tls_roots = vec![host.folder.path().join("ca.pem")];
     let result = host.run(Http, json!({"url": url})).await.unwrap();
     assert_eq!(result["data"], "secure");
-    host.tool_environment.tls_roots = Some("/nowhere/roots.pem".into());
+    host.tool_environment.tls_roots = vec!["/nowhere/roots.pem".into()];
     let failure = host.run(Http, json!({"url": url})).await.unwrap_err();
     assert!(failure.message.contains("/nowhere/roots.pem"), "{failure}");
 }
