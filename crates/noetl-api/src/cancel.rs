@@ -100,7 +100,7 @@ word_enum! {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CleanupRequest {
-    /// 5 when missing.
+    /// A day when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 5256000))]
     pub older_than_minutes: Option<u32>,

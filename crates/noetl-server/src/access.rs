@@ -26,14 +26,17 @@ use crate::sessions::{Caller, Sessions};
 pub(crate) struct Gate {
     sessions: Sessions,
     loopback: bool,
+    /// Names besides loopback's own that are answered on a loopback address.
+    allowed_hosts: Vec<String>,
     limits: Limits,
 }
 
 impl Gate {
-    pub(crate) fn new(address: SocketAddr, sessions: Sessions) -> Self {
+    pub(crate) fn new(address: SocketAddr, allowed_hosts: Vec<String>, sessions: Sessions) -> Self {
         Self {
             sessions,
             loopback: address.ip().is_loopback(),
+            allowed_hosts,
             limits: Limits::default(),
         }
     }
@@ -89,14 +92,19 @@ pub(crate) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
 /// Refuses requests that a web page of another site makes a browser send.
 fn check_names(gate: &Gate, request: &Request) -> Result<(), ApiError> {
     let host = host_of(request);
-    if gate.loopback && !host.as_deref().is_some_and(is_loopback_name) {
+    let is_answered = |host: &str| {
+        let mut allowed = gate.allowed_hosts.iter();
+        is_loopback_name(host) || allowed.any(|allowed| is_named(host, allowed))
+    };
+    if gate.loopback && !host.as_deref().is_some_and(is_answered) {
         let error = ApiError::new(
             StatusCode::MISDIRECTED_REQUEST,
             "this server answers only to localhost, 127.0.0.1 and [::1]",
         );
-        return Err(
-            error.help("use one of these names, or start the server with --host and a token")
-        );
+        return Err(error.help(
+            "use one of these names; for a proxy on this machine, name its hosts in NOETL_ALLOWED_HOSTS when the server \
+             starts, or its address with --public-url",
+        ));
     }
     let changes = !matches!(
         *request.method(),
@@ -172,11 +180,21 @@ fn host_of(request: &Request) -> Option<String> {
     header.or_else(|| request.uri().host()).map(str::to_owned)
 }
 
-fn is_loopback_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
+/// Returns a host without its port and without brackets.
+fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
-    };
+    }
+}
+
+/// Whether a host is the allowed one, which may have a port.
+fn is_named(host: &str, allowed: &str) -> bool {
+    allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(name_of(host))
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let name = name_of(host);
     name.eq_ignore_ascii_case("localhost")
         || name
             .parse::<IpAddr>()

@@ -100,7 +100,7 @@ impl Server {
             connections: Arc::clone(&connections),
             requests: Arc::default(),
         };
-        let gate = Arc::new(Gate::new(address, sessions));
+        let gate = Arc::new(Gate::new(address, config.allowed_hosts, sessions));
         Ok(Self {
             listener,
             address,

@@ -49,6 +49,9 @@ pub struct Config {
     pub tools: ToolEnvironment,
     /// The store.
     pub store: StoreConfig,
+    /// The names besides those of this machine under which a server on a loopback address is reached, such as that of a
+    /// proxy. Callers then need a token, since the proxy lets others in.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// The configuration of a server's store.
@@ -93,6 +96,12 @@ pub enum StartError {
     /// The store's credentials were encrypted by another key.
     #[error("the store's credentials were encrypted by another key than the one given")]
     OtherKey,
+    /// The store's credentials were encrypted by a key that is not here.
+    #[error("the store's credentials were encrypted by a key that is not in {path}")]
+    NoKey {
+        /// The file that the server's own key would be in.
+        path: PathBuf,
+    },
 }
 
 /// A server without its listener.
@@ -115,6 +124,8 @@ pub(crate) struct Ready {
 impl Ready {
     pub(crate) async fn new(config: &Config, address: SocketAddr) -> Result<Self, StartError> {
         let folder = &config.store.data_dir;
+        // Before anything is written: a store of another key is left as it is, and no new key is put beside it.
+        recognize_key(&config.store).await?;
         create_private(folder).map_err(|source| StartError::DataFolder {
             path: folder.clone(),
             source,
@@ -215,11 +226,29 @@ fn token(
     if let Some(token) = &config.api_token {
         return Ok((Some(token.clone()), None));
     }
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() && config.allowed_hosts.is_empty() {
         return Ok((None, None));
     }
     let path = config.store.data_dir.join("api.token");
     Ok((Some(secret_file(&path)?), Some(path)))
+}
+
+/// Fails when the store exists and was used with another key than the one that is given or in the data folder. Writes
+/// nothing.
+async fn recognize_key(config: &StoreConfig) -> Result<(), StartError> {
+    let Some(check) = Store::kept_setting(&config.storage, "key_check").await else {
+        return Ok(());
+    };
+    let path = config.data_dir.join("encryption.key");
+    let key = match &config.encryption_key {
+        Some(key) => key.clone(),
+        None if path.is_file() => secret_file(&path)?,
+        None => return Err(StartError::NoKey { path }),
+    };
+    match Vault::new(&key)?.decrypt(&check) {
+        Ok(text) if text == KEY_CHECK => Ok(()),
+        _ => Err(StartError::OtherKey),
+    }
 }
 
 /// Locks the folder of files that only one server may use at a time.

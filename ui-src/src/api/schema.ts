@@ -1111,7 +1111,7 @@ export interface components {
             dry_run?: boolean | null;
             /**
              * Format: int32
-             * @description 5 when missing.
+             * @description A day when missing.
              */
             older_than_minutes?: number | null;
         };

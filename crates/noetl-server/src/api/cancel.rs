@@ -18,6 +18,9 @@ use crate::error::ApiError;
 use crate::executions::RunError;
 use crate::store::ExecutionFilter;
 
+/// For how many minutes an execution must have been running to be cleaned up, when the request does not say.
+const OLD_MINUTES: u32 = 24 * 60;
+
 /// The routes that end executions.
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
@@ -151,7 +154,7 @@ pub(crate) async fn cleanup(
     State(server): State<AppState>,
     OptionalBody(request): OptionalBody<CleanupRequest>,
 ) -> Result<Json<CleanupAnswer>, ApiError> {
-    let minutes = i64::from(request.older_than_minutes.unwrap_or(5));
+    let minutes = i64::from(request.older_than_minutes.unwrap_or(OLD_MINUTES));
     let filter = ExecutionFilter {
         status: Some(ExecutionStatus::Running),
         until: Some(clock::now_ms() - minutes * 60_000),

@@ -325,6 +325,9 @@ impl Executions {
 
     /// Notifies the workers and receivers of a change that is committed.
     pub(super) fn publish(&self, written: Written) {
+        for news in &written.news {
+            news.log();
+        }
         for command_id in written.dropped {
             self.writer.local.send(Order::Stop(command_id));
         }

@@ -47,6 +47,45 @@ pub(super) struct Written {
     pub(super) own: Vec<Claim>,
     /// Commands whose outcomes are no longer wanted.
     pub(super) dropped: Vec<String>,
+    /// What the log says of it.
+    pub(super) news: Vec<News>,
+}
+
+/// What a change means for the log of the server: that an execution began, or ended.
+#[derive(Debug)]
+pub(super) struct News {
+    execution_id: i64,
+    path: String,
+    /// `None` when it began.
+    end: Option<(ExecutionStatus, i64)>,
+}
+
+impl News {
+    fn began(row: &ExecutionRow) -> Self {
+        Self {
+            execution_id: row.execution_id,
+            path: row.path.clone(),
+            end: None,
+        }
+    }
+
+    fn ended(row: &ExecutionRow, status: ExecutionStatus, now: i64) -> Self {
+        Self {
+            end: Some((status, now - row.start_time)),
+            ..Self::began(row)
+        }
+    }
+
+    /// Writes it to the log, once the change is stored.
+    pub(super) fn log(&self) {
+        let (execution, path) = (self.execution_id, &self.path);
+        match self.end {
+            None => tracing::info!(execution, path, "an execution began"),
+            Some((status, milliseconds)) => {
+                tracing::info!(execution, path, %status, milliseconds, "an execution ended");
+            }
+        }
+    }
 }
 
 impl Writer {
@@ -93,6 +132,13 @@ impl Writer {
             Store::insert_ended(transaction, id, &variables, &steps).await?;
             Store::delete_commands_of(transaction, id).await?;
         }
+        let mut news = Vec::new();
+        if started {
+            news.push(News::began(&loaded.row));
+        }
+        if ended {
+            news.push(News::ended(&loaded.row, progress.status, now));
+        }
         loaded.row.status = progress.status;
         loaded.row.current_step = progress.current_step;
         Ok(Written {
@@ -109,6 +155,7 @@ impl Writer {
             waiting: commands.iter().any(|command| command.worker_id.is_none()),
             own,
             dropped: turn.dropped,
+            news,
         })
     }
 
@@ -162,7 +209,7 @@ impl Writer {
         let progress = Progress {
             execution_id: row.execution_id,
             status: ExecutionStatus::Failed,
-            current_step: row.current_step,
+            current_step: row.current_step.clone(),
             progress: row.progress,
             result: None,
             error: Some(failure.message.clone()),
@@ -181,6 +228,7 @@ impl Writer {
             waiting: false,
             own: Vec::new(),
             dropped,
+            news: vec![News::ended(&row, ExecutionStatus::Failed, now)],
         })
     }
 

@@ -66,21 +66,7 @@ impl Store {
             let made = options.create_new(true).write(true).mode(0o600).open(path);
             drop(made);
         }
-        let options = |mode: &str| -> Result<AnyConnectOptions, sqlx::Error> {
-            // `?`, `#` and `%` of a path would be read as parts of the URL, `\\` and `C:` as a host.
-            let text = path.to_string_lossy();
-            let text = if cfg!(windows) {
-                text.replace('\\', "/")
-            } else {
-                text.into_owned()
-            };
-            let text = text
-                .replace('%', "%25")
-                .replace('?', "%3F")
-                .replace('#', "%23");
-            format!("sqlite:{text}?mode={mode}").parse()
-        };
-        let writer = Writer::sqlite(options("rwc")?);
+        let writer = Writer::sqlite(sqlite_options(path, "rwc")?);
         // The file is made, and its first page read, before there are readers: they would try again until a timeout
         // and then not have the reason.
         writer.begin().await?.rollback().await;
@@ -96,7 +82,7 @@ impl Store {
                     Ok(())
                 })
             })
-            .connect_with(options("rw")?)
+            .connect_with(sqlite_options(path, "rw")?)
             .await?;
         Ok(Self {
             writer,
@@ -207,6 +193,31 @@ impl Store {
         missing
     }
 
+    /// Returns a setting of a store that exists already. Without such a store, or when it cannot be read, there is none;
+    /// opening the store then has the reason. Writes nothing.
+    pub(crate) async fn kept_setting(storage: &Storage, name: &str) -> Option<String> {
+        sqlx::any::install_default_drivers();
+        let (options, table) = match storage {
+            Storage::Sqlite(path) if path.is_file() => {
+                (sqlite_options(path, "rw").ok()?, "setting".to_owned())
+            }
+            Storage::Sqlite(_) => return None,
+            Storage::Postgres { url, schema } => (
+                url.parse().ok()?,
+                format!("\"{}\".setting", schema.replace('"', "")),
+            ),
+        };
+        let mut connection = AnyConnection::connect_with(&options).await.ok()?;
+        let statement = format!("SELECT value FROM {table} WHERE name = $1");
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(name)
+            .fetch_optional(&mut connection)
+            .await;
+        drop(connection.close().await);
+        let found: Option<(String,)> = found.ok()?;
+        found.map(|(value,)| value)
+    }
+
     pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         let found: Option<(String,)> = sqlx::query_as("SELECT value FROM setting WHERE name = $1")
             .bind(name)
@@ -249,6 +260,22 @@ impl Store {
         self.reader.close().await;
         self.writer.close().await;
     }
+}
+
+/// Returns how a file of SQLite is opened; `mode` is `rw`, or `rwc` to make it.
+fn sqlite_options(path: &Path, mode: &str) -> Result<AnyConnectOptions, sqlx::Error> {
+    // `?`, `#` and `%` of a path would be read as parts of the URL, `\\` and `C:` as a host.
+    let text = path.to_string_lossy();
+    let text = if cfg!(windows) {
+        text.replace('\\', "/")
+    } else {
+        text.into_owned()
+    };
+    let text = text
+        .replace('%', "%25")
+        .replace('?', "%3F")
+        .replace('#', "%23");
+    format!("sqlite:{text}?mode={mode}").parse()
 }
 
 /// Returns the time of PostgreSQL's clock, in milliseconds since 1970.

@@ -110,12 +110,16 @@ pub(crate) struct CancelArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  noetl cleanup --dry-run\n  noetl cleanup --older-than-minutes 60"
+    after_help = "Asks before it cancels anything; without a terminal, --yes is needed.\n\nExamples:\n  \
+    noetl cleanup --dry-run\n  noetl cleanup --older-than-minutes 60 --yes"
 )]
 pub(crate) struct CleanupArgs {
-    /// Cancel executions that have been running for longer than N minutes
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    /// Cancel executions that have been running for longer than N minutes; the default is a day
+    #[arg(long, value_name = "N", default_value_t = 24 * 60)]
     pub(crate) older_than_minutes: u32,
+    /// Cancel without a question
+    #[arg(long, short)]
+    pub(crate) yes: bool,
     /// Print what would be cancelled, and cancel nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -7,7 +7,7 @@
 //! Kubernetes sets `NOETL_PORT=tcp://10.0.0.1:8082` in every pod that runs beside a Service called
 //! `noetl`. Because of that an invalid value is reported and ignored, and ends no command.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -97,6 +97,14 @@ impl Files {
         }
         is_used.then(|| value.clone())
     }
+}
+
+/// Returns the names of all variables that are set, in order.
+pub(super) fn names() -> Vec<String> {
+    let process = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let files = &FILES.get_or_init(read_env_files).variables;
+    let names: BTreeSet<_> = process.chain(files.keys().cloned()).collect();
+    names.into_iter().collect()
 }
 
 /// Returns a variable that is a whole number.

@@ -2,6 +2,7 @@
 
 pub(crate) mod context_file;
 mod dotenv;
+mod doubtful;
 mod environment;
 mod handover;
 pub(crate) mod server;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use noetl_engine::ToolEnvironment;
 
+pub(crate) use doubtful::doubtful_variables;
 pub(crate) use environment::{named_file, read_named_file};
 pub(crate) use handover::hide_secrets;
 

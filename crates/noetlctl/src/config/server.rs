@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+use noetl_help::Help as _;
 use noetl_server::{DEFAULT_PORT, Storage, StoreConfig, UiSource};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -78,6 +80,66 @@ pub(crate) fn store_config(args: &StartArgs) -> anyhow::Result<StoreConfig> {
         encryption_key: variable("NOETL_ENCRYPTION_KEY"),
         data_dir,
     })
+}
+
+/// Returns the hosts under which a proxy on this machine reaches the server: that of `--public-url`, and those of
+/// `NOETL_ALLOWED_HOSTS`.
+///
+/// # Errors
+/// Fails when `--public-url` is not a URL.
+pub(crate) fn allowed_hosts(args: &StartArgs) -> anyhow::Result<Vec<String>> {
+    let mut hosts = Vec::new();
+    if let Some(url) = &args.public_url {
+        let rest = ["https://", "http://"]
+            .iter()
+            .find_map(|scheme| url.strip_prefix(scheme));
+        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+        let host = host.filter(|host| !host.is_empty() && !host.contains('@'));
+        let host = host
+            .with_context(|| format!("--public-url {url} is not a URL"))
+            .help("write it as a browser shows it, such as https://noetl.example")?;
+        hosts.push(host.to_owned());
+    }
+    let listed = variable("NOETL_ALLOWED_HOSTS").unwrap_or_default();
+    let listed = listed.split([',', ' ']).filter(|host| !host.is_empty());
+    hosts.extend(listed.map(str::to_owned));
+    Ok(hosts)
+}
+
+/// Where settings come from.
+pub(crate) mod origin {
+    use super::{StartArgs, variable};
+
+    /// Returns where the store was named.
+    pub(crate) fn store() -> &'static str {
+        let names = ["DATABASE_URL", "POSTGRES_HOST"];
+        let mut names = names.into_iter();
+        names
+            .find(|name| variable(name).is_some())
+            .unwrap_or("the data folder; DATABASE_URL names another")
+    }
+
+    /// Returns where the data folder was named.
+    pub(crate) fn data_dir(args: &StartArgs) -> &'static str {
+        of("--data-dir", args.data_dir.is_some(), "NOETL_DATA_DIR")
+    }
+
+    /// Returns where the number of workers was named.
+    pub(crate) fn max_workers(args: &StartArgs) -> &'static str {
+        of(
+            "--max-workers",
+            args.max_workers.is_some(),
+            "NOETL_MAX_WORKERS",
+        )
+    }
+
+    fn of(flag: &'static str, is_given: bool, name: &'static str) -> &'static str {
+        match is_given {
+            true => flag,
+            false if variable(name).is_some() => name,
+            false => "the default",
+        }
+    }
 }
 
 /// Returns the name of a server: `NOETL_SERVER_NAME`, else the name of this machine.

@@ -299,12 +299,12 @@ fn cleanup_prints_the_cancelled_executions() {
         |_| json!({"cancelled_count": 2, "execution_ids": ["41", "42"], "message": "ok"}),
     );
     assert_eq!(
-        fake.run(&home, &["cleanup"]),
-        "41\n42\n2 executions older than 5 min cancelled\n[exit 0]"
+        fake.run(&home, &["cleanup", "--yes"]),
+        "41\n42\n2 executions older than 1440 min cancelled\n[exit 0]"
     );
     let (line, body) = fake.request();
     assert_eq!(line, "POST /api/executions/cleanup");
-    assert_eq!(body, json!({"older_than_minutes": 5, "dry_run": false}));
+    assert_eq!(body, json!({"older_than_minutes": 1440, "dry_run": false}));
     let text = fake.run(
         &home,
         &["cleanup", "--older-than-minutes", "60", "--dry-run"],
@@ -317,5 +317,19 @@ fn cleanup_prints_the_cancelled_executions() {
         fake.request().1,
         json!({"older_than_minutes": 60, "dry_run": true})
     );
-    assert_eq!(fake.json(&home, &["cleanup", "-j"]).0["cancelled_count"], 2);
+    let json = fake.json(&home, &["cleanup", "-j", "-y"]).0;
+    assert_eq!(json["cancelled_count"], 2);
+    // Without a terminal and without --yes, nothing is cancelled.
+    fake.request();
+    let text = fake.run(&home, &["cleanup"]);
+    assert!(
+        text.contains(
+            "2 executions older than 1440 min would be cancelled, and there is no terminal"
+        ) && text.ends_with("[exit 1]"),
+        "{text}"
+    );
+    assert_eq!(
+        fake.request().1,
+        json!({"older_than_minutes": 1440, "dry_run": true})
+    );
 }

@@ -32,6 +32,7 @@ mod server_results;
 mod server_runs;
 mod server_schema;
 mod server_secrets;
+mod server_start;
 mod server_streams;
 mod server_workers;
 mod soak;

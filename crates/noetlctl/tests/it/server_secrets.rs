@@ -243,11 +243,21 @@ fn a_key_is_private_and_another_one_is_refused() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let kept = std::fs::read_to_string(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
+    let files = || {
+        let mut names: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = files();
     let text = refused(&live, None);
     assert!(
-        text.contains("another key"),
-        "a lost key is not replaced: {text}"
+        text.contains("a key that is not in ") && text.contains("help: copy the key"),
+        "{text}"
     );
+    assert_eq!(files(), before, "a lost key is not replaced");
     std::fs::write(&key, kept).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     live.start();

@@ -68,6 +68,8 @@ impl Home {
             "ENVIRONMENT",
             "NO_COLOR",
             "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "NOETL_ALLOWED_HOSTS",
             "ALL_PROXY",
             "HTTPS_PROXY",
             "HTTP_PROXY",

@@ -7,6 +7,7 @@ mod logs;
 mod start;
 mod status;
 mod stop;
+mod summary;
 
 use std::process::ExitCode;
 

@@ -8,10 +8,11 @@ use noetl_api::server::StorageKind;
 use noetl_help::Help as _;
 use noetl_server::{BindError, Config, Server, StartError, StoreError, VaultError};
 
+use super::summary::Summary;
 use crate::cli::server::StartArgs;
 use crate::client::url;
 use crate::config;
-use crate::config::server::{Listen, server_name, store_config, ui_source};
+use crate::config::server::{Listen, allowed_hosts, server_name, store_config, ui_source};
 use crate::process::pid_file::{self, PidFile};
 use crate::process::{limits, log, signals};
 use crate::stamp;
@@ -43,7 +44,12 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         descriptors: limits::raise_descriptors(),
         tools: config::tool_environment(),
         store: store_config(args)?,
+        allowed_hosts: allowed_hosts(args)?,
     };
+    let summary = Summary::new(args, &config);
+    for warning in config::doubtful_variables() {
+        note!("warning: {warning}");
+    }
     let server = bind(config).await?;
     let address = server.address();
     let url = url::of_listener(&address.ip().to_string(), address.port());
@@ -57,12 +63,7 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         "noetl server {} listening on http://{address}\n",
         env!("CARGO_PKG_VERSION")
     );
-    if let Some(path) = server.token_file() {
-        text += &format!(
-            "requests from other machines need the token in {}\n",
-            path.display()
-        );
-    }
+    text += &summary.lines(server.token_file());
     // The server also runs when its standard output is closed.
     drop(std::io::stdout().write_all(text.as_bytes()));
     server.run(stop).await;
@@ -128,5 +129,9 @@ fn start_help(error: &StartError) -> String {
         StartError::OtherKey => {
             "set NOETL_ENCRYPTION_KEY to the key that this store was created with".to_owned()
         }
+        StartError::NoKey { path } => format!(
+            "copy the key that this store was created with to {}, or set NOETL_ENCRYPTION_KEY to it",
+            path.display()
+        ),
     }
 }

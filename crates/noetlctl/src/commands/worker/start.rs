@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use noetl_server::worker::{Slots, Worker};
 
+use super::ask::may_pass;
 use super::source::ServerSource;
 use crate::cli::client::RootArgs;
 use crate::cli::worker::WorkerStartArgs;
@@ -18,6 +19,8 @@ use crate::output;
 use crate::process::pid_file::{self, PidFile};
 use crate::process::{log, signals};
 
+/// How long to wait before a server that did not answer is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long tasks may take to end once the worker is stopped.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -48,7 +51,11 @@ pub(super) fn run(args: &WorkerStartArgs, root: &RootArgs) -> anyhow::Result<Exi
 async fn work(source: ServerSource, name: &str) -> anyhow::Result<()> {
     // A signal that arrives while the worker registers must not be lost.
     let stop = signals::stop()?;
-    source.register().await?;
+    let mut stop = std::pin::pin!(stop);
+    tokio::select! {
+        registered = registration(&source) => registered?,
+        () = &mut stop => return Ok(()),
+    }
     let url = source.client.url();
     let pid_file = PidFile::create(&pid_file::worker(name), url)?;
     let words = format!(
@@ -61,12 +68,30 @@ async fn work(source: ServerSource, name: &str) -> anyhow::Result<()> {
     let worker = Worker::new(source, slots);
     tokio::select! {
         () = Arc::clone(&worker).run() => {}
-        () = stop => {}
+        () = &mut stop => {}
     }
     worker.stop_all();
     worker.source().deregister().await;
     drop(pid_file);
     Ok(())
+}
+
+/// Registers with the server. A server that does not answer yet is waited for, as one that restarts is later: in a
+/// cluster, workers often start before it.
+async fn registration(source: &ServerSource) -> anyhow::Result<()> {
+    let mut told = false;
+    loop {
+        match source.register().await {
+            Err(error) if may_pass(&error) => {
+                if !told {
+                    note!("{error}; waiting for it");
+                    told = true;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            registered => return Ok(registered?),
+        }
+    }
 }
 
 /// Adds what tells workers of one name apart, and one from the one before: in containers all have the same
