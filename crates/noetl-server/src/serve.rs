@@ -4,7 +4,7 @@
 mod fuzz;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, lookup_host};
 
 use crate::access::{self, Gate};
@@ -135,14 +136,18 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
         host: host.to_owned(),
         source,
     };
-    let mut addresses: Vec<_> = lookup_host((host, port))
+    let name = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let name = name.unwrap_or(host);
+    let mut addresses: Vec<_> = lookup_host((name, port))
         .await
         .map_err(unresolved)?
         .collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     let mut failure = unresolved(io::Error::from(io::ErrorKind::NotFound));
     for address in addresses {
-        match TcpListener::bind(address).await {
+        match bind_to(address).await {
             Ok(listener) => return Ok(listener),
             // The next address may be free, but some clients would then reach the other program.
             Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
@@ -152,6 +157,33 @@ async fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
         }
     }
     Err(failure)
+}
+
+/// Binds an address. `::` accepts both families, or IPv4 alone where the system has no IPv6.
+async fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
+    if address.ip() != IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        return TcpListener::bind(address).await;
+    }
+    match bind_both(address) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            tracing::warn!(%error, "this system has no IPv6; listening on IPv4 alone");
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        bound => bound,
+    }
+}
+
+/// Binds `::` for both families, whatever the default of the system is.
+fn bind_both(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(false)?;
+    // As tokio does: after a restart, the port is free at once.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
 }
 
 fn router(ui: UiSource, state: AppState, gate: Arc<Gate>) -> Router {

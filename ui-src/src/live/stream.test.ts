@@ -95,3 +95,26 @@ test("a closed stream stays closed and delivers nothing", () => {
   expect(source.isClosed).toBe(true);
   expect(FakeEventSource.all).toHaveLength(1);
 });
+
+test("a stream that gives nothing is asked for instead, until it gives something", () => {
+  const onReconnect = vi.fn();
+  const states: string[] = [];
+  open({ onReconnect, onState: (state) => states.push(state) });
+  last().onopen?.();
+  vi.advanceTimersByTime(14_999);
+  expect(onReconnect).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(10_001);
+  expect(onReconnect).toHaveBeenCalledTimes(3);
+  last().send("begin", {});
+  vi.advanceTimersByTime(60_000);
+  expect(onReconnect).toHaveBeenCalledTimes(3);
+  expect(states).toEqual(["connecting", "open", "asking", "open"]);
+});
+
+test("a stream that begins at once is never asked for", () => {
+  const onReconnect = vi.fn();
+  open({ onReconnect });
+  last().send("begin", {});
+  vi.advanceTimersByTime(600_000);
+  expect(onReconnect).not.toHaveBeenCalled();
+});

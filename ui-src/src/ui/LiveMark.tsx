@@ -4,6 +4,7 @@ import type { StreamState } from "../live/stream";
 const WORDS: Record<StreamState, string> = {
   connecting: "Connecting",
   open: "Live",
+  asking: "Asking every 5 s",
   waiting: "Reconnecting",
   closed: "Ended",
 };

@@ -165,7 +165,7 @@ mod tests {
                 "LANG=C.UTF-8",
                 "PATH=/opt/base/bin:/usr/bin:/usr/local/bin:/bin",
                 "HOME=/home/nonroot",
-                "NOETL_HOST=0.0.0.0",
+                "NOETL_HOST=::",
                 "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
             ]);
             assert_eq!(run.env, env);

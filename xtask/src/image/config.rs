@@ -38,7 +38,7 @@ fn env(base: Option<&BaseImage>, packages: bool) -> Vec<String> {
     }
     *value_of(&mut variables, "HOME") = contents::HOME.to_owned();
     // The server in a container is reached from outside of it.
-    *value_of(&mut variables, "NOETL_HOST") = "0.0.0.0".to_owned();
+    *value_of(&mut variables, "NOETL_HOST") = "::".to_owned();
     append(value_of(&mut variables, "PATH"), PATH);
     if packages {
         append(value_of(&mut variables, "PYTHONPATH"), contents::PACKAGES);

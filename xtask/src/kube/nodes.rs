@@ -1,6 +1,7 @@
 //! The nodes of a cluster, and whether every pod can run on each node that it can be scheduled on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use noetl_yaml::{Entry, Node};
 use serde_json::Value;
@@ -19,8 +20,59 @@ pub(crate) struct ClusterNode {
     pub architecture: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether pods without tolerations are kept off it.
-    pub reserved: bool,
+    /// The taints that keep pods off it which do not tolerate them.
+    pub taints: Vec<Taint>,
+    /// Whether it takes no new pods at all (`kubectl cordon`).
+    pub cordoned: bool,
+}
+
+/// A taint with the effect `NoSchedule` or `NoExecute`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taint {
+    /// Its key.
+    pub key: String,
+    /// Its value, which may be empty.
+    pub value: String,
+    /// Its effect.
+    pub effect: String,
+}
+
+impl Taint {
+    fn parse(taint: &Value) -> Option<Self> {
+        let word = |name: &str| taint[name].as_str().map(str::to_owned);
+        let effect = word("effect")?;
+        let keeps_off = ["NoSchedule", "NoExecute"].contains(&effect.as_str());
+        keeps_off.then_some(Self {
+            key: word("key")?,
+            value: word("value").unwrap_or_default(),
+            effect,
+        })
+    }
+
+    /// Whether a toleration of a pod is for this taint.
+    fn is_tolerated_by(&self, toleration: &Node) -> bool {
+        let effect = text(toleration, "effect").unwrap_or_default();
+        let key = text(toleration, "key").unwrap_or_default();
+        let exists = text(toleration, "operator") == Some("Exists");
+        let value = text(toleration, "value").unwrap_or_default();
+        (effect.is_empty() || effect == self.effect)
+            && (key == self.key || (key.is_empty() && exists))
+            && (exists || value == self.value)
+    }
+
+    /// Whether NoETL's pods tolerate it: it is that of Arm nodes at cloud providers.
+    fn is_of_arm(&self) -> bool {
+        (self.key.as_str(), self.value.as_str()) == ("kubernetes.io/arch", "arm64")
+    }
+}
+
+impl fmt::Display for Taint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value.as_str() {
+            "" => write!(formatter, "{}:{}", self.key, self.effect),
+            value => write!(formatter, "{}={value}:{}", self.key, self.effect),
+        }
+    }
 }
 
 /// The path in a pod's spec of the node affinity that the scheduler requires.
@@ -32,8 +84,6 @@ impl ClusterNode {
     fn parse(node: &Value) -> Option<Self> {
         let word = |path: &str| Some(node.pointer(path)?.as_str()?.to_owned());
         let taints = node["spec"]["taints"].as_array().into_iter().flatten();
-        let mut effects = taints.filter_map(|taint| taint["effect"].as_str());
-        let is_tainted = effects.any(|effect| ["NoSchedule", "NoExecute"].contains(&effect));
         let labels = node["metadata"]["labels"].as_object().into_iter().flatten();
         let labels =
             labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
@@ -41,7 +91,8 @@ impl ClusterNode {
             name: word("/metadata/name")?,
             architecture: word("/status/nodeInfo/architecture")?,
             labels: labels.collect(),
-            reserved: is_tainted || node["spec"]["unschedulable"] == true,
+            taints: taints.filter_map(Taint::parse).collect(),
+            cordoned: node["spec"]["unschedulable"] == true,
         })
     }
 
@@ -89,17 +140,26 @@ pub(crate) fn parse(list: &Value) -> Vec<ClusterNode> {
     nodes.filter_map(ClusterNode::parse).collect()
 }
 
-/// Returns the architectures of the nodes that take pods, sorted; of all nodes when none takes pods.
+/// Returns the architectures of the nodes that take NoETL's pods, sorted; of all nodes when none takes them.
 pub(crate) fn architectures(nodes: &[ClusterNode]) -> Vec<String> {
-    let open = open(nodes).into_iter();
-    let found: BTreeSet<_> = open.map(|node| node.architecture.clone()).collect();
+    let takes = |node: &&ClusterNode| !node.cordoned && node.taints.iter().all(Taint::is_of_arm);
+    let mut open: Vec<_> = nodes.iter().filter(takes).collect();
+    if open.is_empty() {
+        open = nodes.iter().collect();
+    }
+    let found: BTreeSet<_> = open.iter().map(|node| node.architecture.clone()).collect();
     found.into_iter().collect()
 }
 
-fn open(nodes: &[ClusterNode]) -> Vec<&ClusterNode> {
-    let is_any_open = nodes.iter().any(|node| !node.reserved);
-    let open = nodes.iter().filter(|node| !(is_any_open && node.reserved));
-    open.collect()
+/// Returns why a node takes no pod with these tolerations; `None` when it does.
+fn closed(node: &ClusterNode, pod: &Node) -> Option<String> {
+    if node.cordoned {
+        return Some(format!("{} is cordoned", node.name));
+    }
+    let tolerations = items(pod, "tolerations");
+    let is_tolerated = |taint: &&Taint| tolerations.iter().any(|it| taint.is_tolerated_by(it));
+    let taint = node.taints.iter().find(|taint| !is_tolerated(taint))?;
+    Some(format!("{} has the taint {taint}", node.name))
 }
 
 /// Returns a finding for each pod that no node can take, and for each container whose image is in `images` and is not for
@@ -112,12 +172,32 @@ pub(crate) fn check(
     let mut findings = Vec::new();
     for workload in workloads {
         let spec = &workload.spec;
-        let mut eligible = match text(spec, "nodeName") {
-            // It is not scheduled, so that taints do not matter.
+        // A pod with `nodeName` is not scheduled, so that taints do not matter.
+        let named = text(spec, "nodeName");
+        let mut eligible: Vec<_> = match named {
             Some(name) => nodes.iter().filter(|node| node.name == name).collect(),
-            None => open(nodes),
+            None => nodes.iter().collect(),
         };
         eligible.retain(|node| node.is_selected(spec));
+        let selected = eligible.len();
+        let mut reasons = Vec::new();
+        if named.is_none() {
+            eligible.retain(|node| match closed(node, spec) {
+                Some(reason) => {
+                    reasons.push(reason);
+                    false
+                }
+                None => true,
+            });
+        }
+        if eligible.is_empty() && selected > 0 && !reasons.is_empty() {
+            let message = format!(
+                "no node takes the pod, which does not tolerate it: {}",
+                reasons.join("; ")
+            );
+            findings.push(workload.finding(spec, "tolerations", message));
+            continue;
+        }
         let mut fields = ["nodeSelector", REQUIRED].into_iter();
         let selector = fields.find_map(|field| Some((field, spec.at(field)?)));
         if let (true, Some((field, node))) = (eligible.is_empty(), selector) {
@@ -225,6 +305,57 @@ mod tests {
         assert_eq!(messages("", &["arm64"], &nodes), [""; 0]);
         let only = cluster(&[("amd64", taint)]);
         assert_eq!(architectures(&only), ["amd64"], "unless there is no other");
-        assert_eq!(messages("", &["arm64"], &only).len(), 1);
+        assert_eq!(
+            messages("", &["arm64"], &only),
+            [
+                "no node takes the pod, which does not tolerate it: node-0 has the taint \
+              node-role.kubernetes.io/control-plane:NoSchedule"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_tainted_node_takes_the_pods_that_tolerate_it() {
+        let taint = |value: &str, effect: &str| json!({"taints": [{"key": "kubernetes.io/arch", "value": value, "effect": effect}]});
+        let nodes = cluster(&[
+            ("amd64", json!({})),
+            ("arm64", taint("arm64", "NoSchedule")),
+        ]);
+        assert_eq!(
+            architectures(&nodes),
+            ["amd64", "arm64"],
+            "NoETL's pods tolerate it"
+        );
+        assert_eq!(messages("", &["amd64"], &nodes), [""; 0]);
+        let of_arm = "can be scheduled on node-1, which is arm64, and i:1 is only for amd64";
+        for (toleration, found) in [
+            (
+                "key: kubernetes.io/arch, operator: Equal, value: arm64, effect: NoSchedule",
+                true,
+            ),
+            ("key: kubernetes.io/arch, value: arm64", true),
+            ("key: kubernetes.io/arch, operator: Exists", true),
+            ("operator: Exists", true),
+            ("key: kubernetes.io/arch, value: amd64", false),
+            (
+                "key: kubernetes.io/arch, value: arm64, effect: NoExecute",
+                false,
+            ),
+            ("key: other, operator: Exists", false),
+        ] {
+            let fields = format!("tolerations: [{{{toleration}}}],");
+            let expected = if found { vec![of_arm] } else { Vec::new() };
+            assert_eq!(
+                messages(&fields, &["amd64"], &nodes),
+                expected,
+                "{toleration}"
+            );
+        }
+        let cordoned = cluster(&[("amd64", json!({"unschedulable": true}))]);
+        let text = messages("tolerations: [{operator: Exists}],", &["amd64"], &cordoned);
+        assert!(text[0].ends_with("node-0 is cordoned"), "{text:?}");
+        // A taint that only prefers other nodes keeps nothing off.
+        let soft = cluster(&[("amd64", taint("x", "PreferNoSchedule"))]);
+        assert_eq!(messages("", &["amd64"], &soft), [""; 0]);
     }
 }

@@ -81,6 +81,8 @@ enum ClusterKind {
 
 /// The context of the kind cluster `noetl`.
 const CONTEXT: &str = "kind-noetl";
+/// The port of the kind cluster's node that leads to the server.
+const NODE_PORT: &str = "30082";
 /// The kind cluster: one node, whose port for NoETL is http://localhost:8082.
 const KIND_CONFIG: &str = "apiVersion: kind.x-k8s.io/v1alpha4\nkind: Cluster\nname: noetl\nnodes:\n- role: control-plane\n  \
     extraPortMappings:\n  - {containerPort: 30082, hostPort: 8082, listenAddress: 127.0.0.1}\n";
@@ -252,6 +254,9 @@ fn flags(args: &DeployArgs, images: &[Image]) -> Vec<String> {
     let mut flags = Vec::new();
     for (flag, name) in ["--image", "--python-image"].into_iter().zip(images) {
         flags.extend([flag.to_owned(), name]);
+    }
+    if args.context == CONTEXT {
+        flags.extend(["--node-port".to_owned(), NODE_PORT.to_owned()]);
     }
     if let Some(values) = &args.values {
         flags.extend(["--values".to_owned(), values.to_string()]);

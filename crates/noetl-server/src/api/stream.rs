@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
+use axum::response::{IntoResponse, Sse};
 use axum::routing::get;
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::stream::{once, unfold};
+use futures_util::{Stream, StreamExt as _};
 use noetl_api::event::EventsAfterQuery;
 use noetl_api::execution::ExecutionEnd;
 use tokio::sync::broadcast::error::RecvError;
@@ -51,7 +52,7 @@ pub(crate) async fn execution(
     Path(execution_id): Path<String>,
     Query(query): Query<EventsAfterQuery>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let id = parse_id(&execution_id, "execution")?;
     // Before the first read, so that no change is missed.
     let watch = server.executions.changes().watch(id);
@@ -86,7 +87,20 @@ pub(crate) async fn execution(
             }
         }
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+    Ok(pushed(stream))
+}
+
+/// How often a stream without news sends a message: proxies close a connection that is silent for a minute.
+const SIGN: Duration = Duration::from_secs(15);
+
+/// Returns the answer of a stream. It begins with the message `begin`, by which a page knows that nothing on the way keeps
+/// messages back, and nginx is told not to.
+fn pushed(
+    stream: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+) -> impl IntoResponse {
+    let open = once(ready(Ok(Event::default().event("begin").data("{}"))));
+    let stream = Sse::new(open.chain(stream)).keep_alive(KeepAlive::new().interval(SIGN));
+    ([("x-accel-buffering", "no")], stream)
 }
 
 impl Follower {
@@ -117,9 +131,7 @@ impl Follower {
 }
 
 /// Follow the executions that start and end
-pub(crate) async fn executions(
-    State(server): State<AppState>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) async fn executions(State(server): State<AppState>) -> impl IntoResponse {
     let changes = server.executions.changes().subscribe();
     let stream = unfold((server, changes), |(server, mut changes)| async move {
         loop {
@@ -137,5 +149,5 @@ pub(crate) async fn executions(
             }
         }
     });
-    Sse::new(stream).keep_alive(KeepAlive::default())
+    pushed(stream)
 }

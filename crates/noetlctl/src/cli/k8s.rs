@@ -74,6 +74,9 @@ pub(crate) struct ValuesArgs {
     /// Secret with the URL of a PostgreSQL database, used instead of SQLite [default key: DATABASE_URL]
     #[arg(long, value_name = "SECRET[/KEY]")]
     pub(crate) database_secret: Option<String>,
+    /// Port of every node that leads to the server, such as 30082 [default: none]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) node_port: Option<i32>,
     /// YAML file with these and more values; `noetl k8s render --print-values` prints one
     #[arg(long, value_name = "FILE")]
     pub(crate) values: Option<PathBuf>,

@@ -290,7 +290,7 @@ fn a_session_cookie_is_hidden_from_scripts_and_works_for_streams() {
         .next()
         .unwrap()
         .unwrap();
-    assert_eq!(first, "event: execution");
+    assert_eq!(first, "event: begin");
     let out = live.ask("DELETE", "/api/session", &own, b"");
     assert!(
         out.headers["set-cookie"]

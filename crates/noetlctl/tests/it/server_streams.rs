@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader, Lines};
 
 use serde_json::{Value, json};
 
-use crate::live::{Live, playbook, shell};
-use crate::support::wait_for;
+use crate::live::{Live, playbook, shell, until};
+use crate::support::{tool_is_missing, wait_for};
 
 /// A stream as an iterator over its messages.
 struct Stream(Lines<BufReader<ureq::BodyReader<'static>>>);
@@ -18,15 +18,22 @@ struct Message {
 }
 
 impl Stream {
+    /// Opens a stream, and reads the message that it begins with.
     fn open(live: &Live, path: &str, headers: &[(&str, &str)]) -> Self {
+        Self::at(&live.url(), path, headers)
+    }
+
+    fn at(url: &str, path: &str, headers: &[(&str, &str)]) -> Self {
         let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
-        let mut request = agent.get(format!("{}{path}", live.url()));
+        let mut request = agent.get(format!("{url}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let answer = request.call().unwrap();
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
-        Self(BufReader::new(answer.into_body().into_reader()).lines())
+        let mut stream = Self(BufReader::new(answer.into_body().into_reader()).lines());
+        assert_eq!(stream.next().unwrap().event, "begin");
+        stream
     }
 }
 
@@ -123,6 +130,46 @@ fn a_long_log_is_streamed_completely_and_in_order() {
     assert!(ended);
     assert_eq!(ids.len(), 120 * 7 + 4);
     assert!(ids.is_sorted_by(|left, right| left < right));
+}
+
+#[test]
+fn nginx_passes_a_stream_on_as_it_comes() {
+    let found = std::process::Command::new("nginx").arg("-v").output();
+    if found.is_err() {
+        tool_is_missing("nginx (apt: nginx)");
+        return;
+    }
+    let mut nginx = std::process::Command::new("nginx");
+    let live = Live::new();
+    live.register(&playbook("t/one", &[("start", shell("true"))]));
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {kind};\n"))
+        .concat();
+    // Nothing but what nginx does by default, which is to keep answers back until 4 or 8 KiB are there.
+    let text = format!(
+        "daemon off; master_process off; pid nginx.pid;\nevents {{}}\nhttp {{ access_log off;\n{temporary}\
+         server {{ listen {address}; location / {{ proxy_pass {}; }} }} }}\n",
+        live.url()
+    );
+    std::fs::write(folder.path().join("nginx.conf"), text).unwrap();
+    drop(free);
+    nginx
+        .arg("-p")
+        .arg(folder.path())
+        .args(["-c", "nginx.conf", "-e", "stderr"]);
+    let mut nginx = nginx.stderr(std::process::Stdio::null()).spawn().unwrap();
+    until("nginx listens", || {
+        std::net::TcpStream::connect(&address).ok()
+    });
+    let mut stream = Stream::at(&format!("http://{address}"), "/api/executions/stream", &[]);
+    let execution = live.execute("t/one", &json!({}));
+    let message = stream.next().unwrap();
+    assert_eq!(message.data["execution_id"], json!(execution));
+    nginx.kill().unwrap();
+    nginx.wait().unwrap();
 }
 
 #[test]

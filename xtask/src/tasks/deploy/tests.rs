@@ -16,7 +16,8 @@ fn planned(words: &[&str], architectures: &[&str]) -> String {
         name: "n".to_owned(),
         architecture: (*architecture).to_owned(),
         labels: [].into(),
-        reserved: false,
+        taints: Vec::new(),
+        cordoned: false,
     };
     let nodes: Vec<_> = architectures.iter().map(node).collect();
     let commands = platforms(&nodes).and_then(|platforms| image_commands(&args, &platforms, "t"));

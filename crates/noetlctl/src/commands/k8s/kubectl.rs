@@ -173,6 +173,10 @@ fn help_for(message: &str) -> Option<&'static str> {
     const NOT_RUNNING: &str = "the cluster does not answer: is it running? `kubectl cluster-info`";
     let helps = [
         (
+            "port is already allocated",
+            "another Service has this port of the nodes: choose another with --node-port, or none",
+        ),
+        (
             "conflict",
             "another tool has set these fields: --force-conflicts overwrites them",
         ),

@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::commands::k8s::values::schema::Toleration;
 
 type Strings = BTreeMap<String, String>;
 
@@ -128,31 +131,22 @@ types! {
         spec: PodSpec,
     }
     PodSpec {
+        affinity: Option<Json>,
         automount_service_account_token: bool,
         containers: Vec<Container>,
         enable_service_links: bool,
         image_pull_secrets: Option<Vec<LocalObjectReference>>,
         node_selector: Option<Strings>,
-        security_context: PodSecurityContext,
+        priority_class_name: Option<String>,
+        security_context: Json,
         service_account_name: String,
         termination_grace_period_seconds: i64,
+        tolerations: Option<Vec<Toleration>>,
         topology_spread_constraints: Vec<TopologySpreadConstraint>,
         volumes: Vec<Volume>,
     }
     LocalObjectReference {
         name: String,
-    }
-    PodSecurityContext {
-        fs_group: i64,
-        fs_group_change_policy: &'static str,
-        run_as_group: i64,
-        run_as_non_root: bool,
-        run_as_user: i64,
-        seccomp_profile: SeccompProfile,
-    }
-    SeccompProfile {
-        #[serde(rename = "type")]
-        type_: &'static str,
     }
     TopologySpreadConstraint {
         label_selector: LabelSelector,
@@ -183,7 +177,7 @@ types! {
         ports: Option<Vec<ContainerPort>>,
         readiness_probe: Option<Probe>,
         resources: ResourceRequirements,
-        security_context: SecurityContext,
+        security_context: Json,
         startup_probe: Option<Probe>,
         termination_message_policy: &'static str,
         volume_mounts: Vec<VolumeMount>,
@@ -224,15 +218,6 @@ types! {
     ResourceRequirements {
         limits: Strings,
         requests: Strings,
-    }
-    SecurityContext {
-        allow_privilege_escalation: bool,
-        capabilities: Capabilities,
-        privileged: bool,
-        read_only_root_filesystem: bool,
-    }
-    Capabilities {
-        drop: Vec<&'static str>,
     }
     VolumeMount {
         mount_path: String,

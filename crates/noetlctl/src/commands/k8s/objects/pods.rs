@@ -1,17 +1,16 @@
 //! What all pods of NoETL have in common: restricted rights, a read-only file system, one container.
 
-use std::collections::BTreeMap;
-
+use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::api::{
-    Capabilities, ConfigMap, ConfigMapEnvSource, Container, Deployment, DeploymentSpec,
-    DeploymentStrategy, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
-    LocalObjectReference, ObjectMeta, PersistentVolumeClaimVolumeSource, PodSecurityContext,
-    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecretKeySelector,
-    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
+    ConfigMap, ConfigMapEnvSource, Container, Deployment, DeploymentSpec, DeploymentStrategy,
+    EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource, LocalObjectReference, ObjectMeta,
+    PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec, ResourceRequirements,
+    SecretKeySelector, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use super::metadata::{labels, metadata, pods_of};
+use crate::commands::k8s::values::check::{is_of_containers, is_of_pods};
 use crate::commands::k8s::values::schema::{PullPolicy, Resources, Values};
 use noetl_oci::ImageName;
 
@@ -47,30 +46,37 @@ pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment 
             requests: workload.resources.requests.clone(),
             limits: workload.resources.limits.clone(),
         },
-        security_context: container_security(),
+        security_context: container_security(values),
         // The status of a pod that fails contains the end of its log.
         termination_message_policy: "FallbackToLogsOnError",
         ..workload.container
     };
+    let affinity = values.affinity.clone();
     let spec = PodSpec {
+        affinity: Some(affinity)
+            .filter(|affinity| !affinity.is_empty())
+            .map(Json::Object),
         automount_service_account_token: false,
         containers: vec![container],
         // Otherwise the Service `noetl` sets NOETL_PORT=tcp://… in every pod.
         enable_service_links: false,
         image_pull_secrets: Some(pull_secrets(values)).filter(|secrets| !secrets.is_empty()),
         node_selector: Some(values.node_selector.clone()).filter(|labels| !labels.is_empty()),
-        security_context: pod_security(),
+        priority_class_name: values.priority_class_name.clone(),
+        security_context: pod_security(values),
         service_account_name: app.to_owned(),
         termination_grace_period_seconds: 30,
+        tolerations: Some(values.tolerations.clone()).filter(|all| !all.is_empty()),
         topology_spread_constraints: spread(app),
         volumes: workload.volumes,
     };
+    let mut annotations = values.annotations.clone();
+    annotations.insert("noetl.io/config-sha256".to_owned(), digest(workload.config));
+    let mut pod_labels = values.labels.clone();
+    pod_labels.extend(labels(Some(app)));
     let template = ObjectMeta {
-        labels: Some(labels(Some(app))),
-        annotations: Some(BTreeMap::from([(
-            "noetl.io/config-sha256".to_owned(),
-            digest(workload.config),
-        )])),
+        labels: Some(pod_labels),
+        annotations: Some(annotations),
         ..ObjectMeta::default()
     };
     Deployment {
@@ -90,26 +96,48 @@ pub(super) fn deployment(values: &Values, workload: Workload<'_>) -> Deployment 
     }
 }
 
-fn pod_security() -> PodSecurityContext {
-    PodSecurityContext {
+fn pod_security(values: &Values) -> Json {
+    let mut context = json!({
         // Otherwise volumes belong to root.
-        fs_group: USER,
-        fs_group_change_policy: "OnRootMismatch",
-        run_as_group: USER,
-        run_as_non_root: true,
-        run_as_user: USER,
-        seccomp_profile: SeccompProfile {
-            type_: "RuntimeDefault",
-        },
-    }
+        "fsGroup": USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "runAsGroup": USER,
+        "runAsNonRoot": true,
+        "runAsUser": USER,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    // The containers' context also removes fields, and sets those that only pods have.
+    let also = values.security_context.iter();
+    let also = also.filter(|(field, value)| value.is_null() || is_of_pods(field));
+    apply(&mut context, also);
+    apply(&mut context, values.pod_security_context.iter());
+    context
 }
 
-fn container_security() -> SecurityContext {
-    SecurityContext {
-        allow_privilege_escalation: false,
-        capabilities: Capabilities { drop: vec!["ALL"] },
-        privileged: false,
-        read_only_root_filesystem: true,
+fn container_security(values: &Values) -> Json {
+    let mut context = json!({
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "privileged": false,
+        "readOnlyRootFilesystem": true,
+    });
+    let own = values.security_context.iter();
+    apply(
+        &mut context,
+        own.filter(|(field, _)| is_of_containers(field)),
+    );
+    context
+}
+
+/// Sets fields; one that is null is removed.
+fn apply<'a>(context: &mut Json, fields: impl Iterator<Item = (&'a String, &'a Json)>) {
+    let mut none = Map::new();
+    let context = context.as_object_mut().unwrap_or(&mut none);
+    for (field, value) in fields {
+        match value {
+            Json::Null => drop(context.remove(field)),
+            value => drop(context.insert(field.clone(), value.clone())),
+        }
     }
 }
 

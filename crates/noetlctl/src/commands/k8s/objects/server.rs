@@ -30,7 +30,7 @@ const HEALTH: &str = "/api/health";
 pub(super) fn config(values: &Values) -> ConfigMap {
     let data = strings([
         ("NOETL_DATA_DIR", DATA),
-        ("NOETL_HOST", "0.0.0.0"),
+        ("NOETL_HOST", "::"),
         // Steps run in workers, whose image has Python and a shell.
         ("NOETL_MAX_WORKERS", "0"),
         ("NOETL_PORT", &PORT.to_string()),

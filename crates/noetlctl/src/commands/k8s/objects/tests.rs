@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::values::schema::Values;
 use super::super::values::{self, CheckedValues};
 use super::{Object, render};
 use crate::cli::k8s::ValuesArgs;
@@ -14,6 +15,7 @@ fn values(change: impl FnOnce(&mut ValuesArgs)) -> CheckedValues {
         replicas: None,
         workers: None,
         database_secret: None,
+        node_port: None,
         values: None,
     };
     change(&mut args);
@@ -41,7 +43,7 @@ fn objects_keep_the_names_of_earlier_versions() {
     let expected = [
         ("Namespace", vec!["noetl"]),
         ("Deployment", vec!["noetl-server", "noetl-worker"]),
-        ("Service", vec!["noetl", "noetl-ext"]),
+        ("Service", vec!["noetl"]),
         (
             "ConfigMap",
             vec!["noetl-server-config", "noetl-worker-config"],
@@ -54,10 +56,63 @@ fn objects_keep_the_names_of_earlier_versions() {
     for (kind, expected) in expected {
         assert_eq!(names(&objects, kind), expected, "{kind}");
     }
-    let port = &find(&objects, "Service", "noetl-ext")["spec"]["ports"][0]["nodePort"];
+    let with_port = render(&values(|values| values.node_port = Some(30082))).unwrap();
+    let port = &find(&with_port, "Service", "noetl-ext")["spec"]["ports"][0]["nodePort"];
     assert_eq!(port, 30082);
     // The namespace comes before what is in it.
     assert_eq!(objects[0].kind, "Namespace");
+}
+
+#[test]
+fn pods_take_what_clusters_need() {
+    let objects = render(&values(|_| {})).unwrap();
+    let pod = |objects: &[Object], name: &str| {
+        find(objects, "Deployment", name)["spec"]["template"].clone()
+    };
+    let arm = json!([{"effect": "NoSchedule", "key": "kubernetes.io/arch", "operator": "Equal", "value": "arm64"}]);
+    for name in ["noetl-server", "noetl-worker"] {
+        assert_eq!(pod(&objects, name)["spec"]["tolerations"], arm, "{name}");
+    }
+    let set = |values: &mut Values| {
+        values.tolerations.clear();
+        values.priority_class_name = Some("high".to_owned());
+        values.labels.insert("team".to_owned(), "data".to_owned());
+        values
+            .annotations
+            .insert("example.org/a".to_owned(), "b".to_owned());
+        let object = |value: Value| value.as_object().unwrap().clone();
+        values.affinity = object(json!({"nodeAffinity": {}}));
+        values.security_context =
+            object(json!({"runAsUser": null, "fsGroup": null, "readOnlyRootFilesystem": false}));
+        values.pod_security_context =
+            object(json!({"runAsGroup": null, "supplementalGroups": [7]}));
+    };
+    let mut changed = values(|_| {});
+    set(&mut changed.values);
+    let objects = render(&changed).unwrap();
+    for name in ["noetl-server", "noetl-worker"] {
+        let template = pod(&objects, name);
+        let (metadata, spec) = (&template["metadata"], &template["spec"]);
+        assert!(spec.get("tolerations").is_none());
+        assert_eq!(spec["priorityClassName"], "high");
+        assert_eq!(spec["affinity"], json!({"nodeAffinity": {}}));
+        assert_eq!(
+            (&metadata["labels"]["team"], &metadata["labels"]["app"]),
+            (&json!("data"), &json!(name))
+        );
+        assert_eq!(metadata["annotations"]["example.org/a"], "b");
+        let context = &spec["securityContext"];
+        for removed in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert!(context.get(removed).is_none(), "{removed}");
+        }
+        assert_eq!(
+            (&context["runAsNonRoot"], &context["supplementalGroups"]),
+            (&json!(true), &json!([7]))
+        );
+        let context = &spec["containers"][0]["securityContext"];
+        assert_eq!(context["readOnlyRootFilesystem"], false);
+        assert_eq!(context["allowPrivilegeEscalation"], false);
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(super) fn check(values: &Values) -> anyhow::Result<()> {
     check_names(values)?;
     check_quantities(values)?;
     check_replicas(values)?;
+    check_pods(values)?;
     let port_range = 1..=65535;
     if let Some(port) = values.node_port
         && !port_range.contains(&port)
@@ -74,6 +75,7 @@ fn check_names(values: &Values) -> anyhow::Result<()> {
         ("secret", Some(&values.secret)),
         ("database.secret", values.database.secret.as_ref()),
         ("storage.className", values.storage.class_name.as_ref()),
+        ("priorityClassName", values.priority_class_name.as_ref()),
     ];
     let pull_secrets = values.image_pull_secrets.iter();
     let names = names
@@ -100,6 +102,110 @@ fn check_names(values: &Values) -> anyhow::Result<()> {
                 anyhow!("nodeSelector: `{label}: {value}` is not a valid label")
                     .help("`kubectl get nodes --show-labels` lists the labels of the nodes"),
             );
+        }
+    }
+    Ok(())
+}
+
+/// The fields that only the security context of a pod has, those of both contexts, and those of a container's alone.
+const OF_PODS: [&str; 6] = [
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "supplementalGroups",
+    "supplementalGroupsPolicy",
+    "seLinuxChangePolicy",
+    "sysctls",
+];
+const OF_BOTH: [&str; 7] = [
+    "appArmorProfile",
+    "runAsGroup",
+    "runAsNonRoot",
+    "runAsUser",
+    "seLinuxOptions",
+    "seccompProfile",
+    "windowsOptions",
+];
+const OF_CONTAINERS: [&str; 5] = [
+    "allowPrivilegeEscalation",
+    "capabilities",
+    "privileged",
+    "procMount",
+    "readOnlyRootFilesystem",
+];
+
+/// Whether a field of a security context is one of pods alone.
+pub(in crate::commands::k8s) fn is_of_pods(field: &str) -> bool {
+    OF_PODS.contains(&field)
+}
+
+/// Whether a field of a security context is one of containers.
+pub(in crate::commands::k8s) fn is_of_containers(field: &str) -> bool {
+    OF_BOTH.contains(&field) || OF_CONTAINERS.contains(&field)
+}
+
+/// Checks what is written into every pod.
+fn check_pods(values: &Values) -> anyhow::Result<()> {
+    let help = "the API reference of Kubernetes has the fields: kubectl explain pod.spec";
+    let pods: Vec<&str> = OF_PODS.into_iter().chain(OF_BOTH).collect();
+    let all: Vec<&str> = pods.iter().copied().chain(OF_CONTAINERS).collect();
+    for (name, fields, known) in [
+        ("podSecurityContext", &values.pod_security_context, &pods),
+        ("securityContext", &values.security_context, &all),
+    ] {
+        let mut fields = fields.keys().map(String::as_str);
+        if let Some(unknown) = fields.find(|field| !known.contains(field)) {
+            let known = known.join(", ");
+            return Err(anyhow!(
+                "{name}: `{unknown}` is not a field of it; known are {known}"
+            ))
+            .help(help);
+        }
+    }
+    let affinities = ["nodeAffinity", "podAffinity", "podAntiAffinity"];
+    let mut fields = values.affinity.keys().map(String::as_str);
+    if let Some(unknown) = fields.find(|field| !affinities.contains(field)) {
+        return Err(anyhow!(
+            "affinity: `{unknown}` is not a field of it; known are {}",
+            affinities.join(", ")
+        ))
+        .help(help);
+    }
+    for toleration in &values.tolerations {
+        let operator = toleration.operator.as_deref().unwrap_or("Equal");
+        let effects = [
+            None,
+            Some("NoSchedule"),
+            Some("PreferNoSchedule"),
+            Some("NoExecute"),
+        ];
+        if !["Equal", "Exists"].contains(&operator)
+            || !effects.contains(&toleration.effect.as_deref())
+        {
+            return Err(anyhow!(
+                "tolerations: the operator is Equal or Exists, and the effect NoSchedule, PreferNoSchedule or NoExecute"
+            ))
+            .help(help);
+        }
+        if toleration.key.is_none() && operator == "Equal" {
+            return Err(anyhow!(
+                "tolerations: a toleration without `key` needs `operator: Exists`"
+            ))
+            .help(help);
+        }
+    }
+    let labels = values.labels.iter().map(|label| ("labels", label));
+    for (field, (key, value)) in labels {
+        if key == "app" || key.starts_with("app.kubernetes.io/") {
+            bail!("{field}: `{key}` is a label that NoETL sets itself");
+        }
+        if !syntax::is_label_key(key) || !syntax::is_label_value(value) {
+            return Err(anyhow!("{field}: `{key}: {value}` is not a valid label"))
+                .help("a label has letters, digits, dots, hyphens and underscores, at most 63");
+        }
+    }
+    for key in values.annotations.keys() {
+        if !syntax::is_label_key(key) {
+            bail!("annotations: `{key}` is not a valid key of an annotation");
         }
     }
     Ok(())
@@ -151,6 +257,23 @@ mod tests {
             ("nodePort: 70000", "nodePort: 70000 is not a port"),
             ("server: {env: {NOETL_API_TOKEN: x}}", "is a secret"),
             ("storage: {size: large}", "storage.size: `large`"),
+            (
+                "securityContext: {runAs: 1}",
+                "`runAs` is not a field of it",
+            ),
+            (
+                "podSecurityContext: {privileged: true}",
+                "`privileged` is not a field",
+            ),
+            ("affinity: {node: {}}", "`node` is not a field of it"),
+            ("tolerations: [{value: x}]", "without `key`"),
+            (
+                "tolerations: [{key: x, effect: Never}]",
+                "the effect NoSchedule",
+            ),
+            ("labels: {app: x}", "is a label that NoETL sets itself"),
+            ("annotations: {'a b': x}", "is not a valid key"),
+            ("priorityClassName: A_b", "priorityClassName: `A_b`"),
         ] {
             let error = file::parse(text).and_then(|values| check(&values));
             let error = format!("{:#}", error.unwrap_err());

@@ -1,8 +1,9 @@
 //! The values that manifests are rendered from: defaults, a values file and flags, each overriding the one
 //! before.
 
-mod check;
+pub(super) mod check;
 pub(super) mod file;
+mod scalar;
 pub(super) mod schema;
 mod syntax;
 
@@ -74,6 +75,9 @@ fn apply_flags(values: &mut Values, args: &ValuesArgs) {
     }
     if let Some(workers) = args.workers {
         values.worker.replicas = workers;
+    }
+    if let Some(port) = args.node_port {
+        values.node_port = Some(port);
     }
     if let Some(secret) = &args.database_secret {
         let (name, key) = match secret.split_once('/') {
