@@ -1,4 +1,4 @@
-//! The input of an execution: a file, overridden by `--payload`, overridden by `--set`.
+//! The input of an execution: a file, overridden by `--payload`, overridden by `--set` and `--set-string`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -56,14 +56,24 @@ pub(crate) fn read(args: &PayloadArgs) -> anyhow::Result<Input> {
         input.payload.extend(object(text, "--payload")?);
     }
     for assignment in &args.set {
-        let (key, value) = assignment
-            .split_once('=')
-            .filter(|(key, _)| !key.is_empty())
-            .ok_or_else(|| anyhow!("--set {assignment} is not an assignment"))
-            .help("write --set KEY=VALUE, such as --set city=Paris")?;
-        input.set.insert(key.to_owned(), value.to_owned());
+        let (key, value) = split("--set", assignment)?;
+        input.set.insert(key, value);
+    }
+    for assignment in &args.set_string {
+        let (key, value) = split("--set-string", assignment)?;
+        input.set.remove(&key);
+        input.payload.insert(key, Value::String(value));
     }
     Ok(input)
+}
+
+fn split(flag: &str, assignment: &str) -> anyhow::Result<(String, String)> {
+    let (key, value) = assignment
+        .split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or_else(|| anyhow!("{flag} {assignment} is not an assignment"))
+        .help(format!("write {flag} KEY=VALUE, such as {flag} city=Paris"))?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn read_file(path: &Path) -> anyhow::Result<String> {
@@ -101,14 +111,17 @@ mod tests {
         let args = PayloadArgs {
             input: Some(input),
             payload: Some(r#"{"b": 2, "c": 2}"#.to_owned()),
-            set: ["c=3", "d=x=y", "e=[1]", "f="].map(str::to_owned).to_vec(),
+            set: ["c=3", "d=x=y", "e=[1]", "f=", "g=1"]
+                .map(str::to_owned)
+                .to_vec(),
+            set_string: ["g=1.10", "h=true"].map(str::to_owned).to_vec(),
         };
         let text =
             "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: x}\nworkflow: [{step: a}]\n";
         let playbook = Playbook::parse("x", text).unwrap();
         assert_eq!(
             Value::from(read(&args).unwrap().for_playbook(&playbook)),
-            json!({"a": 1, "b": 2, "c": 3, "d": "x=y", "e": [1], "f": ""})
+            json!({"a": 1, "b": 2, "c": 3, "d": "x=y", "e": [1], "f": "", "g": "1.10", "h": "true"})
         );
     }
 
@@ -124,6 +137,7 @@ mod tests {
                 input: None,
                 payload: payload.map(str::to_owned),
                 set: set.map(str::to_owned).into_iter().collect(),
+                set_string: Vec::new(),
             };
             assert!(read(&args).is_err(), "{args:?}");
         }

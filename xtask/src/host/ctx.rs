@@ -10,6 +10,7 @@ use noetl_help::Help as _;
 use noetl_oci::registry::{Authorities, Network, NoProxy, Secret};
 use xshell::Shell;
 
+use crate::host::cargo_config;
 use crate::host::cleaned::is_cleaned;
 
 /// Made once in `main` and passed to every task as its first argument.
@@ -146,8 +147,12 @@ impl Ctx {
         let cargo_home = variable("CARGO_HOME")
             .map(Utf8PathBuf::from)
             .or_else(|| Some(home.clone()?.join(".cargo")));
-        let target_dir = variable("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |folder| root.join(folder));
+        let cargo_home =
+            cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?;
+        let target_dir = match variable("CARGO_TARGET_DIR") {
+            Some(folder) => root.join(folder),
+            None => cargo_config::target_dir(&root, &cargo_home)?,
+        };
         let shell = Shell::new().context("cannot find the current folder")?;
         shell.change_dir(&root);
         Ok(Self {
@@ -160,7 +165,7 @@ impl Ctx {
             },
             source_date_epoch: variable("SOURCE_DATE_EPOCH"),
             require_tools: variable("NOETL_REQUIRE_TOOLS").is_some_and(|value| value == "1"),
-            cargo_home: cargo_home.context("no home folder: neither CARGO_HOME nor HOME is set")?,
+            cargo_home,
             target_dir,
             credentials,
             network: network(home.as_deref()),

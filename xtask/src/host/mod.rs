@@ -1,5 +1,6 @@
 //! The machine that xtask runs on: environment, programs, files, git and output.
 
+mod cargo_config;
 mod cleaned;
 pub(crate) mod command;
 pub(crate) mod ctx;

@@ -157,6 +157,34 @@ impl Drop for ProcessGroup {
     }
 }
 
+/// Returns the failure of a program that could not be started. When its arguments and variables are more than the system
+/// passes on, it names the largest of them by its field.
+fn not_started(job: &Job, call: &Call<'_>, error: &io::Error) -> Failure {
+    let program = job.program.to_string_lossy();
+    if error.kind() != io::ErrorKind::ArgumentListTooLong {
+        let message = format!("cannot start `{program}`: {error}");
+        return Failure::new(call.kind.name(), message);
+    }
+    let arguments = job.arguments.iter().map(|it| it.len()).sum();
+    let script = ["cmds", "cmd", "command", "commands", "code", "args"];
+    let script = script
+        .into_iter()
+        .find(|name| call.config.contains_key(*name));
+    let mut fields = vec![(arguments, script.unwrap_or("args").to_owned())];
+    let variables = environment(call).unwrap_or_default();
+    fields.extend(
+        variables
+            .into_iter()
+            .map(|(name, value)| (value.len(), format!("env.{name}"))),
+    );
+    let (bytes, field) = fields.into_iter().max().unwrap_or_default();
+    let message = format!(
+        "cannot start `{program}`: the field `{field}` has {bytes} bytes, which is more than the system passes to a program"
+    );
+    Failure::new(call.kind.name(), message)
+        .help("pass it in the field `stdin`, or write it to a file and pass its name")
+}
+
 /// Runs a program to its end; returns none when there is no such program.
 ///
 /// Dropping the future kills the child and its descendants.
@@ -169,10 +197,7 @@ pub(super) async fn run(
         Ok(child) => child,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(Failure::new(
-                call.kind.name(),
-                format!("cannot start `{}`: {error}", job.program.to_string_lossy()),
-            ));
+            return Err(not_started(&job, call, &error));
         }
     };
     let mut group = ProcessGroup::of(&child);

@@ -53,6 +53,9 @@ pub(crate) struct PayloadArgs {
     /// One field of the input, repeatable; VALUE is parsed as JSON, else taken as text
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// As --set, but VALUE is always text, such as --set-string tag=1.10
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
 }
 
 #[derive(Debug, Args)]

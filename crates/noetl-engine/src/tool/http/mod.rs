@@ -2,6 +2,7 @@
 
 mod auth;
 mod client;
+mod coding;
 mod failure;
 mod request;
 mod response;

@@ -6,6 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
+use super::coding::{self, CodingError};
 use super::failure::{display_url, transport_failure};
 use super::request::Request;
 use crate::bounded_json::{self, JsonError};
@@ -24,6 +25,8 @@ pub(super) async fn read(
     let status = response.status();
     let headers = response.headers().clone();
     let body = body(response, request, bound).await?;
+    let body =
+        coding::decode(&headers, body, bound).map_err(|error| undecoded(error, request, bound))?;
     let result = json!({
         "status_code": status.as_u16(),
         "status": status.as_u16(),
@@ -36,7 +39,7 @@ pub(super) async fn read(
         return Ok(result);
     }
     let (kind, retryable) = classify(status);
-    let quote: String = String::from_utf8_lossy(&body)
+    let quote: String = coding::text(&headers, &body)
         .chars()
         .take(MAX_QUOTE)
         .collect();
@@ -68,19 +71,34 @@ async fn body(mut response: Response, request: &Request, bound: u64) -> Result<V
         .map_err(|error| transport_failure(&error, request))?
     {
         if (body.len() + chunk.len()) as u64 > bound {
-            return Err(Failure::new(
-                "http",
-                format!(
-                    "the response to {} {} is larger than {bound} bytes",
-                    request.method,
-                    display_url(&request.url)
-                ),
-            )
-            .help("ask for less, or raise the field `max_bytes`"));
+            return Err(too_large(request, bound));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+fn too_large(request: &Request, bound: u64) -> Failure {
+    let from = format!("{} {}", request.method, display_url(&request.url));
+    let message = format!("the response to {from} is larger than {bound} bytes");
+    Failure::new("http", message).help("ask for less, or raise the field `max_bytes`")
+}
+
+/// Returns the failure of a body that cannot be decoded.
+fn undecoded(error: CodingError, request: &Request, bound: u64) -> Failure {
+    let from = format!("{} {}", request.method, display_url(&request.url));
+    match error {
+        CodingError::TooLarge => too_large(request, bound),
+        CodingError::Damaged(reason) => Failure::new(
+            "http",
+            format!("the response to {from} cannot be read: {reason}"),
+        ),
+        CodingError::Unknown(coding) => Failure::new(
+            "http",
+            format!("the response to {from} has the content coding `{coding}`, which is not known"),
+        )
+        .help("ask the server for another: headers: {Accept-Encoding: identity}"),
+    }
 }
 
 /// Returns the kind of failure of a status, and whether the same call may succeed later.
@@ -141,8 +159,9 @@ fn data(headers: &HeaderMap, body: &[u8], request: &Request) -> Result<Json, Fai
         .trim()
         .to_ascii_lowercase();
     let is_json = kind == "application/json" || kind == "text/json" || kind.ends_with("+json");
-    let text = || Json::from(String::from_utf8_lossy(body).into_owned());
-    match bounded_json::parse(body) {
+    let decoded = coding::text(headers, body);
+    let text = || Json::from(decoded.as_ref());
+    match bounded_json::parse(decoded.as_bytes()) {
         Ok(value) if is_json || value.is_object() || value.is_array() => Ok(value),
         Ok(_) | Err(JsonError::Invalid(_)) => Ok(text()),
         Err(JsonError::TooLarge) if !is_json => Ok(text()),
