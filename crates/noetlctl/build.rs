@@ -33,8 +33,32 @@ fn main() {
             output(&variable("RUSTC"), &["--version"]).unwrap_or_default(),
         ),
         ("NOETL_STAMP_UI_SHA256", variable("DEP_NOETL_UI_SHA256")),
+        ("NOETL_STAMP_IMAGE", image(&root)),
     ] {
         println!("cargo::rustc-env={name}={value}");
+    }
+}
+
+/// Returns the image that manifests name, without its tag: that of `[workspace.metadata.noetl]`, which a fork changes. A
+/// crate from a registry has no workspace, and names NoETL's own.
+fn image(root: &Path) -> String {
+    let path = root.join("Cargo.toml");
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let section = text.split("[workspace.metadata.noetl]").nth(1);
+    let setting = |name: &str| {
+        let mut lines = section?
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.starts_with('['));
+        lines.find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            (key.trim() == name).then(|| value.trim().trim_matches('"').to_owned())
+        })
+    };
+    match (setting("registry"), setting("image")) {
+        (Some(registry), Some(image)) => format!("{registry}/{image}"),
+        _ => "ghcr.io/noetl/noetl".to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use noetl_help::Help as _;
 
 use crate::release::packages::{apt, dnf, installers};
 use crate::release::target::{Format, GLIBC_FLOOR, Libc, MACOS_MINIMUM, Os, TARGETS, Target, Tier};
-use crate::release::workspace::{PACKAGES, REPOSITORY};
+use crate::release::workspace::{self, PACKAGES, REPOSITORY};
 
 /// The bucket with the manifest for Scoop.
 const SCOOP: &str = "https://github.com/noetl/scoop-bucket";
@@ -120,7 +120,8 @@ fn ways() -> Vec<(&'static str, String)> {
     add(on(Os::Windows), "Scoop", "scoop install noetl/noetl");
     add(on(Os::Windows), "winget", "winget install NoETL.NoETL");
     add(on(Os::Linux), "Arch Linux", "yay -S noetl-bin");
-    add(true, "containers", "docker run ghcr.io/noetl/noetl:latest");
+    let image = format!("{}/{}:latest", workspace::registry(), workspace::image());
+    add(true, "containers", &format!("docker run {image}"));
     ways
 }
 

@@ -5,6 +5,7 @@ mod release;
 
 use crate::release::shards::Shard;
 use crate::release::target::{TARGETS, Tier};
+use crate::release::workspace;
 
 /// The folder of the workflows.
 pub(crate) const FOLDER: &str = ".github/workflows";
@@ -66,13 +67,14 @@ const MERGE: &str = "ci-multiarch --merge target/xtask/shards";
 
 /// Returns the jobs that build every platform and run each on a machine of its kind, and the names that publishing needs.
 fn built_and_run() -> (Vec<String>, Vec<String>) {
-    let mut jobs = Vec::new();
+    let mut jobs = vec![access()];
+    let access = ["access".to_owned()];
     let mut shards = Vec::new();
     for index in 1..=SHARDS {
         let shard = Shard::new(index, SHARDS).to_string();
         let (name, folder) = (format!("build-{index}"), shard.replace('/', "-of-"));
         let path = format!("target/xtask/shards/{folder}");
-        jobs.push(Job::new(&name, LINUX, 90).steps(&[
+        jobs.push(Job::new(&name, LINUX, 90).needs(&access).steps(&[
             run(&format!("ci-multiarch --shard {shard}")),
             upload(&format!("shard-{folder}"), &path),
         ]));
@@ -99,10 +101,31 @@ fn built_and_run() -> (Vec<String>, Vec<String>) {
     (jobs, before)
 }
 
+/// When the image is pushed.
+const PUBLISHES: &str = "github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/v')";
+
+/// Returns the flag that names the registry, so that the workflow shows where it publishes.
+fn to_registry() -> String {
+    format!("--registry {}", workspace::registry())
+}
+
+/// Checks, before anything is built, that the image may be pushed where it will be.
+fn access() -> String {
+    let job = Job {
+        permissions: &[("contents", "read"), ("packages", "write")],
+        ..Job::new("access", LINUX, 15)
+    };
+    job.steps(&[format!(
+        "      - if: {PUBLISHES}\n        run: cargo xtask ci-multiarch --check-access {}\n        env:\n          \
+         GITHUB_TOKEN: ${{{{ secrets.GITHUB_TOKEN }}}}\n",
+        to_registry()
+    )])
+}
+
 /// Packs again, to the same bytes, since a job can only attest what it has made itself; then pushes.
 fn publish(before: &[String]) -> String {
     let job = Job {
-        condition: Some("github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/v')"),
+        condition: Some(PUBLISHES),
         permissions: &[
             ("contents", "read"),
             ("packages", "write"),
@@ -114,8 +137,9 @@ fn publish(before: &[String]) -> String {
     job.needs(before).steps(&[
         download_shards(),
         format!(
-            "      - id: push\n        run: cargo xtask {MERGE} --push\n        env:\n          \
-             GITHUB_TOKEN: ${{{{ secrets.GITHUB_TOKEN }}}}\n"
+            "      - id: push\n        run: cargo xtask {MERGE} --push {}\n        env:\n          \
+             GITHUB_TOKEN: ${{{{ secrets.GITHUB_TOKEN }}}}\n",
+            to_registry()
         ),
         attest_files(),
         attest_image(),

@@ -4,7 +4,7 @@ use noetl_oci::Annotations;
 use noetl_oci::annotation::PREFIX;
 
 use crate::release::version::Release;
-use crate::release::workspace::{LICENSE, REPOSITORY};
+use crate::release::workspace::{HOMEPAGE, LICENSE, REPOSITORY};
 
 /// The labels that every image of NoETL has, without [`PREFIX`]. An image on a base has `base.name` and `base.digest`
 /// too.
@@ -30,12 +30,12 @@ pub(crate) fn labels(release: &Release) -> Annotations {
         ("authors", "NoETL"),
         ("created", &release.created()),
         ("description", description),
-        ("documentation", "https://noetl.io"),
+        ("documentation", HOMEPAGE),
         ("licenses", LICENSE),
         ("revision", &release.commit),
         ("source", REPOSITORY),
         ("title", "noetl"),
-        ("url", "https://noetl.io"),
+        ("url", HOMEPAGE),
         ("vendor", "NoETL"),
         ("version", &release.version),
     ];

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::ctx::Ctx;
 use crate::host::{files, run};
 use crate::release::page;
+use crate::release::workspace;
 
 /// What a file of `--remotes` is.
 const HELP: &str = "it is JSON with git, registry and services, as `cargo xtask release rehearse --serve` prints it";
@@ -95,7 +96,7 @@ impl Endpoints {
         services.insert(Service::CratesIndex, format!("https://index.{CRATES}"));
         Self {
             git: "origin".to_owned(),
-            registry: "ghcr.io/noetl".to_owned(),
+            registry: workspace::registry().to_owned(),
             services,
         }
     }

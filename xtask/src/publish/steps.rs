@@ -12,9 +12,8 @@ use crate::publish::items::{git, npm, pypi};
 use crate::publish::step::{Item, Kind, Step};
 use crate::release::dist_manifest::Content;
 use crate::release::packages::{archives, wheel};
+use crate::release::workspace;
 
-/// The name of the image.
-const IMAGE: &str = "noetl";
 /// Returns the steps of a release.
 ///
 /// # Errors
@@ -132,7 +131,7 @@ fn image(inputs: &Inputs<'_>, tags_kind: Tags) -> anyhow::Result<Option<Step>> {
             dots.chain(["latest"]).collect()
         }
     };
-    let name = |tag: &str| Reference::join(&inputs.endpoints.registry, IMAGE, tag);
+    let name = |tag: &str| Reference::join(&inputs.endpoints.registry, workspace::image(), tag);
     let item = Image {
         tar: inputs.folder.join(file),
         digest: image.index_digest.clone(),

@@ -48,12 +48,16 @@ impl Binaries {
     /// Returns xtask with these binaries and the release's time; it writes only below `target`.
     pub(crate) fn xtask(&self, words: &[&str], target: &Path) -> Command {
         let mut command = xtask(words);
-        command.args(&self.flags).env("CARGO_TARGET_DIR", target);
-        command.env(
+        self.on(command.env("CARGO_TARGET_DIR", target));
+        command
+    }
+
+    /// Gives a command that makes an image these binaries and the release's time.
+    pub(crate) fn on<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.args(&self.flags).env(
             "SOURCE_DATE_EPOCH",
             self.dist.manifest["release"]["commit_time"].to_string(),
-        );
-        command
+        )
     }
 }
 

@@ -25,6 +25,7 @@ mod explain;
 mod fixture;
 mod floors;
 mod foreign;
+mod fork;
 mod image;
 mod installers;
 mod k8s;

@@ -150,6 +150,25 @@ impl Repository {
         self.session.send(&request)
     }
 
+    /// Checks that the credentials may write to the repository: an upload is begun, and cancelled.
+    ///
+    /// # Errors
+    /// When the registry does not answer, or refuses the upload.
+    pub fn check_push(&self) -> anyhow::Result<()> {
+        let request = Request::new(Method::POST, self.url("blobs/uploads", ""));
+        let answer = self.session.send(&request.body(RequestBody::Bytes(&[])))?;
+        if !matches!(answer.status, 201 | 202) {
+            return Err(self.session.refused(&answer, "begin an upload"));
+        }
+        // A registry that cannot cancel it forgets it after a while.
+        if let Some(place) = answer.header("location")
+            && let Ok(place) = location::resolve(&answer.url, place)
+        {
+            drop(self.session.once(&Request::new(Method::DELETE, place)));
+        }
+        Ok(())
+    }
+
     /// Stores a manifest or an index under its digest or a tag. Returns the registry's answer; `None` when it was lost,
     /// but the document is stored.
     ///

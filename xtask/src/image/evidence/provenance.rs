@@ -9,13 +9,17 @@ use serde_json::{Value, json};
 use crate::release::version::Release;
 
 /// The value of `buildType`: the section of the guide that describes the parameters.
-const BUILD_TYPE: &str =
-    "https://github.com/noetl/noetl/blob/main/docker/multi-arch-builds.md#provenance";
+const BUILD_TYPE: &str = concat!(
+    env!("CARGO_PKG_REPOSITORY"),
+    "/blob/main/docker/multi-arch-builds.md#provenance"
+);
 /// The sources.
-const REPOSITORY: &str = "git+https://github.com/noetl/noetl";
+const REPOSITORY: &str = concat!("git+", env!("CARGO_PKG_REPOSITORY"));
 /// The builder outside of GitHub Actions, which proves nothing.
-const LOCAL: &str =
-    "https://github.com/noetl/noetl/blob/main/docker/multi-arch-builds.md#local-builds";
+const LOCAL: &str = concat!(
+    env!("CARGO_PKG_REPOSITORY"),
+    "/blob/main/docker/multi-arch-builds.md#local-builds"
+);
 
 /// A file of the repository that decides what is built.
 #[derive(Debug, Clone, PartialEq, Eq)]

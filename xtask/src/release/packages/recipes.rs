@@ -18,7 +18,6 @@ use crate::release::version::Release;
 pub(crate) const FOLDER: &str = "recipes";
 /// What the recipes say of NoETL.
 const DESCRIPTION: &str = "Workflow automation from YAML playbooks";
-const HOMEPAGE: &str = "https://noetl.io";
 
 /// An archive that recipes and installers name.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use noetl_oci::{Image, KnownLayers, Layout, Reference};
 use serde_json::json;
 
 use crate::host::ctx::Ctx;
-use crate::host::{files, git, output, run};
+use crate::host::{files, git, output, run, sign_ins};
 use crate::image::publish;
 use crate::image::rules::ImageStandard;
 use crate::release::cargo;
@@ -22,10 +22,10 @@ use crate::release::shards::{self, Shard};
 use crate::release::target;
 use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
+use crate::release::workspace;
 use crate::tasks::ci_multiarch::summary::Summary;
 use crate::tasks::dist::DistPlan;
 use crate::tasks::dist::Extras;
-use crate::tasks::image::{NAME, REGISTRY};
 use crate::tasks::{Preview, dist};
 
 /// Build, package, check and publish every platform, as CI does on every push
@@ -55,8 +55,11 @@ pub(crate) struct CiMultiarchArgs {
     /// Publish the image under the commit's SHA and latest, and at a release's tag also its version
     #[arg(long)]
     push: bool,
+    /// Only check that the image may be pushed to the registry, which is then known before anything is built
+    #[arg(long, conflicts_with_all = ["shard", "merge", "push", "out", "json"])]
+    check_access: bool,
     /// Registry and path above the image's name `noetl`; a final slash does not matter
-    #[arg(long, default_value = REGISTRY)]
+    #[arg(long, default_value = workspace::registry())]
     registry: String,
     /// Print JSON: dist, index digest, references
     #[arg(long)]
@@ -66,6 +69,9 @@ pub(crate) struct CiMultiarchArgs {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
+    if args.check_access {
+        return check_access(ctx, &args.registry);
+    }
     let out = &args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     let plan = dist::plan_dist(ctx, &args.targets, &Extras::default())?;
     let release = &plan.build.release;
@@ -121,6 +127,15 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     let summary = summary::folder(ctx).join("summary.md");
     output::note(ctx, &format!("summary: {summary}"));
     Ok(())
+}
+
+/// Checks that the credentials of this machine may push the image.
+fn check_access(ctx: &Ctx, registry: &str) -> anyhow::Result<()> {
+    let name = Reference::join(registry, workspace::image(), "latest")?;
+    let repository = sign_ins::client(ctx).writable(&name, &[]);
+    let checked = repository.check_push();
+    checked.with_context(|| format!("images cannot be pushed to {registry}"))?;
+    output::line(format!("{registry}/{} takes images", workspace::image()))
 }
 
 /// Builds one part and writes it to where `--merge` looks for it.
@@ -195,6 +210,6 @@ fn references(ctx: &Ctx, release: &Release, registry: &str) -> anyhow::Result<Ve
         }
     }
     tags.push("latest");
-    let reference = |tag: &str| Reference::join(registry, NAME, tag);
+    let reference = |tag: &str| Reference::join(registry, workspace::image(), tag);
     tags.into_iter().map(reference).collect()
 }

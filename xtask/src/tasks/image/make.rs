@@ -16,13 +16,14 @@ use crate::image::publish;
 use crate::image::rules::ImageStandard;
 use crate::release::verify::{self, Verified};
 use crate::release::version::Release;
+use crate::release::workspace;
 use crate::tasks::image::attest::attest;
-use crate::tasks::image::{ImageArgs, REGISTRY, foundation, inputs, load, outputs, references};
+use crate::tasks::image::{ImageArgs, foundation, inputs, load, outputs, references};
 
 pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     let ctx = &if args.plain { ctx.plain() } else { ctx.clone() };
     let recipe = &args.recipe;
-    let registry = args.registry.as_deref().unwrap_or(REGISTRY);
+    let registry = args.registry.as_deref().unwrap_or(workspace::registry());
     let platforms = recipe.platforms(args.load.is_some());
     let (folder, tar) = outputs(ctx, recipe.flavour);
     let names = |release: &Release| {

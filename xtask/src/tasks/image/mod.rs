@@ -27,6 +27,7 @@ use crate::image::flavours::{self, Flavour};
 use crate::release::cargo::Binary;
 use crate::release::target::{self, platforms};
 use crate::release::version::Release;
+use crate::release::workspace;
 use crate::tasks::Preview;
 
 /// Assemble the image for linux/amd64 and linux/arm64, without a daemon
@@ -49,8 +50,8 @@ pub(crate) struct ImageArgs {
     command: Option<ImageCommand>,
     #[command(flatten)]
     recipe: Recipe,
-    /// Registry and path above the image's name; a final slash does not matter [default: ghcr.io/noetl; none with
-    /// --use-buildx]
+    /// Registry and path above the image's name; a final slash does not matter [default: that of Cargo.toml, such as
+    /// ghcr.io/noetl; none with --use-buildx]
     #[arg(long)]
     registry: Option<String>,
     /// Tag, repeatable; a flavour appends its name, such as 1.2-python [default: the version; latest with --use-buildx]
@@ -132,15 +133,10 @@ enum ImageCommand {
     Digest(digest::DigestArgs),
 }
 
-/// The registry that the image is published to by default.
-pub(crate) const REGISTRY: &str = "ghcr.io/noetl";
-/// The image's name below the registry.
-pub(crate) const NAME: &str = "noetl";
-
 /// Returns the full name of a release's image.
 pub(crate) fn default_references(release: &Release) -> anyhow::Result<Vec<Reference>> {
     references(
-        REGISTRY,
+        workspace::registry(),
         slice::from_ref(&release.version),
         flavours::plain(),
     )
@@ -155,7 +151,7 @@ fn references(
     let mut references = Vec::new();
     for tag in tags {
         let tag = format!("{tag}{}", flavour.suffix);
-        let reference = Reference::join(registry, NAME, &tag)?;
+        let reference = Reference::join(registry, workspace::image(), &tag)?;
         if !references.contains(&reference) {
             references.push(reference);
         }

@@ -13,7 +13,7 @@ use crate::image::{flavours, publish};
 use crate::release::target;
 use crate::release::verify::{self, Verified};
 use crate::release::workspace;
-use crate::tasks::image::{REGISTRY, in_order, outputs, references};
+use crate::tasks::image::{in_order, outputs, references};
 
 #[derive(Debug, Args)]
 #[command(
@@ -27,7 +27,7 @@ pub(super) struct PushArgs {
     /// Folder or tar [default: what `image` made]
     image: Option<Utf8PathBuf>,
     /// Registry and path above the image's name `noetl`; a final slash does not matter
-    #[arg(long, default_value = REGISTRY)]
+    #[arg(long, default_value = workspace::registry())]
     registry: String,
     /// Tag, repeatable [default: the version]
     #[arg(long = "tag")]

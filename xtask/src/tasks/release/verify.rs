@@ -20,6 +20,7 @@ use crate::publish::items::{crates, github, npm, pypi};
 use crate::publish::remotes::Remotes;
 use crate::release::dist_manifest::{Content, DistManifest, SUMS_NAME};
 use crate::release::packages::wheel;
+use crate::release::workspace;
 use crate::release::{target, verify};
 use crate::tasks::release::repository;
 use crate::tasks::release::sign::BUNDLE;
@@ -299,7 +300,7 @@ fn images(remotes: &Remotes<'_>, manifest: &DistManifest, is_latest: bool, check
         let tags = [manifest.release.version.as_str(), "latest"];
         for tag in tags.into_iter().take(if is_latest { 2 } else { 1 }) {
             let what = format!("the image {tag}");
-            let head = Reference::join(&remotes.endpoints().registry, "noetl", tag)
+            let head = Reference::join(&remotes.endpoints().registry, workspace::image(), tag)
                 .and_then(|name| client.repository(&name).head(tag));
             match head {
                 // Each push to the main branch moves it, too.

@@ -73,10 +73,13 @@ async fn fields_set_the_input_and_the_shell() {
 #[tokio::test]
 async fn what_is_too_large_for_a_program_is_named_by_its_field() {
     let host = TestHost::new();
-    let config = json!({"run": "true", "shell": "sh", "env": {"SMALL": "x", "BIG": "x".repeat(3 << 20)}});
+    let config =
+        json!({"run": "true", "shell": "sh", "env": {"SMALL": "x", "BIG": "x".repeat(3 << 20)}});
     let failure = host.run(Shell, config).await.unwrap_err();
     assert!(
-        failure.message.contains("the field `env.BIG` has 3145728 bytes"),
+        failure
+            .message
+            .contains("the field `env.BIG` has 3145728 bytes"),
         "{failure}"
     );
     assert!(failure.help.is_some_and(|help| help.contains("`stdin`")));

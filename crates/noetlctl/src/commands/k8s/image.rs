@@ -5,7 +5,7 @@ use noetl_help::Help as _;
 use noetl_oci::ImageName;
 
 /// The image of this release.
-const RELEASED: &str = concat!("ghcr.io/noetl/noetl:", env!("CARGO_PKG_VERSION"));
+const RELEASED: &str = concat!(env!("NOETL_STAMP_IMAGE"), ":", env!("CARGO_PKG_VERSION"));
 /// What is appended to a tag for the image with Python.
 const PYTHON: &str = "-python";
 

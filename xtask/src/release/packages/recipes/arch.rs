@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{DESCRIPTION, HOMEPAGE, Recipe};
+use super::{DESCRIPTION, Recipe};
 use crate::release::packages::companions::THIRD_PARTY;
 use crate::release::packages::rpm;
 use crate::release::target::{Arch, Os};
+use crate::release::workspace::HOMEPAGE;
 use crate::release::workspace::LICENSE;
 
 const NAME: &str = "noetl-bin";

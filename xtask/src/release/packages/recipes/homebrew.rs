@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{DESCRIPTION, Download, HOMEPAGE, Recipe};
+use super::{DESCRIPTION, Download, Recipe};
 use crate::release::target::{Arch, Os};
+use crate::release::workspace::HOMEPAGE;
 use crate::release::workspace::LICENSE;
 
 /// Homebrew's names of the versions of macOS.

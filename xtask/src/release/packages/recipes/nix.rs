@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{DESCRIPTION, HOMEPAGE, Recipe};
+use super::{DESCRIPTION, Recipe};
 use crate::release::target::{Arch, Os};
+use crate::release::workspace::HOMEPAGE;
 
 const SYSTEMS: [(&str, Os, Arch); 4] = [
     ("aarch64-darwin", Os::Mac, Arch::Aarch64),

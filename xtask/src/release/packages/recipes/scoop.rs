@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DESCRIPTION, HOMEPAGE, Recipe};
+use super::{DESCRIPTION, Recipe};
 use crate::release::target::{Arch, Os};
-use crate::release::workspace::{LICENSE, REPOSITORY};
+use crate::release::workspace::{HOMEPAGE, LICENSE, REPOSITORY};
 
 pub(super) fn manifest(recipe: &Recipe<'_>) -> String {
     let (version, tag) = (&recipe.release.version, &recipe.release.tag);

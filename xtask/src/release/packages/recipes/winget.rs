@@ -1,8 +1,8 @@
 //! The manifests for winget: of the version, of the installers, and of the texts.
 
-use super::{DESCRIPTION, HOMEPAGE, Recipe};
+use super::{DESCRIPTION, Recipe};
 use crate::release::target::{Arch, Os};
-use crate::release::workspace::{LICENSE, REPOSITORY};
+use crate::release::workspace::{HOMEPAGE, LICENSE, REPOSITORY};
 
 const IDENTIFIER: &str = "NoETL.NoETL";
 const SCHEMA: &str = "1.6.0";
