@@ -16,7 +16,8 @@ use crate::registry::auth::SignIn;
 use crate::registry::credentials::{Anonymous, Keychain};
 use crate::registry::location;
 use crate::registry::session::Session;
-use crate::registry::transport::{Answer, Network, Request, Transport, Tries};
+use crate::registry::transport::{Answer, Network, Request, Transport};
+use crate::registry::tries::Tries;
 
 /// How many tags are requested at once; GHCR returns at most this many.
 const PAGE: usize = 100;

@@ -29,6 +29,7 @@ mod session;
 mod tags;
 mod token;
 mod transport;
+mod tries;
 mod upload;
 
 #[cfg(test)]

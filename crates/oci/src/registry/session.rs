@@ -11,7 +11,8 @@ use crate::reference::is_loopback_host;
 use crate::registry::auth::{Auth, SignIn};
 use crate::registry::location;
 use crate::registry::remedy::Cause;
-use crate::registry::transport::{Answer, Request, Transport, Tries, is_final};
+use crate::registry::transport::{Answer, Request, Transport, is_final};
+use crate::registry::tries::Tries;
 
 /// How many redirects are followed; registries use one, to their storage of blobs.
 const REDIRECTS: usize = 5;

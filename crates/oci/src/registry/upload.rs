@@ -15,7 +15,8 @@ use crate::registry::client::Repository;
 use crate::registry::location;
 use crate::registry::remedy::Cause;
 use crate::registry::session::Attempt;
-use crate::registry::transport::{Answer, Request, RequestBody, Tries};
+use crate::registry::transport::{Answer, Request, RequestBody};
+use crate::registry::tries::Tries;
 
 /// How a blob was stored in the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

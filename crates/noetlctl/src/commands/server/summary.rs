@@ -1,6 +1,5 @@
 //! What a server says of itself when it starts: what it uses, and where each setting came from.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use noetl_server::{Config, Storage, UiSource};
@@ -52,8 +51,7 @@ impl Summary {
     pub(super) fn lines(&self, token_file: Option<&Path>) -> String {
         let mut text = String::new();
         for (name, value) in &self.lines {
-            // Writing to a text does not fail.
-            let _ = writeln!(text, "  {name:<12} {value}");
+            text += &format!("  {name:<12} {value}\n");
         }
         text += &match (token_file, self.has_token) {
             (_, true) => "requests need the token of NOETL_API_TOKEN\n".to_owned(),
