@@ -79,8 +79,9 @@ pub(crate) fn run(ctx: &Ctx, args: &DistArgs) -> anyhow::Result<()> {
     let out = args.out.clone().unwrap_or_else(|| ctx.root.join("dist"));
     if args.preview.wanted() {
         let plan = plan_dist(ctx, &args.targets, &args.extras)?;
-        let outputs = outputs(&plan, &out);
-        return args.preview.show(&plan, &plan.build.commands, &outputs);
+        let outputs = outputs(&plan, &out).into_iter();
+        let after: Vec<_> = outputs.map(|path| format!("write {path}")).collect();
+        return args.preview.show(&plan, &plan.build.commands, &after);
     }
     let verified = ensure(ctx, &args.targets, &args.extras, &out)?;
     if args.check_reproducible {

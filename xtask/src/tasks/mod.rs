@@ -44,18 +44,18 @@ impl Preview {
         self.plan || self.dry_run
     }
 
-    /// Prints the plan, or its commands and the paths that are written after them.
+    /// Prints the plan, or its commands and what is done after them, such as `write dist`.
     fn show(
         &self,
         plan: &impl Serialize,
         commands: &[CommandLine],
-        outputs: &[String],
+        after: &[String],
     ) -> anyhow::Result<()> {
         if self.plan {
             return output::json(plan);
         }
         commands.iter().try_for_each(output::line)?;
-        let mut outputs = outputs.iter();
-        outputs.try_for_each(|path| output::line(format!("# then write {path}")))
+        let mut after = after.iter();
+        after.try_for_each(|what| output::line(format!("# then {what}")))
     }
 }

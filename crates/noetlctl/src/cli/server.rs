@@ -67,8 +67,8 @@ pub(crate) struct StartArgs {
     /// Number of commands that this process runs at once; 0 leaves them to workers [env: NOETL_MAX_WORKERS] [default: 8]
     #[arg(long, short, value_name = "N")]
     pub(crate) max_workers: Option<usize>,
-    /// Address of a proxy on this machine through which others reach the server, such as https://noetl.example; they need
-    /// the token [env: NOETL_ALLOWED_HOSTS, a list of hosts]
+    /// Address of a proxy on this machine through which others reach the server; they need the token
+    /// [env: NOETL_ALLOWED_HOSTS, a list of hosts]
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
     /// Run in the background and return once the server answers

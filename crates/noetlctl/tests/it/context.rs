@@ -107,11 +107,16 @@ fn a_deleted_context_is_not_current() {
 }
 
 #[test]
-fn unknown_fields_are_kept_in_a_private_file() {
+fn unknown_fields_and_the_mode_of_the_file_are_kept() {
     let home = Home::new();
     let before = "current_context: gw\ncontexts:\n  gw:\n    server_url: http://localhost:8082\n    runtime: auto\n    \
         gateway_session_token: secret\n    gateway_auth0_domain: a.example\ntelemetry: false\n";
     let file = home.write(".noetl/config.yaml", before);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    }
     let text = home.run(&[
         "context",
         "add",
@@ -134,7 +139,7 @@ fn unknown_fields_are_kept_in_a_private_file() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(
             fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
+            0o640
         );
     }
     assert_eq!(

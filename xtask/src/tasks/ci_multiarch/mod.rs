@@ -9,6 +9,7 @@ use noetl_checkout::Origin;
 use noetl_help::Help as _;
 use noetl_oci::registry::PushOptions;
 use noetl_oci::{Image, KnownLayers, Layout, Reference};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::host::ctx::Ctx;
@@ -76,8 +77,12 @@ pub(crate) fn run(ctx: &Ctx, args: &CiMultiarchArgs) -> anyhow::Result<()> {
     let plan = dist::plan_dist(ctx, &args.targets, &Extras::default())?;
     let release = &plan.build.release;
     if args.preview.wanted() {
-        let commands = &plan.build.commands;
-        return args.preview.show(&plan, commands, &[out.to_string()]);
+        let push = args.push.then(|| Push::plan(ctx, release, &args.registry));
+        let push = push.transpose()?;
+        let mut after = vec![format!("write {out}")];
+        after.extend(push.iter().flat_map(Push::lines));
+        let plan = CiPlan { dist: &plan, push };
+        return args.preview.show(&plan, &plan.dist.build.commands, &after);
     }
     if let Some(shard) = args.shard {
         return build_shard(ctx, &plan, shard);
@@ -136,6 +141,42 @@ fn check_access(ctx: &Ctx, registry: &str) -> anyhow::Result<()> {
     let checked = repository.check_push();
     checked.with_context(|| format!("images cannot be pushed to {registry}"))?;
     output::line(format!("{registry}/{} takes images", workspace::image()))
+}
+
+/// What is built, and what is pushed after that.
+#[derive(Debug, Serialize)]
+struct CiPlan<'a> {
+    #[serde(flatten)]
+    dist: &'a DistPlan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<Push>,
+}
+
+/// A push of the image.
+#[derive(Debug, Serialize)]
+struct Push {
+    /// The names that it gets.
+    references: Vec<String>,
+    /// Why it would be refused as things are, such as that the tree differs from its commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+}
+
+impl Push {
+    fn plan(ctx: &Ctx, release: &Release, registry: &str) -> anyhow::Result<Self> {
+        let references = references(ctx, release, registry)?;
+        let refused = publish::preflight(release, &references).err();
+        Ok(Self {
+            references: references.iter().map(ToString::to_string).collect(),
+            refused: refused.map(|error| error.to_string()),
+        })
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let push = self.references.iter().map(|name| format!("push {name}"));
+        let refused = self.refused.iter().map(|it| format!("fail: {it}"));
+        push.chain(refused).collect()
+    }
 }
 
 /// Builds one part and writes it to where `--merge` looks for it.

@@ -36,8 +36,12 @@ pub(super) fn run(ctx: &Ctx, args: &ImageArgs) -> anyhow::Result<()> {
     };
     if args.preview.wanted() {
         let plan = inputs::plan_image(ctx, recipe, &platforms, names)?;
-        let outputs = [folder.to_string(), tar.to_string()];
-        return args.preview.show(&plan, &plan.commands, &outputs);
+        let mut after = [&folder, &tar].map(|path| format!("write {path}")).to_vec();
+        if args.push {
+            let names = plan.image.references.iter();
+            after.extend(names.map(|name| format!("push {name}")));
+        }
+        return args.preview.show(&plan, &plan.commands, &after);
     }
     args.attest.preflight(args.push)?;
     let _lock = run::lock(ctx)?;
