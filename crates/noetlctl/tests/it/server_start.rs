@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::live::{Live, playbook, until};
-use crate::support::Home;
+use crate::live::{Live, ask, playbook, until};
+use crate::support::{Home, skipped};
 
 /// Starts a server, and returns the first lines of its standard output and all of its standard error until it is
 /// killed.
@@ -141,4 +141,24 @@ fn a_worker_waits_for_its_server() {
     });
     worker.kill().unwrap();
     worker.wait().unwrap();
+}
+
+#[test]
+fn one_address_serves_both_families() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        skipped("this machine has no IPv6");
+        return;
+    }
+    for host in ["::", "[::]"] {
+        let live = Live::on(
+            None,
+            &["--host", host],
+            &[("NOETL_API_TOKEN", "correct horse")],
+        );
+        let port = live.url().rsplit(':').next().unwrap().to_owned();
+        for name in ["127.0.0.1", "[::1]"] {
+            let url = format!("http://{name}:{port}/api/health");
+            assert_eq!(ask(&url, "GET", &[], b"").status, 200, "{host} {url}");
+        }
+    }
 }
