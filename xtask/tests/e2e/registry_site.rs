@@ -279,7 +279,11 @@ fn what_such_a_registry_lacks_is_named_by_the_error() {
     assert_eq!(site.asked().len(), before + 1, "a certificate is final");
 
     let text = try_without("SSL_CERT_FILE", "/nowhere/ca.pem");
-    assert!(text.contains("/nowhere/ca.pem"), "{text}");
+    assert!(
+        text.contains("cannot read /nowhere/ca.pem")
+            && text.contains("help: correct SSL_CERT_FILE"),
+        "{text}"
+    );
 
     let text = try_without("NOETL_REGISTRY_TOKEN_SERVER", "");
     assert!(text.contains(&format!("--token-server {LOGIN}")), "{text}");

@@ -104,7 +104,13 @@ pub(crate) fn tls_roots() -> Vec<PathBuf> {
     roots.extend(variable("SSL_CERT_FILE").map(PathBuf::from));
     let folders = variable("SSL_CERT_DIR").unwrap_or_default();
     for folder in std::env::split_paths(&folders).filter(|it| !it.as_os_str().is_empty()) {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(&folder).inspect_err(|error| {
+            note!(
+                "warning: cannot read SSL_CERT_DIR={}: {error}",
+                folder.display()
+            );
+        });
+        let entries = entries.into_iter().flatten().flatten();
         let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
         files.retain(|path| {
             let extension = path.extension().unwrap_or_default();

@@ -5,7 +5,6 @@ use std::fs;
 
 use anyhow::{Context as _, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use noetl_help::Help as _;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, parse_pem};
 
 use crate::files;
@@ -100,21 +99,11 @@ fn read(path: &Utf8Path) -> anyhow::Result<Vec<Certificate<'static>>> {
             _ => None,
         })
         .collect();
-    ensure_some(path, certificates)
-}
-
-fn ensure_some(
-    path: &Utf8Path,
-    certificates: Vec<Certificate<'static>>,
-) -> anyhow::Result<Vec<Certificate<'static>>> {
-    let found = (|| {
-        ensure!(
-            !certificates.is_empty(),
-            "{path} has no certificate in PEM in it"
-        );
-        Ok(certificates)
-    })();
-    found.help("convert it: openssl x509 -in FILE -out FILE.pem")
+    ensure!(
+        !certificates.is_empty(),
+        "{path} has no certificate in PEM in it"
+    );
+    Ok(certificates)
 }
 
 /// Returns the files of a folder with one of these extensions, sorted.

@@ -14,6 +14,8 @@ pub(super) enum Cause {
     OtherName,
     /// The certificate is wrong in another way.
     Certificate,
+    /// A certificate that the caller names cannot be read.
+    OwnCertificates,
     /// The server does not speak TLS.
     NoTls,
     /// The name of the host does not exist.
@@ -65,6 +67,8 @@ impl Cause {
         }
         match error {
             Error::HostNotFound => Self::NoSuchHost,
+            // Only what is read before a connection is opened fails like this.
+            Error::Other(_) => Self::OwnCertificates,
             Error::InvalidProxyUrl | Error::ConnectProxyFailed(_) => Self::Proxy,
             Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 Self::Refused
@@ -118,6 +122,9 @@ impl Cause {
             Self::Certificate => {
                 format!("`openssl s_client -connect {host}:443` shows what is wrong with it")
             }
+            Self::OwnCertificates => format!(
+                "correct SSL_CERT_FILE or SSL_CERT_DIR, or the files for {host} in certs.d: each is in PEM"
+            ),
             Self::NoTls => format!(
                 "{host} does not speak TLS: put a proxy with a certificate in front of it; plain HTTP is for this machine \
                  alone"
@@ -225,6 +232,7 @@ mod tests {
                 )),
                 Cause::NoSuchHost,
             ),
+            (Error::Other("no such file".into()), Cause::OwnCertificates),
             (Error::InvalidProxyUrl, Cause::Proxy),
             (
                 Error::Io(io::ErrorKind::ConnectionRefused.into()),
@@ -272,6 +280,7 @@ mod tests {
             Expired,
             OtherName,
             Certificate,
+            OwnCertificates,
             NoTls,
             NoSuchHost,
             Refused,
@@ -295,6 +304,7 @@ mod tests {
         Expired: renew the certificate of r.example, or set the clock of this machine: `date` shows it
         OtherName: use a name that the certificate is for; `openssl s_client -connect r.example:443` shows them
         Certificate: `openssl s_client -connect r.example:443` shows what is wrong with it
+        OwnCertificates: correct SSL_CERT_FILE or SSL_CERT_DIR, or the files for r.example in certs.d: each is in PEM
         NoTls: r.example does not speak TLS: put a proxy with a certificate in front of it; plain HTTP is for this machine alone
         NoSuchHost: check the name r.example, and that this machine can resolve it
         Refused: start the registry at r.example, or check its name and port
