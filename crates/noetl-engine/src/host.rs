@@ -11,6 +11,8 @@ use serde_json::{Map, Value as Json};
 
 #[cfg(unix)]
 use crate::interpreters::PythonPool;
+#[cfg(unix)]
+use crate::processes::StepGuard;
 use noetl_api::Failure;
 use noetl_api::Place;
 
@@ -60,6 +62,9 @@ pub struct ToolEnvironment {
     /// The interpreters that stay between python steps.
     #[cfg(unix)]
     pub python_pool: PythonPool,
+    /// What ends the processes of steps when this process is killed.
+    #[cfg(unix)]
+    pub guard: StepGuard,
 }
 
 impl ToolEnvironment {

@@ -23,6 +23,7 @@
 //! | `template` | Jinja templates and conditions, evaluated by minijinja |
 //! | `playbook` | the playbook model, its parser and its checks |
 //! | `interpreters` | Python interpreters that stay between steps |
+//! | `processes` | the processes that steps have started, and their end |
 //! | `host` | the interface to the program that runs the tools |
 //! | `command` | commands to a worker, and their outcomes |
 //! | `outcome_values` | outcomes and failures as templates see them |
@@ -42,6 +43,8 @@ mod outcome_values;
 mod path;
 mod pipeline;
 mod playbook;
+#[cfg(unix)]
+mod processes;
 mod secret_reference;
 mod template;
 mod tool;
@@ -56,5 +59,7 @@ pub use playbook::{
     Action, Admission, Assignment, Backoff, Case, Collect, Edge, Executor, KeychainEntry, Loop,
     Next, Playbook, Repeat, Retry, Rule, RuleAction, Step, Task, ToolKind, VariableScope, schema,
 };
+#[cfg(unix)]
+pub use processes::{StepGuard, guard_steps};
 pub use template::render_value as render;
 pub use tool::{check_python, run_sql};

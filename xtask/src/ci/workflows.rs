@@ -19,6 +19,7 @@ const LINUX: &str = "ubuntu-24.04";
 // Each action is pinned to the commit of a version.
 const CHECKOUT: &str = "actions/checkout@8e8c483db84b4bee98b60c0593521ed34d9990e8  # v6.0.1";
 const UPLOAD: &str = "actions/upload-artifact@b7c566a772e6b6bfb58ed0dc250532a479d7789f  # v6.0.0";
+const CACHE: &str = "actions/cache@9255dc7a253b0ccc959486e2bca901246202afeb  # v5.0.1";
 const DOWNLOAD: &str =
     "actions/download-artifact@37930b1c2abaa49bbe596cd826c3c89aef350131  # v7.0.0";
 const ATTEST: &str =
@@ -43,11 +44,21 @@ fn head(name: &str, what: &str, on: &str, cancel: bool) -> String {
     )
 }
 
-/// A GitHub job for each job of `cargo xtask ci`, so that each succeeds or fails separately.
+/// The job of `cargo xtask ci` that reads what was built with the tools of others.
+const TEST: &str = "test";
+
+/// A GitHub job for each job of `cargo xtask ci`, so that each succeeds or fails separately. The tests run as `.ci/run` runs
+/// them: with every tool, none of which may be missing. Nothing is published from here, so that downloads may be cached.
 fn ci(jobs: &[&str]) -> String {
     let on = "  push:\n    branches: [main]\n  pull_request:\n";
     let what = "The jobs of `cargo xtask ci`, which run on any machine as well.";
-    let job = |job: &&str| Job::new(job, LINUX, 90).steps(&[run(&format!("ci --job {job}"))]);
+    let job = |job: &&str| {
+        let command = match *job {
+            TEST => "      - run: bash .ci/run --job test\n".to_owned(),
+            other => run(&format!("ci --job {other}")),
+        };
+        Job::new(job, LINUX, 90).steps(&[cache(job), command])
+    };
     let jobs: Vec<_> = jobs.iter().map(job).collect();
     head("ci", what, on, true) + &jobs.join("\n")
 }
@@ -227,6 +238,17 @@ impl<'a> Job<'a> {
     }
 }
 
+/// Keeps what a job downloads: crates, packages of npm, and pinned tools. Builds are not kept: they are larger than what the
+/// site keeps for a repository.
+fn cache(job: &str) -> String {
+    let locks =
+        "${{ hashFiles('Cargo.lock', 'ui-src/package-lock.json', 'xtask/src/host/tools.rs') }}";
+    format!(
+        "      - uses: {CACHE}\n        with:\n          path: |\n            ~/.cargo/registry\n            ~/.npm\n            \
+         target/xtask/tools\n          key: {job}-{locks}\n          restore-keys: {job}-\n"
+    )
+}
+
 fn run(task: &str) -> String {
     format!("      - run: cargo xtask {task}\n")
 }
@@ -262,6 +284,10 @@ mod tests {
             assert!(multi_arch.contains(&runner), "{}", target.triple);
         }
         assert_eq!(multi_arch.matches("--shard ").count(), SHARDS);
-        assert_eq!(workflows[0].1.matches("cargo xtask ci --job").count(), 2);
+        assert_eq!(workflows[0].1.matches("cargo xtask ci --job").count(), 1);
+        assert_eq!(workflows[0].1.matches("bash .ci/run --job test").count(), 1);
+        for (name, text) in &workflows {
+            assert_eq!(text.contains(CACHE), *name == "ci.yml", "{name}");
+        }
     }
 }

@@ -32,7 +32,8 @@ mod tests {
         for name in cleaned.split(' ') {
             assert!(is_cleaned(name), "{name}");
         }
-        let kept = "PATH HOME CARGO_HOME CARGO_TARGET_DIR CARGO_NET_OFFLINE PIP_CERT SSL_CERT_FILE";
+        let kept = "PATH HOME CARGO_HOME CARGO_TARGET_DIR CARGO_NET_OFFLINE PIP_CERT PIP_INDEX_URL PIP_CONFIG_FILE \
+            NPM_CONFIG_REGISTRY npm_config_registry NPM_CONFIG_USERCONFIG SSL_CERT_FILE";
         for name in kept.split(' ') {
             assert!(!is_cleaned(name), "{name}");
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::assembly::Binaries;
 use crate::registry::{Registry, request, tag};
-use crate::support::{command, git, root, succeed};
+use crate::support::{command, git, root, show, succeed};
 
 /// Copies the tracked files of this checkout, and gives the copy another name, owner and registry.
 fn fork(to: &Path, registry: &str) -> Option<()> {
@@ -89,6 +89,23 @@ fn a_fork_generates_checks_and_publishes_under_its_own_name() {
         assert!(workflow.contains(&step), "{step}");
     }
     assert!(read("README.md").contains(&format!("docker run {own}/flows:latest")));
+
+    // What is generated is not committed yet. A registry of others would refuse that, and the plan of a push says so.
+    let push = |how: &str, to: &str| {
+        let words = ["--quiet", "ci-multiarch", how, "--push", "--registry", to];
+        show(&mut xtask(&words))
+    };
+    let plan = push("--plan", &own);
+    for part in [format!("\"{own}/flows:latest\""), "-dirty\"".to_owned()] {
+        assert!(plan.contains(&part), "{plan}");
+    }
+    let commands = push("--dry-run", "registry.example/acme");
+    for part in [
+        "push registry.example/acme/flows:latest",
+        "the tree differs",
+    ] {
+        assert!(commands.contains(part), "{commands}");
+    }
 
     let access = succeed(&mut xtask(&["ci-multiarch", "--check-access"]));
     assert_eq!(access, format!("{own}/flows takes images\n"));

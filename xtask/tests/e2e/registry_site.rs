@@ -19,6 +19,8 @@ use crate::support::{show, succeed, tool, xtask};
 
 const REGISTRY: &str = "registry.corp.test";
 const LOGIN: &str = "login.other.test";
+/// The registry for those who show a certificate of the company.
+const INNER: &str = "inner.corp.test";
 
 /// The registry and all that stands in front of it.
 struct Site {
@@ -58,6 +60,7 @@ impl Site {
         let upstreams = [
             (REGISTRY, faults.address.as_str()),
             (LOGIN, tokens.server.address.as_str()),
+            (INNER, tokens.registry.address.as_str()),
         ];
         let (nginx, address) = terminate(nginx, folder.path(), &upstreams);
         Some(Self {
@@ -110,7 +113,7 @@ fn certify(openssl: Command, folder: &Path) {
         let mut command = Command::new(&program);
         succeed(command.args(words.split(' ')).current_dir(folder));
     };
-    let names = format!("subjectAltName=DNS:{REGISTRY},DNS:{LOGIN}\n");
+    let names = format!("subjectAltName=DNS:{REGISTRY},DNS:{LOGIN},DNS:{INNER}\n");
     fs::write(folder.join("names"), names).unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     run(&format!(
@@ -129,9 +132,13 @@ fn terminate(mut nginx: Command, folder: &Path, upstreams: &[(&str, &str)]) -> (
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     let servers = upstreams.iter().map(|(name, upstream)| {
+        let asks = match *name {
+            INNER => "ssl_verify_client on; ssl_client_certificate ca.pem; ",
+            _ => "",
+        };
         format!(
             "server {{ listen {address} ssl; server_name {name}; ssl_certificate site.pem; ssl_certificate_key site.key; \
-             location / {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; \
+             {asks}location / {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; \
              proxy_set_header X-Forwarded-Proto https; }} }}\n"
         )
     });
@@ -299,4 +306,36 @@ fn what_such_a_registry_lacks_is_named_by_the_error() {
     // With everything, what is left is that there is no such image.
     let text = try_without("UNUSED", "");
     assert!(text.contains(&format!("there is no {name}")), "{text}");
+}
+
+#[test]
+fn a_certificate_of_this_machine_is_shown_to_the_registry_that_it_is_kept_for() {
+    let Some(site) = Site::start() else {
+        return;
+    };
+    let name = format!("{INNER}/team/noetl:1");
+    let home = tempfile::tempdir().unwrap();
+    let inspect = || {
+        let mut command = xtask(&["--quiet", "image", "inspect", &name]);
+        site.on_a_machine(&mut command)
+            .env_remove("SSL_CERT_FILE")
+            .env("HOME", home.path());
+        show(&mut command)
+    };
+    let folder = home.path().join(".docker/certs.d").join(INNER);
+    fs::create_dir_all(&folder).unwrap();
+    let copy = |from: &str, to: &str| {
+        fs::copy(site.folder.path().join(from), folder.join(to)).unwrap();
+    };
+    copy("ca.pem", "ca.crt");
+    let text = inspect();
+    assert!(text.contains("No required SSL certificate"), "{text}");
+    copy("site.pem", "client.cert");
+    copy("site.key", "client.key");
+    // The registry is reached, and names its token server, whose authority this machine does not know.
+    let text = inspect();
+    assert!(text.contains("no answer from the token server"), "{text}");
+    fs::write(folder.join("client.key"), "no key").unwrap();
+    let text = inspect();
+    assert!(text.contains("client.key is not a private key"), "{text}");
 }

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 use super::call::Call;
 use super::output_reader::OutputReader;
 use crate::host::{Host, Stream};
+#[cfg(unix)]
+use crate::processes::{Mark, StepGuard, VARIABLE};
 use noetl_api::Failure;
 
 /// The most that is kept of each output stream.
@@ -118,42 +120,54 @@ fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
-/// Kills the child's process group when the step is dropped.
-struct ProcessGroup {
-    #[cfg(unix)]
+/// What a step has started; ended when this is dropped before the step has ended.
+#[cfg(unix)]
+pub(super) struct StepProcesses {
+    mark: Mark,
+    guard: StepGuard,
+    /// The leader of their process group, as long as it has not ended.
     leader: Option<rustix::process::Pid>,
+    has_ended: bool,
 }
 
-impl ProcessGroup {
-    fn of(child: &tokio::process::Child) -> Self {
-        #[cfg(not(unix))]
-        let _: &tokio::process::Child = child;
+#[cfg(unix)]
+impl StepProcesses {
+    /// Returns those of a step that is about to start.
+    pub(super) fn new(host: &dyn Host) -> Self {
+        let (mark, guard) = (Mark::new(), host.tool_environment().guard.clone());
+        guard.started(&mark);
         Self {
-            #[cfg(unix)]
-            leader: child
-                .id()
-                .and_then(|id| i32::try_from(id).ok())
-                .and_then(rustix::process::Pid::from_raw),
+            mark,
+            guard,
+            leader: None,
+            has_ended: false,
         }
     }
 
-    /// Leaves the group alone from now on. Once its leader has ended, the processes that are left were
-    /// started to stay, and the system may give the group's number to another one.
-    fn release(&mut self) {
-        #[cfg(unix)]
-        {
-            self.leader = None;
-        }
+    /// Returns the variable that they have in their environment.
+    pub(super) fn variable(&self) -> (&'static str, &str) {
+        (VARIABLE, self.mark.as_str())
+    }
+
+    fn set_leader(&mut self, child: &tokio::process::Child) {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        self.leader = id.and_then(rustix::process::Pid::from_raw);
+    }
+
+    /// Leaves them alone from now on. Once the step has ended, the processes that are left were started to stay, and the
+    /// system may give the group's number to another one.
+    pub(super) fn release(&mut self) {
+        self.has_ended = true;
     }
 }
 
-impl Drop for ProcessGroup {
+#[cfg(unix)]
+impl Drop for StepProcesses {
     fn drop(&mut self) {
-        #[cfg(unix)]
-        if let Some(leader) = self.leader {
-            // An error means that no process is left.
-            rustix::process::kill_process_group(leader, rustix::process::Signal::KILL).ok();
+        if !self.has_ended {
+            self.mark.end(self.leader);
         }
+        self.guard.ended(&self.mark);
     }
 }
 
@@ -193,14 +207,24 @@ pub(super) async fn run(
     call: &Call<'_>,
     host: &dyn Host,
 ) -> Result<Option<Finished>, Failure> {
-    let mut child = match command(&job, call, host)?.spawn() {
+    let mut command = command(&job, call, host)?;
+    #[cfg(unix)]
+    let mut processes = StepProcesses::new(host);
+    #[cfg(unix)]
+    command.envs([processes.variable()]);
+    let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(not_started(&job, call, &error));
+            #[cfg(unix)]
+            processes.release();
+            return match error.kind() {
+                io::ErrorKind::NotFound => Ok(None),
+                _ => Err(not_started(&job, call, &error)),
+            };
         }
     };
-    let mut group = ProcessGroup::of(&child);
+    #[cfg(unix)]
+    processes.set_leader(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let streams = Streams {
         input: write_input(stdin, job.input),
@@ -208,7 +232,8 @@ pub(super) async fn run(
         stderr,
         ended: async move {
             let ended = child.wait().await;
-            group.release();
+            #[cfg(unix)]
+            processes.release();
             ended
         },
     };

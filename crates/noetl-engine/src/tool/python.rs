@@ -2,6 +2,7 @@
 
 mod request;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use self::request::{Request, to_json_text, visible_context};
 use super::call::Call;
 use super::process::{self, Finished, Job, OUTPUT_LIMIT};
 #[cfg(unix)]
-use super::process::{Streams, follow, write_input};
+use super::process::{StepProcesses, Streams, follow, write_input};
 use super::script::{self, Script};
 use crate::host::Host;
 use crate::interpreters::RUNNER;
@@ -66,6 +67,14 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         Err(error) => return Err(no_answer_folder(&error, call, host).await),
     };
     let answer = folder.path().join("answer.json");
+    let mut env: BTreeMap<String, String> = process::environment(call)?.into_iter().collect();
+    #[cfg(unix)]
+    let mut processes = StepProcesses::new(host);
+    #[cfg(unix)]
+    {
+        let (name, value) = processes.variable();
+        env.insert(name.to_owned(), value.to_owned());
+    }
     let context = visible_context(&source.code, call);
     let request = Request {
         code: &source.code,
@@ -78,7 +87,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         cwd: call
             .text("cwd")
             .map(|path| host.tool_environment().resolve(&path)),
-        env: process::environment(call)?.into_iter().collect(),
+        env,
     };
     let request = to_json_text(&request)
         .map(Arc::new)
@@ -98,6 +107,8 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
                 .ok_or_else(|| no_python(host))?
         }
     };
+    #[cfg(unix)]
+    processes.release();
     match tokio::fs::read(&answer).await {
         Ok(bytes) if finished.code() == 0 => read_answer(&bytes, finished),
         _ => Err(Failure {

@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// Print the OpenAPI document of the server's API
     #[command(hide = true)]
     Openapi,
+    /// End the processes of another noetl's steps once it is gone
+    #[command(hide = true)]
+    GuardSteps,
 }
 
 #[derive(Debug, Args)]

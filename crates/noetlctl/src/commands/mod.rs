@@ -10,6 +10,7 @@ mod credential;
 mod db;
 mod execute;
 mod get;
+mod guard_steps;
 mod k8s;
 mod list;
 mod man;
@@ -60,5 +61,6 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Own(command) => own::run(&command),
         Command::Version(args) => version::run(&args),
         Command::Openapi => openapi::run(),
+        Command::GuardSteps => guard_steps::run(),
     }
 }

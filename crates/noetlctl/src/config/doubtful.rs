@@ -5,7 +5,7 @@ use strsim::osa_distance;
 use super::environment::{names, variable};
 
 /// Every variable of NoETL's own that the program reads; a test compares the list with the sources.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "NOETL_ALLOWED_HOSTS",
     "NOETL_ALLOW_HTTP",
     "NOETL_API_TOKEN",
@@ -25,6 +25,7 @@ const KNOWN: [&str; 23] = [
     "NOETL_SECRETS_FD",
     "NOETL_SERVER_NAME",
     "NOETL_SERVER_URL",
+    "NOETL_STEP_MARK",
     "NOETL_UI_DIR",
     "NOETL_USER",
     "NOETL_WORKER_POOL_NAME",

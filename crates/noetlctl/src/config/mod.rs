@@ -48,8 +48,25 @@ pub(crate) fn tool_environment() -> ToolEnvironment {
             .map(str::to_owned)
             .collect(),
         tls_roots: tls_roots(),
+        #[cfg(unix)]
+        guard: guard(),
         ..ToolEnvironment::default()
     }
+}
+
+/// Returns the guard of steps: a process of this program, also when its file has been replaced since.
+#[cfg(unix)]
+fn guard() -> noetl_engine::StepGuard {
+    let program = if cfg!(target_os = "linux") {
+        Ok(PathBuf::from("/proc/self/exe"))
+    } else {
+        std::env::current_exe()
+    };
+    let arguments = vec!["guard-steps".to_owned()];
+    program.map_or_else(
+        |_| noetl_engine::StepGuard::default(),
+        |program| noetl_engine::StepGuard::new(program, arguments),
+    )
 }
 
 /// Returns how many commands run at once: the flag, else `NOETL_MAX_WORKERS`, else 8.

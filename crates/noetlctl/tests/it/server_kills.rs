@@ -211,3 +211,46 @@ fn kills_lose_and_repeat_nothing_with_postgresql() {
     let database = postgres.database("kills");
     check(Live::on(Some(database), &["--max-workers", "2"], &[KEY]));
 }
+
+/// Starts a step with a process in a session of its own, kills what runs the step, and expects that process to end: it must
+/// not run beside the same step, started again.
+#[cfg(target_os = "linux")]
+fn kill_what_runs_a_step(live: &Live, kill: impl FnOnce()) {
+    let pipe = live.home.path().join("alive");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let script = format!(
+        "setsid sh -c 'exec 9>{}; echo started >&9; exec sleep 1000' & wait",
+        pipe.display()
+    );
+    live.register(&playbook("t/left", &[("start", shell(&script))]));
+    live.execute("t/left", &json!({}));
+    let mut reader = std::io::BufReader::new(std::fs::File::open(&pipe).unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
+    assert_eq!(line, "started\n");
+    kill();
+    // The end of the pipe: the process that held it open has ended.
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut rest).unwrap();
+    assert_eq!(rest, "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_step_has_started_ends_with_a_killed_server() {
+    let live = Live::new();
+    let server = live.process_id().to_string();
+    let mut kill = std::process::Command::new("kill");
+    kill_what_runs_a_step(&live, || {
+        assert!(kill.args(["-9", &server]).status().unwrap().success());
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_step_has_started_ends_with_a_killed_worker() {
+    let live = Live::with(&["--max-workers", "0"]);
+    let mut worker = Worker::start(&live, "killed", "1");
+    kill_what_runs_a_step(&live, || worker.child.kill().unwrap());
+}

@@ -95,3 +95,33 @@ async fn a_missing_folder_is_named_in_the_failure() {
     assert_eq!(failure.kind, "config");
     assert!(failure.message.contains("nowhere"), "{failure}");
 }
+
+/// Runs a step until it has written `alive`, gives it up, and expects the end of a process of another session, which holds
+/// the pipe whose path replaces `PIPE` in `config`.
+#[cfg(target_os = "linux")]
+async fn gives_up_a_step_with_another_session(kind: ToolKind, config: &str) {
+    let (sender, mut lines) = mpsc::unbounded_channel();
+    let mut host = TestHost::new();
+    host.line_sender = Some(sender);
+    let (path, ended) = liveness_pipe(&host);
+    let config = config.replace("PIPE", &path.display().to_string());
+    {
+        let step = host.run(kind, serde_json::from_str(&config).unwrap());
+        tokio::pin!(step);
+        tokio::select! {
+            ended = &mut step => panic!("the step ended by itself: {ended:?}"),
+            line = lines.recv() => assert_eq!(line.as_deref(), Some("alive")),
+        }
+    }
+    assert!(ended.await.unwrap().is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn dropping_a_step_ends_its_processes_of_other_sessions() {
+    let shell = r#"{"cmds": "setsid sh -c 'exec 9>PIPE; echo alive; exec sleep 1000' & wait"}"#;
+    gives_up_a_step_with_another_session(ToolKind::Shell, shell).await;
+    let code = r"import subprocess\nsubprocess.Popen(['sh', '-c', 'exec 9>PIPE; echo alive; exec sleep 1000'], start_new_session=True).wait()";
+    let python = format!(r#"{{"code": "{code}"}}"#);
+    gives_up_a_step_with_another_session(ToolKind::Python, &python).await;
+}
