@@ -13,6 +13,7 @@
 //! - [`event`]: the event log, and what workers report to it;
 //! - [`execution`]: starting, listing and following executions;
 //! - [`cancel`]: ending executions before their time;
+//! - [`log`]: what steps print;
 //! - [`timeline`]: the calls of an execution in time;
 //! - [`worker`]: workers, and the commands that they claim;
 //! - [`credential`]: credentials and keychains;
@@ -35,6 +36,7 @@ pub mod event;
 pub mod execution;
 pub mod failure;
 pub mod graph;
+pub mod log;
 pub mod name;
 pub mod problem;
 pub mod server;

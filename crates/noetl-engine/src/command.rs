@@ -109,6 +109,25 @@ pub struct Outcome {
     /// What it was given secrets from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<SecretSource>,
+    /// The attempts before the last, which were made again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// Milliseconds that it took.
+    #[serde(default)]
+    pub duration_ms: u64,
+}
+
+/// An attempt of a task that was made again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its result; null when it failed.
+    #[serde(default)]
+    pub result: Json,
+    /// Why it failed; none when it was made again because of its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
     /// Milliseconds that it took.
     #[serde(default)]
     pub duration_ms: u64,
@@ -134,6 +153,7 @@ impl Outcome {
             ctx: self.ctx.clone(),
             iter: self.iter.clone(),
             given: self.given.clone(),
+            attempts: Vec::new(),
             duration_ms: self.duration_ms,
         }
     }

@@ -34,8 +34,9 @@ pub trait Host: Send + Sync {
     /// environment to playbooks.
     fn environment_variable(&self, name: &str) -> Option<String>;
 
-    /// Takes a line that a child process wrote, while the child runs.
-    fn output_line(&self, place: &Place, stream: Stream, line: &str);
+    /// Takes a line of a step's output while the step runs: one that a child process wrote, or a note of the tool. `attempt`
+    /// counts the attempts of the task from 1.
+    fn output_line(&self, place: &Place, attempt: u32, stream: Stream, line: &str);
 
     /// Takes the failure of an attempt that is made again after `delay`; `attempt` counts from 1. A host that shows no
     /// progress has no use for it.
@@ -119,4 +120,6 @@ pub enum Stream {
     Out,
     /// Standard error.
     Err,
+    /// What the tool itself says: a request and its status, numbers of rows, why an attempt failed.
+    Note,
 }

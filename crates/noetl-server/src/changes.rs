@@ -23,6 +23,8 @@ pub(crate) enum ChangeKind {
     Status,
     /// It went on.
     Progress,
+    /// One of its steps printed something.
+    Log,
 }
 
 /// Distributes notifications. Changes that another server makes on the same database are not among them.
@@ -87,6 +89,11 @@ impl Watch {
     /// Returns false when the server stops.
     pub(crate) async fn wait(&mut self, longest: Duration) -> bool {
         self.wait_for(longest, |_| true).await
+    }
+
+    /// As [`Self::wait`], for changes that events tell.
+    pub(crate) async fn wait_for_events(&mut self, longest: Duration) -> bool {
+        self.wait_for(longest, |kind| kind != ChangeKind::Log).await
     }
 
     /// As [`Self::wait`], for changes of the execution's status.

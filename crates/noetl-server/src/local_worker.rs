@@ -5,6 +5,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use noetl_api::log::AttemptLog;
 use noetl_engine::execution::{Command, Outcome};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
@@ -15,7 +16,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::credentials::Credentials;
 use crate::executions::{Executions, Order, RunError};
 use crate::store::{Holder, LEASE_MS, Store};
-use crate::worker::{Claim, LentSlot, Report, Slots, Source, Worker};
+use crate::worker::{Claim, LentSlot, LogSink, Report, Slots, Source, Worker};
 
 /// The worker and its orders.
 #[derive(Debug)]
@@ -130,8 +131,14 @@ impl Source for LocalSource {
         }
     }
 
-    fn host(&self, command: &Command, slot: LentSlot) -> LocalHost {
+    async fn log(&self, batches: &[AttemptLog]) -> Result<(), RunError> {
+        // An execution that has been deleted meanwhile needs no lines.
+        self.executions.append_logs(batches).await.map(drop)
+    }
+
+    fn host(&self, command: &Command, slot: LentSlot, log: LogSink) -> LocalHost {
         LocalHost {
+            log,
             executions: Arc::clone(&self.executions),
             credentials: self.credentials.clone(),
             tools: self.tools.clone(),
@@ -149,6 +156,7 @@ pub(crate) struct LocalHost {
     tools: ToolEnvironment,
     execution_id: i64,
     slot: LentSlot,
+    log: LogSink,
 }
 
 impl Host for LocalHost {
@@ -177,13 +185,8 @@ impl Host for LocalHost {
         None
     }
 
-    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
-        tracing::debug!(
-            execution_id = self.execution_id,
-            step = place.step,
-            ?stream,
-            line
-        );
+    fn output_line(&self, _place: &Place, attempt: u32, stream: Stream, line: &str) {
+        self.log.line(attempt, stream, line);
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {

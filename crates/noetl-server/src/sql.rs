@@ -54,7 +54,7 @@ impl Host for Sql {
         None
     }
 
-    fn output_line(&self, _place: &Place, _stream: Stream, line: &str) {
+    fn output_line(&self, _place: &Place, _attempt: u32, _stream: Stream, line: &str) {
         tracing::debug!(line);
     }
 

@@ -43,6 +43,8 @@ pub struct Config {
     pub api_token: Option<String>,
     /// How many commands run at once in this process; 0 leaves all commands to other workers.
     pub max_workers: usize,
+    /// How many bytes of an attempt's output are kept.
+    pub log_limit: usize,
     /// How many files and connections this process may have open.
     pub descriptors: usize,
     /// The environment of tools that run in this process.
@@ -152,7 +154,10 @@ impl Ready {
         let credentials = Credentials::new(store.clone(), Arc::clone(&ids), vault);
         let slots = Slots::new(config.max_workers);
         let (queue, orders) = LocalQueue::new(worker_id.clone(), slots.clone());
-        let executions = Arc::new(Executions::new(store.clone(), Arc::clone(&ids), queue));
+        let executions = Arc::new(
+            Executions::new(store.clone(), Arc::clone(&ids), queue)
+                .with_log_limit(config.log_limit),
+        );
         let source = LocalSource {
             worker_id,
             store: store.clone(),

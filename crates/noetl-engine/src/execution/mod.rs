@@ -30,7 +30,7 @@ use serde_json::Value as Json;
 pub use inputs::UnknownCommand;
 pub use state::Machine;
 
-pub use crate::command::{Command, Outcome};
+pub use crate::command::{Attempt, Command, Outcome};
 use crate::template::to_json;
 use noetl_api::{EventStatus, Failure};
 
@@ -52,6 +52,8 @@ pub mod event_name {
     pub const CALL_DONE: &str = "call.done";
     /// A call failed.
     pub const CALL_ERROR: &str = "call.error";
+    /// An attempt ended, and another one follows.
+    pub const CALL_RETRIED: &str = "call.retried";
     /// A step has ended.
     pub const STEP_EXIT: &str = "step.exit";
     /// A step was not admitted.

@@ -3,7 +3,9 @@
 use minijinja::Value;
 use serde_json::json;
 
-use super::event_name::{CALL_DONE, CALL_ERROR, LOOP_DONE, SINK_EXECUTED, SINK_FAILED, STEP_EXIT};
+use super::event_name::{
+    CALL_DONE, CALL_ERROR, CALL_RETRIED, LOOP_DONE, SINK_EXECUTED, SINK_FAILED, STEP_EXIT,
+};
 use super::frame::{Frame, Phase, Purpose};
 use super::state::Machine;
 use crate::command::Outcome;
@@ -59,6 +61,21 @@ impl Machine {
 
     fn emit_outcome(&mut self, frame: &Frame, outcome: &Outcome, response: &Value) {
         let step = self.step_of(frame.run).map(|step| step.name.clone());
+        for attempt in &outcome.attempts {
+            self.emit(CALL_RETRIED, EventStatus::Failed, |event| {
+                event.step.clone_from(&step);
+                event.command_id.clone_from(&frame.command_id);
+                event.context = json!({ "attempt": attempt.number, "iteration": frame.iteration });
+                event.result = from_json(&attempt.result);
+                event.error.clone_from(&attempt.error);
+                event.duration_ms = Some(attempt.duration_ms);
+            });
+        }
+        let last = outcome
+            .attempts
+            .iter()
+            .map(|attempt| attempt.number + 1)
+            .max();
         let error = outcome.error.as_ref();
         let name = match (frame.purpose == Purpose::Sink, error.is_some()) {
             (false, false) => CALL_DONE,
@@ -74,7 +91,8 @@ impl Machine {
         self.emit(name, status, |event| {
             event.step = step;
             event.command_id.clone_from(&frame.command_id);
-            event.context = json!({ "attempt": frame.attempt, "iteration": frame.iteration });
+            event.context =
+                json!({ "attempt": last.unwrap_or(frame.attempt), "iteration": frame.iteration });
             event.result = match error {
                 None => response.clone(),
                 Some(failure) => failure

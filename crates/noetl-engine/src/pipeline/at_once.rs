@@ -53,7 +53,7 @@ impl Host for NoHost {
         None
     }
 
-    fn output_line(&self, _: &Place, _: Stream, _: &str) {}
+    fn output_line(&self, _: &Place, _: u32, _: Stream, _: &str) {}
 
     fn tool_environment(&self) -> &ToolEnvironment {
         &self.0

@@ -9,8 +9,8 @@ use super::decision::{AfterAttempt, AfterTask};
 use super::fields::{check_reported_error, override_field};
 use super::resolve::resolve;
 use super::state::Pipeline;
-use crate::command::Outcome;
-use crate::host::Host as _;
+use crate::command::{Attempt, Outcome};
+use crate::host::{Host as _, Stream};
 use crate::playbook::{Task, ToolKind};
 use crate::template::{self, Scope, Style, from_json, to_json};
 use crate::tool::{self, Call};
@@ -29,7 +29,8 @@ impl Pipeline<'_> {
             self.scope
                 .insert("_attempt".to_owned(), Value::from(attempt));
             let begun = Instant::now();
-            let called = self.call(position, task).await;
+            let number = self.command.attempt - 1 + attempt;
+            let called = self.call(position, task, number).await;
             let mut outcome = match called {
                 Ok(result) => Outcome {
                     result,
@@ -49,6 +50,15 @@ impl Pipeline<'_> {
                         let place = &task.config.place;
                         self.host.retrying(place, attempt, failure, delay);
                     }
+                    let note = format!("attempt {} in {} s", number + 1, delay.as_secs_f64());
+                    let place = &task.config.place;
+                    self.host.output_line(place, number, Stream::Note, &note);
+                    self.outcome.attempts.push(Attempt {
+                        number,
+                        result: outcome.result,
+                        error: outcome.error,
+                        duration_ms: outcome.duration_ms,
+                    });
                     if !delay.is_zero() {
                         tokio::time::sleep(delay).await;
                     }
@@ -60,7 +70,7 @@ impl Pipeline<'_> {
     }
 
     /// Makes one attempt: evaluates the templates, then calls the tool.
-    async fn call(&mut self, position: usize, task: &Task) -> Result<Json, Failure> {
+    async fn call(&mut self, position: usize, task: &Task, attempt: u32) -> Result<Json, Failure> {
         self.resolve_assigned().await?;
         let (args, scope) = self.arguments(task)?;
         let style = if task.kind == ToolKind::Python {
@@ -89,6 +99,7 @@ impl Pipeline<'_> {
             args: &args,
             context: &self.context,
             key: &key,
+            attempt,
             timeout: task.timeout.map(Duration::from_secs_f64),
             place: &task.config.place,
         };

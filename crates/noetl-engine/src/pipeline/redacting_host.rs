@@ -84,6 +84,12 @@ impl<'a> RedactingHost<'a> {
         if let Some(failure) = &mut outcome.error {
             redact_failure(failure, &secrets);
         }
+        for attempt in &mut outcome.attempts {
+            secrets.redact_value(&mut attempt.result);
+            if let Some(failure) = &mut attempt.error {
+                redact_failure(failure, &secrets);
+            }
+        }
     }
 }
 
@@ -134,10 +140,10 @@ impl Host for RedactingHost<'_> {
         Some(value)
     }
 
-    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, place: &Place, attempt: u32, stream: Stream, line: &str) {
         let clean = self.secrets().redacted(line);
         self.host
-            .output_line(place, stream, clean.as_deref().unwrap_or(line));
+            .output_line(place, attempt, stream, clean.as_deref().unwrap_or(line));
     }
 
     fn retrying(&self, place: &Place, attempt: u32, failure: &Failure, delay: Duration) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
+use crate::host::{Host, Stream};
 use crate::playbook::ToolKind;
 use crate::template::Scope;
 use noetl_api::Failure;
@@ -22,6 +23,8 @@ pub(crate) struct Call<'a> {
     pub context: &'a Scope,
     /// Identifies this call: it is the same when its command runs again.
     pub key: &'a str,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
     /// The longest that one attempt may take; without it the tool decides.
     pub timeout: Option<Duration>,
     /// Where the task is written in its playbook.
@@ -29,6 +32,11 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Gives the host a note for the step's output.
+    pub(crate) fn note(&self, host: &dyn Host, text: &str) {
+        host.output_line(self.place, self.attempt, Stream::Note, text);
+    }
+
     /// Returns a field as text; numbers and booleans as they are written.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         match self.config.get(name)? {

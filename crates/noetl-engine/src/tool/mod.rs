@@ -53,7 +53,32 @@ pub(crate) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
                 ))
             }),
     };
+    match &outcome {
+        Ok(result) => note_rows(call, host, result),
+        Err(failure) => call.note(host, &format!("failed: {}", failure.message)),
+    }
     outcome.map_err(|failure| failure.at(call.place))
+}
+
+/// Notes how many rows each statement of a SQL tool gave or changed.
+fn note_rows(call: &Call<'_>, host: &dyn Host, result: &Json) {
+    if !matches!(
+        call.kind,
+        ToolKind::Postgres | ToolKind::Sqlite | ToolKind::Duckdb
+    ) {
+        return;
+    }
+    for index in 0.. {
+        let Some(statement) = result.get(format!("command_{index}")) else {
+            return;
+        };
+        let rows = statement["row_count"].as_u64().unwrap_or_default();
+        let plural = if rows == 1 { "" } else { "s" };
+        call.note(
+            host,
+            &format!("statement {}: {rows} row{plural}", index + 1),
+        );
+    }
 }
 
 /// Runs SQL outside a playbook, with the fields that a `postgres` or `sqlite` tool takes.
@@ -76,6 +101,7 @@ pub async fn run_sql(
         args: &nothing,
         context: &Scope::new(),
         key: "",
+        attempt: 1,
         timeout: Some(Duration::from_secs(120)),
         place: &Place::default(),
     };

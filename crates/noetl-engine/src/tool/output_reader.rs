@@ -89,6 +89,11 @@ impl<R: AsyncRead + Unpin> OutputReader<R> {
 fn forward_line(line: &mut Vec<u8>, stream: Stream, call: &Call<'_>, host: &dyn Host) {
     let text = String::from_utf8_lossy(line);
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    host.output_line(call.place, stream, text.strip_suffix('\r').unwrap_or(text));
+    host.output_line(
+        call.place,
+        call.attempt,
+        stream,
+        text.strip_suffix('\r').unwrap_or(text),
+    );
     line.clear();
 }

@@ -44,6 +44,7 @@ pub async fn check_python(playbook: &Playbook, host: &dyn Host) -> Vec<Problem> 
         args: &nothing,
         context: &Scope::new(),
         key: "",
+        attempt: 1,
         timeout: None,
         place: &Place::default(),
     };

@@ -89,6 +89,7 @@ impl TestHost {
             args: &args,
             context: &context,
             key: "",
+            attempt: 1,
             timeout: None,
             place: &place,
         };
@@ -141,7 +142,7 @@ impl Host for TestHost {
         self.environment_variables.get(name).cloned()
     }
 
-    fn output_line(&self, _place: &Place, stream: Stream, line: &str) {
+    fn output_line(&self, _place: &Place, _attempt: u32, stream: Stream, line: &str) {
         self.lines.lock().unwrap().push((stream, line.to_owned()));
         if let Some(sender) = &self.line_sender {
             sender.send(line.to_owned()).ok();

@@ -163,7 +163,7 @@ impl Host for TestHost {
         None
     }
 
-    fn output_line(&self, _place: &Place, _stream: Stream, line: &str) {
+    fn output_line(&self, _place: &Place, _attempt: u32, stream: Stream, line: &str) {
         self.lines.lock().unwrap().push(line.to_owned());
     }
 

@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, OpenApi, ToSchema as _};
 
 use super::{
     cancel, catalog, commands, contents, credentials, dashboard, data, events, executions,
-    keychain, meta, sub_playbooks, timeline, validate, workers,
+    keychain, logs, meta, sub_playbooks, timeline, validate, workers,
 };
 use crate::error::ApiError;
 
@@ -64,6 +64,9 @@ use crate::error::ApiError;
         keychain::get_secret,
         keychain::delete_secret,
         keychain::list_secrets,
+        logs::lines,
+        logs::summary,
+        logs::report,
         meta::health,
         meta::version,
         meta::state,

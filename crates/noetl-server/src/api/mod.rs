@@ -14,6 +14,7 @@ mod executions;
 mod extract;
 mod graph;
 mod keychain;
+mod logs;
 mod meta;
 mod metrics;
 mod rows;
@@ -57,6 +58,7 @@ fn routes() -> Router<AppState> {
         .merge(executions::routes())
         .merge(contents::routes())
         .merge(stream::routes())
+        .merge(logs::routes())
         .merge(timeline::routes())
         .merge(cancel::routes())
         .merge(workers::routes())

@@ -13,20 +13,26 @@ use axum::response::{IntoResponse, Sse};
 use axum::routing::get;
 use futures_util::stream::{once, unfold};
 use futures_util::{Stream, StreamExt as _};
-use noetl_api::event::EventsAfterQuery;
 use noetl_api::execution::ExecutionEnd;
+use noetl_api::log::{LogMessage, StreamQuery};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::extract::{Path, Query, parse_id};
+use super::logs;
 use super::rows::{self, find_execution};
 use super::state::AppState;
 use crate::changes::{ChangeKind, Watch};
 use crate::error::ApiError;
+use crate::store::{LogFilter, LogPosition};
 
 /// How long to wait for a change before reading the store, since another server may have made one.
 const READ_INTERVAL: Duration = Duration::from_secs(2);
+/// The same where lines are wanted, which another server may have.
+const LINES_INTERVAL: Duration = Duration::from_millis(500);
 /// How many events are read at a time.
 const PAGE: i64 = 200;
+/// How many lines are read at a time.
+const LINES: usize = 500;
 
 /// The routes of streams, which are not in the OpenAPI document.
 pub(super) fn routes() -> Router<AppState> {
@@ -41,6 +47,8 @@ struct Follower {
     execution_id: i64,
     /// The last event that was sent.
     after: i64,
+    /// The last line that was sent, when lines are wanted.
+    logs_after: Option<LogPosition>,
     watch: Watch,
     messages: VecDeque<Event>,
     ended: bool,
@@ -50,7 +58,7 @@ struct Follower {
 pub(crate) async fn execution(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
-    Query(query): Query<EventsAfterQuery>,
+    Query(query): Query<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
     let id = parse_id(&execution_id, "execution")?;
@@ -66,10 +74,15 @@ pub(crate) async fn execution(
         .map(|text| parse_id(&text, "event"))
         .transpose()?
         .unwrap_or(0);
+    let logs_after = match query.logs {
+        Some(true) => Some(logs::position(query.logs_after.as_deref())?),
+        _ => None,
+    };
     let follower = Follower {
         server,
         execution_id: id,
         after,
+        logs_after,
         watch,
         messages: VecDeque::new(),
         ended: false,
@@ -83,7 +96,7 @@ pub(crate) async fn execution(
                 return None;
             }
             if follower.messages.is_empty() && !follower.ended {
-                follower.ended = !follower.watch.wait(READ_INTERVAL).await;
+                follower.ended = !follower.wait().await;
             }
         }
     });
@@ -104,11 +117,43 @@ fn pushed(
 }
 
 impl Follower {
+    /// Waits for what the follower wants. Returns false when the server stops.
+    async fn wait(&mut self) -> bool {
+        match self.logs_after {
+            Some(_) => self.watch.wait(LINES_INTERVAL).await,
+            None => self.watch.wait_for_events(READ_INTERVAL).await,
+        }
+    }
+
+    /// Reads the next lines, when lines are wanted. Returns whether there were any.
+    async fn read_lines(&mut self) -> Result<bool, ApiError> {
+        let Some(after) = self.logs_after else {
+            return Ok(false);
+        };
+        let filter = LogFilter::default();
+        let (lines, after, _) = self
+            .server
+            .store
+            .log_lines(self.execution_id, &filter, after, LINES)
+            .await?;
+        self.logs_after = Some(after);
+        let has_lines = !lines.is_empty();
+        if has_lines {
+            let after = after.to_string();
+            let message = Event::default().event("log");
+            self.messages
+                .extend(message.json_data(LogMessage { lines, after }));
+        }
+        Ok(has_lines)
+    }
+
     /// Reads the next events of the log or, after the last one, the end of the execution.
     async fn read(&mut self) -> Result<(), ApiError> {
         // The status is read first, so that the events that led to it are in the log.
         let store = &self.server.store;
         let row = find_execution(store, &self.execution_id.to_string()).await?;
+        let has_lines = self.read_lines().await?;
+        let store = &self.server.store;
         let events = store
             .events_after(self.execution_id, self.after, PAGE)
             .await?;
@@ -117,7 +162,7 @@ impl Follower {
             let message = Event::default().event("event").id(&event.event_id);
             self.messages.extend(message.json_data(&event));
         }
-        if row.status.is_final() && events.is_empty() {
+        if row.status.is_final() && events.is_empty() && !has_lines {
             self.ended = true;
             let end = ExecutionEnd {
                 execution_id: row.execution_id.to_string(),

@@ -9,6 +9,7 @@ mod cancel;
 mod claims;
 mod error;
 mod local_queue;
+mod logs;
 mod machines;
 mod playbooks;
 mod restore;

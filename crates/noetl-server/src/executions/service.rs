@@ -17,6 +17,9 @@ use crate::changes::Changes;
 use crate::clock;
 use crate::store::{CatalogEntry, ExecutionRow, Holder, Ids, LEASE_MS, MOST_LOSSES, Store, Write};
 
+/// How many bytes of an attempt's output are kept when nothing else is said.
+const DEFAULT_LOG_LIMIT: usize = 1 << 20;
+
 /// The executions of one server.
 #[derive(Debug)]
 pub(crate) struct Executions {
@@ -25,6 +28,8 @@ pub(crate) struct Executions {
     pub(super) writer: Writer,
     pub(super) machines: Machines,
     playbooks: Playbooks,
+    /// How many bytes of an attempt's output are kept.
+    pub(super) log_limit: usize,
 }
 
 /// What to start.
@@ -88,7 +93,13 @@ impl Executions {
             changes: Changes::default(),
             machines: Machines::default(),
             playbooks: Playbooks::default(),
+            log_limit: DEFAULT_LOG_LIMIT,
         }
+    }
+
+    /// Sets how many bytes of an attempt's output are kept.
+    pub(crate) fn with_log_limit(self, log_limit: usize) -> Self {
+        Self { log_limit, ..self }
     }
 
     /// The notifications of changes.

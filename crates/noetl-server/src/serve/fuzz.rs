@@ -106,6 +106,7 @@ fn config(folder: &Path) -> Config {
         // A caller with the token may send any number of requests.
         api_token: Some(TOKEN.to_owned()),
         max_workers: 0,
+        log_limit: 1 << 20,
         allowed_hosts: Vec::new(),
         descriptors: 1_024,
         tools: ToolEnvironment::default(),

@@ -15,7 +15,7 @@ use super::write::{Write, Writer};
 use crate::clock::{self, LeaseClock};
 
 /// Tables that `db validate` looks for.
-pub(crate) const TABLES: [&str; 11] = [
+pub(crate) const TABLES: [&str; 13] = [
     "catalog",
     "command",
     "content",
@@ -23,6 +23,8 @@ pub(crate) const TABLES: [&str; 11] = [
     "ended",
     "event",
     "execution",
+    "log_attempt",
+    "log_chunk",
     "runtime",
     "session",
     "setting",

@@ -48,6 +48,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 6,
         sql: include_str!("migrations/0006_lists.sql"),
     },
+    Migration {
+        version: 7,
+        sql: include_str!("migrations/0007_logs.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

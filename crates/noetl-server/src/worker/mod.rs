@@ -4,6 +4,7 @@
 //! asks the store, the other a server over HTTP.
 
 mod backoff;
+mod logs;
 mod slots;
 mod source;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use noetl_engine::execution::{Command, Outcome};
 use tokio::task::AbortHandle;
 
 pub use backoff::Backoff;
+pub use logs::LogSink;
+use logs::Logs;
 pub use slots::{LentSlot, Slot, Slots};
 pub use source::{Claim, Report, Source};
 
@@ -30,6 +33,7 @@ pub struct Worker<S> {
     source: S,
     slots: Slots,
     tasks: Mutex<HashMap<String, Task>>,
+    logs: Arc<Logs>,
 }
 
 /// The state of a command that the worker holds.
@@ -47,12 +51,15 @@ impl<S: Source> Worker<S> {
             source,
             slots,
             tasks: Mutex::default(),
+            logs: Arc::default(),
         })
     }
 
     /// Claims and runs commands, and renews their leases, until [`Self::stop_all`].
     pub async fn run(self: Arc<Self>) {
         let heartbeats = tokio::spawn(Arc::clone(&self).send_heartbeats());
+        let worker = Arc::clone(&self);
+        let lines = tokio::spawn(async move { worker.logs.send_to(&worker.source).await });
         let mut backoff = Backoff::default();
         while self.slots.wait_for_one().await {
             match self.source.claim(&self.slots, &self.held()).await {
@@ -69,6 +76,9 @@ impl<S: Source> Worker<S> {
             }
         }
         heartbeats.abort();
+        // The lines of steps that were stopped.
+        self.logs.flush(None).await;
+        lines.abort();
     }
 
     /// Runs a claimed command, unless the worker holds it already or has stopped.
@@ -128,13 +138,16 @@ impl<S: Source> Worker<S> {
         // Without a slot the worker has stopped.
         let Some(slot) = slot else { return };
         let command = claim.command;
-        let host = self.source.host(&command, self.slots.lend(slot));
+        let log = self.logs.sink(&command);
+        let host = self.source.host(&command, self.slots.lend(slot), log);
         let outcome = noetl_engine::run_command(&command, &host).await;
         // Frees the slot before the report, for the commands that follow from the outcome.
         drop(host);
         self.tasks().insert(command.id.clone(), Task::Reporting);
         // A task of its own, which `stop` does not abort.
         tokio::spawn(async move {
+            // Whoever sees that the step has ended sees all that it has printed.
+            self.logs.flush(Some(&command.id)).await;
             self.report(&command, outcome).await;
             self.tasks().remove(&command.id);
         });

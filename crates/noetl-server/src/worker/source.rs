@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 
+use noetl_api::log::AttemptLog;
 use noetl_engine::Host;
 use noetl_engine::execution::{Command, Outcome};
 
+use super::logs::LogSink;
 use super::slots::{LentSlot, Slot, Slots};
 
 /// Where a worker's commands come from and where their outcomes go.
@@ -35,8 +37,11 @@ pub trait Source: Send + Sync + 'static {
         outcome: &Outcome,
     ) -> impl Future<Output = Result<Report, Self::Error>> + Send;
 
-    /// Returns the host of a command that is about to run.
-    fn host(&self, command: &Command, slot: LentSlot) -> Self::Host;
+    /// Returns the host of a command that is about to run. What the command prints goes to `log`.
+    fn host(&self, command: &Command, slot: LentSlot, log: LogSink) -> Self::Host;
+
+    /// Keeps what commands have printed. A batch that is sent again, because this failed, is kept once.
+    fn log(&self, batches: &[AttemptLog]) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Called when a command has ended, before its outcome is reported.
     fn ended(&self, _command: &Command, _outcome: &Outcome) {}

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use noetl_api::log::AttemptLog;
 use noetl_engine::execution::{Command, Machine, Outcome};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Playbook, Stream, SubPlaybook, ToolEnvironment,
@@ -10,7 +11,7 @@ use noetl_engine::{
 use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 
-use super::{Claim, LentSlot, Report, Slots, Source, Worker};
+use super::{Claim, LentSlot, LogSink, Report, Slots, Source, Worker};
 
 /// What a source answers to a report.
 type Answer = Result<Report, &'static str>;
@@ -78,7 +79,11 @@ impl Source for FakeSource {
             .unwrap_or(Ok(Report::Kept))
     }
 
-    fn host(&self, _command: &Command, slot: LentSlot) -> FakeHost {
+    async fn log(&self, _batches: &[AttemptLog]) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    fn host(&self, _command: &Command, slot: LentSlot, _log: LogSink) -> FakeHost {
         FakeHost {
             calls: Arc::clone(&self.calls),
             slot,
@@ -108,7 +113,7 @@ impl Host for FakeHost {
         None
     }
 
-    fn output_line(&self, _place: &Place, _stream: Stream, _line: &str) {}
+    fn output_line(&self, _place: &Place, _attempt: u32, _stream: Stream, _line: &str) {}
 
     fn tool_environment(&self) -> &ToolEnvironment {
         &self.tools

@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod execute;
 pub(crate) mod k8s;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod own;
 pub(crate) mod run;
 pub(crate) mod server;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Execute(execute::ExecuteCommand),
     /// Show an execution: status, steps, error
     Status(execute::ExecutionStatusArgs),
+    /// Print what the steps of an execution print
+    Logs(logs::LogsArgs),
     /// Cancel an execution and the executions it started
     Cancel(execute::CancelArgs),
     /// Cancel executions that have been running for too long

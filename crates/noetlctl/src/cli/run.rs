@@ -51,6 +51,9 @@ pub(crate) struct RunArgs {
     /// Show the results of steps, and which step prints each line
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Write what the steps print to this file too, with times, steps and attempts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) logs: Option<PathBuf>,
     /// File or folder with credentials for the steps, repeatable
     #[arg(long, value_name = "PATH")]
     pub(crate) credentials: Vec<PathBuf>,

@@ -67,6 +67,9 @@ pub(crate) struct StartArgs {
     /// Number of commands that this process runs at once; 0 leaves them to workers [env: NOETL_MAX_WORKERS] [default: 8]
     #[arg(long, short, value_name = "N")]
     pub(crate) max_workers: Option<usize>,
+    /// How many MiB of each attempt's output are kept: its beginning and its end [env: NOETL_LOG_LIMIT] [default: 1]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) log_limit: Option<u16>,
     /// Address of a proxy on this machine through which others reach the server; they need the token
     /// [env: NOETL_ALLOWED_HOSTS, a list of hosts]
     #[arg(long, value_name = "URL")]

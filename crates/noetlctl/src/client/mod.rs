@@ -12,7 +12,7 @@ pub(crate) mod url;
 use std::io::BufReader;
 use std::time::Duration;
 
-use noetl_api::event::EventsAfterQuery;
+use noetl_api::log::StreamQuery;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -147,20 +147,17 @@ impl Client {
         Ok((kind, bytes))
     }
 
-    /// Opens a stream of the events that follow the one with the id `after`.
+    /// Opens a stream of what follows `after`: the last event that is known, and the last line when lines are wanted.
     pub(crate) fn stream(
         &self,
         path: &str,
-        after: &str,
+        after: &StreamQuery,
     ) -> Result<Messages<impl std::io::BufRead + use<>>, Error> {
-        let query = EventsAfterQuery {
-            after: Some(after.to_owned()),
-            limit: None,
-        };
+        let event = after.after.as_deref().unwrap_or("0");
         let request = self
-            .request(Method::GET, path, &query)?
+            .request(Method::GET, path, after)?
             .header("accept", "text/event-stream")
-            .header("last-event-id", after)
+            .header("last-event-id", event)
             .body(())
             .map_err(|cause| Error::invalid_request(&self.url, cause))?;
         let response = self

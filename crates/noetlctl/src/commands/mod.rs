@@ -13,6 +13,7 @@ mod get;
 mod guard_steps;
 mod k8s;
 mod list;
+mod logs;
 mod man;
 mod openapi;
 mod own;
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Catalog(command) => catalog::run(&command, root),
         Command::Execute(command) => execute::run(&command, root),
         Command::Status(args) => status::run(&args, root),
+        Command::Logs(args) => logs::run(&args, root),
         Command::Cancel(args) => cancel::run(&args, root),
         Command::Cleanup(args) => cleanup::run(&args, root),
         Command::List(args) => list::run(&args, root),

@@ -74,6 +74,12 @@ pub(crate) fn max_workers(flag: Option<usize>) -> usize {
     flag.or_else(|| number("NOETL_MAX_WORKERS")).unwrap_or(8)
 }
 
+/// Returns how many bytes of an attempt's output are kept: those of the flag or of `NOETL_LOG_LIMIT`, both in MiB, else one.
+pub(crate) fn log_limit(flag: Option<u16>) -> usize {
+    let given = flag.map(usize::from).or_else(|| number("NOETL_LOG_LIMIT"));
+    given.unwrap_or(1).clamp(1, 1024) << 20
+}
+
 /// Returns the name of a worker: `NOETL_WORKER_POOL_NAME`, else the name of this machine.
 pub(crate) fn worker_name() -> Option<String> {
     variable("NOETL_WORKER_POOL_NAME").or_else(host_name)

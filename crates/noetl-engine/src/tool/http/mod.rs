@@ -38,13 +38,20 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     let limit = timeout(call)?;
     let client = client::client(host.tool_environment(), verify)?;
     let title = format!("{} {}", request.method, display_url(&request.url));
+    call.note(host, &title);
     let begun = Instant::now();
     let exchange = async {
         let response = send(&client, &mut request, follow).await?;
         response::read(response, &request, bound, begun).await
     };
     match tokio::time::timeout(limit, exchange).await {
-        Ok(outcome) => outcome,
+        Ok(outcome) => {
+            if let Some(status) = outcome.as_ref().ok().and_then(|it| it["status"].as_u64()) {
+                let time = begun.elapsed().as_millis();
+                call.note(host, &format!("status {status} after {time} ms"));
+            }
+            outcome
+        }
         Err(_) => Err(Failure::retryable(
             "timeout",
             format!(

@@ -170,8 +170,9 @@ impl Host for LocalHost {
         config::variable_for_playbooks(name)
     }
 
-    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
-        self.progress.line(place.step.as_deref(), stream, line);
+    fn output_line(&self, place: &Place, attempt: u32, stream: Stream, line: &str) {
+        self.progress
+            .line(place.step.as_deref(), attempt, stream, line);
     }
 
     fn retrying(&self, place: &Place, attempt: u32, failure: &Failure, delay: Duration) {

@@ -92,6 +92,10 @@ pub(super) fn run(
             .or_insert_with(|| target.into());
     }
     let progress = Progress::new(args.json, args.verbose);
+    let progress = match &args.logs {
+        Some(path) if !args.dry_run => progress.logging_to(path)?,
+        _ => progress,
+    };
     let remote = args.remote.or(root);
     let host = LocalHost::new(
         &args.credentials,
@@ -168,6 +172,7 @@ fn execute(
         return Ok(ExitCode::from(INTERRUPTED));
     };
     progress.ended(report.status, started.elapsed());
+    progress.check_log();
     finish(args, &report, &execution_id, started.elapsed())
 }
 

@@ -14,7 +14,7 @@ use noetl_help::Help as _;
 
 use self::reference::Reference;
 use super::status::watch::View;
-use super::{execute, register};
+use super::{execute, logs, register};
 use crate::cli::client::RootArgs;
 use crate::cli::run::{RunArgs, Runtime};
 use crate::client::Client;
@@ -83,8 +83,15 @@ fn start(
         target,
         ..ExecuteRequest::default()
     };
+    let file = args.logs.as_deref().map(logs::create).transpose()?;
     let started = execute::start(client, path, &request)?;
-    execute::follow(client, &started, args.verbose, View::new(args.json, false))
+    let view = View::new(args.json, false);
+    let follows = args.verbose || file.is_some();
+    let code = execute::follow(client, &started, follows, view)?;
+    if let Some(file) = file {
+        logs::save(client, &started.execution_id, file)?;
+    }
+    Ok(code)
 }
 
 /// Returns the flag, else the runtime of the current context, else `auto`.

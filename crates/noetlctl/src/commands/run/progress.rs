@@ -3,17 +3,21 @@
 //! The output of steps goes to the stream that they write to; lines about steps go to standard error.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use noetl_api::event::ExecutionEvent;
+use noetl_api::log::{LogLine, LogStream};
 use noetl_api::{EventStatus, ExecutionStatus};
 use noetl_engine::execution::{Event, event_name};
 use noetl_engine::{Failure, Stream};
 use serde_json::Value;
 
+use crate::commands::logs;
 use crate::{config, output};
 
 /// How often a spinner moves.
@@ -35,6 +39,8 @@ struct Shared {
     running: Mutex<HashMap<String, (Instant, Option<ProgressBar>)>>,
     /// The message of the last failure, until it is known whether the run fails of it: then it is printed at the end.
     held: Mutex<Option<Held>>,
+    /// The file of `--logs`, with the first error of writing to it.
+    log: Option<Mutex<(File, Option<io::Error>)>>,
 }
 
 /// What is shown of an event, of a local run or of a server.
@@ -100,8 +106,30 @@ impl Progress {
                 verbose,
                 running: Mutex::default(),
                 held: Mutex::default(),
+                log: None,
             }),
             depth: 0,
+        }
+    }
+
+    /// Has what steps print written to a file too. Called before the progress is shared.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(super) fn logging_to(mut self, path: &Path) -> anyhow::Result<Self> {
+        let file = logs::create(path)?;
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.log = Some(Mutex::new((file, None)));
+        }
+        Ok(self)
+    }
+
+    /// Warns when the file of `--logs` does not have all lines.
+    pub(super) fn check_log(&self) {
+        if let Some(log) = &self.shared.log
+            && let Some(error) = &log.lock().unwrap_or_else(PoisonError::into_inner).1
+        {
+            note!("warning: the file of --logs is not complete: {error}");
         }
     }
 
@@ -252,9 +280,39 @@ impl Progress {
     }
 
     /// Prints a line that a step's program has written.
-    pub(super) fn line(&self, step: Option<&str>, stream: Stream, line: &str) {
+    /// Shows a line that a step of a server prints.
+    pub(in crate::commands) fn remote_line(&self, line: &LogLine) {
+        let stream = match line.stream {
+            LogStream::Stdout => Stream::Out,
+            LogStream::Stderr => Stream::Err,
+            LogStream::Note => Stream::Note,
+        };
+        self.line(Some(&line.step), line.attempt, stream, &line.text);
+    }
+
+    /// Shows a line of a step's output, and writes it to the file of `--logs`.
+    pub(super) fn line(&self, step: Option<&str>, attempt: u32, stream: Stream, line: &str) {
+        if let Some(log) = &self.shared.log {
+            let line = LogLine {
+                step: step.unwrap_or_default().to_owned(),
+                item: None,
+                attempt,
+                line: 0,
+                time: clock_text(),
+                stream: log_stream(stream),
+                text: line.to_owned(),
+            };
+            let text = logs::text(&line, true);
+            let mut file = log.lock().unwrap_or_else(PoisonError::into_inner);
+            // A full disk does not stop the run; it is told at the end.
+            let written = writeln!(file.0, "{text}");
+            file.1 = file.1.take().or(written.err());
+        }
+        if stream == Stream::Note && !self.shared.verbose {
+            return;
+        }
         let text = match step.filter(|_| self.shared.verbose) {
-            Some(step) => format!("{step} | {line}"),
+            Some(step) => format!("{step} {} {line}", logs::mark(log_stream(stream))),
             None => line.to_owned(),
         };
         let text = match &self.shared.bars {
@@ -266,7 +324,7 @@ impl Progress {
             // A closed stream does not stop the run.
             match stream {
                 Stream::Out if !self.shared.json => writeln!(io::stdout(), "{text}").ok(),
-                Stream::Out | Stream::Err => writeln!(io::stderr(), "{text}").ok(),
+                Stream::Out | Stream::Err | Stream::Note => writeln!(io::stderr(), "{text}").ok(),
             }
         };
         match &self.shared.bars {
@@ -320,4 +378,17 @@ pub(in crate::commands) fn one_line(value: &Value, length: usize) -> String {
         short.push('…');
     }
     short
+}
+
+fn log_stream(stream: Stream) -> LogStream {
+    match stream {
+        Stream::Out => LogStream::Stdout,
+        Stream::Err => LogStream::Stderr,
+        Stream::Note => LogStream::Note,
+    }
+}
+
+/// Returns the time, in RFC 3339.
+fn clock_text() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
 }

@@ -1,7 +1,7 @@
 //! `noetl status`: shows an execution, or follows it with --watch.
 
 mod print;
-pub(super) mod request;
+pub(in crate::commands) mod request;
 mod view;
 pub(super) mod watch;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use noetl_api::event::ExecutionEvent;
 use noetl_api::execution::ExecutionState;
+use noetl_api::log::{LogLine, LogMessage, StreamQuery};
 use noetl_api::{ExecutionStatus, Failure};
 
 use super::{print, request, view};
@@ -45,11 +46,14 @@ impl View {
 /// Shows an execution until it ends. Exit code 1 unless it completes.
 pub(in crate::commands) fn run(client: &Client, id: &str, shown: View) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new(shown != View::Steps, false);
-    let state = follow(client, id, |event| {
-        match shown {
-            View::Steps => progress.event(event),
-            View::Events => output::text(&view::event(event, Screen::stdout()))?,
-            View::Json => {}
+    let state = follow(client, id, shown == View::Steps, |news| {
+        match (news, shown) {
+            (News::Event(event), View::Steps) => progress.event(&*event),
+            (News::Event(event), View::Events) => {
+                output::text(&view::event(&event, Screen::stdout()))?;
+            }
+            (News::Line(line), View::Steps) => progress.remote_line(&line),
+            _ => {}
         }
         Ok(())
     })?;
@@ -81,16 +85,28 @@ fn print_end(client: &Client, state: &ExecutionState, progress: &Progress) {
     }
 }
 
-/// Passes every event to `on_event`, from the first one on. Returns the status of the ended execution.
+/// What a stream tells.
+enum News {
+    Event(Box<ExecutionEvent>),
+    Line(LogLine),
+}
+
+/// Passes every event to `on_news`, from the first one on, and with `lines` every line that a step prints. Returns the status
+/// of the ended execution.
 fn follow(
     client: &Client,
     id: &str,
-    mut on_event: impl FnMut(&ExecutionEvent) -> anyhow::Result<()>,
+    lines: bool,
+    mut on_news: impl FnMut(News) -> anyhow::Result<()>,
 ) -> anyhow::Result<ExecutionState> {
-    let mut last = "0".to_owned();
+    let mut last = StreamQuery {
+        after: Some("0".to_owned()),
+        logs: lines.then_some(true),
+        logs_after: None,
+    };
     let mut failures = 0;
     loop {
-        let streamed = read_stream(client, id, &mut last, &mut on_event)?;
+        let streamed = read_stream(client, id, &mut last, &mut on_news)?;
         // The stream only tells that the execution has ended; the status tells how.
         match streamed.and_then(|()| request::status(client, id)) {
             Ok(state) if state.status.is_final() => return Ok(state),
@@ -110,15 +126,15 @@ fn follow(
     }
 }
 
-/// Reads the stream until it ends or breaks, and sets `last` to the id of the last event. The outer error is
-/// that of `on_event`.
+/// Reads the stream until it ends or breaks, and sets `last` to what was read last. The outer error is that of `on_news`.
 fn read_stream(
     client: &Client,
     id: &str,
-    last: &mut String,
-    on_event: &mut impl FnMut(&ExecutionEvent) -> anyhow::Result<()>,
+    last: &mut StreamQuery,
+    on_news: &mut impl FnMut(News) -> anyhow::Result<()>,
 ) -> anyhow::Result<Result<(), Error>> {
-    let messages = match client.stream(&format!("/api/executions/{}/stream", encode(id)), last) {
+    let path = format!("/api/executions/{}/stream", encode(id));
+    let messages = match client.stream(&path, last) {
         Ok(messages) => messages,
         Err(error) => return Ok(Err(error)),
     };
@@ -126,14 +142,24 @@ fn read_stream(
         // A broken connection is no error yet: the next request shows whether the server answers.
         let Ok(message) = message else { break };
         if let Some(id) = message.id {
-            *last = id;
+            last.after = Some(id);
         }
         match message.event.as_str() {
             "event" => match serde_json::from_str(&message.data) {
-                Ok(event) => on_event(&event)?,
+                Ok(event) => on_news(News::Event(event))?,
                 // The events of a newer server may have a status that this version does not know.
-                Err(error) => note!("warning: cannot read event {last}: {error}"),
+                Err(error) => {
+                    let event = last.after.as_deref().unwrap_or_default();
+                    note!("warning: cannot read event {event}: {error}");
+                }
             },
+            "log" => {
+                if let Ok(message) = serde_json::from_str::<LogMessage>(&message.data) {
+                    last.logs_after = Some(message.after);
+                    let mut lines = message.lines.into_iter();
+                    lines.try_for_each(|line| on_news(News::Line(line)))?;
+                }
+            }
             "status" => break,
             _ => {}
         }

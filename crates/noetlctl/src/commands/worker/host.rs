@@ -7,7 +7,7 @@ use noetl_api::worker::{SubPlaybookAnswer, SubPlaybookRequest};
 use noetl_engine::{
     BoxFuture, Credential, Failure, Host, Place, Stream, SubPlaybook, ToolEnvironment,
 };
-use noetl_server::worker::{Backoff, LentSlot};
+use noetl_server::worker::{Backoff, LentSlot, LogSink};
 use serde_json::Value;
 
 use super::ask::{may_pass, on_thread, post};
@@ -21,6 +21,7 @@ pub(super) struct WorkerHost {
     pub(super) execution_id: String,
     pub(super) tools: ToolEnvironment,
     pub(super) slot: LentSlot,
+    pub(super) log: LogSink,
 }
 
 impl WorkerHost {
@@ -86,13 +87,8 @@ impl Host for WorkerHost {
         config::variable_for_playbooks(name)
     }
 
-    fn output_line(&self, place: &Place, stream: Stream, line: &str) {
-        tracing::debug!(
-            execution_id = self.execution_id,
-            step = place.step,
-            ?stream,
-            line
-        );
+    fn output_line(&self, _place: &Place, attempt: u32, stream: Stream, line: &str) {
+        self.log.line(attempt, stream, line);
     }
 
     fn tool_environment(&self) -> &ToolEnvironment {

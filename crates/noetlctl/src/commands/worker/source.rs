@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use noetl_api::event::{EventAnswer, EventRequest};
+use noetl_api::log::{AttemptLog, LogReceipt, LogReport};
 use noetl_api::worker::{
     ClaimRequest, Claims, HeartbeatAnswer, WorkerHeartbeat, WorkerRegistered, WorkerRegistration,
 };
 use noetl_engine::ToolEnvironment;
 use noetl_engine::execution::{Command, Outcome, event_name};
-use noetl_server::worker::{Claim, LentSlot, Report, Slots, Source};
+use noetl_server::worker::{Claim, LentSlot, LogSink, Report, Slots, Source};
 use serde_json::{Map, Value};
 
-use super::ask::post;
+use super::ask::{may_pass, post};
 use super::host::WorkerHost;
 use crate::client::Client;
 use crate::client::error::Error;
@@ -125,13 +126,31 @@ impl Source for ServerSource {
         }
     }
 
-    fn host(&self, command: &Command, slot: LentSlot) -> WorkerHost {
+    async fn log(&self, batches: &[AttemptLog]) -> Result<(), Error> {
+        let request = LogReport {
+            worker_id: self.name.clone(),
+            logs: batches.to_vec(),
+        };
+        let answer = post(&self.client, "/api/worker/logs", request).await;
+        match answer {
+            Ok(LogReceipt { .. }) => Ok(()),
+            // It would be refused each time, and what waits behind it is wanted.
+            Err(error) if matches!(error.status, Some(400..=499)) && !may_pass(&error) => {
+                tracing::error!(%error, "the server refuses what steps have printed");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn host(&self, command: &Command, slot: LentSlot, log: LogSink) -> WorkerHost {
         tracing::info!(command = command.id, step = command.step, "started");
         WorkerHost {
             client: Arc::clone(&self.client),
             execution_id: command.execution_id.clone(),
             tools: self.tools.clone(),
             slot,
+            log,
         }
     }
 
