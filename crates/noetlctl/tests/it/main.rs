@@ -26,6 +26,7 @@ mod server_connections;
 mod server_disk;
 mod server_events;
 mod server_kills;
+mod server_logs;
 mod server_refusals;
 mod server_restart;
 mod server_results;
