@@ -39,6 +39,27 @@ workflow:
   - step: end
 `;
 
+export const CHATTY = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: chatty
+  path: e2e/chatty
+  description: Prints a line every half second, in colours, and one to standard error.
+workflow:
+  - step: start
+    tool:
+      kind: shell
+      cmds: |
+        for number in 1 2 3 4; do printf '\\033[32mline %s\\033[0m\\n' $number; sleep 0.5; done
+        echo oops >&2
+    next:
+      - step: many
+  - step: many
+    tool:
+      kind: shell
+      cmds: seq -f 'row %g' 20000
+`;
+
 export const SLEEPER = `apiVersion: noetl.io/v2
 kind: Playbook
 metadata:

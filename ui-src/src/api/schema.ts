@@ -533,6 +533,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/executions/{execution_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what the steps of an execution have printed */
+        get: operations["lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{execution_id}/logs/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get how much each attempt has printed */
+        get: operations["summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/executions/{execution_id}/rerun": {
         parameters: {
             query?: never;
@@ -777,6 +811,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/worker/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report what steps have printed; all of it is kept when the answer comes */
+        post: operations["report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/worker/playbook": {
         parameters: {
             query?: never;
@@ -871,6 +922,39 @@ export interface components {
          * @enum {string}
          */
         AnswerStatus: "ok" | "error";
+        /** @description Lines of one attempt of a command, in their order. */
+        AttemptLog: {
+            /**
+             * Format: int32
+             * @description The attempt, from 1.
+             */
+            attempt: number;
+            /**
+             * Format: int32
+             * @description The number of the batch, from 1.
+             */
+            batch?: number;
+            /** @description The command. */
+            command_id: string;
+            /**
+             * Format: int32
+             * @description How many lines before these the worker could not keep.
+             */
+            dropped?: number;
+            /** @description The execution. */
+            execution_id: string;
+            /**
+             * Format: int32
+             * @description The iteration of its loop, from 0.
+             */
+            item?: number | null;
+            /** @description The lines. */
+            lines: components["schemas"]["LogEntry"][];
+            /** @description Which run of the command this is, and the number of the batch within it: a batch that is sent again is kept once. */
+            run?: string;
+            /** @description The step. */
+            step: string;
+        };
         /**
          * @description What a caller of the API needs.
          * @enum {string}
@@ -1747,6 +1831,111 @@ export interface components {
          * @enum {string}
          */
         ListScope: "all";
+        /** @description What one attempt has printed. */
+        LogAttempt: {
+            /**
+             * Format: int32
+             * @description The attempt, from 1.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many of the lines are not kept: an attempt's log is bounded, and its beginning and its end are kept.
+             */
+            dropped: number;
+            /**
+             * Format: int32
+             * @description The iteration of its loop, from 0.
+             */
+            item: number | null;
+            /**
+             * Format: int64
+             * @description How many lines it has printed.
+             */
+            lines: number;
+            /** @description The step. */
+            step: string;
+        };
+        /** @description A line as a worker sends it. */
+        LogEntry: {
+            /** @description Where it comes from. */
+            stream: components["schemas"]["LogStream"];
+            /** @description The line, without its end. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970 in UTC.
+             */
+            time: number;
+        };
+        /** @description A line of a step's output. */
+        LogLine: {
+            /**
+             * Format: int32
+             * @description The attempt, from 1.
+             */
+            attempt: number;
+            /**
+             * Format: int32
+             * @description The iteration of its loop, from 0.
+             */
+            item: number | null;
+            /**
+             * Format: int64
+             * @description The number of the line in its attempt, from 1. A gap means that the lines between are not kept.
+             */
+            line: number;
+            /** @description The step. */
+            step: string;
+            /** @description Where it comes from. */
+            stream: components["schemas"]["LogStream"];
+            /** @description The line, without its end. */
+            text: string;
+            /** @description When it was printed, in RFC 3339. */
+            time: string;
+        };
+        /** @description Lines of an execution, in the order in which they came. */
+        LogPage: {
+            /** @description Names the last one, to ask for those after it. */
+            after: string;
+            /** @description The lines. */
+            lines: components["schemas"]["LogLine"][];
+            /** @description Whether there are more lines now. */
+            more: boolean;
+            /** @description Where the execution stands. */
+            status: components["schemas"]["ExecutionStatus"];
+        };
+        /** @description The answer to a report. */
+        LogReceipt: {
+            /** @description Always `ok`: the lines are kept. */
+            status: components["schemas"]["AnswerStatus"];
+            /** @description Executions that do not exist: their lines are not kept, and none need be sent. */
+            unknown: string[];
+        };
+        /** @description Lines of commands, as a worker sends them. */
+        LogReport: {
+            /** @description The lines, by command and attempt. */
+            logs: components["schemas"]["AttemptLog"][];
+            /** @description The worker. */
+            worker_id: string;
+        };
+        /**
+         * @description Where a line comes from.
+         * @enum {string}
+         */
+        LogStream: "stdout" | "stderr" | "note";
+        /** @description What the attempts of an execution have printed. */
+        LogSummary: {
+            /** @description The attempts that have printed something, in the order of their first lines; at the most 10000. */
+            attempts: components["schemas"]["LogAttempt"][];
+            /** @description The execution. */
+            execution_id: string;
+        };
         /**
          * @description Whether the items of a loop run at once.
          * @enum {string}
@@ -2255,6 +2444,7 @@ export interface components {
     pathItems: never;
 }
 export type AnswerStatus = components['schemas']['AnswerStatus'];
+export type AttemptLog = components['schemas']['AttemptLog'];
 export type AuthKind = components['schemas']['AuthKind'];
 export type BatchAnswer = components['schemas']['BatchAnswer'];
 export type BatchEvent = components['schemas']['BatchEvent'];
@@ -2318,6 +2508,14 @@ export type KeychainList = components['schemas']['KeychainList'];
 export type KeychainRequest = components['schemas']['KeychainRequest'];
 export type KeychainStatus = components['schemas']['KeychainStatus'];
 export type ListScope = components['schemas']['ListScope'];
+export type LogAttempt = components['schemas']['LogAttempt'];
+export type LogEntry = components['schemas']['LogEntry'];
+export type LogLine = components['schemas']['LogLine'];
+export type LogPage = components['schemas']['LogPage'];
+export type LogReceipt = components['schemas']['LogReceipt'];
+export type LogReport = components['schemas']['LogReport'];
+export type LogStream = components['schemas']['LogStream'];
+export type LogSummary = components['schemas']['LogSummary'];
 export type LoopMode = components['schemas']['LoopMode'];
 export type NodeKind = components['schemas']['NodeKind'];
 export type OmittedValue = components['schemas']['OmittedValue'];
@@ -3653,6 +3851,91 @@ export interface operations {
             };
         };
     };
+    lines: {
+        parameters: {
+            query?: {
+                /** @description Those of this step. */
+                step?: string;
+                /** @description Those of this attempt. */
+                attempt?: number;
+                /** @description Those of this iteration of a loop, from 0. */
+                item?: number;
+                /** @description The field `after` of an earlier answer; without it, the first lines. */
+                after?: string;
+                /** @description At the most 10000; 1000 when missing. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogSummary"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     rerun: {
         parameters: {
             query?: never;
@@ -4400,6 +4683,45 @@ export interface operations {
             };
         };
     };
+    report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogReport"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogReceipt"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     playbook: {
         parameters: {
             query?: never;
@@ -4612,6 +4934,7 @@ export const executionStatusValues: ReadonlyArray<FlattenedDeepRequired<componen
 export const finalizeStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["FinalizeStatus"]> = ["finalized", "already_completed"];
 export const keychainStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["KeychainStatus"]> = ["success"];
 export const listScopeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ListScope"]> = ["all"];
+export const logStreamValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["LogStream"]> = ["stdout", "stderr", "note"];
 export const loopModeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["LoopMode"]> = ["sequential", "parallel"];
 export const nodeKindValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["NodeKind"]> = ["start", "end", "loop", "step"];
 export const registerStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["RegisterStatus"]> = ["success"];

@@ -1,8 +1,9 @@
 // The page of an execution, updated while it runs: its flow coloured by state, timeline, errors with their places,
-// result, and event log.
-import { useState } from "react";
-import { Link, useParams } from "react-router";
+// result, log, and events.
+import { lazy, Suspense, useRef, useState } from "react";
+import { Link, useParams, useSearchParams } from "react-router";
 import type { Execution } from "../api/schema";
+import { ErrorBoundary } from "../components/ErrorBoundary";
 import { PageHeader } from "../components/PageHeader";
 import { useActions } from "../executions/useActions";
 import { GraphPanel } from "../graph/GraphPanel";
@@ -18,9 +19,12 @@ import { Children } from "./Children";
 import { Errors } from "./Errors";
 import { EventLog } from "./EventLog";
 import { editorAddress, NO_FILTER, type EventFilter } from "./events";
+import { withFilter } from "./log";
 import { Result } from "./Result";
 import { Timeline } from "./Timeline";
 import { useExecution } from "./useExecution";
+
+const LogPanel = lazy(() => import("./LogPanel"));
 
 export default function ExecutionPage() {
   const { id = "" } = useParams();
@@ -31,6 +35,16 @@ export default function ExecutionPage() {
 function OneExecution({ id }: { id: string }) {
   const { item, graph, timeline, outcome, children, events, live, isRunning } = useExecution(id);
   const [filter, setFilter] = useState<EventFilter>(NO_FILTER);
+  const [parameters, setParameters] = useSearchParams();
+  const logPanel = useRef<HTMLElement>(null);
+
+  /** Shows what a step has printed, and its events. */
+  function select(step: string) {
+    setFilter({ ...NO_FILTER, step });
+    setParameters(withFilter(parameters, { step, item: null, attempt: null }), { replace: true });
+    logPanel.current?.scrollIntoView({ block: "nearest" });
+  }
+
   if (item.data === undefined) {
     return (
       <>
@@ -63,9 +77,7 @@ function OneExecution({ id }: { id: string }) {
             <GraphPanel
               graph={graph.data}
               states={graph.data.states}
-              onSelect={(step) => {
-                setFilter({ ...NO_FILTER, step });
-              }}
+              onSelect={select}
             />
           )}
           {graph.error !== null && (
@@ -101,6 +113,13 @@ function OneExecution({ id }: { id: string }) {
         />
       )}
       {children.data !== undefined && children.data.total > 0 && <Children page={children.data} />}
+      <section className="panel" aria-labelledby="log" ref={logPanel}>
+        <ErrorBoundary>
+          <Suspense fallback={<Loading what="the log" />}>
+            <LogPanel id={id} isRunning={isRunning} />
+          </Suspense>
+        </ErrorBoundary>
+      </section>
       <section className="panel" aria-labelledby="events">
         <EventLog events={log} filter={filter} setFilter={setFilter} isRunning={isRunning} />
         {events.isLoading && <Loading what="the events" />}
