@@ -123,6 +123,11 @@ test("a running execution is cancelled in the list, which is updated by the serv
   const row = page.getByRole("row").filter({ hasText: id });
   await row.locator(".badge", { hasText: "Running" }).waitFor();
   await row.getByRole("button", { name: `Cancel execution ${id}` }).click();
+  const question = page.getByRole("dialog", { name: "Cancel this execution?" });
+  await question.getByRole("button", { name: "Keep" }).click();
+  await question.waitFor({ state: "hidden" });
+  await row.getByRole("button", { name: `Cancel execution ${id}` }).click();
+  await question.getByRole("button", { name: "Cancel the execution" }).click();
   await row.locator(".badge", { hasText: "Cancelled" }).waitFor();
   expect(await server.waitUntilEnded(id)).toBe("CANCELLED");
 
@@ -132,9 +137,14 @@ test("a running execution is cancelled in the list, which is updated by the serv
   await page.getByRole("searchbox").fill("nothing like it");
   await page.getByText("Nothing matches").waitFor();
   await page.getByRole("button", { name: "Clear the filter" }).click();
-  await row.getByRole("button", { name: `Rerun execution ${id}` }).click();
+  // A double click starts one.
+  await row.getByRole("button", { name: `Rerun execution ${id}` }).dblclick();
   await page.waitForURL(/\/execution\/\d+$/);
+  expect(await server.get<unknown[]>("/api/executions?q=e2e/sleeper")).toHaveLength(2);
   await page.getByRole("button", { name: "Cancel" }).click();
+  await question.getByLabel("Reason").fill("wrong input");
+  await question.getByRole("button", { name: "Cancel the execution" }).click();
+  await page.getByRole("region", { name: "Why it was cancelled" }).getByText("wrong input").waitFor();
   await page.locator(".page-facts .badge", { hasText: "Cancelled" }).waitFor();
 });
 

@@ -83,8 +83,9 @@ export function getOutcome(id: string, signal?: AbortSignal): Promise<ExecutionS
   return request(`${at(id)}/status`, hasFields<ExecutionState>({ status: "string" }), { signal });
 }
 
-export async function cancel(id: string): Promise<CancelAnswer["status"]> {
-  const body: CancelRequest = { reason: "cancelled on the web page", cascade: true };
+/** Cancels an execution and those that it has started. An empty reason is one that says where it was done. */
+export async function cancel(id: string, reason: string): Promise<CancelAnswer["status"]> {
+  const body: CancelRequest = { reason: reason || "cancelled on the web page", cascade: true };
   const isCancelled = hasFields<CancelAnswer>({ status: "string" });
   return (await request(`${at(id)}/cancel`, isCancelled, { method: "POST", body })).status;
 }

@@ -2,9 +2,10 @@
 // result, log, and events.
 import { lazy, Suspense, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import type { Execution } from "../api/schema";
+import type { Execution, ExecutionEvent } from "../api/schema";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { PageHeader } from "../components/PageHeader";
+import { CancelButton } from "../executions/CancelButton";
 import { useActions } from "../executions/useActions";
 import { GraphPanel } from "../graph/GraphPanel";
 import type { StreamState } from "../live/stream";
@@ -18,7 +19,7 @@ import { Ago, Elapsed } from "../ui/Time";
 import { Children } from "./Children";
 import { Errors } from "./Errors";
 import { EventLog } from "./EventLog";
-import { editorAddress, NO_FILTER, type EventFilter } from "./events";
+import { editorAddress, NO_FILTER, reasonOf, type EventFilter } from "./events";
 import { withFilter } from "./log";
 import { Result } from "./Result";
 import { Timeline } from "./Timeline";
@@ -69,6 +70,7 @@ function OneExecution({ id }: { id: string }) {
   return (
     <>
       <Head execution={execution} live={live} isRunning={isRunning} />
+      {execution.status === "CANCELLED" && <CancelReason events={log} />}
       <Errors execution={execution} events={log} />
       <div className="run-grid">
         <section className="panel" aria-labelledby="flow">
@@ -135,6 +137,17 @@ function OneExecution({ id }: { id: string }) {
   );
 }
 
+/** Why the execution was cancelled, as whoever did it has said. */
+function CancelReason({ events }: { events: readonly ExecutionEvent[] }) {
+  const reason = reasonOf(events);
+  if (reason === null) return null;
+  return (
+    <section className="panel" aria-label="Why it was cancelled">
+      Cancelled: <bdi>{reason}</bdi>
+    </section>
+  );
+}
+
 interface HeadProps {
   execution: Execution;
   live: StreamState;
@@ -143,7 +156,7 @@ interface HeadProps {
 
 function Head({ execution, live, isRunning }: HeadProps) {
   const { execution_id: id, path, version, status, start_time, end_time, duration_seconds } = execution;
-  const { cancel, rerun, isBusy } = useActions();
+  const { rerun, isBusy } = useActions();
   return (
     <PageHeader
       title={<bdi>{path}</bdi>}
@@ -154,16 +167,7 @@ function Head({ execution, live, isRunning }: HeadProps) {
             <Icon name="edit" /> Open playbook
           </Link>
           {isRunning ? (
-            <button
-              type="button"
-              className="button-danger"
-              aria-disabled={isBusy}
-              onClick={() => {
-                cancel(id);
-              }}
-            >
-              <Icon name="stop" /> Cancel
-            </button>
+            <CancelButton id={id} path={path} className="button-danger" label="Cancel" />
           ) : (
             <button
               type="button"

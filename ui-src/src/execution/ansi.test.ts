@@ -1,3 +1,4 @@
+// Colours of terminals in lines.
 import { expect, test } from "vitest";
 import { plainText, spansOf } from "./ansi";
 

@@ -1,4 +1,5 @@
 // The event log: adding pushed events, filtering, and finding errors. Pure.
+import { isRecord } from "../api/request";
 import type { EventStatus, ExecutionEvent, Failure } from "../api/schema";
 
 /** Appends new events. An event that is in the history and in the stream is added once. */
@@ -87,4 +88,11 @@ export function editorAddress(path: string, version: number, line: number | null
 export function toneOf({ event_type, status, error }: ExecutionEvent): EventStatus {
   if (error !== null || event_type.endsWith(".failed") || event_type.endsWith(".error")) return "FAILED";
   return status;
+}
+
+/** Returns the reason of a cancellation. */
+export function reasonOf(events: readonly ExecutionEvent[]): string | null {
+  const cancelled = events.find(({ event_type }) => event_type === "execution.cancelled");
+  const context: unknown = cancelled?.context;
+  return isRecord(context) && typeof context.reason === "string" ? context.reason : null;
 }

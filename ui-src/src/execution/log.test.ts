@@ -1,3 +1,4 @@
+// Rows of the log, its filter in the address, and its choices.
 import { expect, test } from "vitest";
 import type { LogLine } from "../api/schema";
 import { choicesOf, filterIn, rowsOf, textOf, withFilter } from "./log";

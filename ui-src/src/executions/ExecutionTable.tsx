@@ -8,6 +8,7 @@ import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 import { StatusBadge } from "../ui/StatusBadge";
 import { Ago, Elapsed } from "../ui/Time";
+import { CancelButton } from "./CancelButton";
 import { isLive } from "./filter";
 import { useActions } from "./useActions";
 
@@ -154,20 +155,10 @@ function Where({ execution: { status, error, current_step } }: { execution: Exec
   );
 }
 
-function RowActions({ execution: { execution_id: id, status } }: { execution: Execution }) {
-  const { cancel, rerun, isBusy } = useActions();
+function RowActions({ execution: { execution_id: id, path, status } }: { execution: Execution }) {
+  const { rerun, isBusy } = useActions();
   return isLive(status) ? (
-    <button
-      type="button"
-      className="button-quiet"
-      aria-label={`Cancel execution ${id}`}
-      aria-disabled={isBusy}
-      onClick={() => {
-        cancel(id);
-      }}
-    >
-      <Icon name="stop" /> Cancel
-    </button>
+    <CancelButton id={id} path={path} className="button-quiet" label={`Cancel execution ${id}`} />
   ) : (
     <button
       type="button"

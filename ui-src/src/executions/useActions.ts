@@ -1,30 +1,14 @@
-// Cancelling and rerunning executions, for the list and for the page of one execution.
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+// Running executions again, for the list and for the page of one execution.
+import { useMutation } from "@tanstack/react-query";
+import { useRef } from "react";
 import { useNavigate } from "react-router";
-import { cancel, rerun } from "../api/executions";
+import { rerun } from "../api/executions";
 import { describe } from "../ui/notices";
 import { toast } from "../ui/toasts";
 
 export function useActions() {
-  const client = useQueryClient();
   const navigate = useNavigate();
-  const refresh = async (id: string) => {
-    await client.invalidateQueries({ queryKey: ["execution", id] });
-  };
-  const cancelling = useMutation({
-    mutationFn: cancel,
-    onSuccess: async (outcome, id) => {
-      toast(
-        outcome === "already_completed"
-          ? `Execution ${id} had already ended`
-          : `Execution ${id} is cancelled`,
-      );
-      await refresh(id);
-    },
-    onError: (error, id) => {
-      toast(`Execution ${id} could not be cancelled: ${describe(error)}`);
-    },
-  });
+  const isStarting = useRef(false);
   const again = useMutation({
     mutationFn: rerun,
     onSuccess: async ({ execution_id }) => {
@@ -36,12 +20,16 @@ export function useActions() {
     },
   });
   return {
-    cancel: (id: string) => {
-      if (!cancelling.isPending) cancelling.mutate(id);
-    },
     rerun: (id: string) => {
-      if (!again.isPending) again.mutate(id);
+      // The second click of a double click comes before this is rendered again.
+      if (isStarting.current) return;
+      isStarting.current = true;
+      again.mutate(id, {
+        onSettled: () => {
+          isStarting.current = false;
+        },
+      });
     },
-    isBusy: cancelling.isPending || again.isPending,
+    isBusy: again.isPending,
   };
 }

@@ -123,9 +123,12 @@ impl Machine {
         self.failure.as_ref()
     }
 
-    /// Returns the result of the last step that had one.
+    /// Returns the result of the last step that had one; null when the execution has failed or was cancelled.
     pub fn result(&self) -> Json {
-        to_json(&self.last_result)
+        match self.status {
+            ExecutionStatus::Failed | ExecutionStatus::Cancelled => Json::Null,
+            _ => to_json(&self.last_result),
+        }
     }
 
     /// Returns the result of a step that has ended as a success.

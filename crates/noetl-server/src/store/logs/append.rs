@@ -93,15 +93,15 @@ pub(super) async fn append(
     let Some((last,)) = numbered else {
         return Ok(false);
     };
-    let mut chunk = last - chunks.len() as i64 + 1;
+    let first = last - chunks.len() as i64 + 1;
     let is_new = found.is_none();
     let mut row = found.unwrap_or(AttemptRow {
-        log_id: chunk,
+        log_id: first,
         ..AttemptRow::default()
     });
     row.lines += i64::from(log.dropped);
     row.dropped += i64::from(log.dropped);
-    for (text, lines, bytes) in chunks {
+    for (chunk, (text, lines, bytes)) in (first..).zip(chunks) {
         let is_tail = row.tail_bytes > 0 || row.bytes + bytes > half;
         sqlx::query(
             "INSERT INTO log_chunk (execution_id, chunk, log_id, first_line, lines, bytes, is_tail, text) \
@@ -117,7 +117,6 @@ pub(super) async fn append(
         .bind(text)
         .execute(&mut **transaction)
         .await?;
-        chunk += 1;
         row.lines += lines;
         row.bytes += bytes;
         if is_tail {
