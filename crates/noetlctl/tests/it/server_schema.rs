@@ -35,18 +35,18 @@ fn versions(mut live: Live) {
         "/api/postgres/execute",
         &json!({"query": "SELECT value FROM setting WHERE name = 'schema_version'"}),
     );
-    assert_eq!(version["result"], json!([["6"]]), "{version}");
+    assert_eq!(version["result"], json!([["7"]]), "{version}");
     live.stop();
     set_version(&live, 99);
     let output = live.command().stderr(Stdio::piped()).output().unwrap();
     let text = show(&output);
     assert!(
-        text.contains("the store has schema 99, and this NoETL knows schemas up to 6")
+        text.contains("the store has schema 99, and this NoETL knows schemas up to 7")
             && text.contains("help: start the NoETL that the store was last used with")
             && text.ends_with("[exit 1]"),
         "{text}"
     );
-    set_version(&live, 6);
+    set_version(&live, 7);
     live.start();
     assert_eq!(live.run("t/one", &json!({}))["status"], "COMPLETED");
 }
