@@ -24,6 +24,7 @@ fn versions(mut live: Live) {
         ("command", "lost"),
         ("event", "contents"),
         ("ended", "contents"),
+        ("execution", "log_chunks"),
     ];
     for (table, column) in later {
         live.sql(&format!("ALTER TABLE {table} DROP COLUMN {column}"));
