@@ -115,6 +115,18 @@ test("the chosen theme is applied after a reload, before the first paint", async
   await close();
 });
 
+test("long names of steps do not scroll a phone's page sideways", async () => {
+  const name = "a".repeat(65);
+  await server.register(GREETING.replaceAll("greet\n", `${name}\n`).replace("e2e/greeting", "e2e/long"));
+  const id = await server.execute("e2e/long", { seconds: 0 });
+  await server.waitUntilEnded(id);
+  const { page, close } = await visit(browser, server.url, { viewport: { width: 360, height: 740 } });
+  await page.goto(`/execution/${id}?step=${name}`);
+  await page.locator(".log-text", { hasText: "Hello, ada" }).waitFor();
+  await expectNoSidewaysScrolling(page, "long names");
+  await close();
+});
+
 test("hostile text is shown as text", async () => {
   const { page, complaints, close } = await visit(browser, server.url);
   const addresses = ["/", "/catalog", "/editor?id=e2e/hostile", "/execution", `/execution/${runs.hostile}`];

@@ -1,9 +1,11 @@
 // The frame: landmarks, navigation, titles, focus, and the page at each kind of address.
+import { QueryClientProvider } from "@tanstack/react-query";
 import { render, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { ROUTES } from "../routes";
-import { refuseConnection, renderAt, RUNNING, serve } from "../testing";
+import { createQueryClient } from "../queries";
+import { json, refuseConnection, renderAt, RUNNING, serve, STAMP } from "../testing";
 import { ErrorBoundary } from "./ErrorBoundary";
 
 beforeEach(() => {
@@ -92,6 +94,27 @@ describe("while the server does not answer", () => {
   });
 });
 
+test("what failed is asked for again when the server is back, and another version asks for a reload", async () => {
+  const answers: Record<string, () => Response> = { ...RUNNING };
+  const fetch = serve(answers);
+  const state = () => screen.getByRole("status", { name: "Server state" });
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  renderAt("/workers");
+  await screen.findByText("NoETL server 0.1.0");
+  answers["/api/health"] = refuseConnection;
+  const asked = () => fetch.mock.calls.filter(([path]) => path === "/api/version").length;
+  const before = asked();
+  await vi.advanceTimersByTimeAsync(11_000);
+  await within(state()).findByText("The server is not reachable");
+  answers["/api/health"] = RUNNING["/api/health"];
+  answers["/api/version"] = () => json({ ...STAMP, ui_sha256: "e".repeat(64) });
+  await vi.advanceTimersByTimeAsync(11_000);
+  await within(state()).findByText("The server has another version now");
+  expect(asked()).toBeGreaterThan(before);
+  expect(within(state()).getByRole("button", { name: "Reload the page" })).toBeTruthy();
+  vi.useRealTimers();
+});
+
 describe("a page that throws", () => {
   function Broken(): never {
     throw new Error("it broke");
@@ -105,5 +128,22 @@ describe("a page that throws", () => {
       </ErrorBoundary>,
     );
     expect(screen.getByRole("alert").textContent).toContain("it broke");
+  });
+
+  test("says that the server was away when a part could not be loaded", () => {
+    function Missing(): never {
+      throw new TypeError("Failed to fetch dynamically imported module: /assets/LogPanel.js");
+    }
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    render(
+      <QueryClientProvider client={createQueryClient()}>
+        <ErrorBoundary>
+          <Missing />
+        </ErrorBoundary>
+      </QueryClientProvider>,
+    );
+    const text = screen.getByRole("alert").textContent;
+    expect(text).toContain("A part of this page could not be loaded");
+    expect(text).not.toContain("bug");
   });
 });

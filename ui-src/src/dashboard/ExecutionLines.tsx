@@ -1,6 +1,7 @@
 // A short list of executions, one line each: playbook, status, start time.
 import { Link } from "react-router";
 import type { Execution } from "../api/schema";
+import { messageFirst } from "../ui/format";
 import { cut } from "../ui/LongText";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import { Ago, Elapsed } from "../ui/Time";
@@ -21,7 +22,7 @@ export function ExecutionLines({ executions, empty }: { executions: readonly Exe
             </Link>
             {execution.status === "FAILED" && execution.error !== null && (
               <p className="line-more">
-                <bdi>{cut(execution.error, ERROR_LIMIT)}</bdi>
+                <bdi>{cut(messageFirst(execution.error), ERROR_LIMIT)}</bdi>
               </p>
             )}
             {execution.status === "RUNNING" && execution.current_step !== null && (

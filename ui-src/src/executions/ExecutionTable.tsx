@@ -4,6 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
 import { Link } from "react-router";
 import type { Execution } from "../api/schema";
+import { messageFirst } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 import { StatusBadge } from "../ui/StatusBadge";
@@ -144,7 +145,7 @@ function Where({ execution: { status, error, current_step } }: { execution: Exec
   if (status === "FAILED" && error !== null) {
     return (
       <span className="cell-error" title={cut(error, 1000)}>
-        <bdi>{cut(error, ERROR_LIMIT)}</bdi>
+        <bdi>{cut(messageFirst(error), ERROR_LIMIT)}</bdi>
       </span>
     );
   }

@@ -9,6 +9,7 @@ import {
   formatRelative,
   formatBytes,
   formatSize,
+  messageFirst,
 } from "./format";
 
 test.each([
@@ -77,4 +78,12 @@ test("sizes and clocks", () => {
     "1.0 M characters",
   ]);
   expect(formatClock("2026-11-23T12:00:07.045Z", "milliseconds")).toMatch(/^\d\d:\d\d:07\.045$/);
+});
+
+test("the message of an error comes before its place", () => {
+  expect(messageFirst("t/said@1:14:5: step `py`, field `tool`: NameError: name 'n'")).toBe(
+    "NameError: name 'n' – t/said@1:14:5: step `py`, field `tool`",
+  );
+  expect(messageFirst("a.yaml:3: two steps")).toBe("two steps – a.yaml:3");
+  expect(messageFirst("wrong input: 1:2")).toBe("wrong input: 1:2");
 });

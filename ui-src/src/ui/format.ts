@@ -93,3 +93,11 @@ export function count(number: number, noun: string, plural = `${noun}s`): string
 function two(number: number): string {
   return String(number).padStart(2, "0");
 }
+
+/** Puts the message of an error before its place: `a.yaml:3:5: step `x`, field `tool`: it broke` is cut at its end. */
+export function messageFirst(error: string): string {
+  const match = /^(\S+:\d+(?::\d+)?: (?:step `[^`]*`(?:, field `[^`]*`)?: )?)([^]+)$/.exec(error);
+  const [, place, message] = match ?? [];
+  if (place === undefined || message === undefined) return error;
+  return `${message} – ${place.slice(0, -2)}`;
+}

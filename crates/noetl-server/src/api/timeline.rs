@@ -52,7 +52,8 @@ pub(crate) async fn timeline(
     Path(execution_id): Path<String>,
 ) -> Result<Json<Timeline>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
-    let mut spans: BTreeMap<String, (i64, TimelineStep)> = BTreeMap::new();
+    // By command: when it was claimed, the event of that, and the call.
+    let mut spans: BTreeMap<String, ((i64, i64), TimelineStep)> = BTreeMap::new();
     each_event(&server, row.execution_id, |event| {
         let (Some(command), Some(step)) = (&event.node_id, &event.node_name) else {
             return;
@@ -75,14 +76,14 @@ pub(crate) async fn timeline(
                             .map(str::to_owned),
                         error: None,
                     };
-                    (event.created_at, span)
+                    ((event.created_at, event.event_id), span)
                 });
             }
             event_name::CALL_DONE
             | event_name::CALL_ERROR
             | event_name::SINK_EXECUTED
             | event_name::SINK_FAILED => {
-                if let Some((start, span)) = spans.get_mut(command) {
+                if let Some(((start, _), span)) = spans.get_mut(command) {
                     span.status = event.status.into();
                     span.end_time = Some(clock::rfc3339(event.created_at));
                     span.duration_seconds = Some(clock::seconds_between(*start, event.created_at));
@@ -95,7 +96,8 @@ pub(crate) async fn timeline(
         }
     })
     .await?;
-    let mut steps: Vec<(i64, TimelineStep)> = spans.into_values().collect();
+    let mut steps: Vec<_> = spans.into_values().collect();
+    // Within a millisecond, in the order of the log.
     steps.sort_by_key(|(start, _)| *start);
     if row.status.is_final() {
         for (_, span) in &mut steps {
