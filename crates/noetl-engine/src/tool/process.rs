@@ -145,8 +145,8 @@ impl StepProcesses {
     }
 
     /// Returns the variable that they have in their environment.
-    pub(super) fn variable(&self) -> (&'static str, &str) {
-        (VARIABLE, self.mark.as_str())
+    pub(super) fn variable(&self) -> (String, String) {
+        (VARIABLE.to_owned(), self.mark.as_str().to_owned())
     }
 
     fn set_leader(&mut self, child: &tokio::process::Child) {

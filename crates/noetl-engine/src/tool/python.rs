@@ -2,7 +2,6 @@
 
 mod request;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
@@ -67,14 +66,11 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         Err(error) => return Err(no_answer_folder(&error, call, host).await),
     };
     let answer = folder.path().join("answer.json");
-    let mut env: BTreeMap<String, String> = process::environment(call)?.into_iter().collect();
+    let env = process::environment(call)?.into_iter();
     #[cfg(unix)]
     let mut processes = StepProcesses::new(host);
     #[cfg(unix)]
-    {
-        let (name, value) = processes.variable();
-        env.insert(name.to_owned(), value.to_owned());
-    }
+    let env = env.chain([processes.variable()]);
     let context = visible_context(&source.code, call);
     let request = Request {
         code: &source.code,
@@ -87,7 +83,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
         cwd: call
             .text("cwd")
             .map(|path| host.tool_environment().resolve(&path)),
-        env,
+        env: env.collect(),
     };
     let request = to_json_text(&request)
         .map(Arc::new)
