@@ -3,7 +3,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { launch, visit, type Visitor } from "./browser";
-import { CHATTY, FAILING, GREETING, SLEEPER } from "./playbooks";
+import { FAILING, GREETING, SLEEPER } from "./playbooks";
 import { startServer, type Server } from "./server";
 
 let server: Server;
@@ -211,39 +211,25 @@ test("a version and then a playbook are deleted after confirmation", async () =>
   await page.getByRole("link", { name: "e2e/greeting", exact: true }).waitFor({ state: "hidden" });
 });
 
-test("the log of a step is read while it runs, searched, and its lines have links", async () => {
+test("a save that would follow what was not opened is a question", async () => {
   const { page } = visitor;
-  await server.register(CHATTY);
-  const id = await server.execute("e2e/chatty");
-  await page.goto(`/execution/${id}`);
-  const line = (text: string) => page.locator(".log-text", { hasText: text });
-  await line("line 1").waitFor();
-  expect(await line("line 4").count()).toBe(0);
-  expect(await line("line 1").locator("[data-colour=green]").textContent()).toBe("line 1");
-  await line("line 2").waitFor();
-  await server.waitUntilEnded(id);
-  // The end is followed: of the 20,000 rows, the last ones are in the document and the first are not.
-  await line("row 20000").waitFor();
-  expect(await line("line 1").count()).toBe(0);
-  expect(await page.locator(".log-lines li").count()).toBeLessThan(200);
+  await server.register(FAILING);
+  await page.goto("/editor?id=e2e/failing");
+  const text = page.getByRole("textbox", { name: "Text of e2e/failing" });
+  await text.click();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.insertText("# mine\n");
+  await server.register(`# theirs\n${FAILING}`);
+  await page.locator(".verdict", { hasText: "Valid" }).waitFor();
+  await page.getByRole("button", { name: "Save as new version" }).click();
+  const question = page.getByRole("dialog", { name: /^Save as version \d+ of e2e\/failing\?$/ });
+  await question.getByRole("link", { name: "Compare the two" }).waitFor();
+  await question.getByRole("button", { name: /^Save as version/ }).click();
+  await page.waitForURL(/version=\d+/);
+  await page.locator(".cm-line", { hasText: "# mine" }).waitFor();
 
-  await page.getByLabel("Step of the log").selectOption({ label: "start" });
-  await line("line 1").waitFor();
-  expect(new URL(page.url()).search).toBe("?step=start");
-  await page.getByLabel("Search the log").fill("OOPS");
-  await line("line 1").waitFor({ state: "hidden" });
-  expect(await page.locator(".log-text").allTextContents()).toEqual(["oops"]);
-  await page.getByLabel("Search the log").fill("");
-  await page.getByRole("link", { name: "Line 3", exact: true }).click();
-  expect(new URL(page.url()).hash).toBe("#L3");
-  await page.reload();
-  await page.locator("[data-target=true]", { hasText: "line 3" }).waitFor();
-
-  const [file] = await Promise.all([
-    page.waitForEvent("download"),
-    page.getByRole("button", { name: "Download" }).click(),
-  ]);
-  expect(file.suggestedFilename()).toBe(`${id}.log`);
-  await page.getByLabel("Times").check();
-  await page.locator(".log-time").first().waitFor();
+  // The template of a new playbook has a path of its own.
+  await server.register(FAILING.replace("e2e/failing", "examples/hello"));
+  await page.goto("/editor");
+  await page.locator(".cm-line", { hasText: "path: examples/hello-2" }).waitFor();
 });

@@ -1,11 +1,11 @@
 // The editor page: loads the playbook and version in its address, or a template for a new playbook.
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
-import { getEntry } from "../api/catalog";
+import { getEntry, listPlaybooks } from "../api/catalog";
 import { PageHeader } from "../components/PageHeader";
 import "../styles/editor.css";
 import { ErrorNotice, Loading } from "../ui/notices";
-import { NEW_PLAYBOOK } from "./template";
+import { freeTemplate } from "./template";
 import { wholeNumber } from "./wholeNumber";
 import { Workbench } from "./Workbench";
 
@@ -21,7 +21,19 @@ export default function EditorPage() {
     staleTime: Infinity,
     gcTime: 0,
   });
-  if (path === "") return <Workbench key="" path="" version={undefined} saved={NEW_PLAYBOOK} />;
+  const known = useQuery({
+    queryKey: ["catalog", "paths"],
+    queryFn: ({ signal }) => listPlaybooks(signal),
+    enabled: path === "",
+    // The template must not change while it is edited.
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+  if (path === "") {
+    if (known.isPending) return <Loading what="the template" />;
+    const taken = known.data?.map((entry) => entry.path) ?? [];
+    return <Workbench key="" path="" version={undefined} saved={freeTemplate(taken)} />;
+  }
   if (data !== undefined) {
     return (
       <Workbench

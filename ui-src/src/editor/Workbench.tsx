@@ -1,16 +1,18 @@
 // The editor of one playbook: its text, its problems, its flow, and saving.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { useNavigate, useSearchParams } from "react-router";
+import { Link, useNavigate, useSearchParams } from "react-router";
 import { listVersions, problemsOf, register } from "../api/catalog";
 import { ProblemList } from "../catalog/ProblemList";
 import { RunDialog } from "../catalog/RunDialog";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { GraphPanel } from "../graph/GraphPanel";
+import { ConfirmDialog } from "../ui/ConfirmDialog";
 import { count } from "../ui/format";
 import { ErrorNotice, Loading } from "../ui/notices";
 import { toast } from "../ui/toasts";
 import type { Target } from "./CodeEditor";
+import { clashOf, pathIn, type Clash } from "./clash";
 import { Comparison } from "./Comparison";
 import { draftKey, draftOf, dropDraft, keepDraft } from "./drafts";
 import { useValidation } from "./useValidation";
@@ -57,8 +59,22 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
       await navigate(`/editor?${parameters.toString()}`, { replace: path !== "" });
     },
   });
+  const [clash, setClash] = useState<Clash>();
+  /** Saves the text, or asks first when that would follow a version that was not opened here. */
+  const check = useMutation({
+    mutationFn: async (text: string) => clashOf(text, path, version, await listVersions(pathIn(text) ?? path)),
+    onSuccess: (found, text) => {
+      if (found === undefined) save.mutate(text);
+      else setClash(found);
+    },
+    // The server says what is wrong with the text.
+    onError: (_, text) => {
+      save.mutate(text);
+    },
+  });
+  const isSaving = check.isPending || save.isPending;
   // A new playbook can be saved without changes to the template.
-  const canSave = (isChanged || path === "") && !save.isPending;
+  const canSave = (isChanged || path === "") && !isSaving;
   const refusals = problemsOf(save.error);
   const problems = refusals.length > 0 && save.variables === content ? refusals : validation.problems;
 
@@ -70,10 +86,10 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
         versions={versions.data ?? []}
         compare={compare}
         isChanged={isChanged}
-        isSaving={save.isPending}
+        isSaving={isSaving}
         canSave={canSave}
         onSave={() => {
-          save.mutate(content);
+          check.mutate(content);
         }}
         onRun={() => {
           setRunning(true);
@@ -109,7 +125,7 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
                     keepDraft(key, text, saved);
                   }}
                   onSave={() => {
-                    if (canSave) save.mutate(content);
+                    if (canSave) check.mutate(content);
                   }}
                 />
               </Suspense>
@@ -154,6 +170,36 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
           )}
         </section>
       </div>
+      {clash !== undefined && (
+        <ConfirmDialog
+          title={`Save as version ${clash.newest + 1} of ${clash.path}?`}
+          action={`Save as version ${clash.newest + 1}`}
+          run={() => save.mutateAsync(content)}
+          onDone={() => {
+            setClash(undefined);
+          }}
+          onClose={() => {
+            setClash(undefined);
+          }}
+        >
+          <p>
+            {clash.path === path ? (
+              <>
+                Version {clash.newest} was saved since version {version} was opened here. The new version would
+                follow it without its changes.{" "}
+                <Link to={`/editor?id=${encodeURIComponent(path)}&version=${clash.newest}&compare=${version ?? ""}`}>
+                  Compare the two
+                </Link>
+              </>
+            ) : (
+              <>
+                There is a playbook <bdi>{clash.path}</bdi> already, which was not opened here. Another{" "}
+                <code>path</code> in the text makes a playbook of its own.
+              </>
+            )}
+          </p>
+        </ConfirmDialog>
+      )}
       {isRunning && (
         <RunDialog
           path={path}

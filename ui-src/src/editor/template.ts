@@ -16,3 +16,14 @@ workflow:
       - step: end
   - step: end
 `;
+
+/** Returns the template with a path that no playbook has. */
+export function freeTemplate(taken: readonly string[]): string {
+  const known = new Set(taken);
+  let name = "hello";
+  for (let number = 2; known.has(`examples/${name}`); number += 1) name = `hello-${number}`;
+  return NEW_PLAYBOOK.replace("name: hello\n", `name: ${name}\n`).replace(
+    "path: examples/hello\n",
+    `path: examples/${name}\n`,
+  );
+}
