@@ -1,5 +1,6 @@
 //! `cargo xtask test`: builds what the tests read, runs all tests, and counts them.
 
+mod libtest;
 mod page;
 
 use std::collections::BTreeSet;
@@ -64,16 +65,19 @@ impl TestArgs {
 }
 
 /// How many tests passed and failed.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Count {
     passed: u64,
     failed: u64,
+    /// A line for each failed test that could be named: `NAME: first line of its message`.
+    failures: Vec<String>,
 }
 
 impl AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -114,15 +118,18 @@ pub(crate) fn run(ctx: &Ctx, args: &TestArgs) -> anyhow::Result<()> {
         let test = || test_rust(ctx, dist.as_deref(), report);
         count += output::step(ctx, "test xtask and noetl", test)?;
     }
-    print(count, &files::read_to_string(report)?)
+    print(&count, &files::read_to_string(report)?)
 }
 
-/// Prints the lines of the report and the counts, and fails when a test failed.
-fn print(count: Count, report: &str) -> anyhow::Result<()> {
+/// Prints the lines of the report, the failed tests and the counts, and fails when a test failed.
+fn print(count: &Count, report: &str) -> anyhow::Result<()> {
     let lines: BTreeSet<_> = report.lines().collect();
     lines.iter().try_for_each(output::line)?;
     // A line is `skipped NAME: why` or `not run NAME: why`. libtest has counted these tests as passed.
     let skipped: BTreeSet<_> = lines.iter().map(|line| line.split(": ").next()).collect();
+    for failure in &count.failures {
+        output::line(format!("failed {failure}"))?;
+    }
     let (failed, skipped) = (count.failed, skipped.len());
     let passed = count.passed.saturating_sub(skipped as u64);
     output::line(format!(
@@ -155,17 +162,17 @@ fn test_rust(ctx: &Ctx, dist: Option<&Utf8Path>, report: &Utf8Path) -> anyhow::R
     if let Some(dist) = dist {
         test = test.env("NOETL_TEST_DIST", dist);
     }
-    let mut count = Count::default();
+    let mut reader = libtest::Reader::default();
     let result = run::lines(ctx, test, |line| {
         output::finding(line);
-        count += count_line(line).unwrap_or_default();
+        reader.take(line);
         Ok(())
     });
-    if count.failed == 0 {
+    if reader.count.failed == 0 {
         // Without a failed test, an error means that a program did not compile or did not end.
         result?;
     }
-    Ok(count)
+    Ok(reader.count)
 }
 
 /// Runs tests for as long as `amount` says, one after the other, and shows their figures.
@@ -184,30 +191,4 @@ fn at_length(
         test = test.env("NOETL_TEST_SEED", seed.to_string());
     }
     output::step(ctx, title, || run::run(ctx, test))
-}
-
-/// Reads the last line of libtest: `test result: ok. 3 passed; 0 failed; …`.
-fn count_line(line: &str) -> Option<Count> {
-    let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let number = |what: &str| {
-        let mut parts = numbers.split("; ");
-        parts.find_map(|part| part.strip_suffix(what)?.trim().parse().ok())
-    };
-    Some(Count {
-        passed: number(" passed")?,
-        failed: number(" failed")?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::count_line;
-
-    #[test]
-    fn the_result_of_libtest_is_counted() {
-        let line = "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.1s";
-        let count = count_line(line).unwrap();
-        assert_eq!((count.passed, count.failed), (3, 1));
-        assert_eq!(count_line("test server::x ... ok"), None);
-    }
 }

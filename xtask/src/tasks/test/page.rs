@@ -10,12 +10,44 @@ use crate::host::ctx::{self, Ctx};
 use crate::host::{files, output, run};
 use crate::release::{cargo, page};
 
-/// The counts of Vitest's JSON report.
+/// What is read of Vitest's JSON report.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct VitestReport {
     num_passed_tests: u64,
     num_failed_tests: u64,
+    test_results: Vec<VitestFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VitestFile {
+    assertion_results: Vec<VitestTest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VitestTest {
+    full_name: String,
+    #[serde(default)]
+    failure_messages: Vec<String>,
+}
+
+impl VitestReport {
+    /// Returns `NAME: first line of its message` for each failed test.
+    fn failures(&self) -> Vec<String> {
+        let tests = self
+            .test_results
+            .iter()
+            .flat_map(|file| &file.assertion_results);
+        tests
+            .filter_map(|test| {
+                let message = test.failure_messages.first()?;
+                let line = message.lines().next().unwrap_or_default();
+                Some(format!("{}: {line}", test.full_name))
+            })
+            .collect()
+    }
 }
 
 /// Runs the unit tests.
@@ -38,8 +70,10 @@ pub(super) fn test_in_chromium(ctx: &Ctx, report: &Utf8Path) -> anyhow::Result<C
         let skipped = "skipped the page in Chromium: chromium is not installed\n";
         files::write(report, skipped)?;
         // A skipped test counts as passed, as with libtest.
-        let (passed, failed) = (1, 0);
-        return Ok(Count { passed, failed });
+        return Ok(Count {
+            passed: 1,
+            ..Count::default()
+        });
     };
     let lock = run::lock(ctx)?;
     page::build(ctx)?;
@@ -70,6 +104,7 @@ fn vitest(ctx: &Ctx, command: CommandLine, report: &str) -> anyhow::Result<Count
     };
     let report: VitestReport = serde_json::from_str(&report)?;
     Ok(Count {
+        failures: report.failures(),
         passed: report.num_passed_tests,
         failed: report.num_failed_tests.max(u64::from(result.is_err())),
     })
