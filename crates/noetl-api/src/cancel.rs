@@ -109,6 +109,28 @@ pub struct CleanupRequest {
     pub dry_run: Option<bool>,
 }
 
+/// Which executions to delete.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExpireRequest {
+    /// Those that ended more than so many days ago.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 36500))]
+    pub older_than_days: u16,
+    /// Only count the executions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+}
+
+/// The result of deleting executions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExpireAnswer {
+    /// How many executions were, or would be, deleted with their events, results and logs.
+    pub deleted_count: usize,
+    /// One sentence for people.
+    pub message: String,
+}
+
 /// The result of a clean-up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

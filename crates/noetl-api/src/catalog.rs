@@ -15,6 +15,10 @@ pub struct Registration {
     /// `Playbook` or `Credential`; found from the document when it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_type: Option<String>,
+    /// The version that the text was made from; 0 when there must be none. With another latest version the answer is
+    /// 409, and nothing is registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_version: Option<i64>,
 }
 
 /// The result of a registration.

@@ -40,7 +40,7 @@ pub struct Dashboard {
     pub series: Vec<DashboardBucket>,
     /// The steps whose calls took longest on average, of the newest 5000 calls in the span.
     pub slowest_steps: Vec<SlowStep>,
-    /// The latest executions that run.
+    /// The latest executions that have not ended.
     pub running: Vec<Execution>,
     /// The latest executions that failed.
     pub recent_failures: Vec<Execution>,
@@ -58,13 +58,17 @@ pub struct DashboardSums {
     pub failed_executions: i64,
     /// Those that were cancelled.
     pub cancelled_executions: i64,
+    /// Executions whose first step waits for a worker, whenever they were started.
+    pub pending_executions: i64,
     /// Executions that run now, whenever they began.
     pub running_executions: i64,
+    /// Commands that wait for a worker.
+    pub queue_depth: i64,
     /// Playbooks in the catalog.
     pub total_playbooks: i64,
     /// Credentials.
     pub total_credentials: i64,
-    /// Workers that are online.
+    /// Workers that are online, with each server that has slots of its own.
     pub workers: usize,
     /// Of those that ended by themselves, from 0 to 1.
     #[cfg_attr(feature = "openapi", schema(required))]
@@ -83,6 +87,8 @@ pub struct DashboardBucket {
     pub failed: i64,
     /// Those that were cancelled.
     pub cancelled: i64,
+    /// Those whose first step waits for a worker.
+    pub pending: i64,
     /// Those that run.
     pub running: i64,
 }

@@ -73,6 +73,8 @@ pub struct ServerInfo {
     pub started_at: String,
     /// How long it has run.
     pub uptime_seconds: f64,
+    /// Executions whose first step waits for a worker.
+    pub pending_executions: i64,
     /// Executions that run.
     pub running_executions: i64,
     /// Commands without an outcome.

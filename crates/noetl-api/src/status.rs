@@ -3,6 +3,8 @@
 word_enum! {
     /// Where an execution stands.
     ExecutionStatus {
+        /// Its first step waits for a worker.
+        Pending = "PENDING",
         /// It runs.
         Running = "RUNNING",
         /// It ended well.
@@ -15,9 +17,12 @@ word_enum! {
 }
 
 impl ExecutionStatus {
+    /// Those of executions that have not ended.
+    pub const ACTIVE: &'static [Self] = &[Self::Pending, Self::Running];
+
     /// Whether the execution has ended.
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Running)
+        !matches!(self, Self::Pending | Self::Running)
     }
 }
 
@@ -72,6 +77,7 @@ impl From<EventStatus> for StepStatus {
 impl From<ExecutionStatus> for EventStatus {
     fn from(status: ExecutionStatus) -> Self {
         match status {
+            ExecutionStatus::Pending => Self::Pending,
             ExecutionStatus::Running => Self::Running,
             ExecutionStatus::Completed => Self::Completed,
             ExecutionStatus::Failed => Self::Failed,

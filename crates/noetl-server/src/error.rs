@@ -101,6 +101,9 @@ impl From<RunError> for ApiError {
             RunError::NoExecution(_) => Self::not_found(error.to_string())
                 .help("`noetl list Execution` shows those that are there"),
             RunError::NoCommand(_) => Self::not_found(error.to_string()),
+            RunError::OtherRequest(_) => {
+                Self::invalid(error.to_string()).help("send each request with a key of its own")
+            }
             RunError::NoStep(_) => Self::invalid(error.to_string()),
             RunError::Held(_) | RunError::Ended(_) | RunError::HoldersLost { .. } => {
                 Self::new(StatusCode::CONFLICT, error.to_string())

@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError};
 use crate::vault::{VaultError, hash_of, new_secret, same_secret};
 
 /// The name of the cookie.
-const NAME: &str = "noetl_session";
+pub(crate) const NAME: &str = "noetl_session";
 /// How long a session lasts, in seconds.
 const SECONDS: i64 = 7 * 24 * 60 * 60;
 

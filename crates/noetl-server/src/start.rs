@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::credentials::Credentials;
 use crate::executions::{Executions, LocalQueue};
 use crate::local_worker::{LocalSource, LocalWorker};
-use crate::store::{Ids, Storage, Store, StoreError};
+use crate::store::{Ids, ServerRow, Storage, Store, StoreError};
 use crate::ui::UiSource;
 use crate::vault::{Vault, VaultError, secret_file};
 use crate::worker::Slots;
@@ -45,6 +45,8 @@ pub struct Config {
     pub max_workers: usize,
     /// How many bytes of an attempt's output are kept.
     pub log_limit: usize,
+    /// How long executions are kept after their end, with their events and logs; `None` keeps them all.
+    pub retention: Option<Duration>,
     /// How many files and connections this process may have open.
     pub descriptors: usize,
     /// The environment of tools that run in this process.
@@ -118,8 +120,9 @@ pub(crate) struct Ready {
     pub(crate) token_file: Option<PathBuf>,
     worker: LocalWorker,
     shard: i64,
-    /// The task that keeps the shard.
-    heartbeat: Option<JoinHandle<()>>,
+    retention: Option<Duration>,
+    /// The tasks that keep the shard and delete old executions.
+    tasks: Vec<JoinHandle<()>>,
     _lock: Option<File>,
 }
 
@@ -145,9 +148,12 @@ impl Ready {
         let vault = Vault::new(&key)?;
         check_key(&store, &vault, failed).await?;
         let worker_id = format!("server-{}-{}", config.name, random_suffix()?);
-        let shard = take_shard(&store, &worker_id, own_key)
-            .await
-            .map_err(failed)?;
+        let server = ServerRow {
+            name: &worker_id,
+            own_key,
+            slots: i64::try_from(config.max_workers).unwrap_or(i64::MAX),
+        };
+        let shard = take_shard(&store, server).await.map_err(failed)?;
         let ids = Arc::new(Ids::new(shard));
         // The clock may have been set back since the last start.
         ids.next_after(store.greatest_id().await.map_err(failed)?);
@@ -175,7 +181,8 @@ impl Ready {
             token_file,
             worker: LocalWorker::new(source, slots, orders),
             shard,
-            heartbeat: None,
+            retention: config.retention,
+            tasks: Vec::new(),
             _lock: lock,
         })
     }
@@ -184,7 +191,7 @@ impl Ready {
     pub(crate) fn begin(&mut self) {
         self.worker.begin();
         let (store, shard) = (self.store.clone(), self.shard);
-        self.heartbeat = Some(tokio::spawn(async move {
+        self.tasks.push(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 if let Err(error) = store.keep_shard(shard).await {
@@ -192,14 +199,16 @@ impl Ready {
                 }
             }
         }));
+        if let Some(age) = self.retention {
+            let executions = Arc::clone(&self.executions);
+            self.tasks.push(tokio::spawn(executions.keep_expiring(age)));
+        }
     }
 
     /// Gives back the commands and the shard that this server holds, and closes the store.
     pub(crate) async fn end(&self) {
         self.worker.stop().await;
-        if let Some(heartbeat) = &self.heartbeat {
-            heartbeat.abort();
-        }
+        self.tasks.iter().for_each(JoinHandle::abort);
         if let Err(error) = self.store.free_shard(self.shard).await {
             tracing::warn!(%error, "cannot give back the server's shard");
         }
@@ -208,15 +217,13 @@ impl Ready {
 }
 
 /// Takes a shard. On SQLite, the commands of the server before are given back as well.
-async fn take_shard(store: &Store, worker_id: &str, own_key: bool) -> Result<i64, StoreError> {
+async fn take_shard(store: &Store, server: ServerRow<'_>) -> Result<i64, StoreError> {
     let now = store.clock().now();
     if store.is_postgres() {
-        return store
-            .take_shard(worker_id, own_key, now, now - SILENT_MS)
-            .await;
+        return store.take_shard(server, now, now - SILENT_MS).await;
     }
     // A SQLite file has one server at a time, so every other server has ended.
-    let shard = store.take_shard(worker_id, own_key, now, i64::MAX).await?;
+    let shard = store.take_shard(server, now, i64::MAX).await?;
     store.bound_times(now).await?;
     store.release_lost_servers(now).await?;
     Ok(shard)

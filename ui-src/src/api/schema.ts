@@ -414,6 +414,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/executions/expire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete executions that ended long ago
+         * @description Their events, results and logs go with them. Those that a running execution has started are kept.
+         */
+        post: operations["expire"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the executions that start and end
+         * @description Server-sent events: `begin`, then `execution` for each one whose status has changed.
+         */
+        get: operations["executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/executions/{execution_id}": {
         parameters: {
             query?: never;
@@ -610,6 +650,27 @@ export interface paths {
         };
         /** Get the status of an execution */
         get: operations["status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{execution_id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the events of an execution until it ends
+         * @description Server-sent events: `begin`, then `event` for each event of the log, `log` for lines when they are wanted, and at the end
+         *     `status`.
+         */
+        get: operations["execution"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1318,7 +1379,7 @@ export interface components {
             failed_executions: number;
             /** @description The latest executions that failed. */
             recent_failures: components["schemas"]["Execution"][];
-            /** @description The latest executions that run. */
+            /** @description The latest executions that have not ended. */
             running: components["schemas"]["Execution"][];
             /** @description The executions by the time at which they began. */
             series: components["schemas"]["DashboardBucket"][];
@@ -1363,6 +1424,11 @@ export interface components {
             failed: number;
             /**
              * Format: int64
+             * @description Those whose first step waits for a worker.
+             */
+            pending: number;
+            /**
+             * Format: int64
              * @description Those that run.
              */
             running: number;
@@ -1381,6 +1447,16 @@ export interface components {
              * @description Those that failed.
              */
             failed_executions: number;
+            /**
+             * Format: int64
+             * @description Executions whose first step waits for a worker, whenever they were started.
+             */
+            pending_executions: number;
+            /**
+             * Format: int64
+             * @description Commands that wait for a worker.
+             */
+            queue_depth: number;
             /**
              * Format: int64
              * @description Executions that run now, whenever they began.
@@ -1411,7 +1487,7 @@ export interface components {
              * @description Playbooks in the catalog.
              */
             total_playbooks: number;
-            /** @description Workers that are online. */
+            /** @description Workers that are online, with each server that has slots of its own. */
             workers: number;
         };
         /** @description The state of the store. */
@@ -1662,7 +1738,24 @@ export interface components {
          * @description Where an execution stands.
          * @enum {string}
          */
-        ExecutionStatus: "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        ExecutionStatus: "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
+        /** @description The result of deleting executions. */
+        ExpireAnswer: {
+            /** @description How many executions were, or would be, deleted with their events, results and logs. */
+            deleted_count: number;
+            /** @description One sentence for people. */
+            message: string;
+        };
+        /** @description Which executions to delete. */
+        ExpireRequest: {
+            /** @description Only count the executions. */
+            dry_run?: boolean | null;
+            /**
+             * Format: int32
+             * @description Those that ended more than so many days ago.
+             */
+            older_than_days: number;
+        };
         /** @description Why a task or a command failed. */
         Failure: {
             /** @description Exit code, SQLSTATE or exception type. */
@@ -2070,6 +2163,12 @@ export interface components {
         };
         /** @description A document for the catalog. */
         Registration: {
+            /**
+             * Format: int64
+             * @description The version that the text was made from; 0 when there must be none. With another latest version the answer is
+             *     409, and nothing is registered.
+             */
+            base_version?: number | null;
             /** @description YAML text, or base64 of it. */
             content: string;
             /** @description `Playbook` or `Credential`; found from the document when it is missing. */
@@ -2112,6 +2211,11 @@ export interface components {
              * @description Commands without an outcome.
              */
             pending_commands: number;
+            /**
+             * Format: int64
+             * @description Executions whose first step waits for a worker.
+             */
+            pending_executions: number;
             /**
              * Format: int64
              * @description Executions that run.
@@ -2493,6 +2597,8 @@ export type ExecutionEvent = components['schemas']['ExecutionEvent'];
 export type ExecutionGraph = components['schemas']['ExecutionGraph'];
 export type ExecutionState = components['schemas']['ExecutionState'];
 export type ExecutionStatus = components['schemas']['ExecutionStatus'];
+export type ExpireAnswer = components['schemas']['ExpireAnswer'];
+export type ExpireRequest = components['schemas']['ExpireRequest'];
 export type Failure = components['schemas']['Failure'];
 export type FinalizeAnswer = components['schemas']['FinalizeAnswer'];
 export type FinalizeRequest = components['schemas']['FinalizeRequest'];
@@ -3438,7 +3544,13 @@ export interface operations {
     execute: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A request with the same key, playbook and input returns the execution that the first one started. From 1 to 200
+                 *     visible ASCII characters, such as a UUID.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3549,6 +3661,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CleanupAnswer"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    expire: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExpireRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpireAnswer"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    executions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             503: {
@@ -3939,7 +4125,13 @@ export interface operations {
     rerun: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A request with the same key, playbook and input returns the execution that the first one started. From 1 to 200
+                 *     visible ASCII characters, such as a UUID.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 execution_id: string;
             };
@@ -4031,6 +4223,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExecutionState"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    execution: {
+        parameters: {
+            query?: {
+                /** @description The last event that is known; none begins with the first. */
+                after?: string;
+                /** @description Whether the stream has what steps print too, in messages `log`. */
+                logs?: boolean;
+                /** @description The field `after` of the last message `log` that is known. */
+                logs_after?: string;
+            };
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             503: {
@@ -4930,7 +5166,7 @@ export const commandStatusValues: ReadonlyArray<FlattenedDeepRequired<components
 export const deleteStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["DeleteStatus"]> = ["deleted"];
 export const edgeKindValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["EdgeKind"]> = ["next", "arc", "case", "call"];
 export const eventStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["EventStatus"]> = ["STARTED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"];
-export const executionStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ExecutionStatus"]> = ["RUNNING", "COMPLETED", "FAILED", "CANCELLED"];
+export const executionStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ExecutionStatus"]> = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"];
 export const finalizeStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["FinalizeStatus"]> = ["finalized", "already_completed"];
 export const keychainStatusValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["KeychainStatus"]> = ["success"];
 export const listScopeValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["ListScope"]> = ["all"];

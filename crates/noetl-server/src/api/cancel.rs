@@ -1,16 +1,18 @@
-//! Cancelling executions, one by one or all that have run for too long, and ending them by hand.
+//! Cancelling executions, one by one or all that have run for too long, ending them by hand, and deleting old ones.
+
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use noetl_api::cancel::{
     CancelAnswer, CancelRequest, CancelStatus, CancellationCheck, CleanupAnswer, CleanupRequest,
-    FinalizeAnswer, FinalizeRequest, FinalizeStatus,
+    ExpireAnswer, ExpireRequest, FinalizeAnswer, FinalizeRequest, FinalizeStatus,
 };
 use noetl_api::{ExecutionStatus, Failure};
 use noetl_engine::execution::event_name;
 
-use super::extract::{OptionalBody, Path};
+use super::extract::{Body, OptionalBody, Path};
 use super::rows::find_execution;
 use super::state::AppState;
 use crate::clock;
@@ -31,6 +33,7 @@ pub(super) fn routes() -> Router<AppState> {
         )
         .route("/api/executions/{execution_id}/finalize", post(finalize))
         .route("/api/executions/cleanup", post(cleanup))
+        .route("/api/executions/expire", post(expire))
 }
 
 /// Cancel an execution
@@ -80,7 +83,7 @@ pub(crate) async fn cancellation_check(
 ) -> Result<Json<CancellationCheck>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
     let event_type = match row.status {
-        ExecutionStatus::Running => None,
+        ExecutionStatus::Pending | ExecutionStatus::Running => None,
         ExecutionStatus::Completed => Some(event_name::PLAYBOOK_COMPLETED),
         ExecutionStatus::Failed => Some(event_name::PLAYBOOK_FAILED),
         ExecutionStatus::Cancelled => Some(event_name::EXECUTION_CANCELLED),
@@ -147,6 +150,25 @@ pub(crate) async fn finalize(
     }))
 }
 
+/// Delete executions that ended long ago
+///
+/// Their events, results and logs go with them. Those that a running execution has started are kept.
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/expire", tag = "executions", request_body = ExpireRequest,
+    responses((status = 200, body = ExpireAnswer), ApiError)))]
+pub(crate) async fn expire(
+    State(server): State<AppState>,
+    Body(request): Body<ExpireRequest>,
+) -> Result<Json<ExpireAnswer>, ApiError> {
+    let age = Duration::from_secs(u64::from(request.older_than_days) * 24 * 60 * 60);
+    let dry_run = request.dry_run.unwrap_or(false);
+    let deleted_count = server.executions.expire(age, dry_run).await?;
+    let verb = if dry_run { "would be" } else { "were" };
+    Ok(Json(ExpireAnswer {
+        message: format!("{deleted_count} executions {verb} deleted"),
+        deleted_count,
+    }))
+}
+
 /// Cancel executions that have run for too long
 #[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/cleanup", tag = "executions", request_body = Option<CleanupRequest>,
     responses((status = 200, body = CleanupAnswer), ApiError)))]
@@ -156,7 +178,7 @@ pub(crate) async fn cleanup(
 ) -> Result<Json<CleanupAnswer>, ApiError> {
     let minutes = i64::from(request.older_than_minutes.unwrap_or(OLD_MINUTES));
     let filter = ExecutionFilter {
-        status: Some(ExecutionStatus::Running),
+        statuses: ExecutionStatus::ACTIVE,
         until: Some(clock::now_ms() - minutes * 60_000),
         ..ExecutionFilter::default()
     };

@@ -121,19 +121,18 @@ pub(crate) async fn register(
     let playbook = Playbook::parse(file, &text).map_err(all)?;
     check_names(&playbook)?;
     let problems = playbook.problems(&Map::new());
-    let entry = server
-        .store
-        .register(store::CatalogEntry {
-            catalog_id: server.ids.next(),
-            path: playbook.path.clone(),
-            version: 0,
-            kind: "Playbook".to_owned(),
-            name: playbook.name.clone(),
-            description: playbook.description.clone(),
-            content: text,
-            created_at: 0,
-        })
-        .await?;
+    let entry = store::CatalogEntry {
+        catalog_id: server.ids.next(),
+        path: playbook.path.clone(),
+        version: 0,
+        kind: "Playbook".to_owned(),
+        name: playbook.name.clone(),
+        description: playbook.description.clone(),
+        content: text,
+        created_at: 0,
+    };
+    let registered = server.store.register(entry, request.base_version).await?;
+    let entry = registered.map_err(|latest| clash(&playbook.path, latest))?;
     Ok(Json(Registered {
         status: RegisterStatus::Success,
         message: format!(
@@ -146,6 +145,17 @@ pub(crate) async fn register(
         kind: entry.kind,
         warnings: problems.0,
     }))
+}
+
+/// The error of a registration that comes from another version than the latest.
+fn clash(path: &str, latest: i64) -> ApiError {
+    let detail = match latest {
+        0 => format!("`{path}` has no version any more"),
+        latest => format!("the latest version of `{path}` is {latest}"),
+    };
+    ApiError::new(StatusCode::CONFLICT, detail).help(
+        "compare your text with the latest version, and register it with that as `base_version`",
+    )
 }
 
 fn check_names(playbook: &Playbook) -> Result<(), ApiError> {

@@ -43,19 +43,26 @@ pub(crate) async fn stats(
     let buckets = store.buckets(first, last, width).await?;
     let sum = |count: fn(&Bucket) -> i64| buckets.iter().map(count).sum::<i64>();
     let (completed, failed) = (sum(|it| it.completed), sum(|it| it.failed));
-    let (cancelled, running) = (sum(|it| it.cancelled), sum(|it| it.running));
+    let active = sum(|it| it.pending) + sum(|it| it.running);
+    let cancelled = sum(|it| it.cancelled);
+    let count = async |status: &'static [_]| {
+        let filter = ExecutionFilter::of(status);
+        store.count_executions(&filter).await
+    };
+    let (queue_depth, _) = store.queue_depth(store.clock().now()).await?;
     let (playbooks, credentials) = store.inventory().await?;
     let workers = store
         .runtimes(RuntimeKind::WorkerPool.as_str(), now)
         .await?;
     let ended = completed + failed;
-    let is_running = ExecutionFilter::of(ExecutionStatus::Running);
     let sums = DashboardSums {
-        total_executions: ended + cancelled + running,
+        total_executions: ended + cancelled + active,
         successful_executions: completed,
         failed_executions: failed,
         cancelled_executions: cancelled,
-        running_executions: store.count_executions(&is_running).await?,
+        pending_executions: count(&[ExecutionStatus::Pending]).await?,
+        running_executions: count(&[ExecutionStatus::Running]).await?,
+        queue_depth,
         total_playbooks: playbooks,
         total_credentials: credentials,
         workers: workers
@@ -65,7 +72,7 @@ pub(crate) async fn stats(
         success_rate: (ended > 0).then(|| completed as f64 / ended as f64),
     };
     let series = buckets.iter().map(|bucket| series(bucket, width)).collect();
-    let latest = async |status| -> Result<Vec<Execution>, ApiError> {
+    let latest = async |status: &'static [_]| -> Result<Vec<Execution>, ApiError> {
         let filter = ExecutionFilter::of(status);
         let rows = store.executions(&filter, 10, 0).await?;
         Ok(rows.iter().map(execution).collect())
@@ -89,8 +96,8 @@ pub(crate) async fn stats(
                 max_seconds: slow.max_ms as f64 / 1000.0,
             })
             .collect(),
-        running: latest(ExecutionStatus::Running).await?,
-        recent_failures: latest(ExecutionStatus::Failed).await?,
+        running: latest(ExecutionStatus::ACTIVE).await?,
+        recent_failures: latest(&[ExecutionStatus::Failed]).await?,
         stats: sums,
     }))
 }
@@ -101,6 +108,7 @@ fn series(bucket: &Bucket, width: i64) -> DashboardBucket {
         completed: bucket.completed,
         failed: bucket.failed,
         cancelled: bucket.cancelled,
+        pending: bucket.pending,
         running: bucket.running,
     }
 }

@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 
 use noetl_api::ErrorBody;
 use noetl_api::execution::{ExecutionEnd, OmittedValue};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
-use utoipa::{IntoResponses, OpenApi, ToSchema as _};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema as _};
 
 use super::{
     cancel, catalog, commands, contents, credentials, dashboard, data, events, executions,
-    keychain, logs, meta, sub_playbooks, timeline, validate, workers,
+    keychain, logs, meta, stream, sub_playbooks, timeline, validate, workers,
 };
 use crate::error::ApiError;
+use crate::sessions;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,6 +29,7 @@ use crate::error::ApiError;
         cancel::cancellation_check,
         cancel::finalize,
         cancel::cleanup,
+        cancel::expire,
         catalog::register,
         catalog::list_entries,
         catalog::list_kind,
@@ -73,6 +78,8 @@ use crate::error::ApiError;
         meta::session,
         meta::sign_in,
         meta::sign_out,
+        stream::executions,
+        stream::execution,
         sub_playbooks::playbook,
         timeline::timeline,
         timeline::execution_graph,
@@ -83,9 +90,30 @@ use crate::error::ApiError;
         workers::pools,
         workers::pool_state,
     ),
-    components(schemas(ErrorBody, ExecutionEnd, OmittedValue))
+    components(schemas(ErrorBody, ExecutionEnd, OmittedValue)),
+    modifiers(&Access)
 )]
 struct Document;
+
+/// How callers show that they belong: with the token, or with the cookie that the page exchanges it for.
+struct Access;
+
+impl Modify for Access {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let cookie = ApiKey::Cookie(ApiKeyValue::new(sessions::NAME));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", bearer);
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        let names: [&str; 0] = [];
+        // A server on a loopback address needs neither.
+        document.security = Some(vec![
+            SecurityRequirement::default(),
+            SecurityRequirement::new("token", names),
+            SecurityRequirement::new("session", names),
+        ]);
+    }
+}
 
 /// Returns the document as JSON text.
 pub fn generate() -> String {

@@ -13,7 +13,7 @@ use noetl_api::execution::{
 };
 
 use super::catalog::find;
-use super::extract::{Body, OptionalBody, Path, Query, parse_id};
+use super::extract::{Body, IdempotencyKey, OptionalBody, Path, Query, parse_id};
 use super::rows::{self, find_execution};
 use super::state::AppState;
 use crate::clock;
@@ -37,9 +37,11 @@ pub(super) fn routes() -> Router<AppState> {
 
 /// Start an execution
 #[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/execute", tag = "executions", request_body = ExecuteRequest,
+    params(IdempotencyKey),
     responses((status = 200, body = Started), ApiError)))]
 pub(crate) async fn execute(
     State(server): State<AppState>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(request): Body<ExecuteRequest>,
 ) -> Result<Json<Started>, ApiError> {
     let entry = find(
@@ -72,7 +74,8 @@ pub(crate) async fn execute(
         payload,
         target: request.target,
         parent_execution_id: parent,
-        parent_call: None,
+        idempotency_key,
+        ..Start::default()
     };
     begin(&server, entry, start).await
 }
@@ -88,18 +91,19 @@ async fn begin(
         status: StartStatus::Started,
         commands_generated: started.commands,
         path: entry.path,
-        version: entry.version,
-        catalog_id: entry.catalog_id.to_string(),
+        version: started.version,
+        catalog_id: started.catalog_id.to_string(),
     }))
 }
 
 /// Start the playbook of an execution again
 #[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/{execution_id}/rerun", tag = "executions", request_body = Option<RerunRequest>,
-    params(("execution_id" = String, Path)),
+    params(("execution_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Started), ApiError)))]
 pub(crate) async fn rerun(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     OptionalBody(request): OptionalBody<RerunRequest>,
 ) -> Result<Json<Started>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
@@ -115,6 +119,7 @@ pub(crate) async fn rerun(
     let start = Start {
         payload,
         target: row.target,
+        idempotency_key,
         ..Start::default()
     };
     begin(&server, entry, start).await
@@ -137,9 +142,13 @@ pub(crate) async fn list_executions(
 ) -> Result<impl IntoResponse, ApiError> {
     let parse =
         |text: &Option<String>, noun| text.as_deref().map(|text| parse_id(text, noun)).transpose();
-    let status = query.status.map(|status| status.to_uppercase().parse());
+    let wanted = query.status.map(|status| status.to_uppercase());
+    let status = wanted.as_ref().map(|wanted| {
+        let mut known = ExecutionStatus::ALL.iter();
+        known.find(|status| status.as_str() == wanted)
+    });
     let filter = ExecutionFilter {
-        status: status.clone().and_then(Result::ok),
+        statuses: status.flatten().map_or(&[], std::slice::from_ref),
         path: query.path,
         catalog_id: parse(&query.catalog_id, "catalog entry")?,
         parent: parse(&query.parent_execution_id, "execution")?,
@@ -151,7 +160,7 @@ pub(crate) async fn list_executions(
     let store = &server.store;
     let (rows, total) = match (status, query.q) {
         // A status that does not exist is the status of no execution.
-        (Some(Err(_)), _) => (Vec::new(), 0),
+        (Some(None), _) => (Vec::new(), 0),
         (_, Some(text)) if !text.is_empty() => {
             let search = store.search_executions(&filter, &text, limit, offset);
             search.await?

@@ -92,6 +92,38 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
+/// The header that makes a request which is sent twice start one execution (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Debug)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(names("Idempotency-Key"), parameter_in = Header))]
+pub(crate) struct IdempotencyKey(
+    /// A request with the same key, playbook and input returns the execution that the first one started. From 1 to 200
+    /// visible ASCII characters, such as a UUID.
+    #[cfg_attr(feature = "openapi", param(required = false))]
+    pub(super) Option<String>,
+);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Some(key) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        let key = key.to_str().unwrap_or_default();
+        // The draft writes a key as a string of a structured field, in quotation marks.
+        let key = key
+            .strip_prefix('"')
+            .and_then(|key| key.strip_suffix('"'))
+            .unwrap_or(key);
+        if key.is_empty() || key.len() > 200 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let detail = "an Idempotency-Key has from 1 to 200 visible ASCII characters";
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, detail)
+                .help("send a UUID that is new for each request"));
+        }
+        Ok(Self(Some(key.to_owned())))
+    }
+}
+
 /// Fails when the name of a thing has a control character: it would reach terminals, logs and files.
 pub(super) fn check_name(thing: &str, name: &str) -> Result<(), ApiError> {
     match name.chars().find(|character| character.is_control()) {

@@ -79,7 +79,10 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
     let store = &server.store;
     let now = clock::now_ms();
     let (waiting, running) = store.queue_depth(store.clock().now()).await?;
-    let is_running = ExecutionFilter::of(ExecutionStatus::Running);
+    let count = async |status: &'static [_]| {
+        let filter = ExecutionFilter::of(status);
+        store.count_executions(&filter).await
+    };
     Ok(Json(ServerInfo {
         status: AnswerStatus::Ok,
         version: server.about.build.version.clone(),
@@ -88,7 +91,8 @@ pub(crate) async fn state(State(server): State<AppState>) -> Result<Json<ServerI
         data_dir: server.about.data_dir.to_string_lossy().into_owned(),
         started_at: clock::rfc3339(server.about.started_at),
         uptime_seconds: (now - server.about.started_at) as f64 / 1000.0,
-        running_executions: store.count_executions(&is_running).await?,
+        pending_executions: count(&[ExecutionStatus::Pending]).await?,
+        running_executions: count(&[ExecutionStatus::Running]).await?,
         pending_commands: waiting + running,
         auth: if server.sessions.are_required() {
             AuthKind::Token

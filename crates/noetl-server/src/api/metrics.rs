@@ -33,6 +33,7 @@ pub(crate) async fn metrics(State(server): State<AppState>) -> Response {
             ("{status=\"COMPLETED\"}", totals.completed as f64),
             ("{status=\"FAILED\"}", totals.failed as f64),
             ("{status=\"CANCELLED\"}", totals.cancelled as f64),
+            ("{status=\"PENDING\"}", totals.pending as f64),
             ("{status=\"RUNNING\"}", totals.running as f64),
         ];
         text += &metric(

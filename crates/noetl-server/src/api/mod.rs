@@ -17,6 +17,7 @@ mod keychain;
 mod logs;
 mod meta;
 mod metrics;
+mod parameters;
 mod rows;
 mod state;
 mod stream;
@@ -29,6 +30,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::Html;
 use axum::routing::{any, get};
 use serde_json::Value;
@@ -37,6 +39,7 @@ use serde_json::Value;
 pub use document::generate;
 pub(crate) use state::{About, AppState};
 
+use self::parameters::{Parameters, refuse_unknown};
 use crate::error::ApiError;
 
 /// The largest body of a request: a playbook's payload, a step's result.
@@ -72,8 +75,10 @@ fn routes() -> Router<AppState> {
 pub(crate) fn router(state: AppState) -> Router {
     let document: Value = serde_json::from_str(OPENAPI).unwrap_or_default();
     let docs = Html(meta::docs(&document));
+    let parameters = Parameters::of(&document);
     let json = [(CONTENT_TYPE, "application/json")];
     routes()
+        .route_layer(from_fn_with_state(parameters, refuse_unknown))
         .route("/docs", get(async move || docs))
         .route("/api/openapi.json", get(async move || (json, OPENAPI)))
         .route("/api", any(not_found))

@@ -34,7 +34,7 @@ const PAGE: i64 = 200;
 /// How many lines are read at a time.
 const LINES: usize = 500;
 
-/// The routes of streams, which are not in the OpenAPI document.
+/// The routes of streams.
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/executions/stream", get(executions))
@@ -55,6 +55,12 @@ struct Follower {
 }
 
 /// Follow the events of an execution until it ends
+///
+/// Server-sent events: `begin`, then `event` for each event of the log, `log` for lines when they are wanted, and at the end
+/// `status`.
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/stream", tag = "executions",
+    params(("execution_id" = String, Path), StreamQuery),
+    responses((status = 200, body = String, content_type = "text/event-stream"), ApiError)))]
 pub(crate) async fn execution(
     State(server): State<AppState>,
     Path(execution_id): Path<String>,
@@ -176,6 +182,10 @@ impl Follower {
 }
 
 /// Follow the executions that start and end
+///
+/// Server-sent events: `begin`, then `execution` for each one whose status has changed.
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/stream", tag = "executions",
+    responses((status = 200, body = String, content_type = "text/event-stream"), ApiError)))]
 pub(crate) async fn executions(State(server): State<AppState>) -> impl IntoResponse {
     let changes = server.executions.changes().subscribe();
     let stream = unfold((server, changes), |(server, mut changes)| async move {

@@ -29,7 +29,7 @@ impl Executions {
             if cascade {
                 let filter = ExecutionFilter {
                     parent: Some(id),
-                    status: Some(ExecutionStatus::Running),
+                    statuses: ExecutionStatus::ACTIVE,
                     ..ExecutionFilter::default()
                 };
                 let children = self.store.executions(&filter, CHILDREN, 0).await?;

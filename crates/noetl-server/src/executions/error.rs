@@ -38,6 +38,9 @@ pub(crate) enum RunError {
     /// The execution has ended.
     #[error("execution {0} has ended")]
     Ended(i64),
+    /// The key of a request belongs to another one.
+    #[error("the Idempotency-Key `{0}` was sent with another playbook or input before")]
+    OtherRequest(String),
     /// The playbook lacks a step.
     #[error("the playbook has no step `{0}`")]
     NoStep(String),

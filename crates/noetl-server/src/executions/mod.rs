@@ -8,6 +8,7 @@ mod at_once;
 mod cancel;
 mod claims;
 mod error;
+mod expiry;
 mod local_queue;
 mod logs;
 mod machines;

@@ -40,14 +40,27 @@ pub(crate) struct Start {
     pub(crate) parent_execution_id: Option<i64>,
     /// Identifies the call of the parent: a second start with the same value returns the first execution.
     pub(crate) parent_call: Option<String>,
+    /// Identifies the request of a client, in the same way.
+    pub(crate) idempotency_key: Option<String>,
+}
+
+impl Start {
+    /// The unique value of the start in the store; none when each start is another execution.
+    fn call(&self) -> Option<String> {
+        let key = self.idempotency_key.as_ref();
+        key.map(|key| format!("key:{key}"))
+            .or_else(|| self.parent_call.clone())
+    }
 }
 
 /// A started execution.
 #[derive(Debug, Clone)]
 pub(crate) struct Started {
     pub(crate) execution_id: i64,
-    /// How many commands were issued.
+    /// How many commands were issued; 0 when it had been started before.
     pub(crate) commands: usize,
+    pub(crate) catalog_id: i64,
+    pub(crate) version: i64,
 }
 
 /// An input of an execution's machine.
@@ -116,8 +129,9 @@ impl Executions {
     pub(crate) async fn start(
         &self,
         entry: &CatalogEntry,
-        start: Start,
+        mut start: Start,
     ) -> Result<Started, RunError> {
+        let (entry_id, entry_version) = (entry.catalog_id, entry.version);
         let playbook = self.playbooks.get(entry)?;
         if let Some(target) = &start.target
             && playbook.step(target).is_none()
@@ -127,7 +141,7 @@ impl Executions {
         let execution_id = self.writer.ids.next();
         let machine = Machine::new(playbook, &execution_id.to_string(), &start.payload);
         let row = new_row(execution_id, entry, &start);
-        let payload = Json::Object(start.payload).to_string();
+        let payload = Json::Object(std::mem::take(&mut start.payload)).to_string();
         let entry = self.machines.entry(execution_id);
         let mut cached = entry.lock().await;
         let mut loaded = Loaded {
@@ -139,13 +153,9 @@ impl Executions {
         if !Store::insert_execution(&mut transaction, &loaded.row, &payload).await? {
             transaction.rollback().await;
             self.machines.forget(execution_id);
-            let call = start.parent_call.unwrap_or_default();
-            let known = self.store.execution_by_call(&call).await?;
-            let known = known.ok_or(RunError::NoExecution(execution_id))?;
-            return Ok(Started {
-                execution_id: known.execution_id,
-                commands: 0,
-            });
+            return self
+                .started_before(&loaded.row, start.idempotency_key, &payload)
+                .await;
         }
         let turn = loaded.machine.start(start.target.as_deref());
         let written = self
@@ -160,6 +170,35 @@ impl Executions {
         Ok(Started {
             execution_id,
             commands,
+            catalog_id: entry_id,
+            version: entry_version,
+        })
+    }
+
+    /// Returns the execution that was started with the same call. Fails when it is one of another request.
+    async fn started_before(
+        &self,
+        row: &ExecutionRow,
+        idempotency_key: Option<String>,
+        payload: &str,
+    ) -> Result<Started, RunError> {
+        let call = row.parent_call.as_deref().unwrap_or_default();
+        let known = self.store.execution_by_call(call).await?;
+        let known = known.ok_or(RunError::NoExecution(row.execution_id))?;
+        if let Some(key) = idempotency_key {
+            let first = Store::payload(&mut *self.store.read().await?, known.execution_id).await?;
+            let is_same = known.path == row.path
+                && known.target == row.target
+                && Json::Object(first).to_string() == payload;
+            if !is_same {
+                return Err(RunError::OtherRequest(key));
+            }
+        }
+        Ok(Started {
+            execution_id: known.execution_id,
+            commands: 0,
+            catalog_id: known.catalog_id,
+            version: known.version,
         })
     }
 
@@ -359,10 +398,10 @@ fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionR
         catalog_id: entry.catalog_id,
         path: entry.path.clone(),
         version: entry.version,
-        status: ExecutionStatus::Running,
+        status: ExecutionStatus::Pending,
         target: start.target.clone(),
         parent_execution_id: start.parent_execution_id,
-        parent_call: start.parent_call.clone(),
+        parent_call: start.call(),
         current_step: None,
         progress: 0,
         result: None,

@@ -40,6 +40,7 @@ impl Executions {
             target: None,
             parent_execution_id: Some(parent),
             parent_call: Some(call.key.clone()),
+            idempotency_key: None,
         };
         let started = self.start(&entry, start).await.map_err(failed)?;
         Ok(started.execution_id)

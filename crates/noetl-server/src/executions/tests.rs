@@ -53,7 +53,7 @@ impl Server {
             content: playbook.to_string(),
             created_at: 0,
         };
-        self.store.register(entry).await.unwrap()
+        self.store.register(entry, None).await.unwrap().unwrap()
     }
 
     /// Starts an execution of two steps, `one` and `two`.

@@ -139,12 +139,13 @@ impl Writer {
         if ended {
             news.push(News::ended(&loaded.row, progress.status, now));
         }
+        let is_status = started || progress.status != loaded.row.status;
         loaded.row.status = progress.status;
         loaded.row.current_step = progress.current_step;
         Ok(Written {
             change: Change {
                 execution_id: loaded.row.execution_id,
-                kind: if started || ended {
+                kind: if is_status {
                     ChangeKind::Status
                 } else {
                     ChangeKind::Progress
@@ -354,10 +355,19 @@ fn bare_event(
     }
 }
 
-/// Whether an event is the one that reports the outcome of a command.
+/// Whether a step has begun: a worker has claimed a command, or the server has run one at once.
+fn has_begun(row: &ExecutionRow, turn: &Turn) -> bool {
+    let waits = |event: &Event| matches!(event.status, EventStatus::Started | EventStatus::Pending);
+    row.status != ExecutionStatus::Pending || !turn.events.iter().all(waits)
+}
+
+/// Returns the columns of the execution's row after a turn.
 fn progress(loaded: &Loaded, turn: &Turn, now: i64) -> Progress {
     let machine = &loaded.machine;
-    let status = machine.status();
+    let status = match machine.status() {
+        ExecutionStatus::Running if !has_begun(&loaded.row, turn) => ExecutionStatus::Pending,
+        status => status,
+    };
     let ended = status.is_final();
     let entered = turn
         .events

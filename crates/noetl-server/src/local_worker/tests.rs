@@ -45,7 +45,7 @@ async fn register(store: &Store, catalog_id: i64, path: &str, steps: &Value) -> 
         content: playbook.to_string(),
         created_at: 0,
     };
-    store.register(entry).await.unwrap()
+    store.register(entry, None).await.unwrap().unwrap()
 }
 
 #[tokio::test]

@@ -107,6 +107,7 @@ fn config(folder: &Path) -> Config {
         api_token: Some(TOKEN.to_owned()),
         max_workers: 0,
         log_limit: 1 << 20,
+        retention: None,
         allowed_hosts: Vec::new(),
         descriptors: 1_024,
         tools: ToolEnvironment::default(),

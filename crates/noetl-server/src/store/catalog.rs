@@ -1,6 +1,5 @@
 //! The catalog: playbooks by path and version.
 
-use noetl_api::ExecutionStatus;
 use sqlx::AnyConnection;
 
 use super::database::Store;
@@ -43,11 +42,13 @@ const COLUMNS: &str =
 const LIST_BYTES: i64 = 4 << 20;
 
 impl Store {
-    /// Adds the next version of a path. Returns the entry with its `version` and `created_at`.
+    /// Adds the next version of a path. Returns the entry with its `version` and `created_at`. With `base`, the version
+    /// is added only when the latest is `base`, where 0 means that there is none; otherwise the latest is returned.
     pub(crate) async fn register(
         &self,
         mut entry: CatalogEntry,
-    ) -> Result<CatalogEntry, StoreError> {
+        base: Option<i64>,
+    ) -> Result<Result<CatalogEntry, i64>, StoreError> {
         let mut transaction = self.begin().await?;
         if self.is_postgres() {
             // Registrations of the same path wait for each other.
@@ -56,11 +57,18 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
         }
-        let (latest,): (Option<i64>,) =
-            sqlx::query_as("SELECT MAX(version) FROM catalog WHERE path = $1")
-                .bind(&entry.path)
-                .fetch_one(&mut *transaction)
-                .await?;
+        // A deleted version keeps its number.
+        let (latest, visible): (Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT MAX(version), MAX(CASE WHEN deleted_at IS NULL THEN version END) FROM catalog WHERE path = $1",
+        )
+        .bind(&entry.path)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let visible = visible.unwrap_or(0);
+        if base.is_some_and(|base| base != visible) {
+            transaction.rollback().await;
+            return Ok(Err(visible));
+        }
         let next = latest.unwrap_or(0).checked_add(1);
         entry.version = next.ok_or_else(|| {
             let what = format!("the latest version of playbook {}", entry.path);
@@ -82,7 +90,7 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(entry)
+        Ok(Ok(entry))
     }
 
     /// Lists entries, newest first. The texts of the first, [`LIST_BYTES`] in all, are included; others are empty.
@@ -91,7 +99,7 @@ impl Store {
         filter: &CatalogFilter,
     ) -> Result<Vec<CatalogEntry>, StoreError> {
         let latest = if filter.latest {
-            "AND c.version = (SELECT MAX(l.version) FROM catalog l WHERE l.path = c.path)"
+            "AND c.version = (SELECT MAX(l.version) FROM catalog l WHERE l.path = c.path AND l.deleted_at IS NULL)"
         } else {
             ""
         };
@@ -106,7 +114,7 @@ impl Store {
         };
         let statement = format!(
             "SELECT c.catalog_id, c.path, c.version, c.kind, c.name, c.description, {content} AS content, \
-             c.created_at FROM catalog c WHERE (CAST($1 AS TEXT) IS NULL OR lower(c.kind) = lower($1)) \
+             c.created_at FROM catalog c WHERE c.deleted_at IS NULL AND (CAST($1 AS TEXT) IS NULL OR lower(c.kind) = lower($1)) \
              AND (CAST($2 AS TEXT) IS NULL OR c.path = $2) \
              AND (CAST($3 AS TEXT) IS NULL OR lower(c.path || ' ' || c.name || ' ' || COALESCE(c.description, '')) LIKE $3 ESCAPE '!') \
              {latest} ORDER BY c.catalog_id DESC"
@@ -127,7 +135,7 @@ impl Store {
         version: Option<i64>,
     ) -> Result<Option<CatalogEntry>, StoreError> {
         let statement = format!(
-            "SELECT {COLUMNS} FROM catalog c WHERE c.path = $1 AND (CAST($2 AS BIGINT) IS NULL OR c.version = $2) \
+            "SELECT {COLUMNS} FROM catalog c WHERE c.path = $1 AND c.deleted_at IS NULL AND (CAST($2 AS BIGINT) IS NULL OR c.version = $2) \
              ORDER BY c.version DESC LIMIT 1"
         );
         let row = sqlx::query_as(sqlx::AssertSqlSafe(statement))
@@ -163,7 +171,8 @@ impl Store {
         Ok(row)
     }
 
-    /// Deletes a version of a path, or all of them. Returns none while an execution of it runs.
+    /// Deletes a version of a path, or all of them. What executions that have ended still need stays in the store, but
+    /// not in the catalog. Returns how many were deleted; none while an execution of one runs.
     pub(crate) async fn delete_entry(
         &self,
         path: &str,
@@ -171,27 +180,38 @@ impl Store {
     ) -> Result<Option<u64>, StoreError> {
         let mut transaction = self.begin().await?;
         let (running,): (i64,) = sqlx::query_as(
-            "SELECT COUNT(*) FROM execution WHERE path = $1 AND status = $3 \
+            "SELECT COUNT(*) FROM execution WHERE path = $1 AND end_time IS NULL \
              AND (CAST($2 AS BIGINT) IS NULL OR version = $2)",
         )
         .bind(path)
         .bind(version)
-        .bind(ExecutionStatus::Running.as_str())
         .fetch_one(&mut *transaction)
         .await?;
         if running > 0 {
             transaction.rollback().await;
             return Ok(None);
         }
-        let deleted = sqlx::query(
-            "DELETE FROM catalog WHERE path = $1 AND (CAST($2 AS BIGINT) IS NULL OR version = $2)",
-        )
-        .bind(path)
-        .bind(version)
-        .execute(&mut *transaction)
-        .await?;
+        let chosen =
+            "path = $1 AND deleted_at IS NULL AND (CAST($2 AS BIGINT) IS NULL OR version = $2)";
+        let is_needed =
+            "EXISTS (SELECT 1 FROM execution e WHERE e.catalog_id = catalog.catalog_id)";
+        let mut deleted = 0;
+        for statement in [
+            format!(
+                "DELETE FROM catalog WHERE {chosen} AND NOT {is_needed} AND CAST($3 AS BIGINT) IS NOT NULL"
+            ),
+            format!("UPDATE catalog SET deleted_at = $3 WHERE {chosen}"),
+        ] {
+            let done = sqlx::query(sqlx::AssertSqlSafe(statement))
+                .bind(path)
+                .bind(version)
+                .bind(clock::now_ms())
+                .execute(&mut *transaction)
+                .await?;
+            deleted += done.rows_affected();
+        }
         transaction.commit().await?;
-        Ok(Some(deleted.rows_affected()))
+        Ok(Some(deleted))
     }
 }
 

@@ -11,7 +11,8 @@ use super::executions::ExecutionRow;
 /// Which executions to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExecutionFilter {
-    pub(crate) status: Option<ExecutionStatus>,
+    /// One of these; all when there are none.
+    pub(crate) statuses: &'static [ExecutionStatus],
     pub(crate) path: Option<String>,
     pub(crate) catalog_id: Option<i64>,
     pub(crate) parent: Option<i64>,
@@ -41,18 +42,25 @@ const PATHS: &str = "WITH RECURSIVE paths(path) AS (SELECT MIN(path) FROM execut
     SELECT path FROM paths WHERE lower(path) LIKE $1 ESCAPE '!' LIMIT $2";
 
 impl ExecutionFilter {
-    /// Returns a filter for executions with a status.
-    pub(crate) fn of(status: ExecutionStatus) -> Self {
+    /// Returns a filter for executions with one of these statuses.
+    pub(crate) fn of(statuses: &'static [ExecutionStatus]) -> Self {
         Self {
-            status: Some(status),
+            statuses,
             ..Self::default()
         }
     }
 
     fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
-        if let Some(status) = self.status {
-            conditions.and("status = ?", status.as_str());
+        let statuses: Vec<_> = self
+            .statuses
+            .iter()
+            .map(|status| conditions.value(status.as_str()))
+            .collect();
+        match statuses.as_slice() {
+            [] => {}
+            [status] => conditions.and_sql(format!("status = {status}")),
+            several => conditions.and_sql(format!("status IN ({})", several.join(", "))),
         }
         if let Some(path) = &self.path {
             conditions.and("path = ?", path.as_str());

@@ -52,6 +52,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 7,
         sql: include_str!("migrations/0007_logs.sql"),
     },
+    Migration {
+        version: 8,
+        sql: include_str!("migrations/0008_runs.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

@@ -5,6 +5,17 @@ use super::error::StoreError;
 use super::ids::SHARDS;
 use super::row::from_row;
 
+/// A server that takes a shard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServerRow<'a> {
+    /// The name under which it holds commands.
+    pub(crate) name: &'a str,
+    /// Whether it made its encryption key itself.
+    pub(crate) own_key: bool,
+    /// How many commands it runs at once.
+    pub(crate) slots: i64,
+}
+
 /// A worker.
 #[derive(Debug, Clone)]
 pub(crate) struct RuntimeRow {
@@ -84,13 +95,18 @@ impl Store {
         Ok(known.rows_affected() == 1)
     }
 
-    /// Lists workers by name, with the number of commands that each holds.
+    /// Lists workers by name, with the number of commands that each holds. The slots of a server count as a worker of
+    /// the runtime `server`.
     pub(crate) async fn runtimes(
         &self,
         kind: &str,
         now: i64,
     ) -> Result<Vec<(RuntimeRow, i64)>, StoreError> {
-        let statement = format!("SELECT {COLUMNS} FROM runtime WHERE kind = $1 ORDER BY name");
+        let statement = format!(
+            "SELECT {COLUMNS} FROM runtime WHERE kind = $1 UNION ALL \
+             SELECT shard, server, $1, 'server', slots, '{{}}', NULL, NULL, started_at, heartbeat FROM shard WHERE slots > 0 \
+             ORDER BY name"
+        );
         let rows: Vec<RuntimeRow> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(kind)
             .fetch_all(self.reader())
@@ -113,15 +129,15 @@ impl Store {
             .collect())
     }
 
-    /// Takes a free shard for a server, or one that its server has not kept since `stale`. `own_key` says that the
-    /// server made its encryption key itself. Fails when servers with different keys would share the store.
+    /// Takes a free shard for a server, or one that its server has not kept since `stale`. Fails when servers with
+    /// different keys would share the store.
     pub(crate) async fn take_shard(
         &self,
-        server: &str,
-        own_key: bool,
+        server: ServerRow<'_>,
         now: i64,
         stale: i64,
     ) -> Result<i64, StoreError> {
+        let own_key = server.own_key;
         let mut transaction = self.begin().await?;
         if self.is_postgres() {
             sqlx::query("SELECT pg_advisory_xact_lock(8083)::text")
@@ -152,12 +168,13 @@ impl Store {
             )));
         };
         sqlx::query(
-            "INSERT INTO shard (shard, server, own_key, heartbeat) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO shard (shard, server, own_key, heartbeat, slots, started_at) VALUES ($1, $2, $3, $4, $5, $4)",
         )
         .bind(shard)
-        .bind(server)
+        .bind(server.name)
         .bind(i64::from(own_key))
         .bind(now)
+        .bind(server.slots)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;

@@ -12,10 +12,11 @@ pub(crate) struct Totals {
     pub(crate) completed: i64,
     pub(crate) failed: i64,
     pub(crate) cancelled: i64,
+    pub(crate) pending: i64,
     pub(crate) running: i64,
 }
 
-from_row!(Totals: completed, failed, cancelled, running);
+from_row!(Totals: completed, failed, cancelled, pending, running);
 
 /// The executions that began in a span of time.
 #[derive(Debug, Clone)]
@@ -25,10 +26,11 @@ pub(crate) struct Bucket {
     pub(crate) completed: i64,
     pub(crate) failed: i64,
     pub(crate) cancelled: i64,
+    pub(crate) pending: i64,
     pub(crate) running: i64,
 }
 
-from_row!(Bucket: slot, completed, failed, cancelled, running);
+from_row!(Bucket: slot, completed, failed, cancelled, pending, running);
 
 /// How long the calls of a step take.
 #[derive(Debug, Clone)]
@@ -122,9 +124,10 @@ impl Store {
 
     /// Counts the paths of the catalog and the credentials.
     pub(crate) async fn inventory(&self) -> Result<(i64, i64), StoreError> {
-        let (playbooks,): (i64,) = sqlx::query_as("SELECT COUNT(DISTINCT path) FROM catalog")
-            .fetch_one(self.reader())
-            .await?;
+        let (playbooks,): (i64,) =
+            sqlx::query_as("SELECT COUNT(DISTINCT path) FROM catalog WHERE deleted_at IS NULL")
+                .fetch_one(self.reader())
+                .await?;
         let (credentials,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM credential")
             .fetch_one(self.reader())
             .await?;

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::{
     CatalogEntry, CatalogFilter, CommandRow, EventRow, ExecutionFilter, ExecutionRow, Holder,
-    LEASE_MS, Progress, Storage, Store, StoreError,
+    LEASE_MS, Progress, ServerRow, Storage, Store, StoreError,
 };
 
 /// A new store, and the folder that it vanishes with.
@@ -307,7 +307,7 @@ async fn executions_are_listed_by_status_text_and_page() {
     assert_eq!(find("A_1", 0).await, (vec![3, 1], 2), "`_` is itself");
     assert_eq!(find("100%", 0).await, (vec![3], 1));
     let running = ExecutionFilter {
-        status: Some(ExecutionStatus::Running),
+        statuses: &[ExecutionStatus::Running],
         since: Some(2),
         ..ExecutionFilter::default()
     };
@@ -357,7 +357,11 @@ async fn versions_count_up_and_are_not_deleted_while_an_execution_runs() {
     let (_folder, store) = new_store().await;
     for id in 1..=3 {
         let path = if id == 3 { "other" } else { "p" };
-        store.register(entry(id, path)).await.unwrap();
+        store
+            .register(entry(id, path), None)
+            .await
+            .unwrap()
+            .unwrap();
     }
     let latest = CatalogFilter {
         latest: true,
@@ -379,7 +383,14 @@ async fn versions_count_up_and_are_not_deleted_while_an_execution_runs() {
 #[tokio::test]
 async fn servers_share_a_store_when_they_share_a_key() {
     let (_folder, store) = new_store().await;
-    let take = async |own_key, now, stale| store.take_shard("s", own_key, now, stale).await;
+    let take = async |own_key, now, stale| {
+        let server = ServerRow {
+            name: "s",
+            own_key,
+            slots: 4,
+        };
+        store.take_shard(server, now, stale).await
+    };
     assert_eq!(take(false, 100, 0).await.unwrap(), 0);
     assert_eq!(take(false, 200, 0).await.unwrap(), 1);
     let error = take(true, 300, 0).await.unwrap_err();

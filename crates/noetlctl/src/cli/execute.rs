@@ -113,17 +113,20 @@ pub(crate) struct CancelArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Asks before it cancels anything; without a terminal, --yes is needed.\n\nExamples:\n  \
-    noetl cleanup --dry-run\n  noetl cleanup --older-than-minutes 60 --yes"
+    after_help = "Asks before it cancels or deletes anything; without a terminal, --yes is needed.\n\nExamples:\n  \
+    noetl cleanup --dry-run\n  noetl cleanup --older-than-minutes 60 --yes\n  noetl cleanup --ended-days 30 --yes"
 )]
 pub(crate) struct CleanupArgs {
     /// Cancel executions that have been running for longer than N minutes; the default is a day
     #[arg(long, value_name = "N", default_value_t = 24 * 60)]
     pub(crate) older_than_minutes: u32,
-    /// Cancel without a question
+    /// Delete executions that ended more than N days ago, with their events and logs, instead of cancelling any
+    #[arg(long, value_name = "N", conflicts_with = "older_than_minutes", value_parser = clap::value_parser!(u16).range(0..=36500))]
+    pub(crate) ended_days: Option<u16>,
+    /// Cancel or delete without a question
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print what would be cancelled, and cancel nothing
+    /// Print what would be cancelled or deleted, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]

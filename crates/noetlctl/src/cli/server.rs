@@ -70,6 +70,9 @@ pub(crate) struct StartArgs {
     /// How many MiB of each attempt's output are kept: its beginning and its end [env: NOETL_LOG_LIMIT] [default: 1]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) log_limit: Option<u16>,
+    /// For how many days executions are kept after their end; without it, they all are [env: NOETL_RETENTION_DAYS]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=36500))]
+    pub(crate) retention_days: Option<u16>,
     /// Address of a proxy on this machine through which others reach the server; they need the token
     /// [env: NOETL_ALLOWED_HOSTS, a list of hosts]
     #[arg(long, value_name = "URL")]

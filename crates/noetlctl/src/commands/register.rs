@@ -232,6 +232,7 @@ fn register_playbook(client: &Client, text: String) -> Result<Registered, Error>
     let request = Registration {
         content: text,
         resource_type: Some("Playbook".to_owned()),
+        base_version: None,
     };
     client.post("/api/catalog/register", &request)
 }

@@ -5,7 +5,7 @@ use strsim::osa_distance;
 use super::environment::{names, variable};
 
 /// Every variable of NoETL's own that the program reads; a test compares the list with the sources.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "NOETL_ALLOWED_HOSTS",
     "NOETL_ALLOW_HTTP",
     "NOETL_API_TOKEN",
@@ -17,6 +17,7 @@ const KNOWN: [&str; 25] = [
     "NOETL_ENV_FILE",
     "NOETL_HOST",
     "NOETL_LOG_LIMIT",
+    "NOETL_RETENTION_DAYS",
     "NOETL_MAX_WORKERS",
     "NOETL_NO_UPDATE_CHECK",
     "NOETL_PASSWORD",

@@ -8,6 +8,7 @@ mod handover;
 pub(crate) mod server;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use noetl_engine::ToolEnvironment;
 
@@ -78,6 +79,15 @@ pub(crate) fn max_workers(flag: Option<usize>) -> usize {
 pub(crate) fn log_limit(flag: Option<u16>) -> usize {
     let given = flag.map(usize::from).or_else(|| number("NOETL_LOG_LIMIT"));
     given.unwrap_or(1).clamp(1, 1024) << 20
+}
+
+/// Returns how long executions are kept after their end: the flag or `NOETL_RETENTION_DAYS`, else for ever.
+pub(crate) fn retention(flag: Option<u16>) -> Option<Duration> {
+    let days = flag
+        .map(usize::from)
+        .or_else(|| number("NOETL_RETENTION_DAYS"));
+    let days = days.filter(|days| *days > 0)?.min(36_500);
+    Some(Duration::from_secs(days as u64 * 24 * 60 * 60))
 }
 
 /// Returns the name of a worker: `NOETL_WORKER_POOL_NAME`, else the name of this machine.

@@ -323,9 +323,8 @@ fn cleanup_prints_the_cancelled_executions() {
     fake.request();
     let text = fake.run(&home, &["cleanup"]);
     assert!(
-        text.contains(
-            "2 executions older than 1440 min would be cancelled, and there is no terminal"
-        ) && text.ends_with("[exit 1]"),
+        text.contains("there are 2 executions older than 1440 min, and there is no terminal")
+            && text.ends_with("[exit 1]"),
         "{text}"
     );
     assert_eq!(

@@ -35,6 +35,11 @@ pub(crate) enum Store {
     Postgres(Database),
 }
 
+/// Whether an execution has ended, by its state in an answer.
+pub(crate) fn has_ended(state: &Value) -> bool {
+    state["status"] != "PENDING" && state["status"] != "RUNNING"
+}
+
 impl Live {
     /// Starts a server with SQLite.
     pub(crate) fn new() -> Self {
@@ -225,7 +230,7 @@ impl Live {
     pub(crate) fn ended(&self, execution: &str) -> Value {
         until("the execution ends", || {
             let state = self.status(execution);
-            (state["status"] != "RUNNING").then_some(state)
+            has_ended(&state).then_some(state)
         })
     }
 

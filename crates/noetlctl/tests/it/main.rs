@@ -28,6 +28,7 @@ mod server_events;
 mod server_kills;
 mod server_logs;
 mod server_refusals;
+mod server_requests;
 mod server_restart;
 mod server_results;
 mod server_runs;

@@ -104,12 +104,13 @@ fn end_leases(live: &Live, worker: &str) {
 }
 
 fn running(live: &Live) -> usize {
-    let answer = live.ask("GET", "/api/executions?status=RUNNING&limit=1", &[], b"");
-    answer.headers["x-total-count"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap()
+    let count = |status: &str| -> usize {
+        let path = format!("/api/executions?status={status}&limit=1");
+        let answer = live.ask("GET", &path, &[], b"");
+        let count = answer.headers["x-total-count"].to_str().unwrap();
+        count.parse().unwrap()
+    };
+    count("PENDING") + count("RUNNING")
 }
 
 /// Starts `number` executions, kills processes until all have ended, and checks the log and the output.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::live::{Live, Store, Worker, playbook};
+use crate::live::{Live, Store, Worker, has_ended, playbook};
 use crate::support::show;
 
 const SECRET: &str = "gh31m-Pa55wort-x7Qz";
@@ -342,7 +342,7 @@ fn a_step_finds_no_secrets_of_its_process() {
     let ended = crate::live::until("the search ends", || {
         let answer = live.ask("GET", &path, &headers[..1], b"");
         let state: Value = serde_json::from_str(&answer.text).unwrap();
-        (state["status"] != "RUNNING").then_some(state)
+        has_ended(&state).then_some(state)
     });
     assert_eq!(ended["status"], "COMPLETED", "{ended}");
     let events = live.ask(

@@ -179,7 +179,10 @@ fn the_stream_of_all_executions_has_every_start_and_end() {
     let mut stream = Stream::open(&live, "/api/executions/stream", &[]);
     let execution = live.execute("t/one", &json!({}));
     let mut states = Vec::new();
-    while states.last().is_none_or(|state| state == "RUNNING") {
+    while states
+        .last()
+        .is_none_or(|state| state == "RUNNING" || state == "PENDING")
+    {
         let message = stream.next().unwrap();
         assert_eq!(
             (message.event.as_str(), &message.data["execution_id"]),

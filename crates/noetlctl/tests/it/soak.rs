@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::live::{Live, Worker, playbook, shell};
+use crate::live::{Live, Worker, has_ended, playbook, shell};
 use crate::postgres::Postgres;
 use crate::server_disk::{Disk, fill};
 use crate::server_kills::{Call, KEY, Random, lines};
@@ -159,7 +159,7 @@ impl Soak {
                 let url = self.url(&format!("/api/executions/{id}/status"));
                 let answer = ask(&url, None);
                 match &answer {
-                    Some((200, state)) if state["status"] != "RUNNING" => break state.clone(),
+                    Some((200, state)) if has_ended(&state) => break state.clone(),
                     Some((404, _)) => break json!({"status": "lost"}),
                     _ => {}
                 }

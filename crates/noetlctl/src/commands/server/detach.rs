@@ -104,6 +104,9 @@ fn spawn(args: &StartArgs, log: File) -> anyhow::Result<Child> {
     if let Some(number) = args.log_limit {
         command.args(["--log-limit", &number.to_string()]);
     }
+    if let Some(days) = args.retention_days {
+        command.args(["--retention-days", &days.to_string()]);
+    }
     if let Some(url) = &args.public_url {
         command.args(["--public-url", url]);
     }

@@ -42,6 +42,7 @@ async fn serve(args: &StartArgs) -> anyhow::Result<()> {
         api_token: config::api_token(),
         max_workers: config::max_workers(args.max_workers),
         log_limit: config::log_limit(args.log_limit),
+        retention: config::retention(args.retention_days),
         descriptors: limits::raise_descriptors(),
         tools: config::tool_environment(),
         store: store_config(args)?,

@@ -41,7 +41,7 @@ impl WorkerHost {
             };
             backoff = Backoff::default();
             match answer.status {
-                ExecutionStatus::Running => {}
+                ExecutionStatus::Pending | ExecutionStatus::Running => {}
                 ExecutionStatus::Completed => return Ok(answer.result),
                 ExecutionStatus::Failed | ExecutionStatus::Cancelled => {
                     return Err(answer.error.unwrap_or_else(|| {
