@@ -27,6 +27,7 @@ test("values of the server that are not empty have a line", () => {
     data_dir: "/data",
     started_at: "2026-11-23T12:00:00.000Z",
     uptime_seconds: 125,
+    pending_executions: 0,
     running_executions: 2,
     pending_commands: 0,
     auth: "none",
@@ -37,7 +38,7 @@ test("values of the server that are not empty have a line", () => {
     { label: "Data directory", value: "/data" },
     { label: "Runs for", value: "2 min 5 s" },
     { label: "Running executions", value: "2" },
-    { label: "Waiting commands", value: "0" },
+    { label: "Pending executions", value: "0" },
     { label: "Sign-in", value: "none" },
   ]);
 });

@@ -17,7 +17,7 @@ export function serverFacts(server: ServerInfo): Fact[] {
     ["Started", formatDateTime(server.started_at)],
     ["Runs for", formatDuration(server.uptime_seconds)],
     ["Running executions", String(server.running_executions)],
-    ["Waiting commands", String(server.pending_commands)],
+    ["Pending executions", String(server.pending_executions)],
     ["Sign-in", server.auth],
   ];
   return lines.flatMap(([label, value]) => (value === "" ? [] : [{ label, value }]));

@@ -51,8 +51,9 @@ export function validate(content: string, signal?: AbortSignal): Promise<Validat
   return request("/api/catalog/validate", isValidation, { method: "POST", body, signal });
 }
 
-export function register(content: string): Promise<Registered> {
-  const body: Registration = { content };
+/** Registers a text. With a base, the answer is 409 unless that is the latest version; 0 is the base of a new playbook. */
+export function register(content: string, base?: number): Promise<Registered> {
+  const body: Registration = base === undefined ? { content } : { content, base_version: base };
   const isRegistered = hasFields<Registered>({ path: "string", version: "number" });
   return request("/api/catalog/register", isRegistered, { method: "POST", body });
 }

@@ -22,7 +22,7 @@ export function RegisterDialog({ onClose }: { onClose: () => void }) {
     gcTime: 0,
   });
   const save = useMutation({
-    mutationFn: register,
+    mutationFn: (text: string) => register(text),
     onSuccess: async ({ path, version }) => {
       toast(`${path} is registered as version ${version}`);
       await client.invalidateQueries({ queryKey: ["catalog"] });

@@ -13,10 +13,12 @@ import { WorkloadField } from "./WorkloadField";
 interface Props {
   path: string;
   version?: number | undefined;
+  /** Whether the editor has changes that this run is without. */
+  hasUnsaved?: boolean;
   onClose: () => void;
 }
 
-export function RunDialog({ path, version, onClose }: Props) {
+export function RunDialog({ path, version, hasUnsaved = false, onClose }: Props) {
   const { data, error, refetch } = useQuery({
     queryKey: ["entry", path, version ?? "latest"],
     queryFn: ({ signal }) => getEntry(path, version, signal),
@@ -29,6 +31,11 @@ export function RunDialog({ path, version, onClose }: Props) {
       {data === undefined && error === null && <Loading what="the playbook" />}
       {error !== null && (
         <ErrorNotice error={error} what="The playbook could not be loaded" retry={() => void refetch()} />
+      )}
+      {hasUnsaved && (
+        <p className="dialog-body" role="note">
+          The editor has changes that are not saved. The version that runs is without them.
+        </p>
       )}
       {data !== undefined && <RunForm entry={data} onClose={onClose} />}
     </Dialog>
@@ -67,8 +74,15 @@ function RunForm({ entry, onClose }: { entry: CatalogEntry; onClose: () => void 
   }
 
   function change(to: "form" | "json") {
-    // The values of the form are copied into the JSON.
-    if (to === "json") setJson(JSON.stringify(payloadOf(fields, values).payload, null, 2));
+    if (to === "json") {
+      // The values of the form are copied into the JSON. One that has no JSON keeps the form, which says why.
+      const filled = payloadOf(fields, values);
+      if (Object.keys(filled.errors).length > 0) {
+        setErrors(filled.errors);
+        return;
+      }
+      setJson(JSON.stringify(filled.payload, null, 2));
+    }
     setErrors({});
     setMode(to);
   }

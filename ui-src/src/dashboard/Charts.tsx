@@ -12,6 +12,7 @@ const LEGEND: readonly (readonly [string, ExecutionStatus])[] = [
   ["Failed", "FAILED"],
   ["Cancelled", "CANCELLED"],
   ["Running", "RUNNING"],
+  ["Pending", "PENDING"],
 ];
 
 export function Charts({ dashboard, hours }: { dashboard: Dashboard; hours: number }) {
@@ -39,10 +40,10 @@ export function Charts({ dashboard, hours }: { dashboard: Dashboard; hours: numb
           configure={executions}
           label="Executions over time, by how they ended"
           height={240}
-          columns={["From", "Completed", "Failed", "Cancelled", "Running"]}
-          rows={series.map(({ start, completed, failed, cancelled, running }) => [
+          columns={["From", "Completed", "Failed", "Cancelled", "Running", "Pending"]}
+          rows={series.map(({ start, completed, failed, cancelled, running, pending }) => [
             formatDateTime(start),
-            ...[completed, failed, cancelled, running].map(String),
+            ...[completed, failed, cancelled, running, pending].map(String),
           ])}
         />
       </section>

@@ -14,13 +14,15 @@ const STATS = {
   successful_executions: 90,
   failed_executions: 10,
   cancelled_executions: 20,
+  pending_executions: 0,
   running_executions: 1,
+  queue_depth: 0,
   total_playbooks: 7,
   total_credentials: 2,
   workers: 1,
   success_rate: 0.9,
 };
-const BUCKET = { start: "2026-11-23T11:00:00.000Z", completed: 9, failed: 1, cancelled: 0, running: 0 };
+const BUCKET = { start: "2026-11-23T11:00:00.000Z", completed: 9, failed: 1, cancelled: 0, running: 0, pending: 0 };
 const SLOW = { path: "a/b", step: "store", count: 3, avg_seconds: 4, max_seconds: 9 };
 const FULL = {
   status: "ok",
@@ -50,7 +52,7 @@ test("shows the server's numbers, and its charts as tables for screen readers", 
       .getAllByRole("cell")
       .map(({ textContent }) => textContent)
       .slice(1),
-  ).toEqual(["9", "1", "0", "0"]);
+  ).toEqual(["9", "1", "0", "0", "0"]);
   expect(
     within(screen.getByRole("region", { name: "Running now" })).getByText("sales/Load_Orders"),
   ).toBeTruthy();
@@ -110,13 +112,14 @@ test("names on an axis are short and isolated", () => {
 });
 
 test("executions are stacked by their final status", () => {
-  const palette = { COMPLETED: "g", FAILED: "r", CANCELLED: "v", RUNNING: "b" } as never;
+  const palette = { COMPLETED: "g", FAILED: "r", CANCELLED: "v", RUNNING: "b", PENDING: "y" } as never;
   const { data, options } = executionsChart([BUCKET], 24, palette);
   expect(data.datasets.map(({ label, data }) => [label, data])).toEqual([
     ["Completed", [9]],
     ["Failed", [1]],
     ["Cancelled", [0]],
     ["Running", [0]],
+    ["Pending", [0]],
   ]);
   expect(options?.scales?.y).toMatchObject({ stacked: true });
 });

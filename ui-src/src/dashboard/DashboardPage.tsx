@@ -55,6 +55,7 @@ function Numbers({ dashboard, hours }: { dashboard: Dashboard; hours: number }) 
           to="/execution?status=RUNNING"
           tone="active"
         />
+        <Tile label="Steps waiting" value={stats.queue_depth} to="/execution?status=PENDING" />
         <Tile
           label="Failed"
           value={stats.failed_executions}

@@ -35,12 +35,14 @@ export function axisName(name: string): string {
   return `${ISOLATE}${short}${POP_ISOLATE}`;
 }
 
+type Count = "completed" | "failed" | "cancelled" | "running" | "pending";
+
 export function executionsChart(
   series: readonly DashboardBucket[],
   hours: number,
   palette: Palette,
 ): ChartConfiguration {
-  const stack = (label: string, key: "completed" | "failed" | "cancelled" | "running", colour: string) => ({
+  const stack = (label: string, key: Count, colour: string) => ({
     label,
     data: series.map((bucket) => bucket[key]),
     backgroundColor: colour,
@@ -58,6 +60,7 @@ export function executionsChart(
         stack("Failed", "failed", palette.FAILED),
         stack("Cancelled", "cancelled", palette.CANCELLED),
         stack("Running", "running", palette.RUNNING),
+        stack("Pending", "pending", palette.PENDING),
       ],
     },
     options: {

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { listVersions, problemsOf, register } from "../api/catalog";
+import { ApiError } from "../api/request";
 import { ProblemList } from "../catalog/ProblemList";
 import { RunDialog } from "../catalog/RunDialog";
 import { ErrorBoundary } from "../components/ErrorBoundary";
@@ -50,7 +51,7 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
   useUnloadWarning(isChanged);
 
   const save = useMutation({
-    mutationFn: register,
+    mutationFn: ({ text, base }: { text: string; base?: number }) => register(text, base),
     onSuccess: async (registered) => {
       dropDraft(key);
       toast(`${registered.path} is saved as version ${registered.version}`);
@@ -58,25 +59,32 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
       const parameters = new URLSearchParams({ id: registered.path, version: String(registered.version) });
       await navigate(`/editor?${parameters.toString()}`, { replace: path !== "" });
     },
+    // Another version was saved between the question and the answer: asked again, with that one.
+    onError: (error, { text }) => {
+      if (error instanceof ApiError && error.status === 409) check.mutate(text);
+    },
   });
   const [clash, setClash] = useState<Clash>();
   /** Saves the text, or asks first when that would follow a version that was not opened here. */
   const check = useMutation({
-    mutationFn: async (text: string) => clashOf(text, path, version, await listVersions(pathIn(text) ?? path)),
-    onSuccess: (found, text) => {
-      if (found === undefined) save.mutate(text);
-      else setClash(found);
+    mutationFn: async (text: string) => {
+      const versions = await listVersions(pathIn(text) ?? path);
+      return { clash: clashOf(text, path, version, versions), base: versions[0]?.version ?? 0 };
+    },
+    onSuccess: ({ clash, base }, text) => {
+      if (clash === undefined) save.mutate({ text, base });
+      else setClash(clash);
     },
     // The server says what is wrong with the text.
     onError: (_, text) => {
-      save.mutate(text);
+      save.mutate({ text });
     },
   });
   const isSaving = check.isPending || save.isPending;
   // A new playbook can be saved without changes to the template.
   const canSave = (isChanged || path === "") && !isSaving;
   const refusals = problemsOf(save.error);
-  const problems = refusals.length > 0 && save.variables === content ? refusals : validation.problems;
+  const problems = refusals.length > 0 && save.variables?.text === content ? refusals : validation.problems;
 
   return (
     <>
@@ -174,7 +182,7 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
         <ConfirmDialog
           title={`Save as version ${clash.newest + 1} of ${clash.path}?`}
           action={`Save as version ${clash.newest + 1}`}
-          run={() => save.mutateAsync(content)}
+          run={() => save.mutateAsync({ text: content, base: clash.newest })}
           onDone={() => {
             setClash(undefined);
           }}
@@ -204,6 +212,7 @@ export function Workbench({ path, version, saved, line, compare }: Props) {
         <RunDialog
           path={path}
           version={version}
+          hasUnsaved={isChanged}
           onClose={() => {
             setRunning(false);
           }}

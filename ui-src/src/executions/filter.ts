@@ -54,6 +54,7 @@ export function matches(
   return execution_id.startsWith(text) || [path, error ?? ""].some((part) => part.toLowerCase().includes(text));
 }
 
+/** Whether an execution has not ended. */
 export function isLive(status: ExecutionStatus): boolean {
-  return status === "RUNNING";
+  return status === "PENDING" || status === "RUNNING";
 }

@@ -34,8 +34,8 @@ export default function WorkersPage() {
       {data?.length === 0 && (
         <section className="panel">
           <Empty title="No worker is registered">
-            The server runs the steps itself, unless it was started with <code>--max-workers 0</code>. More
-            hands: <code>noetl worker start</code>.
+            The server was started with <code>--max-workers 0</code>, and runs no step itself. Start a worker:{" "}
+            <code>noetl worker start</code>.
           </Empty>
         </section>
       )}

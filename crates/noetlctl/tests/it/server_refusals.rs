@@ -176,7 +176,14 @@ fn every_operation_of_the_document_has_a_route() {
     let document = live.get("/api/openapi.json");
     let mut asked = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
-        for method in operations.as_object().unwrap().keys() {
+        // A stream does not end.
+        let is_stream = path.ends_with("/stream");
+        for method in operations
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|_| !is_stream)
+        {
             let (method, path) = (method.to_uppercase(), path.replace(['{', '}'], ""));
             let json = ("content-type", "application/json");
             let answer = live.ask(&method, &path, &[json], b"{");
