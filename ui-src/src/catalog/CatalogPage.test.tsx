@@ -57,6 +57,9 @@ test("runs with a form from the workload, and sends what was changed", async () 
   await userEvent.click(dialog.getByRole("button", { name: "Run" }));
   expect(dialog.getByText("This is a number, such as 10 or 0.5.")).toBeTruthy();
   expect(count.getAttribute("aria-invalid")).toBe("true");
+  // A value that JSON cannot hold keeps the form.
+  await userEvent.click(dialog.getByRole("radio", { name: "JSON" }));
+  expect(dialog.getByLabelText(/^count/)).toBe(count);
   await userEvent.clear(count);
   await userEvent.type(count, "10");
   await userEvent.selectOptions(dialog.getByLabelText(/^dry_run/), "true");

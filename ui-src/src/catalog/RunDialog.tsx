@@ -7,7 +7,7 @@ import type { CatalogEntry } from "../api/schema";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice, Loading } from "../ui/notices";
 import { ProblemList } from "./ProblemList";
-import { fieldsOf, payloadOf, rawPayload } from "./workload";
+import { fieldsOf, payloadOf, rawPayload, textsOf } from "./workload";
 import { WorkloadField } from "./WorkloadField";
 
 interface Props {
@@ -82,6 +82,14 @@ function RunForm({ entry, onClose }: { entry: CatalogEntry; onClose: () => void 
         return;
       }
       setJson(JSON.stringify(filled.payload, null, 2));
+    } else {
+      const raw = rawPayload(json);
+      const shown = "error" in raw ? raw : textsOf(fields, raw.payload);
+      if ("error" in shown) {
+        setErrors({ [jsonId]: shown.error });
+        return;
+      }
+      setValues(shown.values);
     }
     setErrors({});
     setMode(to);

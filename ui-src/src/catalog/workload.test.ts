@@ -1,6 +1,6 @@
 // The form for a workload, and the payload that it sends.
 import { expect, test } from "vitest";
-import { fieldsOf, payloadOf, rawPayload } from "./workload";
+import { fieldsOf, payloadOf, rawPayload, textsOf } from "./workload";
 
 const WORKLOAD = {
   message: "Hello",
@@ -54,4 +54,18 @@ test("raw JSON is an object or an error message", () => {
   expect(rawPayload(" ")).toEqual({ payload: {} });
   expect(rawPayload('{"a": 1}')).toEqual({ payload: { a: 1 } });
   for (const text of ["[1]", "null", '"x"', "{a: 1}"]) expect(rawPayload(text)).toHaveProperty("error");
+});
+
+test("the form follows the JSON, or says what it cannot show", () => {
+  const fields = fieldsOf({ text: "a", count: 3, dry: false, list: [1] });
+  const payload = { text: "b", count: 4, dry: true, list: [2] };
+  const shown = textsOf(fields, payload);
+  expect("values" in shown && payloadOf(fields, shown.values)).toEqual({ payload, errors: {} });
+  const error = (name: string, value: unknown) => {
+    const refused = textsOf(fields, { [name]: value });
+    return "error" in refused ? refused.error : undefined;
+  };
+  expect(error("other", 1)).toBe("The form has no field for other, so it stays JSON.");
+  expect(error("count", "4")).toBe("The field of count cannot show this value, so it stays JSON.");
+  expect(error("text", { a: 1 })).toBe("The field of text cannot show this value, so it stays JSON.");
 });

@@ -44,6 +44,25 @@ export function payloadOf(fields: readonly Field[], values: Readonly<Record<stri
   return { payload: Object.fromEntries(payload), errors: Object.fromEntries(errors) };
 }
 
+/** Returns the texts of the fields for a payload, or why the form cannot show it. */
+export function textsOf(
+  fields: readonly Field[],
+  payload: Readonly<Record<string, unknown>>,
+): { values: Record<string, string> } | { error: string } {
+  const values: [string, string][] = [];
+  for (const [name, value] of Object.entries(payload)) {
+    const field = fields.find((known) => known.name === name);
+    if (field === undefined) return { error: `The form has no field for ${name}, so it stays JSON.` };
+    const text = field.kind === "json" ? JSON.stringify(value, null, 2) : String(value);
+    const read = valueOf(field.kind, text);
+    if (read.error !== undefined || JSON.stringify(read.value) !== JSON.stringify(value)) {
+      return { error: `The field of ${name} cannot show this value, so it stays JSON.` };
+    }
+    values.push([name, text]);
+  }
+  return { values: Object.fromEntries(values) };
+}
+
 function valueOf(kind: FieldKind, text: string): { value?: unknown; error?: string } {
   switch (kind) {
     case "text":
