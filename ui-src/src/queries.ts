@@ -1,7 +1,9 @@
 // The query client and the queries that several pages share: when they are repeated and what they return.
 // The files in api/ define the requests.
 import { QueryClient, useQuery } from "@tanstack/react-query";
-import { getHealth, getVersion } from "./api/server";
+import type { SessionState } from "./api/schema";
+import { getHealth, getSession, getVersion } from "./api/server";
+import { tokenNeeded } from "./api/session";
 import { describe } from "./ui/notices";
 
 export { describe } from "./ui/notices";
@@ -51,6 +53,22 @@ export function useVersion() {
     staleTime: 0,
     refetchInterval: VERSION_INTERVAL_SECONDS * 1000,
   });
+}
+
+/** Returns whether the server asks for a token, and whether this browser has shown it. */
+export function useSession() {
+  return useQuery({
+    queryKey: ["session"],
+    queryFn: ({ signal }) => lookAtSession(signal),
+    staleTime: Infinity,
+  });
+}
+
+/** Checks the session before the first 401, so that a deep link shows no errors behind the prompt. */
+async function lookAtSession(signal: AbortSignal): Promise<SessionState> {
+  const session = await getSession(signal);
+  if (session.required && !session.authenticated) tokenNeeded();
+  return session;
 }
 
 // A server that does not answer is a result, not a failed query: a failed query that has never succeeded

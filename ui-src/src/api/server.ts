@@ -60,6 +60,11 @@ export function getSession(signal?: AbortSignal): Promise<SessionState> {
   return request("/api/session", isSession, { signal });
 }
 
+/** Ends the session of this browser. */
+export async function signOut(): Promise<void> {
+  await request("/api/session", isRecord, { method: "DELETE" });
+}
+
 /** Exchanges a token for a cookie that scripts cannot read. */
 export async function signIn(token: string): Promise<void> {
   const body: SessionRequest = { token };

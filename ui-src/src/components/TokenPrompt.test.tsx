@@ -1,7 +1,7 @@
 // The token prompt: when it opens, what it sends, and that the token does not stay on the page.
 import { screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { json, renderAt, RUNNING, sentTo, serve } from "../testing";
 
 const refused = () => json({ detail: "a token is needed" }, 401);
@@ -40,4 +40,26 @@ test("a server that requires a token opens the prompt before any request fails",
   serve({ ...RUNNING, "/api/session": () => json({ required: true, authenticated: false }) });
   renderAt("/about");
   expect(await screen.findByRole("dialog", { name: "This server asks for a token" })).toBeTruthy();
+});
+
+test("a session can be ended, which loads the page anew", async () => {
+  const assign = vi.fn();
+  vi.stubGlobal("location", { href: window.location.href, origin: window.location.origin, assign });
+  const fetch = serve({
+    ...RUNNING,
+    "/api/session": () => json({ status: "ok", required: true, authenticated: true }),
+  });
+  renderAt("/about");
+  await userEvent.click(await screen.findByRole("button", { name: "Sign out" }));
+  await waitFor(() => {
+    expect(assign).toHaveBeenCalledWith("/");
+  });
+  expect(fetch.mock.calls.some(([path, init]) => path === "/api/session" && init?.method === "DELETE")).toBe(true);
+});
+
+test("without a token there is nothing to sign out of", async () => {
+  serve(RUNNING);
+  renderAt("/about");
+  expect(await screen.findByText(/^NoETL server \d/)).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Sign out" })).toBeNull();
 });

@@ -1,24 +1,18 @@
 // Asks the user for the server's token after an answer 401. The token is sent to the server, which answers with a
 // cookie that scripts cannot read; it does not stay on the page.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRef, useSyncExternalStore } from "react";
 import { ApiError } from "../api/request";
-import { getSession, signIn } from "../api/server";
-import { isTokenNeeded, onSessionChange, signedIn, tokenNeeded } from "../api/session";
+import { signIn } from "../api/server";
+import { isTokenNeeded, onSessionChange, signedIn } from "../api/session";
+import { useSession } from "../queries";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice } from "../ui/notices";
 
 export function TokenPrompt() {
   const isNeeded = useSyncExternalStore(onSessionChange, isTokenNeeded);
-  useQuery({ queryKey: ["session"], queryFn: ({ signal }) => lookAtSession(signal), staleTime: Infinity });
+  useSession();
   return isNeeded ? <Prompt /> : null;
-}
-
-/** Checks the session before the first 401, so that a deep link shows no errors behind the prompt. */
-async function lookAtSession(signal: AbortSignal): Promise<boolean> {
-  const { required, authenticated } = await getSession(signal);
-  if (required && !authenticated) tokenNeeded();
-  return required;
 }
 
 function Prompt() {
@@ -44,7 +38,8 @@ function Prompt() {
       >
         <div className="dialog-body form">
           <p>
-            The one who started the server knows it: <code>noetl server start</code> prints where it is kept.
+            It is the value of <code>NOETL_API_TOKEN</code> with which the server was started. Without one,{" "}
+            <code>noetl server start</code> made a token, and prints in which file it is.
           </p>
           <label className="field">
             <span className="field-label">Token</span>

@@ -85,6 +85,7 @@ test("the place links to the line of the version that ran", () => {
 
 test("the error and the name of an event decide its tone before its status", () => {
   expect(toneOf(event("call.done"))).toBe("COMPLETED");
+  expect(toneOf(event("command.started", { status: "RUNNING" }))).toBe("STARTED");
   expect(toneOf(event("call.error", { status: "COMPLETED" }))).toBe("FAILED");
   expect(toneOf(event("step.exit", { status: "FAILED" }))).toBe("FAILED");
 });

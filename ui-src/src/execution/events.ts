@@ -84,10 +84,13 @@ export function editorAddress(path: string, version: number, line: number | null
   return `/editor?${parameters.toString()}`;
 }
 
-/** Returns the status of an event. Some failures are only in the name of the event or in its error. */
+/**
+ * Returns the status of an event. Some failures are only in the name of the event or in its error. A step that began is
+ * shown as started: an event is past, and its icon does not turn.
+ */
 export function toneOf({ event_type, status, error }: ExecutionEvent): EventStatus {
   if (error !== null || event_type.endsWith(".failed") || event_type.endsWith(".error")) return "FAILED";
-  return status;
+  return status === "RUNNING" ? "STARTED" : status;
 }
 
 /** Returns the reason of a cancellation. */

@@ -13,6 +13,8 @@ mod local_queue;
 mod logs;
 mod machines;
 mod playbooks;
+mod progress;
+mod repeats;
 mod restore;
 mod service;
 mod sub_playbooks;

@@ -175,33 +175,6 @@ impl Executions {
         })
     }
 
-    /// Returns the execution that was started with the same call. Fails when it is one of another request.
-    async fn started_before(
-        &self,
-        row: &ExecutionRow,
-        idempotency_key: Option<String>,
-        payload: &str,
-    ) -> Result<Started, RunError> {
-        let call = row.parent_call.as_deref().unwrap_or_default();
-        let known = self.store.execution_by_call(call).await?;
-        let known = known.ok_or(RunError::NoExecution(row.execution_id))?;
-        if let Some(key) = idempotency_key {
-            let first = Store::payload(&mut *self.store.read().await?, known.execution_id).await?;
-            let is_same = known.path == row.path
-                && known.target == row.target
-                && Json::Object(first).to_string() == payload;
-            if !is_same {
-                return Err(RunError::OtherRequest(key));
-            }
-        }
-        Ok(Started {
-            execution_id: known.execution_id,
-            commands: 0,
-            catalog_id: known.catalog_id,
-            version: known.version,
-        })
-    }
-
     /// Changes an execution. Changes of one execution wait for each other, on this server and on others.
     pub(super) async fn change(
         &self,

@@ -203,3 +203,36 @@ impl Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::new_store;
+
+    #[tokio::test]
+    async fn servers_share_a_store_when_they_share_a_key() {
+        let (_folder, store) = new_store().await;
+        let take = async |own_key, now, stale| {
+            let server = ServerRow {
+                name: "s",
+                own_key,
+                slots: 4,
+            };
+            store.take_shard(server, now, stale).await
+        };
+        assert_eq!(take(false, 100, 0).await.unwrap(), 0);
+        assert_eq!(take(false, 200, 0).await.unwrap(), 1);
+        let error = take(true, 300, 0).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+        // The first has been silent for too long, and its shard is free again.
+        assert_eq!(take(false, 300, 150).await.unwrap(), 0);
+        store.free_shard(0).await.unwrap();
+        store.free_shard(1).await.unwrap();
+        assert_eq!(take(true, 400, 0).await.unwrap(), 0);
+        assert_eq!(
+            take(true, 500, 0).await.unwrap(),
+            0,
+            "its own after a restart"
+        );
+    }
+}

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::{
     CatalogEntry, CatalogFilter, CommandRow, EventRow, ExecutionFilter, ExecutionRow, Holder,
-    LEASE_MS, Progress, ServerRow, Storage, Store, StoreError,
+    LEASE_MS, Progress, Storage, Store,
 };
 
 /// A new store, and the folder that it vanishes with.
@@ -378,31 +378,4 @@ async fn versions_count_up_and_are_not_deleted_while_an_execution_runs() {
     assert_eq!(store.delete_entry("p", None).await.unwrap(), None);
     assert_eq!(store.delete_entry("p", Some(2)).await.unwrap(), Some(1));
     assert_eq!(store.delete_entry("other", None).await.unwrap(), Some(1));
-}
-
-#[tokio::test]
-async fn servers_share_a_store_when_they_share_a_key() {
-    let (_folder, store) = new_store().await;
-    let take = async |own_key, now, stale| {
-        let server = ServerRow {
-            name: "s",
-            own_key,
-            slots: 4,
-        };
-        store.take_shard(server, now, stale).await
-    };
-    assert_eq!(take(false, 100, 0).await.unwrap(), 0);
-    assert_eq!(take(false, 200, 0).await.unwrap(), 1);
-    let error = take(true, 300, 0).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unusable(_)), "{error}");
-    // The first has been silent for too long, and its shard is free again.
-    assert_eq!(take(false, 300, 150).await.unwrap(), 0);
-    store.free_shard(0).await.unwrap();
-    store.free_shard(1).await.unwrap();
-    assert_eq!(take(true, 400, 0).await.unwrap(), 0);
-    assert_eq!(
-        take(true, 500, 0).await.unwrap(),
-        0,
-        "its own after a restart"
-    );
 }

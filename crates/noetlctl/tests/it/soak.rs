@@ -159,7 +159,7 @@ impl Soak {
                 let url = self.url(&format!("/api/executions/{id}/status"));
                 let answer = ask(&url, None);
                 match &answer {
-                    Some((200, state)) if has_ended(&state) => break state.clone(),
+                    Some((200, state)) if has_ended(state) => break state.clone(),
                     Some((404, _)) => break json!({"status": "lost"}),
                     _ => {}
                 }
