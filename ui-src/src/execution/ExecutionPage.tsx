@@ -1,6 +1,6 @@
 // The page of an execution, updated while it runs: its flow coloured by state, timeline, errors with their places,
 // result, log, and events.
-import { lazy, Suspense, useRef, useState } from "react";
+import { lazy, Suspense, useRef } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import type { Execution, ExecutionEvent } from "../api/schema";
 import { ErrorBoundary } from "../components/ErrorBoundary";
@@ -19,7 +19,14 @@ import { Ago, Elapsed } from "../ui/Time";
 import { Children } from "./Children";
 import { Errors } from "./Errors";
 import { EventLog } from "./EventLog";
-import { editorAddress, NO_FILTER, reasonOf, type EventFilter } from "./events";
+import {
+  editorAddress,
+  eventFilterIn,
+  NO_FILTER,
+  reasonOf,
+  withEventFilter,
+  type EventFilter,
+} from "./events";
 import { withFilter } from "./log";
 import { Result } from "./Result";
 import { Timeline } from "./Timeline";
@@ -35,14 +42,14 @@ export default function ExecutionPage() {
 
 function OneExecution({ id }: { id: string }) {
   const { item, graph, timeline, outcome, children, events, live, isRunning } = useExecution(id);
-  const [filter, setFilter] = useState<EventFilter>(NO_FILTER);
   const [parameters, setParameters] = useSearchParams();
+  const filter = eventFilterIn(parameters);
   const logPanel = useRef<HTMLElement>(null);
 
   /** Shows what a step has printed, and its events. */
   function select(step: string) {
-    setFilter({ ...NO_FILTER, step });
-    setParameters(withFilter(parameters, { step, item: null, attempt: null }), { replace: true });
+    const ofLog = withFilter(parameters, { step, item: null, attempt: null });
+    setParameters(withEventFilter(ofLog, { ...NO_FILTER, step }), { replace: true });
     logPanel.current?.scrollIntoView({ block: "nearest" });
   }
 
@@ -123,7 +130,14 @@ function OneExecution({ id }: { id: string }) {
         </ErrorBoundary>
       </section>
       <section className="panel" aria-labelledby="events">
-        <EventLog events={log} filter={filter} setFilter={setFilter} isRunning={isRunning} />
+        <EventLog
+          events={log}
+          filter={filter}
+          setFilter={(next: EventFilter) => {
+            setParameters(withEventFilter(parameters, next), { replace: true });
+          }}
+          isRunning={isRunning}
+        />
         {events.isLoading && <Loading what="the events" />}
         {events.error !== null && (
           <ErrorNotice

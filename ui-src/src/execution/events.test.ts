@@ -10,6 +10,8 @@ import {
   select,
   stepsOf,
   toneOf,
+  eventFilterIn,
+  withEventFilter,
   typesOf,
 } from "./events";
 
@@ -88,4 +90,11 @@ test("the error and the name of an event decide its tone before its status", () 
   expect(toneOf(event("command.started", { status: "RUNNING" }))).toBe("STARTED");
   expect(toneOf(event("call.error", { status: "COMPLETED" }))).toBe("FAILED");
   expect(toneOf(event("step.exit", { status: "FAILED" }))).toBe("FAILED");
+});
+
+test("the address keeps the filter, and what the log has in it", () => {
+  const filter = { type: "call.error", step: "load orders", text: "503" };
+  const address = withEventFilter(new URLSearchParams("step=load"), filter);
+  expect(eventFilterIn(new URLSearchParams(address.toString()))).toEqual(filter);
+  expect(withEventFilter(address, { type: "", step: "", text: "" }).toString()).toBe("step=load");
 });

@@ -17,6 +17,25 @@ export interface EventFilter {
 
 export const NO_FILTER: EventFilter = { type: "", step: "", text: "" };
 
+/** The parameters of the address that keep a filter; `step` is that of the log. */
+const PARAMETERS = { type: "event", step: "event_step", text: "q" } as const;
+
+/** Reads a filter from the address. */
+export function eventFilterIn(parameters: URLSearchParams): EventFilter {
+  const text = (name: keyof EventFilter) => parameters.get(PARAMETERS[name]) ?? "";
+  return { type: text("type"), step: text("step"), text: text("text") };
+}
+
+/** Writes a filter to the parameters of an address, and leaves the others. */
+export function withEventFilter(parameters: URLSearchParams, filter: EventFilter): URLSearchParams {
+  const next = new URLSearchParams(parameters);
+  for (const name of ["type", "step", "text"] as const) {
+    if (filter[name] === "") next.delete(PARAMETERS[name]);
+    else next.set(PARAMETERS[name], filter[name]);
+  }
+  return next;
+}
+
 export function select(
   events: readonly ExecutionEvent[],
   { type, step, text }: EventFilter,
