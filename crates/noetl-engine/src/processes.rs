@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -47,8 +47,7 @@ impl Mark {
     /// this process may end, or after some attempts.
     pub(crate) fn end(&self, leader: Option<Pid>) {
         for round in 0..ROUNDS {
-            // Before anything has ended: the children of an ended process are no longer its children.
-            let found = self.processes(leader);
+            let found = self.stop(leader);
             if let Some(leader) = leader {
                 // An error means that no process is left.
                 kill_process_group(leader, Signal::KILL).ok();
@@ -60,8 +59,30 @@ impl Mark {
             if ended.filter(Result::is_ok).count() == 0 {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(u64::from(round).min(20)));
+            pause(round);
         }
+    }
+
+    /// Stops the processes that [`Self::processes`] finds, and returns them once there are no others. Nothing is killed
+    /// before: the children of an ended process are no longer its children, and a process that is stopped starts no more.
+    fn stop(&self, leader: Option<Pid>) -> HashSet<Pid> {
+        let mut stopped = HashSet::new();
+        let mut quiet = 0;
+        for round in 0..ROUNDS {
+            let found = self.processes(leader);
+            let fresh: Vec<Pid> = found.into_iter().filter(|it| stopped.insert(*it)).collect();
+            for process in &fresh {
+                // An error means that it has ended, or belongs to somebody else.
+                kill_process(*process, Signal::STOP).ok();
+            }
+            // Twice, since what was started just before its parent stopped may not have been listed yet.
+            quiet = if fresh.is_empty() { quiet + 1 } else { 0 };
+            if quiet == 2 || stopped.is_empty() {
+                break;
+            }
+            pause(round);
+        }
+        stopped
     }
 
     /// Returns the processes with this mark, `leader`, and the descendants of both.
@@ -83,6 +104,11 @@ impl Mark {
         }
         found
     }
+}
+
+/// Waits between two rounds, up to 20 milliseconds.
+fn pause(round: u32) {
+    std::thread::sleep(Duration::from_millis(u64::from(round).min(20)));
 }
 
 /// Returns the processes that run and have not ended, each with its parent. None on systems without Linux's `/proc`.
