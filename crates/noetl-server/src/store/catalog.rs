@@ -57,7 +57,7 @@ impl Store {
                 .fetch_one(&mut *transaction)
                 .await?;
         }
-        // A deleted version keeps its number.
+        // A deleted version that is kept for its executions keeps its number.
         let (latest, visible): (Option<i64>, Option<i64>) = sqlx::query_as(
             "SELECT MAX(version), MAX(CASE WHEN deleted_at IS NULL THEN version END) FROM catalog WHERE path = $1",
         )
@@ -193,23 +193,23 @@ impl Store {
         }
         let chosen =
             "path = $1 AND deleted_at IS NULL AND (CAST($2 AS BIGINT) IS NULL OR version = $2)";
-        let is_needed =
-            "EXISTS (SELECT 1 FROM execution e WHERE e.catalog_id = catalog.catalog_id)";
-        let mut deleted = 0;
-        for statement in [
-            format!(
-                "DELETE FROM catalog WHERE {chosen} AND NOT {is_needed} AND CAST($3 AS BIGINT) IS NOT NULL"
-            ),
-            format!("UPDATE catalog SET deleted_at = $3 WHERE {chosen}"),
-        ] {
-            let done = sqlx::query(sqlx::AssertSqlSafe(statement))
-                .bind(path)
-                .bind(version)
-                .bind(clock::now_ms())
-                .execute(&mut *transaction)
-                .await?;
-            deleted += done.rows_affected();
-        }
+        let statement = format!(
+            "DELETE FROM catalog WHERE {chosen} \
+             AND NOT EXISTS (SELECT 1 FROM execution e WHERE e.catalog_id = catalog.catalog_id)"
+        );
+        let unneeded = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(path)
+            .bind(version)
+            .execute(&mut *transaction)
+            .await?;
+        let statement = format!("UPDATE catalog SET deleted_at = $3 WHERE {chosen}");
+        let needed = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(path)
+            .bind(version)
+            .bind(clock::now_ms())
+            .execute(&mut *transaction)
+            .await?;
+        let deleted = unneeded.rows_affected() + needed.rows_affected();
         transaction.commit().await?;
         Ok(Some(deleted))
     }

@@ -25,7 +25,6 @@ fn versions(mut live: Live) {
         ("event", "contents"),
         ("ended", "contents"),
         ("execution", "log_chunks"),
-        ("execution", "retry_of"),
         ("catalog", "deleted_at"),
         ("shard", "slots"),
         ("shard", "started_at"),
