@@ -94,6 +94,9 @@ pub struct Outcome {
     /// The result of the last task.
     #[serde(default)]
     pub result: Json,
+    /// The fields and arguments of the tool as they were after templates, shortened; by task when there are several.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub input: Json,
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
@@ -148,6 +151,7 @@ impl Outcome {
     pub fn variables(&self) -> Self {
         Self {
             result: Json::Null,
+            input: Json::Null,
             error: None,
             tasks: self.tasks.clone(),
             ctx: self.ctx.clone(),

@@ -93,6 +93,9 @@ impl Machine {
             event.command_id.clone_from(&frame.command_id);
             event.context =
                 json!({ "attempt": last.unwrap_or(frame.attempt), "iteration": frame.iteration });
+            if !outcome.input.is_null() {
+                event.context["input"] = outcome.input.clone();
+            }
             event.result = match error {
                 None => response.clone(),
                 Some(failure) => failure

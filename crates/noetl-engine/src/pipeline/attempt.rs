@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use minijinja::Value;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::decision::{AfterAttempt, AfterTask};
 use super::fields::{check_reported_error, override_field};
+use super::input::{input_of, own_code_line};
 use super::resolve::resolve;
 use super::state::Pipeline;
 use crate::command::{Attempt, Outcome};
@@ -102,8 +103,18 @@ impl Pipeline<'_> {
             attempt,
             timeout: task.timeout.map(Duration::from_secs_f64),
             place: &task.config.place,
+            code_line: own_code_line(task),
         };
         let result = tool::run(&call, self.host).await;
+        // After the call, which has told the host of its secrets.
+        let input = input_of(task, &config, &args, self.host);
+        match (&mut self.outcome.input, self.command.tasks.len() > 1) {
+            (Json::Object(inputs), true) => {
+                inputs.insert(task.name.clone(), input);
+            }
+            (outcome, true) => *outcome = json!({ &task.name: input }),
+            (outcome, false) => *outcome = input,
+        }
         result.and_then(|result| check_reported_error(result, task))
     }
 

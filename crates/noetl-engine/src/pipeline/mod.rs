@@ -4,6 +4,7 @@ mod at_once;
 mod attempt;
 mod decision;
 mod fields;
+mod input;
 mod redact;
 mod redacting_host;
 mod resolve;

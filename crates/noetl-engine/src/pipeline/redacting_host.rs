@@ -68,6 +68,11 @@ impl<'a> RedactingHost<'a> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns a text with `***` in place of its secrets; none when it has no secrets.
+    pub(super) fn redacted(&self, text: &str) -> Option<String> {
+        self.secrets().redacted(text)
+    }
+
     /// Removes the secrets from an outcome.
     pub(super) fn redact(&self, outcome: &mut Outcome) {
         let secrets = self.secrets();
@@ -75,6 +80,7 @@ impl<'a> RedactingHost<'a> {
             return;
         }
         secrets.redact_value(&mut outcome.result);
+        secrets.redact_value(&mut outcome.input);
         for entries in [&mut outcome.tasks, &mut outcome.ctx, &mut outcome.iter] {
             // Names come from the playbook and are not secret.
             entries
@@ -141,7 +147,7 @@ impl Host for RedactingHost<'_> {
     }
 
     fn output_line(&self, place: &Place, attempt: u32, stream: Stream, line: &str) {
-        let clean = self.secrets().redacted(line);
+        let clean = self.redacted(line);
         self.host
             .output_line(place, attempt, stream, clean.as_deref().unwrap_or(line));
     }

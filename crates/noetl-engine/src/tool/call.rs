@@ -29,6 +29,8 @@ pub(crate) struct Call<'a> {
     pub timeout: Option<Duration>,
     /// Where the task is written in its playbook.
     pub place: &'a Place,
+    /// The line of the playbook on which the code begins; none when it is not written there as it runs.
+    pub code_line: Option<usize>,
 }
 
 impl Call<'_> {

@@ -104,6 +104,7 @@ pub async fn run_sql(
         attempt: 1,
         timeout: Some(Duration::from_secs(120)),
         place: &Place::default(),
+        code_line: None,
     };
     run(&call, host).await
 }

@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::interpreters::RUNNER;
 #[cfg(unix)]
 use crate::interpreters::{Key, read_status};
-use noetl_api::Failure;
+use noetl_api::{Failure, Place};
 
 /// The exit code of the `python3` that Windows has when Python is not installed; it opens the store.
 const STORE_STUB: i64 = 9009;
@@ -44,7 +44,7 @@ struct Exception {
     #[serde(rename = "type")]
     kind: String,
     message: String,
-    line: Option<u64>,
+    line: Option<usize>,
     traceback: String,
     module: Option<String>,
 }
@@ -106,7 +106,7 @@ pub(super) async fn run(call: &Call<'_>, host: &dyn Host) -> Result<Json, Failur
     #[cfg(unix)]
     processes.release();
     match tokio::fs::read(&answer).await {
-        Ok(bytes) if finished.code() == 0 => read_answer(&bytes, finished),
+        Ok(bytes) if finished.code() == 0 => read_answer(&bytes, finished, call),
         _ => Err(Failure {
             result: Some(json!({
                 "stdout": finished.stdout, "stderr": finished.stderr, "exit_code": finished.code(),
@@ -198,7 +198,7 @@ fn interpreter_failure(finished: &Finished) -> Failure {
 }
 
 /// Returns the result that the runner wrote, or the failure.
-fn read_answer(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
+fn read_answer(answer: &[u8], finished: Finished, call: &Call<'_>) -> Result<Json, Failure> {
     let answer: Answer = serde_json::from_slice(answer).map_err(|error| {
         Failure::new(
             "python",
@@ -206,7 +206,12 @@ fn read_answer(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
         )
     })?;
     if let Some(exception) = answer.error {
-        return Err(exception.into_failure(finished.stdout));
+        let place = exception.place(call);
+        let failure = exception.into_failure(finished.stdout);
+        return Err(match place {
+            Some(place) => failure.at(&place),
+            None => failure,
+        });
     }
     let Some(code) = answer.exit else {
         return Ok(answer.result);
@@ -227,6 +232,18 @@ fn read_answer(answer: &[u8], finished: Finished) -> Result<Json, Failure> {
 }
 
 impl Exception {
+    /// Returns where the playbook has the line of code that failed, if the code is written there.
+    fn place(&self, call: &Call<'_>) -> Option<Place> {
+        let line = call.code_line? + self.line?.checked_sub(1)?;
+        let path = call.place.field.as_deref().unwrap_or_default();
+        Some(Place {
+            line,
+            column: 0,
+            field: Some(crate::path::join(path, "code")),
+            ..call.place.clone()
+        })
+    }
+
     fn into_failure(self, stdout: String) -> Failure {
         let mut message = if self.message.is_empty() {
             self.kind.clone()

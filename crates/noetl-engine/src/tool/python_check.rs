@@ -47,6 +47,7 @@ pub async fn check_python(playbook: &Playbook, host: &dyn Host) -> Vec<Problem> 
         attempt: 1,
         timeout: None,
         place: &Place::default(),
+        code_line: None,
     };
     let job = Job {
         arguments: ["-I", "-c", CHECKER].map(OsString::from).into(),

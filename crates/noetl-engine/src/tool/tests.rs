@@ -92,6 +92,7 @@ impl TestHost {
             attempt: 1,
             timeout: None,
             place: &place,
+            code_line: None,
         };
         super::run(&call, self).await
     }

@@ -5,7 +5,7 @@ use noetl_engine::Failure;
 use noetl_engine::execution::{Command, Event, Machine, Outcome, UnknownCommand};
 use serde_json::{Map, Value, json};
 
-use crate::harness::{drive, playbook, run, success};
+use crate::harness::{TestHost, drive, playbook, run, success};
 
 fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name).collect()
@@ -230,4 +230,97 @@ fn an_outcome_is_taken_once_and_only_for_a_pending_command() {
             .complete(&turn.commands[0].id, success(json!(3)))
             .is_err()
     );
+}
+
+/// Returns the input that the only call of a step is recorded with.
+async fn input_of_call(host: &TestHost, tool: &str) -> Value {
+    let ran = host
+        .run(&format!(
+            "workload: {{who: me, big: '{{{{ \"abc\" * 10000 }}}}'}}\nkeychain: [{{name: k, credential: api}}]\nworkflow:\n- step: only\n  tool: {tool}\n"
+        ))
+        .await;
+    let call = ran.events.iter().find(|event| event.name == "call.done");
+    call.unwrap_or_else(|| panic!("{:?}", ran.report.failure))
+        .context["input"]
+        .clone()
+}
+
+#[tokio::test]
+async fn a_call_is_recorded_with_its_rendered_input() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
+    for (tool, expected) in [
+        (
+            "{kind: noop, args: {n: '{{ 1 + 1 }}', who: '{{ workload.who }}'}}",
+            json!({"args": {"n": 2, "who": "me"}}),
+        ),
+        (
+            "{kind: python, args: {n: 1}, code: 'result = n'}",
+            json!({"args": {"n": 1}}),
+        ),
+        (
+            "{kind: python, code: 'result = \"{{ workload.who }}\"'}",
+            json!({"code": "result = \"me\""}),
+        ),
+        (
+            "{kind: noop, args: {t: 'Bearer {{ keychain.k.token }}'}}",
+            json!({"args": {"t": "Bearer ***"}}),
+        ),
+        (
+            "[{name: a, kind: noop, args: {n: 1}}, {name: b, kind: noop, args: {n: '{{ a.n + 1 }}'}}]",
+            json!({"a": {"args": {"n": 1}}, "b": {"args": {"n": 2}}}),
+        ),
+    ] {
+        assert_eq!(input_of_call(&host, tool).await, expected, "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_input_is_recorded_shortened_and_without_secrets() {
+    let host = TestHost::new();
+    host.credential("api", json!({"token": "t0p-s3cret"}));
+    let long = "{kind: noop, args: {big: '{{ workload.big }}', many: '{{ range(1000) | list }}', last: 1}}";
+    let input = input_of_call(&host, long).await;
+    let big = input["args"]["big"].as_str().unwrap();
+    assert!(
+        big.ends_with("… (30000 bytes)") && big.len() < 2100,
+        "{}",
+        big.len()
+    );
+    let many = input["args"]["many"].as_array().unwrap();
+    assert_eq!(many.len(), 51);
+    assert_eq!(many[50], json!("… 950 more"));
+    assert_eq!(input["args"]["last"], json!(1));
+    // Wherever a text is cut, no part of a secret is left.
+    for before in 2036..2050 {
+        let padded = format!(
+            "{{kind: noop, args: {{t: '{{{{ \"x\" * {before} }}}}{{{{ keychain.k.token }}}} and more'}}}}"
+        );
+        let input = input_of_call(&host, &padded).await.to_string();
+        assert!(
+            !input.contains("t0") && !input.contains("xt"),
+            "{before}: {input}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_code_names_its_line_in_the_playbook() {
+    for (code, line) in [
+        (
+            "|\n      x = 1\n\n      def main():\n          raise ValueError(x)",
+            12,
+        ),
+        (
+            "|\n      # {{ execution_id }}\n      raise ValueError(1)",
+            6,
+        ),
+    ] {
+        let failed = run(&format!(
+            "workflow:\n- step: only\n  tool:\n    kind: python\n    code: {code}\n"
+        ))
+        .await;
+        let failure = failed.report.failure.unwrap();
+        assert_eq!(failure.place.unwrap().line, line, "{code}");
+    }
 }

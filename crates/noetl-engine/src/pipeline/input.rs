@@ -1,0 +1,113 @@
+//! What a task was called with, for people who read the log: bounded, since the values may be results of any size.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::redacting_host::RedactingHost;
+use crate::playbook::{Task, ToolKind};
+use crate::template;
+
+/// How many bytes of names and values are kept of one call.
+const LIMIT: usize = 8 << 10;
+/// The most that one text takes of it.
+const TEXT_LIMIT: usize = 2 << 10;
+/// How many values of a list or mapping are kept, so that a large one does not hide what comes after it.
+const ENTRIES: usize = 50;
+/// Deeper values are left out.
+const DEPTH: usize = 16;
+/// How far behind the end of a shortened text secrets are looked for that begin before it: more than the part of a secret
+/// by which it is known.
+const BEHIND: usize = 4 << 10;
+
+/// Returns the fields of a tool and its arguments as a call had them, without Python code that is the playbook's own. What
+/// does not fit is replaced by a text that says how much there is. Texts are without the secrets that the host has given.
+pub(super) fn input_of(
+    task: &Task,
+    config: &Map<String, Json>,
+    args: &Map<String, Json>,
+    host: &RedactingHost<'_>,
+) -> Json {
+    let is_own_code = task.kind == ToolKind::Python && own_code_line(task).is_some();
+    let mut shortener = Shortener { host, room: LIMIT };
+    let mut input = Map::new();
+    for (name, value) in config {
+        if !(is_own_code && name == "code") {
+            input.insert(name.clone(), shortener.value(value, DEPTH));
+        }
+    }
+    if !args.is_empty() {
+        input.insert("args".to_owned(), shortener.entries(args, DEPTH));
+    }
+    Json::Object(input)
+}
+
+/// Returns the line of the playbook on which the code of a task begins. None when the code is in a file, or is made by a
+/// template, so that its lines are not those of the playbook.
+pub(super) fn own_code_line(task: &Task) -> Option<usize> {
+    let code = task.config.value.get("code")?.as_str()?;
+    let line = task.config.lines.get("code")?;
+    (!template::is_template(code)).then_some(*line)
+}
+
+/// Copies values until there is no more room.
+struct Shortener<'a> {
+    host: &'a RedactingHost<'a>,
+    /// The bytes that may still be kept.
+    room: usize,
+}
+
+impl Shortener<'_> {
+    fn value(&mut self, value: &Json, depth: usize) -> Json {
+        let is_shut = depth == 0 || self.room == 0;
+        match value {
+            Json::Array(items) if is_shut => json!(format!("… {} values", items.len())),
+            Json::Object(entries) if is_shut => json!(format!("… {} entries", entries.len())),
+            Json::Array(items) => self.items(items, depth - 1),
+            Json::Object(entries) => self.entries(entries, depth - 1),
+            Json::String(text) => self.text(text),
+            Json::Null | Json::Bool(_) | Json::Number(_) => {
+                self.room = self.room.saturating_sub(8);
+                value.clone()
+            }
+        }
+    }
+
+    fn items(&mut self, items: &[Json], depth: usize) -> Json {
+        let mut kept = Vec::new();
+        for item in items {
+            if kept.len() == ENTRIES || self.room == 0 {
+                kept.push(json!(format!("… {} more", items.len() - kept.len())));
+                break;
+            }
+            kept.push(self.value(item, depth));
+        }
+        Json::Array(kept)
+    }
+
+    fn entries(&mut self, entries: &Map<String, Json>, depth: usize) -> Json {
+        let mut kept = Map::new();
+        for (name, value) in entries {
+            if kept.len() == ENTRIES || self.room == 0 {
+                let rest = format!("{} more", entries.len() - kept.len());
+                kept.insert("…".to_owned(), json!(rest));
+                break;
+            }
+            self.room = self.room.saturating_sub(name.len());
+            kept.insert(name.clone(), self.value(value, depth));
+        }
+        Json::Object(kept)
+    }
+
+    fn text(&mut self, text: &str) -> Json {
+        // What is looked at, so that a text of any size costs no more than this.
+        let seen = &text[..text.floor_char_boundary(TEXT_LIMIT + BEHIND)];
+        let clean = self.host.redacted(seen);
+        let clean = clean.as_deref().unwrap_or(seen);
+        let limit = TEXT_LIMIT.min(self.room);
+        self.room = self.room.saturating_sub(clean.len());
+        if seen.len() == text.len() && clean.len() <= limit {
+            return json!(clean);
+        }
+        let head = &clean[..clean.floor_char_boundary(limit)];
+        json!(format!("{head}… ({} bytes)", text.len()))
+    }
+}
