@@ -133,4 +133,21 @@ pub struct StepState {
     pub status: StepStatus,
     /// How often it was entered.
     pub count: u64,
+    /// Where the items of its loop stand, the last time that it was entered.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub items: Option<LoopProgress>,
+}
+
+/// Where the items of a loop stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LoopProgress {
+    /// How many there are; null while a cursor may give more.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub total: Option<u64>,
+    /// How many have ended well.
+    pub completed: u64,
+    /// How many have failed.
+    pub failed: u64,
 }

@@ -2034,6 +2034,24 @@ export interface components {
          * @enum {string}
          */
         LoopMode: "sequential" | "parallel";
+        /** @description Where the items of a loop stand. */
+        LoopProgress: {
+            /**
+             * Format: int64
+             * @description How many have ended well.
+             */
+            completed: number;
+            /**
+             * Format: int64
+             * @description How many have failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description How many there are; null while a cursor may give more.
+             */
+            total: number | null;
+        };
         /**
          * @description What a node stands for.
          * @enum {string}
@@ -2306,6 +2324,7 @@ export interface components {
              * @description How often it was entered.
              */
             count: number;
+            items: components["schemas"]["LoopProgress"] | null;
             /** @description Where it stands. */
             status: components["schemas"]["StepStatus"];
         };
@@ -2623,6 +2642,7 @@ export type LogReport = components['schemas']['LogReport'];
 export type LogStream = components['schemas']['LogStream'];
 export type LogSummary = components['schemas']['LogSummary'];
 export type LoopMode = components['schemas']['LoopMode'];
+export type LoopProgress = components['schemas']['LoopProgress'];
 export type NodeKind = components['schemas']['NodeKind'];
 export type OmittedValue = components['schemas']['OmittedValue'];
 export type Pagination = components['schemas']['Pagination'];

@@ -7,12 +7,21 @@ import { editorAddress, errorsOf, lineOf, type FoundError } from "./events";
 
 const SHOWN = 5;
 const MESSAGE_LIMIT = 1200;
+/** How many items that failed with the same message are named. */
+const ITEMS = 5;
 
-export function Errors({ execution, events }: { execution: Execution; events: readonly ExecutionEvent[] }) {
+interface Props {
+  execution: Execution;
+  events: readonly ExecutionEvent[];
+  /** Opens a step, and the call of an item. */
+  choose: (step: string, item: number | null) => void;
+}
+
+export function Errors({ execution, events, choose }: Props) {
   const errors = errorsOf(events);
   const known = errors.some(({ error }) => error.message === execution.error);
   if (execution.error !== null && !known && errors.length === 0) {
-    errors.push({ step: execution.current_step, error: { message: execution.error }, times: 1 });
+    errors.push({ step: execution.current_step, error: { message: execution.error }, times: 1, items: [] });
   }
   if (errors.length === 0) return null;
   const isFailed = execution.status === "FAILED";
@@ -25,7 +34,7 @@ export function Errors({ execution, events }: { execution: Execution; events: re
       <ul>
         {errors.slice(0, SHOWN).map((found) => (
           <li key={found.error.message}>
-            <OneError found={found} execution={execution} />
+            <OneError found={found} execution={execution} choose={choose} />
           </li>
         ))}
       </ul>
@@ -34,7 +43,13 @@ export function Errors({ execution, events }: { execution: Execution; events: re
   );
 }
 
-function OneError({ found: { step, error, times }, execution }: { found: FoundError; execution: Execution }) {
+interface ErrorProps {
+  found: FoundError;
+  execution: Execution;
+  choose: Props["choose"];
+}
+
+function OneError({ found: { step, error, times, items }, execution, choose }: ErrorProps) {
   const line = lineOf(error);
   const field = error.place?.field;
   return (
@@ -50,9 +65,16 @@ function OneError({ found: { step, error, times }, execution }: { found: FoundEr
       )}
       <p className="error-place">
         {step !== null && (
-          <span>
+          <button
+            type="button"
+            className="button-link"
+            onClick={() => {
+              choose(step, items[0] ?? null);
+            }}
+          >
             step <bdi>{step}</bdi>
-          </span>
+            {items.length > 0 && `, ${itemsOf(items)}`}
+          </button>
         )}
         {typeof field === "string" && field !== "" && (
           <span>
@@ -68,4 +90,12 @@ function OneError({ found: { step, error, times }, execution }: { found: FoundEr
       </p>
     </>
   );
+}
+
+/** Returns a text such as `item 3` or `items 0, 3, 7 and 12 more`. */
+function itemsOf(items: readonly number[]): string {
+  const [only, second] = items;
+  if (second === undefined) return `item ${only ?? 0}`;
+  const more = items.length - ITEMS;
+  return `items ${items.slice(0, ITEMS).join(", ")}${more > 0 ? ` and ${more.toLocaleString("en")} more` : ""}`;
 }

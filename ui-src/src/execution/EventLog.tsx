@@ -38,15 +38,7 @@ export function EventLog({ events, filter, setFilter, isRunning }: Props) {
 
   return (
     <>
-      <div className="panel-header">
-        <h2 id="events">Events</h2>
-        <span className="muted" role="status">
-          {shown.length === events.length
-            ? count(events.length, "event")
-            : `${shown.length.toLocaleString("en")} of ${count(events.length, "event")}`}
-        </span>
-      </div>
-      <EventFilters events={events} filter={filter} setFilter={setFilter} />
+      <EventFilters events={events} filter={filter} setFilter={setFilter} shown={shown.length} />
       {shown.length === 0 ? (
         <NoEvents
           isFiltered={events.length > 0}
@@ -87,7 +79,7 @@ export function EventLog({ events, filter, setFilter, isRunning }: Props) {
   );
 }
 
-function EventFilters({ events, filter, setFilter }: Omit<Props, "isRunning">) {
+function EventFilters({ events, filter, setFilter, shown }: Omit<Props, "isRunning"> & { shown: number }) {
   const types = useMemo(() => typesOf(events), [events]);
   const steps = useMemo(() => stepsOf(events), [events]);
   return (
@@ -133,6 +125,11 @@ function EventFilters({ events, filter, setFilter }: Omit<Props, "isRunning">) {
           ))}
         </select>
       </label>
+      <span className="muted" role="status">
+        {shown === events.length
+          ? count(events.length, "event")
+          : `${shown.toLocaleString("en")} of ${count(events.length, "event")}`}
+      </span>
     </search>
   );
 }

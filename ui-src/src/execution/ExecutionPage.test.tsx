@@ -65,7 +65,7 @@ beforeEach(() => {
 
 test("continues with the stream after the history, and stops at the end of the run", async () => {
   serve(answers);
-  renderAt(`/execution/${ID}`);
+  renderAt(`/execution/${ID}?tab=events`);
   expect(await screen.findByText("step.enter", { selector: ".event-type" })).toBeTruthy();
   await waitFor(() => {
     expect(FakeEventSource.at(base).url).toBe(`${base}/stream?after=11`);
@@ -120,7 +120,7 @@ test("a row expands to its payloads", async () => {
     ...answers,
     [`${base}/events?limit=500`]: () => json({ events: [html], last_event_id: "11", status: "RUNNING" }),
   });
-  renderAt(`/execution/${ID}`);
+  renderAt(`/execution/${ID}?tab=events`);
   const row = await screen.findByRole("button", { name: /call\.done/ });
   await userEvent.click(row);
   expect(row.getAttribute("aria-expanded")).toBe("true");
@@ -133,4 +133,54 @@ test("an unknown execution has a message with help", async () => {
   renderAt(`/execution/${ID}`);
   expect(await screen.findByText("Execution not found (HTTP 404)")).toBeTruthy();
   expect(screen.getByRole("link", { name: "All executions" })).toBeTruthy();
+});
+
+test("a step opens with its input, output and traceback, and the address names it", async () => {
+  const error = {
+    kind: "python",
+    message: "KeyError: 'x' (line 2 of the step's code)",
+    retryable: false,
+    result: { traceback: "Traceback (most recent call last)" },
+    place: { file: "x", line: 21, column: 0 },
+  };
+  const failed = [
+    event("11", "command.issued", { node_id: "1:fetch:1", context: { tool: "python", attempt: 1 } }),
+    event("12", "command.claimed", { node_id: "1:fetch:1", context: { worker_id: "w1" } }),
+    event("13", "call.error", {
+      node_id: "1:fetch:1",
+      context: { attempt: 1, input: { args: { deep: { n: 7 } } } },
+      error,
+    }),
+  ];
+  serve({
+    ...answers,
+    [base]: () => json(EXECUTION),
+    [`${base}/status`]: () => json({ status: "FAILED", result: null, variables: {} }),
+    [`${base}/events?limit=500`]: () => json({ events: failed, last_event_id: "13", status: "FAILED" }),
+    [`${base}/events?after=13&limit=500`]: () => json({ events: [], last_event_id: null, status: "FAILED" }),
+  });
+  renderAt(`/execution/${ID}`);
+  await userEvent.click(await screen.findByRole("button", { name: "step fetch" }));
+  const panel = within(await screen.findByRole("region", { name: "Step fetch" }));
+  expect(panel.getByText("w1")).toBeTruthy();
+  expect(panel.getByRole("region", { name: "Traceback" }).textContent).toContain("Traceback (most");
+  expect(panel.getByRole("link", { name: "Open the playbook at line 21" })).toBeTruthy();
+  await userEvent.click(panel.getByRole("button", { name: /^args:/ }));
+  await userEvent.click(panel.getByRole("button", { name: /^deep:/ }));
+  expect(panel.getByRole("group", { name: "Input" }).textContent).toContain("n: 7");
+  await userEvent.click(panel.getByRole("button", { name: "As text" }));
+  expect(panel.getByRole("region", { name: "Input" }).textContent).toContain('"n": 7');
+  await userEvent.click(panel.getByRole("button", { name: "Close the step" }));
+  expect(screen.queryByRole("region", { name: "Step fetch" })).toBeNull();
+});
+
+test("tabs are moved between with the arrow keys", async () => {
+  serve(answers);
+  renderAt(`/execution/${ID}`);
+  const log = await screen.findByRole("tab", { name: "Log" });
+  expect(log.getAttribute("aria-selected")).toBe("true");
+  log.focus();
+  await userEvent.keyboard("{ArrowRight}");
+  expect(await screen.findByText("step.enter", { selector: ".event-type" })).toBeTruthy();
+  expect(document.activeElement?.textContent).toBe("Events");
 });

@@ -1,34 +1,24 @@
-// The page of an execution, updated while it runs: its flow coloured by state, timeline, errors with their places,
-// result, log, and events.
+// The page of an execution, updated while it runs: its flow coloured by state, timeline, errors with their places, the
+// step that was chosen, log, events, result and input.
 import { lazy, Suspense, useRef } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import type { Execution, ExecutionEvent } from "../api/schema";
+import type { ExecutionEvent } from "../api/schema";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { PageHeader } from "../components/PageHeader";
-import { CancelButton } from "../executions/CancelButton";
-import { useActions } from "../executions/useActions";
 import { GraphPanel } from "../graph/GraphPanel";
-import type { StreamState } from "../live/stream";
 import "../styles/execution.css";
-import { CopyButton } from "../ui/CopyButton";
-import { Icon } from "../ui/Icon";
-import { LiveMark } from "../ui/LiveMark";
+import "../styles/step.css";
 import { ErrorNotice, Loading } from "../ui/notices";
-import { StatusBadge } from "../ui/StatusBadge";
-import { Ago, Elapsed } from "../ui/Time";
+import { Tabs } from "../ui/Tabs";
+import { choiceIn, tabIn, TABS, withChoice, type StepChoice } from "./address";
 import { Children } from "./Children";
 import { Errors } from "./Errors";
 import { EventLog } from "./EventLog";
-import {
-  editorAddress,
-  eventFilterIn,
-  NO_FILTER,
-  reasonOf,
-  withEventFilter,
-  type EventFilter,
-} from "./events";
-import { withFilter } from "./log";
+import { eventFilterIn, inputOf, reasonOf, withEventFilter, type EventFilter } from "./events";
+import { ExecutionHead } from "./ExecutionHead";
+import { Input } from "./Input";
 import { Result } from "./Result";
+import { StepPanel } from "./StepPanel";
 import { Timeline } from "./Timeline";
 import { useExecution } from "./useExecution";
 
@@ -36,21 +26,20 @@ const LogPanel = lazy(() => import("./LogPanel"));
 
 export default function ExecutionPage() {
   const { id = "" } = useParams();
-  // The key resets filters and open rows for another execution.
+  // The key resets what is open for another execution.
   return <OneExecution key={id} id={id} />;
 }
 
 function OneExecution({ id }: { id: string }) {
   const { item, graph, timeline, outcome, children, events, live, isRunning } = useExecution(id);
   const [parameters, setParameters] = useSearchParams();
-  const filter = eventFilterIn(parameters);
-  const logPanel = useRef<HTMLElement>(null);
+  const chosen = choiceIn(parameters);
+  const stepPanel = useRef<HTMLElement>(null);
 
-  /** Shows what a step has printed, and its events. */
-  function select(step: string) {
-    const ofLog = withFilter(parameters, { step, item: null, attempt: null });
-    setParameters(withEventFilter(ofLog, { ...NO_FILTER, step }), { replace: true });
-    logPanel.current?.scrollIntoView({ block: "nearest" });
+  function choose(choice: StepChoice) {
+    setParameters(withChoice(parameters, choice), { replace: true });
+    // The panel of a first choice is in the document only after this.
+    requestAnimationFrame(() => stepPanel.current?.scrollIntoView({ block: "nearest" }));
   }
 
   if (item.data === undefined) {
@@ -74,11 +63,18 @@ function OneExecution({ id }: { id: string }) {
   }
   const execution = item.data;
   const log = events.data ?? [];
+  const input = inputOf(log);
   return (
     <>
-      <Head execution={execution} live={live} isRunning={isRunning} />
+      <ExecutionHead execution={execution} live={live} isRunning={isRunning} />
       {execution.status === "CANCELLED" && <CancelReason events={log} />}
-      <Errors execution={execution} events={log} />
+      <Errors
+        execution={execution}
+        events={log}
+        choose={(step, item) => {
+          choose({ step, item, call: "" });
+        }}
+      />
       <div className="run-grid">
         <section className="panel" aria-labelledby="flow">
           <h2 id="flow">Flow</h2>
@@ -86,7 +82,10 @@ function OneExecution({ id }: { id: string }) {
             <GraphPanel
               graph={graph.data}
               states={graph.data.states}
-              onSelect={select}
+              selected={chosen.step}
+              onSelect={(step) => {
+                if (step !== chosen.step) choose({ step, item: null, call: "" });
+              }}
             />
           )}
           {graph.error !== null && (
@@ -100,7 +99,15 @@ function OneExecution({ id }: { id: string }) {
         <section className="panel" aria-labelledby="timeline">
           <h2 id="timeline">Timeline</h2>
           {timeline.data !== undefined && (
-            <Timeline steps={timeline.data} start={execution.start_time} isRunning={isRunning} />
+            <Timeline
+              steps={timeline.data}
+              start={execution.start_time}
+              isRunning={isRunning}
+              selected={chosen.step}
+              onSelect={(step, item) => {
+                choose({ step, item, call: "" });
+              }}
+            />
           )}
           {timeline.error !== null && (
             <ErrorNotice
@@ -111,9 +118,20 @@ function OneExecution({ id }: { id: string }) {
           )}
         </section>
       </div>
-      {!isRunning && outcome.data !== undefined && (
-        <Result outcome={outcome.data} />
+      {chosen.step !== "" && (
+        <section className="panel" aria-labelledby="step" ref={stepPanel}>
+          <StepPanel
+            key={chosen.step}
+            execution={execution}
+            node={graph.data?.nodes.find(({ id: name }) => name === chosen.step)}
+            chosen={chosen}
+            events={log}
+            isRunning={isRunning}
+            choose={choose}
+          />
+        </section>
       )}
+      {!isRunning && outcome.data !== undefined && <Result outcome={outcome.data} />}
       {!isRunning && outcome.error !== null && (
         <ErrorNotice
           error={outcome.error}
@@ -121,23 +139,34 @@ function OneExecution({ id }: { id: string }) {
           retry={() => void outcome.refetch()}
         />
       )}
-      {children.data !== undefined && children.data.total > 0 && <Children page={children.data} />}
-      <section className="panel" aria-labelledby="log" ref={logPanel}>
-        <ErrorBoundary>
-          <Suspense fallback={<Loading what="the log" />}>
-            <LogPanel id={id} isRunning={isRunning} />
-          </Suspense>
-        </ErrorBoundary>
-      </section>
-      <section className="panel" aria-labelledby="events">
-        <EventLog
-          events={log}
-          filter={filter}
-          setFilter={(next: EventFilter) => {
-            setParameters(withEventFilter(parameters, next), { replace: true });
+      <section className="panel" aria-label="Log and events">
+        <Tabs
+          label="Log and events"
+          tabs={TABS}
+          selected={tabIn(parameters)}
+          select={(tab) => {
+            const next = new URLSearchParams(parameters);
+            next.set("tab", tab);
+            setParameters(next, { replace: true });
           }}
-          isRunning={isRunning}
-        />
+        >
+          {tabIn(parameters) === "log" ? (
+            <ErrorBoundary>
+              <Suspense fallback={<Loading what="the log" />}>
+                <LogPanel id={id} isRunning={isRunning} />
+              </Suspense>
+            </ErrorBoundary>
+          ) : (
+            <EventLog
+              events={log}
+              filter={eventFilterIn(parameters)}
+              setFilter={(next: EventFilter) => {
+                setParameters(withEventFilter(parameters, next), { replace: true });
+              }}
+              isRunning={isRunning}
+            />
+          )}
+        </Tabs>
         {events.isLoading && <Loading what="the events" />}
         {events.error !== null && (
           <ErrorNotice
@@ -147,6 +176,8 @@ function OneExecution({ id }: { id: string }) {
           />
         )}
       </section>
+      {input !== undefined && <Input input={input} />}
+      {children.data !== undefined && children.data.total > 0 && <Children page={children.data} />}
     </>
   );
 }
@@ -159,61 +190,5 @@ function CancelReason({ events }: { events: readonly ExecutionEvent[] }) {
     <section className="panel" aria-label="Why it was cancelled">
       Cancelled: <bdi>{reason}</bdi>
     </section>
-  );
-}
-
-interface HeadProps {
-  execution: Execution;
-  live: StreamState;
-  isRunning: boolean;
-}
-
-function Head({ execution, live, isRunning }: HeadProps) {
-  const { execution_id: id, path, version, status, start_time, end_time, duration_seconds } = execution;
-  const { rerun, isBusy } = useActions();
-  return (
-    <PageHeader
-      title={<bdi>{path}</bdi>}
-      actions={
-        <>
-          {isRunning && <LiveMark state={live} />}
-          <Link className="button button-plain" to={editorAddress(path, version, null)}>
-            <Icon name="edit" /> Open playbook
-          </Link>
-          {isRunning ? (
-            <CancelButton id={id} path={path} className="button-danger" label="Cancel" />
-          ) : (
-            <button
-              type="button"
-              aria-disabled={isBusy}
-              onClick={() => {
-                rerun(id);
-              }}
-            >
-              <Icon name="rerun" /> Run again
-            </button>
-          )}
-        </>
-      }
-    >
-      <span role="status">
-        <StatusBadge status={status} />
-      </span>
-      <span>version {version}</span>
-      <span className="fact-id">
-        <code className="id">{id}</code>
-        <CopyButton text={id} what="execution id" />
-      </span>
-      <span>
-        started <Ago time={start_time} />
-      </span>
-      <span>
-        {isRunning ? "running for " : "took "}
-        <Elapsed start={start_time} end={isRunning ? null : end_time} seconds={duration_seconds} />
-      </span>
-      {execution.parent_execution_id !== null && (
-        <Link to={`/execution/${execution.parent_execution_id}`}>started by another execution</Link>
-      )}
-    </PageHeader>
   );
 }

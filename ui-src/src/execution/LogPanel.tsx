@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useLocation, useSearchParams } from "react-router";
 import type { LogLine } from "../api/schema";
 import "../styles/log.css";
+import { download } from "../ui/download";
 import { count, formatClock } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { Empty, ErrorNotice, Loading } from "../ui/notices";
@@ -37,12 +38,6 @@ export default function LogPanel({ id, isRunning }: Props) {
   const offered = known.some((it) => JSON.stringify(it) === selected) ? known : [...known, filter];
   return (
     <>
-      <div className="panel-header">
-        <h2 id="log">Log</h2>
-        <span className="muted" role="status">
-          {count(lines.length, "line")}
-        </span>
-      </div>
       <search className="toolbar">
         <label className="search-field">
           <span className="visually-hidden">Search the log</span>
@@ -79,11 +74,14 @@ export default function LogPanel({ id, isRunning }: Props) {
           className="button-plain"
           aria-disabled={lines.length === 0}
           onClick={() => {
-            if (lines.length > 0) download(lines, `${id}.log`);
+            if (lines.length > 0) download(textOf(lines), `${id}.log`);
           }}
         >
           <Icon name="save" /> Download
         </button>
+        <span className="muted" role="status">
+          {count(lines.length, "line")}
+        </span>
       </search>
       {log.error !== null && (
         <ErrorNotice error={log.error} what="The log could not be loaded" retry={() => void log.refetch()} />
@@ -230,14 +228,4 @@ function Line({
       </span>
     </>
   );
-}
-
-/** Has the browser keep the lines in a file. */
-function download(lines: readonly LogLine[], name: string): void {
-  const address = URL.createObjectURL(new Blob([textOf(lines)], { type: "text/plain" }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
 }

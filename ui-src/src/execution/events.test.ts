@@ -5,6 +5,7 @@ import {
   append,
   editorAddress,
   errorsOf,
+  inputOf,
   lineOf,
   NO_FILTER,
   select,
@@ -71,12 +72,19 @@ test("filters by type, step and text, together", () => {
 
 test("an error in several events is listed once, with a place if any of them has one", () => {
   const errors = errorsOf([
-    event("call.error", { node_name: "fetch", error: error("503", 20) }),
-    event("call.error", { node_name: "fetch", error: error("503", 20) }),
+    event("call.error", { node_name: "fetch", error: error("503", 20), context: { iteration: 4 } }),
+    event("call.error", { node_name: "fetch", error: error("503", 20), context: { iteration: 7 } }),
     event("command.failed", { node_name: "fetch", error: error("503") }),
     event("playbook.failed", { error: error("503") }),
   ]);
-  expect(errors).toEqual([{ step: "fetch", error: error("503", 20), times: 2 }]);
+  expect(errors).toEqual([{ step: "fetch", error: error("503", 20), times: 2, items: [4, 7] }]);
+});
+
+test("the input is the workload that the execution began with", () => {
+  expect(inputOf([])).toBeUndefined();
+  expect(inputOf([event("playbook.initialized", { context: { workload: { a: 1 }, target: null } })])).toEqual({
+    a: 1,
+  });
 });
 
 test("the place links to the line of the version that ran", () => {

@@ -71,20 +71,26 @@ export interface FoundError {
   step: string | null;
   error: ShownFailure;
   times: number;
+  /** The items of a loop that failed with it. */
+  items: number[];
 }
 
 /** Returns the errors of an execution without duplicates. The event with a place in the playbook is preferred. */
 export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
   const found = new Map<string, FoundError>();
-  for (const { error, node_name, event_type } of events) {
+  for (const { error, node_name, event_type, context } of events) {
     if (error === null) continue;
     const key = error.message;
+    const isCall = event_type === "call.error";
+    const item = isCall && isRecord(context) ? context.iteration : null;
+    const items = typeof item === "number" ? [item] : [];
     const known = found.get(key);
     if (known === undefined) {
-      found.set(key, { step: node_name, error, times: event_type === "call.error" ? 1 : 0 });
+      found.set(key, { step: node_name, error, times: isCall ? 1 : 0, items });
       continue;
     }
-    if (event_type === "call.error") known.times += 1;
+    if (isCall) known.times += 1;
+    known.items.push(...items);
     known.step ??= node_name;
     if (lineOf(known.error) === null && lineOf(error) !== null) known.error = error;
   }
@@ -117,4 +123,10 @@ export function reasonOf(events: readonly ExecutionEvent[]): string | null {
   const cancelled = events.find(({ event_type }) => event_type === "execution.cancelled");
   const context: unknown = cancelled?.context;
   return isRecord(context) && typeof context.reason === "string" ? context.reason : null;
+}
+
+/** Returns the workload that an execution began with; undefined until that is known. */
+export function inputOf(events: readonly ExecutionEvent[]): Record<string, unknown> | undefined {
+  const context: unknown = events.find(({ event_type }) => event_type === "playbook.initialized")?.context;
+  return isRecord(context) && isRecord(context.workload) ? context.workload : undefined;
 }

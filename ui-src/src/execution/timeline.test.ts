@@ -37,13 +37,13 @@ test("a running bar ends now, and clock differences give no negative bars", () =
   expect(barsOf([step("a", 3, 2)], START, now)[0]).toMatchObject({ startSeconds: 3, endSeconds: 3 });
 });
 
-test("iterations and attempts have separate labels, counted from 1", () => {
+test("iterations and attempts have the labels of the log", () => {
   const bars = barsOf(
     [step("a", 0, 1, { iteration: 0 }), step("a", 1, 2, { iteration: 1, attempt: 2 })],
     START,
     0,
   );
-  expect(bars.map(({ label }) => label)).toEqual(["a #1", "a #2 (attempt 2)"]);
+  expect(bars.map(({ label }) => label)).toEqual(["a[0]", "a[1] #2"]);
 });
 
 test("the iterations of a long loop share a bar with the worst of their states", () => {
@@ -52,8 +52,8 @@ test("the iterations of a long loop share a bar with the worst of their states",
   );
   const bars = barsOf([...rounds, step("end", 70, 71)], START, 0);
   expect(bars).toEqual([
-    { step: "each", label: "each ×65", status: "FAILED", startSeconds: 0, endSeconds: 65, count: 65 },
-    { step: "end", label: "end", status: "COMPLETED", startSeconds: 70, endSeconds: 71, count: 1 },
+    { step: "each", label: "each ×65", item: null, status: "FAILED", startSeconds: 0, endSeconds: 65, count: 65 },
+    { step: "end", label: "end", item: null, status: "COMPLETED", startSeconds: 70, endSeconds: 71, count: 1 },
   ]);
 });
 

@@ -6,6 +6,7 @@ import {
   Controls,
   Handle,
   MarkerType,
+  MiniMap,
   Position,
   ReactFlow,
   ReactFlowProvider,
@@ -13,12 +14,14 @@ import {
   type NodeProps,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { useEffect, useMemo } from "react";
-import type { Graph, StepState } from "../api/schema";
+import { useEffect, useMemo, type KeyboardEvent } from "react";
+import type { Graph, LoopProgress, StepState } from "../api/schema";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import "../styles/graph.css";
-import { colour, placeGraph, type StepNode } from "./layout";
+import { Loading } from "../ui/notices";
+import { colour, focusOf, neighbour, NODE_HEIGHT, NODE_WIDTH, type Placed, type StepNode } from "./layout";
 import { RoutedEdge } from "./RoutedEdge";
+import { usePlaced } from "./usePlaced";
 
 const NODE_TYPES = { step: StepBox };
 const EDGE_TYPES = { routed: RoutedEdge };
@@ -26,31 +29,72 @@ const EDGE_OPTIONS = {
   markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18, markerUnits: "userSpaceOnUse" },
 };
 
+/** Smaller than this, the names of steps cannot be read: then a part of the graph is shown, and a map of the whole. */
+const READABLE_ZOOM = 0.75;
+/** Graphs with more steps have a map. */
+const MAP_FROM = 12;
+const FIT = { padding: 0.12, maxZoom: 1 };
+
 export interface FlowGraphProps {
   graph: Graph;
   states?: Record<string, StepState>;
+  /** The step that is open. */
+  selected?: string;
   onSelect?: (step: string) => void;
 }
 
 export default function FlowGraph(props: FlowGraphProps) {
+  const { placed, error } = usePlaced(props.graph);
+  // The boundary around the drawing says what failed.
+  if (error !== null) throw new Error(`the layout of the graph failed: ${error}`);
+  if (placed === undefined) return <Loading what="the graph" />;
   return (
     <ReactFlowProvider>
-      <Flow {...props} />
+      <Flow {...props} placed={placed} />
     </ReactFlowProvider>
   );
 }
 
-function Flow({ graph, states, onSelect }: FlowGraphProps) {
-  const placed = useMemo(() => placeGraph(graph), [graph]);
-  const { nodes, edges } = useMemo(() => colour(placed, states), [placed, states]);
-  const { fitView } = useReactFlow();
+function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { placed: Placed }) {
+  const { nodes, edges } = useMemo(() => colour(placed, states, selected), [placed, states, selected]);
+  const { fitView, getZoom, setCenter } = useReactFlow();
   useEffect(() => {
     // Runs after the boxes are in the document. A change of colours keeps the user's view.
-    const frame = requestAnimationFrame(() => void fitView({ padding: 0.12, maxZoom: 1 }));
+    const frame = requestAnimationFrame(() => {
+      void fitView(FIT).then(() => {
+        const focus = focusOf(placed.nodes, states, selected);
+        if (getZoom() < READABLE_ZOOM && focus !== undefined) void show(focus);
+      });
+    });
     return () => {
       cancelAnimationFrame(frame);
     };
-  }, [placed, fitView]);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the view is set for a new graph alone
+  }, [placed]);
+
+  function show({ position: { x, y } }: StepNode) {
+    const zoom = Math.max(getZoom(), READABLE_ZOOM);
+    return setCenter(x + NODE_WIDTH / 2, y + NODE_HEIGHT / 2, { zoom });
+  }
+
+  /** Arrow keys move between boxes, and Enter or the space bar opens one. */
+  function press(event: KeyboardEvent<HTMLElement>) {
+    const box = event.target instanceof Element ? event.target.closest<HTMLElement>(".react-flow__node") : null;
+    const id = box?.dataset.id;
+    if (id === undefined) return;
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      onSelect?.(id);
+      return;
+    }
+    const next = neighbour({ nodes, edges }, id, event.key);
+    if (next === undefined) return;
+    event.preventDefault();
+    // One that is out of sight is not in the document of a large graph until it is shown.
+    void show(next).then(() => {
+      box?.parentElement?.querySelector<HTMLElement>(`[data-id="${CSS.escape(next.id)}"]`)?.focus();
+    });
+  }
 
   return (
     <ReactFlow
@@ -62,23 +106,28 @@ function Flow({ graph, states, onSelect }: FlowGraphProps) {
       nodesDraggable={false}
       nodesConnectable={false}
       edgesFocusable={false}
+      elementsSelectable={false}
+      nodesFocusable
       deleteKeyCode={null}
       minZoom={0.1}
       maxZoom={1.6}
-      fitView
-      fitViewOptions={{ padding: 0.12, maxZoom: 1 }}
       // Scrolling the page must not stop at the graph: zoom with Ctrl and wheel, or with the buttons.
       preventScrolling={false}
       zoomOnScroll={false}
-      onlyRenderVisibleElements={graph.nodes.length > 150}
+      onlyRenderVisibleElements={placed.nodes.length > 150}
       proOptions={{ hideAttribution: true }}
       onNodeClick={(_, node) => onSelect?.(node.id)}
-      onSelectionChange={({ nodes: [node] }) => {
-        if (node !== undefined) onSelect?.(node.id);
-      }}
+      onKeyDown={press}
     >
       <Background variant={BackgroundVariant.Dots} gap={20} size={1} />
-      <Controls showInteractive={false} />
+      <Controls showInteractive={false} fitViewOptions={FIT} />
+      {placed.nodes.length > MAP_FROM && (
+        <MiniMap
+          pannable
+          ariaLabel="Map of the flow"
+          nodeClassName={({ id }) => `map-box map-${states?.[id]?.status ?? "none"}`}
+        />
+      )}
     </ReactFlow>
   );
 }
@@ -119,10 +168,23 @@ function StepBox({ data: { step, state } }: NodeProps<StepNode>) {
         <span className="step-state">
           <StatusIcon status={status} />
           <span className="visually-hidden">{statusWord(status)}</span>
-          {(state?.count ?? 0) > 1 && <span className="step-count">×{state?.count}</span>}
+          {state?.items != null && <Items items={state.items} />}
+          {state?.items == null && (state?.count ?? 0) > 1 && <span className="step-count">×{state?.count}</span>}
         </span>
       )}
       <Handle type="source" position={Position.Bottom} isConnectable={false} />
     </div>
+  );
+}
+
+/** How many items of a loop have ended, of how many, and how many of them failed. */
+function Items({ items: { total, completed, failed } }: { items: LoopProgress }) {
+  const ended = completed + failed;
+  return (
+    <span className="step-count">
+      {total === null ? ended : `${ended}/${total}`}
+      {failed > 0 && <span className="step-failed"> {failed} failed</span>}
+      <span className="visually-hidden"> items ended</span>
+    </span>
   );
 }

@@ -1,15 +1,9 @@
-// Converts the server's graph into boxes and edges with coordinates. dagre computes the layout.
-import dagre from "@dagrejs/dagre";
+// The boxes and edges of a graph that has its coordinates: their colours in a run, their routes, and which box lies where.
 import type { Edge, Node } from "@xyflow/react";
-import type { Graph, GraphEdge, GraphNode, StepState } from "../api/schema";
-import { cut } from "../ui/LongText";
+import type { GraphNode, StepState } from "../api/schema";
 
 export const NODE_WIDTH = 208;
 export const NODE_HEIGHT = 56;
-const LABEL_LIMIT = 28;
-const LABEL_HEIGHT = 22;
-/** The approximate width of a character of a label. */
-const CHARACTER_WIDTH = 6.6;
 const CORNER = 10;
 
 export interface Point {
@@ -35,74 +29,6 @@ export type RoutedLine = Edge<LineData, "routed">;
 export interface Placed {
   nodes: StepNode[];
   edges: RoutedLine[];
-}
-
-/** Places the steps of a graph. States only change colours, so that the graph does not move during a run. */
-export function placeGraph(graph: Graph): Placed {
-  const layout = new dagre.graphlib.Graph({ multigraph: true });
-  layout.setGraph({ rankdir: "TB", nodesep: 32, ranksep: 36, edgesep: 16, marginx: 8, marginy: 8 });
-  // dagre uses the ids as keys of plain objects, where a step named __proto__ would break it.
-  const names = new Map(graph.nodes.map(({ id }, index) => [id, `n${index}`]));
-  const nameOf = (id: string) => names.get(id) ?? "";
-  for (const name of names.values()) layout.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
-  const edges = edgesBetween(graph);
-  for (const [index, { source, target, condition }] of edges.entries()) {
-    const label = shortCondition(condition);
-    const room = { width: label.length * CHARACTER_WIDTH + 12, height: LABEL_HEIGHT, labelpos: "c" };
-    layout.setEdge(nameOf(source), nameOf(target), label === "" ? {} : room, `e${index}`);
-  }
-  dagre.layout(layout);
-  return {
-    nodes: graph.nodes.map((step) => {
-      const { x = 0, y = 0 } = layout.node(nameOf(step.id)) as Partial<Point>;
-      return {
-        id: step.id,
-        type: "step",
-        position: { x: x - NODE_WIDTH / 2, y: y - NODE_HEIGHT / 2 },
-        data: { step },
-        width: NODE_WIDTH,
-        height: NODE_HEIGHT,
-        ariaLabel: stepLabel(step),
-      };
-    }),
-    edges: edges.map((edge, index) =>
-      toLine(edge, layout.edge(nameOf(edge.source), nameOf(edge.target), `e${index}`) as Routed),
-    ),
-  };
-}
-
-interface Routed extends Partial<Point> {
-  points?: Point[];
-}
-
-/** Returns the edges between existing steps. Validation reports the others, which would break the layout. */
-function edgesBetween({ nodes, edges }: Graph): GraphEdge[] {
-  const known = new Set(nodes.map(({ id }) => id));
-  return edges.filter(({ source, target }) => known.has(source) && known.has(target));
-}
-
-function toLine(
-  { id, source, target, kind, condition }: GraphEdge,
-  { points = [], x, y }: Routed,
-): RoutedLine {
-  const label = shortCondition(condition);
-  const isLabelled = condition !== null && label !== "" && x !== undefined && y !== undefined;
-  return {
-    id,
-    source,
-    target,
-    type: "routed",
-    className: `flow-edge flow-edge-${kind}`,
-    ariaLabel:
-      condition === null ? `${source} leads to ${target}` : `${source} leads to ${target} if ${condition}`,
-    data: { points, ...(isLabelled ? { label, labelAt: { x, y }, condition } : {}) },
-  };
-}
-
-export function shortCondition(condition: string | null): string {
-  if (condition === null) return "";
-  const bare = condition.replace(/^\s*\{\{\s*|\s*\}\}\s*$/g, "").replace(/\s+/g, " ");
-  return bare.length > LABEL_LIMIT ? `${cut(bare, LABEL_LIMIT)}…` : bare;
 }
 
 /** Returns a path through the points of the layout, with rounded corners. */
@@ -134,14 +60,18 @@ function at({ x, y }: Point): string {
 }
 
 /** Returns a placed graph with the colours of a run. Edges between steps that ran are drawn as taken. */
-export function colour({ nodes, edges }: Placed, states: Record<string, StepState> | undefined): Placed {
-  if (states === undefined) return { nodes, edges };
+export function colour(
+  { nodes, edges }: Placed,
+  states: Record<string, StepState> | undefined,
+  selected = "",
+): Placed {
+  if (states === undefined) return { nodes: nodes.map((node) => ({ ...node, selected: node.id === selected })), edges };
   const isReached = (id: string) => isStarted(stateOf(states, id));
   return {
     nodes: nodes.map((node) => {
       const state = stateOf(states, node.id);
       const label = `${stepLabel(node.data.step)}, ${(state?.status ?? "PENDING").toLowerCase()}`;
-      return { ...node, data: { ...node.data, state }, ariaLabel: label };
+      return { ...node, selected: node.id === selected, data: { ...node.data, state }, ariaLabel: label };
     }),
     edges: edges.map((edge) => {
       const isTaken = isReached(edge.source) && isReached(edge.target);
@@ -163,8 +93,48 @@ function stateOf(states: Record<string, StepState>, id: string): StepState | und
   return Object.hasOwn(states, id) ? states[id] : undefined;
 }
 
-function stepLabel({ label, kind, tools, joins }: GraphNode): string {
+export function stepLabel({ label, kind, tools, joins }: GraphNode): string {
   const waits = joins.length > 0 ? `runs once, after all of ${joins.join(" and ")}` : "";
   const parts = [label, kind === "step" ? "" : kind, ...tools, waits];
   return parts.filter((part) => part !== "").join(", ");
+}
+
+/**
+ * Returns the box to which an arrow key leads from another: up and down along the edges, and to the sides among the boxes
+ * of the same height. None where there is nothing.
+ */
+export function neighbour({ nodes, edges }: Placed, id: string, key: string): StepNode | undefined {
+  const from = nodes.find((node) => node.id === id);
+  if (from === undefined) return undefined;
+  const aside = (node: StepNode) => node.position.x - from.position.x;
+  const isBeside = (node: StepNode) => Math.abs(node.position.y - from.position.y) < NODE_HEIGHT;
+  const follows = new Set(edges.flatMap(({ source, target }) => (source === id ? [target] : [])));
+  const precedes = new Set(edges.flatMap(({ source, target }) => (target === id ? [source] : [])));
+  const leadsTo: Record<string, (node: StepNode) => boolean> = {
+    ArrowUp: (node) => precedes.has(node.id),
+    ArrowDown: (node) => follows.has(node.id),
+    ArrowLeft: (node) => isBeside(node) && aside(node) < 0,
+    ArrowRight: (node) => isBeside(node) && aside(node) > 0,
+  };
+  const among = Object.hasOwn(leadsTo, key) ? leadsTo[key] : undefined;
+  if (among === undefined) return undefined;
+  const found = nodes.filter((node) => node.id !== id && among(node));
+  return found.sort((one, other) => Math.abs(aside(one)) - Math.abs(aside(other)))[0];
+}
+
+/** The step that is looked at first where not all fit: the one that is chosen, that failed, that runs, or the first. */
+export function focusOf(
+  nodes: readonly StepNode[],
+  states: Record<string, StepState> | undefined,
+  selected: string,
+): StepNode | undefined {
+  const inState = (status: StepState["status"]) =>
+    nodes.find(({ id }) => states !== undefined && stateOf(states, id)?.status === status);
+  return (
+    nodes.find(({ id }) => id === selected) ??
+    inState("FAILED") ??
+    inState("RUNNING") ??
+    nodes.find(({ data }) => data.step.entry) ??
+    nodes[0]
+  );
 }

@@ -41,9 +41,11 @@ impl Machine {
             state.next += 1;
             state.in_flight += 1;
             let (name, item) = (step.name.clone(), to_json(&state.items[index]));
+            // Further rows of a cursor may come.
+            let total = state.is_complete.then_some(state.items.len());
             self.emit(LOOP_ITEM, EventStatus::Running, |event| {
                 event.step = Some(name);
-                event.context = json!({ "index": index, "item": item });
+                event.context = json!({ "index": index, "item": item, "total": total });
             });
             self.issue_call(Frame::new(run, Some(index)), 0.0);
         }

@@ -313,7 +313,7 @@ async fn a_failure_of_code_names_its_line_in_the_playbook() {
         ),
         (
             "|\n      # {{ execution_id }}\n      raise ValueError(1)",
-            6,
+            7,
         ),
     ] {
         let failed = run(&format!(

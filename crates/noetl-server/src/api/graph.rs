@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use noetl_api::graph::{
-    EdgeKind, Graph, GraphEdge, GraphLoop, GraphNode, LoopMode, NodeKind, StepState,
+    EdgeKind, Graph, GraphEdge, GraphLoop, GraphNode, LoopMode, LoopProgress, NodeKind, StepState,
 };
 use noetl_api::{ExecutionStatus, StepStatus};
 use noetl_engine::execution::event_name;
 use noetl_engine::{Action, Edge, Playbook, Step};
+use serde_json::Value;
 
+use super::rows;
 use crate::store::EventRow;
 
 /// Returns the graph of a playbook.
@@ -117,7 +119,16 @@ fn node(playbook: &Playbook, step: &Step, entry: bool) -> GraphNode {
 
 /// The states of an execution's steps, made from its events.
 #[derive(Default)]
-pub(super) struct States(BTreeMap<String, (Option<StepStatus>, u64)>);
+pub(super) struct States(BTreeMap<String, State>);
+
+/// Where a step stands after the events so far.
+#[derive(Default)]
+struct State {
+    /// None before it begins.
+    status: Option<StepStatus>,
+    count: u64,
+    items: Option<LoopProgress>,
+}
 
 impl States {
     /// Takes the next event.
@@ -125,15 +136,23 @@ impl States {
         let Some(step) = &event.node_name else {
             return;
         };
-        let (status, count) = self.0.entry(step.clone()).or_default();
+        let state = self.0.entry(step.clone()).or_default();
+        let context = || rows::json(event.context.as_deref());
         match event.event_type.as_str() {
-            event_name::COMMAND_ISSUED if status.is_none() => *status = Some(StepStatus::Pending),
+            event_name::COMMAND_ISSUED => state.issue(&context()),
             event_name::STEP_ENTER => {
-                *status = Some(StepStatus::Running);
-                *count += 1;
+                state.status = Some(StepStatus::Running);
+                state.count += 1;
             }
-            event_name::STEP_EXIT => *status = Some(event.status.into()),
-            event_name::STEP_SKIPPED => *status = Some(StepStatus::Skipped),
+            event_name::STEP_EXIT => state.status = Some(event.status.into()),
+            event_name::STEP_SKIPPED => state.status = Some(StepStatus::Skipped),
+            event_name::LOOP_ITEM => state.begin_item(&context()),
+            event_name::CALL_DONE if !context()["iteration"].is_null() => {
+                state.items.get_or_insert_default().completed += 1;
+            }
+            event_name::CALL_ERROR if !context()["iteration"].is_null() => {
+                state.items.get_or_insert_default().failed += 1;
+            }
             _ => {}
         }
     }
@@ -144,13 +163,41 @@ impl States {
             ExecutionStatus::Failed => StepStatus::Failed,
             _ => StepStatus::Cancelled,
         });
-        let state = |(step, (status, count))| {
-            let status = match (status?, stopped) {
+        let state = |(step, state): (String, State)| {
+            let status = match (state.status?, stopped) {
                 (StepStatus::Pending | StepStatus::Running, Some(stopped)) => stopped,
                 (status, _) => status,
             };
-            Some((step, StepState { status, count }))
+            let (count, items) = (state.count, state.items);
+            Some((
+                step,
+                StepState {
+                    status,
+                    count,
+                    items,
+                },
+            ))
         };
         self.0.into_iter().filter_map(state).collect()
+    }
+}
+
+impl State {
+    /// Takes a command. One that tries an item again takes its failure back.
+    fn issue(&mut self, context: &Value) {
+        self.status.get_or_insert(StepStatus::Pending);
+        let is_again = context["attempt"].as_u64() > Some(1) && !context["iteration"].is_null();
+        if is_again && let Some(items) = &mut self.items {
+            items.failed = items.failed.saturating_sub(1);
+        }
+    }
+
+    /// Takes the beginning of an item. The first one begins the loop.
+    fn begin_item(&mut self, context: &Value) {
+        if context["index"].as_u64() == Some(0) {
+            self.items = None;
+        }
+        let items = self.items.get_or_insert_default();
+        items.total = context["total"].as_u64();
     }
 }
