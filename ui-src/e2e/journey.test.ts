@@ -104,6 +104,7 @@ test("a run is updated live, and shows its result", async () => {
   await page.getByRole("button", { name: "Run again" }).waitFor();
   await page.locator(".page-facts .badge", { hasText: "Completed" }).waitFor();
   await page.getByRole("region", { name: "Result" }).getByText("Good day, mary").first().waitFor();
+  await page.getByRole("tab", { name: "Events" }).click();
   await page.getByRole("button", { name: /playbook\.completed/ }).waitFor();
 
   await page.getByLabel("Event type").selectOption("playbook.initialized");

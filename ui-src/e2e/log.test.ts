@@ -55,7 +55,7 @@ test("the log of a step is read while it runs, searched, and its lines have link
 
   const [file] = await Promise.all([
     page.waitForEvent("download"),
-    page.getByRole("button", { name: "Download" }).click(),
+    page.getByRole("button", { name: "Download", exact: true }).click(),
   ]);
   expect(file.suggestedFilename()).toBe(`${id}.log`);
   await page.getByLabel("Times").check();

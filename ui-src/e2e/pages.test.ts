@@ -48,6 +48,8 @@ const PAGES: readonly [name: string, address: () => string, ready: string][] = [
   ["executions", () => "/execution", ".grid-body .row-link"],
   ["execution-completed", () => `/execution/${runs.done}`, ".react-flow__node"],
   ["execution-failed", () => `/execution/${runs.failed}`, ".errors"],
+  ["execution-step", () => `/execution/${runs.done}?step=greet`, ".json-tree"],
+  ["execution-events", () => `/execution/${runs.done}?tab=events`, ".event"],
   ["execution-running", () => `/execution/${runs.running}`, ".react-flow__node"],
   ["credentials", () => "/credentials", ".row-link"],
   ["workers", () => "/workers", ".table"],

@@ -140,3 +140,47 @@ workflow:
       - step: end
   - step: end
 `;
+
+/** Its sixth item fails, after five that do not. */
+export const DIVIDING = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: dividing
+  path: e2e/dividing
+workload:
+  items: [1, 2, 3, 4, 5, 6]
+workflow:
+  - step: start
+    tool: {kind: noop}
+    next: [{step: left}, {step: right}]
+  - step: left
+    tool: {kind: noop}
+  - step: right
+    tool: {kind: noop}
+    next: [{step: divide}]
+  - step: divide
+    desc: Divides by the distance from six.
+    loop: {in: "{{ workload.items }}", iterator: item}
+    tool:
+      kind: python
+      args: {number: "{{ item }}", known: {deep: {answer: 42}}}
+      code: |
+        def main(number, known):
+            print("dividing by", number - 6)
+            return {"quotient": 1 / (number - 6)}
+`;
+
+/** A playbook of so many steps in a line. */
+export function inLine(steps: number): string {
+  const numbers = Array.from({ length: steps }, (_, at) => at);
+  const workflow = numbers.map(
+    (at) => `  - step: s${at}\n    tool: {kind: noop}\n    next: [{step: s${at + 1}}]\n`,
+  );
+  return `apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: line, path: e2e/line${steps}}
+workflow:
+${workflow.join("")}  - step: s${steps}
+    tool: {kind: noop}
+`;
+}

@@ -72,8 +72,10 @@ function OneError({ found: { step, error, times, items }, execution, choose }: E
               choose(step, items[0] ?? null);
             }}
           >
-            step <bdi>{step}</bdi>
-            {items.length > 0 && `, ${itemsOf(items)}`}
+            <span>
+              step <bdi>{step}</bdi>
+              {items.length > 0 && `, ${itemsOf(items)}`}
+            </span>
           </button>
         )}
         {typeof field === "string" && field !== "" && (

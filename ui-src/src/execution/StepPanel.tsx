@@ -88,7 +88,7 @@ function CallView({ call, execution, hasName }: { call: Call; execution: Executi
   const isOver = call.end !== null;
   return (
     <div className="call">
-      {hasName && <h3>{nameOf(call)}</h3>}
+      {hasName && <p className="call-title">{nameOf(call)}</p>}
       <p className="call-facts">
         <StatusBadge status={call.status} />
         {call.tool !== "" && <span>{call.tool}</span>}
@@ -159,10 +159,10 @@ function CallError({ call, execution }: { call: Call; execution: Execution }) {
 
 function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <section className="call-part" aria-label={title}>
-      <h4>{title}</h4>
+    <div className="call-part">
+      <h3>{title}</h3>
       {children}
-    </section>
+    </div>
   );
 }
 

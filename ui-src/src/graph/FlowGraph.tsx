@@ -63,7 +63,10 @@ function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { pl
     const frame = requestAnimationFrame(() => {
       void fitView(FIT).then(() => {
         const focus = focusOf(placed.nodes, states, selected);
-        if (getZoom() < READABLE_ZOOM && focus !== undefined) void show(focus);
+        if (getZoom() < READABLE_ZOOM && focus !== undefined) {
+          // What follows the first step is seen with it.
+          void show(focus, focus.data.step.entry ? 2 * NODE_HEIGHT : 0);
+        }
       });
     });
     return () => {
@@ -72,9 +75,10 @@ function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { pl
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the view is set for a new graph alone
   }, [placed]);
 
-  function show({ position: { x, y } }: StepNode) {
+  /** Moves a box to the middle, or `below` pixels above it. */
+  function show({ position: { x, y } }: StepNode, below = 0) {
     const zoom = Math.max(getZoom(), READABLE_ZOOM);
-    return setCenter(x + NODE_WIDTH / 2, y + NODE_HEIGHT / 2, { zoom });
+    return setCenter(x + NODE_WIDTH / 2, y + NODE_HEIGHT / 2 + below, { zoom });
   }
 
   /** Arrow keys move between boxes, and Enter or the space bar opens one. */
@@ -124,6 +128,7 @@ function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { pl
       {placed.nodes.length > MAP_FROM && (
         <MiniMap
           pannable
+          style={{ width: 112, height: 96 }}
           ariaLabel="Map of the flow"
           nodeClassName={({ id }) => `map-box map-${states?.[id]?.status ?? "none"}`}
         />

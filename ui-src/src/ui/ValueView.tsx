@@ -31,6 +31,7 @@ export function ValueView({ value, label, file }: Props) {
         <button
           type="button"
           className="button-quiet"
+          aria-label={`Download ${label}`}
           onClick={() => {
             const isText = typeof value === "string";
             download(asText(value), `${file}.${isText ? "txt" : "json"}`, isText ? "text/plain" : "application/json");

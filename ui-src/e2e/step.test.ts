@@ -1,0 +1,121 @@
+// The steps of an execution: opened from the graph, the timeline, a list and an error, by mouse and by keys.
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { launch, visit, type Visitor } from "./browser";
+import { DIVIDING, inLine } from "./playbooks";
+import { startServer, type Server } from "./server";
+
+let server: Server;
+let browser: Browser;
+let visitor: Visitor;
+let failed: string;
+
+beforeAll(async () => {
+  server = await startServer();
+  browser = await launch();
+  await server.register(DIVIDING);
+  failed = await server.execute("e2e/dividing");
+  expect(await server.waitUntilEnded(failed)).toBe("FAILED");
+});
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+beforeEach(async () => {
+  visitor = await visit(browser, server.url);
+});
+afterEach(async () => {
+  await visitor.close();
+  expect(visitor.complaints).toEqual([]);
+});
+
+test("an item that failed is named, and opens with its input and traceback", async () => {
+  const { page } = visitor;
+  await page.goto(`/execution/${failed}`);
+  await page.locator(".step-box", { hasText: "divide" }).getByText("6/6").waitFor();
+  await page.getByRole("button", { name: "step divide, item 5" }).click();
+  const panel = page.getByRole("region", { name: "Step divide" });
+  await panel.getByText("6 calls: 1 failed, 5 completed").waitFor();
+  await panel.getByRole("region", { name: "Traceback" }).getByText("ZeroDivisionError").waitFor();
+  // The line of the code in the playbook, not that of the step.
+  await panel.getByRole("link", { name: "Open the playbook at line 26" }).waitFor();
+  await page.locator(".log-text", { hasText: "dividing by 0" }).waitFor();
+  expect(await page.locator(".log-text", { hasText: "dividing by -1" }).count()).toBe(0);
+  const input = panel.getByRole("group", { name: "Input" });
+  for (const name of ["args", "known", "deep"]) await input.getByText(name, { exact: true }).click();
+  await input.getByText("answer", { exact: true }).waitFor();
+
+  await panel.getByLabel("Search the calls").fill("item 2");
+  await panel.getByRole("button", { name: /item 2/ }).click();
+  await panel.getByRole("group", { name: "Output" }).getByText("quotient").waitFor();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    panel.getByRole("button", { name: "Download Output" }).click(),
+  ]);
+  expect(file.suggestedFilename()).toMatch(/^\d+-divide-\d+-output\.json$/);
+
+  // The address names the call.
+  await page.reload();
+  await panel.getByRole("group", { name: "Output" }).getByText("quotient").waitFor();
+  await panel.getByRole("button", { name: "Close the step" }).click();
+  await panel.waitFor({ state: "hidden" });
+});
+
+test("a step opens from the graph and the timeline, by mouse and by keys", async () => {
+  const { page } = visitor;
+  await page.goto(`/execution/${failed}`);
+  await page.locator(".step-box", { hasText: "left" }).click();
+  await page.getByRole("region", { name: "Step left" }).waitFor();
+  await page.locator(".react-flow__node.selected", { hasText: "left" }).waitFor();
+
+  await page.locator('.react-flow__node[data-id="start"]').focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: "Step start" }).waitFor();
+  await page.locator('.react-flow__node[data-id="start"]').focus();
+  await page.keyboard.press("ArrowDown");
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("data-id"));
+  await expect.poll(focused).not.toBe("start");
+  const first = await focused();
+  const other = first === "left" ? "right" : "left";
+  const xOf = async (id: string) => (await page.locator(`.react-flow__node[data-id="${id}"]`).boundingBox())?.x ?? 0;
+  const isRight = (await xOf(other)) > (await xOf(first ?? ""));
+  await page.keyboard.press(isRight ? "ArrowRight" : "ArrowLeft");
+  await expect.poll(focused).toBe(other);
+  await page.keyboard.press("ArrowUp");
+  await expect.poll(focused).toBe("start");
+
+  await page.getByRole("button", { name: /^divide\[3\]/ }).click();
+  const panel = page.getByRole("region", { name: "Step divide" });
+  await panel.locator(".call-title", { hasText: "item 3" }).waitFor();
+
+  await page.getByText("List", { exact: true }).click();
+  await page.getByLabel("Search the steps").fill("right");
+  await page.getByRole("list", { name: "Steps" }).getByRole("button", { name: /right/ }).press("Enter");
+  await page.getByRole("region", { name: "Step right" }).waitFor();
+});
+
+test("a long flow is drawn readable with a map, and a very long one is a list", async () => {
+  const { page } = visitor;
+  for (const steps of [26, 3500]) {
+    await server.register(inLine(steps));
+    const id = await server.execute(`e2e/line${steps}`);
+    expect(await server.waitUntilEnded(id)).toBe("COMPLETED");
+    await page.goto(`/execution/${id}`);
+    if (steps === 26) {
+      await page.locator(".react-flow__minimap").waitFor();
+      const box = page.locator('.react-flow__node[data-id="s0"]');
+      await box.waitFor();
+      // The text of 13 px is drawn with at least 9.
+      await expect.poll(async () => (await box.boundingBox())?.width).toBeGreaterThan(208 * 0.7);
+    } else {
+      const list = page.getByRole("list", { name: "Steps" });
+      await list.getByRole("button", { name: /^Completed s0|s0/ }).first().waitFor();
+      expect(await list.getByRole("listitem").count()).toBeLessThan(60);
+      await page.getByLabel("Search the steps").fill("s3499");
+      await list.getByRole("button", { name: /s3499/ }).click();
+      await page.getByRole("region", { name: "Step s3499" }).getByText("noop").waitFor();
+    }
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+  }
+}, 120_000);
