@@ -78,6 +78,15 @@ pub struct RerunRequest {
     pub payload: Option<Map<String, Value>>,
 }
 
+/// How to retry an execution.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RetryRequest {
+    /// The version of the playbook; that of the first execution when it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+}
+
 /// An execution.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -113,6 +122,9 @@ pub struct Execution {
     /// The execution that started this one.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub parent_execution_id: Option<String>,
+    /// The execution whose results this one began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<String>,
 }
 
 /// What stands in answers for a value that is too large to be included.

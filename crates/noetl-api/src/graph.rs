@@ -134,8 +134,7 @@ pub struct StepState {
     /// How often it was entered.
     pub count: u64,
     /// Where the items of its loop stand, the last time that it was entered.
-    #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<LoopProgress>,
 }
 

@@ -105,6 +105,13 @@ impl From<RunError> for ApiError {
                 Self::invalid(error.to_string()).help("send each request with a key of its own")
             }
             RunError::NoStep(_) => Self::invalid(error.to_string()),
+            RunError::NotEnded(id) => Self::new(StatusCode::CONFLICT, error.to_string()).help(
+                format!("wait for its end, or end it with `noetl cancel {id}`"),
+            ),
+            RunError::Completed(id) | RunError::VariablesWereSet(id) => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+                    .help(format!("start it anew with `noetl execute rerun {id}`"))
+            }
             RunError::Held(_) | RunError::Ended(_) | RunError::HoldersLost { .. } => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }

@@ -641,6 +641,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/executions/{execution_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start an execution again behind the results of one that failed or was cancelled
+         * @description Steps that ended well keep their results, and so do the items of a loop; what failed and what had not been reached is run.
+         */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/executions/{execution_id}/status": {
         parameters: {
             query?: never;
@@ -1617,6 +1637,8 @@ export interface components {
             progress: number;
             /** @description Its result; when that is large, an [`OmittedValue`]. */
             result: unknown;
+            /** @description The execution whose results this one began with. */
+            retry_of?: string | null;
             /** @description When it began, in RFC 3339. */
             start_time: string;
             /** @description Where it stands. */
@@ -2213,6 +2235,10 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
+        /** @description How to retry an execution. */
+        RetryRequest: {
+            version?: components["schemas"]["Version"] | null;
+        };
         /**
          * @description The kind of program that registers.
          * @enum {string}
@@ -2324,7 +2350,7 @@ export interface components {
              * @description How often it was entered.
              */
             count: number;
-            items: components["schemas"]["LoopProgress"] | null;
+            items?: components["schemas"]["LoopProgress"] | null;
             /** @description Where it stands. */
             status: components["schemas"]["StepStatus"];
         };
@@ -2657,6 +2683,7 @@ export type Registration = components['schemas']['Registration'];
 export type RenderRequest = components['schemas']['RenderRequest'];
 export type Rendered = components['schemas']['Rendered'];
 export type RerunRequest = components['schemas']['RerunRequest'];
+export type RetryRequest = components['schemas']['RetryRequest'];
 export type RuntimeKind = components['schemas']['RuntimeKind'];
 export type ServerInfo = components['schemas']['ServerInfo'];
 export type SessionRequest = components['schemas']['SessionRequest'];
@@ -4206,6 +4233,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A request with the same key, playbook and input returns the execution that the first one started. From 1 to 200
+                 *     visible ASCII characters, such as a UUID.
+                 */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"] | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
                 };
             };
             503: {

@@ -61,6 +61,7 @@ use crate::sessions;
         events::batch_status,
         executions::execute,
         executions::rerun,
+        executions::retry,
         executions::list_executions,
         executions::detail,
         executions::events,

@@ -9,7 +9,7 @@ use noetl_api::ExecutionStatus;
 use noetl_api::event::{EventList, EventsAfterQuery};
 use noetl_api::execution::{
     EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionListQuery, ExecutionState,
-    Pagination, RerunRequest, StartStatus, Started,
+    Pagination, RerunRequest, RetryRequest, StartStatus, Started,
 };
 
 use super::catalog::find;
@@ -18,7 +18,7 @@ use super::rows::{self, find_execution};
 use super::state::AppState;
 use crate::clock;
 use crate::error::ApiError;
-use crate::executions::Start;
+use crate::executions::{self, Start};
 use crate::store::{CatalogEntry, ExecutionFilter, Store};
 
 /// The routes of executions, with those of older clients.
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/executions/{execution_id}/status", get(status))
         .route("/api/execute/status/{execution_id}", get(status))
         .route("/api/executions/{execution_id}/rerun", post(rerun))
+        .route("/api/executions/{execution_id}/retry", post(retry))
 }
 
 /// Start an execution
@@ -86,14 +87,18 @@ async fn begin(
     start: Start,
 ) -> Result<Json<Started>, ApiError> {
     let started = server.executions.start(&entry, start).await?;
-    Ok(Json(Started {
+    Ok(Json(answer(entry, &started)))
+}
+
+fn answer(entry: CatalogEntry, started: &executions::Started) -> Started {
+    Started {
         execution_id: started.execution_id.to_string(),
         status: StartStatus::Started,
         commands_generated: started.commands,
         path: entry.path,
         version: started.version,
         catalog_id: started.catalog_id.to_string(),
-    }))
+    }
 }
 
 /// Start the playbook of an execution again
@@ -123,6 +128,34 @@ pub(crate) async fn rerun(
         ..Start::default()
     };
     begin(&server, entry, start).await
+}
+
+/// Start an execution again behind the results of one that failed or was cancelled
+///
+/// Steps that ended well keep their results, and so do the items of a loop; what failed and what had not been reached is run.
+#[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/{execution_id}/retry", tag = "executions", request_body = Option<RetryRequest>,
+    params(("execution_id" = String, Path), IdempotencyKey),
+    responses((status = 200, body = Started), ApiError)))]
+pub(crate) async fn retry(
+    State(server): State<AppState>,
+    Path(execution_id): Path<String>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
+    OptionalBody(request): OptionalBody<RetryRequest>,
+) -> Result<Json<Started>, ApiError> {
+    let row = find_execution(&server.store, &execution_id).await?;
+    let entry = match &request.version {
+        Some(version) => find(&server, None, Some(&row.path), Some(version)).await?,
+        None => server
+            .store
+            .entry_by_id(row.catalog_id)
+            .await?
+            .ok_or_else(super::catalog::missing)?,
+    };
+    let started = server
+        .executions
+        .retry(row, &entry, idempotency_key)
+        .await?;
+    Ok(Json(answer(entry, &started)))
 }
 
 fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {

@@ -41,6 +41,17 @@ pub(crate) enum RunError {
     /// The key of a request belongs to another one.
     #[error("the Idempotency-Key `{0}` was sent with another playbook or input before")]
     OtherRequest(String),
+    /// An execution that has not ended is not retried.
+    #[error("execution {0} has not ended")]
+    NotEnded(i64),
+    /// An execution that has completed is not retried.
+    #[error("execution {0} has completed: there is nothing to retry")]
+    Completed(i64),
+    /// Requests have set variables of the execution, which belong to no step.
+    #[error(
+        "execution {0} has variables that requests have set, so that its steps cannot be repeated as they were"
+    )]
+    VariablesWereSet(i64),
     /// The playbook lacks a step.
     #[error("the playbook has no step `{0}`")]
     NoStep(String),

@@ -16,6 +16,7 @@ mod playbooks;
 mod progress;
 mod repeats;
 mod restore;
+mod retry;
 mod service;
 mod sub_playbooks;
 #[cfg(test)]
@@ -25,4 +26,4 @@ mod write;
 
 pub(crate) use error::RunError;
 pub(crate) use local_queue::{LocalQueue, Order};
-pub(crate) use service::{Executions, Start};
+pub(crate) use service::{Executions, Start, Started};

@@ -20,7 +20,10 @@ impl Executions {
         if let Some(key) = idempotency_key {
             let first = Store::payload(&mut *self.store.read().await?, known.execution_id).await?;
             let first = Json::Object(first).to_string();
-            let is_same = known.path == row.path && known.target == row.target && first == payload;
+            let is_same = known.path == row.path
+                && known.target == row.target
+                && known.retry_of == row.retry_of
+                && first == payload;
             if !is_same {
                 return Err(RunError::OtherRequest(key));
             }

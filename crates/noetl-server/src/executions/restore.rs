@@ -9,7 +9,7 @@ use super::error::RunError;
 use super::machines::Loaded;
 use super::playbooks::Playbooks;
 use super::write::VARIABLES_SET;
-use crate::store::{Column, ExecutionRow, Store, StoreError};
+use crate::store::{Column, EventRow, ExecutionRow, Store, StoreError};
 
 /// Feeds the recorded inputs of an execution to a new machine.
 pub(super) async fn restore(
@@ -34,28 +34,23 @@ pub(super) async fn restore(
         };
         after = event.event_id;
         let command_id = event.node_id.as_deref().unwrap_or_default();
-        let meta = event.whole(connection, Column::Meta).await?;
-        bytes += meta.as_ref().map_or(0, String::len);
-        match (event.event_type.as_str(), meta.as_deref()) {
-            (event_name::COMMAND_CLAIMED, _) => {
+        match event.event_type.as_str() {
+            event_name::COMMAND_CLAIMED => {
                 machine.claimed(command_id, "");
             }
-            (VARIABLES_SET, Some(variables)) => {
-                machine.set_variables(&parse(variables, &event.event_type)?);
+            VARIABLES_SET => {
+                let variables = event.whole(connection, Column::Meta).await?;
+                let variables = variables.unwrap_or_default();
+                bytes += variables.len();
+                machine.set_variables(&parse(&variables, &event.event_type)?);
             }
-            (_, Some(meta)) => {
-                let mut outcome: Outcome = parse(meta, &event.event_type)?;
-                if let Some(error) = &event.error {
-                    outcome.error = Some(parse(error, &event.event_type)?);
-                } else if let Some(result) = event.whole(connection, Column::Result).await? {
-                    bytes += result.len();
-                    outcome.result = parse(&result, &event.event_type)?;
-                }
+            _ => {
+                let (outcome, read) = recorded_outcome(connection, &event).await?;
+                bytes += read;
                 machine.complete(command_id, outcome).map_err(|error| {
                     StoreError::corrupt(format!("event {}", event.event_id), error)
                 })?;
             }
-            (_, None) => {}
         }
     }
     Ok(Loaded {
@@ -63,6 +58,24 @@ pub(super) async fn restore(
         row,
         bytes,
     })
+}
+
+/// Returns the outcome that an event of [`Store::inputs`] tells, and the bytes that it has in the store.
+pub(super) async fn recorded_outcome(
+    connection: &mut AnyConnection,
+    event: &EventRow,
+) -> Result<(Outcome, usize), StoreError> {
+    let meta = event.whole(connection, Column::Meta).await?;
+    let meta = meta.unwrap_or_default();
+    let mut bytes = meta.len();
+    let mut outcome: Outcome = parse(&meta, &event.event_type)?;
+    if let Some(error) = &event.error {
+        outcome.error = Some(parse(error, &event.event_type)?);
+    } else if let Some(result) = event.whole(connection, Column::Result).await? {
+        bytes += result.len();
+        outcome.result = parse(&result, &event.event_type)?;
+    }
+    Ok((outcome, bytes))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str, event: &str) -> Result<T, StoreError> {

@@ -12,7 +12,8 @@ use super::local_queue::{LocalQueue, Order};
 use super::machines::{Loaded, Machines};
 use super::playbooks::Playbooks;
 use super::restore::restore;
-use super::write::{Writer, Written};
+use super::retry::Kept;
+use super::write::{Told, Writer, Written};
 use crate::changes::Changes;
 use crate::clock;
 use crate::store::{CatalogEntry, ExecutionRow, Holder, Ids, LEASE_MS, MOST_LOSSES, Store, Write};
@@ -42,6 +43,8 @@ pub(crate) struct Start {
     pub(crate) parent_call: Option<String>,
     /// Identifies the request of a client, in the same way.
     pub(crate) idempotency_key: Option<String>,
+    /// The execution whose results this one begins with.
+    pub(crate) retry_of: Option<i64>,
 }
 
 impl Start {
@@ -129,7 +132,17 @@ impl Executions {
     pub(crate) async fn start(
         &self,
         entry: &CatalogEntry,
+        start: Start,
+    ) -> Result<Started, RunError> {
+        self.start_with(entry, start, Kept::default()).await
+    }
+
+    /// Starts an execution that begins with the outcomes of another one.
+    pub(super) async fn start_with(
+        &self,
+        entry: &CatalogEntry,
         mut start: Start,
+        kept: Kept,
     ) -> Result<Started, RunError> {
         let (entry_id, entry_version) = (entry.catalog_id, entry.version);
         let playbook = self.playbooks.get(entry)?;
@@ -157,10 +170,11 @@ impl Executions {
                 .started_before(&loaded.row, start.idempotency_key, &payload)
                 .await;
         }
-        let turn = loaded.machine.start(start.target.as_deref());
+        let mut turn = loaded.machine.start(start.target.as_deref());
+        let told = kept.replay(&mut loaded, &mut turn);
         let written = self
             .writer
-            .write(&mut transaction, &mut loaded, turn, None)
+            .write(&mut transaction, &mut loaded, turn, Told::Before(told))
             .await?;
         transaction.commit().await?;
         self.keep(execution_id, loaded, &mut cached);
@@ -275,7 +289,7 @@ impl Executions {
     ) -> Result<(Written, Option<Command>), RunError> {
         let no_command = |command_id: &str| RunError::NoCommand(command_id.to_owned());
         let mut claimed = None;
-        let mut outcome_told = None;
+        let mut told = Told::Nothing;
         let turn = match input {
             Input::Claim { command_id, holder } => {
                 self.claim_row(transaction, command_id, holder).await?;
@@ -302,7 +316,7 @@ impl Executions {
                     .complete(command_id, outcome.clone())
                     .map_err(|_| no_command(command_id))?;
                 Store::delete_command(transaction, command_id).await?;
-                outcome_told = Some((command_id, outcome));
+                told = Told::Now(command_id, outcome);
                 turn
             }
             Input::Cancel { reason } => loaded.machine.cancel(reason),
@@ -315,10 +329,7 @@ impl Executions {
                 return Ok((written, None));
             }
         };
-        let written = self
-            .writer
-            .write(transaction, loaded, turn, outcome_told)
-            .await?;
+        let written = self.writer.write(transaction, loaded, turn, told).await?;
         Ok((written, claimed))
     }
 
@@ -382,5 +393,6 @@ fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionR
         start_time: clock::now_ms(),
         end_time: None,
         last_event_id: 0,
+        retry_of: start.retry_of,
     }
 }

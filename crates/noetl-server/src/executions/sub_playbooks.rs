@@ -40,6 +40,7 @@ impl Executions {
             target: None,
             parent_execution_id: Some(parent),
             parent_call: Some(call.key.clone()),
+            retry_of: None,
             idempotency_key: None,
         };
         let started = self.start(&entry, start).await.map_err(failed)?;

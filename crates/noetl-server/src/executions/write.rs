@@ -31,6 +31,28 @@ pub(super) struct Writer {
     pub(super) store: Store,
 }
 
+/// The outcomes that led to a turn.
+#[derive(Debug)]
+pub(super) enum Told<'a> {
+    /// None.
+    Nothing,
+    /// One that a worker has reported, with its command.
+    Now(&'a str, &'a Outcome),
+    /// Those of an earlier execution, by command.
+    Before(HashMap<String, Outcome>),
+}
+
+impl Told<'_> {
+    /// Returns the outcome that an event tells, if it is one of these.
+    fn outcome_in(&self, event: &Event) -> Option<&Outcome> {
+        match self {
+            Self::Nothing => None,
+            Self::Now(command_id, outcome) => is_outcome_of(event, command_id).then_some(*outcome),
+            Self::Before(outcomes) => outcome_in(outcomes, event),
+        }
+    }
+}
+
 /// What a change wrote.
 #[derive(Debug)]
 pub(super) struct Written {
@@ -87,13 +109,13 @@ impl News {
 }
 
 impl Writer {
-    /// Writes a turn. `input` is the outcome that led to it, with its command.
+    /// Writes a turn.
     pub(super) async fn write(
         &self,
         transaction: &mut Write,
         loaded: &mut Loaded,
         mut turn: Turn,
-        input: Option<(&str, &Outcome)>,
+        told: Told<'_>,
     ) -> Result<Written, RunError> {
         let now = clock::now_ms();
         let started = loaded.row.last_event_id == 0;
@@ -102,13 +124,11 @@ impl Writer {
         let mut rows = Vec::with_capacity(turn.events.len());
         let mut outcome_event = None;
         for event in &turn.events {
-            let told = input.filter(|(command_id, _)| is_outcome_of(event, command_id));
-            let outcome = match told {
-                Some((_, outcome)) => Some(outcome),
-                None => outcome_in(&at_once, event),
-            };
+            let outcome = told
+                .outcome_in(event)
+                .or_else(|| outcome_in(&at_once, event));
             let row = self.event(transaction, loaded, event, outcome, now).await?;
-            if told.is_some() {
+            if matches!(told, Told::Now(command_id, _) if is_outcome_of(event, command_id)) {
                 outcome_event.get_or_insert(row.event_id);
             }
             rows.push(row);
@@ -182,7 +202,8 @@ impl Writer {
             )
         };
         Store::insert_events(transaction, std::slice::from_ref(&event)).await?;
-        self.write(transaction, loaded, Turn::default(), None).await
+        self.write(transaction, loaded, Turn::default(), Told::Nothing)
+            .await
     }
 
     /// Writes the failure of an execution whose machine cannot be restored.

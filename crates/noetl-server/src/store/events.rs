@@ -256,6 +256,25 @@ impl Store {
         Ok(rows)
     }
 
+    /// Returns the events that say which calls were issued, how steps ended and which variables requests have set, after an
+    /// event, at most [`PAGE`], in order.
+    pub(crate) async fn calls_and_exits(
+        connection: &mut AnyConnection,
+        execution_id: i64,
+        after: i64,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 \
+             AND event_type IN ('command.issued', 'step.exit', 'vars.set') ORDER BY event_id LIMIT {PAGE}"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+            .bind(execution_id)
+            .bind(after)
+            .fetch_all(connection)
+            .await?;
+        Ok(rows)
+    }
+
     /// Returns the event of a command's outcome, if the log has one.
     pub(crate) async fn outcome_event(
         &self,

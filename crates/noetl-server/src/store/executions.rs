@@ -28,12 +28,15 @@ pub(crate) struct ExecutionRow {
     pub(crate) start_time: i64,
     pub(crate) end_time: Option<i64>,
     pub(crate) last_event_id: i64,
+    /// The execution whose results it began with.
+    pub(crate) retry_of: Option<i64>,
 }
 
 from_row!(
     ExecutionRow:
     execution_id, catalog_id, path, version, status as String, target, parent_execution_id,
-    parent_call, current_step, progress, result, error, start_time, end_time, last_event_id
+    parent_call, current_step, progress, result, error, start_time, end_time, last_event_id,
+    retry_of
 );
 
 /// The columns of an execution's row that a change updates.
@@ -50,7 +53,7 @@ pub(crate) struct Progress {
 }
 
 const COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
-                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id";
+                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id, retry_of";
 
 impl Store {
     /// Adds an execution with its payload, a JSON object. Returns false when one with the same `parent_call` exists.
@@ -60,7 +63,7 @@ impl Store {
         payload: &str,
     ) -> Result<bool, StoreError> {
         let statement = format!(
-            "INSERT INTO execution ({COLUMNS}, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+            "INSERT INTO execution ({COLUMNS}, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
              ON CONFLICT (parent_call) DO NOTHING"
         );
         let inserted = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -79,6 +82,7 @@ impl Store {
             .bind(row.start_time)
             .bind(row.end_time)
             .bind(row.last_event_id)
+            .bind(row.retry_of)
             .bind(payload)
             .execute(&mut **transaction)
             .await?;

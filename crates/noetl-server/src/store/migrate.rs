@@ -56,6 +56,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 8,
         sql: include_str!("migrations/0008_runs.sql"),
     },
+    Migration {
+        version: 9,
+        sql: include_str!("migrations/0009_retries.sql"),
+    },
 ];
 
 /// The table that contains the version, which exists before the first migration.

@@ -93,6 +93,28 @@ pub(crate) struct RerunArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "The new execution has the results of what ended well. What failed is run again, and what comes after it.\n\n\
+    Examples:\n  noetl retry 3518209731174400 --watch\n  noetl retry 3518209731174400 --version latest"
+)]
+pub(crate) struct RetryArgs {
+    /// Execution id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Version of the playbook, or `latest` [default: that of the execution]
+    #[arg(long, short = 'V', value_name = "N")]
+    pub(crate) version: Option<String>,
+    /// Follow the new execution until it ends; exit code 1 unless it completes
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// With --watch: show every event
+    #[arg(long, short, requires = "watch")]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
 #[command(after_help = "Example:\n  noetl cancel 3518209731174400 --reason 'wrong input'")]
 pub(crate) struct CancelArgs {
     /// Execution id

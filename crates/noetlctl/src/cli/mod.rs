@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Status(execute::ExecutionStatusArgs),
     /// Print what the steps of an execution print
     Logs(logs::LogsArgs),
+    /// Run what failed in an execution again, with the results of what ended well
+    Retry(execute::RetryArgs),
     /// Cancel an execution and the executions it started
     Cancel(execute::CancelArgs),
     /// Cancel executions that have been running for too long

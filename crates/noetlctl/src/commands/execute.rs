@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use noetl_api::execution::{ExecuteRequest, RerunRequest, Started};
+use noetl_api::Version;
+use noetl_api::execution::{ExecuteRequest, RerunRequest, RetryRequest, Started};
 
 use super::rejected;
 use super::status::watch::{self, View};
 use super::status::{self, request};
 use crate::cli::client::RootArgs;
-use crate::cli::execute::{ExecuteCommand, ExecutePlaybookArgs, RerunArgs};
+use crate::cli::execute::{ExecuteCommand, ExecutePlaybookArgs, RerunArgs, RetryArgs};
 use crate::client::{Client, encode};
 use crate::{output, payload};
 
@@ -54,6 +55,17 @@ fn rerun(args: &RerunArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
     let path = format!("/api/executions/{}/rerun", encode(&args.id));
     let started: Started = client
         .post(&path, &RerunRequest::default())
+        .map_err(|error| request::unknown_execution(error, &args.id))?;
+    let view = View::new(args.client.json, args.verbose);
+    follow(&client, &started, args.watch, view)
+}
+
+pub(super) fn retry(args: &RetryArgs, root: &RootArgs) -> anyhow::Result<ExitCode> {
+    let client = Client::open(root, &args.client)?;
+    let path = format!("/api/executions/{}/retry", encode(&args.id));
+    let version = args.version.clone().map(Version::Text);
+    let started: Started = client
+        .post(&path, &RetryRequest { version })
         .map_err(|error| request::unknown_execution(error, &args.id))?;
     let view = View::new(args.client.json, args.verbose);
     follow(&client, &started, args.watch, view)

@@ -49,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Execute(command) => execute::run(&command, root),
         Command::Status(args) => status::run(&args, root),
         Command::Logs(args) => logs::run(&args, root),
+        Command::Retry(args) => execute::retry(&args, root),
         Command::Cancel(args) => cancel::run(&args, root),
         Command::Cleanup(args) => cleanup::run(&args, root),
         Command::List(args) => list::run(&args, root),

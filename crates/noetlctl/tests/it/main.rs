@@ -31,6 +31,7 @@ mod server_refusals;
 mod server_requests;
 mod server_restart;
 mod server_results;
+mod server_retry;
 mod server_runs;
 mod server_schema;
 mod server_secrets;

@@ -28,6 +28,7 @@ fn versions(mut live: Live) {
         ("catalog", "deleted_at"),
         ("shard", "slots"),
         ("shard", "started_at"),
+        ("execution", "retry_of"),
     ];
     for (table, column) in later {
         live.sql(&format!("ALTER TABLE {table} DROP COLUMN {column}"));
@@ -39,18 +40,18 @@ fn versions(mut live: Live) {
         "/api/postgres/execute",
         &json!({"query": "SELECT value FROM setting WHERE name = 'schema_version'"}),
     );
-    assert_eq!(version["result"], json!([["8"]]), "{version}");
+    assert_eq!(version["result"], json!([["9"]]), "{version}");
     live.stop();
     set_version(&live, 99);
     let output = live.command().stderr(Stdio::piped()).output().unwrap();
     let text = show(&output);
     assert!(
-        text.contains("the store has schema 99, and this NoETL knows schemas up to 8")
+        text.contains("the store has schema 99, and this NoETL knows schemas up to 9")
             && text.contains("help: start the NoETL that the store was last used with")
             && text.ends_with("[exit 1]"),
         "{text}"
     );
-    set_version(&live, 8);
+    set_version(&live, 9);
     live.start();
     assert_eq!(live.run("t/one", &json!({}))["status"], "COMPLETED");
 }

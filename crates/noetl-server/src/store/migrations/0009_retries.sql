@@ -1,0 +1,2 @@
+-- The execution whose results an execution began with.
+ALTER TABLE execution ADD COLUMN retry_of BIGINT;

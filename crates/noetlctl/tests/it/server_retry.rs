@@ -1,0 +1,89 @@
+//! `noetl retry`: what failed is run again, what ended well is not, and the execution says where its results come from.
+
+use serde_json::{Value, json};
+
+use crate::live::{Live, playbook, shell};
+use crate::support::{Home, show};
+
+/// A playbook whose second step fails until there is a file `ready`, and whose steps count their runs.
+fn register(live: &Live, home: &str, second: &str) -> Value {
+    let count = |name: &str, then: &str| shell(&format!("echo x >> {home}/{name}; {then}"));
+    live.register(&playbook(
+        "t/retry",
+        &[
+            ("one", count("one", "echo first")),
+            ("two", count("two", second)),
+            ("three", count("three", "echo '{{ one.stdout | trim }}'")),
+        ],
+    ))
+}
+
+#[test]
+fn what_failed_is_run_again_with_the_results_before_it() {
+    let folder = Home::new();
+    let home = folder.path().to_str().unwrap().to_owned();
+    let runs = |name: &str| {
+        let text = std::fs::read_to_string(format!("{home}/{name}")).unwrap_or_default();
+        text.lines().count()
+    };
+    let live = Live::new();
+    register(&live, &home, &format!("test -e {home}/ready"));
+    let first = live.execute("t/retry", &json!({}));
+    assert_eq!(live.ended(&first)["status"], "FAILED");
+
+    std::fs::write(format!("{home}/ready"), "").unwrap();
+    let output = live.noetl(&["retry", &first, "--watch"]).output().unwrap();
+    assert!(show(&output).ends_with("[exit 0]"), "{}", show(&output));
+    assert_eq!((runs("one"), runs("two"), runs("three")), (1, 2, 1));
+    let executions = live.get("/api/executions");
+    let second = executions
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["retry_of"] == first);
+    let second = second.unwrap_or_else(|| panic!("{executions}"));
+    assert_eq!(second["status"], "COMPLETED");
+    let id = second["execution_id"].as_str().unwrap();
+    assert_eq!(live.count(id, "call.done", "one"), 1);
+    assert_eq!(live.status(id)["result"]["stdout"], "first\n");
+
+    // One that has completed is not retried, and an unknown one has its help.
+    for (id, expected) in [(id, "noetl execute rerun"), ("77", "noetl list Execution")] {
+        let output = live.noetl(&["retry", id]).output().unwrap();
+        let text = show(&output);
+        assert!(
+            text.contains(expected) && text.ends_with("[exit 1]"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_newer_version_goes_on_where_the_older_one_failed() {
+    let folder = Home::new();
+    let home = folder.path().to_str().unwrap().to_owned();
+    let live = Live::new();
+    register(&live, &home, "exit 3");
+    let first = live.execute("t/retry", &json!({}));
+    assert_eq!(live.ended(&first)["status"], "FAILED");
+    register(&live, &home, "echo repaired");
+    // The version of the execution is the default, and fails again.
+    let old = live.post(&format!("/api/executions/{first}/retry"), &json!({}));
+    assert_eq!(old["version"], 1);
+    let old = live.ended(old["execution_id"].as_str().unwrap());
+    assert_eq!(old["status"], "FAILED");
+    // The retry of a retry has the results of both.
+    let output = live
+        .noetl(&[
+            "retry",
+            old["execution_id"].as_str().unwrap(),
+            "--version",
+            "latest",
+            "--watch",
+        ])
+        .output()
+        .unwrap();
+    assert!(show(&output).ends_with("[exit 0]"), "{}", show(&output));
+    let runs = std::fs::read_to_string(format!("{home}/one")).unwrap();
+    assert_eq!(runs.lines().count(), 1);
+}
