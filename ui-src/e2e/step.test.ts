@@ -119,3 +119,30 @@ test("a long flow is drawn readable with a map, and a very long one is a list", 
     expect(overflow).toBeLessThanOrEqual(0);
   }
 }, 120_000);
+
+test("a run is repeated with other input, and retried from the step that failed", async () => {
+  const { page } = visitor;
+  await page.goto(`/execution/${failed}`);
+  await page.getByRole("region", { name: "Input" }).getByText("items").waitFor();
+  await page.getByRole("button", { name: "Retry" }).click();
+  const retry = page.getByRole("dialog", { name: "Retry from what failed" });
+  await retry.getByRole("button", { name: "Retry", exact: true }).click();
+  await page.waitForURL((url) => /\/execution\/\d+$/.test(url.pathname) && !url.pathname.endsWith(failed));
+  await page.getByRole("link", { name: "retry of another execution" }).waitFor();
+  // Five of the six items have their results from the first run.
+  const box = page.locator(".step-box", { hasText: "divide" });
+  await box.getByText("6/6").waitFor();
+  await page.getByRole("button", { name: "step divide, item 5" }).click();
+  const panel = page.getByRole("region", { name: "Step divide" });
+  await panel.getByLabel("Search the calls").fill("item 4");
+  await panel.getByRole("button", { name: /item 4/ }).click();
+  await panel.getByText(`execution-${failed}`).waitFor();
+
+  await page.getByRole("button", { name: "Run again" }).click();
+  const run = page.getByRole("dialog", { name: "Run e2e/dividing" });
+  await run.getByLabel(/^items/).fill("[1, 2]");
+  await run.getByRole("button", { name: "Run", exact: true }).click();
+  await page.locator(".page-facts .badge", { hasText: "Completed" }).waitFor();
+  await page.getByRole("button", { name: "Run again" }).click();
+  await expect.poll(() => run.getByLabel(/^items/).inputValue()).toMatch(/^\[\s*1,\s*2\s*\]$/);
+});

@@ -78,6 +78,17 @@ pub struct RerunRequest {
     pub payload: Option<Map<String, Value>>,
 }
 
+/// What an execution was started with.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExecutionInput {
+    /// The values that were given; the playbook's workload has the others.
+    pub payload: Map<String, Value>,
+    /// The step at which it began; null for the playbook's own.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub target: Option<String>,
+}
+
 /// How to retry an execution.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

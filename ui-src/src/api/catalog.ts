@@ -16,12 +16,6 @@ import type {
   Validation,
 } from "./schema";
 
-export interface StartOrder {
-  path: string;
-  version?: number | undefined;
-  payload: Record<string, unknown>;
-}
-
 const isEntry = hasFields<CatalogEntry>({ path: "string", version: "number", catalog_id: "string" });
 const isEntries = hasFields<CatalogEntries>({ entries: "array" });
 export const isStarted = hasFields<Started>({ execution_id: "string" });
@@ -64,9 +58,8 @@ export async function deleteEntry(path: string, version?: number): Promise<numbe
   return (await request(address, isDeleted, { method: "DELETE" })).deleted;
 }
 
-export function start({ path, version, payload }: StartOrder): Promise<Started> {
-  const body: ExecuteRequest = version === undefined ? { path, payload } : { path, version, payload };
-  return request("/api/execute", isStarted, { method: "POST", body });
+export function start(order: ExecuteRequest): Promise<Started> {
+  return request("/api/execute", isStarted, { method: "POST", body: order });
 }
 
 /** Returns the `workload` of a playbook, whose values a run may override. */

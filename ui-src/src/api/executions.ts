@@ -8,8 +8,10 @@ import type {
   Execution,
   ExecutionEvent,
   ExecutionGraph,
+  ExecutionInput,
   ExecutionState,
   ExecutionStatus,
+  RetryRequest,
   Started,
   Timeline,
   TimelineStep,
@@ -92,6 +94,17 @@ export async function cancel(id: string, reason: string): Promise<CancelAnswer["
 
 export function rerun(id: string): Promise<Started> {
   return request(`${at(id)}/rerun`, isStarted, { method: "POST", body: {} });
+}
+
+/** Starts an execution that keeps the results of one that failed or was cancelled. Without a version it has the same one. */
+export function retry(id: string, version: "latest" | null): Promise<Started> {
+  const body: RetryRequest = version === null ? {} : { version };
+  return request(`${at(id)}/retry`, isStarted, { method: "POST", body });
+}
+
+/** Returns what an execution was started with. */
+export function getInput(id: string, signal?: AbortSignal): Promise<ExecutionInput> {
+  return request(`${at(id)}/input`, hasFields<ExecutionInput>({ payload: "object" }), { signal });
 }
 
 function at(id: string): `/api/${string}` {

@@ -573,6 +573,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/executions/{execution_id}/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what an execution was started with */
+        get: operations["input"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/executions/{execution_id}/logs": {
         parameters: {
             query?: never;
@@ -1713,6 +1730,15 @@ export interface components {
                 [key: string]: components["schemas"]["StepState"];
             };
         };
+        /** @description What an execution was started with. */
+        ExecutionInput: {
+            /** @description The values that were given; the playbook's workload has the others. */
+            payload: {
+                [key: string]: unknown;
+            };
+            /** @description The step at which it began; null for the playbook's own. */
+            target: string | null;
+        };
         /** @description Where an execution stands. */
         ExecutionState: {
             /** @description Whether it was cancelled. */
@@ -2640,6 +2666,7 @@ export type ExecutionDetail = components['schemas']['ExecutionDetail'];
 export type ExecutionEnd = components['schemas']['ExecutionEnd'];
 export type ExecutionEvent = components['schemas']['ExecutionEvent'];
 export type ExecutionGraph = components['schemas']['ExecutionGraph'];
+export type ExecutionInput = components['schemas']['ExecutionInput'];
 export type ExecutionState = components['schemas']['ExecutionState'];
 export type ExecutionStatus = components['schemas']['ExecutionStatus'];
 export type ExpireAnswer = components['schemas']['ExpireAnswer'];
@@ -4064,6 +4091,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExecutionGraph"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    input: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                execution_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionInput"];
                 };
             };
             503: {

@@ -3,7 +3,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useId, useMemo, useState, type SyntheticEvent } from "react";
 import { useNavigate } from "react-router";
 import { getEntry, problemsOf, start, workloadOf } from "../api/catalog";
-import type { CatalogEntry } from "../api/schema";
+import type { CatalogEntry, ExecutionInput } from "../api/schema";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice, Loading } from "../ui/notices";
 import { ProblemList } from "./ProblemList";
@@ -15,10 +15,12 @@ interface Props {
   version?: number | undefined;
   /** Whether the editor has changes that this run is without. */
   hasUnsaved?: boolean;
+  /** The input of an earlier run, which the form begins with. */
+  input?: ExecutionInput;
   onClose: () => void;
 }
 
-export function RunDialog({ path, version, hasUnsaved = false, onClose }: Props) {
+export function RunDialog({ path, version, hasUnsaved = false, input, onClose }: Props) {
   const { data, error, refetch } = useQuery({
     queryKey: ["entry", path, version ?? "latest"],
     queryFn: ({ signal }) => getEntry(path, version, signal),
@@ -37,22 +39,35 @@ export function RunDialog({ path, version, hasUnsaved = false, onClose }: Props)
           The editor has changes that are not saved. The version that runs is without them.
         </p>
       )}
-      {data !== undefined && <RunForm entry={data} onClose={onClose} />}
+      {data !== undefined && <RunForm entry={data} input={input} onClose={onClose} />}
     </Dialog>
   );
 }
 
-function RunForm({ entry, onClose }: { entry: CatalogEntry; onClose: () => void }) {
+interface FormProps {
+  entry: CatalogEntry;
+  input: ExecutionInput | undefined;
+  onClose: () => void;
+}
+
+function RunForm({ entry, input, onClose }: FormProps) {
   const navigate = useNavigate();
   const fields = useMemo(() => fieldsOf(workloadOf(entry)), [entry]);
-  const [mode, setMode] = useState<"form" | "json">("form");
-  const [values, setValues] = useState<Record<string, string>>({});
-  const [json, setJson] = useState("{}");
+  const given = useMemo(() => textsOf(fields, input?.payload ?? {}), [fields, input]);
+  // What the form cannot show is shown as JSON.
+  const [mode, setMode] = useState<"form" | "json">("error" in given ? "json" : "form");
+  const [values, setValues] = useState<Record<string, string>>("error" in given ? {} : given.values);
+  const [json, setJson] = useState(JSON.stringify(input?.payload ?? {}, null, 2));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const jsonId = useId();
   const run = useMutation({
     mutationFn: (payload: Record<string, unknown>) =>
-      start({ path: entry.path, version: entry.version, payload }),
+      start({
+        path: entry.path,
+        version: entry.version,
+        payload,
+        ...(typeof input?.target === "string" ? { target: input.target } : {}),
+      }),
     onSuccess: async ({ execution_id }) => {
       onClose();
       await navigate(`/execution/${execution_id}`);
@@ -99,7 +114,12 @@ function RunForm({ entry, onClose }: { entry: CatalogEntry; onClose: () => void 
     <form onSubmit={submit} noValidate>
       <div className="dialog-body form">
         <div className="form-head">
-          <p className="muted">Version {entry.version}. What you leave as it is follows the playbook.</p>
+          <p className="muted">
+            Version {entry.version}.{" "}
+            {input === undefined
+              ? "What you leave as it is follows the playbook."
+              : "It begins with the input of that run; the rest follows the playbook."}
+          </p>
           <fieldset className="segments">
             <legend className="visually-hidden">How to give the payload</legend>
             {(["form", "json"] as const).map((option) => (

@@ -3,7 +3,7 @@ import { Link } from "react-router";
 import type { Execution } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import { CancelButton } from "../executions/CancelButton";
-import { useActions } from "../executions/useActions";
+import { RetryButton } from "../executions/RetryButton";
 import type { StreamState } from "../live/stream";
 import { CopyButton } from "../ui/CopyButton";
 import { Icon } from "../ui/Icon";
@@ -11,6 +11,7 @@ import { LiveMark } from "../ui/LiveMark";
 import { StatusBadge } from "../ui/StatusBadge";
 import { Ago, Elapsed } from "../ui/Time";
 import { editorAddress } from "./events";
+import { RunAgainButton } from "./RunAgainButton";
 
 interface Props {
   execution: Execution;
@@ -20,7 +21,6 @@ interface Props {
 
 export function ExecutionHead({ execution, live, isRunning }: Props) {
   const { execution_id: id, path, version, status, start_time, end_time, duration_seconds } = execution;
-  const { rerun, isBusy } = useActions();
   return (
     <PageHeader
       title={<bdi>{path}</bdi>}
@@ -33,15 +33,10 @@ export function ExecutionHead({ execution, live, isRunning }: Props) {
           {isRunning ? (
             <CancelButton id={id} path={path} className="button-danger" label="Cancel" />
           ) : (
-            <button
-              type="button"
-              aria-disabled={isBusy}
-              onClick={() => {
-                rerun(id);
-              }}
-            >
-              <Icon name="rerun" /> Run again
-            </button>
+            <>
+              {(status === "FAILED" || status === "CANCELLED") && <RetryButton id={id} version={version} />}
+              <RunAgainButton execution={execution} />
+            </>
           )}
         </>
       }
@@ -63,6 +58,9 @@ export function ExecutionHead({ execution, live, isRunning }: Props) {
       </span>
       {execution.parent_execution_id !== null && (
         <Link to={`/execution/${execution.parent_execution_id}`}>started by another execution</Link>
+      )}
+      {typeof execution.retry_of === "string" && (
+        <Link to={`/execution/${execution.retry_of}`}>retry of another execution</Link>
       )}
     </PageHeader>
   );

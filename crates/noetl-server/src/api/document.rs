@@ -62,6 +62,7 @@ use crate::sessions;
         executions::execute,
         executions::rerun,
         executions::retry,
+        executions::input,
         executions::list_executions,
         executions::detail,
         executions::events,

@@ -8,8 +8,8 @@ use axum::{Json, Router};
 use noetl_api::ExecutionStatus;
 use noetl_api::event::{EventList, EventsAfterQuery};
 use noetl_api::execution::{
-    EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionListQuery, ExecutionState,
-    Pagination, RerunRequest, RetryRequest, StartStatus, Started,
+    EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionInput, ExecutionListQuery,
+    ExecutionState, Pagination, RerunRequest, RetryRequest, StartStatus, Started,
 };
 
 use super::catalog::find;
@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/execute/status/{execution_id}", get(status))
         .route("/api/executions/{execution_id}/rerun", post(rerun))
         .route("/api/executions/{execution_id}/retry", post(retry))
+        .route("/api/executions/{execution_id}/input", get(input))
 }
 
 /// Start an execution
@@ -128,6 +129,21 @@ pub(crate) async fn rerun(
         ..Start::default()
     };
     begin(&server, entry, start).await
+}
+
+/// Get what an execution was started with
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/executions/{execution_id}/input", tag = "executions", params(("execution_id" = String, Path)),
+    responses((status = 200, body = ExecutionInput), ApiError)))]
+pub(crate) async fn input(
+    State(server): State<AppState>,
+    Path(execution_id): Path<String>,
+) -> Result<Json<ExecutionInput>, ApiError> {
+    let row = find_execution(&server.store, &execution_id).await?;
+    let payload = Store::payload(&mut *server.store.read().await?, row.execution_id).await?;
+    Ok(Json(ExecutionInput {
+        payload,
+        target: row.target,
+    }))
 }
 
 /// Start an execution again behind the results of one that failed or was cancelled
