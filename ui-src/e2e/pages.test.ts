@@ -42,6 +42,7 @@ afterAll(async () => {
 const PAGES: readonly [name: string, address: () => string, ready: string][] = [
   ["dashboard", () => "/", ".tile"],
   ["catalog", () => "/catalog", ".row-link"],
+  ["playbook", () => "/playbook?id=e2e/greeting", ".run-bars"],
   ["editor", () => "/editor?id=e2e/greeting", ".react-flow__node"],
   ["editor-compare", () => "/editor?id=e2e/greeting&version=2&compare=1", ".cm-changedLine"],
   ["editor-new", () => "/editor", ".react-flow__node"],

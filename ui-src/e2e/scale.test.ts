@@ -61,6 +61,15 @@ test("the first rows of 5,000 are shown within a second, and scrolling does not 
   expect(await page.locator(".grid-body .grid-row").count()).toBeLessThan(80);
   await page.locator(".grid-foot", { hasText: /^(?:[4-9]\d\d|\d,\d{3}) of 5,001 loaded/ }).waitFor();
   await screenshot(page, "executions-5000");
+  // The way back from an execution leads to the same place.
+  const top = () => page.evaluate(() => document.querySelector(".grid-scroll")?.scrollTop ?? 0);
+  const place = await top();
+  expect(place).toBeGreaterThan(1000);
+  const row = page.locator(".grid-body .row-link").nth(15);
+  await row.click();
+  await page.waitForURL(/\/execution\/\d+$/);
+  await page.goBack();
+  await expect.poll(top).toBeGreaterThan(place - 500);
   expect(complaints).toEqual([]);
   await close();
 });

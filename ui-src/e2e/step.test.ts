@@ -146,3 +146,19 @@ test("a run is repeated with other input, and retried from the step that failed"
   await page.getByRole("button", { name: "Run again" }).click();
   await expect.poll(() => run.getByLabel(/^items/).inputValue()).toMatch(/^\[\s*1,\s*2\s*\]$/);
 });
+
+test("the page of a playbook has its flow, its runs and its versions, and the catalog its last runs", async () => {
+  const { page } = visitor;
+  await page.goto("/catalog");
+  await page.getByRole("list", { name: "Last runs of e2e/dividing, oldest first" }).getByRole("link").first().waitFor();
+  await page.getByRole("link", { name: "e2e/dividing", exact: true }).click();
+  await page.locator(".step-box", { hasText: "divide" }).waitFor();
+  await page.getByText(/^\d of \d runs? completed/).waitFor();
+  await page.getByRole("link", { name: "Version 1" }).waitFor();
+  await page.getByRole("button", { name: "Run …", exact: true }).click();
+  await page.getByRole("dialog", { name: "Run e2e/dividing" }).getByLabel(/^items/).waitFor();
+  await page.keyboard.press("Escape");
+  const bars = page.getByRole("list", { name: "Runs over time, oldest first" });
+  await bars.getByRole("link", { name: /^Failed/ }).first().click();
+  await page.waitForURL(/\/execution\/\d+$/);
+});

@@ -8,6 +8,7 @@ import { NotFoundPage } from "./pages/NotFoundPage";
 import type { IconName } from "./ui/Icon";
 
 const CatalogPage = lazy(() => import("./catalog/CatalogPage"));
+const PlaybookPage = lazy(() => import("./playbook/PlaybookPage"));
 const EditorPage = lazy(() => import("./editor/EditorPage"));
 const ExecutionsPage = lazy(() => import("./executions/ExecutionsPage"));
 const ExecutionPage = lazy(() => import("./execution/ExecutionPage"));
@@ -25,6 +26,7 @@ export interface Route {
 export const ROUTES: readonly Route[] = [
   { path: "/", title: "Dashboard", page: <DashboardPage />, icon: "dashboard" },
   { path: "/catalog", title: "Catalog", page: <CatalogPage />, icon: "catalog" },
+  { path: "/playbook", title: "Playbook", page: <PlaybookPage /> },
   { path: "/editor", title: "Editor", page: <EditorPage /> },
   { path: "/execution", title: "Executions", page: <ExecutionsPage />, icon: "executions" },
   { path: "/execution/:id", title: "Execution", page: <ExecutionPage /> },

@@ -1,10 +1,12 @@
 //! Playbooks, their versions and their validation.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::graph::Graph;
-use crate::{Id, Problem, Version};
+use crate::{ExecutionStatus, Id, Problem, Version};
 
 /// A document for the catalog.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -189,4 +191,37 @@ pub struct Validation {
     /// Its graph.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub graph: Option<Graph>,
+}
+
+/// How many executions of each playbook to list.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+pub struct CatalogRunsQuery {
+    /// From 1 to 20; 5 when it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// The newest executions of each playbook of the catalog.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CatalogRuns {
+    /// By the path of the playbook, newest first. A playbook that has not run is missing.
+    pub runs: BTreeMap<String, Vec<CatalogRun>>,
+}
+
+/// An execution of a playbook, in short.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CatalogRun {
+    /// The execution.
+    pub execution_id: String,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// When it began, in RFC 3339.
+    pub start_time: String,
+    /// How long it took; null before its end.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub duration_seconds: Option<f64>,
 }

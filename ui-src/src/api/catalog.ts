@@ -6,6 +6,7 @@ import type {
   CatalogEntry,
   CatalogListRequest,
   CatalogResourceRequest,
+  CatalogRuns,
   ExecuteRequest,
   Graph,
   Problem,
@@ -56,6 +57,16 @@ export async function deleteEntry(path: string, version?: number): Promise<numbe
   const isDeleted = hasFields<CatalogDeleted>({ deleted: "number" });
   const address = `/api/catalog/entry${query({ path, version })}` as const;
   return (await request(address, isDeleted, { method: "DELETE" })).deleted;
+}
+
+export function getGraph(path: string, signal?: AbortSignal): Promise<Graph> {
+  const isGraph = hasFields<Graph>({ nodes: "array", edges: "array" });
+  return request(`/api/catalog/graph${query({ path })}`, isGraph, { signal });
+}
+
+/** Returns the newest executions of each playbook that has run, by its path. */
+export async function listRuns(signal?: AbortSignal): Promise<CatalogRuns["runs"]> {
+  return (await request("/api/catalog/runs", hasFields<CatalogRuns>({ runs: "object" }), { signal })).runs;
 }
 
 export function start(order: ExecuteRequest): Promise<Started> {

@@ -38,12 +38,12 @@ export interface ExecutionPage {
 const MOST_COUNTED = 1000;
 
 export async function listExecutions(
-  filter: Filter & { parent?: string },
+  filter: Filter & { parent?: string; path?: string },
   { offset = 0, limit = 100 } = {},
   signal?: AbortSignal,
 ): Promise<ExecutionPage> {
-  const { status, text, since, parent } = filter;
-  const parameters = { status, q: text, since, parent_execution_id: parent, limit, offset };
+  const { status, text, since, parent, path } = filter;
+  const parameters = { status, q: text, since, parent_execution_id: parent, path, limit, offset };
   let total = 0;
   const items = await request(`/api/executions${query(parameters)}`, isExecutions, {
     signal,

@@ -123,6 +123,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/catalog/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the newest executions of each playbook */
+        get: operations["runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/catalog/validate": {
         parameters: {
             query?: never;
@@ -1250,6 +1267,27 @@ export interface components {
             /** @description The path. */
             path?: string | null;
             version?: components["schemas"]["Version"] | null;
+        };
+        /** @description An execution of a playbook, in short. */
+        CatalogRun: {
+            /**
+             * Format: double
+             * @description How long it took; null before its end.
+             */
+            duration_seconds: number | null;
+            /** @description The execution. */
+            execution_id: string;
+            /** @description When it began, in RFC 3339. */
+            start_time: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["ExecutionStatus"];
+        };
+        /** @description The newest executions of each playbook of the catalog. */
+        CatalogRuns: {
+            /** @description By the path of the playbook, newest first. A playbook that has not run is missing. */
+            runs: {
+                [key: string]: components["schemas"]["CatalogRun"][];
+            };
         };
         /** @description A request for commands. */
         ClaimRequest: {
@@ -2636,6 +2674,8 @@ export type CatalogEntries = components['schemas']['CatalogEntries'];
 export type CatalogEntry = components['schemas']['CatalogEntry'];
 export type CatalogListRequest = components['schemas']['CatalogListRequest'];
 export type CatalogResourceRequest = components['schemas']['CatalogResourceRequest'];
+export type CatalogRun = components['schemas']['CatalogRun'];
+export type CatalogRuns = components['schemas']['CatalogRuns'];
 export type ClaimRequest = components['schemas']['ClaimRequest'];
 export type Claims = components['schemas']['Claims'];
 export type CleanupAnswer = components['schemas']['CleanupAnswer'];
@@ -2992,6 +3032,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CatalogEntry"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    runs: {
+        parameters: {
+            query?: {
+                /** @description From 1 to 20; 5 when it is missing. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogRuns"];
                 };
             };
             503: {

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { deleteEntry, listPlaybooks } from "../api/catalog";
+import { deleteEntry, listPlaybooks, listRuns } from "../api/catalog";
 import type { CatalogEntry } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import "../styles/catalog.css";
@@ -16,6 +16,9 @@ import { RegisterDialog } from "./RegisterDialog";
 import { RunDialog } from "./RunDialog";
 import { search } from "./search";
 import { VersionsDialog } from "./VersionsDialog";
+
+/** How often the last runs are asked for. */
+const RUNS_MILLISECONDS = 5000;
 
 type Opened =
   | { dialog: "register" }
@@ -32,6 +35,11 @@ export default function CatalogPage() {
   const { data, error, refetch } = useQuery({
     queryKey: ["catalog", "playbooks"],
     queryFn: ({ signal }) => listPlaybooks(signal),
+  });
+  const runs = useQuery({
+    queryKey: ["catalog-runs"],
+    queryFn: ({ signal }) => listRuns(signal),
+    refetchInterval: RUNS_MILLISECONDS,
   });
   const text = parameters.get("q") ?? "";
   const found = search(data ?? [], text);
@@ -81,6 +89,7 @@ export default function CatalogPage() {
       {found.length > 0 && (
         <PlaybookTable
           entries={found}
+          runs={runs.data}
           onRun={({ path }) => {
             setOpened({ dialog: "run", path });
           }}

@@ -1,27 +1,31 @@
 // The table of playbooks. On narrow screens each row is a block.
 import { Link } from "react-router";
-import type { CatalogEntry } from "../api/schema";
+import type { CatalogEntry, CatalogRuns } from "../api/schema";
+import { RunBars } from "../playbook/RunBars";
 import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
 import { Ago } from "../ui/Time";
-import { editorPath } from "./search";
+import { editorPath, playbookPath } from "./search";
 
 const DESCRIPTION_LIMIT = 220;
 
 interface Props {
   entries: readonly CatalogEntry[];
+  /** The newest runs by path; undefined until they are known. */
+  runs: CatalogRuns["runs"] | undefined;
   onRun: (entry: CatalogEntry) => void;
   onVersions: (entry: CatalogEntry) => void;
   onDelete: (entry: CatalogEntry) => void;
 }
 
-export function PlaybookTable({ entries, onRun, onVersions, onDelete }: Props) {
+export function PlaybookTable({ entries, runs, onRun, onVersions, onDelete }: Props) {
   return (
     <div className="table-frame">
       <table className="table">
         <thead>
           <tr>
             <th scope="col">Playbook</th>
+            <th scope="col">Last runs</th>
             <th scope="col">Version</th>
             <th scope="col">Registered</th>
             <th scope="col" className="cell-actions">
@@ -33,7 +37,7 @@ export function PlaybookTable({ entries, onRun, onVersions, onDelete }: Props) {
           {entries.map((entry) => (
             <tr key={entry.path}>
               <th scope="row">
-                <Link className="row-link" to={editorPath(entry.path)}>
+                <Link className="row-link" to={playbookPath(entry.path)}>
                   <bdi>{entry.path}</bdi>
                 </Link>
                 {entry.name !== entry.path && (
@@ -47,6 +51,9 @@ export function PlaybookTable({ entries, onRun, onVersions, onDelete }: Props) {
                   </p>
                 )}
               </th>
+              <td>
+                <LastRuns path={entry.path} runs={runs} />
+              </td>
               <td>
                 <button
                   type="button"
@@ -101,4 +108,11 @@ export function PlaybookTable({ entries, onRun, onVersions, onDelete }: Props) {
       </table>
     </div>
   );
+}
+
+function LastRuns({ path, runs }: { path: string; runs: Props["runs"] }) {
+  if (runs === undefined) return null;
+  const last = Object.hasOwn(runs, path) ? runs[path] : undefined;
+  if (last === undefined) return <span className="muted">none</span>;
+  return <RunBars runs={last} label={`Last runs of ${path}, oldest first`} />;
 }

@@ -17,3 +17,7 @@ export function editorPath(path: string, version?: number): string {
   if (version !== undefined) parameters.set("version", String(version));
   return `/editor?${parameters.toString()}`;
 }
+
+export function playbookPath(path: string): string {
+  return `/playbook?${new URLSearchParams({ id: path }).toString()}`;
+}

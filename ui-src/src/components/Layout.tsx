@@ -67,9 +67,9 @@ function Navigation({ pathname }: { pathname: string }) {
   );
 }
 
-/** Whether a page is in a section of the navigation. The editor is in the catalog's, whatever its address. */
+/** Whether a page is in a section of the navigation. Playbooks and the editor are in the catalog's. */
 function isInside(path: string, pathname: string): boolean {
-  return path === "/catalog" && pathname === "/editor";
+  return path === "/catalog" && (pathname === "/editor" || pathname === "/playbook");
 }
 
 /** Sets the title, and moves the focus after a change of page, like loading a document does. */

@@ -2,7 +2,7 @@
 import { createColumnHelper, tableFeatures, useTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef } from "react";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 import type { Execution } from "../api/schema";
 import { messageFirst } from "../ui/format";
 import { Icon } from "../ui/Icon";
@@ -16,6 +16,9 @@ import { useActions } from "./useActions";
 const ROW_HEIGHT = 45;
 const LOAD_AHEAD = 40;
 const ERROR_LIMIT = 200;
+
+/** How far the list was scrolled, by the entry of the browser's history: the way back leads to the same place. */
+const PLACES = new Map<string, number>();
 
 const features = tableFeatures({});
 const helper = createColumnHelper<typeof features, Execution>();
@@ -78,6 +81,7 @@ export function ExecutionTable({ executions, total, isMinimum, isStale, hasMore,
   });
   const { rows } = table.getRowModel();
   const scroller = useRef<HTMLDivElement>(null);
+  const { key: entry } = useLocation();
   // eslint-disable-next-line react-hooks/incompatible-library -- its answer is only used in this component
   const virtualizer = useVirtualizer({
     count: rows.length,
@@ -85,6 +89,7 @@ export function ExecutionTable({ executions, total, isMinimum, isStale, hasMore,
     estimateSize: () => ROW_HEIGHT,
     getItemKey: (index) => rows[index]?.id ?? index,
     overscan: 12,
+    initialOffset: PLACES.get(entry) ?? 0,
   });
   const items = virtualizer.getVirtualItems();
   const lastShown = items.at(-1)?.index ?? 0;
@@ -95,7 +100,16 @@ export function ExecutionTable({ executions, total, isMinimum, isStale, hasMore,
 
   return (
     <div className="grid-frame" data-stale={isStale}>
-      <div className="grid-scroll" ref={scroller} tabIndex={0} role="region" aria-label="List of executions">
+      <div
+        className="grid-scroll"
+        ref={scroller}
+        tabIndex={0}
+        role="region"
+        aria-label="List of executions"
+        onScroll={({ currentTarget }) => {
+          PLACES.set(entry, currentTarget.scrollTop);
+        }}
+      >
         <div className="grid executions-grid" role="table" aria-label="Executions" aria-rowcount={isMinimum ? -1 : total + 1}>
           <div role="rowgroup" className="grid-head">
             <div role="row" aria-rowindex={1} className="grid-row">

@@ -1,5 +1,7 @@
 //! `/api/catalog`: registering, listing, reading and deleting playbooks.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{delete, get, post};
@@ -8,7 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use noetl_api::catalog::{
     CatalogDeleted, CatalogEntries, CatalogEntry, CatalogEntryQuery, CatalogListRequest,
-    CatalogResourceRequest, DeleteStatus, RegisterStatus, Registered, Registration,
+    CatalogResourceRequest, CatalogRun, CatalogRuns, CatalogRunsQuery, DeleteStatus,
+    RegisterStatus, Registered, Registration,
 };
 use noetl_api::graph::Graph;
 use noetl_api::{Id, Version};
@@ -33,6 +36,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/catalog/resource", post(resource))
         .route("/api/catalog/get/{path}", get(get_path))
         .route("/api/catalog/graph", get(playbook_graph))
+        .route("/api/catalog/runs", get(runs))
         .route("/api/catalog/entry", delete(delete_entry))
 }
 
@@ -308,4 +312,25 @@ pub(crate) async fn delete_entry(
         )
         .help("cancel it, or wait until it has ended")),
     }
+}
+
+/// List the newest executions of each playbook
+#[cfg_attr(feature = "openapi", utoipa::path(get, path = "/api/catalog/runs", tag = "catalog", params(CatalogRunsQuery),
+    responses((status = 200, body = CatalogRuns), ApiError)))]
+pub(crate) async fn runs(
+    State(server): State<AppState>,
+    Query(query): Query<CatalogRunsQuery>,
+) -> Result<Json<CatalogRuns>, ApiError> {
+    let limit = query.limit.unwrap_or(5).clamp(1, 20);
+    let mut runs = BTreeMap::<String, Vec<CatalogRun>>::new();
+    for row in server.store.newest_of_each(limit).await? {
+        let took = |end| clock::seconds_between(row.start_time, end);
+        runs.entry(row.path).or_default().push(CatalogRun {
+            execution_id: row.execution_id.to_string(),
+            status: row.status,
+            start_time: clock::rfc3339(row.start_time),
+            duration_seconds: row.end_time.map(took),
+        });
+    }
+    Ok(Json(CatalogRuns { runs }))
 }

@@ -36,6 +36,7 @@ use crate::sessions;
         catalog::resource,
         catalog::get_path,
         catalog::playbook_graph,
+        catalog::runs,
         catalog::delete_entry,
         commands::claim,
         commands::command,

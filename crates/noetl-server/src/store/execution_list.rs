@@ -7,6 +7,7 @@ use super::conditions::Conditions;
 use super::database::Store;
 use super::error::StoreError;
 use super::executions::ExecutionRow;
+use super::row::from_row;
 
 /// Which executions to list.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,33 @@ const LIST_COLUMNS: &str = "execution_id, catalog_id, path, version, status, tar
     THEN '{\"omitted_bytes\":' || OCTET_LENGTH(result) || ',\"href\":\"/api/executions/' || execution_id || '/result\"}' END \
     AS result, CASE WHEN LENGTH(error) > 2048 THEN SUBSTR(error, 1, 2048) || ' …' ELSE error END AS error, \
     start_time, end_time, last_event_id, retry_of";
+
+/// An execution in short.
+#[derive(Debug)]
+pub(crate) struct RunRow {
+    pub(crate) execution_id: i64,
+    pub(crate) path: String,
+    pub(crate) status: ExecutionStatus,
+    pub(crate) start_time: i64,
+    pub(crate) end_time: Option<i64>,
+}
+
+from_row!(RunRow: execution_id, path, status as String, start_time, end_time);
+
+/// The newest executions of each playbook, found by the index of paths: what is read grows with the playbooks, not with
+/// their executions. PostgreSQL needs LATERAL for that, and SQLite has no LATERAL.
+const NEWEST_OF_EACH: [&str; 2] = [
+    "SELECT e.execution_id, e.path, e.status, e.start_time, e.end_time \
+     FROM (SELECT DISTINCT path FROM catalog WHERE deleted_at IS NULL) AS known \
+     JOIN execution e ON e.execution_id IN (SELECT x.execution_id FROM execution x WHERE x.path = known.path \
+     ORDER BY x.start_time DESC, x.execution_id DESC LIMIT $1) \
+     ORDER BY e.start_time DESC, e.execution_id DESC",
+    "SELECT e.execution_id, e.path, e.status, e.start_time, e.end_time \
+     FROM (SELECT DISTINCT path FROM catalog WHERE deleted_at IS NULL) AS known \
+     CROSS JOIN LATERAL (SELECT * FROM execution x WHERE x.path = known.path \
+     ORDER BY x.start_time DESC, x.execution_id DESC LIMIT $1) AS e \
+     ORDER BY e.start_time DESC, e.execution_id DESC",
+];
 
 const NEWEST_FIRST: &str = "ORDER BY start_time DESC, execution_id DESC";
 
@@ -90,6 +118,14 @@ impl Store {
         offset: i64,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         self.list(filter.conditions(), limit, offset).await
+    }
+
+    /// Lists the newest executions of each playbook of the catalog, newest first, at most `limit` of each.
+    pub(crate) async fn newest_of_each(&self, limit: i64) -> Result<Vec<RunRow>, StoreError> {
+        let [sqlite, postgres] = NEWEST_OF_EACH;
+        let statement = if self.is_postgres() { postgres } else { sqlite };
+        let rows = sqlx::query_as(statement).bind(limit);
+        Ok(rows.fetch_all(self.reader()).await?)
     }
 
     /// Counts the executions that match.

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell};
+#[cfg(unix)]
+use crate::postgres::Postgres;
 use crate::support::{Home, show};
 
 /// A playbook whose second step fails until there is a file `ready`, and whose steps count their runs.
@@ -86,4 +88,47 @@ fn a_newer_version_goes_on_where_the_older_one_failed() {
     assert!(show(&output).ends_with("[exit 0]"), "{}", show(&output));
     let runs = std::fs::read_to_string(format!("{home}/one")).unwrap();
     assert_eq!(runs.lines().count(), 1);
+}
+
+/// Runs, retries and lists executions over a store.
+fn retries(live: &Live) {
+    let folder = Home::new();
+    let home = folder.path().to_str().unwrap().to_owned();
+    register(live, &home, "exit 3");
+    let first = live.execute("t/retry", &json!({}));
+    assert_eq!(live.ended(&first)["status"], "FAILED");
+    let second = live.post(&format!("/api/executions/{first}/retry"), &json!({}));
+    let second = second["execution_id"].as_str().unwrap().to_owned();
+    assert_eq!(live.ended(&second)["status"], "FAILED");
+    assert_eq!(live.count(&second, "call.done", "one"), 1);
+    let runs = std::fs::read_to_string(format!("{home}/one")).unwrap();
+    assert_eq!(runs.lines().count(), 1);
+    let shown = live.get(&format!("/api/executions/{second}"));
+    assert_eq!(shown["retry_of"], json!(first));
+    let input = live.get(&format!("/api/executions/{second}/input"));
+    assert_eq!(input, json!({"payload": {}, "target": null}));
+
+    live.register(&playbook("t/idle", &[("start", json!({"kind": "noop"}))]));
+    let ids = |limit: usize| {
+        let answer = live.get(&format!("/api/catalog/runs?limit={limit}"));
+        assert!(answer["runs"]["t/idle"].is_null(), "{answer}");
+        let runs = answer["runs"]["t/retry"].as_array().unwrap();
+        let ids = runs.iter().map(|run| run["execution_id"].as_str().unwrap());
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(5), [second.clone(), first]);
+    assert_eq!(ids(1), [second]);
+}
+
+#[test]
+fn retries_over_sqlite() {
+    retries(&Live::new());
+}
+
+#[test]
+#[cfg(unix)]
+fn retries_over_postgresql() {
+    if let Some(postgres) = Postgres::start() {
+        retries(&Live::on(Some(postgres.database("retry")), &[], &[]));
+    }
 }
