@@ -80,9 +80,9 @@ impl Machine {
             return Some(value);
         }
         match name {
-            "execution_id" => Some(Value::from(self.execution_id.as_str())),
+            "execution_id" => Some(Value::from(self.shown_id.as_str())),
             "job" => {
-                let id = Value::from(self.execution_id.as_str());
+                let id = Value::from(self.shown_id.as_str());
                 Some(Value::from(BTreeMap::from([
                     ("uuid", id.clone()),
                     ("id", id.clone()),
@@ -108,7 +108,7 @@ impl Machine {
         };
         let failed_step = failure.and_then(|failure| failure.place.as_ref()?.step.as_deref());
         Value::from(BTreeMap::from([
-            ("id", Value::from(self.execution_id.as_str())),
+            ("id", Value::from(self.shown_id.as_str())),
             ("status", Value::from(status.as_str())),
             (
                 "error",

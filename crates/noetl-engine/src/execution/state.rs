@@ -26,6 +26,8 @@ const MAX_FINAL_RUNS: u64 = 1_000;
 pub struct Machine {
     pub(super) playbook: Arc<Playbook>,
     pub(super) execution_id: String,
+    /// What templates and code see as the id of the execution: that of the first one, in an execution that retries another.
+    pub(super) shown_id: String,
     pub(super) workload: Map<String, Json>,
     pub(super) workload_value: Value,
     pub(super) ctx: BTreeMap<String, Value>,
@@ -62,17 +64,29 @@ pub struct Machine {
 impl Machine {
     /// Returns an execution that has not begun. `payload` overrides the playbook's workload key by key.
     pub fn new(playbook: Arc<Playbook>, execution_id: &str, payload: &Map<String, Json>) -> Self {
+        Self::retrying(playbook, execution_id, execution_id, payload)
+    }
+
+    /// Returns the same for an execution that retries another one, whose results it will have. `shown_id` is the id that
+    /// templates and code see: what earlier steps stored under that id is found by later ones.
+    pub fn retrying(
+        playbook: Arc<Playbook>,
+        execution_id: &str,
+        shown_id: &str,
+        payload: &Map<String, Json>,
+    ) -> Self {
         let mut workload = playbook.workload.clone();
         let given = given_values(&playbook, payload);
         for (key, value) in &given {
             merge(&mut workload, key, value);
         }
-        let workload = evaluate_defaults(workload, &given, execution_id);
+        let workload = evaluate_defaults(workload, &given, shown_id);
         Self {
             workload_value: from_json(&Json::Object(workload.clone())),
             workload,
             playbook,
             execution_id: execution_id.to_owned(),
+            shown_id: shown_id.to_owned(),
             ctx: BTreeMap::new(),
             results: BTreeMap::new(),
             loop_results: None,

@@ -21,7 +21,8 @@ pub(super) async fn restore(
     let entry = entry.ok_or_else(|| RunError::NoPlaybook(row.path.clone()))?;
     let playbook = playbooks.get(&entry)?;
     let payload = Store::payload(connection, row.execution_id).await?;
-    let mut machine = Machine::new(playbook, &row.execution_id.to_string(), &payload);
+    let (id, shown_id) = (row.execution_id.to_string(), row.shown_id().to_string());
+    let mut machine = Machine::retrying(playbook, &id, &shown_id, &payload);
     machine.start(row.target.as_deref());
     let (mut bytes, mut after) = (0, 0);
     let mut waiting = VecDeque::new();

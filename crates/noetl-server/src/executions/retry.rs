@@ -1,26 +1,27 @@
-//! Starts an execution that begins with the results of another one, which failed or was cancelled: only what failed, and
-//! what had not been reached, is run.
+//! Retries an execution that failed or was cancelled: starts one that has the results of what ended well, and runs what
+//! failed and what had not been reached.
 //!
-//! The new execution's machine takes the outcomes of the other one's log, in their order, as if a worker had reported them.
-//! An outcome belongs to the call of the same step, item, tool and attempt, counted in the order in which such calls were
-//! issued; one without a call is not used.
+//! The new execution's machine takes the outcomes in the log of the other one, in their order, as if a worker had reported
+//! them. An outcome is given to the call of the same step, item, tool and attempt that has the same arguments; such calls
+//! are counted in the order in which they were issued. An outcome for which there is no such call is not used.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashMap};
 
-use noetl_api::ExecutionStatus;
-use noetl_engine::execution::{Command, Outcome, Turn, event_name};
-use serde_json::Value as Json;
+use noetl_api::{ExecutionStatus, Failure};
+use noetl_engine::execution::{Attempt, Command, Event, Machine, Outcome, Turn, event_name};
+use serde_json::{Map, Value as Json};
 use sqlx::AnyConnection;
 
+use self::course::{Call, Course};
 use super::error::RunError;
-use super::machines::Loaded;
 use super::restore::recorded_outcome;
 use super::service::{Executions, Start, Started};
-use super::write::VARIABLES_SET;
-use crate::store::{CatalogEntry, EventRow, ExecutionRow, Store};
+use crate::store::{CatalogEntry, ExecutionRow, Store};
 
-/// What calls have in common that may take each other's outcomes.
+mod course;
+
+/// What two calls must have in common for one to take the outcome of the other, besides their number and their arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
     step: String,
@@ -32,33 +33,14 @@ struct Kind {
 
 impl Kind {
     fn of(command: &Command) -> Self {
+        let tool = command.tasks.first().map(|task| task.kind.name());
         Self {
             step: command.step.clone(),
             item: command.iteration.and_then(|item| u64::try_from(item).ok()),
-            tool: command
-                .tasks
-                .first()
-                .map_or("", |task| task.kind.name())
-                .to_owned(),
+            tool: tool.unwrap_or_default().to_owned(),
             attempt: command.attempt.into(),
         }
     }
-
-    /// The kind of a call that an event says was issued.
-    fn issued(event: &EventRow) -> Option<Self> {
-        let context = context_of(event);
-        Some(Self {
-            step: event.node_name.clone()?,
-            item: context["iteration"].as_u64(),
-            tool: context["tool"].as_str().unwrap_or_default().to_owned(),
-            attempt: context["attempt"].as_u64().unwrap_or(1),
-        })
-    }
-}
-
-fn context_of(event: &EventRow) -> Json {
-    let text = event.context.as_deref().unwrap_or_default();
-    serde_json::from_str(text).unwrap_or_default()
 }
 
 /// Counts the calls of each kind.
@@ -74,10 +56,37 @@ impl Counter {
     }
 }
 
-/// The outcomes of an execution that another one begins with: by call, with the event that recorded each.
+/// The items of loops, by step and index, as `loop.item` events tell them.
+#[derive(Debug, Default)]
+struct Items(HashMap<(String, u64), Json>);
+
+impl Items {
+    fn take(&mut self, step: Option<&str>, context: &mut Json) {
+        if let Some((step, index)) = step.zip(context["index"].as_u64()) {
+            self.0
+                .insert((step.to_owned(), index), context["item"].take());
+        }
+    }
+
+    fn of(&self, kind: &Kind) -> Option<&Json> {
+        self.0.get(&(kind.step.clone(), kind.item?))
+    }
+}
+
+/// An outcome that may be given to a call of the new execution.
+#[derive(Debug)]
+struct KeptOutcome {
+    /// The event that recorded it.
+    event_id: i64,
+    outcome: Outcome,
+    args: Map<String, Json>,
+    item: Option<Json>,
+}
+
+/// The outcomes of an execution that another one begins with, by kind and number.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    outcomes: HashMap<(Kind, usize), (i64, Outcome)>,
+    outcomes: HashMap<(Kind, usize), KeptOutcome>,
     /// Who is named as the worker of the calls.
     holder: String,
 }
@@ -104,70 +113,53 @@ impl Executions {
         drop(connection);
         let start = Start {
             payload,
+            retry_of: Some((row.execution_id, row.shown_id())),
             target: row.target,
             idempotency_key,
-            retry_of: Some(row.execution_id),
             ..Start::default()
         };
         self.start_with(entry, start, kept).await
     }
 }
 
-/// Reads the outcomes that may be kept: all but the failures of steps that failed and led to no other step.
+/// Reads the outcomes that may be kept.
 async fn read_kept(connection: &mut AnyConnection, execution_id: i64) -> Result<Kept, RunError> {
-    let mut calls = HashMap::new();
-    let mut failed = HashSet::new();
-    let (mut counter, mut after) = (Counter::default(), 0);
-    loop {
-        let page = Store::calls_and_exits(connection, execution_id, after).await?;
-        let Some(last) = page.last() else { break };
-        after = last.event_id;
-        for event in &page {
-            match event.event_type.as_str() {
-                event_name::COMMAND_ISSUED => {
-                    let kind = Kind::issued(event);
-                    if let Some((kind, command)) = kind.zip(event.node_id.clone()) {
-                        let number = counter.number(&kind);
-                        calls.insert(command, (kind, number));
-                    }
-                }
-                event_name::STEP_EXIT if event.error.is_some() && leads_nowhere(event) => {
-                    failed.extend(event.node_name.clone());
-                }
-                VARIABLES_SET => return Err(RunError::VariablesWereSet(execution_id)),
-                _ => {}
-            }
-        }
-    }
+    let mut course = Course::read(connection, execution_id).await?;
+    course.forget_failed();
     let mut kept = Kept {
         holder: format!("execution-{execution_id}"),
         ..Kept::default()
     };
-    after = 0;
+    let mut after = 0;
     loop {
         let page = Store::inputs(connection, execution_id, after).await?;
         let Some(last) = page.last() else { break };
         after = last.event_id;
-        for event in &page {
+        for event in page.iter().filter(|event| event.meta.is_some()) {
             let command = event.node_id.as_deref().unwrap_or_default();
-            let step = event.node_name.as_deref().unwrap_or_default();
-            if event.meta.is_none() || (event.error.is_some() && failed.contains(step)) {
+            let Some(call) = course.calls.remove(command) else {
                 continue;
-            }
-            if let Some(call) = calls.remove(command) {
-                let (outcome, _) = recorded_outcome(connection, event).await?;
-                kept.outcomes.insert(call, (event.event_id, outcome));
-            }
+            };
+            let (mut outcome, _) = recorded_outcome(connection, event).await?;
+            outcome.input = course::context_of(event)["input"].take();
+            let Call {
+                kind,
+                number,
+                args,
+                item,
+                attempts,
+            } = call;
+            outcome.attempts = attempts;
+            let kept_outcome = KeptOutcome {
+                event_id: event.event_id,
+                outcome,
+                args,
+                item,
+            };
+            kept.outcomes.insert((kind, number), kept_outcome);
         }
     }
     Ok(kept)
-}
-
-/// Whether a step that has ended is followed by none.
-fn leads_nowhere(event: &EventRow) -> bool {
-    context_of(event)["next"]
-        .as_array()
-        .is_none_or(Vec::is_empty)
 }
 
 impl Kept {
@@ -175,24 +167,32 @@ impl Kept {
     /// follows to the turn; returns the outcomes that were used, by the ids of their commands.
     pub(super) fn replay(
         mut self,
-        loaded: &mut Loaded,
+        machine: &mut Machine,
         turn: &mut Turn,
     ) -> HashMap<String, Outcome> {
         let mut used = HashMap::new();
-        let mut counter = Counter::default();
-        // Those with the oldest events first.
+        if self.outcomes.is_empty() {
+            return used;
+        }
+        let (mut counter, mut items, mut seen) = (Counter::default(), Items::default(), 0);
+        // By the events that recorded them, the oldest first.
         let mut ready = BinaryHeap::new();
-        let mut left = Vec::new();
         let mut found = HashMap::new();
+        // By number, since outcomes may drop some of them.
+        let mut left = Vec::new();
         loop {
+            for event in &turn.events[seen..] {
+                items.take_event(event);
+            }
+            seen = turn.events.len();
             for command in std::mem::take(&mut turn.commands) {
                 let kind = Kind::of(&command);
                 let number = counter.number(&kind);
-                match self.outcomes.remove(&(kind, number)) {
+                match self.take(kind, number, &command, &items) {
                     None => left.push(command),
-                    Some((event_id, outcome)) => {
-                        ready.push(Reverse((event_id, command.id.clone())));
-                        found.insert(command.id, outcome);
+                    Some(kept) => {
+                        ready.push(Reverse((kept.event_id, command.id.clone())));
+                        found.insert(command.id, kept.outcome);
                     }
                 }
             }
@@ -202,20 +202,42 @@ impl Kept {
             let Some(outcome) = found.remove(&command_id) else {
                 continue;
             };
-            let claimed = loaded.machine.claimed(&command_id, &self.holder);
+            let claimed = machine.claimed(&command_id, &self.holder);
             // A command that an earlier outcome has dropped takes none.
-            let Ok(next) = loaded.machine.complete(&command_id, outcome.clone()) else {
+            let Ok(next) = machine.complete(&command_id, outcome.clone()) else {
                 continue;
             };
             turn.events.extend(claimed);
             turn.events.extend(next.events);
-            left.retain(|command: &Command| !next.dropped.contains(&command.id));
             turn.dropped.extend(next.dropped);
             turn.commands = next.commands;
             used.insert(command_id, outcome);
         }
+        let is_pending = |command: &Command| machine.command(&command.id).is_some();
+        left.retain(is_pending);
         turn.commands = left;
         used
+    }
+
+    /// Returns the outcome for a call, if it is called as it was.
+    fn take(
+        &mut self,
+        kind: Kind,
+        number: usize,
+        command: &Command,
+        items: &Items,
+    ) -> Option<KeptOutcome> {
+        let item = items.of(&kind).cloned();
+        let kept = self.outcomes.remove(&(kind, number))?;
+        (kept.args == command.args && kept.item == item).then_some(kept)
+    }
+}
+
+impl Items {
+    fn take_event(&mut self, event: &Event) {
+        if event.name == event_name::LOOP_ITEM {
+            self.take(event.step.as_deref(), &mut event.context.clone());
+        }
     }
 }
 

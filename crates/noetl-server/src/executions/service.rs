@@ -43,8 +43,8 @@ pub(crate) struct Start {
     pub(crate) parent_call: Option<String>,
     /// Identifies the request of a client, in the same way.
     pub(crate) idempotency_key: Option<String>,
-    /// The execution whose results this one begins with.
-    pub(crate) retry_of: Option<i64>,
+    /// The execution whose results this one begins with, and the first of the chain that it belongs to.
+    pub(crate) retry_of: Option<(i64, i64)>,
 }
 
 impl Start {
@@ -152,8 +152,9 @@ impl Executions {
             return Err(RunError::NoStep(target.clone()));
         }
         let execution_id = self.writer.ids.next();
-        let machine = Machine::new(playbook, &execution_id.to_string(), &start.payload);
         let row = new_row(execution_id, entry, &start);
+        let (id, shown_id) = (execution_id.to_string(), row.shown_id().to_string());
+        let machine = Machine::retrying(playbook, &id, &shown_id, &start.payload);
         let payload = Json::Object(std::mem::take(&mut start.payload)).to_string();
         let entry = self.machines.entry(execution_id);
         let mut cached = entry.lock().await;
@@ -162,6 +163,9 @@ impl Executions {
             row,
             bytes: payload.len(),
         };
+        // Before the transaction, which others wait for.
+        let mut turn = loaded.machine.start(start.target.as_deref());
+        let told = kept.replay(&mut loaded.machine, &mut turn);
         let mut transaction = self.store.begin().await?;
         if !Store::insert_execution(&mut transaction, &loaded.row, &payload).await? {
             transaction.rollback().await;
@@ -170,8 +174,6 @@ impl Executions {
                 .started_before(&loaded.row, start.idempotency_key, &payload)
                 .await;
         }
-        let mut turn = loaded.machine.start(start.target.as_deref());
-        let told = kept.replay(&mut loaded, &mut turn);
         let written = self
             .writer
             .write(&mut transaction, &mut loaded, turn, Told::Before(told))
@@ -393,6 +395,7 @@ fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionR
         start_time: clock::now_ms(),
         end_time: None,
         last_event_id: 0,
-        retry_of: start.retry_of,
+        retry_of: start.retry_of.map(|(before, _)| before),
+        first_id: start.retry_of.map(|(_, first)| first),
     }
 }

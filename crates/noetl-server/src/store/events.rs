@@ -256,16 +256,17 @@ impl Store {
         Ok(rows)
     }
 
-    /// Returns the events that say which calls were issued, how steps ended and which variables requests have set, after an
-    /// event, at most [`PAGE`], in order.
-    pub(crate) async fn calls_and_exits(
+    /// Returns the events that say which calls were issued and how they and their steps ended, without what the calls returned,
+    /// after an event, at most [`PAGE`], in order.
+    pub(crate) async fn course(
         connection: &mut AnyConnection,
         execution_id: i64,
         after: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM event WHERE execution_id = $1 AND event_id > $2 \
-             AND event_type IN ('command.issued', 'step.exit', 'vars.set') ORDER BY event_id LIMIT {PAGE}"
+             AND event_type IN ('command.issued', 'command.completed', 'command.failed', 'call.retried', 'loop.item', \
+             'step.exit', 'workflow.failed', 'vars.set') ORDER BY event_id LIMIT {PAGE}"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(statement))
             .bind(execution_id)

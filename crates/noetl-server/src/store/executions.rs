@@ -30,13 +30,22 @@ pub(crate) struct ExecutionRow {
     pub(crate) last_event_id: i64,
     /// The execution whose results it began with.
     pub(crate) retry_of: Option<i64>,
+    /// The execution whose id templates see, when that is another one.
+    pub(crate) first_id: Option<i64>,
+}
+
+impl ExecutionRow {
+    /// Returns the id that templates and code see.
+    pub(crate) fn shown_id(&self) -> i64 {
+        self.first_id.unwrap_or(self.execution_id)
+    }
 }
 
 from_row!(
     ExecutionRow:
     execution_id, catalog_id, path, version, status as String, target, parent_execution_id,
     parent_call, current_step, progress, result, error, start_time, end_time, last_event_id,
-    retry_of
+    retry_of, first_id
 );
 
 /// The columns of an execution's row that a change updates.
@@ -53,7 +62,7 @@ pub(crate) struct Progress {
 }
 
 const COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
-                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id, retry_of";
+                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id, retry_of, first_id";
 
 impl Store {
     /// Adds an execution with its payload, a JSON object. Returns false when one with the same `parent_call` exists.
@@ -63,7 +72,7 @@ impl Store {
         payload: &str,
     ) -> Result<bool, StoreError> {
         let statement = format!(
-            "INSERT INTO execution ({COLUMNS}, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+            "INSERT INTO execution ({COLUMNS}, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
              ON CONFLICT (parent_call) DO NOTHING"
         );
         let inserted = sqlx::query(sqlx::AssertSqlSafe(statement))
@@ -83,6 +92,7 @@ impl Store {
             .bind(row.end_time)
             .bind(row.last_event_id)
             .bind(row.retry_of)
+            .bind(row.first_id)
             .bind(payload)
             .execute(&mut **transaction)
             .await?;

@@ -46,6 +46,7 @@ pub(super) fn execution(execution_id: i64, path: &str) -> ExecutionRow {
         end_time: None,
         last_event_id: 0,
         retry_of: None,
+        first_id: None,
     }
 }
 

@@ -29,6 +29,7 @@ fn versions(mut live: Live) {
         ("shard", "slots"),
         ("shard", "started_at"),
         ("execution", "retry_of"),
+        ("execution", "first_id"),
     ];
     for (table, column) in later {
         live.sql(&format!("ALTER TABLE {table} DROP COLUMN {column}"));

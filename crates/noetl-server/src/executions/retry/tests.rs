@@ -119,38 +119,119 @@ async fn a_failure_that_a_rule_has_handled_is_kept() {
     assert_eq!(server.claim("w").await.step, "last");
 }
 
+/// A loop over items, whose failed calls are made up to three times.
+fn tried_three_times(items: &[&str]) -> Value {
+    json!([{"step": "each", "loop": {"in": items, "iterator": "it"}, "tool": {"kind": "noop"},
+        "case": [{"when": "{{ event.name == 'call.error' }}",
+            "then": {"retry": {"max_attempts": 3, "initial_delay": 0}}}]}])
+}
+
 #[tokio::test]
-async fn a_step_that_two_branches_enter_keeps_the_result_of_each() {
+async fn an_item_that_ended_well_at_another_attempt_is_kept() {
     let server = Server::new(0).await;
-    let enter = |name: &str| {
-        json!({"step": name, "tool": {"kind": "noop"},
-            "next": [{"step": "both", "args": {"from": name}}]})
-    };
-    let steps = json!([
-        {"step": "start", "tool": {"kind": "noop"}, "next": [{"step": "a"}, {"step": "b"}]},
-        enter("a"), enter("b"),
-        {"step": "both", "join": false, "tool": {"kind": "noop"}, "next": [{"step": "last"}]},
-        step("last", None),
-    ]);
-    let entry = server.register("branches", &steps).await;
+    let entry = server
+        .register("tries", &tried_three_times(&["a", "b", "c"]))
+        .await;
     let first = server.start(&entry).await;
-    server.report(&outcome_of(json!(0))).await;
-    // Branch b is the quicker one.
-    let (one, two) = (server.claim("w").await, server.claim("w").await);
-    assert_eq!((one.step.as_str(), two.step.as_str()), ("a", "b"));
-    let outcome = outcome_of(json!(1));
-    for command in [&two, &one] {
-        let told = server
-            .executions
-            .complete(first, &command.id, "w", &outcome);
-        told.await.unwrap();
+    for outcome in [failed(), outcome_of(json!("A")), outcome_of(json!("B"))] {
+        server.report(&outcome).await;
     }
-    server.executions.cancel(first, "why", true).await.unwrap();
+    for attempt in 1..=3 {
+        assert_eq!(server.report(&failed()).await.attempt, attempt);
+    }
+    assert_eq!(server.row(first).await.status, ExecutionStatus::Failed);
     let second = server.retry(first, &entry).await.unwrap();
-    // Its calls are issued in the same order as those of the first: what b leads to comes first.
-    let issued = server.events(second).await;
-    assert_eq!(issued.iter().filter(|name| *name == "call.done").count(), 3);
-    assert_eq!(server.claim("w").await.step, "both");
+    let last = server.report(&outcome_of(json!("C"))).await;
+    assert_eq!((last.iteration, last.attempt), (Some(2), 1));
+    let result: Value = serde_json::from_str(&server.row(second).await.result.unwrap()).unwrap();
+    assert_eq!(result["results"], json!(["A", "B", "C"]));
+}
+
+#[tokio::test]
+async fn a_result_is_not_given_to_another_item_or_to_other_arguments() {
+    let server = Server::new(0).await;
+    let entry = server
+        .register("items", &tried_three_times(&["a", "b"]))
+        .await;
+    let first = server.start(&entry).await;
+    server.report(&outcome_of(json!("A"))).await;
+    server.executions.cancel(first, "why", true).await.unwrap();
+    let entry = server
+        .register("items", &tried_three_times(&["x", "b"]))
+        .await;
+    server.retry(first, &entry).await.unwrap();
+    assert_eq!(server.claim("w").await.iteration, Some(0));
+
+    let with = |value: i64| {
+        json!([
+            {"step": "start", "tool": {"kind": "noop"}, "next": [{"step": "use", "args": {"n": value}}]},
+            step("use", Some("last")), step("last", None),
+        ])
+    };
+    let entry = server.register("args", &with(1)).await;
+    let first = server.start(&entry).await;
+    for outcome in [outcome_of(json!(1)), outcome_of(json!(2)), failed()] {
+        server.report(&outcome).await;
+    }
+    let entry = server.register("args", &with(2)).await;
+    server.retry(first, &entry).await.unwrap();
+    assert_eq!(server.claim("w").await.step, "use");
+}
+
+#[tokio::test]
+async fn a_call_that_a_rule_judged_a_failure_is_made_again() {
+    let server = Server::new(0).await;
+    let steps = json!([
+        step("one", Some("two")),
+        {"step": "two", "tool": {"kind": "noop"},
+         "case": [{"when": "{{ event.name == 'call.done' and response.state == 'error' }}", "then": [{"fail": "bad"}]}]},
+    ]);
+    let entry = server.register("judged", &steps).await;
+    let first = server.start(&entry).await;
+    server.report(&outcome_of(json!(1))).await;
+    server.report(&outcome_of(json!({"state": "error"}))).await;
+    assert_eq!(server.row(first).await.status, ExecutionStatus::Failed);
+    let second = server.retry(first, &entry).await.unwrap();
+    let two = server.report(&outcome_of(json!({"state": "fine"}))).await;
+    assert_eq!(two.step, "two");
+    assert_eq!(server.row(second).await.status, ExecutionStatus::Completed);
+}
+
+#[tokio::test]
+async fn steps_that_run_after_a_failure_run_after_each() {
+    let server = Server::new(0).await;
+    let mut one = step("one", None);
+    one["on_error"] = json!("tidy");
+    let entry = server
+        .register("tidy", &json!([one, step("tidy", None)]))
+        .await;
+    let first = server.start(&entry).await;
+    server.report(&failed()).await;
+    assert_eq!(server.report(&outcome_of(json!(1))).await.step, "tidy");
+    assert_eq!(server.row(first).await.status, ExecutionStatus::Failed);
+    server.retry(first, &entry).await.unwrap();
+    assert_eq!(server.report(&failed()).await.step, "one");
+    assert_eq!(server.claim("w").await.step, "tidy");
+}
+
+#[tokio::test]
+async fn templates_see_the_id_of_the_first_execution() {
+    let server = Server::new(0).await;
+    let mut two = step("two", None);
+    two["tool"]["args"] = json!({"id": "{{ execution_id }}"});
+    let entry = server
+        .register("id", &json!([step("one", Some("two")), two]))
+        .await;
+    let first = server.start(&entry).await;
+    server.report(&outcome_of(json!(1))).await;
+    server.report(&failed()).await;
+    let second = server.retry(first, &entry).await.unwrap();
+    server.report(&failed()).await;
+    let third = server.retry(second, &entry).await.unwrap();
+    let (other, _orders) = executions(&server.store, 1, 0);
+    let two = other.claim_some("v", 1, NOW).await.unwrap().pop().unwrap();
+    assert_eq!(two.execution_id, third.to_string());
+    assert_eq!(seen(&two, "execution_id"), json!(first.to_string()));
 }
 
 #[tokio::test]
