@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::decision::{AfterAttempt, AfterTask};
 use super::fields::{check_reported_error, override_field};
-use super::input::{input_of, own_code_line};
+use super::input::{LIMIT, input_of, own_code_line};
 use super::resolve::resolve;
 use super::state::Pipeline;
 use crate::command::{Attempt, Outcome};
@@ -107,7 +107,8 @@ impl Pipeline<'_> {
         };
         let result = tool::run(&call, self.host).await;
         // After the call, which has told the host of its secrets.
-        let input = input_of(task, &config, &args, self.host);
+        let room = LIMIT / self.command.tasks.len();
+        let input = input_of(task, &config, &args, self.host, room);
         match (&mut self.outcome.input, self.command.tasks.len() > 1) {
             (Json::Object(inputs), true) => {
                 inputs.insert(task.name.clone(), input);

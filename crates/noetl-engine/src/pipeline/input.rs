@@ -6,32 +6,36 @@ use super::redacting_host::RedactingHost;
 use crate::playbook::{Task, ToolKind};
 use crate::template;
 
-/// How many bytes of names and values are kept of one call.
-const LIMIT: usize = 8 << 10;
+/// How many bytes of names and values are kept of the calls of one command, as JSON.
+pub(super) const LIMIT: usize = 8 << 10;
 /// The most that one text takes of it.
 const TEXT_LIMIT: usize = 2 << 10;
 /// How many values of a list or mapping are kept, so that a large one does not hide what comes after it.
 const ENTRIES: usize = 50;
 /// Deeper values are left out.
 const DEPTH: usize = 16;
-/// How far behind the end of a shortened text secrets are looked for that begin before it: more than the part of a secret
-/// by which it is known.
+/// How much of a longer text is read to find its secrets, after the part that may be kept.
 const BEHIND: usize = 4 << 10;
+/// The longest name that is kept whole, in bytes.
+const NAME_LIMIT: usize = 200;
 
 /// Returns the fields of a tool and its arguments as a call had them, without Python code that is the playbook's own. What
-/// does not fit is replaced by a text that says how much there is. Texts are without the secrets that the host has given.
+/// does not fit into `room`, in bytes of JSON, is replaced by a text that says how much there is. Secrets that the host has
+/// given are replaced by `***`.
 pub(super) fn input_of(
     task: &Task,
     config: &Map<String, Json>,
     args: &Map<String, Json>,
     host: &RedactingHost<'_>,
+    room: usize,
 ) -> Json {
     let is_own_code = task.kind == ToolKind::Python && own_code_line(task).is_some();
-    let mut shortener = Shortener { host, room: LIMIT };
+    let mut shortener = Shortener { host, room };
     let mut input = Map::new();
     for (name, value) in config {
         if !(is_own_code && name == "code") {
-            input.insert(name.clone(), shortener.value(value, DEPTH));
+            let name = shortener.name(name);
+            input.insert(name, shortener.value(value, DEPTH));
         }
     }
     if !args.is_empty() {
@@ -57,18 +61,21 @@ struct Shortener<'a> {
 
 impl Shortener<'_> {
     fn value(&mut self, value: &Json, depth: usize) -> Json {
-        let is_shut = depth == 0 || self.room == 0;
+        let is_full = depth == 0 || self.room == 0;
         match value {
-            Json::Array(items) if is_shut => json!(format!("… {} values", items.len())),
-            Json::Object(entries) if is_shut => json!(format!("… {} entries", entries.len())),
+            Json::Array(items) if is_full => json!(format!("… {} values", items.len())),
+            Json::Object(entries) if is_full => json!(format!("… {} entries", entries.len())),
             Json::Array(items) => self.items(items, depth - 1),
             Json::Object(entries) => self.entries(entries, depth - 1),
             Json::String(text) => self.text(text),
-            Json::Null | Json::Bool(_) | Json::Number(_) => {
-                self.room = self.room.saturating_sub(8);
-                value.clone()
-            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => self.pay(value.clone()),
         }
+    }
+
+    /// Reduces the room by the JSON of a value that is kept, and of the punctuation beside it.
+    fn pay(&mut self, kept: Json) -> Json {
+        self.room = self.room.saturating_sub(kept.to_string().len() + 4);
+        kept
     }
 
     fn items(&mut self, items: &[Json], depth: usize) -> Json {
@@ -80,6 +87,7 @@ impl Shortener<'_> {
             }
             kept.push(self.value(item, depth));
         }
+        self.room = self.room.saturating_sub(4);
         Json::Array(kept)
     }
 
@@ -91,23 +99,40 @@ impl Shortener<'_> {
                 kept.insert("…".to_owned(), json!(rest));
                 break;
             }
-            self.room = self.room.saturating_sub(name.len());
-            kept.insert(name.clone(), self.value(value, depth));
+            let name = self.name(name);
+            kept.insert(name, self.value(value, depth));
         }
+        self.room = self.room.saturating_sub(4);
         Json::Object(kept)
     }
 
-    fn text(&mut self, text: &str) -> Json {
-        // What is looked at, so that a text of any size costs no more than this.
-        let seen = &text[..text.floor_char_boundary(TEXT_LIMIT + BEHIND)];
-        let clean = self.host.redacted(seen);
-        let clean = clean.as_deref().unwrap_or(seen);
-        let limit = TEXT_LIMIT.min(self.room);
-        self.room = self.room.saturating_sub(clean.len());
-        if seen.len() == text.len() && clean.len() <= limit {
-            return json!(clean);
+    fn name(&mut self, name: &str) -> String {
+        match self.shortened(name, NAME_LIMIT) {
+            Json::String(name) => name,
+            other => other.to_string(),
         }
-        let head = &clean[..clean.floor_char_boundary(limit)];
-        json!(format!("{head}… ({} bytes)", text.len()))
+    }
+
+    fn text(&mut self, text: &str) -> Json {
+        self.shortened(text, TEXT_LIMIT.min(self.room))
+    }
+
+    fn shortened(&mut self, text: &str, limit: usize) -> Json {
+        // What is read, so that a text of any size costs no more than this.
+        let read = &text[..text.floor_char_boundary(limit + BEHIND)];
+        let clean = self.host.redacted(read);
+        let clean = clean.as_deref().unwrap_or(read);
+        let is_cut = read.len() < text.len();
+        if !is_cut && clean.len() <= limit {
+            return self.pay(json!(clean));
+        }
+        // The end of what was read may hold the beginning of a secret that was not recognised.
+        let safe = if is_cut {
+            clean.len().saturating_sub(BEHIND)
+        } else {
+            clean.len()
+        };
+        let head = &clean[..clean.floor_char_boundary(limit.min(safe))];
+        self.pay(json!(format!("{head}… ({} bytes)", text.len())))
     }
 }

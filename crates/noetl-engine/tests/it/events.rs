@@ -291,6 +291,15 @@ async fn a_large_input_is_recorded_shortened_and_without_secrets() {
     assert_eq!(many.len(), 51);
     assert_eq!(many[50], json!("… 950 more"));
     assert_eq!(input["args"]["last"], json!(1));
+    let numbers = "{kind: noop, args: {many: '{{ [12345.678901234567] * 1000 }}', more: '{{ [[12345.678901234567] * 40] * 40 }}'}}";
+    let input = input_of_call(&host, numbers).await.to_string();
+    assert!(input.len() < 12_000, "{}", input.len());
+    // A long secret makes the text shorter than what was read of it.
+    let other = TestHost::new();
+    other.credential("api", json!({"token": "k".repeat(1500)}));
+    let long = "{kind: noop, args: {t: '{{ keychain.k.token }} {{ keychain.k.token }} {{ keychain.k.token }} {{ keychain.k.token }} {{ keychain.k.token }}'}}";
+    let input = input_of_call(&other, long).await.to_string();
+    assert!(!input.contains("kk") && input.contains("***"), "{input}");
     // Wherever a text is cut, no part of a secret is left.
     for before in 2036..2050 {
         let padded = format!(

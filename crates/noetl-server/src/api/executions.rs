@@ -146,9 +146,10 @@ pub(crate) async fn input(
     }))
 }
 
-/// Start an execution again behind the results of one that failed or was cancelled
+/// Retry an execution that failed or was cancelled, with the results of what ended well
 ///
-/// Steps that ended well keep their results, and so do the items of a loop; what failed and what had not been reached is run.
+/// Steps and items of loops that ended well keep their results. What made the execution fail is run again, and then what
+/// follows it. A sub-playbook that failed is run again from its beginning. Templates see the id of the first execution.
 #[cfg_attr(feature = "openapi", utoipa::path(post, path = "/api/executions/{execution_id}/retry", tag = "executions", request_body = Option<RetryRequest>,
     params(("execution_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Started), ApiError)))]

@@ -127,7 +127,17 @@ struct State {
     /// None before it begins.
     status: Option<StepStatus>,
     count: u64,
-    items: Option<LoopProgress>,
+    items: Option<LoopItems>,
+}
+
+/// The items of a loop, the last time that it was entered.
+#[derive(Default)]
+struct LoopItems {
+    total: Option<u64>,
+    /// The items of commands that have not ended.
+    commands: BTreeMap<String, u64>,
+    /// Whether the last command of each item ended well.
+    ended: BTreeMap<u64, bool>,
 }
 
 impl States {
@@ -139,7 +149,10 @@ impl States {
         let state = self.0.entry(step.clone()).or_default();
         let context = || rows::json(event.context.as_deref());
         match event.event_type.as_str() {
-            event_name::COMMAND_ISSUED => state.issue(&context()),
+            event_name::COMMAND_ISSUED => {
+                state.status.get_or_insert(StepStatus::Pending);
+                state.issue(event.node_id.as_deref(), &context());
+            }
             event_name::STEP_ENTER => {
                 state.status = Some(StepStatus::Running);
                 state.count += 1;
@@ -147,12 +160,8 @@ impl States {
             event_name::STEP_EXIT => state.status = Some(event.status.into()),
             event_name::STEP_SKIPPED => state.status = Some(StepStatus::Skipped),
             event_name::LOOP_ITEM => state.begin_item(&context()),
-            event_name::CALL_DONE if !context()["iteration"].is_null() => {
-                state.items.get_or_insert_default().completed += 1;
-            }
-            event_name::CALL_ERROR if !context()["iteration"].is_null() => {
-                state.items.get_or_insert_default().failed += 1;
-            }
+            event_name::COMMAND_COMPLETED => state.end(event.node_id.as_deref(), true),
+            event_name::COMMAND_FAILED => state.end(event.node_id.as_deref(), false),
             _ => {}
         }
     }
@@ -168,7 +177,7 @@ impl States {
                 (StepStatus::Pending | StepStatus::Running, Some(stopped)) => stopped,
                 (status, _) => status,
             };
-            let (count, items) = (state.count, state.items);
+            let (count, items) = (state.count, state.items.map(LoopItems::progress));
             Some((
                 step,
                 StepState {
@@ -183,21 +192,45 @@ impl States {
 }
 
 impl State {
-    /// Takes a command. One that tries an item again takes its failure back.
-    fn issue(&mut self, context: &Value) {
-        self.status.get_or_insert(StepStatus::Pending);
-        let is_again = context["attempt"].as_u64() > Some(1) && !context["iteration"].is_null();
-        if is_again && let Some(items) = &mut self.items {
-            items.failed = items.failed.saturating_sub(1);
-        }
-    }
-
     /// Takes the beginning of an item. The first one begins the loop.
     fn begin_item(&mut self, context: &Value) {
         if context["index"].as_u64() == Some(0) {
             self.items = None;
         }
-        let items = self.items.get_or_insert_default();
-        items.total = context["total"].as_u64();
+        self.items.get_or_insert_default().total = context["total"].as_u64();
+    }
+
+    /// Takes a command, which may be one of an item: a first one, another attempt, or another page.
+    fn issue(&mut self, command: Option<&str>, context: &Value) {
+        if let Some(((items, item), command)) = self
+            .items
+            .as_mut()
+            .zip(context["iteration"].as_u64())
+            .zip(command)
+        {
+            items.ended.remove(&item);
+            items.commands.insert(command.to_owned(), item);
+        }
+    }
+
+    /// Takes the end of a command.
+    fn end(&mut self, command: Option<&str>, is_well: bool) {
+        let Some((items, command)) = self.items.as_mut().zip(command) else {
+            return;
+        };
+        if let Some(item) = items.commands.remove(command) {
+            items.ended.insert(item, is_well);
+        }
+    }
+}
+
+impl LoopItems {
+    fn progress(self) -> LoopProgress {
+        let count = |well| self.ended.values().filter(|ended| **ended == well).count() as u64;
+        LoopProgress {
+            total: self.total,
+            completed: count(true),
+            failed: count(false),
+        }
     }
 }

@@ -94,7 +94,8 @@ pub(crate) struct RerunArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The new execution has the results of what ended well. What failed is run again, and what comes after it.\n\n\
+    after_help = "The new execution has the results of what ended well, and templates see the id of the first one in it. What made\n\
+    that one fail is run again, a sub-playbook from its beginning, and then what follows it.\n\n\
     Examples:\n  noetl retry 3518209731174400 --watch\n  noetl retry 3518209731174400 --version latest"
 )]
 pub(crate) struct RetryArgs {
