@@ -3,11 +3,12 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useId, useMemo, useState, type SyntheticEvent } from "react";
 import { useNavigate } from "react-router";
 import { getEntry, problemsOf, start, workloadOf } from "../api/catalog";
+import { rerun } from "../api/executions";
 import type { CatalogEntry, ExecutionInput } from "../api/schema";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice, Loading } from "../ui/notices";
 import { ProblemList } from "./ProblemList";
-import { fieldsOf, payloadOf, rawPayload, textsOf } from "./workload";
+import { fieldsOf, isSame, payloadOf, rawPayload, textsOf } from "./workload";
 import { WorkloadField } from "./WorkloadField";
 
 interface Props {
@@ -15,12 +16,17 @@ interface Props {
   version?: number | undefined;
   /** Whether the editor has changes that this run is without. */
   hasUnsaved?: boolean;
-  /** The input of an earlier run, which the form begins with. */
-  input?: ExecutionInput;
+  /** An earlier run, with whose input the form begins. */
+  again?: EarlierRun;
   onClose: () => void;
 }
 
-export function RunDialog({ path, version, hasUnsaved = false, input, onClose }: Props) {
+export interface EarlierRun {
+  id: string;
+  input: ExecutionInput;
+}
+
+export function RunDialog({ path, version, hasUnsaved = false, again, onClose }: Props) {
   const { data, error, refetch } = useQuery({
     queryKey: ["entry", path, version ?? "latest"],
     queryFn: ({ signal }) => getEntry(path, version, signal),
@@ -39,20 +45,21 @@ export function RunDialog({ path, version, hasUnsaved = false, input, onClose }:
           The editor has changes that are not saved. The version that runs is without them.
         </p>
       )}
-      {data !== undefined && <RunForm entry={data} input={input} onClose={onClose} />}
+      {data !== undefined && <RunForm entry={data} again={again} onClose={onClose} />}
     </Dialog>
   );
 }
 
 interface FormProps {
   entry: CatalogEntry;
-  input: ExecutionInput | undefined;
+  again: EarlierRun | undefined;
   onClose: () => void;
 }
 
-function RunForm({ entry, input, onClose }: FormProps) {
+function RunForm({ entry, again, onClose }: FormProps) {
+  const input = again?.input;
   const navigate = useNavigate();
-  const fields = useMemo(() => fieldsOf(workloadOf(entry)), [entry]);
+  const fields = useMemo(() => fieldsOf(workloadOf(entry), input?.payload), [entry, input]);
   const given = useMemo(() => textsOf(fields, input?.payload ?? {}), [fields, input]);
   // What the form cannot show is shown as JSON.
   const [mode, setMode] = useState<"form" | "json">("error" in given ? "json" : "form");
@@ -62,12 +69,15 @@ function RunForm({ entry, input, onClose }: FormProps) {
   const jsonId = useId();
   const run = useMutation({
     mutationFn: (payload: Record<string, unknown>) =>
-      start({
-        path: entry.path,
-        version: entry.version,
-        payload,
-        ...(typeof input?.target === "string" ? { target: input.target } : {}),
-      }),
+      // The server has the input as it was, with numbers that this page would round.
+      again !== undefined && isSame(payload, again.input.payload)
+        ? rerun(again.id)
+        : start({
+            path: entry.path,
+            version: entry.version,
+            payload,
+            ...(typeof input?.target === "string" ? { target: input.target } : {}),
+          }),
     onSuccess: async ({ execution_id }) => {
       onClose();
       await navigate(`/execution/${execution_id}`);
@@ -119,6 +129,12 @@ function RunForm({ entry, input, onClose }: FormProps) {
             {input === undefined
               ? "What you leave as it is follows the playbook."
               : "It begins with the input of that run; the rest follows the playbook."}
+            {typeof input?.target === "string" && (
+              <>
+                {" "}
+                It starts at step <bdi>{input.target}</bdi>.
+              </>
+            )}
           </p>
           <fieldset className="segments">
             <legend className="visually-hidden">How to give the payload</legend>

@@ -11,8 +11,14 @@ export interface Field {
 
 const LINE_LIMIT = 80;
 
-export function fieldsOf(workload: Record<string, unknown>): Field[] {
-  return Object.entries(workload).map(([name, value]) => ({ name, ...fieldOf(value) }));
+/** Returns the fields of a workload. A text of several lines among the given values has a field that can show it. */
+export function fieldsOf(workload: Record<string, unknown>, given: Record<string, unknown> = {}): Field[] {
+  return Object.entries(workload).map(([name, value]) => {
+    const field = fieldOf(value);
+    const text = Object.hasOwn(given, name) ? given[name] : undefined;
+    const hasLines = field.kind === "text" && typeof text === "string" && /[\r\n]/.test(text);
+    return { name, ...field, kind: hasLines ? "lines" : field.kind };
+  });
 }
 
 function fieldOf(value: unknown): Omit<Field, "name"> {
@@ -98,4 +104,15 @@ export function rawPayload(text: string): { payload: Record<string, unknown> } |
     return { error: 'The payload is a JSON object, such as {"message": "hello"}.' };
   }
   return { payload: value as Record<string, unknown> };
+}
+
+/** Whether two payloads have the same values, in any order. */
+export function isSame(one: Record<string, unknown>, other: Record<string, unknown>): boolean {
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every(
+      (name) => Object.hasOwn(other, name) && JSON.stringify(one[name]) === JSON.stringify(other[name]),
+    )
+  );
 }

@@ -43,16 +43,20 @@ export function CallList({ calls, chosen, search, setSearch, choose }: Props) {
           }}
         />
       </label>
-      <p className="muted" role="status">
+      <p className="muted">
         {summaryOf(calls)}
       </p>
       <div className="call-scroll" ref={scroller}>
-        <ul className="call-rows" style={{ height: virtualizer.getTotalSize() }}>
+        <ul className="call-rows" aria-label="Calls" style={{ height: virtualizer.getTotalSize() }}>
           {virtualizer.getVirtualItems().map((row) => {
             const call = shown[row.index];
             if (call === undefined) return null;
             return (
-              <li key={call.number} style={{ transform: `translateY(${row.start}px)` }}>
+              <li
+                key={call.number}
+                aria-posinset={row.index + 1}
+                aria-setsize={shown.length}
+                style={{ transform: `translateY(${row.start}px)` }}>
                 <button
                   type="button"
                   className="call-row"

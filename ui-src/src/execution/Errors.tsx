@@ -33,7 +33,7 @@ export function Errors({ execution, events, choose }: Props) {
       </h2>
       <ul>
         {errors.slice(0, SHOWN).map((found) => (
-          <li key={found.error.message}>
+          <li key={`${found.step ?? ""} ${found.error.message}`}>
             <OneError found={found} execution={execution} choose={choose} />
           </li>
         ))}

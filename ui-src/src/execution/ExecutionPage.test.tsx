@@ -1,11 +1,11 @@
 // The page of an execution: history, then the stream after the last known event, until the end; errors with their
 // places, and payloads as text.
-import { act, cleanup, screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { ExecutionEvent } from "../api/schema";
 import { EXECUTION } from "../executions/filter.test";
-import { FakeEventSource, json, renderAt, RUNNING, sentTo, serve } from "../testing";
+import { FakeEventSource, json, renderAt, RUNNING, serve } from "../testing";
 
 vi.mock("../charts/Canvas", () => ({ default: () => null }));
 vi.mock("../graph/FlowGraph", () => ({
@@ -183,57 +183,4 @@ test("tabs are moved between with the arrow keys", async () => {
   await userEvent.keyboard("{ArrowRight}");
   expect(await screen.findByText("step.enter", { selector: ".event-type" })).toBeTruthy();
   expect(document.activeElement?.textContent).toBe("Events");
-});
-
-test("what failed is retried, with the newest version on request", async () => {
-  const sent = serve({
-    ...answers,
-    [base]: () => json(EXECUTION),
-    [`${base}/status`]: () => json({ status: "FAILED", result: null, variables: {} }),
-    [`${base}/retry`]: () => json({ execution_id: "77", status: "started" }),
-  });
-  renderAt(`/execution/${ID}`);
-  await userEvent.click(await screen.findByRole("button", { name: "Retry …" }));
-  const dialog = within(screen.getByRole("dialog", { name: "Retry from what failed" }));
-  await userEvent.click(dialog.getByRole("radio", { name: "The newest version" }));
-  await userEvent.click(dialog.getByRole("button", { name: "Retry" }));
-  await waitFor(() => {
-    expect(sentTo(sent, `${base}/retry`)).toEqual({ version: "latest" });
-  });
-});
-
-test("running again begins with the input of the run, as JSON where the form cannot show it", async () => {
-  const payload: Record<string, unknown> = { count: 7 };
-  const sent = serve({
-    ...answers,
-    [base]: () => json(EXECUTION),
-    [`${base}/status`]: () => json({ status: "FAILED", result: null, variables: {} }),
-    [`${base}/input`]: () => json({ payload, target: "fetch" }),
-    "/api/catalog/resource": () =>
-      json({ path: "sales/Load_Orders", version: 3, catalog_id: "1", payload: { workload: { count: 5, day: "{{ now() }}" } } }),
-    "/api/execute": () => json({ execution_id: "77", status: "started" }),
-  });
-  renderAt(`/execution/${ID}`);
-  await userEvent.click(await screen.findByRole("button", { name: "Run again …" }));
-  const dialog = within(await screen.findByRole("dialog", { name: "Run sales/Load_Orders" }));
-  const count = await dialog.findByLabelText<HTMLInputElement>(/^count/);
-  expect(count.value).toBe("7");
-  await userEvent.click(dialog.getByRole("button", { name: "Run" }));
-  await waitFor(() => {
-    expect(sentTo(sent, "/api/execute")).toEqual({
-      path: "sales/Load_Orders",
-      version: 3,
-      payload: { count: 7 },
-      target: "fetch",
-    });
-  });
-
-  // The form has no field for this one.
-  payload.extra = [1];
-  cleanup();
-  renderAt(`/execution/${ID}`);
-  await userEvent.click(await screen.findByRole("button", { name: "Run again …" }));
-  expect((await screen.findByLabelText<HTMLTextAreaElement>(/^Payload/)).value).toBe(
-    JSON.stringify(payload, null, 2),
-  );
 });

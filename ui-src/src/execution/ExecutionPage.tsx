@@ -6,6 +6,7 @@ import type { ExecutionEvent } from "../api/schema";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { PageHeader } from "../components/PageHeader";
 import { GraphPanel } from "../graph/GraphPanel";
+import { stateOf } from "../graph/layout";
 import "../styles/execution.css";
 import "../styles/step.css";
 import { ErrorNotice, Loading } from "../ui/notices";
@@ -40,6 +41,8 @@ function OneExecution({ id }: { id: string }) {
     setParameters(withChoice(parameters, choice), { replace: true });
     // The panel of a first choice is in the document only after this.
     requestAnimationFrame(() => stepPanel.current?.scrollIntoView({ block: "nearest" }));
+    // What was focused goes with the panel.
+    if (choice.step === "") document.getElementById("flow")?.focus({ preventScroll: true });
   }
 
   if (item.data === undefined) {
@@ -77,7 +80,9 @@ function OneExecution({ id }: { id: string }) {
       />
       <div className="run-grid">
         <section className="panel" aria-labelledby="flow">
-          <h2 id="flow">Flow</h2>
+          <h2 id="flow" tabIndex={-1}>
+            Flow
+          </h2>
           {graph.data !== undefined && (
             <GraphPanel
               graph={graph.data}
@@ -123,9 +128,10 @@ function OneExecution({ id }: { id: string }) {
           <StepPanel
             key={chosen.step}
             execution={execution}
-            node={graph.data?.nodes.find(({ id: name }) => name === chosen.step)}
+            node={graph.data && (graph.data.nodes.find(({ id: name }) => name === chosen.step) ?? null)}
+            state={stateOf(graph.data?.states, chosen.step)}
             chosen={chosen}
-            events={log}
+            events={events.data}
             isRunning={isRunning}
             choose={choose}
           />
@@ -182,7 +188,7 @@ function OneExecution({ id }: { id: string }) {
   );
 }
 
-/** Why the execution was cancelled, as whoever did it has said. */
+/** Why the execution was cancelled, with the reason that was given. */
 function CancelReason({ events }: { events: readonly ExecutionEvent[] }) {
   const reason = reasonOf(events);
   if (reason === null) return null;

@@ -57,7 +57,11 @@ export default function LogPanel({ id, isRunning }: Props) {
             value={selected}
             onChange={(event) => {
               const chosen = offered.find((it) => JSON.stringify(it) === event.target.value);
-              if (chosen !== undefined) setParameters(withFilter(parameters, chosen), { replace: true });
+              if (chosen === undefined) return;
+              const next = withFilter(parameters, chosen);
+              // The step's panel shows the same item.
+              next.delete("call");
+              setParameters(next, { replace: true });
             }}
           >
             {offered.map((it) => (

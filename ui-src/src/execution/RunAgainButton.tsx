@@ -38,7 +38,11 @@ function RunAgain({ execution, onClose }: { execution: Execution; onClose: () =>
     queryKey: ["execution", id, "input"],
     queryFn: ({ signal }) => getInput(id, signal),
   });
-  if (data !== undefined) return <RunDialog path={path} version={version} input={data} onClose={onClose} />;
+  if (data !== undefined) {
+    return (
+      <RunDialog path={path} version={version} again={{ id, input: data }} onClose={onClose} />
+    );
+  }
   return (
     <Dialog title={`Run ${path}`} size="large" onClose={onClose}>
       {error === null ? (

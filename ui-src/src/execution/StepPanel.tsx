@@ -1,11 +1,13 @@
 // One step of an execution: how each of its calls went, what it was called with, what it returned, and why it failed.
-import { useMemo, useState, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Link } from "react-router";
-import type { Execution, ExecutionEvent, GraphNode } from "../api/schema";
+import { isRecord } from "../api/request";
+import type { Execution, ExecutionEvent, GraphNode, StepState } from "../api/schema";
 import { CopyButton } from "../ui/CopyButton";
 import { count, formatDateTime, formatDuration } from "../ui/format";
 import { Icon } from "../ui/Icon";
-import { Empty } from "../ui/notices";
+import { cut } from "../ui/LongText";
+import { Empty, Loading } from "../ui/notices";
 import { StatusBadge } from "../ui/StatusBadge";
 import { Elapsed } from "../ui/Time";
 import { ValueView } from "../ui/ValueView";
@@ -14,29 +16,40 @@ import { CallList } from "./CallList";
 import { callsOf, chosenCall, nameOf, traceOf, type Call } from "./calls";
 import { editorAddress, lineOf } from "./events";
 
+const MESSAGE_LIMIT = 4000;
+const TRACE_LIMIT = 100_000;
+
 interface Props {
   execution: Execution;
-  node: GraphNode | undefined;
+  /** Undefined until the flow is known; null when it has no such step. */
+  node: GraphNode | null | undefined;
+  /** Where the step stands; undefined when it has not begun. */
+  state: StepState | undefined;
   chosen: StepChoice;
-  events: readonly ExecutionEvent[];
+  /** Undefined until they are known. */
+  events: readonly ExecutionEvent[] | undefined;
   isRunning: boolean;
   choose: (choice: StepChoice) => void;
 }
 
 export function StepPanel(props: Props) {
-  const { execution, node, chosen, events, isRunning, choose } = props;
+  const { execution, node, state, chosen, events, isRunning, choose } = props;
   const { step, item, call: number } = chosen;
-  const calls = useMemo(() => callsOf(events, step, !isRunning), [events, step, isRunning]);
+  const calls = useMemo(() => callsOf(events ?? [], step, !isRunning), [events, step, isRunning]);
   const [search, setSearch] = useState("");
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+  }, []);
   const call = chosenCall(calls, number, item);
   return (
     <>
       <div className="panel-header">
-        <h2 id="step">
+        <h2 id="step" tabIndex={-1} ref={heading}>
           Step <bdi>{step}</bdi>
         </h2>
         <span className="step-actions">
-          {node !== undefined && node.line > 0 && (
+          {node != null && node.line > 0 && (
             <Link className="button button-quiet" to={editorAddress(execution.path, execution.version, node.line)}>
               <Icon name="edit" /> In the playbook
             </Link>
@@ -59,9 +72,11 @@ export function StepPanel(props: Props) {
           <bdi>{node.description}</bdi>
         </p>
       )}
-      {call === undefined ? (
-        <Empty title={isRunning ? "The step has not begun" : "The step did not run"}>
-          {node === undefined && `There is no step of this name in version ${execution.version} of the playbook.`}
+      {events === undefined ? (
+        <Loading what="the events" />
+      ) : call === undefined ? (
+        <Empty title={withoutCalls(state, isRunning)}>
+          {node === null && `There is no step of this name in version ${execution.version} of the playbook.`}
         </Empty>
       ) : (
         <div className="step-grid" data-single={calls.length === 1}>
@@ -83,6 +98,13 @@ export function StepPanel(props: Props) {
   );
 }
 
+/** What is said of a step that made no call. */
+function withoutCalls(state: StepState | undefined, isRunning: boolean): string {
+  if (state?.status === "COMPLETED") return "The step ended without a call";
+  if (state?.status === "SKIPPED") return "The step was skipped";
+  return isRunning ? "The step has not begun" : "The step did not run";
+}
+
 function CallView({ call, execution, hasName }: { call: Call; execution: Execution; hasName: boolean }) {
   const file = `${execution.execution_id}-${call.step}-${call.number}`;
   const isOver = call.end !== null;
@@ -95,7 +117,7 @@ function CallView({ call, execution, hasName }: { call: Call; execution: Executi
         {call.start !== null && (
           <span title={`${formatDateTime(call.start)}${call.end === null ? "" : ` to ${formatDateTime(call.end)}`}`}>
             {isOver ? "took " : "for "}
-            <Elapsed start={call.start} end={call.end ?? (call.status === "CANCELLED" ? call.start : null)} seconds={call.seconds} />
+            <Elapsed start={call.start} end={call.end ?? (call.status === "CANCELLED" ? execution.end_time : null)} seconds={call.seconds} />
           </span>
         )}
         {call.attempt > 1 && <span>{count(call.attempt, "attempt")}</span>}
@@ -109,12 +131,13 @@ function CallView({ call, execution, hasName }: { call: Call; execution: Executi
       {call.retried.length > 0 && (
         <Part title="Attempts before">
           <ol className="attempts">
-            {call.retried.map(({ attempt, error, seconds }) => (
-              <li key={attempt}>
+            {call.retried.map(({ attempt, error, seconds }, at) => (
+              // Two tasks of one pipeline may each have a first attempt.
+              <li key={at}>
                 <span className="muted">
                   attempt {attempt}, {formatDuration(seconds)}:
                 </span>{" "}
-                <bdi>{error?.message ?? "its result was not accepted"}</bdi>
+                <bdi>{cut(error?.message ?? "its result was not accepted", MESSAGE_LIMIT)}</bdi>
               </li>
             ))}
           </ol>
@@ -122,7 +145,7 @@ function CallView({ call, execution, hasName }: { call: Call; execution: Executi
       )}
       {call.item !== null && <Value title="Item" value={call.itemValue} file={`${file}-item`} />}
       {call.input !== undefined && <Value title="Input" value={call.input} file={`${file}-input`} />}
-      {call.error === null && isOver && <Value title="Output" value={call.result} file={`${file}-output`} />}
+      {isOver && hasOutput(call) && <Value title="Output" value={call.result} file={`${file}-output`} />}
     </div>
   );
 }
@@ -134,7 +157,7 @@ function CallError({ call, execution }: { call: Call; execution: Execution }) {
   return (
     <Part title="Error">
       <p className="error-message">
-        <bdi>{call.error.message}</bdi>
+        <bdi>{cut(call.error.message, MESSAGE_LIMIT)}</bdi>
       </p>
       {typeof call.error.help === "string" && (
         <p>
@@ -150,11 +173,16 @@ function CallError({ call, execution }: { call: Call; execution: Execution }) {
       )}
       {trace !== null && (
         <pre className="trace" tabIndex={0} role="region" aria-label="Traceback">
-          <bdi>{trace}</bdi>
+          <bdi>{cut(trace, TRACE_LIMIT)}</bdi>
         </pre>
       )}
     </Part>
   );
+}
+
+/** Whether there is output that is shown: that of a failed call may be no more than its traceback. */
+function hasOutput({ error, result }: Call): boolean {
+  return error === null || (isRecord(result) && !("traceback" in result));
 }
 
 function Part({ title, children }: { title: string; children: ReactNode }) {

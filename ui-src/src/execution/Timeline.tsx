@@ -58,7 +58,11 @@ function Bars({ steps, start, now, selected, onSelect }: Props & { now: number }
             const bar = bars[row.index];
             if (bar === undefined) return null;
             return (
-              <li key={row.key} style={{ transform: `translateY(${row.start}px)` }}>
+              <li
+                key={row.key}
+                aria-posinset={row.index + 1}
+                aria-setsize={bars.length}
+                style={{ transform: `translateY(${row.start}px)` }}>
                 <BarRow bar={bar} whole={whole} isSelected={bar.step === selected} onSelect={onSelect} />
               </li>
             );

@@ -72,6 +72,19 @@ test("each call has its item, its attempts, its input and how it ended", () => {
   expect(callsOf(EVENTS, "missing", false)).toEqual([]);
 });
 
+test("a step without a tool, and one that failed before or after its calls, are told", () => {
+  const alone = [event("call.done", null, {}, { status: "COMPLETED", result: 7 })];
+  expect(callsOf(alone, "each", false)).toMatchObject([{ status: "COMPLETED", result: 7 }]);
+  const before = [event("step.exit", null, { next: [] }, { error })];
+  expect(callsOf(before, "each", true)).toMatchObject([{ status: "FAILED", error }]);
+  const after = [
+    event("command.issued", "2", { tool: "http", attempt: 1 }),
+    event("call.done", "2", { attempt: 1 }, { result: 1 }),
+    event("step.exit", null, { next: [] }, { error }),
+  ];
+  expect(callsOf(after, "each", true)).toMatchObject([{ number: "2", status: "FAILED", error, result: 1 }]);
+});
+
 test("no call is open after the end of an execution", () => {
   expect(callsOf(EVENTS, "each", true).map(({ status }) => status)).toEqual(["COMPLETED", "FAILED", "CANCELLED"]);
 });
@@ -84,6 +97,8 @@ describe("a choice", () => {
     expect(chosenCall(calls, "", null)?.number).toBe("3");
     expect(chosenCall(calls.slice(0, 1), "unknown", null)?.number).toBe("2");
     expect(chosenCall([], "", null)).toBeUndefined();
+    // A number of another item is left over from an earlier choice.
+    expect(chosenCall(calls, "4", 0)?.number).toBe("2");
   });
 
   test("is made in a list that has failed calls first and is searched by item, status and error", () => {

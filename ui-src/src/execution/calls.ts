@@ -34,17 +34,20 @@ export function callsOf(events: readonly ExecutionEvent[], step: string, isEnded
   for (const event of events) {
     if (event.node_name !== step) continue;
     const context: Record<string, unknown> = isRecord(event.context) ? event.context : {};
+    const command = event.node_id;
     if (event.event_type === "loop.item") {
       if (typeof context.index === "number") items.set(context.index, context.item);
-      continue;
+    } else if (event.event_type === "command.issued" && command !== null) {
+      calls.set(command, issued(event, context, items));
+    } else if (event.event_type === "step.exit") {
+      takeExit(calls, event);
+    } else if (command !== null) {
+      const call = calls.get(command);
+      if (call !== undefined) take(call, event, context);
+    } else if (ENDS.has(event.event_type)) {
+      // A step without a tool, and one that failed before its tool was called, have no command.
+      takeAlone(calls, event, context);
     }
-    if (event.node_id === null) continue;
-    if (event.event_type === "command.issued") {
-      calls.set(event.node_id, issued(event, context, items));
-      continue;
-    }
-    const call = calls.get(event.node_id);
-    if (call !== undefined) take(call, event, context);
   }
   const list = [...calls.values()];
   if (isEnded) {
@@ -55,6 +58,23 @@ export function callsOf(events: readonly ExecutionEvent[], step: string, isEnded
   return list;
 }
 
+function takeAlone(calls: Map<string, Call>, event: ExecutionEvent, context: Record<string, unknown>): void {
+  const call = { ...issued(event, context, new Map()), number: event.event_id, start: event.created_at };
+  take(call, event, context);
+  calls.set(event.event_id, call);
+}
+
+/** A step may fail after its calls: by a rule, an assignment or a condition. Its last call then has the error. */
+function takeExit(calls: Map<string, Call>, event: ExecutionEvent): void {
+  const { error } = event;
+  if (error === null) return;
+  const list = [...calls.values()];
+  if (list.some((call) => call.error?.message === error.message)) return;
+  const last = list.findLast(({ end }) => end !== null);
+  if (last === undefined) takeAlone(calls, event, {});
+  else if (last.error === null) Object.assign(last, { error, status: "FAILED" });
+}
+
 function issued(
   event: ExecutionEvent,
   context: Record<string, unknown>,
@@ -62,7 +82,7 @@ function issued(
 ): Call {
   const item = typeof context.iteration === "number" ? context.iteration : null;
   return {
-    number: event.node_id?.split(":").at(-1) ?? "",
+    number: event.node_id?.split(":").at(-1) ?? event.event_id,
     step: event.node_name ?? "",
     tool: typeof context.tool === "string" ? context.tool : "",
     item,
@@ -89,7 +109,7 @@ function take(call: Call, event: ExecutionEvent, context: Record<string, unknown
     const attempt = typeof context.attempt === "number" ? context.attempt : call.retried.length + 1;
     call.retried.push({ attempt, error: event.error, seconds: event.duration });
     call.attempt = attempt + 1;
-  } else if (ENDS.has(event.event_type)) {
+  } else if (ENDS.has(event.event_type) || event.event_type === "step.exit") {
     call.status = event.error === null ? "COMPLETED" : "FAILED";
     call.end = event.created_at;
     call.seconds = event.duration;
@@ -100,12 +120,21 @@ function take(call: Call, event: ExecutionEvent, context: Record<string, unknown
   }
 }
 
-/** The call that an address names: by its number, or the last one of an item or of the step that failed or else ended. */
+/**
+ * Returns the call that is shown: the one of that number if it is of the item, else one of the item or step: the last one
+ * that failed for good, else the last one that has ended, else the last one.
+ */
 export function chosenCall(calls: readonly Call[], number: string, item: number | null): Call | undefined {
-  const named = calls.find((call) => call.number === number);
-  if (named !== undefined) return named;
   const among = item === null ? calls : calls.filter((call) => call.item === item);
-  return among.findLast(({ status }) => status === "FAILED") ?? among.at(-1);
+  const named = among.find((call) => call.number === number);
+  if (named !== undefined) return named;
+  const last = new Map<number | null, Call>();
+  for (const call of among) last.set(call.item, call);
+  return (
+    among.findLast((call) => call.status === "FAILED" && last.get(call.item) === call) ??
+    among.findLast(({ end, tool }) => end !== null && tool !== "sink") ??
+    among.at(-1)
+  );
 }
 
 const URGENCY: readonly StepStatus[] = ["FAILED", "RUNNING", "PENDING", "CANCELLED", "COMPLETED", "SKIPPED"];

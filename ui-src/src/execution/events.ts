@@ -80,17 +80,20 @@ export function errorsOf(events: readonly ExecutionEvent[]): FoundError[] {
   const found = new Map<string, FoundError>();
   for (const { error, node_name, event_type, context } of events) {
     if (error === null) continue;
-    const key = error.message;
     const isCall = event_type === "call.error";
-    const item = isCall && isRecord(context) ? context.iteration : null;
+    const item = isRecord(context) ? context.iteration : null;
     const items = typeof item === "number" ? [item] : [];
-    const known = found.get(key);
+    const key = JSON.stringify([node_name, error.message]);
+    // The events of the execution's end repeat the error of a step, and name none.
+    const known =
+      found.get(key) ??
+      (node_name === null ? [...found.values()].find((it) => it.error.message === error.message) : undefined);
     if (known === undefined) {
       found.set(key, { step: node_name, error, times: isCall ? 1 : 0, items });
       continue;
     }
     if (isCall) known.times += 1;
-    known.items.push(...items);
+    for (const index of items) if (!known.items.includes(index)) known.items.push(index);
     known.step ??= node_name;
     if (lineOf(known.error) === null && lineOf(error) !== null) known.error = error;
   }

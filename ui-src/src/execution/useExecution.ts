@@ -71,6 +71,11 @@ function useEvents(id: string, isKnown: boolean, isRunning: boolean) {
     staleTime: Infinity,
   });
 
+  // The last events, which the stream may not have brought before it was closed.
+  useEffect(() => {
+    if (isKnown && !isRunning) void client.invalidateQueries({ queryKey: ["execution-events", id] });
+  }, [client, id, isKnown, isRunning]);
+
   const pushed = useRef<ExecutionEvent[]>([]);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const refresh = useRefresh(["execution", id], REFRESH_MILLISECONDS);

@@ -18,7 +18,7 @@ import { useEffect, useMemo, type KeyboardEvent } from "react";
 import type { Graph, LoopProgress, StepState } from "../api/schema";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import "../styles/graph.css";
-import { Loading } from "../ui/notices";
+import { Empty, Loading } from "../ui/notices";
 import { colour, focusOf, neighbour, NODE_HEIGHT, NODE_WIDTH, type Placed, type StepNode } from "./layout";
 import { RoutedEdge } from "./RoutedEdge";
 import { usePlaced } from "./usePlaced";
@@ -27,6 +27,12 @@ const NODE_TYPES = { step: StepBox };
 const EDGE_TYPES = { routed: RoutedEdge };
 const EDGE_OPTIONS = {
   markerEnd: { type: MarkerType.ArrowClosed, width: 18, height: 18, markerUnits: "userSpaceOnUse" },
+};
+
+/** What screen readers are told of the keys of a box. */
+const KEYS = {
+  "node.a11yDescription.default": "Enter opens the step, and arrow keys lead to the steps beside it.",
+  "node.a11yDescription.keyboardDisabled": "Enter opens the step, and arrow keys lead to the steps beside it.",
 };
 
 /** Smaller than this, the names of steps cannot be read: then a part of the graph is shown, and a map of the whole. */
@@ -45,8 +51,7 @@ export interface FlowGraphProps {
 
 export default function FlowGraph(props: FlowGraphProps) {
   const { placed, error } = usePlaced(props.graph);
-  // The boundary around the drawing says what failed.
-  if (error !== null) throw new Error(`the layout of the graph failed: ${error}`);
+  if (error !== null) return <Empty title="The graph could not be drawn">{error}</Empty>;
   if (placed === undefined) return <Loading what="the graph" />;
   return (
     <ReactFlowProvider>
@@ -58,8 +63,9 @@ export default function FlowGraph(props: FlowGraphProps) {
 function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { placed: Placed }) {
   const { nodes, edges } = useMemo(() => colour(placed, states, selected), [placed, states, selected]);
   const { fitView, getZoom, setCenter } = useReactFlow();
+  const steps = placed.nodes.map(({ id }) => id).join("\n");
   useEffect(() => {
-    // Runs after the boxes are in the document. A change of colours keeps the user's view.
+    // Runs after the boxes are in the document. A change of colours or of lines keeps the user's view.
     const frame = requestAnimationFrame(() => {
       void fitView(FIT).then(() => {
         const focus = focusOf(placed.nodes, states, selected);
@@ -72,8 +78,8 @@ function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { pl
     return () => {
       cancelAnimationFrame(frame);
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the view is set for a new graph alone
-  }, [placed]);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the view is set for other steps alone
+  }, [steps]);
 
   /** Moves a box to the middle, or `below` pixels above it. */
   function show({ position: { x, y } }: StepNode, below = 0) {
@@ -120,6 +126,7 @@ function Flow({ placed, states, selected = "", onSelect }: FlowGraphProps & { pl
       zoomOnScroll={false}
       onlyRenderVisibleElements={placed.nodes.length > 150}
       proOptions={{ hideAttribution: true }}
+      ariaLabelConfig={KEYS}
       onNodeClick={(_, node) => onSelect?.(node.id)}
       onKeyDown={press}
     >

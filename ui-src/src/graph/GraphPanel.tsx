@@ -1,6 +1,6 @@
 // The panel of a flow: its steps as a graph, which is loaded on demand, or as a list; as a list alone where a graph would
 // be too large to be read.
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useId, useState } from "react";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { count } from "../ui/format";
 import { Empty, Loading } from "../ui/notices";
@@ -17,6 +17,7 @@ const VIEWS = ["Graph", "List"] as const;
 export function GraphPanel(props: FlowGraphProps) {
   const { nodes, edges } = props.graph;
   const [chosen, choose] = useState<(typeof VIEWS)[number]>("Graph");
+  const group = useId();
   if (nodes.length === 0) {
     return (
       <Empty title="No steps yet">Write a workflow with at least one step; its flow appears here.</Empty>
@@ -35,6 +36,7 @@ export function GraphPanel(props: FlowGraphProps) {
               <label key={view}>
                 <input
                   type="radio"
+                  name={group}
                   className="visually-hidden"
                   checked={view === chosen}
                   onChange={() => {

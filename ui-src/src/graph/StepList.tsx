@@ -4,6 +4,7 @@ import { useMemo, useRef, useState } from "react";
 import { Icon } from "../ui/Icon";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import type { FlowGraphProps } from "./FlowGraph";
+import { stateOf } from "./layout";
 
 const ROW_HEIGHT = 34;
 
@@ -40,9 +41,13 @@ export function StepList({ graph: { nodes }, states, selected, onSelect }: FlowG
           {virtualizer.getVirtualItems().map((row) => {
             const node = shown[row.index];
             if (node === undefined) return null;
-            const status = states !== undefined && Object.hasOwn(states, node.id) ? states[node.id]?.status : undefined;
+            const status = stateOf(states, node.id)?.status;
             return (
-              <li key={node.id} style={{ transform: `translateY(${row.start}px)` }}>
+              <li
+                key={node.id}
+                aria-posinset={row.index + 1}
+                aria-setsize={shown.length}
+                style={{ transform: `translateY(${row.start}px)` }}>
                 <button
                   type="button"
                   className="call-row"

@@ -89,8 +89,8 @@ function isStarted(state: StepState | undefined): boolean {
 }
 
 /** Returns the state of a step, whose name may be that of a property of every object. */
-function stateOf(states: Record<string, StepState>, id: string): StepState | undefined {
-  return Object.hasOwn(states, id) ? states[id] : undefined;
+export function stateOf(states: Record<string, StepState> | undefined, id: string): StepState | undefined {
+  return states !== undefined && Object.hasOwn(states, id) ? states[id] : undefined;
 }
 
 export function stepLabel({ label, kind, tools, joins }: GraphNode): string {
@@ -129,7 +129,7 @@ export function focusOf(
   selected: string,
 ): StepNode | undefined {
   const inState = (status: StepState["status"]) =>
-    nodes.find(({ id }) => states !== undefined && stateOf(states, id)?.status === status);
+    nodes.find(({ id }) => stateOf(states, id)?.status === status);
   return (
     nodes.find(({ id }) => id === selected) ??
     inState("FAILED") ??

@@ -17,7 +17,8 @@ export function usePlaced({ nodes, edges }: Graph): Answer {
       setAnswer({ placed: data, error: null });
     };
     worker.onerror = (event) => {
-      setAnswer({ placed: undefined, error: event.message });
+      // A script that could not be loaded has no message.
+      setAnswer({ placed: undefined, error: event.message || "its script could not be loaded" });
     };
     worker.postMessage({ nodes, edges });
     return () => {

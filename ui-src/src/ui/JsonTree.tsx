@@ -1,7 +1,7 @@
 // A value as a tree whose branches open and close. Only open branches are in the document, and long lists are shown in
 // parts, so that a large value costs no more than what is read of it.
 import { useState } from "react";
-import { cut } from "./LongText";
+import { cut, isOmitted, OmittedLink } from "./LongText";
 
 /** How many entries of a branch are shown at a time. */
 const PART = 100;
@@ -15,7 +15,8 @@ export function isBranch(value: unknown): value is object {
 /** The tree of a branch; other values have nothing to open. */
 export function JsonTree({ value, label }: { value: object; label: string }) {
   return (
-    <div className="json-tree" role="group" aria-label={label}>
+    // Focusable, since it scrolls.
+    <div className="json-tree" role="group" aria-label={label} tabIndex={0}>
       <Entries value={value} />
     </div>
   );
@@ -50,6 +51,14 @@ function Entries({ value }: { value: object }) {
 
 function Entry({ name, value }: { name: string; value: unknown }) {
   const [isOpen, setOpen] = useState(false);
+  if (isBranch(value) && isOmitted(value)) {
+    return (
+      <>
+        <Name name={name} />
+        <OmittedLink value={value} />
+      </>
+    );
+  }
   if (!isBranch(value)) {
     return (
       <>

@@ -27,7 +27,7 @@ export function omittedIn(value: unknown): OmittedValue[] {
   return isOmitted(value) ? [value] : Object.values(value).flatMap(omittedIn);
 }
 
-function isOmitted(value: object): value is OmittedValue {
+export function isOmitted(value: object): value is OmittedValue {
   return (
     "omitted_bytes" in value &&
     typeof value.omitted_bytes === "number" &&
@@ -35,6 +35,15 @@ function isOmitted(value: object): value is OmittedValue {
     typeof value.href === "string" &&
     // Results come from anywhere: a link leads to this server alone.
     value.href.startsWith("/api/")
+  );
+}
+
+/** Leads to a value that the server has left out. */
+export function OmittedLink({ value: { href, omitted_bytes } }: { value: OmittedValue }) {
+  return (
+    <a href={href} target="_blank" rel="noreferrer">
+      Open the large value ({formatBytes(omitted_bytes)})
+    </a>
   );
 }
 
@@ -64,9 +73,7 @@ export function LongText({ value, label }: { value: unknown; label: string }) {
         )}
         <CopyButton text={text} what={label} />
         {omitted.slice(0, LINKS).map(({ href, omitted_bytes }, index) => (
-          <a key={index} href={href} target="_blank" rel="noreferrer">
-            Open the large value ({formatBytes(omitted_bytes)})
-          </a>
+          <OmittedLink key={index} value={{ href, omitted_bytes }} />
         ))}
         {omitted.length > LINKS && (
           <span className="muted">and {omitted.length - LINKS} more, at the addresses above</span>

@@ -1,9 +1,10 @@
 // A value that can be read as a tree or as text, copied, and kept in a file.
 import { useState } from "react";
+import { CopyButton } from "./CopyButton";
 import { download } from "./download";
 import { Icon } from "./Icon";
 import { isBranch, JsonTree } from "./JsonTree";
-import { asText, LongText } from "./LongText";
+import { asText, isOmitted, LongText, omittedIn } from "./LongText";
 
 interface Props {
   value: unknown;
@@ -14,10 +15,13 @@ interface Props {
 
 export function ValueView({ value, label, file }: Props) {
   const [isTree, setTree] = useState(true);
+  // The tree of a value that is only named would be its name.
+  const hasTree = isBranch(value) && !isOmitted(value);
+  const isPartial = omittedIn(value).length > 0;
   return (
     <div className="value-view">
       <div className="value-actions">
-        {isBranch(value) && (
+        {hasTree && (
           <button
             type="button"
             className="button-quiet"
@@ -28,19 +32,20 @@ export function ValueView({ value, label, file }: Props) {
             {isTree ? "As text" : "As tree"}
           </button>
         )}
+        {isTree && hasTree && <CopyButton text={asText(value)} what={label} />}
         <button
           type="button"
           className="button-quiet"
           aria-label={`Download ${label}`}
           onClick={() => {
             const isText = typeof value === "string";
-            download(asText(value), `${file}.${isText ? "txt" : "json"}`, isText ? "text/plain" : "application/json");
+            download(asText(value), `${file}${isPartial ? "-partial" : ""}.${isText ? "txt" : "json"}`, isText ? "text/plain" : "application/json");
           }}
         >
           <Icon name="save" /> Download
         </button>
       </div>
-      {isTree && isBranch(value) ? <JsonTree value={value} label={label} /> : <LongText value={value} label={label} />}
+      {isTree && hasTree ? <JsonTree value={value} label={label} /> : <LongText value={value} label={label} />}
     </div>
   );
 }
