@@ -307,6 +307,7 @@ fn as_documented(_: &Checkout) {}
 
 /// Runs `python -m noetl.server` at the repository's root, with and without the web page.
 fn launcher(checkout: &Checkout) {
+    let home = tempfile::tempdir().unwrap();
     let python = |extra: &[&str]| {
         let mut python = checkout.command("python3");
         python
@@ -314,6 +315,7 @@ fn launcher(checkout: &Checkout) {
             .args(extra);
         python
             .env_remove("NOETL_UI_DIR")
+            .env("HOME", home.path())
             .env("PYTHONDONTWRITEBYTECODE", "1");
         python
     };

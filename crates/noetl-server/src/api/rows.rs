@@ -40,7 +40,7 @@ pub(super) fn execution(row: &ExecutionRow) -> Execution {
         result: json(row.result.as_deref()),
         error: row.error.clone(),
         parent_execution_id: row.parent_execution_id.map(|id| id.to_string()),
-        retry_of: row.retry_of.map(|id| id.to_string()),
+        retry_of: row.retried_id.map(|id| id.to_string()),
     }
 }
 

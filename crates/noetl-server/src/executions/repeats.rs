@@ -22,7 +22,7 @@ impl Executions {
             let first = Json::Object(first).to_string();
             let is_same = known.path == row.path
                 && known.target == row.target
-                && known.retry_of == row.retry_of
+                && known.retried_id == row.retried_id
                 && first == payload;
             if !is_same {
                 return Err(RunError::OtherRequest(key));

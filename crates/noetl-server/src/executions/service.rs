@@ -395,7 +395,7 @@ fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionR
         start_time: clock::now_ms(),
         end_time: None,
         last_event_id: 0,
-        retry_of: start.retry_of.map(|(before, _)| before),
+        retried_id: start.retry_of.map(|(before, _)| before),
         first_id: start.retry_of.map(|(_, first)| first),
     }
 }

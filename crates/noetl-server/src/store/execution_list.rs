@@ -26,7 +26,7 @@ const LIST_COLUMNS: &str = "execution_id, catalog_id, path, version, status, tar
     parent_call, current_step, progress, CASE WHEN OCTET_LENGTH(result) <= 2048 THEN result WHEN result IS NOT NULL \
     THEN '{\"omitted_bytes\":' || OCTET_LENGTH(result) || ',\"href\":\"/api/executions/' || execution_id || '/result\"}' END \
     AS result, CASE WHEN LENGTH(error) > 2048 THEN SUBSTR(error, 1, 2048) || ' …' ELSE error END AS error, \
-    start_time, end_time, last_event_id, retry_of, first_id";
+    start_time, end_time, last_event_id, retried_id, first_id";
 
 /// An execution in short.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ pub(crate) struct ExecutionRow {
     pub(crate) end_time: Option<i64>,
     pub(crate) last_event_id: i64,
     /// The execution whose results it began with.
-    pub(crate) retry_of: Option<i64>,
+    pub(crate) retried_id: Option<i64>,
     /// The execution whose id templates see, when that is another one.
     pub(crate) first_id: Option<i64>,
 }
@@ -45,7 +45,7 @@ from_row!(
     ExecutionRow:
     execution_id, catalog_id, path, version, status as String, target, parent_execution_id,
     parent_call, current_step, progress, result, error, start_time, end_time, last_event_id,
-    retry_of, first_id
+    retried_id, first_id
 );
 
 /// The columns of an execution's row that a change updates.
@@ -62,7 +62,7 @@ pub(crate) struct Progress {
 }
 
 const COLUMNS: &str = "execution_id, catalog_id, path, version, status, target, parent_execution_id, \
-                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id, retry_of, first_id";
+                       parent_call, current_step, progress, result, error, start_time, end_time, last_event_id, retried_id, first_id";
 
 impl Store {
     /// Adds an execution with its payload, a JSON object. Returns false when one with the same `parent_call` exists.
@@ -91,7 +91,7 @@ impl Store {
             .bind(row.start_time)
             .bind(row.end_time)
             .bind(row.last_event_id)
-            .bind(row.retry_of)
+            .bind(row.retried_id)
             .bind(row.first_id)
             .bind(payload)
             .execute(&mut **transaction)

@@ -45,7 +45,7 @@ pub(super) fn execution(execution_id: i64, path: &str) -> ExecutionRow {
         start_time: execution_id,
         end_time: None,
         last_event_id: 0,
-        retry_of: None,
+        retried_id: None,
         first_id: None,
     }
 }

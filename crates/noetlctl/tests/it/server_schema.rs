@@ -28,7 +28,7 @@ fn versions(mut live: Live) {
         ("catalog", "deleted_at"),
         ("shard", "slots"),
         ("shard", "started_at"),
-        ("execution", "retry_of"),
+        ("execution", "retried_id"),
         ("execution", "first_id"),
     ];
     for (table, column) in later {

@@ -54,7 +54,7 @@ async fn only_what_failed_and_what_follows_it_is_run() {
     assert_eq!(server.claimable().await, 1);
     let row = server.row(second).await;
     assert_eq!(
-        (row.retry_of, row.status),
+        (row.retried_id, row.status),
         (Some(first), ExecutionStatus::Running)
     );
     // Another server restores it from its own log.
