@@ -144,7 +144,6 @@ impl Executions {
         mut start: Start,
         kept: Kept,
     ) -> Result<Started, RunError> {
-        let (entry_id, entry_version) = (entry.catalog_id, entry.version);
         let playbook = self.playbooks.get(entry)?;
         if let Some(target) = &start.target
             && playbook.step(target).is_none()
@@ -156,8 +155,8 @@ impl Executions {
         let (id, shown_id) = (execution_id.to_string(), row.shown_id().to_string());
         let machine = Machine::retrying(playbook, &id, &shown_id, &start.payload);
         let payload = Json::Object(std::mem::take(&mut start.payload)).to_string();
-        let entry = self.machines.entry(execution_id);
-        let mut cached = entry.lock().await;
+        let machine_slot = self.machines.entry(execution_id);
+        let mut cached = machine_slot.lock().await;
         let mut loaded = Loaded {
             machine,
             row,
@@ -186,8 +185,8 @@ impl Executions {
         Ok(Started {
             execution_id,
             commands,
-            catalog_id: entry_id,
-            version: entry_version,
+            catalog_id: entry.catalog_id,
+            version: entry.version,
         })
     }
 
