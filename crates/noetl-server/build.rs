@@ -1,5 +1,5 @@
-//! Embeds the web page, when it has been built, as a table of assets with their gzip form. The page is in `page` in the
-//! crate that the registry has, and in `ui-src/dist` in the repository.
+//! Embeds the OpenAPI document, and the web page, when it has been built, as a table of assets with their gzip form. The
+//! page is in `page` in the crate that the registry has, and in `ui-src/dist` in the repository.
 //!
 //! Emits `DEP_NOETL_UI_SHA256` for dependents: the hash of the whole tree, empty without a UI.
 
@@ -58,6 +58,8 @@ fn main() -> io::Result<()> {
     table.push(']');
     fs::write(out.join("embedded_ui.rs"), table)?;
 
+    write_openapi(&crate_folder, &out)?;
+
     let sha256 = if built {
         hex(&tree.finalize())
     } else {
@@ -65,6 +67,15 @@ fn main() -> io::Result<()> {
     };
     println!("cargo::metadata=SHA256={sha256}");
     Ok(())
+}
+
+/// Writes the OpenAPI document without its indentation, which is half of it. No text in JSON has a line break of its own.
+fn write_openapi(crate_folder: &Path, out: &Path) -> io::Result<()> {
+    let file = crate_folder.join("openapi.json");
+    println!("cargo::rerun-if-changed={}", file.display());
+    let document = fs::read_to_string(file)?;
+    let lines: String = document.lines().map(str::trim_start).collect();
+    fs::write(out.join("openapi.json"), lines)
 }
 
 /// Lists the files in `root` and its folders as (relative path with slashes, path), in byte order of the former.

@@ -685,8 +685,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Start an execution again behind the results of one that failed or was cancelled
-         * @description Steps that ended well keep their results, and so do the items of a loop; what failed and what had not been reached is run.
+         * Retry an execution that failed or was cancelled, with the results of what ended well
+         * @description Steps and items of loops that ended well keep their results. What made the execution fail is run again, and then what
+         *     follows it. A sub-playbook that failed is run again from its beginning. Templates see the id of the first execution.
          */
         post: operations["retry"];
         delete?: never;

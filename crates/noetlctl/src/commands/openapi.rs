@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use crate::output;
 
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    output::text(noetl_server::OPENAPI)?;
+    let document: Value = serde_json::from_str(noetl_server::OPENAPI)?;
+    output::text(&serde_json::to_string_pretty(&document)?)?;
     Ok(ExitCode::SUCCESS)
 }
