@@ -89,8 +89,9 @@ pub struct ExecutionInput {
     pub target: Option<String>,
 }
 
-/// How to retry an execution.
+/// How to retry an execution. Other fields are refused.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RetryRequest {
     /// The version of the playbook; that of the first execution when it is missing.

@@ -2300,7 +2300,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
-        /** @description How to retry an execution. */
+        /** @description How to retry an execution. Other fields are refused. */
         RetryRequest: {
             version?: components["schemas"]["Version"] | null;
         };

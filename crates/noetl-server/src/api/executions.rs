@@ -1,16 +1,16 @@
 //! `/api/execute` and `/api/executions`: starting executions, and their status and log.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use noetl_api::ExecutionStatus;
 use noetl_api::event::{EventList, EventsAfterQuery};
 use noetl_api::execution::{
     EventPageQuery, ExecuteRequest, Execution, ExecutionDetail, ExecutionInput, ExecutionListQuery,
     ExecutionState, Pagination, RerunRequest, RetryRequest, StartStatus, Started,
 };
+use noetl_api::{ExecutionStatus, Version};
 
 use super::catalog::find;
 use super::extract::{Body, IdempotencyKey, OptionalBody, Path, Query, parse_id};
@@ -54,7 +54,7 @@ pub(crate) async fn execute(
     )
     .await
     .map_err(|error| match request.path {
-        Some(path) if error.status == axum::http::StatusCode::NOT_FOUND => {
+        Some(path) if error.status == StatusCode::NOT_FOUND => {
             ApiError::not_found(format!("there is no playbook `{path}` in the catalog"))
                 .help("register it with `noetl register playbook --file FILE`")
         }
@@ -161,7 +161,9 @@ pub(crate) async fn retry(
 ) -> Result<Json<Started>, ApiError> {
     let row = find_execution(&server.store, &execution_id).await?;
     let entry = match &request.version {
-        Some(version) => find(&server, None, Some(&row.path), Some(version)).await?,
+        Some(version) => find(&server, None, Some(&row.path), Some(version))
+            .await
+            .map_err(|error| no_version(error, &row.path, version))?,
         None => server
             .store
             .entry_by_id(row.catalog_id)
@@ -173,6 +175,21 @@ pub(crate) async fn retry(
         .retry(row, &entry, idempotency_key)
         .await?;
     Ok(Json(answer(entry, &started)))
+}
+
+/// Names the version that is not there: the resource of the request is the execution, which is.
+fn no_version(error: ApiError, path: &str, version: &Version) -> ApiError {
+    if error.status != StatusCode::NOT_FOUND {
+        return error;
+    }
+    let version = version.number().ok().flatten();
+    let version = version.map_or_else(
+        || "version".to_owned(),
+        |number| format!("version {number}"),
+    );
+    ApiError::invalid(format!("the catalog has no {version} of the playbook `{path}`")).help(
+        "leave the version out to use that of the execution, or register one with `noetl register playbook --file FILE`",
+    )
 }
 
 fn time(text: Option<&str>, name: &str) -> Result<Option<i64>, ApiError> {

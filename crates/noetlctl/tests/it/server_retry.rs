@@ -74,6 +74,25 @@ fn a_newer_version_goes_on_where_the_older_one_failed() {
     assert_eq!(old["version"], 1);
     let old = live.ended(old["execution_id"].as_str().unwrap());
     assert_eq!(old["status"], "FAILED");
+    // A version that is not there is named, and so is a field that is not known.
+    for (body, expected) in [
+        (
+            json!({"version": 77}),
+            "no version 77 of the playbook `t/retry`",
+        ),
+        (
+            json!({"version": "abc"}),
+            "`abc` is neither a version's number nor `latest`",
+        ),
+        (json!({"versoin": 1}), "versoin"),
+    ] {
+        let (status, answer) = live.json("POST", &format!("/api/executions/{first}/retry"), &body);
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(
+            (400..500).contains(&status) && detail.contains(expected),
+            "{status} {answer}"
+        );
+    }
     // The retry of a retry has the results of both.
     let output = live
         .noetl(&[
