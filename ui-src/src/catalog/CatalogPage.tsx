@@ -10,6 +10,7 @@ import { ConfirmDialog } from "../ui/ConfirmDialog";
 import { count } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { Empty, ErrorNotice, Loading } from "../ui/notices";
+import { SearchField } from "../ui/SearchField";
 import { toast } from "../ui/toasts";
 import { PlaybookTable } from "./PlaybookTable";
 import { RegisterDialog } from "./RegisterDialog";
@@ -69,18 +70,14 @@ export default function CatalogPage() {
         {data !== undefined && <span role="status">{count(found.length, "playbook")}</span>}
       </PageHeader>
       <search className="toolbar">
-        <label className="search-field">
-          <span className="visually-hidden">Search the playbooks</span>
-          <Icon name="search" />
-          <input
-            type="search"
-            placeholder="Path, name or description"
-            value={text}
-            onChange={(event) => {
-              setParameters(event.target.value === "" ? {} : { q: event.target.value }, { replace: true });
-            }}
-          />
-        </label>
+        <SearchField
+          label="Search the playbooks"
+          placeholder="Path, name or description"
+          value={text}
+          onChange={(value) => {
+            setParameters(value === "" ? {} : { q: value }, { replace: true });
+          }}
+        />
       </search>
       {error !== null && (
         <ErrorNotice error={error} what="The catalog could not be loaded" retry={() => void refetch()} />

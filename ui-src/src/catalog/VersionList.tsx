@@ -29,56 +29,56 @@ export function VersionList({ path, onRun, onEmpty }: Props) {
 
   return (
     <>
-        {data === undefined && error === null && <Loading what="the versions" />}
-        {error !== null && (
-          <ErrorNotice error={error} what="The versions could not be loaded" retry={() => void refetch()} />
-        )}
-        {data !== undefined && (
-          <ul className="versions">
-            {data.map((entry) => (
-              <li key={entry.version}>
-                <span className="version-name">
-                  <Link to={editorPath(path, entry.version)}>Version {entry.version}</Link>
-                  {entry.version === newest && <span className="tag">newest</span>}
-                </span>
-                <span className="muted">
-                  <Ago time={entry.created_at} />
-                </span>
-                <span className="row-actions">
-                  {entry.version !== newest && newest !== undefined && (
-                    <Link
-                      className="button button-quiet"
-                      to={`${editorPath(path, newest)}&compare=${entry.version}`}
-                      aria-label={`Compare version ${entry.version} with the newest`}
-                    >
-                      <Icon name="compare" /> Compare
-                    </Link>
-                  )}
-                  <button
-                    type="button"
-                    className="button-quiet"
-                    aria-label={`Run version ${entry.version}`}
-                    onClick={() => {
-                      onRun(entry.version);
-                    }}
+      {data === undefined && error === null && <Loading what="the versions" />}
+      {error !== null && (
+        <ErrorNotice error={error} what="The versions could not be loaded" retry={() => void refetch()} />
+      )}
+      {data !== undefined && (
+        <ul className="versions">
+          {data.map((entry) => (
+            <li key={entry.version}>
+              <span className="version-name">
+                <Link to={editorPath(path, entry.version)}>Version {entry.version}</Link>
+                {entry.version === newest && <span className="tag">newest</span>}
+              </span>
+              <span className="muted">
+                <Ago time={entry.created_at} />
+              </span>
+              <span className="row-actions">
+                {entry.version !== newest && newest !== undefined && (
+                  <Link
+                    className="button button-quiet"
+                    to={`${editorPath(path, newest)}&compare=${entry.version}`}
+                    aria-label={`Compare version ${entry.version} with the newest`}
                   >
-                    <Icon name="play" /> Run
-                  </button>
-                  <button
-                    type="button"
-                    className="button-quiet button-icon"
-                    aria-label={`Delete version ${entry.version}`}
-                    onClick={() => {
-                      setDoomed(entry);
-                    }}
-                  >
-                    <Icon name="trash" />
-                  </button>
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
+                    <Icon name="compare" /> Compare
+                  </Link>
+                )}
+                <button
+                  type="button"
+                  className="button-quiet"
+                  aria-label={`Run version ${entry.version}`}
+                  onClick={() => {
+                    onRun(entry.version);
+                  }}
+                >
+                  <Icon name="play" /> Run
+                </button>
+                <button
+                  type="button"
+                  className="button-quiet button-icon"
+                  aria-label={`Delete version ${entry.version}`}
+                  onClick={() => {
+                    setDoomed(entry);
+                  }}
+                >
+                  <Icon name="trash" />
+                </button>
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
       {doomed !== undefined && (
         <ConfirmDialog
           title={`Delete version ${doomed.version}?`}

@@ -1,10 +1,9 @@
-// The calls of a step with a loop or with several runs: searchable, failed ones first. Only visible rows are in the
-// document.
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef } from "react";
+// The calls of a step with a loop or with several runs: searchable, failed ones first.
+import { useMemo } from "react";
 import { count, formatDuration } from "../ui/format";
-import { Icon } from "../ui/Icon";
 import { cut } from "../ui/LongText";
+import { RowList } from "../ui/RowList";
+import { SearchField } from "../ui/SearchField";
 import { StatusIcon, statusWord } from "../ui/StatusBadge";
 import { listed, nameOf, type Call } from "./calls";
 
@@ -21,63 +20,31 @@ interface Props {
 
 export function CallList({ calls, chosen, search, setSearch, choose }: Props) {
   const shown = useMemo(() => listed(calls, search), [calls, search]);
-  const scroller = useRef<HTMLDivElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library -- its answer is only used in this component
-  const virtualizer = useVirtualizer({
-    count: shown.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan: 10,
-  });
   return (
     <div className="calls">
-      <label className="search-field">
-        <span className="visually-hidden">Search the calls</span>
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Search the calls"
-          value={search}
-          onChange={(event) => {
-            setSearch(event.target.value);
-          }}
-        />
-      </label>
-      <p className="muted">
-        {summaryOf(calls)}
-      </p>
-      <div className="call-scroll" ref={scroller}>
-        <ul className="call-rows" aria-label="Calls" style={{ height: virtualizer.getTotalSize() }}>
-          {virtualizer.getVirtualItems().map((row) => {
-            const call = shown[row.index];
-            if (call === undefined) return null;
-            return (
-              <li
-                key={call.number}
-                aria-posinset={row.index + 1}
-                aria-setsize={shown.length}
-                style={{ transform: `translateY(${row.start}px)` }}>
-                <button
-                  type="button"
-                  className="call-row"
-                  aria-current={call.number === chosen.number ? "true" : undefined}
-                  onClick={() => {
-                    choose(call);
-                  }}
-                >
-                  <StatusIcon status={call.status} />
-                  <span className="visually-hidden">{statusWord(call.status)}</span>
-                  <span className="call-name">{nameOf(call)}</span>
-                  <span className="call-item">
-                    <bdi>{call.itemValue === undefined ? "" : cut(JSON.stringify(call.itemValue), ITEM_LIMIT)}</bdi>
-                  </span>
-                  <span className="muted">{call.seconds === null ? "" : formatDuration(call.seconds)}</span>
-                </button>
-              </li>
-            );
-          })}
-        </ul>
-      </div>
+      <SearchField label="Search the calls" value={search} onChange={setSearch} />
+      <p className="muted">{summaryOf(calls)}</p>
+      <RowList
+        label="Calls"
+        rows={shown}
+        rowHeight={ROW_HEIGHT}
+        className="row-named"
+        keyOf={({ number }) => number}
+        isCurrent={({ number }) => number === chosen.number}
+        choose={choose}
+      >
+        {(call) => (
+          <>
+            <StatusIcon status={call.status} />
+            <span className="visually-hidden">{statusWord(call.status)}</span>
+            <span className="row-label">{nameOf(call)}</span>
+            <span className="row-detail">
+              <bdi>{call.itemValue === undefined ? "" : cut(JSON.stringify(call.itemValue), ITEM_LIMIT)}</bdi>
+            </span>
+            <span className="muted">{call.seconds === null ? "" : formatDuration(call.seconds)}</span>
+          </>
+        )}
+      </RowList>
     </div>
   );
 }

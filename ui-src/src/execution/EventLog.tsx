@@ -3,8 +3,8 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
 import type { ExecutionEvent } from "../api/schema";
 import { count } from "../ui/format";
-import { Icon } from "../ui/Icon";
 import { Empty } from "../ui/notices";
+import { SearchField } from "../ui/SearchField";
 import { EventRow } from "./EventRow";
 import { NO_FILTER, select, stepsOf, typesOf, type EventFilter } from "./events";
 
@@ -84,18 +84,13 @@ function EventFilters({ events, filter, setFilter, shown }: Omit<Props, "isRunni
   const steps = useMemo(() => stepsOf(events), [events]);
   return (
     <search className="toolbar">
-      <label className="search-field">
-        <span className="visually-hidden">Search the events</span>
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Search the events"
-          value={filter.text}
-          onChange={(event) => {
-            setFilter({ ...filter, text: event.target.value });
-          }}
-        />
-      </label>
+      <SearchField
+        label="Search the events"
+        value={filter.text}
+        onChange={(value) => {
+          setFilter({ ...filter, text: value });
+        }}
+      />
       <label>
         <span className="visually-hidden">Event type</span>
         <select

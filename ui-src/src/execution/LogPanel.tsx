@@ -9,6 +9,7 @@ import { download } from "../ui/download";
 import { count, formatClock } from "../ui/format";
 import { Icon } from "../ui/Icon";
 import { Empty, ErrorNotice, Loading } from "../ui/notices";
+import { SearchField } from "../ui/SearchField";
 import { spansOf } from "./ansi";
 import { choiceLabel, choicesOf, filterIn, labelOf, rowsOf, textOf, withFilter, type LogRow } from "./log";
 import { useLog } from "./useLog";
@@ -39,18 +40,13 @@ export default function LogPanel({ id, isRunning }: Props) {
   return (
     <>
       <search className="toolbar">
-        <label className="search-field">
-          <span className="visually-hidden">Search the log</span>
-          <Icon name="search" />
-          <input
-            type="search"
-            placeholder="Search the log"
-            value={search}
-            onChange={(event) => {
-              setSearch(event.target.value);
-            }}
-          />
-        </label>
+        <SearchField
+          label="Search the log"
+          value={search}
+          onChange={(value) => {
+            setSearch(value);
+          }}
+        />
         <label>
           <span className="visually-hidden">Step of the log</span>
           <select

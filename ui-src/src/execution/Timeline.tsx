@@ -1,11 +1,11 @@
 // The calls of an execution on a time axis, each a button that opens its step. Bars of running calls grow with the
-// clock. Only visible rows are in the document.
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef } from "react";
+// clock.
+import { useMemo } from "react";
 import type { TimelineStep } from "../api/schema";
 import { useNow } from "../ui/clock";
 import { formatDuration } from "../ui/format";
 import { Empty } from "../ui/notices";
+import { RowList } from "../ui/RowList";
 import { StatusIcon } from "../ui/StatusBadge";
 import { barsOf, describeBar, ROW_HEIGHT, type Bar } from "./timeline";
 
@@ -37,14 +37,6 @@ function Growing(props: Props) {
 function Bars({ steps, start, now, selected, onSelect }: Props & { now: number }) {
   const bars = useMemo(() => barsOf(steps, start, now), [steps, start, now]);
   const whole = bars.reduce((most, { endSeconds }) => Math.max(most, endSeconds), 0);
-  const scroller = useRef<HTMLDivElement>(null);
-  // eslint-disable-next-line react-hooks/incompatible-library -- its answer is only used in this component
-  const virtualizer = useVirtualizer({
-    count: bars.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_HEIGHT,
-    overscan: 10,
-  });
   return (
     <>
       <p className="timeline-axis" aria-hidden="true">
@@ -52,48 +44,30 @@ function Bars({ steps, start, now, selected, onSelect }: Props & { now: number }
         <span>{formatDuration(whole / 2)}</span>
         <span>{formatDuration(whole)}</span>
       </p>
-      <div className="timeline" ref={scroller}>
-        <ol className="bars" aria-label="Calls by their start" style={{ height: virtualizer.getTotalSize() }}>
-          {virtualizer.getVirtualItems().map((row) => {
-            const bar = bars[row.index];
-            if (bar === undefined) return null;
-            return (
-              <li
-                key={row.key}
-                aria-posinset={row.index + 1}
-                aria-setsize={bars.length}
-                style={{ transform: `translateY(${row.start}px)` }}>
-                <BarRow bar={bar} whole={whole} isSelected={bar.step === selected} onSelect={onSelect} />
-              </li>
-            );
-          })}
-        </ol>
-      </div>
+      <RowList
+        label="Calls by their start"
+        rows={bars}
+        rowHeight={ROW_HEIGHT}
+        className="row-bar"
+        keyOf={({ label, startSeconds }) => `${label} ${startSeconds}`}
+        isCurrent={({ step }) => step === selected}
+        choose={({ step, item }) => {
+          onSelect(step, item);
+        }}
+        titleOf={describeBar}
+      >
+        {(bar) => <BarRow bar={bar} whole={whole} />}
+      </RowList>
     </>
   );
 }
 
-interface RowProps {
-  bar: Bar;
-  whole: number;
-  isSelected: boolean;
-  onSelect: Props["onSelect"];
-}
-
-function BarRow({ bar, whole, isSelected, onSelect }: RowProps) {
+function BarRow({ bar, whole }: { bar: Bar; whole: number }) {
   const share = (seconds: number) => (whole === 0 ? 0 : (100 * seconds) / whole);
   return (
-    <button
-      type="button"
-      className="bar-row"
-      title={describeBar(bar)}
-      aria-current={isSelected ? "true" : undefined}
-      onClick={() => {
-        onSelect(bar.step, bar.item);
-      }}
-    >
+    <>
       <StatusIcon status={bar.status} />
-      <span className="bar-label">
+      <span className="row-label">
         <bdi>{bar.label}</bdi>
       </span>
       <span className="visually-hidden">, {describeBar(bar)}</span>
@@ -110,6 +84,6 @@ function BarRow({ bar, whole, isSelected, onSelect }: RowProps) {
       <span className="bar-time" aria-hidden="true">
         {formatDuration(bar.endSeconds - bar.startSeconds)}
       </span>
-    </button>
+    </>
   );
 }

@@ -4,9 +4,9 @@ import { Link, useSearchParams } from "react-router";
 import { executionStatusValues } from "../api/schema";
 import { PageHeader } from "../components/PageHeader";
 import { count } from "../ui/format";
-import { Icon } from "../ui/Icon";
 import { LiveMark } from "../ui/LiveMark";
 import { Empty, ErrorNotice, Loading } from "../ui/notices";
+import { SearchField } from "../ui/SearchField";
 import { statusWord } from "../ui/StatusBadge";
 import "../styles/executions.css";
 import { ExecutionTable } from "./ExecutionTable";
@@ -109,18 +109,14 @@ function Filters({ choice, choose }: { choice: Choice; choose: (change: Partial<
 
   return (
     <search className="toolbar">
-      <label className="search-field">
-        <span className="visually-hidden">Search by playbook, id or error</span>
-        <Icon name="search" />
-        <input
-          type="search"
-          placeholder="Playbook, id or error"
-          value={text}
-          onChange={(event) => {
-            setText(event.target.value);
-          }}
-        />
-      </label>
+      <SearchField
+        label="Search by playbook, id or error"
+        placeholder="Playbook, id or error"
+        value={text}
+        onChange={(value) => {
+          setText(value);
+        }}
+      />
       <label>
         <span className="visually-hidden">Status</span>
         <select
