@@ -1,4 +1,4 @@
-//! Embeds the OpenAPI document, and the web page, when it has been built, as a table of assets with their gzip form. The
+//! Embeds the OpenAPI document, and the web page, when it has been built, as a table of assets in their gzip form. The
 //! page is in `page` in the crate that the registry has, and in `ui-src/dist` in the repository.
 //!
 //! Emits `DEP_NOETL_UI_SHA256` for dependents: the hash of the whole tree, empty without a UI.
@@ -42,16 +42,14 @@ fn main() -> io::Result<()> {
         // The tree hash is that of a `sha256sum` listing in path order.
         tree.update(format!("{sha256}  {path}\n"));
         let packed = gzip(&bytes)?;
-        let gzip = if packed.len() < bytes.len() {
-            fs::write(out.join(format!("{number}.gz")), packed)?;
-            format!("Some(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{number}.gz\")))")
-        } else {
-            "None".to_owned()
-        };
-        fs::write(out.join(format!("{number}.raw")), bytes)?;
+        let is_packed = packed.len() < bytes.len();
+        fs::write(
+            out.join(number.to_string()),
+            if is_packed { packed } else { bytes },
+        )?;
         writeln!(
             table,
-            "    Embedded {{ path: {path:?}, sha256: {sha256:?}, bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{number}.raw\")), gzip: {gzip} }},"
+            "    Embedded {{ path: {path:?}, sha256: {sha256:?}, is_packed: {is_packed}, bytes: include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{number}\")) }},"
         )
         .expect("writing to a String cannot fail");
     }

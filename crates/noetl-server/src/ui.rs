@@ -1,6 +1,7 @@
 //! The web page: embedded at build time or read from a folder, with caching and page routes.
 
 use std::borrow::Cow;
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use axum::body::Body;
@@ -12,6 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
+use flate2::read::GzDecoder;
 use noetl_api::server::Notice;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
@@ -34,17 +36,19 @@ pub enum UiSource {
 /// A file compiled into the binary by the build script.
 struct Embedded {
     path: &'static str,
+    /// That of the file itself, in hex.
     sha256: &'static str,
+    /// Whether `bytes` is the file's gzip form. It is embedded alone: a client that does not accept gzip is rare.
+    is_packed: bool,
     bytes: &'static [u8],
-    gzip: Option<&'static [u8]>,
 }
 
 /// A file to answer with.
 struct Asset {
     path: String,
     sha256: Cow<'static, str>,
+    is_packed: bool,
     bytes: Cow<'static, [u8]>,
-    gzip: Option<&'static [u8]>,
 }
 
 impl UiSource {
@@ -62,14 +66,14 @@ impl UiSource {
                     let Embedded {
                         path,
                         sha256,
+                        is_packed,
                         bytes,
-                        gzip,
                     } = EMBEDDED[at];
                     Asset {
                         path: path.to_owned(),
                         sha256: sha256.into(),
+                        is_packed,
                         bytes: bytes.into(),
-                        gzip,
                     }
                 }),
             Self::Folder(root) => {
@@ -81,8 +85,8 @@ impl UiSource {
                 Some(Asset {
                     path: path.to_owned(),
                     sha256: sha256.into(),
+                    is_packed: false,
                     bytes: bytes.into(),
-                    gzip: None,
                 })
             }
         }
@@ -127,7 +131,7 @@ async fn page(State(source): State<UiSource>, uri: Uri, headers: HeaderMap) -> R
     found
         .ok()
         .flatten()
-        .map_or_else(not_found, |asset| respond(&asset, &headers))
+        .map_or_else(not_found, |asset| respond(asset, &headers))
 }
 
 /// The file of a path, or `index.html` when the path may be one of the page's own routes.
@@ -145,12 +149,12 @@ const FILES: &[&str] = &[
     ".css", ".ico", ".js", ".map", ".png", ".svg", ".txt", ".woff2",
 ];
 
-fn respond(asset: &Asset, request: &HeaderMap) -> Response<Body> {
-    let packed = asset.gzip.filter(|_| accepts_gzip(request));
+fn respond(asset: Asset, request: &HeaderMap) -> Response<Body> {
+    let send_packed = asset.is_packed && accepts_gzip(request);
     let etag = format!(
         "\"{}{}\"",
         &asset.sha256[..32],
-        if packed.is_some() { "-gz" } else { "" }
+        if send_packed { "-gz" } else { "" }
     );
     let mut response = Response::builder()
         .header(ETAG, &etag)
@@ -172,17 +176,24 @@ fn respond(asset: &Asset, request: &HeaderMap) -> Response<Body> {
             .expect("constant headers are valid");
     }
     response = response.header(CONTENT_TYPE, content_type(&asset.path));
-    if packed.is_some() {
+    if send_packed {
         response = response.header(CONTENT_ENCODING, "gzip");
     }
-    let body = match packed {
-        Some(bytes) => Body::from(bytes),
-        None => match &asset.bytes {
-            Cow::Borrowed(bytes) => Body::from(*bytes),
-            Cow::Owned(bytes) => Body::from(bytes.clone()),
-        },
+    let body = match asset.bytes {
+        packed if asset.is_packed && !send_packed => Body::from(unpack(&packed)),
+        Cow::Borrowed(bytes) => Body::from(bytes),
+        Cow::Owned(bytes) => Body::from(bytes),
     };
     response.body(body).expect("constant headers are valid")
+}
+
+/// Returns the file whose gzip form the build script made.
+fn unpack(packed: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    GzDecoder::new(packed)
+        .read_to_end(&mut bytes)
+        .expect("the build script made it with the same library");
+    bytes
 }
 
 fn not_found() -> Response<Body> {
