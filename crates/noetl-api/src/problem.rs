@@ -128,7 +128,7 @@ impl fmt::Display for Problem {
 }
 
 /// The problems of a playbook, in the order of their places.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {

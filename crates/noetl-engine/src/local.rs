@@ -12,7 +12,7 @@ use crate::execution::{Event, Machine, Turn};
 use crate::host::Host;
 use crate::pipeline;
 use crate::playbook::Playbook;
-use noetl_api::{ExecutionStatus, Failure};
+use noetl_api::{ExecutionStatus, Failure, Problems};
 
 /// How a local run ended.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct Job<'a> {
     pub max_parallel: usize,
 }
 
-/// Runs a playbook to its end. `observe` is called with every event when it happens. Dropping the future
+/// Runs a playbook to its end; one whose input does not fit its `workload_schema` is not started. `observe` is called with every event when it happens. Dropping the future
 /// stops all steps.
 pub async fn run(
     job: Job<'_>,
@@ -52,6 +52,9 @@ pub async fn run(
     observe: &mut (dyn FnMut(&Event) + Send),
 ) -> Report {
     let mut machine = Machine::new(job.playbook, job.execution_id, job.payload);
+    if let Err(problems) = machine.check_workload() {
+        return refused(&machine, &problems);
+    }
     let turn = machine.start(job.target);
     let mut driver = Driver {
         host,
@@ -80,6 +83,18 @@ pub async fn run(
         failure: machine.failure().cloned(),
         variables: machine.variables(),
         steps,
+    }
+}
+
+/// Returns the report of an execution that is not started.
+fn refused(machine: &Machine, problems: &Problems) -> Report {
+    let message = format!("the input does not fit `workload_schema`: {problems}");
+    Report {
+        status: ExecutionStatus::Failed,
+        result: Json::Null,
+        failure: Some(Failure::new("playbook", message)),
+        variables: machine.variables(),
+        steps: Map::new(),
     }
 }
 

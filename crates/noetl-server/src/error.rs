@@ -115,6 +115,14 @@ impl From<RunError> for ApiError {
             RunError::Held(_) | RunError::Ended(_) | RunError::HoldersLost { .. } => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }
+            RunError::Input(problems) => Self {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                body: ErrorBody {
+                    detail: "the input does not fit the playbook's `workload_schema`".to_owned(),
+                    help: Some("correct the values that `problems` lists".to_owned()),
+                    problems: problems.0,
+                },
+            },
             RunError::Invalid(problems) => Self {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 body: ErrorBody {

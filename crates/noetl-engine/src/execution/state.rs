@@ -14,7 +14,7 @@ use crate::command::SecretSource;
 use crate::command::{Command, Outcome};
 use crate::playbook::{Playbook, Step};
 use crate::template::{from_json, to_json};
-use noetl_api::{EventStatus, ExecutionStatus, Failure};
+use noetl_api::{EventStatus, ExecutionStatus, Failure, Problems};
 
 /// How often steps may run in one execution, unless its playbook says so: a bound on workflows that would not end.
 const MAX_RUNS: u64 = 100_000;
@@ -106,6 +106,18 @@ impl Machine {
             is_completed: Vec::new(),
             final_step_ran: false,
             on_error: Vec::new(),
+        }
+    }
+
+    /// Checks the workload, the playbook's defaults under the payload, against the playbook's `workload_schema`.
+    ///
+    /// # Errors
+    /// Returns each value that does not fit, and each that has to be given and is not. Then the execution is not to be
+    /// started.
+    pub fn check_workload(&self) -> Result<(), Problems> {
+        match self.playbook.misfits(&self.workload) {
+            none if none.0.is_empty() => Ok(()),
+            problems => Err(problems),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn evaluate_defaults(
     let (mut evaluated, mut waiting) = (Map::new(), Vec::new());
     for (name, value) in workload {
         let given = payload.contains_key(&name);
-        if given || !has_templates(&value) {
+        if given || !template::has_templates(&value) {
             evaluated.insert(name, value);
         } else {
             waiting.push(Field::plain(&name, value));
@@ -66,15 +66,6 @@ pub(super) fn evaluate_defaults(
         .into_iter()
         .filter_map(|name| evaluated.remove_entry(&name))
         .collect()
-}
-
-fn has_templates(value: &Json) -> bool {
-    match value {
-        Json::String(text) => template::is_template(text),
-        Json::Array(items) => items.iter().any(has_templates),
-        Json::Object(entries) => entries.values().any(has_templates),
-        _ => false,
-    }
 }
 
 fn scope(workload: &Map<String, Json>, payload: &Map<String, Json>, execution_id: &str) -> Scope {

@@ -8,6 +8,7 @@ mod distance;
 mod document;
 mod graph;
 mod input;
+mod json_schema;
 mod model;
 mod parse;
 mod python_code;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::graph::Graph;
+use super::json_schema::Schema;
 use super::task::{Assignment, Retry, Task};
 use crate::field::Field;
 use noetl_api::{Place, Problem};
@@ -24,6 +25,8 @@ pub struct Playbook {
     pub executor: Executor,
     /// Default values, which a payload overrides key by key.
     pub workload: Map<String, Json>,
+    /// `workload_schema`: what the values of an execution must be.
+    pub(crate) workload_schema: Option<Schema>,
     /// `on_error`: steps that run when the execution has failed, unless the step that failed has its own.
     pub on_error: Vec<String>,
     /// `keychain`: names that stand for credentials of the store.

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value as Json};
 
+use super::json_schema::Schema;
 use super::model::Playbook;
 use crate::field::Field;
 use crate::path;
@@ -22,6 +23,7 @@ pub(super) fn problems(playbook: &Playbook, payload: &Map<String, Json>) -> Prob
     unreachable(playbook, &mut problems);
     unknown_names(playbook, payload, &mut problems);
     workload::unknown_fields(playbook, payload, &mut problems);
+    problems.extend(playbook.misfit_defaults());
     Problems::sorted(problems)
 }
 
@@ -112,6 +114,8 @@ fn defined_names<'a>(playbook: &'a Playbook, payload: &'a Map<String, Json>) -> 
         "target",
     ]);
     names.extend(playbook.workload.keys().map(String::as_str));
+    let schema = playbook.workload_schema.iter();
+    names.extend(schema.flat_map(Schema::properties).map(|(name, _)| name));
     names.extend(
         payload
             .keys()

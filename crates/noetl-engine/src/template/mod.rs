@@ -26,7 +26,7 @@ pub(crate) use condition::{evaluation_names, holds};
 pub(crate) use convert::{from_json, into_value, to_json};
 pub(crate) use environment::{Scope, Style};
 pub(crate) use error::unknown_name;
-pub(crate) use names::{is_template, required_names, required_paths};
+pub(crate) use names::{has_templates, is_template, required_names, required_paths};
 pub use render::render_value;
 pub(crate) use render::{render, render_shared, value};
 pub(crate) use result::StepResult;

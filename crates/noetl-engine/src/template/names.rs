@@ -14,6 +14,16 @@ pub(crate) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
+/// Whether a value has a template somewhere in it.
+pub(crate) fn has_templates(value: &Json) -> bool {
+    match value {
+        Json::String(text) => is_template(text),
+        Json::Array(items) => items.iter().any(has_templates),
+        Json::Object(entries) => entries.values().any(has_templates),
+        _ => false,
+    }
+}
+
 impl Field {
     /// Finds the names that the field's templates use, after its value changed.
     pub(crate) fn find_roots(&mut self) {

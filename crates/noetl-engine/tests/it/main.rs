@@ -24,3 +24,5 @@ mod secrets;
 mod sinks;
 mod templates;
 mod workload;
+mod workload_schema;
+mod workload_schema_peer;

@@ -16,6 +16,9 @@ pub(crate) enum RunError {
     /// The playbook cannot run.
     #[error("the playbook cannot run")]
     Invalid(Problems),
+    /// The input does not fit the playbook's `workload_schema`.
+    #[error("the input does not fit the playbook's `workload_schema`")]
+    Input(Problems),
     /// There is no such execution.
     #[error("there is no execution {0}")]
     NoExecution(i64),

@@ -29,6 +29,10 @@ impl Executions {
                 "playbook",
                 format!("`{}` cannot run: {problems}", call.path),
             ),
+            RunError::Input(problems) => Failure::new(
+                "playbook",
+                format!("the input does not fit `{}`: {problems}", call.path),
+            ),
             error => Failure::new("playbook", error.to_string()),
         };
         let entry = self.callee(call).await.map_err(failed)?;

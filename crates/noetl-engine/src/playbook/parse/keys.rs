@@ -42,10 +42,11 @@ impl Level {
 /// The root.
 pub(super) const ROOT: Level = Level {
     noun: "a playbook",
-    known: "apiVersion kind metadata name path executor workload spec workflow workbook keychain on_error",
+    known: "apiVersion kind metadata name path executor workload spec workload_schema workflow workbook keychain \
+        on_error",
     others: "version description labels vars variables inputs outputs input output tests test runtime ui \
         schedule triggers environment credentials secrets policy config notes final_step entry_step tags \
-        annotations result targets workload_schema defaults imports steps doc docs status id \
+        annotations result targets defaults imports steps doc docs status id \
         observability tracing resources",
     also: None,
     is_closed: true,

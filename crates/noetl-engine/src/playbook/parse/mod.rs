@@ -4,6 +4,7 @@ mod admission;
 mod case;
 mod field;
 mod header;
+mod json_schema;
 mod keys;
 mod policy;
 mod reader;
@@ -120,6 +121,7 @@ impl Reader<'_> {
         if let Some(spec) = root.get("spec") {
             workload.entry("spec").or_insert_with(|| spec.to_json());
         }
+        let workload_schema = self.workload_schema(root);
         let executor = self.executor(root);
         let keychain = self.keychain(root);
         let on_error = self.on_error(root);
@@ -133,6 +135,7 @@ impl Reader<'_> {
             description,
             executor,
             workload,
+            workload_schema,
             on_error,
             keychain,
             graph: graph_of(&steps),

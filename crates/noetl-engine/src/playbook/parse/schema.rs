@@ -19,6 +19,7 @@ pub fn schema() -> Json {
             ),
             ("kind", json!({ "const": "Playbook" })),
             ("workload", json!({ "type": "object" })),
+            ("workload_schema", json!({ "type": "object" })),
             (
                 "workflow",
                 json!({ "type": "array", "items": named("step"), "minItems": 1 }),

@@ -20,7 +20,10 @@ pub(super) fn unknown_fields(
             let key = key.strip_prefix("workload.").unwrap_or(key);
             key.split('.').next() == Some(name)
         };
-        payload.contains_key("workload") || payload.keys().any(is_given)
+        let schema = playbook.workload_schema.as_ref();
+        schema.is_some_and(|schema| schema.property(name).is_some())
+            || payload.contains_key("workload")
+            || payload.keys().any(is_given)
     };
     for field in playbook
         .steps

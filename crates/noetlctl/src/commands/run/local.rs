@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use noetl_api::ExecutionStatus;
+use noetl_engine::execution::Machine;
 use noetl_engine::local::{Job, Report};
 use noetl_engine::{Failure, Playbook, Problem, Problems, Severity};
 use noetl_help::Help as _;
@@ -105,9 +106,18 @@ pub(super) fn run(
     )?;
     let (playbook, found) = match validate::check(&file, &text, &input, &host)? {
         (Some(playbook), found) => (Arc::new(playbook), found),
-        (None, found) => return reject(args, &found),
+        (None, found) => return reject(args, &found, "the playbook cannot run"),
     };
-    let payload = input.for_playbook(&playbook);
+    // A target that is not a step is a value that the playbook's own routing uses.
+    let step = target.filter(|target| playbook.step(target).is_some());
+    let mut payload = input.for_playbook(&playbook);
+    if step.is_some() && !playbook.declares("target") {
+        payload.remove("target");
+    }
+    let machine = Machine::new(Arc::clone(&playbook), "0", &payload);
+    if let Err(problems) = machine.check_workload() {
+        return reject(args, &problems, "the input does not fit `workload_schema`");
+    }
     if args.dry_run {
         return dry_run(args, &playbook, &found);
     }
@@ -121,8 +131,6 @@ pub(super) fn run(
     }
     // A problem may be in a step that never runs, so that only a dry run fails because of it.
     print_as_warnings(&found.0);
-    // A target that is not a step is a value that the playbook's own routing uses.
-    let step = target.filter(|target| playbook.step(target).is_some());
     if let (Some(target), None, true) = (target, step, args.target.is_some() || args.step.is_some())
     {
         let known: Vec<_> = playbook
@@ -227,7 +235,7 @@ fn print_as_warnings(problems: &[Problem]) {
     print_problems(&problems.iter().map(as_warning).collect::<Vec<_>>());
 }
 
-fn reject(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
+fn reject(args: &RunArgs, problems: &Problems, why: &str) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&Rejected {
             status: "INVALID",
@@ -236,10 +244,7 @@ fn reject(args: &RunArgs, problems: &Problems) -> anyhow::Result<ExitCode> {
         })?;
     }
     print_problems(&problems.0);
-    Err(anyhow!(
-        "the playbook cannot run: {}",
-        problems::count(&problems.0)
-    ))
+    Err(anyhow!("{why}: {}", problems::count(&problems.0)))
 }
 
 fn dry_run(args: &RunArgs, playbook: &Playbook, found: &Problems) -> anyhow::Result<ExitCode> {
