@@ -4,6 +4,7 @@
 
 mod check;
 mod format;
+mod values;
 
 use std::collections::HashSet;
 
@@ -153,7 +154,7 @@ impl Values {
         let shown: Vec<_> = values.iter().map(Json::to_string).collect();
         Self {
             shown: shown.join(", "),
-            canonical: values.iter().map(check::canonical).collect(),
+            canonical: values.iter().map(values::canonical).collect(),
         }
     }
 }

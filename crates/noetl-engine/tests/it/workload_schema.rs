@@ -22,159 +22,50 @@ fn misfits(schema: &str, payload: Json) -> Vec<String> {
     }
 }
 
+/// The schema of a value, one that fits and one that does not in JSON, and what is said of the latter.
+const VALUES: &str = r#"
+{type: string} | "a" | 1 | must be a string
+{type: [integer, null]} | null | 1.5 | must be a whole number or null
+{type: integer} | 2.0 | "2" | must be a whole number
+{enum: [eu, us]} | "eu" | "mars" | must be one of "eu", "us"
+{enum: [1, {a: 2}]} | {"a": 2.0} | {"a": 3} | must be one of 1, {"a":2}
+{const: 1} | 1.0 | true | must be 1
+{minimum: 2} | 2 | 1.9 | must be at least 2
+{exclusiveMinimum: 2} | 2.1 | 2 | must be more than 2
+{maximum: 2} | 2 | 3 | must be at most 2
+{exclusiveMaximum: 2} | 1 | 2.0 | must be less than 2
+{maximum: 9007199254740992} | 9007199254740992 | 9007199254740993 | must be at most 9007199254740992
+{multipleOf: 0.1} | 0.3 | 0.35 | must be a multiple of 0.1
+{minLength: 2} | "äö" | "ä" | must have at least 2 characters
+{maxLength: 1} | "ä" | "äö" | must have at most 1 character
+{pattern: '^v\d'} | "v12" | "12" | must match the pattern `^v\d`
+{format: date} | "2024-02-29" | "2023-02-29" | must be a date, such as 2026-01-31
+{minItems: 1} | [1] | [] | must have at least 1 item
+{maxItems: 1} | [1] | [1, 2] | must have at most 1 item
+{uniqueItems: true} | [1, "1"] | [{"a": 1, "b": 2}, {"b": 2, "a": 1.0}] | must not have the same item twice
+{contains: {type: string}} | [1, "a"] | [1] | must have at least 1 item that fit `contains`, and has 0
+{contains: {const: 1}, minContains: 0, maxContains: 1} | [] | [1, 1] | must have 0 to 1 items that fit `contains`, and has 2
+{minProperties: 1} | {"a": 1} | {} | must have at least 1 entry
+{maxProperties: 1} | {"a": 1} | {"a": 1, "b": 2} | must have at most 1 entry
+{dependentRequired: {user: [password]}} | {"password": 1} | {"user": 1} | must have `password`, as it has `user`
+{anyOf: [{type: string, description: a name}, {type: integer}]} | 1 | true | must fit one of the 2 alternatives (a name)
+{oneOf: [{type: number}, {type: integer}]} | 1.5 | 1 | must fit exactly one of the 2 alternatives, and fits 2
+{not: {const: root}} | "ada" | "root" | must not fit the schema of `not`
+"#;
+
 #[test]
 fn a_value_that_does_not_fit_is_told_what_it_must_be() {
-    for (schema, fitting, other, message) in [
-        ("{type: string}", json!("a"), json!(1), "must be a string"),
-        (
-            "{type: [integer, null]}",
-            json!(null),
-            json!(1.5),
-            "must be a whole number or null",
-        ),
-        (
-            "{type: integer}",
-            json!(2.0),
-            json!("2"),
-            "must be a whole number",
-        ),
-        (
-            "{enum: [eu, us]}",
-            json!("eu"),
-            json!("mars"),
-            r#"must be one of "eu", "us""#,
-        ),
-        (
-            "{enum: [1, {a: 2}]}",
-            json!({"a": 2.0}),
-            json!({"a": 3}),
-            r#"must be one of 1, {"a":2}"#,
-        ),
-        ("{const: 1}", json!(1.0), json!(true), "must be 1"),
-        ("{minimum: 2}", json!(2), json!(1.9), "must be at least 2"),
-        (
-            "{exclusiveMinimum: 2}",
-            json!(2.1),
-            json!(2),
-            "must be more than 2",
-        ),
-        ("{maximum: 2}", json!(2), json!(3), "must be at most 2"),
-        (
-            "{exclusiveMaximum: 2}",
-            json!(1),
-            json!(2.0),
-            "must be less than 2",
-        ),
-        (
-            "{maximum: 9007199254740992}",
-            json!(9_007_199_254_740_992_u64),
-            json!(9_007_199_254_740_993_u64),
-            "must be at most 9007199254740992",
-        ),
-        (
-            "{multipleOf: 0.1}",
-            json!(0.3),
-            json!(0.35),
-            "must be a multiple of 0.1",
-        ),
-        (
-            "{minLength: 2}",
-            json!("äö"),
-            json!("ä"),
-            "must have at least 2 characters",
-        ),
-        (
-            "{maxLength: 1}",
-            json!("ä"),
-            json!("äö"),
-            "must have at most 1 character",
-        ),
-        (
-            r"{pattern: '^v\d'}",
-            json!("v12"),
-            json!("12"),
-            r"must match the pattern `^v\d`",
-        ),
-        (
-            "{format: date}",
-            json!("2024-02-29"),
-            json!("2023-02-29"),
-            "must be a date, such as 2026-01-31",
-        ),
-        (
-            "{minItems: 1}",
-            json!([1]),
-            json!([]),
-            "must have at least 1 item",
-        ),
-        (
-            "{maxItems: 1}",
-            json!([1]),
-            json!([1, 2]),
-            "must have at most 1 item",
-        ),
-        (
-            "{uniqueItems: true}",
-            json!([1, "1"]),
-            json!([{"a": 1, "b": 2}, {"b": 2, "a": 1.0}]),
-            "must not have the same item twice",
-        ),
-        (
-            "{contains: {type: string}}",
-            json!([1, "a"]),
-            json!([1]),
-            "must have at least 1 item that fit `contains`, and has 0",
-        ),
-        (
-            "{contains: {const: 1}, minContains: 0, maxContains: 1}",
-            json!([]),
-            json!([1, 1]),
-            "must have 0 to 1 items that fit `contains`, and has 2",
-        ),
-        (
-            "{minProperties: 1}",
-            json!({"a": 1}),
-            json!({}),
-            "must have at least 1 entry",
-        ),
-        (
-            "{maxProperties: 1}",
-            json!({"a": 1}),
-            json!({"a": 1, "b": 2}),
-            "must have at most 1 entry",
-        ),
-        (
-            "{dependentRequired: {user: [password]}}",
-            json!({"password": 1}),
-            json!({"user": 1}),
-            "must have `password`, as it has `user`",
-        ),
-        (
-            "{anyOf: [{type: string, description: a name}, {type: integer}]}",
-            json!(1),
-            json!(true),
-            "must fit one of the 2 alternatives (a name)",
-        ),
-        (
-            "{oneOf: [{type: number}, {type: integer}]}",
-            json!(1.5),
-            json!(1),
-            "must fit exactly one of the 2 alternatives, and fits 2",
-        ),
-        (
-            "{not: {const: root}}",
-            json!("ada"),
-            json!("root"),
-            "must not fit the schema of `not`",
-        ),
-    ] {
+    for line in VALUES.trim().lines() {
+        let parts: Vec<_> = line.split(" | ").collect();
+        let &[schema, fitting, other, message] = &parts[..] else {
+            panic!("{line}");
+        };
+        let payload = |value: &str| json!({"v": serde_json::from_str::<Json>(value).unwrap()});
         let schema = format!("{{properties: {{v: {schema}}}}}");
-        assert!(
-            misfits(&schema, json!({"v": fitting})).is_empty(),
-            "{schema} {fitting}"
-        );
-        let found = misfits(&schema, json!({"v": other}));
-        assert_eq!(found, [format!("workload.v {message}")], "{schema} {other}");
+        let none = misfits(&schema, payload(fitting));
+        assert!(none.is_empty(), "{line}: {none:?}");
+        let found = misfits(&schema, payload(other));
+        assert_eq!(found, [format!("workload.v {message}")], "{line}");
     }
 }
 

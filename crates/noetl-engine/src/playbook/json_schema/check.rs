@@ -1,12 +1,12 @@
 //! Values against a schema. Messages say what a value must be and never repeat it: it may be a secret.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write as _;
+use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::{Assertion, Schema};
+use super::values::{canonical, compare, is_multiple};
+use super::{Assertion, Keyword, Schema};
 use crate::path;
 
 /// How many misfits are listed. A list of a million items of the wrong type is one mistake.
@@ -54,107 +54,132 @@ impl Schema {
             if found.len() >= MOST_MISFITS {
                 return;
             }
-            let misfit = |message: String| Misfit {
-                path: path.to_owned(),
-                line: keyword.line,
-                column: keyword.column,
-                message,
-                description: self.description.clone(),
-                fault: Fault::Value,
-            };
             if let Some(message) = keyword.assertion.message(value) {
-                found.push(misfit(message));
+                found.push(self.misfit(keyword, path, message));
                 continue;
             }
-            match (&keyword.assertion, value) {
-                (Assertion::Required(names), Json::Object(entries)) => {
-                    let missing = names.iter().filter(|name| !entries.contains_key(*name));
-                    found.extend(missing.map(|name| Misfit {
-                        path: path::key(path, name).into_owned(),
-                        fault: Fault::Missing,
-                        description: self.property(name).and_then(|it| it.description.clone()),
-                        ..misfit("has no value, and needs one".to_owned())
-                    }));
-                }
-                (
-                    Assertion::Properties {
-                        named,
-                        patterns,
-                        others,
-                    },
-                    Json::Object(entries),
-                ) => {
-                    for (name, value) in entries {
-                        let path = path::key(path, name);
-                        let named = named.iter().filter(|(known, _)| known == name);
-                        let named = named.map(|(_, schema)| schema);
-                        let matching = patterns.iter().filter(|(regex, _)| regex.is_match(name));
-                        let mut is_known = false;
-                        for schema in named.chain(matching.map(|(_, schema)| schema)) {
-                            is_known = true;
-                            schema.find(value, &path, found);
-                        }
-                        match others {
-                            Some(others) if !is_known && others.is_never() => found.push(Misfit {
-                                path: path.into_owned(),
-                                fault: Fault::Unknown,
-                                ..misfit("is not known: the schema has no such property".to_owned())
-                            }),
-                            Some(others) if !is_known => others.find(value, &path, found),
-                            _ => {}
-                        }
-                    }
-                }
-                (Assertion::PropertyNames(schema), Json::Object(entries)) => {
-                    for name in entries.keys() {
-                        schema.find(&Json::from(&**name), &path::key(path, name), found);
-                    }
-                }
-                (Assertion::Items { first, rest }, Json::Array(items)) => {
-                    let schemas = first.iter().map(Some);
-                    let schemas = schemas.chain(std::iter::repeat(rest.as_deref()));
-                    for (index, (item, schema)) in items.iter().zip(schemas).enumerate() {
-                        if found.len() >= MOST_MISFITS {
-                            return;
-                        }
-                        if let Some(schema) = schema {
-                            schema.find(item, &path::index(path, index), found);
-                        }
-                    }
-                }
-                (Assertion::AllOf(schemas), value) => {
-                    for schema in schemas {
-                        schema.find(value, path, found);
-                    }
-                }
-                (
-                    Assertion::If {
-                        condition,
-                        then,
-                        otherwise,
-                    },
-                    value,
-                ) => {
-                    let chosen = match condition.fits(value) {
-                        true => then,
-                        false => otherwise,
-                    };
-                    if let Some(schema) = chosen {
-                        schema.find(value, path, found);
-                    }
-                }
+            match value {
+                Json::Object(entries) => self.find_in_mapping(keyword, entries, path, found),
+                Json::Array(items) => keyword.assertion.find_in_list(items, path, found),
                 _ => {}
             }
+            keyword.assertion.find_in_parts(value, path, found);
+        }
+    }
+
+    fn find_in_mapping(
+        &self,
+        keyword: &Keyword,
+        entries: &Map<String, Json>,
+        path: &str,
+        found: &mut Vec<Misfit>,
+    ) {
+        match &keyword.assertion {
+            Assertion::Required(names) => {
+                let missing = names.iter().filter(|name| !entries.contains_key(*name));
+                found.extend(missing.map(|name| Misfit {
+                    path: path::key(path, name).into_owned(),
+                    fault: Fault::Missing,
+                    description: self.property(name).and_then(|it| it.description.clone()),
+                    ..self.misfit(keyword, path, "has no value, and needs one".to_owned())
+                }));
+            }
+            Assertion::Properties {
+                named,
+                patterns,
+                others,
+            } => {
+                for (name, value) in entries {
+                    let path = path::key(path, name);
+                    let named = named.iter().filter(|(known, _)| known == name);
+                    let named = named.map(|(_, schema)| schema);
+                    let matching = patterns.iter().filter(|(regex, _)| regex.is_match(name));
+                    let mut is_known = false;
+                    for schema in named.chain(matching.map(|(_, schema)| schema)) {
+                        is_known = true;
+                        schema.find(value, &path, found);
+                    }
+                    match others {
+                        Some(others) if !is_known && others.is_never() => {
+                            let message = "is not known: the schema has no such property";
+                            found.push(Misfit {
+                                fault: Fault::Unknown,
+                                description: None,
+                                ..self.misfit(keyword, &path, message.to_owned())
+                            });
+                        }
+                        Some(others) if !is_known => others.find(value, &path, found),
+                        _ => {}
+                    }
+                }
+            }
+            Assertion::PropertyNames(schema) => {
+                for name in entries.keys() {
+                    schema.find(&Json::from(&**name), &path::key(path, name), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn misfit(&self, keyword: &Keyword, path: &str, message: String) -> Misfit {
+        Misfit {
+            path: path.to_owned(),
+            line: keyword.line,
+            column: keyword.column,
+            message,
+            description: self.description.clone(),
+            fault: Fault::Value,
         }
     }
 
     fn is_never(&self) -> bool {
-        let is_never = |keyword: &super::Keyword| matches!(keyword.assertion, Assertion::Never);
+        let is_never = |keyword: &Keyword| matches!(keyword.assertion, Assertion::Never);
         self.keywords.iter().any(is_never)
     }
 }
 
 impl Assertion {
+    fn find_in_list(&self, items: &[Json], path: &str, found: &mut Vec<Misfit>) {
+        let Self::Items { first, rest } = self else {
+            return;
+        };
+        for (index, item) in items.iter().enumerate() {
+            if found.len() >= MOST_MISFITS {
+                return;
+            }
+            if let Some(schema) = first.get(index).or(rest.as_deref()) {
+                schema.find(item, &path::index(path, index), found);
+            }
+        }
+    }
+
+    /// Finds misfits with the schemas that hold for the value itself.
+    fn find_in_parts(&self, value: &Json, path: &str, found: &mut Vec<Misfit>) {
+        match self {
+            Self::AllOf(schemas) => {
+                for schema in schemas {
+                    schema.find(value, path, found);
+                }
+            }
+            Self::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                let chosen = if condition.fits(value) {
+                    then
+                } else {
+                    otherwise
+                };
+                if let Some(schema) = chosen {
+                    schema.find(value, path, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Returns what a value must be when it does not fit. Assertions about what is inside of it are no part of this.
     fn message(&self, value: &Json) -> Option<String> {
         match value {
@@ -284,15 +309,15 @@ impl Assertion {
 }
 
 fn alternatives(schemas: &[Schema]) -> String {
-    let mut text = plural(schemas.len() as u64, "alternative");
+    let count = plural(schemas.len() as u64, "alternative");
     let described: Vec<_> = schemas
         .iter()
         .filter_map(|schema| schema.description.as_deref())
         .collect();
-    if !described.is_empty() {
-        let _ = write!(text, " ({})", described.join("; "));
+    if described.is_empty() {
+        return count;
     }
-    text
+    format!("{count} ({})", described.join("; "))
 }
 
 fn plural(count: u64, noun: &str) -> String {
@@ -301,68 +326,4 @@ fn plural(count: u64, noun: &str) -> String {
         (count, "entry") => format!("{count} entries"),
         (count, noun) => format!("{count} {noun}s"),
     }
-}
-
-/// Returns a text that two values share exactly if they are equal: numbers by their value, mappings in any order.
-pub(super) fn canonical(value: &Json) -> String {
-    match value {
-        Json::Number(number) => match whole(number) {
-            Some(whole) => whole.to_string(),
-            None => number.to_string(),
-        },
-        Json::Array(items) => {
-            let items: Vec<_> = items.iter().map(canonical).collect();
-            format!("[{}]", items.join(","))
-        }
-        Json::Object(entries) => {
-            let entries: BTreeMap<_, _> = entries
-                .iter()
-                .map(|(key, value)| (key, canonical(value)))
-                .collect();
-            let entries: Vec<_> = entries
-                .into_iter()
-                .map(|(key, value)| format!("{}:{value}", Json::from(&**key)))
-                .collect();
-            format!("{{{}}}", entries.join(","))
-        }
-        value => value.to_string(),
-    }
-}
-
-/// Returns a number without a fraction as an integer. One beyond 2^63 in a binary fraction has no exact one.
-fn whole(number: &Number) -> Option<i128> {
-    if let Some(integer) = number.as_i64() {
-        return Some(integer.into());
-    }
-    if let Some(integer) = number.as_u64() {
-        return Some(integer.into());
-    }
-    let float = number.as_f64()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "it is checked to be in range"
-    )]
-    (float.fract() == 0.0 && float.abs() < 2f64.powi(63)).then_some(float as i128)
-}
-
-fn compare(number: &Number, bound: &Number) -> Ordering {
-    match (whole(number), whole(bound)) {
-        (Some(number), Some(bound)) => number.cmp(&bound),
-        _ => {
-            let float = |number: &Number| number.as_f64().unwrap_or(f64::NAN);
-            float(number).total_cmp(&float(bound))
-        }
-    }
-}
-
-fn is_multiple(number: &Number, divisor: &Number) -> bool {
-    if let (Some(number), Some(divisor)) = (whole(number), whole(divisor)) {
-        return divisor != 0 && number % divisor == 0;
-    }
-    let (Some(number), Some(divisor)) = (number.as_f64(), divisor.as_f64()) else {
-        return false;
-    };
-    // 0.3 / 0.1 is 2.9999999999999996: decimal fractions have no exact binary ones.
-    let quotient = number / divisor;
-    (quotient - quotient.round()).abs() <= 1e-9 * quotient.abs().max(1.0)
 }
