@@ -79,6 +79,12 @@ export function workloadOf(entry: CatalogEntry): Record<string, unknown> {
   return isRecord(workload) ? workload : {};
 }
 
+/** Returns the `workload_schema` of a playbook, a JSON Schema for its input; empty without one. */
+export function schemaOf(entry: CatalogEntry): Record<string, unknown> {
+  const schema = entry.payload?.workload_schema;
+  return isRecord(schema) ? schema : {};
+}
+
 /** Returns the problems of an error. Errors other than ApiError have none. */
 export function problemsOf(error: unknown): readonly Problem[] {
   return error instanceof ApiError ? error.problems : [];

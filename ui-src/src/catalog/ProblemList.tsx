@@ -34,6 +34,11 @@ export function ProblemList({ problems, onGo }: Props) {
                 {placeOf(problem)}
               </button>
             )}{" "}
+            {isInput(problem) && (
+              <>
+                <bdi>{cut(problem.place.field ?? "", MESSAGE_LIMIT)}</bdi>{" "}
+              </>
+            )}
             <bdi>{cut(problem.message, MESSAGE_LIMIT)}</bdi>
             {typeof problem.help === "string" && (
               <p className="problem-help">
@@ -46,6 +51,11 @@ export function ProblemList({ problems, onGo }: Props) {
       {problems.length > SHOWN && <li className="muted">and {problems.length - SHOWN} more</li>}
     </ul>
   );
+}
+
+/** Whether a problem is that of a value, which its message does not name. */
+function isInput({ place }: Problem): boolean {
+  return /^workload\b/.test(place.field ?? "");
 }
 
 /** Returns `line 4, column 7`, or `line 4` when the column is unknown. */

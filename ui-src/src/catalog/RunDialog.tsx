@@ -2,13 +2,14 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useId, useMemo, useState, type SyntheticEvent } from "react";
 import { useNavigate } from "react-router";
-import { getEntry, problemsOf, start, workloadOf } from "../api/catalog";
+import { getEntry, problemsOf, schemaOf, start, workloadOf } from "../api/catalog";
 import { rerun } from "../api/executions";
 import type { CatalogEntry, ExecutionInput } from "../api/schema";
 import { Dialog } from "../ui/Dialog";
 import { ErrorNotice, Loading } from "../ui/notices";
+import { fieldsOf } from "./field";
 import { ProblemList } from "./ProblemList";
-import { fieldsOf, isSame, payloadOf, rawPayload, textsOf } from "./workload";
+import { isSame, misfitsOf, payloadOf, rawPayload, textsOf } from "./workload";
 import { WorkloadField } from "./WorkloadField";
 
 interface Props {
@@ -59,7 +60,10 @@ interface FormProps {
 function RunForm({ entry, again, onClose }: FormProps) {
   const input = again?.input;
   const navigate = useNavigate();
-  const fields = useMemo(() => fieldsOf(workloadOf(entry), input?.payload), [entry, input]);
+  const fields = useMemo(
+    () => fieldsOf(workloadOf(entry), input?.payload, schemaOf(entry)),
+    [entry, input],
+  );
   const given = useMemo(() => textsOf(fields, input?.payload ?? {}), [fields, input]);
   // What the form cannot show is shown as JSON.
   const [mode, setMode] = useState<"form" | "json">("error" in given ? "json" : "form");
@@ -83,6 +87,9 @@ function RunForm({ entry, again, onClose }: FormProps) {
       await navigate(`/execution/${execution_id}`);
     },
   });
+
+  const problems = problemsOf(run.error);
+  const misfits = mode === "form" ? misfitsOf(problems, fields) : {};
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
@@ -163,9 +170,10 @@ function RunForm({ entry, again, onClose }: FormProps) {
               key={field.name}
               field={field}
               value={values[field.name] ?? field.initial}
-              error={errors[field.name]}
+              error={errors[field.name] ?? misfits[field.name]}
               onChange={(value) => {
                 setValues({ ...values, [field.name]: value });
+                if (run.isError) run.reset();
               }}
             />
           ))}
@@ -191,7 +199,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
         {run.error !== null && (
           <>
             <ErrorNotice error={run.error} what="It was not started" />
-            <ProblemList problems={problemsOf(run.error)} />
+            <ProblemList problems={problems} />
           </>
         )}
       </div>

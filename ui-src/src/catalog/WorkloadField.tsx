@@ -1,12 +1,15 @@
 // The form field for one value of a workload, by its kind.
 import { useId } from "react";
-import type { Field, FieldKind } from "./workload";
+import type { Field, FieldKind } from "./field";
 
 const HINTS: Record<FieldKind, string> = {
   text: "text",
   lines: "text",
   number: "number",
+  integer: "whole number",
   boolean: "yes or no",
+  choice: "choice",
+  date: "date",
   json: "JSON",
 };
 
@@ -17,13 +20,15 @@ interface Props {
   onChange: (value: string) => void;
 }
 
-export function WorkloadField({ field: { name, kind, initial }, value, error, onChange }: Props) {
+export function WorkloadField({ field, value, error, onChange }: Props) {
+  const { name, kind, initial, hasDefault, isRequired, description, options = [] } = field;
   const id = useId();
   const shared = {
     id,
     value,
     "aria-invalid": error !== undefined,
-    "aria-describedby": `${id}-error`,
+    "aria-required": isRequired,
+    "aria-describedby": description === undefined ? `${id}-error` : `${id}-description ${id}-error`,
     onChange: (event: { target: { value: string } }) => {
       onChange(event.target.value);
     },
@@ -31,17 +36,43 @@ export function WorkloadField({ field: { name, kind, initial }, value, error, on
   return (
     <div className="field">
       <label className="field-label" htmlFor={id}>
-        <bdi>{name}</bdi> <span className="muted">{HINTS[kind]}</span>
+        <bdi>{name}</bdi>{" "}
+        <span className="muted">
+          {HINTS[kind]}
+          {isRequired && ", required"}
+        </span>
         {value !== initial && <span className="changed">changed</span>}
       </label>
+      {description !== undefined && (
+        <span className="field-description" id={`${id}-description`}>
+          <bdi>{description}</bdi>
+        </span>
+      )}
+      {kind === "choice" && (
+        <select {...shared}>
+          {!hasDefault && <option value="">none</option>}
+          {options.map((option) => {
+            const text = JSON.stringify(option);
+            return (
+              <option key={text} value={text}>
+                {typeof option === "string" ? option : text}
+              </option>
+            );
+          })}
+        </select>
+      )}
       {kind === "boolean" && (
         <select {...shared}>
+          {!hasDefault && <option value="">none</option>}
           <option value="true">true</option>
           <option value="false">false</option>
         </select>
       )}
       {kind === "text" && <input type="text" dir="auto" {...shared} />}
-      {kind === "number" && <input type="text" inputMode="decimal" {...shared} />}
+      {kind === "date" && <input type="date" {...shared} />}
+      {(kind === "number" || kind === "integer") && (
+        <input type="text" inputMode={kind === "integer" ? "numeric" : "decimal"} {...shared} />
+      )}
       {kind === "lines" && <textarea dir="auto" rows={4} {...shared} />}
       {kind === "json" && (
         <textarea

@@ -1,6 +1,7 @@
 // The form for a workload, and the payload that it sends.
 import { expect, test } from "vitest";
-import { fieldsOf, payloadOf, rawPayload, textsOf } from "./workload";
+import { fieldsOf } from "./field";
+import { misfitsOf, payloadOf, rawPayload, textsOf } from "./workload";
 
 const WORKLOAD = {
   message: "Hello",
@@ -68,4 +69,73 @@ test("the form follows the JSON, or says what it cannot show", () => {
   expect(error("other", 1)).toBe("The form has no field for other, so it stays JSON.");
   expect(error("count", "4")).toBe("The field of count cannot show this value, so it stays JSON.");
   expect(error("text", { a: 1 })).toBe("The field of text cannot show this value, so it stays JSON.");
+});
+
+const SCHEMA = {
+  required: ["region", "day", "note"],
+  properties: {
+    region: { enum: ["eu", "us", 3], description: "Where the cluster runs" },
+    replicas: { type: "integer" },
+    day: { type: "string", format: "date" },
+    note: { type: "string" },
+    dry_run: { type: "boolean" },
+    tags: { type: "array", items: { type: "string" } },
+  },
+};
+
+test("a schema decides the kinds of fields, and adds those without a default", () => {
+  const fields = fieldsOf({ replicas: 2, region: "eu", free: true }, {}, SCHEMA);
+  expect(fields.map(({ name, kind, initial }) => `${name}: ${kind} ${initial}`)).toEqual([
+    "replicas: integer 2",
+    'region: choice "eu"',
+    "free: boolean true",
+    "day: date ",
+    "note: text ",
+    "dry_run: boolean ",
+    "tags: json ",
+  ]);
+  expect(fields.filter(({ isRequired }) => isRequired).map(({ name }) => name)).toEqual(["region", "day", "note"]);
+  expect(fields[1]?.description).toBe("Where the cluster runs");
+});
+
+test("a default that the schema does not expect decides the kind of its field", () => {
+  const workload = { replicas: "{{ n }}", day: "{{ now() }}", note: 5, dry_run: "no", region: "mars" };
+  const fields = fieldsOf(workload, {}, SCHEMA);
+  expect(fields.map(({ kind }) => kind)).toEqual(["integer", "text", "number", "text", "choice", "json"]);
+  expect(fields[4]?.options).toEqual(["mars", "eu", "us", 3]);
+  expect(payloadOf(fields, {})).toEqual({ payload: {}, errors: {} });
+});
+
+test("a required value without a default is asked for, and others are left out", () => {
+  const fields = fieldsOf({}, {}, SCHEMA);
+  expect(Object.keys(payloadOf(fields, {}).errors)).toEqual(["region", "day", "note"]);
+  const values = { region: "3", day: "2026-01-31", note: "a", replicas: "2.5" };
+  expect(payloadOf(fields, values)).toEqual({
+    payload: { region: 3, day: "2026-01-31", note: "a" },
+    errors: { replicas: "This is a whole number, such as 10." },
+  });
+  expect(textsOf(fields, { region: "us", dry_run: true })).toEqual({
+    values: { region: '"us"', dry_run: "true" },
+  });
+  expect(textsOf(fields, { region: "mars" })).toHaveProperty("error");
+  expect(textsOf(fields, { day: "tomorrow" })).toHaveProperty("error");
+});
+
+test("what the server says of a value is at its field", () => {
+  const problem = (field: string, message: string) => ({
+    severity: "error" as const,
+    message,
+    help: null,
+    place: { file: "a", line: 1, column: 1, step: null, field },
+  });
+  const problems = [
+    problem("workload.tags[1]", "must be a string"),
+    problem("workload.tags[2]", "must be a string"),
+    problem("workload.tagsonomy", "is not known"),
+    problem("workload.note", "must have at least 2 characters"),
+  ];
+  expect(misfitsOf(problems, fieldsOf({}, {}, SCHEMA))).toEqual({
+    tags: "[1] must be a string.",
+    note: "This must have at least 2 characters.",
+  });
 });

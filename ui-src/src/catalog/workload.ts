@@ -1,34 +1,7 @@
-// The form for a playbook's workload: the field for each value, and the payload of the form. Only changed values
-// are sent, so that the playbook's own defaults apply to the others. Pure.
-export type FieldKind = "text" | "lines" | "number" | "boolean" | "json";
-
-export interface Field {
-  name: string;
-  kind: FieldKind;
-  /** The initial text of the field; booleans are "true" and "false". */
-  initial: string;
-}
-
-const LINE_LIMIT = 80;
-
-/** Returns the fields of a workload. A text of several lines among the given values has a field that can show it. */
-export function fieldsOf(workload: Record<string, unknown>, given: Record<string, unknown> = {}): Field[] {
-  return Object.entries(workload).map(([name, value]) => {
-    const field = fieldOf(value);
-    const text = Object.hasOwn(given, name) ? given[name] : undefined;
-    const hasLines = field.kind === "text" && typeof text === "string" && /[\r\n]/.test(text);
-    return { name, ...field, kind: hasLines ? "lines" : field.kind };
-  });
-}
-
-function fieldOf(value: unknown): Omit<Field, "name"> {
-  if (typeof value === "boolean") return { kind: "boolean", initial: String(value) };
-  if (typeof value === "number") return { kind: "number", initial: String(value) };
-  if (typeof value === "string") {
-    return { kind: value.includes("\n") || value.length > LINE_LIMIT ? "lines" : "text", initial: value };
-  }
-  return { kind: "json", initial: JSON.stringify(value ?? null, null, 2) };
-}
+// The payload of the form for a playbook's workload. Only changed values are sent, so that the playbook's own defaults
+// apply to the others. Pure.
+import type { Problem } from "../api/schema";
+import { textOf, valueOf, type Field } from "./field";
 
 export interface Filled {
   payload: Record<string, unknown>;
@@ -39,10 +12,14 @@ export interface Filled {
 export function payloadOf(fields: readonly Field[], values: Readonly<Record<string, string>>): Filled {
   const payload: [string, unknown][] = [];
   const errors: [string, string][] = [];
-  for (const { name, kind, initial } of fields) {
+  for (const field of fields) {
+    const { name, initial } = field;
     const text = Object.hasOwn(values, name) ? (values[name] ?? initial) : initial;
-    if (text === initial) continue;
-    const read = valueOf(kind, text);
+    if (text === initial) {
+      if (field.isRequired && !field.hasDefault) errors.push([name, "This needs a value."]);
+      continue;
+    }
+    const read = valueOf(field, text);
     if (read.error === undefined) payload.push([name, read.value]);
     else errors.push([name, read.error]);
   }
@@ -59,36 +36,14 @@ export function textsOf(
   for (const [name, value] of Object.entries(payload)) {
     const field = fields.find((known) => known.name === name);
     if (field === undefined) return { error: `The form has no field for ${name}, so it stays JSON.` };
-    const text = field.kind === "json" ? JSON.stringify(value, null, 2) : String(value);
-    const read = valueOf(field.kind, text);
+    const text = textOf(field, value);
+    const read = valueOf(field, text);
     if (read.error !== undefined || JSON.stringify(read.value) !== JSON.stringify(value)) {
       return { error: `The field of ${name} cannot show this value, so it stays JSON.` };
     }
     values.push([name, text]);
   }
   return { values: Object.fromEntries(values) };
-}
-
-function valueOf(kind: FieldKind, text: string): { value?: unknown; error?: string } {
-  switch (kind) {
-    case "text":
-    case "lines":
-      return { value: text };
-    case "boolean":
-      return { value: text === "true" };
-    case "number": {
-      const number = Number(text);
-      return text.trim() === "" || !Number.isFinite(number)
-        ? { error: "This is a number, such as 10 or 0.5." }
-        : { value: number };
-    }
-    case "json":
-      try {
-        return { value: JSON.parse(text) as unknown };
-      } catch (error) {
-        return { error: `This is JSON, and cannot be read: ${String(error).replace(/^SyntaxError: /, "")}` };
-      }
-  }
 }
 
 /** Parses a payload that was typed as JSON, which must be an object. */
@@ -104,6 +59,22 @@ export function rawPayload(text: string): { payload: Record<string, unknown> } |
     return { error: 'The payload is a JSON object, such as {"message": "hello"}.' };
   }
   return { payload: value as Record<string, unknown> };
+}
+
+/** Returns what the server says of values that do not fit the schema, by the names of their fields. */
+export function misfitsOf(problems: readonly Problem[], fields: readonly Field[]): Record<string, string> {
+  const found = problems.flatMap(({ message, place }): [string, string][] => {
+    const path = place.field ?? "";
+    const field = fields.find(({ name }) => {
+      const own = `workload.${name}`;
+      return path === own || path.startsWith(`${own}.`) || path.startsWith(`${own}[`);
+    });
+    if (field === undefined) return [];
+    const inner = path.slice(`workload.${field.name}`.length).replace(/^\./, "");
+    return [[field.name, inner === "" ? `This ${message}.` : `${inner} ${message}.`]];
+  });
+  // The first one of a field is shown.
+  return Object.fromEntries(found.reverse());
 }
 
 /** Whether two payloads have the same values, in any order. */

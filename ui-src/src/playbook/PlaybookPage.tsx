@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
-import { getEntry, getGraph, workloadOf } from "../api/catalog";
+import { getEntry, getGraph, schemaOf, workloadOf } from "../api/catalog";
 import { listExecutions } from "../api/executions";
 import { RunDialog } from "../catalog/RunDialog";
 import { editorPath } from "../catalog/search";
@@ -60,6 +60,7 @@ function OnePlaybook({ path }: { path: string }) {
   }
   const { version, description, name, created_at } = entry.data;
   const workload = workloadOf(entry.data);
+  const schema = schemaOf(entry.data);
   return (
     <>
       <PageHeader
@@ -102,6 +103,12 @@ function OnePlaybook({ path }: { path: string }) {
         <section className="panel" aria-labelledby="workload">
           <h2 id="workload">Workload</h2>
           <ValueView value={workload} label="Workload" file="workload" />
+        </section>
+      )}
+      {Object.keys(schema).length > 0 && (
+        <section className="panel" aria-labelledby="schema">
+          <h2 id="schema">What the input must be</h2>
+          <ValueView value={schema} label="Schema" file="workload_schema" />
         </section>
       )}
       <section className="panel" aria-labelledby="versions">

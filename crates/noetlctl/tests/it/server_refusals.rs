@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::live::{Live, playbook, shell};
+use crate::support::show;
 
 /// Status, method, path and body of invalid requests.
 const REFUSED: &str = r#"
@@ -197,4 +198,73 @@ fn every_operation_of_the_document_has_a_route() {
         }
     }
     assert!(asked > 40, "{asked}");
+}
+
+const WITH_SCHEMA: &str = "apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: region, path: t/region}
+workload: {replicas: 2}
+workload_schema:
+  required: [region]
+  properties:
+    region: {enum: [eu, us], description: Where the cluster runs}
+    replicas: {type: integer, maximum: 5}
+workflow:
+- step: one
+  tool: {kind: shell, cmds: 'exit 3'}
+";
+
+#[test]
+fn an_input_that_does_not_fit_its_schema_starts_nothing() {
+    let live = Live::new();
+    live.register(WITH_SCHEMA);
+    let body = json!({"path": "t/region", "payload": {"replicas": 7}});
+    let refused = live.expect(422, "POST", "/api/execute", &body);
+    let problems = refused["problems"].as_array().unwrap().iter();
+    let fields: Vec<_> = problems
+        .map(|problem| (&problem["place"]["field"], &problem["message"]))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            (
+                &json!("workload.region"),
+                &json!("has no value, and needs one")
+            ),
+            (&json!("workload.replicas"), &json!("must be at most 5")),
+        ]
+    );
+    let output = live
+        .noetl(&["execute", "playbook", "t/region"])
+        .output()
+        .unwrap();
+    let text = show(&output);
+    assert!(text.contains("workload.region"), "{text}");
+    assert!(text.contains("Where the cluster runs"), "{text}");
+    assert!(text.ends_with("[exit 1]"), "{text}");
+    assert_eq!(live.get("/api/executions"), json!([]));
+
+    // A step that calls it fails with the same words.
+    live.register(
+        "apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: caller, path: t/caller}
+workflow:
+- {step: call, tool: {kind: playbook, path: t/region, args: {region: mars}}}
+",
+    );
+    let caller = live.execute("t/caller", &json!({}));
+    let ended = live.ended(&caller);
+    let error = ended["error"].to_string();
+    assert!(error.contains("must be one of"), "{ended}");
+    assert_eq!(live.get("/api/executions").as_array().unwrap().len(), 1);
+
+    // A newer version may ask for more than an execution was given.
+    let first = live.execute("t/region", &json!({"region": "eu"}));
+    assert_eq!(live.ended(&first)["status"], "FAILED");
+    live.register(&WITH_SCHEMA.replace("[region]", "[region, day]"));
+    let retry = format!("/api/executions/{first}/retry");
+    let refused = live.expect(422, "POST", &retry, &json!({"version": "latest"}));
+    assert_eq!(refused["problems"][0]["place"]["field"], "workload.day");
+    live.post(&retry, &json!({}));
 }
