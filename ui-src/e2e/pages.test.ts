@@ -54,6 +54,7 @@ const PAGES: readonly [name: string, address: () => string, ready: string][] = [
   ["execution-running", () => `/execution/${runs.running}`, ".react-flow__node"],
   ["credentials", () => "/credentials", ".row-link"],
   ["workers", () => "/workers", ".table"],
+  ["docs", () => "/docs", ".opblock-summary"],
   ["about", () => "/about", ".facts"],
   ["not-found", () => "/nowhere", "h1"],
 ];

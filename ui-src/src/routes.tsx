@@ -13,6 +13,7 @@ const EditorPage = lazy(() => import("./editor/EditorPage"));
 const ExecutionsPage = lazy(() => import("./executions/ExecutionsPage"));
 const ExecutionPage = lazy(() => import("./execution/ExecutionPage"));
 const CredentialsPage = lazy(() => import("./credentials/CredentialsPage"));
+const DocsPage = lazy(() => import("./docs/DocsPage"));
 const WorkersPage = lazy(() => import("./pages/WorkersPage"));
 
 export interface Route {
@@ -32,6 +33,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/execution/:id", title: "Execution", page: <ExecutionPage /> },
   { path: "/credentials", title: "Credentials", page: <CredentialsPage />, icon: "credentials" },
   { path: "/workers", title: "Workers", page: <WorkersPage />, icon: "workers" },
+  { path: "/docs", title: "API", page: <DocsPage /> },
   { path: "/about", title: "About", page: <AboutPage />, icon: "about" },
   { path: "*", title: "Page not found", page: <NotFoundPage /> },
 ];

@@ -14,6 +14,23 @@ export function useTheme(): [Theme, (theme: Theme) => void] {
   return [useSyncExternalStore(subscribe, currentTheme), chooseTheme];
 }
 
+const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+
+/** Whether the page is shown in dark colours, for libraries that do not follow `color-scheme`. */
+export function useIsDark(): boolean {
+  const [theme] = useTheme();
+  const isSystemDark = useSyncExternalStore(
+    (listener) => {
+      systemIsDark.addEventListener("change", listener);
+      return () => {
+        systemIsDark.removeEventListener("change", listener);
+      };
+    },
+    () => systemIsDark.matches,
+  );
+  return theme === "dark" || (theme === "system" && isSystemDark);
+}
+
 export function currentTheme(): Theme {
   return toTheme(document.documentElement.dataset.theme);
 }

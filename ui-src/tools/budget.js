@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 
 const FIRST_LOAD_KB = 250;
 // What must not be in the first load, by a word that only its library has.
-const LAZY = { editor: "cm-content", graph: "react-flow__node", charts: "chartjs", log: "log-scroll" };
+const LAZY = { editor: "cm-content", graph: "react-flow__node", charts: "chartjs", log: "log-scroll", documentation: "swagger-ui" };
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), "..", process.argv[2] ?? "dist");
 const assets = join(dist, "assets");

@@ -164,7 +164,7 @@ fn wrong_token(gate: &Gate, peer: Option<IpAddr>) -> Result<(), Refusal> {
 
 /// Whether a path needs no token: health, metrics, the page's files, and signing in.
 fn is_open(path: &str) -> bool {
-    !path.starts_with("/api/") && path != "/docs" || matches!(path, "/api/health" | "/api/session")
+    !path.starts_with("/api/") || matches!(path, "/api/health" | "/api/session")
 }
 
 /// Whether a request signs in. It needs no token, and a wrong one in its body counts as well.

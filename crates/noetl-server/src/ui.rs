@@ -113,7 +113,14 @@ pub(crate) fn router(source: UiSource) -> Router {
         let message = Notice {
             message: "NoETL API is running, but UI is not available".to_owned(),
         };
-        return Router::new().route("/", get(async move || Json(message.clone())));
+        let described = Notice {
+            message:
+                "the API is described at /api/openapi.json; this server has no page to show it"
+                    .to_owned(),
+        };
+        return Router::new()
+            .route("/", get(async move || Json(message.clone())))
+            .route("/docs", get(async move || Json(described.clone())));
     }
     // Fallbacks answer any method; a route with a wildcard refuses what is not GET or HEAD.
     Router::new()

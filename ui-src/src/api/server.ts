@@ -26,6 +26,11 @@ const isBuildStamp = hasFields<BuildStamp>({
   ui_embedded: "boolean",
 });
 
+/** Returns the OpenAPI document. */
+export function getOpenApi(signal?: AbortSignal): Promise<object> {
+  return request("/api/openapi.json", isRecord, { signal });
+}
+
 export function getHealth(signal?: AbortSignal): Promise<Health> {
   return request("/api/health", isHealth, { signal });
 }

@@ -1,6 +1,7 @@
 // The About page: the whole build stamp of the running server, which can be copied into a report.
 import { useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
+import { Link } from "react-router";
 import type { BuildStamp } from "../api/schema";
 import { getStatus } from "../api/server";
 import { FactList } from "../components/FactList";
@@ -24,7 +25,7 @@ export function AboutPage() {
       </div>
       <ul className="links">
         <li>
-          <a href="/docs">API documentation</a>
+          <Link to="/docs">API documentation</Link>
         </li>
         <li>
           <a href="/api/openapi.json">OpenAPI description</a>

@@ -12,7 +12,6 @@ use noetl_api::ErrorBody;
 use noetl_api::server::{AuthKind, BuildStamp, Health, ServerInfo, SessionRequest, SessionState};
 use noetl_api::{AnswerStatus, ExecutionStatus};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::extract::{Body, Query};
 use super::state::AppState;
@@ -153,35 +152,4 @@ pub(crate) async fn sign_out(
         status: AnswerStatus::Ok,
     });
     Ok(([(SET_COOKIE, cookie)], health).into_response())
-}
-
-/// Returns the page that lists the operations of an OpenAPI document.
-pub(super) fn docs(document: &Value) -> String {
-    let nothing = Map::new();
-    let object =
-        |value: Option<&'_ Value>| value.and_then(Value::as_object).unwrap_or(&nothing).clone();
-    let mut rows = String::new();
-    for (path, operations) in object(document.get("paths")) {
-        for (method, operation) in object(Some(&operations)) {
-            let summary = operation.get("summary").and_then(Value::as_str);
-            rows += &format!(
-                "<tr><td><code>{}</code></td><td><code>{}</code></td><td>{}</td></tr>\n",
-                method.to_uppercase(),
-                escape(&path),
-                escape(summary.unwrap_or_default())
-            );
-        }
-    }
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>NoETL API</title>\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"></head><body><h1>NoETL API</h1>\
-         <p>The whole description: <a href=\"/api/openapi.json\">/api/openapi.json</a></p>\
-         <table><thead><tr><th>Method</th><th>Path</th><th>Does</th></tr></thead><tbody>\n{rows}</tbody></table></body></html>"
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

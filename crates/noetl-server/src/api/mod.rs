@@ -31,7 +31,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
-use axum::response::Html;
 use axum::routing::{any, get};
 use serde_json::Value;
 
@@ -74,12 +73,10 @@ fn routes() -> Router<AppState> {
 /// Returns the router of the API.
 pub(crate) fn router(state: AppState) -> Router {
     let document: Value = serde_json::from_str(OPENAPI).unwrap_or_default();
-    let docs = Html(meta::docs(&document));
     let parameters = Parameters::of(&document);
     let json = [(CONTENT_TYPE, "application/json")];
     routes()
         .route_layer(from_fn_with_state(parameters, refuse_unknown))
-        .route("/docs", get(async move || docs))
         .route("/api/openapi.json", get(async move || (json, OPENAPI)))
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
