@@ -184,3 +184,28 @@ ${workflow.join("")}  - step: s${steps}
     tool: {kind: noop}
 `;
 }
+
+/** A playbook that says what its input must be. */
+export const REGIONAL = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata:
+  name: regional
+  path: e2e/regional
+workload:
+  replicas: 2
+workload_schema:
+  required: [region, day]
+  properties:
+    region: {enum: [eu, us], description: Where the cluster runs}
+    replicas: {type: integer, minimum: 1, maximum: 10}
+    day: {type: string, format: date, description: The day to load}
+    note: {type: string, pattern: '^[a-z]*$'}
+workflow:
+  - step: load
+    tool:
+      kind: python
+      args: {workload: "{{ workload }}"}
+      code: |
+        def main(workload):
+            print(workload["region"], workload["replicas"], workload["day"], workload["note"])
+`;

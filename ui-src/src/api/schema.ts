@@ -1076,7 +1076,19 @@ export interface components {
          * @enum {string}
          */
         AuthKind: "none" | "token";
-        /** @description The result of a batch. */
+        /**
+         * @description The result of a batch.
+         * @example {
+         *       "status": "completed",
+         *       "request_id": "769391841756839936",
+         *       "event_ids": [
+         *         "769391841756839936"
+         *       ],
+         *       "commands_generated": 0,
+         *       "queue_depth": 0,
+         *       "duplicate": false
+         *     }
+         */
         BatchAnswer: {
             /** @description How many commands were issued. */
             commands_generated: number;
@@ -1109,7 +1121,27 @@ export interface components {
             /** @description The step. */
             step?: string | null;
         };
-        /** @description Several events of one execution. */
+        /**
+         * @description Several events of one execution.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "worker_id": "atlas-1",
+         *       "events": [
+         *         {
+         *           "name": "call.done",
+         *           "step": "greet",
+         *           "meta": {
+         *             "command_id": "769391841664565248:greet:1"
+         *           },
+         *           "payload": {
+         *             "result": {
+         *               "rows": 3
+         *             }
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
         BatchRequest: {
             /** @description The events, in their order. */
             events: components["schemas"]["BatchEvent"][];
@@ -1118,7 +1150,14 @@ export interface components {
             /** @description The worker that reports. */
             worker_id?: string | null;
         };
-        /** @description Where a batch stands. */
+        /**
+         * @description Where a batch stands.
+         * @example {
+         *       "request_id": "769391841756839936",
+         *       "execution_id": "769391841664565248",
+         *       "status": "completed"
+         *     }
+         */
         BatchState: {
             /** @description Its execution. */
             execution_id: string;
@@ -1132,7 +1171,21 @@ export interface components {
          * @enum {string}
          */
         BatchStatus: "completed";
-        /** @description What the binary was built from. */
+        /**
+         * @description What the binary was built from.
+         * @example {
+         *       "schema": 1,
+         *       "name": "noetl",
+         *       "version": "0.1.0",
+         *       "commit": "229fc19ea6bb5a4aff1b71c793707897f2b1775a",
+         *       "target": "x86_64-unknown-linux-gnu",
+         *       "target_features": "fxsr,sse,sse2",
+         *       "rustc": "rustc 1.95.0 (59807616e 2026-04-14)",
+         *       "ui_sha256": "b55dd240f48187fe3cf44bc57adf7dcac8f472d7e38bbe37ea756f7a4b6e1451",
+         *       "default_port": 8082,
+         *       "ui_embedded": true
+         *     }
+         */
         BuildStamp: {
             /** @description The commit; empty when it is not known. */
             commit: string;
@@ -1161,7 +1214,17 @@ export interface components {
             /** @description The version. */
             version: string;
         };
-        /** @description The result of a cancellation. */
+        /**
+         * @description The result of a cancellation.
+         * @example {
+         *       "status": "cancelled",
+         *       "execution_id": "769391855329607680",
+         *       "cancelled_executions": [
+         *         "769391855329607680"
+         *       ],
+         *       "message": "execution 769391855329607680 is cancelled, 1 in all"
+         *     }
+         */
         CancelAnswer: {
             /** @description Every execution that was cancelled. */
             cancelled_executions: string[];
@@ -1172,7 +1235,13 @@ export interface components {
             /** @description Whether the execution was cancelled now. */
             status: components["schemas"]["CancelStatus"];
         };
-        /** @description How to cancel an execution. */
+        /**
+         * @description How to cancel an execution.
+         * @example {
+         *       "reason": "no longer needed",
+         *       "cascade": true
+         *     }
+         */
         CancelRequest: {
             /** @description Whether executions that it started are cancelled as well; true when missing. */
             cascade?: boolean | null;
@@ -1184,7 +1253,17 @@ export interface components {
          * @enum {string}
          */
         CancelStatus: "cancelled" | "already_completed";
-        /** @description Whether an execution has ended, for workers. */
+        /**
+         * @description Whether an execution has ended, for workers.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "status": "COMPLETED",
+         *       "event_type": "playbook.completed",
+         *       "cancelled": false,
+         *       "completed": true,
+         *       "failed": false
+         *     }
+         */
         CancellationCheck: {
             /** @description Whether it was cancelled. */
             cancelled: boolean;
@@ -1199,7 +1278,13 @@ export interface components {
             /** @description Where it stands. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description The result of a deletion. */
+        /**
+         * @description The result of a deletion.
+         * @example {
+         *       "status": "deleted",
+         *       "deleted": 1
+         *     }
+         */
         CatalogDeleted: {
             /**
              * Format: int64
@@ -1209,12 +1294,66 @@ export interface components {
             /** @description Always `deleted`. */
             status: components["schemas"]["DeleteStatus"];
         };
-        /** @description Entries, newest first. */
+        /**
+         * @description Entries, newest first.
+         * @example {
+         *       "entries": [
+         *         {
+         *           "catalog_id": "769391841631010816",
+         *           "path": "examples/hello",
+         *           "name": "hello",
+         *           "version": 1,
+         *           "kind": "Playbook",
+         *           "description": null,
+         *           "content": null,
+         *           "layout": null,
+         *           "payload": null,
+         *           "meta": {},
+         *           "created_at": "2026-11-27T13:24:14.827Z"
+         *         }
+         *       ]
+         *     }
+         */
         CatalogEntries: {
             /** @description The entries. */
             entries: components["schemas"]["CatalogEntry"][];
         };
-        /** @description An entry of the catalog. */
+        /**
+         * @description An entry of the catalog.
+         * @example {
+         *       "catalog_id": "769391841631010816",
+         *       "path": "examples/hello",
+         *       "name": "hello",
+         *       "version": 1,
+         *       "kind": "Playbook",
+         *       "description": null,
+         *       "content": "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: hello, path: examples/hello}\nworkload: {name: World}\nworkflow:\n- step: greet\n  tool: {kind: shell, cmds: 'read name; echo \"Hello, $name\"', stdin: '{{ workload.name }}'}\n",
+         *       "layout": null,
+         *       "payload": {
+         *         "apiVersion": "noetl.io/v2",
+         *         "kind": "Playbook",
+         *         "metadata": {
+         *           "name": "hello",
+         *           "path": "examples/hello"
+         *         },
+         *         "workload": {
+         *           "name": "World"
+         *         },
+         *         "workflow": [
+         *           {
+         *             "step": "greet",
+         *             "tool": {
+         *               "kind": "shell",
+         *               "cmds": "read name; echo \"Hello, $name\"",
+         *               "stdin": "{{ workload.name }}"
+         *             }
+         *           }
+         *         ]
+         *       },
+         *       "meta": {},
+         *       "created_at": "2026-11-27T13:24:14.827Z"
+         *     }
+         */
         CatalogEntry: {
             /** @description The id of this version. */
             catalog_id: string;
@@ -1248,7 +1387,14 @@ export interface components {
              */
             version: number;
         };
-        /** @description Which entries to list. */
+        /**
+         * @description Which entries to list.
+         * @example {
+         *       "resource_type": "Playbook",
+         *       "q": "hello",
+         *       "latest": true
+         *     }
+         */
         CatalogListRequest: {
             /** @description False leaves the texts out. */
             content?: boolean | null;
@@ -1261,7 +1407,13 @@ export interface components {
             /** @description The kind, such as `Playbook`. */
             resource_type?: string | null;
         };
-        /** @description Which entry to get: by its id, or by path and version. */
+        /**
+         * @description Which entry to get: by its id, or by path and version.
+         * @example {
+         *       "path": "examples/hello",
+         *       "version": "latest"
+         *     }
+         */
         CatalogResourceRequest: {
             /** @description The id of a version. */
             catalog_id?: string | null;
@@ -1283,14 +1435,35 @@ export interface components {
             /** @description Where it stands. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description The newest executions of each playbook of the catalog. */
+        /**
+         * @description The newest executions of each playbook of the catalog.
+         * @example {
+         *       "runs": {
+         *         "examples/hello": [
+         *           {
+         *             "execution_id": "769391841664565248",
+         *             "status": "COMPLETED",
+         *             "start_time": "2026-11-27T13:24:14.831Z",
+         *             "duration_seconds": 0.011
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
         CatalogRuns: {
             /** @description By the path of the playbook, newest first. A playbook that has not run is missing. */
             runs: {
                 [key: string]: components["schemas"]["CatalogRun"][];
             };
         };
-        /** @description A request for commands. */
+        /**
+         * @description A request for commands.
+         * @example {
+         *       "worker_id": "atlas-1",
+         *       "limit": 4,
+         *       "wait_seconds": 20
+         *     }
+         */
         ClaimRequest: {
             /**
              * Format: int32
@@ -1305,7 +1478,13 @@ export interface components {
             /** @description The worker. */
             worker_id: string;
         };
-        /** @description Commands that a worker now holds. */
+        /**
+         * @description Commands that a worker now holds.
+         * @example {
+         *       "commands": [],
+         *       "lease_seconds": 60
+         *     }
+         */
         Claims: {
             /** @description The commands, as the engine writes them. */
             commands: {
@@ -1317,7 +1496,14 @@ export interface components {
              */
             lease_seconds: number;
         };
-        /** @description The result of a clean-up. */
+        /**
+         * @description The result of a clean-up.
+         * @example {
+         *       "cancelled_count": 0,
+         *       "execution_ids": [],
+         *       "message": "0 executions would be cancelled"
+         *     }
+         */
         CleanupAnswer: {
             /** @description How many executions were, or would be, cancelled. */
             cancelled_count: number;
@@ -1326,7 +1512,13 @@ export interface components {
             /** @description One sentence for people. */
             message: string;
         };
-        /** @description Which executions to clean up. */
+        /**
+         * @description Which executions to clean up.
+         * @example {
+         *       "older_than_minutes": 1440,
+         *       "dry_run": true
+         *     }
+         */
         CleanupRequest: {
             /** @description Only list the executions. */
             dry_run?: boolean | null;
@@ -1336,12 +1528,32 @@ export interface components {
              */
             older_than_minutes?: number | null;
         };
-        /** @description A request for one command. */
+        /**
+         * @description A request for one command.
+         * @example {
+         *       "worker_id": "atlas-1"
+         *     }
+         */
         CommandClaim: {
             /** @description The worker. */
             worker_id: string;
         };
-        /** @description A command, as older workers know it. */
+        /**
+         * @description A command, as older workers know it.
+         * @example {
+         *       "status": "pending",
+         *       "event_id": "769391841681342464",
+         *       "execution_id": "769391841664565248",
+         *       "node_id": "769391841664565248:greet:1",
+         *       "node_name": "greet",
+         *       "action": "shell",
+         *       "context": {},
+         *       "meta": {
+         *         "command_id": "769391841664565248:greet:1",
+         *         "attempt": 1
+         *       }
+         *     }
+         */
         CommandItem: {
             /** @description The kind of its first tool. */
             action: string;
@@ -1369,7 +1581,13 @@ export interface components {
          * @enum {string}
          */
         CommandStatus: "pending" | "claimed";
-        /** @description A credential that is deleted. */
+        /**
+         * @description A credential that is deleted.
+         * @example {
+         *       "status": "deleted",
+         *       "name": "warehouse"
+         *     }
+         */
         CredentialDeleted: {
             /** @description Its name. */
             name: string;
@@ -1383,7 +1601,21 @@ export interface components {
             /** @description Their type. */
             type?: string | null;
         };
-        /** @description A credential, with its data only when that was asked for. */
+        /**
+         * @description A credential, with its data only when that was asked for.
+         * @example {
+         *       "id": "769391854692073472",
+         *       "name": "warehouse",
+         *       "type": "postgres",
+         *       "meta": {},
+         *       "tags": [
+         *         "prod"
+         *       ],
+         *       "description": "The data warehouse",
+         *       "created_at": "2026-11-27T13:24:16.384Z",
+         *       "updated_at": "2026-11-27T13:24:16.384Z"
+         *     }
+         */
         CredentialItem: {
             /** @description When it was registered, in RFC 3339. */
             created_at: string;
@@ -1408,14 +1640,51 @@ export interface components {
             /** @description When it was replaced last. */
             updated_at: string;
         };
-        /** @description Credentials by name. */
+        /**
+         * @description Credentials by name.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "769391854692073472",
+         *           "name": "warehouse",
+         *           "type": "postgres",
+         *           "meta": {},
+         *           "tags": [
+         *             "prod"
+         *           ],
+         *           "description": "The data warehouse",
+         *           "created_at": "2026-11-27T13:24:16.384Z",
+         *           "updated_at": "2026-11-27T13:24:16.384Z"
+         *         }
+         *       ],
+         *       "filter": {
+         *         "type": null,
+         *         "q": null
+         *       }
+         *     }
+         */
         CredentialList: {
             /** @description What narrowed the list. */
             filter: components["schemas"]["CredentialFilter"];
             /** @description The credentials. */
             items: components["schemas"]["CredentialItem"][];
         };
-        /** @description A credential to store. */
+        /**
+         * @description A credential to store.
+         * @example {
+         *       "name": "warehouse",
+         *       "type": "postgres",
+         *       "data": {
+         *         "db_host": "db.example.org",
+         *         "db_user": "etl",
+         *         "db_password": "change-me"
+         *       },
+         *       "description": "The data warehouse",
+         *       "tags": [
+         *         "prod"
+         *       ]
+         *     }
+         */
         CredentialRequest: {
             /** @description Its fields. */
             data: {
@@ -1434,14 +1703,64 @@ export interface components {
             /** @description Such as `postgres`, `bearer`, `basic`, `api_key`. */
             type: string;
         };
-        /** @description Whether a credential works. */
+        /**
+         * @description Whether a credential works.
+         * @example {
+         *       "ok": true,
+         *       "message": "connected to PostgreSQL at db.example.org:5432"
+         *     }
+         */
         CredentialTest: {
             /** @description One sentence for people. */
             message: string;
             /** @description Whether it can be read and, for databases, whether it opens a connection. */
             ok: boolean;
         };
-        /** @description What a dashboard shows. */
+        /**
+         * @description What a dashboard shows.
+         * @example {
+         *       "status": "ok",
+         *       "stats": {
+         *         "total_executions": 1,
+         *         "successful_executions": 1,
+         *         "failed_executions": 0,
+         *         "cancelled_executions": 0,
+         *         "pending_executions": 0,
+         *         "running_executions": 0,
+         *         "queue_depth": 0,
+         *         "total_playbooks": 1,
+         *         "total_credentials": 1,
+         *         "workers": 1,
+         *         "success_rate": 1
+         *       },
+         *       "total_executions": 1,
+         *       "successful_executions": 1,
+         *       "failed_executions": 0,
+         *       "total_playbooks": 1,
+         *       "active_workflows": 0,
+         *       "series": [
+         *         {
+         *           "start": "2026-11-27T13:00:00.000Z",
+         *           "completed": 1,
+         *           "failed": 0,
+         *           "cancelled": 0,
+         *           "pending": 0,
+         *           "running": 0
+         *         }
+         *       ],
+         *       "slowest_steps": [
+         *         {
+         *           "path": "examples/hello",
+         *           "step": "greet",
+         *           "count": 1,
+         *           "avg_seconds": 0.004,
+         *           "max_seconds": 0.004
+         *         }
+         *       ],
+         *       "running": [],
+         *       "recent_failures": []
+         *     }
+         */
         Dashboard: {
             /**
              * Format: int64
@@ -1566,7 +1885,30 @@ export interface components {
             /** @description Workers that are online, with each server that has slots of its own. */
             workers: number;
         };
-        /** @description The state of the store. */
+        /**
+         * @description The state of the store.
+         * @example {
+         *       "status": "ok",
+         *       "message": "the schema is complete",
+         *       "valid": true,
+         *       "tables": [
+         *         "catalog",
+         *         "command",
+         *         "content",
+         *         "credential",
+         *         "ended",
+         *         "event",
+         *         "execution",
+         *         "log_attempt",
+         *         "log_chunk",
+         *         "runtime",
+         *         "session",
+         *         "setting",
+         *         "shard"
+         *       ],
+         *       "missing": []
+         *     }
+         */
         DatabaseState: {
             /** @description One sentence for people. */
             message: string;
@@ -1589,7 +1931,13 @@ export interface components {
          * @enum {string}
          */
         EdgeKind: "next" | "arc" | "case" | "call";
-        /** @description The body of an error. */
+        /**
+         * @description The body of an error.
+         * @example {
+         *       "detail": "the playbook has no step `nowhere`",
+         *       "help": "its steps are greet"
+         *     }
+         */
         ErrorBody: {
             /** @description What is wrong, in one sentence. */
             detail: string;
@@ -1598,7 +1946,15 @@ export interface components {
             /** @description The problems of a playbook that was refused. */
             problems?: components["schemas"]["Problem"][];
         };
-        /** @description The result of an event. */
+        /**
+         * @description The result of an event.
+         * @example {
+         *       "status": "ok",
+         *       "event_id": "769391841756839936",
+         *       "commands_generated": 0,
+         *       "duplicate": false
+         *     }
+         */
         EventAnswer: {
             /** @description How many commands were issued. */
             commands_generated: number;
@@ -1609,7 +1965,67 @@ export interface components {
             /** @description Always `ok`. */
             status: components["schemas"]["AnswerStatus"];
         };
-        /** @description Events in their order. */
+        /**
+         * @description Events in their order.
+         * @example {
+         *       "events": [
+         *         {
+         *           "event_id": "769391841681342464",
+         *           "execution_id": "769391841664565248",
+         *           "catalog_id": "769391841631010816",
+         *           "event_type": "playbook.initialized",
+         *           "node_id": null,
+         *           "node_name": null,
+         *           "status": "STARTED",
+         *           "created_at": "2026-11-27T13:24:14.832Z",
+         *           "timestamp": "2026-11-27T13:24:14.832Z",
+         *           "context": {
+         *             "workload": {
+         *               "name": "Ada"
+         *             },
+         *             "target": null
+         *           },
+         *           "result": null,
+         *           "error": null,
+         *           "meta": {},
+         *           "duration": null,
+         *           "parent_event_id": null,
+         *           "parent_execution_id": null
+         *         },
+         *         {
+         *           "event_id": "769391841756839936",
+         *           "execution_id": "769391841664565248",
+         *           "catalog_id": "769391841631010816",
+         *           "event_type": "call.done",
+         *           "node_id": "769391841664565248:greet:1",
+         *           "node_name": "greet",
+         *           "status": "COMPLETED",
+         *           "created_at": "2026-11-27T13:24:14.842Z",
+         *           "timestamp": "2026-11-27T13:24:14.842Z",
+         *           "context": {
+         *             "attempt": 1,
+         *             "iteration": null,
+         *             "input": {
+         *               "cmds": "read name; echo \"Hello, $name\"",
+         *               "stdin": "Ada"
+         *             }
+         *           },
+         *           "result": {
+         *             "stdout": "Hello, Ada\n",
+         *             "stderr": "",
+         *             "exit_code": 0
+         *           },
+         *           "error": null,
+         *           "meta": {},
+         *           "duration": 0.004,
+         *           "parent_event_id": null,
+         *           "parent_execution_id": null
+         *         }
+         *       ],
+         *       "last_event_id": "769391841790394368",
+         *       "status": "COMPLETED"
+         *     }
+         */
         EventList: {
             /** @description The events. */
             events: components["schemas"]["ExecutionEvent"][];
@@ -1618,7 +2034,23 @@ export interface components {
             /** @description Where the execution stands. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description An event of a command that a worker reports. */
+        /**
+         * @description An event of a command that a worker reports.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "name": "call.done",
+         *       "step": "greet",
+         *       "worker_id": "atlas-1",
+         *       "meta": {
+         *         "command_id": "769391841664565248:greet:1"
+         *       },
+         *       "payload": {
+         *         "result": {
+         *           "rows": 3
+         *         }
+         *       }
+         *     }
+         */
         EventRequest: {
             /** @description The execution. */
             execution_id: string;
@@ -1642,7 +2074,15 @@ export interface components {
          * @enum {string}
          */
         EventStatus: "STARTED" | "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
-        /** @description The playbook to execute, by path and version or by the id of a version. */
+        /**
+         * @description The playbook to execute, by path and version or by the id of a version.
+         * @example {
+         *       "path": "examples/hello",
+         *       "payload": {
+         *         "name": "Ada"
+         *       }
+         *     }
+         */
         ExecuteRequest: {
             /** @description The id of a version. */
             catalog_id?: string | null;
@@ -1665,7 +2105,28 @@ export interface components {
             target?: string | null;
             version?: components["schemas"]["Version"] | null;
         };
-        /** @description An execution. */
+        /**
+         * @description An execution.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "catalog_id": "769391841631010816",
+         *       "path": "examples/hello",
+         *       "version": 1,
+         *       "status": "COMPLETED",
+         *       "start_time": "2026-11-27T13:24:14.831Z",
+         *       "end_time": "2026-11-27T13:24:14.842Z",
+         *       "duration_seconds": 0.011,
+         *       "progress": 100,
+         *       "current_step": "greet",
+         *       "result": {
+         *         "stdout": "Hello, Ada\n",
+         *         "stderr": "",
+         *         "exit_code": 0
+         *       },
+         *       "error": null,
+         *       "parent_execution_id": null
+         *     }
+         */
         Execution: {
             /** @description The id of the playbook's version. */
             catalog_id: string;
@@ -1705,7 +2166,67 @@ export interface components {
              */
             version: number;
         };
-        /** @description An execution with a page of its log, newest first. */
+        /**
+         * @description An execution with a page of its log, newest first.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "catalog_id": "769391841631010816",
+         *       "path": "examples/hello",
+         *       "version": 1,
+         *       "status": "COMPLETED",
+         *       "start_time": "2026-11-27T13:24:14.831Z",
+         *       "end_time": "2026-11-27T13:24:14.842Z",
+         *       "duration_seconds": 0.011,
+         *       "progress": 100,
+         *       "current_step": "greet",
+         *       "result": {
+         *         "stdout": "Hello, Ada\n",
+         *         "stderr": "",
+         *         "exit_code": 0
+         *       },
+         *       "error": null,
+         *       "parent_execution_id": null,
+         *       "events": [
+         *         {
+         *           "event_id": "769391841756839936",
+         *           "execution_id": "769391841664565248",
+         *           "catalog_id": "769391841631010816",
+         *           "event_type": "call.done",
+         *           "node_id": "769391841664565248:greet:1",
+         *           "node_name": "greet",
+         *           "status": "COMPLETED",
+         *           "created_at": "2026-11-27T13:24:14.842Z",
+         *           "timestamp": "2026-11-27T13:24:14.842Z",
+         *           "context": {
+         *             "attempt": 1,
+         *             "iteration": null,
+         *             "input": {
+         *               "cmds": "read name; echo \"Hello, $name\"",
+         *               "stdin": "Ada"
+         *             }
+         *           },
+         *           "result": {
+         *             "stdout": "Hello, Ada\n",
+         *             "stderr": "",
+         *             "exit_code": 0
+         *           },
+         *           "error": null,
+         *           "meta": {},
+         *           "duration": 0.004,
+         *           "parent_event_id": null,
+         *           "parent_execution_id": null
+         *         }
+         *       ],
+         *       "pagination": {
+         *         "page": 1,
+         *         "page_size": 100,
+         *         "total_events": 11,
+         *         "total_pages": 1,
+         *         "has_next": false,
+         *         "has_prev": false
+         *       }
+         *     }
+         */
         ExecutionDetail: components["schemas"]["Execution"] & {
             /** @description The page. */
             events: components["schemas"]["ExecutionEvent"][];
@@ -1758,7 +2279,33 @@ export interface components {
             /** @description The same under another name. */
             timestamp: string;
         };
-        /** @description The flow of an execution, and where its steps stand. */
+        /**
+         * @description The flow of an execution, and where its steps stand.
+         * @example {
+         *       "nodes": [
+         *         {
+         *           "id": "greet",
+         *           "label": "greet",
+         *           "description": null,
+         *           "kind": "start",
+         *           "tools": [
+         *             "shell"
+         *           ],
+         *           "line": 6,
+         *           "entry": true,
+         *           "loop": null,
+         *           "joins": []
+         *         }
+         *       ],
+         *       "edges": [],
+         *       "states": {
+         *         "greet": {
+         *           "status": "COMPLETED",
+         *           "count": 1
+         *         }
+         *       }
+         *     }
+         */
         ExecutionGraph: {
             /** @description The edges, in the order of their steps. */
             edges: components["schemas"]["GraphEdge"][];
@@ -1769,7 +2316,15 @@ export interface components {
                 [key: string]: components["schemas"]["StepState"];
             };
         };
-        /** @description What an execution was started with. */
+        /**
+         * @description What an execution was started with.
+         * @example {
+         *       "payload": {
+         *         "name": "Ada"
+         *       },
+         *       "target": null
+         *     }
+         */
         ExecutionInput: {
             /** @description The values that were given; the playbook's workload has the others. */
             payload: {
@@ -1778,7 +2333,35 @@ export interface components {
             /** @description The step at which it began; null for the playbook's own. */
             target: string | null;
         };
-        /** @description Where an execution stands. */
+        /**
+         * @description Where an execution stands.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "path": "examples/hello",
+         *       "version": 1,
+         *       "status": "COMPLETED",
+         *       "current_step": "greet",
+         *       "completed_steps": [
+         *         "greet"
+         *       ],
+         *       "failed": false,
+         *       "completed": true,
+         *       "cancelled": false,
+         *       "variables": {
+         *         "name": "Ada"
+         *       },
+         *       "error": null,
+         *       "result": {
+         *         "stdout": "Hello, Ada\n",
+         *         "stderr": "",
+         *         "exit_code": 0
+         *       },
+         *       "start_time": "2026-11-27T13:24:14.831Z",
+         *       "end_time": "2026-11-27T13:24:14.842Z",
+         *       "duration_seconds": 0.011,
+         *       "duration_human": "11 ms"
+         *     }
+         */
         ExecutionState: {
             /** @description Whether it was cancelled. */
             cancelled: boolean;
@@ -1826,14 +2409,26 @@ export interface components {
          * @enum {string}
          */
         ExecutionStatus: "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
-        /** @description The result of deleting executions. */
+        /**
+         * @description The result of deleting executions.
+         * @example {
+         *       "deleted_count": 0,
+         *       "message": "0 executions would be deleted"
+         *     }
+         */
         ExpireAnswer: {
             /** @description How many executions were, or would be, deleted with their events, results and logs. */
             deleted_count: number;
             /** @description One sentence for people. */
             message: string;
         };
-        /** @description Which executions to delete. */
+        /**
+         * @description Which executions to delete.
+         * @example {
+         *       "older_than_days": 90,
+         *       "dry_run": true
+         *     }
+         */
         ExpireRequest: {
             /** @description Only count the executions. */
             dry_run?: boolean | null;
@@ -1872,7 +2467,14 @@ export interface components {
              */
             status?: number | null;
         };
-        /** @description The result of ending an execution by hand. */
+        /**
+         * @description The result of ending an execution by hand.
+         * @example {
+         *       "status": "finalized",
+         *       "execution_id": "769391858785714176",
+         *       "message": "execution 769391858785714176 has ended"
+         *     }
+         */
         FinalizeAnswer: {
             /** @description The execution. */
             execution_id: string;
@@ -1881,7 +2483,13 @@ export interface components {
             /** @description Whether the execution was ended now. */
             status: components["schemas"]["FinalizeStatus"];
         };
-        /** @description How to end an execution by hand. */
+        /**
+         * @description How to end an execution by hand.
+         * @example {
+         *       "status": "FAILED",
+         *       "reason": "its worker is gone"
+         *     }
+         */
         FinalizeRequest: {
             /** @description The reason, for the log. */
             error?: string | null;
@@ -1895,7 +2503,27 @@ export interface components {
          * @enum {string}
          */
         FinalizeStatus: "finalized" | "already_completed";
-        /** @description The steps of a playbook and the edges between them. */
+        /**
+         * @description The steps of a playbook and the edges between them.
+         * @example {
+         *       "nodes": [
+         *         {
+         *           "id": "greet",
+         *           "label": "greet",
+         *           "description": null,
+         *           "kind": "start",
+         *           "tools": [
+         *             "shell"
+         *           ],
+         *           "line": 6,
+         *           "entry": true,
+         *           "loop": null,
+         *           "joins": []
+         *         }
+         *       ],
+         *       "edges": []
+         *     }
+         */
         Graph: {
             /** @description The edges, in the order of their steps. */
             edges: components["schemas"]["GraphEdge"][];
@@ -1947,12 +2575,24 @@ export interface components {
             /** @description The kinds of its tools, in order. */
             tools: string[];
         };
-        /** @description The health of the server. */
+        /**
+         * @description The health of the server.
+         * @example {
+         *       "status": "ok"
+         *     }
+         */
         Health: {
             /** @description `ok`. */
             status: components["schemas"]["AnswerStatus"];
         };
-        /** @description The answer to a heartbeat. */
+        /**
+         * @description The answer to a heartbeat.
+         * @example {
+         *       "status": "ok",
+         *       "name": "atlas-1",
+         *       "cancelled": []
+         *     }
+         */
         HeartbeatAnswer: {
             /** @description Commands that the worker must stop: cancelled, or taken over by another. */
             cancelled: string[];
@@ -1961,7 +2601,16 @@ export interface components {
             /** @description Always `ok`. */
             status: components["schemas"]["AnswerStatus"];
         };
-        /** @description A secret of a keychain, with its data when it was asked for by name. */
+        /**
+         * @description A secret of a keychain, with its data when it was asked for by name.
+         * @example {
+         *       "status": "success",
+         *       "catalog_id": "769391841631010816",
+         *       "keychain_name": "token",
+         *       "cache_type": "token",
+         *       "expires_at": "2026-11-27T14:24:16.403Z"
+         *     }
+         */
         KeychainItem: {
             /** @description `secret` or `token`. */
             cache_type: string;
@@ -1978,7 +2627,22 @@ export interface components {
             /** @description Always `success`. */
             status: components["schemas"]["KeychainStatus"];
         };
-        /** @description The secrets of a keychain, without their data. */
+        /**
+         * @description The secrets of a keychain, without their data.
+         * @example {
+         *       "catalog_id": "769391841631010816",
+         *       "entries": [
+         *         {
+         *           "status": "success",
+         *           "catalog_id": "769391841631010816",
+         *           "keychain_name": "token",
+         *           "cache_type": "token",
+         *           "expires_at": "2026-11-27T14:24:16.403Z"
+         *         }
+         *       ],
+         *       "count": 1
+         *     }
+         */
         KeychainList: {
             /** @description The playbook's version. */
             catalog_id: string;
@@ -1987,7 +2651,16 @@ export interface components {
             /** @description The secrets. */
             entries: components["schemas"]["KeychainItem"][];
         };
-        /** @description A secret of a playbook's keychain to store. */
+        /**
+         * @description A secret of a playbook's keychain to store.
+         * @example {
+         *       "data": {
+         *         "token": "change-me"
+         *       },
+         *       "cache_type": "token",
+         *       "ttl_seconds": 3600
+         *     }
+         */
         KeychainRequest: {
             /** @description `secret` or `token`. */
             cache_type?: string | null;
@@ -2079,7 +2752,25 @@ export interface components {
             /** @description When it was printed, in RFC 3339. */
             time: string;
         };
-        /** @description Lines of an execution, in the order in which they came. */
+        /**
+         * @description Lines of an execution, in the order in which they came.
+         * @example {
+         *       "lines": [
+         *         {
+         *           "step": "greet",
+         *           "item": null,
+         *           "attempt": 1,
+         *           "line": 1,
+         *           "time": "2026-11-27T13:24:14.838Z",
+         *           "stream": "stdout",
+         *           "text": "Hello, Ada"
+         *         }
+         *       ],
+         *       "after": "1-1",
+         *       "more": false,
+         *       "status": "COMPLETED"
+         *     }
+         */
         LogPage: {
             /** @description Names the last one, to ask for those after it. */
             after: string;
@@ -2090,14 +2781,40 @@ export interface components {
             /** @description Where the execution stands. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description The answer to a report. */
+        /**
+         * @description The answer to a report.
+         * @example {
+         *       "status": "ok",
+         *       "unknown": []
+         *     }
+         */
         LogReceipt: {
             /** @description Always `ok`: the lines are kept. */
             status: components["schemas"]["AnswerStatus"];
             /** @description Executions that do not exist: their lines are not kept, and none need be sent. */
             unknown: string[];
         };
-        /** @description Lines of commands, as a worker sends them. */
+        /**
+         * @description Lines of commands, as a worker sends them.
+         * @example {
+         *       "worker_id": "atlas-1",
+         *       "logs": [
+         *         {
+         *           "execution_id": "769391841664565248",
+         *           "command_id": "769391841664565248:greet:1",
+         *           "step": "greet",
+         *           "attempt": 1,
+         *           "lines": [
+         *             {
+         *               "time": 1795785854838,
+         *               "stream": "stdout",
+         *               "text": "Hello, Ada"
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
         LogReport: {
             /** @description The lines, by command and attempt. */
             logs: components["schemas"]["AttemptLog"][];
@@ -2109,7 +2826,22 @@ export interface components {
          * @enum {string}
          */
         LogStream: "stdout" | "stderr" | "note";
-        /** @description What the attempts of an execution have printed. */
+        /**
+         * @description What the attempts of an execution have printed.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "attempts": [
+         *         {
+         *           "step": "greet",
+         *           "item": null,
+         *           "attempt": 1,
+         *           "lines": 1,
+         *           "bytes": 11,
+         *           "dropped": 0
+         *         }
+         *       ]
+         *     }
+         */
         LogSummary: {
             /** @description The attempts that have printed something, in the order of their first lines; at the most 10000. */
             attempts: components["schemas"]["LogAttempt"][];
@@ -2202,7 +2934,23 @@ export interface components {
             /** @description Error or warning. */
             severity: components["schemas"]["Severity"];
         };
-        /** @description Rows. */
+        /**
+         * @description Rows.
+         * @example {
+         *       "status": "ok",
+         *       "columns": [
+         *         "status",
+         *         "n"
+         *       ],
+         *       "result": [
+         *         [
+         *           "COMPLETED",
+         *           1
+         *         ]
+         *       ],
+         *       "error": null
+         *     }
+         */
         QueryAnswer: {
             /** @description The names of the columns. */
             columns: string[];
@@ -2213,7 +2961,12 @@ export interface components {
             /** @description Whether the database ran the statement. */
             status: components["schemas"]["AnswerStatus"];
         };
-        /** @description SQL to run. */
+        /**
+         * @description SQL to run.
+         * @example {
+         *       "query": "SELECT status, count(*) AS n FROM noetl.execution GROUP BY status"
+         *     }
+         */
         QueryRequest: {
             /** @description A `postgres` credential; without one, the server's own store is read. */
             credential?: string | null;
@@ -2226,7 +2979,14 @@ export interface components {
             /** @description The schema to look in, on PostgreSQL. */
             schema?: string | null;
         };
-        /** @description How many commands wait and run. */
+        /**
+         * @description How many commands wait and run.
+         * @example {
+         *       "status": "ok",
+         *       "queue_depth": 0,
+         *       "running": 0
+         *     }
+         */
         QueueState: {
             /**
              * Format: int64
@@ -2246,7 +3006,18 @@ export interface components {
          * @enum {string}
          */
         RegisterStatus: "success";
-        /** @description The result of a registration. */
+        /**
+         * @description The result of a registration.
+         * @example {
+         *       "status": "success",
+         *       "message": "Resource 'examples/hello' version '1' registered.",
+         *       "path": "examples/hello",
+         *       "version": 1,
+         *       "catalog_id": "769391841631010816",
+         *       "kind": "Playbook",
+         *       "warnings": []
+         *     }
+         */
         Registered: {
             /** @description The id of that version. */
             catalog_id: string;
@@ -2266,7 +3037,13 @@ export interface components {
             /** @description Problems that do not prevent the playbook from running. */
             warnings: components["schemas"]["Problem"][];
         };
-        /** @description A document for the catalog. */
+        /**
+         * @description A document for the catalog.
+         * @example {
+         *       "content": "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: hello, path: examples/hello}\nworkload: {name: World}\nworkflow:\n- step: greet\n  tool: {kind: shell, cmds: 'read name; echo \"Hello, $name\"', stdin: '{{ workload.name }}'}\n",
+         *       "resource_type": "Playbook"
+         *     }
+         */
         Registration: {
             /**
              * Format: int64
@@ -2279,7 +3056,17 @@ export interface components {
             /** @description `Playbook` or `Credential`; found from the document when it is missing. */
             resource_type?: string | null;
         };
-        /** @description A template and the names that it may use. */
+        /**
+         * @description A template and the names that it may use.
+         * @example {
+         *       "template": "{{ workload.name | upper }}",
+         *       "context": {
+         *         "workload": {
+         *           "name": "Ada"
+         *         }
+         *       }
+         *     }
+         */
         RenderRequest: {
             /** @description The names. */
             context?: {
@@ -2288,19 +3075,36 @@ export interface components {
             /** @description Text, or JSON whose texts are templates. */
             template: unknown;
         };
-        /** @description A rendered template. */
+        /**
+         * @description A rendered template.
+         * @example {
+         *       "result": "ADA"
+         *     }
+         */
         Rendered: {
             /** @description What it was rendered to. */
             result: unknown;
         };
-        /** @description The payload of another execution. */
+        /**
+         * @description The payload of another execution.
+         * @example {
+         *       "payload": {
+         *         "name": "Grace"
+         *       }
+         *     }
+         */
         RerunRequest: {
             /** @description Replaces the payload of the first execution. */
             payload?: {
                 [key: string]: unknown;
             } | null;
         };
-        /** @description How to retry an execution. Other fields are refused. */
+        /**
+         * @description How to retry an execution. Other fields are refused.
+         * @example {
+         *       "version": "latest"
+         *     }
+         */
         RetryRequest: {
             version?: components["schemas"]["Version"] | null;
         };
@@ -2309,7 +3113,22 @@ export interface components {
          * @enum {string}
          */
         RuntimeKind: "worker_pool";
-        /** @description The status of the server. */
+        /**
+         * @description The status of the server.
+         * @example {
+         *       "status": "ok",
+         *       "version": "0.1.0",
+         *       "server_name": "noetl",
+         *       "storage": "sqlite",
+         *       "data_dir": "/var/lib/noetl",
+         *       "started_at": "2026-11-27T13:22:17.054Z",
+         *       "uptime_seconds": 119.356,
+         *       "pending_executions": 0,
+         *       "running_executions": 0,
+         *       "pending_commands": 0,
+         *       "auth": "none"
+         *     }
+         */
         ServerInfo: {
             /** @description What callers need. */
             auth: components["schemas"]["AuthKind"];
@@ -2346,12 +3165,23 @@ export interface components {
             /** @description The version. */
             version: string;
         };
-        /** @description A token to exchange for a cookie. */
+        /**
+         * @description A token to exchange for a cookie.
+         * @example {
+         *       "token": "the token that the server printed"
+         *     }
+         */
         SessionRequest: {
             /** @description The token. */
             token: string;
         };
-        /** @description Whether a session is needed, and whether the caller has one. */
+        /**
+         * @description Whether a session is needed, and whether the caller has one.
+         * @example {
+         *       "required": false,
+         *       "authenticated": true
+         *     }
+         */
         SessionState: {
             /** @description Whether the caller has one. */
             authenticated: boolean;
@@ -2390,7 +3220,17 @@ export interface components {
          * @enum {string}
          */
         StartStatus: "started";
-        /** @description A started execution. */
+        /**
+         * @description A started execution.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "status": "started",
+         *       "commands_generated": 1,
+         *       "path": "examples/hello",
+         *       "version": 1,
+         *       "catalog_id": "769391841631010816"
+         *     }
+         */
         Started: {
             /** @description The id of that version. */
             catalog_id: string;
@@ -2429,7 +3269,18 @@ export interface components {
          * @enum {string}
          */
         StorageKind: "sqlite" | "postgresql";
-        /** @description How a sub-playbook ended. */
+        /**
+         * @description How a sub-playbook ended.
+         * @example {
+         *       "status": "COMPLETED",
+         *       "result": {
+         *         "stdout": "Hello, Ada\n",
+         *         "stderr": "",
+         *         "exit_code": 0
+         *       },
+         *       "error": null
+         *     }
+         */
         SubPlaybookAnswer: {
             error: components["schemas"]["Failure"] | null;
             /** @description Its result. */
@@ -2437,7 +3288,18 @@ export interface components {
             /** @description `RUNNING` when it has not ended yet; the request is then sent again. */
             status: components["schemas"]["ExecutionStatus"];
         };
-        /** @description A sub-playbook that a worker's command calls. */
+        /**
+         * @description A sub-playbook that a worker's command calls.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "caller": "examples/parent@1",
+         *       "key": "769391841664565248:greet:1",
+         *       "path": "examples/hello",
+         *       "payload": {
+         *         "name": "Ada"
+         *       }
+         *     }
+         */
         SubPlaybookRequest: {
             /** @description The playbook that calls, for paths beside it. */
             caller: string;
@@ -2459,7 +3321,25 @@ export interface components {
              */
             version?: number | null;
         };
-        /** @description The calls of an execution in time. */
+        /**
+         * @description The calls of an execution in time.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "steps": [
+         *         {
+         *           "step": "greet",
+         *           "iteration": null,
+         *           "attempt": 1,
+         *           "status": "COMPLETED",
+         *           "start_time": "2026-11-27T13:24:14.832Z",
+         *           "end_time": "2026-11-27T13:24:14.842Z",
+         *           "duration_seconds": 0.01,
+         *           "worker_id": "server-noetl-c41b02e3",
+         *           "error": null
+         *         }
+         *       ]
+         *     }
+         */
         Timeline: {
             /** @description The execution. */
             execution_id: string;
@@ -2496,7 +3376,15 @@ export interface components {
             /** @description The worker that ran it. */
             worker_id: string | null;
         };
-        /** @description A playbook to validate. */
+        /**
+         * @description A playbook to validate.
+         * @example {
+         *       "content": "apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: hello, path: examples/hello}\nworkload: {name: World}\nworkflow:\n- step: greet\n  tool: {kind: shell, cmds: 'read name; echo \"Hello, $name\"', stdin: '{{ workload.name }}'}\n",
+         *       "payload": {
+         *         "name": "Ada"
+         *       }
+         *     }
+         */
         ValidateRequest: {
             /** @description YAML text. */
             content: string;
@@ -2505,7 +3393,36 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description The problems of a playbook. */
+        /**
+         * @description The problems of a playbook.
+         * @example {
+         *       "valid": true,
+         *       "problems": [],
+         *       "name": "hello",
+         *       "path": "examples/hello",
+         *       "workload": {
+         *         "name": "World"
+         *       },
+         *       "graph": {
+         *         "nodes": [
+         *           {
+         *             "id": "greet",
+         *             "label": "greet",
+         *             "description": null,
+         *             "kind": "start",
+         *             "tools": [
+         *               "shell"
+         *             ],
+         *             "line": 6,
+         *             "entry": true,
+         *             "loop": null,
+         *             "joins": []
+         *           }
+         *         ],
+         *         "edges": []
+         *       }
+         *     }
+         */
         Validation: {
             graph: components["schemas"]["Graph"] | null;
             /** @description Its name, when the playbook can be read. */
@@ -2535,7 +3452,20 @@ export interface components {
          * @enum {string}
          */
         VariableKind: "user_defined";
-        /** @description The variables of an execution. */
+        /**
+         * @description The variables of an execution.
+         * @example {
+         *       "execution_id": "769391841664565248",
+         *       "variables": {
+         *         "name": {
+         *           "value": "Ada",
+         *           "type": "user_defined",
+         *           "source_step": null
+         *         }
+         *       },
+         *       "count": 1
+         *     }
+         */
         Variables: {
             /** @description How many. */
             count: number;
@@ -2546,7 +3476,14 @@ export interface components {
                 [key: string]: components["schemas"]["Variable"];
             };
         };
-        /** @description Variables to set. */
+        /**
+         * @description Variables to set.
+         * @example {
+         *       "variables": {
+         *         "region": "eu"
+         *       }
+         *     }
+         */
         VariablesRequest: {
             /** @description The values by name. */
             variables: {
@@ -2591,14 +3528,41 @@ export interface components {
             /** @description Whether it is online. */
             status: components["schemas"]["WorkerStatus"];
         };
-        /** @description A worker's name, and the commands that it holds. */
+        /**
+         * @description A worker's name, and the commands that it holds.
+         * @example {
+         *       "name": "atlas-1"
+         *     }
+         */
         WorkerHeartbeat: {
             /** @description Commands whose leases it renews. */
             commands?: string[] | null;
             /** @description The worker. */
             name: string;
         };
-        /** @description Workers by name. */
+        /**
+         * @description Workers by name.
+         * @example {
+         *       "items": [
+         *         {
+         *           "name": "atlas-1",
+         *           "runtime_id": "769391854985674752",
+         *           "runtime": "local",
+         *           "status": "ready",
+         *           "capacity": 4,
+         *           "labels": {},
+         *           "pid": null,
+         *           "hostname": "atlas",
+         *           "started_at": "2026-11-27T13:24:16.419Z",
+         *           "heartbeat": "2026-11-27T13:24:16.421Z",
+         *           "running": 0
+         *         }
+         *       ],
+         *       "count": 1,
+         *       "runtime": "all",
+         *       "status": "all"
+         *     }
+         */
         WorkerList: {
             /** @description How many. */
             count: number;
@@ -2609,7 +3573,16 @@ export interface components {
             /** @description Always `all`: the list is not narrowed by status. */
             status: components["schemas"]["ListScope"];
         };
-        /** @description A registered worker. */
+        /**
+         * @description A registered worker.
+         * @example {
+         *       "status": "ok",
+         *       "name": "atlas-1",
+         *       "runtime_id": "769391854985674752",
+         *       "kind": "worker_pool",
+         *       "runtime": "local"
+         *     }
+         */
         WorkerRegistered: {
             /** @description Always `worker_pool`. */
             kind: components["schemas"]["RuntimeKind"];
@@ -2622,7 +3595,15 @@ export interface components {
             /** @description Always `ok`. */
             status: components["schemas"]["AnswerStatus"];
         };
-        /** @description A worker that registers. */
+        /**
+         * @description A worker that registers.
+         * @example {
+         *       "name": "atlas-1",
+         *       "runtime": "local",
+         *       "capacity": 4,
+         *       "hostname": "atlas"
+         *     }
+         */
         WorkerRegistration: {
             /**
              * Format: int32
@@ -2785,7 +3766,10 @@ export interface operations {
     delete_entry: {
         parameters: {
             query: {
-                /** @description The path. */
+                /**
+                 * @description The path.
+                 * @example examples/hello
+                 */
                 path: string;
                 /** @description The version. */
                 version?: number;
@@ -2827,6 +3811,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example examples/hello */
                 path: string;
             };
             cookie?: never;
@@ -2862,7 +3847,10 @@ export interface operations {
     playbook_graph: {
         parameters: {
             query: {
-                /** @description The path. */
+                /**
+                 * @description The path.
+                 * @example examples/hello
+                 */
                 path: string;
                 /** @description The version. */
                 version?: number;
@@ -2943,6 +3931,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example playbook */
                 kind: string;
             };
             cookie?: never;
@@ -3166,6 +4155,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841681342464 */
                 event_id: string;
             };
             cookie?: never;
@@ -3203,6 +4193,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841681342464 */
                 event_id: string;
             };
             cookie?: never;
@@ -3365,6 +4356,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -3402,6 +4394,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -3439,6 +4432,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -3662,6 +4656,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 request_id: string;
             };
             cookie?: never;
@@ -3922,6 +4917,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -3959,6 +4955,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4000,6 +4997,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4037,7 +5035,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
+                /** @example 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 */
                 hash: string;
             };
             cookie?: never;
@@ -4080,6 +5080,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4117,6 +5118,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4158,6 +5160,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4195,6 +5198,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4243,6 +5247,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4280,6 +5285,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4323,6 +5329,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4364,6 +5371,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4407,6 +5415,7 @@ export interface operations {
                 "Idempotency-Key"?: string | null;
             };
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4448,6 +5457,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4492,6 +5502,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4529,6 +5540,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -4607,6 +5619,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841631010816 */
                 catalog_id: string;
             };
             cookie?: never;
@@ -4644,7 +5657,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841631010816 */
                 catalog_id: string;
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -4682,7 +5697,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841631010816 */
                 catalog_id: string;
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -4724,7 +5741,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841631010816 */
                 catalog_id: string;
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -4980,6 +5999,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -5017,6 +6037,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
             };
             cookie?: never;
@@ -5058,7 +6079,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;
@@ -5096,7 +6119,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example 769391841664565248 */
                 execution_id: string;
+                /** @example warehouse */
                 name: string;
             };
             cookie?: never;

@@ -49,7 +49,12 @@ function Operations({ document: openApi }: { document: object }) {
       validatorUrl: null,
       tagsSorter: "alpha",
     });
+    const observer = new MutationObserver(() => {
+      mend(domNode);
+    });
+    observer.observe(domNode, { childList: true, subtree: true });
     return () => {
+      observer.disconnect();
       domNode.replaceChildren();
     };
   }, [openApi]);
@@ -61,4 +66,11 @@ function Operations({ document: openApi }: { document: object }) {
     };
   }, [isDark]);
   return <div ref={frame} className="docs" />;
+}
+
+/** Names the field that Swagger UI leaves without a name. */
+function mend(frame: HTMLElement) {
+  for (const body of frame.querySelectorAll("textarea:not([aria-label])")) {
+    body.setAttribute("aria-label", "Request body");
+  }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use noetl_api::ErrorBody;
 use noetl_api::execution::{ExecutionEnd, OmittedValue};
+use serde_json::Value;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
@@ -118,10 +119,41 @@ impl Modify for Access {
     }
 }
 
+/// Examples of the bodies by the names of their schemas, and of the parameters that every request needs.
+const EXAMPLES: &str = include_str!("examples.json");
+
 /// Returns the document as JSON text.
 pub fn generate() -> String {
-    let document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    add_examples(&mut document, &examples);
     format!("{document:#}\n")
+}
+
+/// Adds the examples to the schemas of bodies and to parameters. Optional parameters have none: programs that show the
+/// document fill them in.
+fn add_examples(document: &mut Value, examples: &Value) {
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        for (name, schema) in schemas {
+            if let Some(example) = examples["schemas"].get(name) {
+                schema["examples"] = Value::from([example.clone()]);
+            }
+        }
+    }
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        let parameters = operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let example = examples["parameters"].get(name);
+            if let (Some(example), Some(true)) = (example, parameter["required"].as_bool()) {
+                parameter["example"] = example.clone();
+            }
+        }
+    }
 }
 
 /// Every operation may answer that it refuses or that the store is not available.
