@@ -88,8 +88,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
     },
   });
 
-  const problems = problemsOf(run.error);
-  const misfits = mode === "form" ? misfitsOf(problems, fields) : {};
+  const misfits = misfitsOf(problemsOf(run.error), mode === "form" ? fields : []);
 
   function submit(event: SyntheticEvent) {
     event.preventDefault();
@@ -170,7 +169,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
               key={field.name}
               field={field}
               value={values[field.name] ?? field.initial}
-              error={errors[field.name] ?? misfits[field.name]}
+              error={errors[field.name] ?? misfits.errors[field.name]}
               onChange={(value) => {
                 setValues({ ...values, [field.name]: value });
                 if (run.isError) run.reset();
@@ -199,7 +198,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
         {run.error !== null && (
           <>
             <ErrorNotice error={run.error} what="It was not started" />
-            <ProblemList problems={problems} />
+            <ProblemList problems={misfits.others} />
           </>
         )}
       </div>

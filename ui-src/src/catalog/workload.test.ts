@@ -135,7 +135,7 @@ test("what the server says of a value is at its field", () => {
     problem("workload.note", "must have at least 2 characters"),
   ];
   expect(misfitsOf(problems, fieldsOf({}, {}, SCHEMA))).toEqual({
-    tags: "[1] must be a string.",
-    note: "This must have at least 2 characters.",
+    errors: { tags: "[1] must be a string.", note: "This must have at least 2 characters." },
+    others: [problems[2]],
   });
 });

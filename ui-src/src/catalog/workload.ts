@@ -61,20 +61,31 @@ export function rawPayload(text: string): { payload: Record<string, unknown> } |
   return { payload: value as Record<string, unknown> };
 }
 
-/** Returns what the server says of values that do not fit the schema, by the names of their fields. */
-export function misfitsOf(problems: readonly Problem[], fields: readonly Field[]): Record<string, string> {
-  const found = problems.flatMap(({ message, place }): [string, string][] => {
-    const path = place.field ?? "";
+export interface Misfits {
+  /** What the server says of values that do not fit the schema, by the names of their fields. */
+  errors: Record<string, string>;
+  /** Problems that no field shows. */
+  others: Problem[];
+}
+
+/** Divides the problems of a start among the fields of the form. Of each field the first problem is shown. */
+export function misfitsOf(problems: readonly Problem[], fields: readonly Field[]): Misfits {
+  const errors = new Map<string, string>();
+  const others: Problem[] = [];
+  for (const problem of problems) {
+    const path = problem.place.field ?? "";
     const field = fields.find(({ name }) => {
       const own = `workload.${name}`;
       return path === own || path.startsWith(`${own}.`) || path.startsWith(`${own}[`);
     });
-    if (field === undefined) return [];
-    const inner = path.slice(`workload.${field.name}`.length).replace(/^\./, "");
-    return [[field.name, inner === "" ? `This ${message}.` : `${inner} ${message}.`]];
-  });
-  // The first one of a field is shown.
-  return Object.fromEntries(found.reverse());
+    if (field === undefined) {
+      others.push(problem);
+    } else if (!errors.has(field.name)) {
+      const inner = path.slice(`workload.${field.name}`.length).replace(/^\./, "");
+      errors.set(field.name, `${inner === "" ? "This" : inner} ${problem.message}.`);
+    }
+  }
+  return { errors: Object.fromEntries(errors), others };
 }
 
 /** Whether two payloads have the same values, in any order. */

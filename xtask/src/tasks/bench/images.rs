@@ -41,6 +41,8 @@ pub(super) fn image<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
             let build = build.args(["--platform", &platforms, "--tag", &image, "--push"]);
             let seconds = bench.measure(build.arg(context.as_str()))?.seconds;
             reading = reading.beside("docker buildx", seconds);
+            let remove = CommandLine::new("docker").args(["image", "rm", "--force", &image]);
+            run::read(bench.ctx, &remove)?;
         }
         if crane {
             let image = format!("{repository}/crane:bench");
