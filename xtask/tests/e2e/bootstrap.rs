@@ -9,7 +9,10 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{command, git, is_checkout, not_run, root, show, succeed, variable, xtask};
+use crate::support::{
+    cargo_target, command, git, is_checkout, link_dependencies, not_run, root, show, succeed,
+    variable, xtask,
+};
 
 /// A copy of the tree's files as a git repository.
 struct Checkout(TempDir);
@@ -67,36 +70,8 @@ impl Checkout {
     }
 }
 
-fn target() -> PathBuf {
-    variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
-}
-
 fn cache() -> PathBuf {
-    target().join("xtask/test-setup")
-}
-
-/// Links the compiled dependencies into the shared target folder, so that only the crates of the checkout are
-/// compiled. cargo replaces files and never writes into one that it has written before.
-fn link_dependencies() {
-    // What earlier tests compiled was in other folders, and is not used again.
-    drop(fs::remove_dir_all(cache().join("debug")));
-    for part in [".fingerprint", "build", "deps"] {
-        let from = target().join("debug").join(part);
-        link_folder(&from, &cache().join("debug").join(part));
-    }
-}
-
-fn link_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    let entries = fs::read_dir(from).into_iter().flatten();
-    for entry in entries.map(Result::unwrap) {
-        let link = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            link_folder(&entry.path(), &link);
-        } else {
-            fs::hard_link(entry.path(), link).unwrap();
-        }
-    }
+    cargo_target().join("xtask/test-setup")
 }
 
 /// A server started by Python, and its URL; killed when dropped.
@@ -139,7 +114,9 @@ fn from_a_fresh_clone_to_a_running_server() {
     let Some(checkout) = Checkout::new() else {
         return;
     };
-    link_dependencies();
+    // What earlier tests compiled was in other folders, and is not used again.
+    drop(fs::remove_dir_all(cache().join("debug")));
+    link_dependencies(&cache());
     without_node(&checkout);
     with_a_broken_page(&checkout);
     let text = show(&mut checkout.xtask(&["setup"]));

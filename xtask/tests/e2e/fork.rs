@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::assembly::Binaries;
 use crate::registry::{Registry, request, tag};
-use crate::support::{command, git, root, show, succeed};
+use crate::support::{command, git, link_dependencies, root, show, succeed};
 
 /// Copies the tracked files of this checkout, and gives the copy another name, owner and registry.
 fn fork(to: &Path, registry: &str) -> Option<()> {
@@ -65,6 +65,9 @@ fn a_fork_generates_checks_and_publishes_under_its_own_name() {
     }
     // Kept between runs of the tests, so that only what the fork changes is compiled.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fork");
+    if !target.exists() {
+        link_dependencies(&target);
+    }
     let mut build = command("cargo");
     build.args(["build", "--quiet", "--locked", "--package", "xtask"]);
     build.env("CARGO_TARGET_DIR", &target);

@@ -283,6 +283,33 @@ impl Archive {
     }
 }
 
+/// Returns the target folder of the cargo that runs the tests.
+pub(crate) fn cargo_target() -> PathBuf {
+    variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Links the compiled dependencies into another target folder, so that only the crates of a checkout are compiled
+/// there. cargo replaces files and never writes into one that it has written before.
+pub(crate) fn link_dependencies(target: &Path) {
+    for part in [".fingerprint", "build", "deps"] {
+        let from = cargo_target().join("debug").join(part);
+        link_folder(&from, &target.join("debug").join(part));
+    }
+}
+
+fn link_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    let entries = fs::read_dir(from).into_iter().flatten();
+    for entry in entries.map(Result::unwrap) {
+        let link = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            link_folder(&entry.path(), &link);
+        } else {
+            fs::hard_link(entry.path(), link).unwrap();
+        }
+    }
+}
+
 /// Copies a folder.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
