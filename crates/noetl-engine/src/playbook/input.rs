@@ -2,20 +2,20 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::json_schema::{Fault, Misfit, Schema, Type};
+use super::json_schema::{Fault, Misfit, Schema};
 use super::model::Playbook;
-use crate::{path, template};
+use crate::template;
 use noetl_api::{Failure, Place, Problem, Problems, Severity};
 
 impl Playbook {
     /// Adds values that are given as text, as by `--set KEY=VALUE`, to the input of an execution. A key may be a path,
     /// and begin with `workload.`.
     ///
-    /// A value is text where `workload_schema` or else the workload's default says so; elsewhere it is JSON if it can be
-    /// read as JSON, and text if not. A number that would lose digits, such as `1.10`, is text unless the default is a number.
+    /// A value is text where `workload_schema` wants text, or else where the workload's default is text; elsewhere it is
+    /// JSON if it can be read as JSON, and text if not. A number that would lose digits, such as `1.10`, is text unless the default is a number.
     pub fn assign(&self, input: &mut Map<String, Json>, key: &str, value: &str) {
         let default = self.default_of(key);
-        let is_text = self.declared_as_text(key).unwrap_or_else(|| {
+        let is_text = self.is_text_by_schema(key, value).unwrap_or_else(|| {
             default
                 .and_then(Json::as_str)
                 .is_some_and(|text| !template::is_template(text))
@@ -48,43 +48,51 @@ impl Playbook {
         Err(Failure::new("playbook", message).help(format!("its steps are {}", known.join(", "))))
     }
 
-    /// Whether `workload_schema` names an entry of the workload; true without a schema.
-    pub fn declares(&self, name: &str) -> bool {
+    /// Whether `workload_schema` lets an execution have an entry of the workload, whatever its value; true without a schema.
+    pub fn allows_entry(&self, name: &str) -> bool {
+        let entry = Json::Object([(name.to_owned(), Json::Null)].into_iter().collect());
         let schema = self.workload_schema.as_ref();
-        schema.is_none_or(|schema| schema.property(name).is_some())
+        let misfits = schema.map_or_else(Vec::new, |schema| schema.misfits(&entry, ""));
+        !misfits.iter().any(|misfit| misfit.fault == Fault::Unknown)
     }
 
     /// Returns why the workload of an execution does not fit `workload_schema`: its defaults under its input.
     pub(crate) fn misfits(&self, workload: &Map<String, Json>) -> Problems {
-        let Some(schema) = &self.workload_schema else {
-            return Problems::default();
-        };
-        let found = schema.misfits(&Json::Object(workload.clone()), "workload");
-        let problems = found
-            .into_iter()
-            .map(|misfit| self.problem(Severity::Error, misfit));
-        Problems(problems.collect())
+        let found = self.find_misfits(workload.clone()).into_iter();
+        Problems(
+            found
+                .map(|misfit| self.problem(Severity::Error, misfit))
+                .collect(),
+        )
     }
 
     /// Returns the defaults that `workload_schema` does not let pass, as warnings: an input may replace them. Those with
-    /// templates have no value yet.
+    /// templates have no value yet, and what is missing may be given.
     pub(super) fn misfit_defaults(&self) -> Vec<Problem> {
-        let properties = self.workload_schema.iter().flat_map(Schema::properties);
-        let misfits = properties.flat_map(|(name, schema)| {
-            let default = self.workload.get(name);
-            let default = default.filter(|value| !template::has_templates(value));
-            default.map_or_else(Vec::new, |value| {
-                schema.misfits(value, &path::key("workload", name))
-            })
-        });
-        misfits
+        let mut workload = self.workload.clone();
+        workload.retain(|_, value| !template::has_templates(value));
+        let found = self.find_misfits(workload).into_iter();
+        found
+            .filter(|misfit| misfit.fault != Fault::Missing && misfit.path != "workload")
             .map(|misfit| self.problem(Severity::Warning, misfit))
             .collect()
     }
 
+    fn find_misfits(&self, mut workload: Map<String, Json>) -> Vec<Misfit> {
+        let Some(schema) = &self.workload_schema else {
+            return Vec::new();
+        };
+        // An entry that the author has not written is none that the schema has to name.
+        if self.has_spec && schema.property("spec").is_none() {
+            workload.remove("spec");
+        }
+        schema.misfits(&Json::Object(workload), "workload")
+    }
+
     fn problem(&self, severity: Severity, misfit: Misfit) -> Problem {
-        let key = misfit.path.strip_prefix("workload.");
-        let name = key.unwrap_or_default();
+        // An item of a list is given with the list.
+        let name = misfit.path.split('[').next().unwrap_or_default();
+        let name = name.strip_prefix("workload.").unwrap_or_default();
         let help = match misfit.fault {
             _ if name.is_empty() => "see `workload_schema` in the playbook".to_owned(),
             _ if severity == Severity::Warning => {
@@ -116,12 +124,23 @@ impl Playbook {
         }
     }
 
-    /// Whether the schema of the entry at a path says that it is text and nothing else; none when it says no type.
-    fn declared_as_text(&self, key: &str) -> Option<bool> {
+    /// Whether text for the entry at a path is meant as text, by its schema: as JSON it would not fit. None when the schema
+    /// tells nothing.
+    fn is_text_by_schema(&self, key: &str, value: &str) -> Option<bool> {
         let mut parts = self.strip_workload(key).split('.');
         let schema = self.workload_schema.as_ref()?;
         let schema = parts.try_fold(schema, Schema::property)?;
-        Some(schema.types()? == [Type::String])
+        let (text, json) = (Json::from(value), serde_json::from_str(value).ok()?);
+        let fits = |of: &dyn Fn(&Json) -> bool| match (of(&text), of(&json)) {
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            _ => None,
+        };
+        let has_type = |value: &Json| {
+            let types = schema.types().unwrap_or_default();
+            types.iter().any(|known| known.has(value))
+        };
+        fits(&|value| schema.fits(value)).or_else(|| fits(&has_type))
     }
 
     /// Returns the workload's default at a path.

@@ -8,11 +8,28 @@ mod values;
 
 use std::collections::HashSet;
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Number, Value as Json};
 
 pub(super) use check::{Fault, Misfit};
 pub(super) use format::Format;
+
+/// How many bytes a compiled pattern may have, and how long the texts are that one is tried on: the time is their product.
+const MOST_PATTERN_BYTES: usize = 1 << 16;
+const MOST_TEXT_BYTES: usize = 1 << 16;
+
+/// How many values of a list a message names.
+const MOST_SHOWN: usize = 20;
+
+/// Compiles a pattern.
+///
+/// # Errors
+/// When it is none, or a large one.
+pub(super) fn pattern(text: &str) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(text)
+        .size_limit(MOST_PATTERN_BYTES)
+        .build()
+}
 
 /// What a value must be. One without keywords fits every value.
 #[derive(Debug, Clone, Default)]
@@ -151,9 +168,13 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(values: &[Json]) -> Self {
-        let shown: Vec<_> = values.iter().map(Json::to_string).collect();
+        let shown = values.iter().take(MOST_SHOWN).map(Json::to_string);
+        let mut shown = shown.collect::<Vec<_>>().join(", ");
+        if values.len() > MOST_SHOWN {
+            shown += &format!(" and {} more", values.len() - MOST_SHOWN);
+        }
         Self {
-            shown: shown.join(", "),
+            shown,
             canonical: values.iter().map(values::canonical).collect(),
         }
     }
@@ -164,6 +185,19 @@ impl Schema {
     pub(super) fn property(&self, name: &str) -> Option<&Self> {
         self.properties()
             .find_map(|(known, schema)| (known == name).then_some(schema))
+    }
+
+    /// Returns the names of the entries that it describes or requires.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let required = self
+            .keywords
+            .iter()
+            .filter_map(|keyword| match &keyword.assertion {
+                Assertion::Required(names) => Some(names),
+                _ => None,
+            });
+        let required = required.flatten().map(String::as_str);
+        self.properties().map(|(name, _)| name).chain(required)
     }
 
     /// Returns the properties that are named in it.

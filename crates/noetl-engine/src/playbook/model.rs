@@ -25,6 +25,8 @@ pub struct Playbook {
     pub executor: Executor,
     /// Default values, which a payload overrides key by key.
     pub workload: Map<String, Json>,
+    /// Whether the workload has the entry `spec` from the root of an old playbook.
+    pub(crate) has_spec: bool,
     /// `workload_schema`: what the values of an execution must be.
     pub(crate) workload_schema: Option<Schema>,
     /// `on_error`: steps that run when the execution has failed, unless the step that failed has its own.

@@ -115,7 +115,7 @@ fn defined_names<'a>(playbook: &'a Playbook, payload: &'a Map<String, Json>) -> 
     ]);
     names.extend(playbook.workload.keys().map(String::as_str));
     let schema = playbook.workload_schema.iter();
-    names.extend(schema.flat_map(Schema::properties).map(|(name, _)| name));
+    names.extend(schema.flat_map(Schema::names));
     names.extend(
         payload
             .keys()

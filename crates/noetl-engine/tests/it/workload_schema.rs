@@ -35,6 +35,11 @@ const VALUES: &str = r#"
 {maximum: 2} | 2 | 3 | must be at most 2
 {exclusiveMaximum: 2} | 1 | 2.0 | must be less than 2
 {maximum: 9007199254740992} | 9007199254740992 | 9007199254740993 | must be at most 9007199254740992
+{maximum: 9223372036854775807} | 9223372036854775807 | 9223372036854775808.0 | must be at most 9223372036854775807
+{const: 9223372036854775808} | 9223372036854775808.0 | 9223372036854775807 | must be 9223372036854775808
+{multipleOf: 1} | 1e300 | 1000000000.5 | must be a multiple of 1
+{multipleOf: 0.5} | 1e308 | 1e-10 | must be a multiple of 0.5
+{multipleOf: 3} | -6.0 | 1e20 | must be a multiple of 3
 {multipleOf: 0.1} | 0.3 | 0.35 | must be a multiple of 0.1
 {minLength: 2} | "äö" | "ä" | must have at least 2 characters
 {maxLength: 1} | "ä" | "äö" | must have at most 1 character
@@ -44,7 +49,7 @@ const VALUES: &str = r#"
 {maxItems: 1} | [1] | [1, 2] | must have at most 1 item
 {uniqueItems: true} | [1, "1"] | [{"a": 1, "b": 2}, {"b": 2, "a": 1.0}] | must not have the same item twice
 {contains: {type: string}} | [1, "a"] | [1] | must have at least 1 item that fit `contains`, and has 0
-{contains: {const: 1}, minContains: 0, maxContains: 1} | [] | [1, 1] | must have 0 to 1 items that fit `contains`, and has 2
+{contains: {const: 1}, minContains: 0, maxContains: 1} | [] | [1, 1] | must have at least 0 and at most 1 items that fit `contains`, and has 2
 {minProperties: 1} | {"a": 1} | {} | must have at least 1 entry
 {maxProperties: 1} | {"a": 1} | {"a": 1, "b": 2} | must have at most 1 entry
 {dependentRequired: {user: [password]}} | {"password": 1} | {"user": 1} | must have `password`, as it has `user`
@@ -129,9 +134,41 @@ fn values_inside_of_others_are_named_by_their_path() {
             "{schema} {value}"
         );
     }
+}
+
+#[test]
+fn a_message_has_bounds_however_much_does_not_fit() {
     let million = json!({"a": vec![1; 1_000_000]});
-    let listed = misfits("{properties: {a: {items: {type: string}}}}", million);
-    assert_eq!(listed.len(), 100);
+    let many = || (0..1000).map(|number| (format!("n{number}"), json!(1)));
+    let names: Vec<_> = many().map(|(name, _)| name).collect();
+    for (schema, payload) in [
+        ("{properties: {a: {items: {type: string}}}}", million),
+        (
+            "{additionalProperties: false}",
+            Json::Object(many().collect()),
+        ),
+        (
+            "{propertyNames: {const: a}}",
+            Json::Object(many().collect()),
+        ),
+        (&*json!({"required": names}).to_string(), json!({})),
+    ] {
+        assert_eq!(misfits(schema, payload).len(), 100, "{schema:.40}");
+    }
+    let schema = json!({"properties": {"v": {"enum": names}}}).to_string();
+    let said = &misfits(&schema, json!({"v": "hidden"}))[0];
+    assert!(said.ends_with(r#""n19" and 980 more"#), "{said}");
+}
+
+#[test]
+fn patterns_have_bounds() {
+    let large = "workload_schema: {properties: {a: {pattern: '^(?:[a-z]{0,1000}){0,30}$'}}}";
+    let said = problem_text(&format!("{large}\n{WORKFLOW}"));
+    assert!(said.contains("cannot be used as a pattern"), "{said}");
+    let schema = "{properties: {v: {pattern: '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'}}}";
+    assert!(misfits(schema, json!({"v": "a".repeat(63)})).is_empty());
+    let long = misfits(schema, json!({"v": "a".repeat(70_000)}));
+    assert!(long[0].contains("at most 65536 bytes"), "{long:?}");
 }
 
 #[test]
@@ -233,6 +270,10 @@ fn what_a_schema_cannot_do_is_a_warning() {
     };
     for (body, expected) in [
         (
+            "workload: {b: 1}\nworkload_schema: {additionalProperties: false, properties: {a: {}}}",
+            "field `workload.b`: the default is not known",
+        ),
+        (
             "workload_schema: {properties: {a: {default: 1}}}",
             "`default` gives no value here",
         ),
@@ -253,6 +294,7 @@ fn what_a_schema_cannot_do_is_a_warning() {
         assert!(said.contains(expected), "{body}: {said}");
     }
     for quiet in [
+        "workload: {db: {port: 5432}}\nworkload_schema: {properties: {db: {required: [host, port]}}}",
         "workload_schema: {$schema: 'https://json-schema.org/draft/2020-12/schema', title: T, examples: [{}], x-form: wide}",
         "workload: {a: '{{ execution_id }}'}\nworkload_schema: {properties: {a: {type: integer}}}",
         "workload_schema: {properties: {kind: &kind {type: [string, null]}, other: *kind}}",
@@ -263,25 +305,61 @@ fn what_a_schema_cannot_do_is_a_warning() {
 
 #[test]
 fn a_name_of_the_schema_is_known_to_templates() {
-    let body = "workload_schema: {properties: {region: {type: string}}}
+    let body = "workload_schema: {required: [day], properties: {region: {type: string}}}
 workflow:
-- {step: a, tool: {kind: noop, args: {one: '{{ workload.region }}', other: '{{ region }}'}}}
+- {step: a, tool: {kind: noop, args: {one: '{{ workload.region }}', other: '{{ region }} {{ day }} {{ workload.day }}'}}}
 ";
     assert_eq!(problem_text(body), "");
 }
 
+/// The schema of an entry, its default, a text of the command line, and what that is as JSON.
+const TEXTS: &str = r#"
+{type: string} | null | 10 | "10"
+{type: string} | 1 | 10 | "10"
+{type: integer} | "1" | 10 | 10
+{type: [string, "null"]} | "01234" | 10 | "10"
+{type: [string, "null"]} | "01234" | null | "null"
+{type: [string, "null"]} | 5 | null | null
+{type: [string, integer]} | 5 | 10 | 10
+{enum: ["1", "2"]} | null | 1 | "1"
+{enum: [1, 2]} | "1" | 1 | 1
+{type: string, maxLength: 1} | null | 10 | "10"
+{} | "1" | 10 | "10"
+{type: object} | {} | {"a": 1} | {"a": 1}
+"#;
+
 #[test]
 fn a_text_of_the_command_line_is_read_as_the_schema_says() {
+    for line in TEXTS.trim().lines() {
+        let parts: Vec<_> = line.split(" | ").collect();
+        let &[schema, default, text, expected] = &parts[..] else {
+            panic!("{line}");
+        };
+        let body = format!(
+            "workload: {{v: {default}, o: {{v: {default}}}}}
+workload_schema: {{properties: {{v: {schema}, o: {{properties: {{v: {schema}}}}}}}}}
+{WORKFLOW}"
+        );
+        let playbook = playbook(&body);
+        let expected: Json = serde_json::from_str(expected).unwrap();
+        for key in ["v", "workload.v", "o.v"] {
+            let mut input = Map::new();
+            playbook.assign(&mut input, key, text);
+            assert_eq!(input[key], expected, "{key}: {line}");
+        }
+    }
+}
+
+#[test]
+fn an_entry_that_the_author_has_not_written_is_not_checked() {
+    let schema = "{additionalProperties: false, properties: {a: {}}}";
     let body = format!(
-        "workload: {{given: 1}}\nworkload_schema: {{properties: {{version: {{type: string}}, given: {{type: string}}, n: {{type: integer}}, o: {{properties: {{id: {{type: string}}}}}}}}}}\n{WORKFLOW}"
+        "spec: {{max_steps: 10}}\nworkload: {{a: 1}}\nworkload_schema: {schema}\n{WORKFLOW}"
     );
     let playbook = playbook(&body);
-    let mut input = Map::new();
-    for key in ["version", "workload.given", "n", "o.id"] {
-        playbook.assign(&mut input, key, "10");
-    }
-    let expected = json!({"version": "10", "workload.given": "10", "n": 10, "o.id": "10"});
-    assert_eq!(Json::Object(input), expected);
+    assert!(playbook.allows_entry("a") && !playbook.allows_entry("target"));
+    let machine = Machine::new(playbook, "1", &Map::new());
+    assert!(machine.check_workload().is_ok());
 }
 
 #[tokio::test]

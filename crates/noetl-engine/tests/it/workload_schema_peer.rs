@@ -43,6 +43,9 @@ fn value(rng: &mut Rng, depth: usize) -> Json {
         json!(2.5),
         json!(-3),
         json!(10),
+        json!(1e20),
+        json!(1_000_000_000.5),
+        json!(0.3),
         json!(""),
         json!("a"),
         json!("ab"),
@@ -108,7 +111,10 @@ fn keyword(rng: &mut Rng, depth: usize) -> (&'static str, Json) {
         8 => ("maximum", json!(2.5)),
         9 => ("exclusiveMinimum", json!(rng.i32(-3..4))),
         10 => ("exclusiveMaximum", json!(rng.i32(-3..4))),
-        11 => ("multipleOf", pick(rng, &[json!(2), json!(0.5), json!(2.5)])),
+        11 => (
+            "multipleOf",
+            pick(rng, &[json!(2), json!(0.5), json!(2.5), json!(1)]),
+        ),
         12 => ("minLength", json!(rng.u32(..4))),
         13 => ("maxLength", json!(rng.u32(..4))),
         14 => (
@@ -172,8 +178,9 @@ fn drawn_schemas_and_values_are_judged_alike() {
 const FORMATS: &str = r"
 date | 2024-02-29 | 2023-02-29 | 2024-2-9 | 2024-02-29T00:00:00Z | 20240229 || 0000-01-01
 time | 09:30:00Z | 09:30:00.123456789012Z | 09:30:00+02:00 | 09:30:00 | 24:00:00Z | 9:30:00Z | 09:30Z | 09:60:00Z
-time | 09:30:00+24:00 | 23:59:60Z
+time | 09:30:00+24:00 | 23:59:60Z | 12:00:60Z | 01:29:60+01:30 | 22:59:60-01:00 | 22:58:60-01:00 | 23:59:61Z
 date-time | 2024-02-29T09:30:00Z | 2024-02-29t09:30:00.5-01:30 | 2024-02-29 09:30:00Z | 2024-02-29T09:30:00
+date-time | 9999-12-31T23:59:59Z | 0001-01-01T00:00:00+12:00 | 2024-02-29T09:30:60Z | 2016-12-31T15:59:60-08:00
 date-time | 2024-02-30T09:30:00Z | 2024-02-29T09:30:00Z[UTC] | 2024-02-29 || 2016-12-31T23:59:60Z
 duration | P1D | PT36H | P1Y2M3DT4H5M6S | P4W | P | PT | P1W2D | 1D | P1DT | P1.5D | P-1D
 email | ada@example.org | a.b+c@example.co.uk | ada | ada@ | a b@example.org | a..b@example.org | .a@example.org

@@ -154,8 +154,15 @@ impl Executions {
         let row = new_row(execution_id, entry, &start);
         let (id, shown_id) = (execution_id.to_string(), row.shown_id().to_string());
         let machine = Machine::retrying(playbook, &id, &shown_id, &start.payload);
-        machine.check_workload().map_err(RunError::Input)?;
         let payload = Json::Object(std::mem::take(&mut start.payload)).to_string();
+        if let Err(problems) = machine.check_workload() {
+            // What was started before the schema changed is answered as before.
+            let known = self.started_before(&row, start.idempotency_key, &payload);
+            return match known.await {
+                Err(RunError::NoExecution(_)) => Err(RunError::Input(problems)),
+                known => known,
+            };
+        }
         let machine_slot = self.machines.entry(execution_id);
         let mut cached = machine_slot.lock().await;
         let mut loaded = Loaded {

@@ -259,12 +259,25 @@ workflow:
     assert!(error.contains("must be one of"), "{ended}");
     assert_eq!(live.get("/api/executions").as_array().unwrap().len(), 1);
 
+    // A repeated request is answered as the first one, also when a newer version asks for more.
+    let key = [
+        ("idempotency-key", "once"),
+        ("content-type", "application/json"),
+    ];
+    let body = json!({"path": "t/region", "payload": {"region": "eu"}}).to_string();
+    let start = || {
+        let answer = live.ask("POST", "/api/execute", &key, body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let answer: Value = serde_json::from_str(&answer.text).unwrap();
+        answer["execution_id"].as_str().unwrap().to_owned()
+    };
+    let first = start();
     // A newer version may ask for more than an execution was given.
-    let first = live.execute("t/region", &json!({"region": "eu"}));
     assert_eq!(live.ended(&first)["status"], "FAILED");
     live.register(&WITH_SCHEMA.replace("[region]", "[region, day]"));
     let retry = format!("/api/executions/{first}/retry");
     let refused = live.expect(422, "POST", &retry, &json!({"version": "latest"}));
     assert_eq!(refused["problems"][0]["place"]["field"], "workload.day");
     live.post(&retry, &json!({}));
+    assert_eq!(start(), first);
 }

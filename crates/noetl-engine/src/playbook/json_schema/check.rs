@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Number, Value as Json};
 
 use super::values::{canonical, compare, is_multiple};
-use super::{Assertion, Keyword, Schema};
+use super::{Assertion, Keyword, MOST_TEXT_BYTES, Schema};
 use crate::path;
 
 /// How many misfits are listed. A list of a million items of the wrong type is one mistake.
@@ -45,7 +45,8 @@ impl Schema {
         found
     }
 
-    fn fits(&self, value: &Json) -> bool {
+    /// Whether a value fits.
+    pub(crate) fn fits(&self, value: &Json) -> bool {
         self.misfits(value, "").is_empty()
     }
 
@@ -55,7 +56,12 @@ impl Schema {
                 return;
             }
             if let Some(message) = keyword.assertion.message(value) {
-                found.push(self.misfit(keyword, path, message));
+                let misfit = self.misfit(keyword, path, message);
+                let fault = match keyword.assertion {
+                    Assertion::Never => Fault::Unknown,
+                    _ => Fault::Value,
+                };
+                found.push(Misfit { fault, ..misfit });
                 continue;
             }
             match value {
@@ -77,7 +83,8 @@ impl Schema {
         match &keyword.assertion {
             Assertion::Required(names) => {
                 let missing = names.iter().filter(|name| !entries.contains_key(*name));
-                found.extend(missing.map(|name| Misfit {
+                let left = MOST_MISFITS.saturating_sub(found.len());
+                found.extend(missing.take(left).map(|name| Misfit {
                     path: path::key(path, name).into_owned(),
                     fault: Fault::Missing,
                     description: self.property(name).and_then(|it| it.description.clone()),
@@ -90,10 +97,15 @@ impl Schema {
                 others,
             } => {
                 for (name, value) in entries {
+                    if found.len() >= MOST_MISFITS {
+                        return;
+                    }
                     let path = path::key(path, name);
                     let named = named.iter().filter(|(known, _)| known == name);
                     let named = named.map(|(_, schema)| schema);
-                    let matching = patterns.iter().filter(|(regex, _)| regex.is_match(name));
+                    let matching = patterns
+                        .iter()
+                        .filter(|(regex, _)| name.len() <= MOST_TEXT_BYTES && regex.is_match(name));
                     let mut is_known = false;
                     for schema in named.chain(matching.map(|(_, schema)| schema)) {
                         is_known = true;
@@ -115,6 +127,9 @@ impl Schema {
             }
             Assertion::PropertyNames(schema) => {
                 for name in entries.keys() {
+                    if found.len() >= MOST_MISFITS {
+                        return;
+                    }
                     schema.find(&Json::from(&**name), &path::key(path, name), found);
                 }
             }
@@ -248,6 +263,9 @@ impl Assertion {
             Self::MaxLength(max) if length() > *max => {
                 Some(format!("must have at most {}", plural(*max, "character")))
             }
+            Self::Pattern(_) if text.len() > MOST_TEXT_BYTES => Some(format!(
+                "must have at most {MOST_TEXT_BYTES} bytes, as it is to match a pattern"
+            )),
             Self::Pattern(regex) if !regex.is_match(text) => {
                 Some(format!("must match the pattern `{regex}`"))
             }
@@ -277,7 +295,7 @@ impl Assertion {
                 let fits = fitting >= *min && max.is_none_or(|max| fitting <= max);
                 (!fits).then(|| {
                     let bound = match max {
-                        Some(max) => format!("{min} to {max} items"),
+                        Some(max) => format!("at least {min} and at most {max} items"),
                         None => format!("at least {}", plural(*min, "item")),
                     };
                     format!("must have {bound} that fit `contains`, and has {fitting}")

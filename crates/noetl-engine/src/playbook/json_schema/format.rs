@@ -3,9 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 use regex_lite::Regex;
+
+use super::pattern;
 
 /// A format that is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ static SHAPES: LazyLock<Shapes> = LazyLock::new(|| {
     Shapes {
         date: shape(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
         time: shape(
-            r"([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)[0-9]*(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])",
+            r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))",
         ),
         duration: shape(
             r"P(?:[0-9]+W|(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?)?)",
@@ -93,12 +94,9 @@ impl Format {
         match self {
             Self::Date => is_date(text),
             Self::Time => is_time(text),
-            Self::DateTime => {
-                let halves = text.split_at_checked(10).filter(|(date, _)| is_date(date));
-                let time = halves.and_then(|(_, time)| time.strip_prefix(['T', 't']));
-                // Not in every minute of a day is there a second 60.
-                time.is_some_and(is_time) && text.to_ascii_uppercase().parse::<Timestamp>().is_ok()
-            }
+            Self::DateTime => text.split_at_checked(10).is_some_and(|(date, time)| {
+                is_date(date) && time.strip_prefix(['T', 't']).is_some_and(is_time)
+            }),
             Self::Duration => SHAPES.duration.is_match(text) && !text.ends_with(['P', 'T']),
             Self::Email => text.rsplit_once('@').is_some_and(|(local, host)| {
                 local.len() <= 64 && SHAPES.email.is_match(local) && is_hostname(host)
@@ -108,7 +106,7 @@ impl Format {
             Self::Ipv6 => text.parse::<Ipv6Addr>().is_ok(),
             Self::Uri => SHAPES.uri.is_match(text),
             Self::Uuid => SHAPES.uuid.is_match(text),
-            Self::Regex => Regex::new(text).is_ok(),
+            Self::Regex => pattern(text).is_ok(),
         }
     }
 }
@@ -117,11 +115,18 @@ fn is_date(text: &str) -> bool {
     SHAPES.date.is_match(text) && text.parse::<Date>().is_ok()
 }
 
+/// Whether a text is a time with an offset. A second 60 is one that is inserted at the end of a day in UTC.
 fn is_time(text: &str) -> bool {
     let Some(found) = SHAPES.time.captures(text) else {
         return false;
     };
-    found[1].parse::<Time>().is_ok()
+    let part = |at: usize| found.get(at).map_or("", |part| part.as_str());
+    let number = |at: usize| part(at).parse().unwrap_or(0);
+    let (hour, minute, second): (i32, i32, i32) = (number(1), number(2), number(3));
+    let offset = number(5) * 60 + number(6);
+    let utc = hour * 60 + minute + if part(4) == "-" { offset } else { -offset };
+    let is_last = utc.rem_euclid(24 * 60) == 23 * 60 + 59;
+    hour < 24 && minute < 60 && (second < 60 || second == 60 && is_last)
 }
 
 fn is_hostname(text: &str) -> bool {

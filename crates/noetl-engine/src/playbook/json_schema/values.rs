@@ -31,7 +31,7 @@ pub(super) fn canonical(value: &Json) -> String {
     }
 }
 
-/// Returns a number without a fraction as an integer. One beyond 2^63 in a binary fraction has no exact one.
+/// Returns a number without a fraction as an integer, if one of 128 bits holds it.
 fn whole(number: &Number) -> Option<i128> {
     if let Some(integer) = number.as_i64() {
         return Some(integer.into());
@@ -44,7 +44,7 @@ fn whole(number: &Number) -> Option<i128> {
         clippy::cast_possible_truncation,
         reason = "it is checked to be in range"
     )]
-    (float.fract() == 0.0 && float.abs() < 2f64.powi(63)).then_some(float as i128)
+    (float.fract() == 0.0 && float.abs() < 2f64.powi(126)).then_some(float as i128)
 }
 
 pub(super) fn compare(number: &Number, bound: &Number) -> Ordering {
@@ -57,14 +57,44 @@ pub(super) fn compare(number: &Number, bound: &Number) -> Ordering {
     }
 }
 
+/// Whether a number is a multiple of another one, as decimal fractions: 0.3 is one of 0.1, which binary fractions deny.
 pub(super) fn is_multiple(number: &Number, divisor: &Number) -> bool {
-    if let (Some(number), Some(divisor)) = (whole(number), whole(divisor)) {
-        return divisor != 0 && number % divisor == 0;
-    }
-    let (Some(number), Some(divisor)) = (number.as_f64(), divisor.as_f64()) else {
+    let (Some(number), Some(divisor)) = (Decimal::of(number), Decimal::of(divisor)) else {
         return false;
     };
-    // 0.3 / 0.1 is 2.9999999999999996: decimal fractions have no exact binary ones.
-    let quotient = number / divisor;
-    (quotient - quotient.round()).abs() <= 1e-9 * quotient.abs().max(1.0)
+    if divisor.digits == 0 {
+        return false;
+    }
+    let shift = number.exponent - divisor.exponent;
+    if shift >= 0 {
+        // (a * b) mod n, so that the factors stay small.
+        let ten = (0..shift).fold(1, |power, _| power * 10 % divisor.digits);
+        return number.digits % divisor.digits * ten % divisor.digits == 0;
+    }
+    // With more than the digits of a number the divisor is greater than every number but 0.
+    let scale = u32::try_from(-shift)
+        .ok()
+        .and_then(|shift| 10u128.checked_pow(shift));
+    let scaled = scale.and_then(|scale| divisor.digits.checked_mul(scale));
+    scaled.map_or(number.digits == 0, |scaled| number.digits % scaled == 0)
+}
+
+/// The shortest decimal that is read as a number, without its sign: digits × 10^exponent.
+struct Decimal {
+    digits: u128,
+    exponent: i32,
+}
+
+impl Decimal {
+    fn of(number: &Number) -> Option<Self> {
+        let text = number.to_string();
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
+        let mantissa = mantissa.trim_start_matches('-');
+        let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let places = i32::try_from(after.len()).ok()?;
+        Some(Self {
+            digits: format!("{before}{after}").parse().ok()?,
+            exponent: exponent.parse::<i32>().ok()? - places,
+        })
+    }
 }

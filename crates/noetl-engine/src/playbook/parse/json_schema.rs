@@ -6,7 +6,7 @@ use serde_json::{Number, Value as Json};
 
 use super::super::distance::distance;
 use super::super::document::noun;
-use super::super::json_schema::{Assertion, Format, Keyword, Schema, Type, Values};
+use super::super::json_schema::{self, Assertion, Format, Keyword, Schema, Type, Values};
 use super::reader::Reader;
 use crate::path;
 
@@ -299,7 +299,7 @@ impl Schemas<'_, '_> {
         let Some(pattern) = pattern else {
             return self.no_keyword(value, at, "a regular expression", "'^[a-z]+$'");
         };
-        match Regex::new(pattern) {
+        match json_schema::pattern(pattern) {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let place = self.reader.place(value, at);

@@ -118,6 +118,7 @@ impl Reader<'_> {
             _ => Map::new(),
         };
         // The oldest playbooks have their values in `spec`, and their templates use `spec.NAME`.
+        let has_spec = root.get("spec").is_some() && !workload.contains_key("spec");
         if let Some(spec) = root.get("spec") {
             workload.entry("spec").or_insert_with(|| spec.to_json());
         }
@@ -135,6 +136,7 @@ impl Reader<'_> {
             description,
             executor,
             workload,
+            has_spec,
             workload_schema,
             on_error,
             keychain,

@@ -21,7 +21,7 @@ pub(super) fn unknown_fields(
             key.split('.').next() == Some(name)
         };
         let schema = playbook.workload_schema.as_ref();
-        schema.is_some_and(|schema| schema.property(name).is_some())
+        schema.is_some_and(|schema| schema.names().any(|known| known == name))
             || payload.contains_key("workload")
             || payload.keys().any(is_given)
     };

@@ -86,6 +86,7 @@ pub(super) fn run(
         .with_context(|| format!("cannot read {file}"))
         .help("the file must exist, be readable and be YAML in UTF-8")?;
     let mut input = payload::read(&args.payload)?;
+    let is_implied = !input.payload.contains_key("target") && !input.set.contains_key("target");
     if let Some(target) = target {
         input
             .payload
@@ -111,10 +112,10 @@ pub(super) fn run(
     // A target that is not a step is a value that the playbook's own routing uses.
     let step = target.filter(|target| playbook.step(target).is_some());
     let mut payload = input.for_playbook(&playbook);
-    if step.is_some() && !playbook.declares("target") {
+    if is_implied && step.is_some() && !playbook.allows_entry("target") {
         payload.remove("target");
     }
-    let machine = Machine::new(Arc::clone(&playbook), "0", &payload);
+    let machine = Machine::new(Arc::clone(&playbook), &host.execution_id(), &payload);
     if let Err(problems) = machine.check_workload() {
         return reject(args, &problems, "the input does not fit `workload_schema`");
     }
