@@ -43,6 +43,10 @@ test("the form has the fields of the schema, and says at each what the server re
   await dialog.getByRole("button", { name: "Run", exact: true }).click();
   expect(await dialog.getByText("This needs a value.").count()).toBe(2);
 
+  await dialog.getByLabel(/^day/).focus();
+  await page.keyboard.type("0131");
+  await dialog.getByRole("button", { name: "Run", exact: true }).click();
+  await dialog.getByText("This is not complete.").waitFor();
   await dialog.getByLabel(/^region/).selectOption({ label: "eu" });
   await dialog.getByLabel(/^day/).fill("2026-01-31");
   await dialog.getByLabel(/^replicas/).fill("50");

@@ -1,6 +1,6 @@
 // Starts a playbook with a form for its workload, or with a payload in JSON.
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useId, useMemo, useState, type SyntheticEvent } from "react";
+import { useId, useMemo, useRef, useState, type SyntheticEvent } from "react";
 import { useNavigate } from "react-router";
 import { getEntry, problemsOf, schemaOf, start, workloadOf } from "../api/catalog";
 import { rerun } from "../api/executions";
@@ -9,7 +9,7 @@ import { Dialog } from "../ui/Dialog";
 import { ErrorNotice, Loading } from "../ui/notices";
 import { fieldsOf } from "./field";
 import { ProblemList } from "./ProblemList";
-import { isSame, misfitsOf, payloadOf, rawPayload, textsOf } from "./workload";
+import { isSame, misfitsOf, own, payloadOf, rawPayload, textsOf } from "./workload";
 import { WorkloadField } from "./WorkloadField";
 
 interface Props {
@@ -71,6 +71,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
   const [json, setJson] = useState(JSON.stringify(input?.payload ?? {}, null, 2));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const jsonId = useId();
+  const form = useRef<HTMLFormElement>(null);
   const run = useMutation({
     mutationFn: (payload: Record<string, unknown>) =>
       // The server has the input as it was, with numbers that this page would round.
@@ -90,11 +91,20 @@ function RunForm({ entry, again, onClose }: FormProps) {
 
   const misfits = misfitsOf(problemsOf(run.error), mode === "form" ? fields : []);
 
+  /** Returns what the fields of the form say; one that the browser cannot read, such as half a date, has no value. */
+  function fill() {
+    const filled = payloadOf(fields, values);
+    const inputs = Array.from(form.current?.querySelectorAll("input") ?? []);
+    const unread = inputs.filter(({ name, validity }) => name !== "" && validity.badInput);
+    const unreadErrors = unread.map(({ name }) => [name, "This is not complete."] as const);
+    return { ...filled, errors: { ...filled.errors, ...Object.fromEntries(unreadErrors) } };
+  }
+
   function submit(event: SyntheticEvent) {
     event.preventDefault();
     if (run.isPending) return;
     if (mode === "form") {
-      const filled = payloadOf(fields, values);
+      const filled = fill();
       setErrors(filled.errors);
       if (Object.keys(filled.errors).length === 0) run.mutate(filled.payload);
       return;
@@ -107,7 +117,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
   function change(to: "form" | "json") {
     if (to === "json") {
       // The values of the form are copied into the JSON. One that has no JSON keeps the form, which says why.
-      const filled = payloadOf(fields, values);
+      const filled = fill();
       if (Object.keys(filled.errors).length > 0) {
         setErrors(filled.errors);
         return;
@@ -127,7 +137,7 @@ function RunForm({ entry, again, onClose }: FormProps) {
   }
 
   return (
-    <form onSubmit={submit} noValidate>
+    <form ref={form} onSubmit={submit} noValidate>
       <div className="dialog-body form">
         <div className="form-head">
           <p className="muted">
@@ -168,8 +178,8 @@ function RunForm({ entry, again, onClose }: FormProps) {
             <WorkloadField
               key={field.name}
               field={field}
-              value={values[field.name] ?? field.initial}
-              error={errors[field.name] ?? misfits.errors[field.name]}
+              value={own(values, field.name) ?? field.initial}
+              error={own(errors, field.name) ?? own(misfits.errors, field.name)}
               onChange={(value) => {
                 setValues({ ...values, [field.name]: value });
                 if (run.isError) run.reset();

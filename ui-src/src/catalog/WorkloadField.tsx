@@ -23,6 +23,8 @@ interface Props {
 export function WorkloadField({ field, value, error, onChange }: Props) {
   const { name, kind, initial, hasDefault, isRequired, description, options = [] } = field;
   const id = useId();
+  // "1" is in quotes when 1 is to be chosen as well.
+  const others = new Set(options.filter((option) => typeof option !== "string").map(String));
   const shared = {
     id,
     value,
@@ -55,7 +57,7 @@ export function WorkloadField({ field, value, error, onChange }: Props) {
             const text = JSON.stringify(option);
             return (
               <option key={text} value={text}>
-                {typeof option === "string" ? option : text}
+                {typeof option === "string" && !others.has(option) ? option : text}
               </option>
             );
           })}
@@ -69,7 +71,7 @@ export function WorkloadField({ field, value, error, onChange }: Props) {
         </select>
       )}
       {kind === "text" && <input type="text" dir="auto" {...shared} />}
-      {kind === "date" && <input type="date" {...shared} />}
+      {kind === "date" && <input type="date" name={name} {...shared} />}
       {(kind === "number" || kind === "integer") && (
         <input type="text" inputMode={kind === "integer" ? "numeric" : "decimal"} {...shared} />
       )}

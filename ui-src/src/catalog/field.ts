@@ -30,8 +30,9 @@ export function fieldsOf(
   schema: Record<string, unknown> = {},
 ): Field[] {
   const properties = isRecord(schema.properties) ? schema.properties : {};
-  const required = new Set(Array.isArray(schema.required) ? schema.required : []);
-  const names = new Set([...Object.keys(workload), ...Object.keys(properties)]);
+  const listed: unknown[] = Array.isArray(schema.required) ? schema.required : [];
+  const required = new Set(listed.filter((name) => typeof name === "string"));
+  const names = new Set([...Object.keys(workload), ...Object.keys(properties), ...required]);
   return [...names].map((name) => {
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
     const hasDefault = Object.hasOwn(workload, name);
@@ -59,16 +60,15 @@ function kindOf(schema: Record<string, unknown>, value: unknown, hasDefault: boo
     const initial = hasDefault ? JSON.stringify(value) : "";
     return { kind: "choice", initial, options: isOther ? [value, ...options] : options, ...described };
   }
-  const byValue = hasDefault ? kindOfValue(value) : undefined;
-  const kind = byType(schema, value) ?? byValue?.kind ?? "json";
-  const isText = kind !== "json" && (typeof value === "string" || byValue?.kind === kind);
-  const initial = !hasDefault ? "" : isText ? String(value) : JSON.stringify(value, null, 2);
+  const kind = byType(schema, value) ?? (hasDefault ? kindOfValue(value) : "json");
+  // A template stands for a value of any type, and is shown as it is.
+  const isText = kind !== "json" || isTemplate(value);
+  const initial = !hasDefault ? "" : isText ? String(value) : JSON.stringify(value ?? null, null, 2);
   return { kind, initial, ...described };
 }
 
 /** Returns the kind for a type of a schema; undefined when the default is of another one, so that it decides. */
 function byType({ type, format }: Record<string, unknown>, value: unknown): FieldKind | undefined {
-  const isTemplate = typeof value === "string" && /\{\{|\{%/.test(value);
   switch (type) {
     case "string":
       if (value !== undefined && typeof value !== "string") return undefined;
@@ -76,19 +76,27 @@ function byType({ type, format }: Record<string, unknown>, value: unknown): Fiel
       return value === undefined ? "text" : undefined;
     case "integer":
     case "number":
-      return value === undefined || typeof value === "number" || isTemplate ? type : undefined;
+      return value === undefined || typeof value === "number" || isTemplate(value) ? type : undefined;
     case "boolean":
+      if (isTemplate(value)) return "json";
       return value === undefined || typeof value === "boolean" ? type : undefined;
+    case "array":
+    case "object":
+      return isTemplate(value) ? "json" : undefined;
     default:
       return undefined;
   }
 }
 
-function kindOfValue(value: unknown): Pick<Field, "kind"> {
-  if (typeof value === "boolean") return { kind: "boolean" };
-  if (typeof value === "number") return { kind: "number" };
-  if (typeof value !== "string") return { kind: "json" };
-  return { kind: value.includes("\n") || value.length > LINE_LIMIT ? "lines" : "text" };
+function isTemplate(value: unknown): boolean {
+  return typeof value === "string" && /\{\{|\{%/.test(value);
+}
+
+function kindOfValue(value: unknown): FieldKind {
+  if (typeof value === "boolean") return "boolean";
+  if (typeof value === "number") return "number";
+  if (typeof value !== "string") return "json";
+  return value.includes("\n") || value.length > LINE_LIMIT ? "lines" : "text";
 }
 
 /** Returns the text with which a field shows a value. */
@@ -116,6 +124,9 @@ export function valueOf({ kind, options }: Field, text: string): { value?: unkno
       const number = Number(text);
       if (text.trim() === "" || !Number.isFinite(number)) {
         return { error: "This is a number, such as 10 or 0.5." };
+      }
+      if (Number.isInteger(number) && !Number.isSafeInteger(number)) {
+        return { error: "This number has more digits than a browser keeps." };
       }
       return kind === "integer" && !Number.isInteger(number)
         ? { error: "This is a whole number, such as 10." }

@@ -121,6 +121,26 @@ test("a required value without a default is asked for, and others are left out",
   expect(textsOf(fields, { day: "tomorrow" })).toHaveProperty("error");
 });
 
+test("names that are only required have fields, also such as every object has", () => {
+  const fields = fieldsOf({ constructor: 1 }, {}, { required: ["__proto__", "constructor"] });
+  expect(fields.map(({ name, kind }) => `${name}: ${kind}`)).toEqual(["constructor: number", "__proto__: json"]);
+  expect(Object.keys(payloadOf(fields, {}).errors)).toEqual(["__proto__"]);
+  expect(textsOf(fields, { constructor: 2 })).toEqual({ values: { constructor: "2" } });
+});
+
+test("a template stands for a value of the type", () => {
+  const schema = { properties: { dry: { type: "boolean" }, list: { type: "array" } } };
+  const fields = fieldsOf({ dry: "{{ payload.x }}", list: "{{ rows }}" }, {}, schema);
+  expect(fields.map(({ kind, initial }) => `${kind} ${initial}`)).toEqual(["json {{ payload.x }}", "json {{ rows }}"]);
+  expect(payloadOf(fields, { dry: "true", list: "[1]" }).payload).toEqual({ dry: true, list: [1] });
+});
+
+test("what a field cannot say stays JSON, or is an error", () => {
+  const fields = fieldsOf({}, {}, SCHEMA);
+  expect(textsOf(fields, { note: "" })).toHaveProperty("error");
+  expect(payloadOf(fields, { replicas: "9007199254740993" }).errors.replicas).toContain("digits");
+});
+
 test("what the server says of a value is at its field", () => {
   const problem = (field: string, message: string) => ({
     severity: "error" as const,

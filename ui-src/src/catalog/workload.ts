@@ -14,7 +14,7 @@ export function payloadOf(fields: readonly Field[], values: Readonly<Record<stri
   const errors: [string, string][] = [];
   for (const field of fields) {
     const { name, initial } = field;
-    const text = Object.hasOwn(values, name) ? (values[name] ?? initial) : initial;
+    const text = own(values, name) ?? initial;
     if (text === initial) {
       if (field.isRequired && !field.hasDefault) errors.push([name, "This needs a value."]);
       continue;
@@ -38,7 +38,9 @@ export function textsOf(
     if (field === undefined) return { error: `The form has no field for ${name}, so it stays JSON.` };
     const text = textOf(field, value);
     const read = valueOf(field, text);
-    if (read.error !== undefined || JSON.stringify(read.value) !== JSON.stringify(value)) {
+    // An empty field without a default stands for no value.
+    const isNothing = text === field.initial && !field.hasDefault;
+    if (isNothing || read.error !== undefined || JSON.stringify(read.value) !== JSON.stringify(value)) {
       return { error: `The field of ${name} cannot show this value, so it stays JSON.` };
     }
     values.push([name, text]);
@@ -59,6 +61,11 @@ export function rawPayload(text: string): { payload: Record<string, unknown> } |
     return { error: 'The payload is a JSON object, such as {"message": "hello"}.' };
   }
   return { payload: value as Record<string, unknown> };
+}
+
+/** Returns the entry of a record. A workload may have a key that every object has, such as constructor. */
+export function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 export interface Misfits {

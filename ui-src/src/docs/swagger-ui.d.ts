@@ -8,8 +8,6 @@ declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
     defaultModelsExpandDepth?: number;
     /** Null asks no service of others whether the document is valid. */
     validatorUrl: null;
-    tryItOutEnabled?: boolean;
-    operationsSorter?: "alpha" | "method";
     tagsSorter?: "alpha";
   }
   export default function SwaggerUI(options: Options): unknown;

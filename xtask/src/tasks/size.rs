@@ -47,10 +47,10 @@ pub(crate) struct SizeArgs {
 
 /// The most bytes that parts may have. A path names a part together with all below it.
 const BUDGETS: &[(&str, u64)] = &[
-    ("binary/x86_64-unknown-linux-musl", 19_800_000),
-    ("image/linux/amd64", 8_800_000),
-    ("image/linux/arm64", 8_800_000),
-    ("page", 1_600_000),
+    ("binary/x86_64-unknown-linux-musl", 19_000_000),
+    ("image/linux/amd64", 8_900_000),
+    ("image/linux/arm64", 8_900_000),
+    ("page", 3_300_000),
 ];
 
 const RECORD: &str = "docker/size.json";
@@ -206,7 +206,7 @@ mod tests {
         let before = parts(&[("page/a.js", 20_000)]);
         let text: String = lines(&now, Some(&before)).iter().map(Line::text).collect();
         insta::assert_snapshot!(text, @r"
-        page                                                       40000   +100.0 %  of 1600000 allowed
+        page                                                       40000   +100.0 %  of 3300000 allowed
           a.js                                                     30000    +50.0 %
           b.js                                                     10000
         ");
@@ -214,10 +214,10 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_its_budget_fails() {
-        assert!(within_budgets(&lines(&parts(&[("page/a.js", 1_600_000)]), None)).is_ok());
-        let error = within_budgets(&lines(&parts(&[("page/a.js", 1_600_001)]), None)).unwrap_err();
+        assert!(within_budgets(&lines(&parts(&[("page/a.js", 3_300_000)]), None)).is_ok());
+        let error = within_budgets(&lines(&parts(&[("page/a.js", 3_300_001)]), None)).unwrap_err();
         assert!(
-            error.to_string().contains("page (1600001 bytes)"),
+            error.to_string().contains("page (3300001 bytes)"),
             "{error}"
         );
     }

@@ -18,6 +18,7 @@ mod repeats;
 mod restore;
 mod retry;
 mod service;
+mod start;
 mod sub_playbooks;
 #[cfg(test)]
 mod tests;
@@ -26,4 +27,5 @@ mod write;
 
 pub(crate) use error::RunError;
 pub(crate) use local_queue::{LocalQueue, Order};
-pub(crate) use service::{Executions, Start, Started};
+pub(crate) use service::Executions;
+pub(crate) use start::{Start, Started};

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::error::RunError;
-use super::service::{Executions, Started};
+use super::service::Executions;
+use super::start::Started;
 use crate::store::{ExecutionRow, Store};
 
 impl Executions {

@@ -16,7 +16,8 @@ use sqlx::AnyConnection;
 use self::course::{Call, Course};
 use super::error::RunError;
 use super::restore::recorded_outcome;
-use super::service::{Executions, Start, Started};
+use super::service::Executions;
+use super::start::{Start, Started};
 use crate::store::{CatalogEntry, ExecutionRow, Store};
 
 mod course;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use noetl_api::ExecutionStatus;
 use noetl_engine::Playbook;
 use noetl_engine::execution::{Command, Machine, Outcome, Turn};
 use serde_json::{Map, Value as Json};
@@ -13,10 +12,10 @@ use super::machines::{Loaded, Machines};
 use super::playbooks::Playbooks;
 use super::restore::restore;
 use super::retry::Kept;
+use super::start::{Start, Started};
 use super::write::{Told, Writer, Written};
 use crate::changes::Changes;
-use crate::clock;
-use crate::store::{CatalogEntry, ExecutionRow, Holder, Ids, LEASE_MS, MOST_LOSSES, Store, Write};
+use crate::store::{CatalogEntry, Holder, Ids, LEASE_MS, MOST_LOSSES, Store, Write};
 
 /// How many bytes of an attempt's output are kept when nothing else is said.
 const DEFAULT_LOG_LIMIT: usize = 1 << 20;
@@ -31,39 +30,6 @@ pub(crate) struct Executions {
     playbooks: Playbooks,
     /// How many bytes of an attempt's output are kept.
     pub(super) log_limit: usize,
-}
-
-/// What to start.
-#[derive(Debug, Default)]
-pub(crate) struct Start {
-    pub(crate) payload: Map<String, Json>,
-    pub(crate) target: Option<String>,
-    pub(crate) parent_execution_id: Option<i64>,
-    /// Identifies the call of the parent: a second start with the same value returns the first execution.
-    pub(crate) parent_call: Option<String>,
-    /// Identifies the request of a client, in the same way.
-    pub(crate) idempotency_key: Option<String>,
-    /// The execution whose results this one begins with, and the first of the chain that it belongs to.
-    pub(crate) retry_of: Option<(i64, i64)>,
-}
-
-impl Start {
-    /// The unique value of the start in the store; none when each start is another execution.
-    fn call(&self) -> Option<String> {
-        let key = self.idempotency_key.as_ref();
-        key.map(|key| format!("key:{key}"))
-            .or_else(|| self.parent_call.clone())
-    }
-}
-
-/// A started execution.
-#[derive(Debug, Clone)]
-pub(crate) struct Started {
-    pub(crate) execution_id: i64,
-    /// How many commands were issued; 0 when it had been started before.
-    pub(crate) commands: usize,
-    pub(crate) catalog_id: i64,
-    pub(crate) version: i64,
 }
 
 /// An input of an execution's machine.
@@ -151,7 +117,7 @@ impl Executions {
             return Err(RunError::NoStep(target.clone()));
         }
         let execution_id = self.writer.ids.next();
-        let row = new_row(execution_id, entry, &start);
+        let row = start.row(execution_id, entry);
         let (id, shown_id) = (execution_id.to_string(), row.shown_id().to_string());
         let machine = Machine::retrying(playbook, &id, &shown_id, &start.payload);
         let payload = Json::Object(std::mem::take(&mut start.payload)).to_string();
@@ -381,28 +347,5 @@ impl Executions {
             self.changes.announce_due();
         }
         self.changes.publish(written.change);
-    }
-}
-
-/// Returns the row of an execution that begins.
-fn new_row(execution_id: i64, entry: &CatalogEntry, start: &Start) -> ExecutionRow {
-    ExecutionRow {
-        execution_id,
-        catalog_id: entry.catalog_id,
-        path: entry.path.clone(),
-        version: entry.version,
-        status: ExecutionStatus::Pending,
-        target: start.target.clone(),
-        parent_execution_id: start.parent_execution_id,
-        parent_call: start.call(),
-        current_step: None,
-        progress: 0,
-        result: None,
-        error: None,
-        start_time: clock::now_ms(),
-        end_time: None,
-        last_event_id: 0,
-        retried_id: start.retry_of.map(|(before, _)| before),
-        first_id: start.retry_of.map(|(_, first)| first),
     }
 }

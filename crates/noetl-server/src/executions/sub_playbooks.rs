@@ -7,7 +7,8 @@ use noetl_engine::SubPlaybook;
 use serde_json::Value as Json;
 
 use super::error::RunError;
-use super::service::{Executions, Start};
+use super::service::Executions;
+use super::start::Start;
 use crate::store::{CatalogEntry, StoreError};
 
 /// How deep playbooks may call each other.
