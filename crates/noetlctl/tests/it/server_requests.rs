@@ -227,3 +227,38 @@ fn executions_are_deleted_with_all_that_was_kept_of_them() {
     std::fs::write(gate, "").unwrap();
     live.ended(&running);
 }
+
+/// An age of executions is a matter of days, so that their end is set in the store.
+#[cfg(unix)]
+#[test]
+fn a_server_deletes_what_ended_longer_ago_than_it_keeps() {
+    for flags in [&[][..], &["--retention-days", "2"]] {
+        let mut live = Live::with(flags);
+        if flags.is_empty() {
+            live.set("NOETL_RETENTION_DAYS", "2");
+        }
+        live.register(&playbook("t/old", &[("start", shell("echo hello"))]));
+        let [old, recent] = [0, 1].map(|_| {
+            let id = live.execute("t/old", &json!({}));
+            live.ended(&id);
+            id
+        });
+        live.stop();
+        for (id, days) in [(&old, 3), (&recent, 1)] {
+            let moved = format!(
+                "UPDATE execution SET end_time = end_time - {days} * 86400000 WHERE execution_id = {id}"
+            );
+            let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as store: store.execute(sys.argv[2])";
+            let store = live.home.path().join(".noetl/data/noetl.db");
+            let mut python = std::process::Command::new("python3");
+            let status = python.args(["-c", script]).arg(store).arg(moved).status();
+            assert!(status.unwrap().success());
+        }
+        live.start();
+        let address = format!("/api/executions/{old}");
+        until("the old execution is deleted", || {
+            (live.ask("GET", &address, &[], b"").status == 404).then_some(())
+        });
+        assert_eq!(live.status(&recent)["status"], "COMPLETED");
+    }
+}
