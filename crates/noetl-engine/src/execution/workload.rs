@@ -106,6 +106,10 @@ pub(super) fn merge(workload: &mut Map<String, Json>, key: &str, value: &Json) {
             let first = workload
                 .entry(first)
                 .or_insert_with(|| Json::Object(Map::new()));
+            // A value that has no entries is replaced by one that has: what is given counts.
+            if !first.is_object() {
+                *first = Json::Object(Map::new());
+            }
             if let Json::Object(inner) = first {
                 merge(inner, rest, value);
             }

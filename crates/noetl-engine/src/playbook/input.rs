@@ -58,6 +58,9 @@ impl Playbook {
 
     /// Returns why the workload of an execution does not fit `workload_schema`: its defaults under its input.
     pub(crate) fn misfits(&self, workload: &Map<String, Json>) -> Problems {
+        if self.workload_schema.is_none() {
+            return Problems::default();
+        }
         let found = self.find_misfits(workload.clone()).into_iter();
         Problems(
             found

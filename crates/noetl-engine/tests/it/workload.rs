@@ -37,6 +37,10 @@ fn a_payload_overrides_the_defaults_key_by_key() {
             json!({"a": 1, "b": {"c": 2, "d": {"e": 7}}, "l": [1, 2]}),
         ),
         (
+            json!({"a.x.y": 7}),
+            json!({"a": {"x": {"y": 7}}, "b": {"c": 2, "d": {"e": 3}}, "l": [1, 2]}),
+        ),
+        (
             json!({"new": null}),
             json!({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "l": [1, 2], "new": null}),
         ),
