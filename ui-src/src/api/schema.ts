@@ -1461,7 +1461,7 @@ export interface components {
          * @example {
          *       "worker_id": "atlas-1",
          *       "limit": 4,
-         *       "wait_seconds": 20
+         *       "wait_seconds": 1
          *     }
          */
         ClaimRequest: {
