@@ -142,12 +142,13 @@ fn serve(platform: &str, name: &str) {
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    let address = line.trim().rsplit("://").next().unwrap();
+    // Those of both families where the machine has IPv6.
+    let (before, port) = line.trim().rsplit_once(':').unwrap();
     assert!(
-        address.starts_with("0.0.0.0:"),
+        before.ends_with("://0.0.0.0") || before.ends_with("://[::]"),
         "the image must listen on all addresses: {line:?}"
     );
-    let url = format!("http://{}", address.replace("0.0.0.0", "127.0.0.1"));
+    let url = format!("http://127.0.0.1:{port}");
     let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
     for path in ["/health", "/"] {
         assert_eq!(
