@@ -1,30 +1,12 @@
 // What goes in: a form that follows a schema, requests from the documentation of the API, and saves of two tabs.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { CatalogEntries } from "../src/api/schema";
-import { expectAccessible, launch, screenshot, visit, type Visitor } from "./browser";
+import { expectAccessible, screenshot, visit } from "./browser";
+import { browser, server, visitor } from "./frame";
 import { GREETING, REGIONAL } from "./playbooks";
-import { startServer, type Server } from "./server";
-
-let server: Server;
-let browser: Browser;
-let visitor: Visitor;
 
 beforeAll(async () => {
-  server = await startServer();
-  browser = await launch();
   for (const playbook of [REGIONAL, GREETING]) await server.register(playbook);
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-});
-afterEach(async () => {
-  await visitor.close();
-  expect(visitor.complaints).toEqual([]);
 });
 
 /** Takes back the complaint of the browser about an answer that the test causes. */

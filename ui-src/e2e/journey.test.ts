@@ -1,30 +1,8 @@
 // The steps of a new user: register a playbook, fix its problems, run it, watch it, read the result, cancel
 // another execution; and credentials.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { launch, visit, type Visitor } from "./browser";
+import { expect, test } from "vitest";
+import { server, visitor } from "./frame";
 import { FAILING, GREETING, SLEEPER } from "./playbooks";
-import { startServer, type Server } from "./server";
-
-let server: Server;
-let browser: Browser;
-let visitor: Visitor;
-
-beforeAll(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-});
-afterEach(async () => {
-  await visitor.close();
-  expect(visitor.complaints).toEqual([]);
-});
 
 test("a playbook with an error is registered after it is fixed", async () => {
   const { page } = visitor;

@@ -1,29 +1,7 @@
 // What a step prints: read while it runs, searched, linked and kept.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { launch, visit, type Visitor } from "./browser";
+import { expect, test } from "vitest";
+import { server, visitor } from "./frame";
 import { CHATTY } from "./playbooks";
-import { startServer, type Server } from "./server";
-
-let server: Server;
-let browser: Browser;
-let visitor: Visitor;
-
-beforeAll(async () => {
-  server = await startServer();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-});
-afterEach(async () => {
-  await visitor.close();
-  expect(visitor.complaints).toEqual([]);
-});
 
 test("the log of a step is read while it runs, searched, and its lines have links", async () => {
   const { page } = visitor;

@@ -1,32 +1,14 @@
 // The steps of an execution: opened from the graph, the timeline, a list and an error, by mouse and by keys.
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { launch, visit, type Visitor } from "./browser";
+import { beforeAll, expect, test } from "vitest";
+import { server, visitor } from "./frame";
 import { DIVIDING, inLine } from "./playbooks";
-import { startServer, type Server } from "./server";
 
-let server: Server;
-let browser: Browser;
-let visitor: Visitor;
 let failed: string;
 
 beforeAll(async () => {
-  server = await startServer();
-  browser = await launch();
   await server.register(DIVIDING);
   failed = await server.execute("e2e/dividing");
   expect(await server.waitUntilEnded(failed)).toBe("FAILED");
-});
-afterAll(async () => {
-  await browser.close();
-  await server.stop();
-});
-beforeEach(async () => {
-  visitor = await visit(browser, server.url);
-});
-afterEach(async () => {
-  await visitor.close();
-  expect(visitor.complaints).toEqual([]);
 });
 
 test("an item that failed is named, and opens with its input and traceback", async () => {
