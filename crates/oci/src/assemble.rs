@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::annotation::{BASE_DIGEST, BASE_NAME};
 use crate::base::{Base, BaseImage};
 use crate::digest::Sha256;
-use crate::layer::LayerCache;
+use crate::layer::{Layer, LayerCache};
 use crate::layout::Layout;
 use crate::media_type::{CONFIG, INDEX, MANIFEST};
 use crate::model::{
@@ -59,7 +59,7 @@ pub struct LayerSpec {
     pub entries: Vec<Entry>,
 }
 
-/// Makes an image. Its layers are made by `cache`, which compresses one after the other, each on several threads.
+/// Makes an image. Its layers are made by `cache`, several at the same time.
 ///
 /// # Errors
 /// When an entry does not fit in a tar or cannot be read, the base has no image for a platform, or the time cannot be
@@ -89,6 +89,9 @@ pub struct LayerSpec {
 pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> {
     let mut layout = Layout::default();
     let mut children = Vec::new();
+    let layers = spec.platforms.iter().flat_map(|platform| &platform.layers);
+    let layers: Vec<_> = layers.map(|layer| layer.entries.as_slice()).collect();
+    let mut layers = cache.layers(&layers, spec.created)?.into_iter();
     for (position, platform) in spec.platforms.iter().enumerate() {
         let base = match &spec.base {
             Some(base) => {
@@ -97,7 +100,13 @@ pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> 
             }
             None => None,
         };
-        children.push(add_platform(spec, platform, base, cache, &mut layout)?);
+        children.push(add_platform(
+            spec,
+            platform,
+            base,
+            &mut layers,
+            &mut layout,
+        )?);
     }
     let digest = spec.base.as_ref().map(|base| &base.digest);
     let index = encode(&ImageIndex::new(children, annotations(spec, digest)));
@@ -106,12 +115,13 @@ pub fn assemble(spec: &ImageSpec, cache: &LayerCache) -> anyhow::Result<Layout> 
     Ok(layout)
 }
 
-/// Adds the image of one platform to `layout`, and returns its descriptor.
+/// Adds the image of one platform to `layout`, and returns its descriptor. `layers` are its own layers, and those of the
+/// platforms after it.
 fn add_platform(
     spec: &ImageSpec,
     platform: &PlatformSpec,
     base: Option<&BaseImage>,
-    cache: &LayerCache,
+    layers: &mut impl Iterator<Item = Layer>,
     layout: &mut Layout,
 ) -> anyhow::Result<Descriptor> {
     let mut descriptors = Vec::new();
@@ -123,8 +133,7 @@ fn add_platform(
         descriptors.push(layer.clone());
     }
     let mut own = Vec::new();
-    for layer in &platform.layers {
-        let made = cache.layer(&layer.entries, spec.created)?;
+    for (layer, made) in platform.layers.iter().zip(layers) {
         layout.add_blob(&made.descriptor.digest, made.blob);
         descriptors.push(made.descriptor);
         own.push((made.diff_id, layer.name.as_str()));

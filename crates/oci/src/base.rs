@@ -124,7 +124,7 @@ impl BaseImage {
             let blob = blob.with_context(|| format!("its layer {digest} is missing"))?;
             let compression = media_type::compression(&layer.media_type);
             let compression = compression.context("its media type is not that of a layer")?;
-            let read = known.read(digest, compression, || blob.open())?;
+            let read = known.read(layer, compression, None, || blob.open())?;
             ensure!(
                 read.sha256.digest() == *digest,
                 "its layer {digest} has the content of {}",

@@ -1,30 +1,27 @@
 //! Reads a layer in one pass over its bytes: its digests, how it is compressed, and the records of its tar.
 
+mod tar;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use anyhow::{Context as _, anyhow, ensure};
-use memchr::memmem;
+use noetl_gzip::{GzipReader, Packing, unpack_whole};
 
+use self::tar::TarContents;
 use crate::digest::{Hashing, Sha256};
-use crate::elf::{self, Machine};
-use crate::gzip::{GzipReader, Packing};
-use crate::leaks::{Patterns, Search};
 use crate::media_type::Compression;
 use crate::member::Member;
-use crate::tar::record::{self, Record};
+use crate::tar::record;
 
 /// How much of a stream is read at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// Small files below this folder are kept: users, groups, certificates.
-const KEPT_FOLDER: &str = "etc/";
+/// A layer of at most this many bytes is read into memory and decompressed at once.
+const SMALL: u64 = 16 << 20;
 
-/// The largest file that is kept, in bytes.
-const KEPT_FILE: u64 = 512 * 1024;
-
-/// How many bytes of the files of one layer are kept in total.
-const KEPT_TOTAL: u64 = 8 << 20;
+/// To how many bytes a small layer may decompress.
+const SMALL_TAR: usize = 48 << 20;
 
 /// What was found in a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,16 +59,48 @@ impl LayerContents {
     /// # Errors
     /// When `reader` fails. A layer that is damaged is not an error: see [`LayerContents::problem`].
     pub fn read(reader: impl Read, compression: Compression) -> anyhow::Result<Self> {
-        let mut source = Source {
-            inner: Hashing::new(reader),
-            failure: None,
-        };
-        let mut buffered = BufReader::with_capacity(4 * CHUNK, &mut source);
-        let mut prefix = Vec::new();
+        Self::read_after(Vec::new(), Source::new(reader), compression)
+    }
+
+    /// The same, faster for a layer whose descriptor says that it is small. The file at `program` is kept then.
+    pub(crate) fn read_sized(
+        reader: impl Read,
+        compression: Compression,
+        size: u64,
+        program: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        if size > SMALL || compression != Compression::Gzip {
+            return Self::read(reader, compression);
+        }
+        let mut source = Source::new(reader);
+        let mut packed = Vec::with_capacity(usize::try_from(size)? + 1);
         // `Source` remembers an error here.
-        drop((&mut buffered).take(512).read_to_end(&mut prefix));
-        let format = format(&prefix);
-        let whole = Cursor::new(prefix).chain(&mut buffered);
+        drop((&mut source).take(SMALL + 1).read_to_end(&mut packed));
+        let is_whole = packed.len() as u64 <= SMALL && source.failure.is_none();
+        let unpacked = is_whole.then(|| unpack_whole(&packed, SMALL_TAR)).flatten();
+        let Some((tar, packing)) = unpacked else {
+            return Self::read_after(packed, source, compression);
+        };
+        drop(packed);
+        let unpacked = Unpacked {
+            packing: Some(packing),
+            tar: TarContents::of_bytes(tar.into(), program),
+        };
+        source.finish("gzip", unpacked)
+    }
+
+    /// Reads a layer of which `read` is what `source` has given already.
+    fn read_after<R: Read>(
+        mut read: Vec<u8>,
+        mut source: Source<R>,
+        compression: Compression,
+    ) -> anyhow::Result<Self> {
+        let mut buffered = BufReader::with_capacity(4 * CHUNK, &mut source);
+        // `Source` remembers an error here.
+        let missing = 512_usize.saturating_sub(read.len());
+        drop((&mut buffered).take(missing as u64).read_to_end(&mut read));
+        let format = format(&read);
+        let whole = Cursor::new(read).chain(&mut buffered);
         let unpacked = match compression {
             Compression::Gzip => unpack_gzip(whole),
             Compression::None => Unpacked {
@@ -88,19 +117,7 @@ impl LayerContents {
         };
         drop(io::copy(&mut buffered, &mut io::sink()));
         drop(buffered);
-        if let Some(failure) = source.failure {
-            return Err(failure).context("cannot read the layer");
-        }
-        let (sha256, size) = source.inner.finish();
-        Ok(Self {
-            sha256,
-            size,
-            format,
-            packing: unpacked.packing,
-            diff_id: unpacked.tar.diff_id,
-            problem: unpacked.tar.problem,
-            members: unpacked.tar.members,
-        })
+        source.finish(format, unpacked)
     }
 
     /// Returns whether any file in it is an ELF file.
@@ -123,6 +140,35 @@ fn format(prefix: &[u8]) -> &'static str {
 struct Source<R> {
     inner: Hashing<R>,
     failure: Option<anyhow::Error>,
+}
+
+impl<R: Read> Source<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            inner: Hashing::new(reader),
+            failure: None,
+        }
+    }
+
+    /// Returns what was found, with the digest of all bytes that were read.
+    ///
+    /// # Errors
+    /// When the reader failed.
+    fn finish(self, format: &'static str, found: Unpacked) -> anyhow::Result<LayerContents> {
+        if let Some(failure) = self.failure {
+            return Err(failure).context("cannot read the layer");
+        }
+        let (sha256, size) = self.inner.finish();
+        Ok(LayerContents {
+            sha256,
+            size,
+            format,
+            packing: found.packing,
+            diff_id: found.tar.diff_id,
+            problem: found.tar.problem,
+            members: found.tar.members,
+        })
+    }
 }
 
 impl<R: Read> Read for Source<R> {
@@ -153,107 +199,6 @@ fn unpack_gzip(reader: impl BufRead) -> Unpacked {
         packing: Some(gzip.finish()),
         tar,
     }
-}
-
-#[derive(Default)]
-struct TarContents {
-    diff_id: Option<Sha256>,
-    problem: Option<LayerProblem>,
-    members: Vec<Member>,
-}
-
-impl TarContents {
-    fn read(reader: impl Read) -> Self {
-        let mut hashing = Hashing::new(reader);
-        let mut members = Vec::new();
-        let mut reading = MemberReader {
-            patterns: Patterns::default(),
-            kept: 0,
-        };
-        let read = record::for_each(&mut hashing, |record, content| {
-            members.push(reading.member(record, content)?);
-            Ok(())
-        });
-        // Bytes after the end of the tar are part of the digest.
-        match io::copy(&mut hashing, &mut io::sink()) {
-            Err(error) => Self {
-                diff_id: None,
-                problem: Some(LayerProblem::Packing(error.to_string())),
-                members,
-            },
-            Ok(_) => Self {
-                diff_id: Some(hashing.finish().0),
-                problem: read
-                    .err()
-                    .map(|error| LayerProblem::Tar(format!("{error:#}"))),
-                members,
-            },
-        }
-    }
-}
-
-/// Reads the records of one layer.
-struct MemberReader {
-    patterns: Patterns,
-    /// How many bytes of files have been kept.
-    kept: u64,
-}
-
-impl MemberReader {
-    fn member(&mut self, record: &Record, content: &mut dyn Read) -> anyhow::Result<Member> {
-        let mut member = Member::of(record);
-        let cut_short = || format!("{} is truncated", member.header_path);
-        if member.is_extension() {
-            let mut bytes = Vec::new();
-            content.read_to_end(&mut bytes).with_context(cut_short)?;
-            member.has_xattrs = memmem::find(&bytes, b"SCHILY.xattr.").is_some();
-            return Ok(member);
-        }
-        let plain = member.path().trim_start_matches("./").to_owned();
-        let keeps = plain.starts_with(KEPT_FOLDER)
-            && member.size <= KEPT_FILE
-            && self.kept + member.size <= KEPT_TOTAL;
-        let mut kept = Vec::new();
-        let mut search = Search::new(&self.patterns);
-        let mut chunk = vec![0; CHUNK.min(usize::try_from(member.size)?)];
-        let mut machine = None;
-        let mut is_first = true;
-        loop {
-            let length = read_full(content, &mut chunk).with_context(cut_short)?;
-            let bytes = &chunk[..length];
-            if std::mem::take(&mut is_first) && length >= elf::PREFIX {
-                machine = Machine::of(bytes);
-            }
-            if length == 0 {
-                break;
-            }
-            search.feed(bytes);
-            if keeps {
-                kept.extend_from_slice(bytes);
-            }
-        }
-        member.machine = machine;
-        member.leaks = search.finish().map(Box::new);
-        if keeps && member.kind == '0' {
-            self.kept += member.size;
-            member.kept = Some(kept.into());
-        }
-        Ok(member)
-    }
-}
-
-/// Reads until the buffer is full or the reader ends; returns the number of bytes.
-fn read_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(length) => filled += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// Reads the content of one record of a layer into memory; `position` is that in [`LayerContents::members`].
@@ -305,8 +250,9 @@ pub(crate) fn read_members(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gzip::gzip;
+    use crate::elf::Machine;
     use crate::tar::write::{Entry, to_bytes};
+    use noetl_gzip::gzip;
 
     fn layer() -> Vec<u8> {
         let elf = [
@@ -356,6 +302,31 @@ mod tests {
     }
 
     #[test]
+    fn a_small_layer_is_read_as_any_other() {
+        let packed = gzip(&layer()).unwrap();
+        let noise: Vec<u8> = (0..SMALL + 9).map(|at| ((at * at) >> 7) as u8).collect();
+        for blob in [
+            &packed[..],
+            &packed[..packed.len() - 9],
+            &[&packed[..], &packed].concat(),
+            &[&packed[..], b"tail"].concat(),
+            &gzip(&[7; 2000]).unwrap(),
+            b"",
+            &noise,
+        ] {
+            let size = blob.len() as u64;
+            for size in [size, 0, SMALL, SMALL + 1] {
+                let small = LayerContents::read_sized(blob, Compression::Gzip, size, None);
+                let whole = LayerContents::read(blob, Compression::Gzip);
+                assert_eq!(small.unwrap(), whole.unwrap(), "{size}");
+            }
+        }
+        let small = LayerContents::read_sized(&*packed, Compression::Gzip, 9, Some("/program"));
+        let program = small.unwrap().members[2].kept.clone().unwrap();
+        assert!(program.len() == 64 && program.starts_with(b"\x7fELF"));
+    }
+
+    #[test]
     fn an_error_of_the_reader_is_not_damage() {
         struct Failing(usize);
         impl Read for Failing {
@@ -368,7 +339,12 @@ mod tests {
                 }
             }
         }
-        let error = LayerContents::read(Failing(0), Compression::Gzip).unwrap_err();
-        assert!(format!("{error:#}").contains("the connection broke"));
+        for error in [
+            LayerContents::read(Failing(0), Compression::Gzip),
+            LayerContents::read_sized(Failing(0), Compression::Gzip, 200, None),
+        ] {
+            let error = format!("{:#}", error.unwrap_err());
+            assert!(error.contains("the connection broke"), "{error}");
+        }
     }
 }

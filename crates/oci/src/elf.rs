@@ -1,5 +1,6 @@
 //! Reads the headers of ELF programs, and finds paths of build machines in their bytes.
 
+use aho_corasick::packed::Searcher;
 use anyhow::{Context as _, ensure};
 use memchr::memmem;
 use object::elf::{ET_DYN, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_LOAD};
@@ -147,10 +148,11 @@ pub fn machine_path(bytes: &[u8], own: &[String]) -> Option<(usize, String)> {
         ".cargo/registry",
         ".rustup/toolchains",
     ];
-    let marks = MARKS.iter().copied().chain(own.iter().map(String::as_str));
-    let found = marks
-        .filter_map(|mark| memmem::find(bytes, mark.as_bytes()))
-        .min()?;
+    let searcher = Searcher::new(MARKS).expect("a few short texts can be searched for");
+    let marked = searcher.find(bytes).map(|found| found.start());
+    let own = own.iter().filter(|folder| !folder.is_empty());
+    let own = own.filter_map(|folder| memmem::find(bytes, folder.as_bytes()));
+    let found = own.chain(marked).min()?;
     let printable = |byte: &&u8| byte.is_ascii_graphic();
     let text: Vec<u8> = bytes[found..]
         .iter()
@@ -174,6 +176,8 @@ mod tests {
         let own = ["/builds/app".to_owned()];
         assert!(machine_path(b"at /builds/app/src/lib.rs", &own).is_some());
         assert_eq!(machine_path(b"at /builds/app/src/lib.rs", &[]), None);
+        let first = machine_path(b"/builds/app /home/me", &own).unwrap();
+        assert_eq!(first.0, 0, "the first of both kinds");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use bytes::Bytes;
 use noetl_help::Help as _;
 use serde::de::DeserializeOwned;
 
@@ -176,11 +177,10 @@ impl Image {
         &self,
         source: &dyn ImageSource,
         known: &KnownLayers,
-    ) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    ) -> anyhow::Result<Vec<(String, Bytes)>> {
         let mut programs = Vec::new();
         for image in self.runnable() {
-            let run = image.config.as_ref().and_then(|it| it.value.config.clone());
-            let Some(path) = run.and_then(|run| run.first_word().map(ToOwned::to_owned)) else {
+            let Some(path) = image.program_path() else {
                 continue;
             };
             let Some(contents) = image.contents(source, known)? else {

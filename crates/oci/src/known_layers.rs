@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use crate::contents::LayerContents;
 use crate::digest::Sha256;
 use crate::media_type::Compression;
+use crate::model::Descriptor;
 
 /// The contents of layers that were read, by digest, so that a layer of several images is unpacked once.
 ///
@@ -22,26 +23,28 @@ pub struct KnownLayers {
 type Known = Vec<(Compression, Arc<LayerContents>)>;
 
 impl KnownLayers {
-    /// Reads a layer whose descriptor has the digest `expected`; `open` opens the blob, once or twice. When that layer
-    /// is known, the blob is only hashed. When it is not known, or the hash is another one, the blob is unpacked and
-    /// remembered under the digest of its bytes.
+    /// Reads a layer; `open` opens the blob, once or twice. When the layer with the digest in the descriptor is known, the
+    /// blob is only hashed. When it is not known, or the hash is another one, the blob is unpacked and remembered under
+    /// the digest of its bytes. Of a small layer that is unpacked, the file at `program` is kept.
     ///
     /// # Errors
     /// When the blob cannot be opened or read.
     pub fn read(
         &self,
-        expected: &str,
+        layer: &Descriptor,
         compression: Compression,
+        program: Option<&str>,
         open: impl Fn() -> anyhow::Result<Box<dyn Read + Send>>,
     ) -> anyhow::Result<Arc<LayerContents>> {
-        if let Some(known) = Sha256::from_digest(expected).and_then(|it| self.get(it, compression))
-        {
+        let expected = Sha256::from_digest(&layer.digest);
+        if let Some(known) = expected.and_then(|it| self.get(it, compression)) {
             let (sha256, _) = Sha256::of_reader(open()?).context("cannot read the layer")?;
             if sha256 == known.sha256 {
                 return Ok(known);
             }
         }
-        let contents = Arc::new(LayerContents::read(open()?, compression)?);
+        let contents = LayerContents::read_sized(open()?, compression, layer.size, program)?;
+        let contents = Arc::new(contents);
         self.add(compression, &contents);
         Ok(contents)
     }
@@ -68,20 +71,21 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::gzip::gzip;
+    use crate::media_type::LAYER_GZIP;
+    use noetl_gzip::gzip;
 
     #[test]
     fn a_known_layer_is_hashed_and_not_unpacked_again() {
         let packed = gzip(b"a layer").unwrap();
-        let (known, digest) = (KnownLayers::default(), Sha256::of(&packed).digest());
+        let (known, layer) = (KnownLayers::default(), Descriptor::of(LAYER_GZIP, &packed));
         let open = |bytes: Vec<u8>| {
             move || Ok(Box::new(Cursor::new(bytes.clone())) as Box<dyn Read + Send>)
         };
-        let first = known.read(&digest, Compression::Gzip, open(packed.clone()));
-        let again = known.read(&digest, Compression::Gzip, open(packed));
+        let first = known.read(&layer, Compression::Gzip, None, open(packed.clone()));
+        let again = known.read(&layer, Compression::Gzip, None, open(packed));
         assert!(Arc::ptr_eq(&first.unwrap(), &again.unwrap()));
         let other = gzip(b"other").unwrap();
-        let found = known.read(&digest, Compression::Gzip, open(other.clone()));
+        let found = known.read(&layer, Compression::Gzip, None, open(other.clone()));
         assert_eq!(found.unwrap().sha256, Sha256::of(&other));
     }
 }

@@ -1,6 +1,7 @@
 //! Makes layers, and keeps them in a cache, since most of the time of making an image is spent compressing.
 
 use std::fs::{self, File};
+use std::io;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -9,10 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::blob::Blob;
 use crate::digest::{Hashing, Sha256};
 use crate::files::{self, TemporaryFile};
-use crate::gzip::{CODEC, compress, processor_count};
 use crate::media_type::LAYER_GZIP;
 use crate::model::Descriptor;
+use crate::parallel::map_on;
 use crate::tar::write::{Entry, stream};
+use noetl_gzip::{CODEC, compress, processor_count};
 
 /// A layer of an image: a tar compressed with gzip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,49 +74,63 @@ impl LayerCache {
         }
     }
 
+    /// Returns a layer for each list of entries, in their order; several are made at the same time. `mtime` is the time of
+    /// all entries, in seconds since 1970.
+    ///
+    /// # Errors
+    /// As for [`LayerCache::layer`].
+    pub fn layers(&self, lists: &[&[Entry]], mtime: u64) -> anyhow::Result<Vec<Layer>> {
+        let at_once = self.threads.min(lists.len()).max(1);
+        let cache = self.clone().threads(self.threads.div_ceil(at_once));
+        map_on(at_once, lists, |entries| cache.layer(entries, mtime))
+    }
+
     /// Returns a layer of these entries, from the cache if it is there. `mtime` is the time of all entries, in seconds
     /// since 1970.
     ///
     /// # Errors
     /// When an entry does not fit in a tar or cannot be read, or the folder cannot be written.
     pub fn layer(&self, entries: &[Entry], mtime: u64) -> anyhow::Result<Layer> {
+        let Some(folder) = &self.folder else {
+            return self.in_memory(entries, mtime);
+        };
         let (diff_id, _) = Sha256::of_reader(stream(entries, mtime)?)
             .context("cannot read the content of a layer")?;
-        if let Some(layer) = self.find(diff_id) {
+        if let Some(layer) = self.find(folder, diff_id) {
             return Ok(layer);
         }
-        let tar = stream(entries, mtime)?;
-        match &self.folder {
-            Some(folder) if self.writes => {
-                let mut file = TemporaryFile::beside(&folder.join("layer"))?;
-                let mut gzip = Hashing::new(file.file());
-                compress(tar, &mut gzip, self.threads)?;
-                let (sha256, size) = gzip.finish();
-                let path = folder.join(file_name(diff_id, sha256));
-                file.rename(&path)?;
-                prune(folder)?;
-                Ok(Layer {
-                    diff_id,
-                    descriptor: Descriptor::new(LAYER_GZIP, sha256, size),
-                    blob: Blob::of_file(&path)?,
-                })
-            }
-            _ => {
-                let mut gzip = Vec::new();
-                compress(tar, &mut gzip, self.threads)?;
-                Ok(Layer {
-                    diff_id,
-                    descriptor: Descriptor::of(LAYER_GZIP, &gzip),
-                    blob: gzip.into(),
-                })
-            }
+        if !self.writes {
+            return self.in_memory(entries, mtime);
         }
+        let mut file = TemporaryFile::beside(&folder.join("layer"))?;
+        let mut gzip = Hashing::new(file.file());
+        compress(stream(entries, mtime)?, &mut gzip, self.threads)?;
+        let (sha256, size) = gzip.finish();
+        let path = folder.join(file_name(diff_id, sha256));
+        file.rename(&path)?;
+        prune(folder)?;
+        Ok(Layer {
+            diff_id,
+            descriptor: Descriptor::new(LAYER_GZIP, sha256, size),
+            blob: Blob::of_file(&path)?,
+        })
+    }
+
+    /// Makes a layer in one pass over its entries.
+    fn in_memory(&self, entries: &[Entry], mtime: u64) -> anyhow::Result<Layer> {
+        let mut tar = Hashing::new(stream(entries, mtime)?);
+        let mut gzip = Vec::new();
+        compress(&mut tar, &mut gzip, self.threads)?;
+        Ok(Layer {
+            diff_id: tar.finish().0,
+            descriptor: Descriptor::of(LAYER_GZIP, &gzip),
+            blob: gzip.into(),
+        })
     }
 
     /// Returns the layer with this diff id from the folder; `None` when it is not there, or its bytes do not have the
     /// SHA-256 in its name.
-    fn find(&self, diff_id: Sha256) -> Option<Layer> {
-        let folder = self.folder.as_ref()?;
+    fn find(&self, folder: &Utf8Path, diff_id: Sha256) -> Option<Layer> {
         let prefix = format!("{diff_id}-");
         let mut names = files::list(folder).ok()?.into_iter();
         let name = names.find(|name| name.starts_with(&prefix))?;
@@ -153,7 +169,13 @@ fn prune(folder: &Utf8Path) -> anyhow::Result<()> {
     }
     aged.sort_by(|one, other| other.cmp(one));
     for (_, path) in aged.iter().skip(KEPT) {
-        fs::remove_file(path).with_context(|| format!("cannot remove the cached layer {path}"))?;
+        match fs::remove_file(path) {
+            // Another layer that was made at the same time has removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => {
+                removed.with_context(|| format!("cannot remove the cached layer {path}"))?;
+            }
+        }
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! Names are not enough: `cacert.pem` contains no key.
 
-use memchr::memmem::{self, Finder};
+use aho_corasick::packed::Searcher;
+use memchr::memmem;
 
 /// The shortest base64 of a private key, that of Ed25519, in bytes.
 const SHORTEST_KEY: usize = 64;
@@ -20,6 +21,7 @@ const AFTER: usize = LONGEST_KEY + BEFORE;
 const WINDOW: usize = 1 << 20;
 
 /// A kind of token.
+#[derive(Debug)]
 struct Token {
     /// The text that it begins with.
     mark: &'static str,
@@ -64,22 +66,46 @@ pub struct Leaks {
     pub has_mappings: bool,
 }
 
-/// The search patterns, which are made once for all files of a layer.
+/// What a mark may be the beginning of.
+#[derive(Debug, Clone, Copy)]
+enum Mark {
+    PrivateKey,
+    Token(&'static Token),
+    Auths,
+    Mappings,
+}
+
+impl Mark {
+    fn all() -> Vec<Self> {
+        let tokens = TOKENS.iter().map(Self::Token);
+        let others = [Self::PrivateKey, Self::Auths, Self::Mappings];
+        others.into_iter().chain(tokens).collect()
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "PRIVATE KEY-----",
+            Self::Token(token) => token.mark,
+            Self::Auths => "\"auths\"",
+            Self::Mappings => "\"mappings\"",
+        }
+    }
+}
+
+/// The search patterns, which are made once for all files of a layer. One pass finds all marks.
 #[derive(Debug)]
 pub(crate) struct Patterns {
-    key: Finder<'static>,
-    tokens: Vec<Finder<'static>>,
-    auths: Finder<'static>,
-    mappings: Finder<'static>,
+    marks: Vec<Mark>,
+    searcher: Searcher,
 }
 
 impl Default for Patterns {
     fn default() -> Self {
+        let marks = Mark::all();
+        let searcher = Searcher::new(marks.iter().map(|mark| mark.text()));
         Self {
-            key: Finder::new("PRIVATE KEY-----"),
-            tokens: TOKENS.iter().map(|token| Finder::new(token.mark)).collect(),
-            auths: Finder::new("\"auths\""),
-            mappings: Finder::new("\"mappings\""),
+            marks,
+            searcher: searcher.expect("a few short texts can be searched for"),
         }
     }
 }
@@ -123,28 +149,27 @@ impl<'p> Search<'p> {
 
     /// Searches for marks that begin after the bytes that were searched and before `end`.
     fn search(&mut self, end: usize) {
-        let range = self.searched..end;
-        let starts = |at: &usize| range.contains(at);
+        let Patterns { marks, searcher } = self.patterns;
         let window = self.window.as_slice();
-        let Patterns {
-            key,
-            tokens,
-            auths,
-            mappings,
-        } = self.patterns;
-        let first = |finder: &Finder<'_>| finder.find_iter(window).any(|at| starts(&at));
-        self.leaks.has_auths |= first(auths);
-        self.leaks.has_mappings |= first(mappings);
-        if self.leaks.private_key.is_none() {
-            let mut marks = key.find_iter(window).filter(starts);
-            self.leaks.private_key = marks.find_map(|at| private_key(window, at));
-        }
-        if self.leaks.token.is_none() {
-            let found = TOKENS.iter().zip(tokens).find(|(token, finder)| {
-                let mut marks = finder.find_iter(window).filter(starts);
-                marks.any(|at| is_token(window, at, token))
-            });
-            self.leaks.token = found.map(|(token, _)| token.mark);
+        let mut from = self.searched;
+        while let Some(found) = searcher.find_in(window, (from..window.len()).into())
+            && found.start() < end
+        {
+            let at = found.start();
+            match marks[found.pattern().as_usize()] {
+                Mark::Auths => self.leaks.has_auths = true,
+                Mark::Mappings => self.leaks.has_mappings = true,
+                Mark::PrivateKey if self.leaks.private_key.is_none() => {
+                    self.leaks.private_key = private_key(window, at);
+                }
+                Mark::Token(token) if self.leaks.token.is_none() => {
+                    let is_token = is_token(window, at, token);
+                    self.leaks.token = is_token.then_some(token.mark);
+                }
+                Mark::PrivateKey | Mark::Token(_) => {}
+            }
+            // Marks may overlap.
+            from = at + 1;
         }
     }
 }
@@ -249,6 +274,17 @@ mod tests {
         ] {
             assert_eq!(found(&harmless), None, "{harmless}");
         }
+    }
+
+    #[test]
+    fn marks_that_overlap_are_all_seen() {
+        let token = format!("{}{}", "ASIA", "Z9".repeat(8));
+        let text = format!("\"auths\"mappings\" AKI-{token} glpat-npm_");
+        let found = leaks(text.as_bytes(), 5);
+        assert!(found.has_auths && found.has_mappings, "{found:?}");
+        assert_eq!(found.token, None, "a word stands before it");
+        let text = text.replace("AKI-", "AKI ");
+        assert_eq!(leaks(text.as_bytes(), 5).token.unwrap(), "ASIA");
     }
 
     #[test]

@@ -99,8 +99,6 @@ mod source;
 #[cfg(feature = "image")]
 pub mod diff;
 #[cfg(feature = "image")]
-pub mod gzip;
-#[cfg(feature = "image")]
 pub mod inspect;
 #[cfg(feature = "image")]
 pub mod layout;
@@ -110,6 +108,9 @@ pub mod registry;
 pub mod rules;
 #[cfg(feature = "image")]
 pub mod tar;
+
+#[cfg(feature = "image")]
+pub use noetl_gzip as gzip;
 
 #[cfg(feature = "image")]
 pub use {

@@ -1,6 +1,6 @@
 //! The records of a layer's tar, without their content.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use crate::elf::Machine;
 use crate::leaks::Leaks;
@@ -36,8 +36,8 @@ pub struct Member {
     pub machine: Option<Machine>,
     /// Credentials and marks that were found in its content.
     pub leaks: Option<Box<Leaks>>,
-    /// Its content; only of small files below `/etc`.
-    pub kept: Option<Arc<[u8]>>,
+    /// Its content; only of small files below `/etc`, and of the program of an image in a small layer.
+    pub kept: Option<Bytes>,
 }
 
 impl Member {

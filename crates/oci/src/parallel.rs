@@ -15,10 +15,18 @@ pub fn each<T: Sync>(
     items: &[T],
     work: impl Fn(&T) -> anyhow::Result<()> + Sync,
 ) -> anyhow::Result<()> {
+    each_on(THREADS, items, work)
+}
+
+fn each_on<T: Sync>(
+    threads: usize,
+    items: &[T],
+    work: impl Fn(&T) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<()> {
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     thread::scope(|scope| {
-        for _ in 0..THREADS.min(items.len()) {
+        for _ in 0..threads.min(items.len()) {
             scope.spawn(|| {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(error) = work(item) {
@@ -42,8 +50,20 @@ pub fn map<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> anyhow::Result<R> + Sync,
 ) -> anyhow::Result<Vec<R>> {
+    map_on(THREADS, items, work)
+}
+
+/// The same on at most `threads` threads.
+///
+/// # Errors
+/// As for [`each`].
+pub fn map_on<T: Sync, R: Send>(
+    threads: usize,
+    items: &[T],
+    work: impl Fn(&T) -> anyhow::Result<R> + Sync,
+) -> anyhow::Result<Vec<R>> {
     let results: Vec<_> = items.iter().map(|item| (item, Mutex::new(None))).collect();
-    each(&results, |(item, result)| {
+    each_on(threads, &results, |(item, result)| {
         let done = work(item)?;
         *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         Ok(())

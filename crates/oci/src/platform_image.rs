@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 
 use crate::annotation;
 use crate::contents::{LayerContents, read_member};
@@ -58,6 +59,18 @@ impl PlatformImage {
         self.config.as_ref()?.value.config.as_ref()
     }
 
+    /// Returns the path of the program that a container of it starts, as its config has it; a relative one is below the
+    /// working directory. `None` when the config names none.
+    pub fn program_path(&self) -> Option<String> {
+        let run = self.run()?;
+        let word = run.first_word().filter(|word| !word.is_empty())?;
+        if word.starts_with('/') {
+            return Some(word.to_owned());
+        }
+        let folder = run.working_dir.as_deref().unwrap_or_default();
+        Some(format!("{folder}/{word}"))
+    }
+
     /// Returns whether it is an attestation and not an image. A [`claim`](Self::claim) is not enough: runtimes ignore
     /// claims, and run everything that has a platform and the config of an image.
     pub fn is_attestation(&self) -> bool {
@@ -95,7 +108,10 @@ impl PlatformImage {
         known: &KnownLayers,
     ) -> anyhow::Result<Option<Vec<Arc<LayerContents>>>> {
         let layers = self.layers().iter();
-        layers.map(|layer| contents(source, known, layer)).collect()
+        let program = self.program_path();
+        let program = program.as_deref();
+        let read = |layer| contents(source, known, layer, program);
+        layers.map(read).collect()
     }
 
     /// Reads the content of a file in the file system that was merged from `contents`, the layers of this image.
@@ -107,12 +123,12 @@ impl PlatformImage {
         source: &dyn ImageSource,
         contents: &[Arc<LayerContents>],
         content: FileContent,
-    ) -> anyhow::Result<Vec<u8>> {
+    ) -> anyhow::Result<Bytes> {
         let member = contents
             .get(content.layer)
             .and_then(|layer| layer.members.get(content.member));
         if let Some(kept) = member.and_then(|member| member.kept.as_ref()) {
-            return Ok(kept.to_vec());
+            return Ok(kept.clone());
         }
         let layer = self.layers().get(content.layer);
         let layer = layer.context("the image has no such layer")?;
@@ -120,15 +136,17 @@ impl PlatformImage {
         let compression = compression.context("its media type is not that of a layer")?;
         let reader = source.open(layer)?;
         let reader = reader.with_context(|| format!("{} is missing", layer.digest))?;
-        read_member(reader, compression, content.member)
+        read_member(reader, compression, content.member).map(Bytes::from)
     }
 }
 
-/// Reads one layer; `None` when it is missing, or its media type is not that of a layer.
+/// Reads one layer, and keeps the file at `program` if the layer is small; `None` when it is missing, or its media type is
+/// not that of a layer.
 pub(crate) fn contents(
     source: &dyn ImageSource,
     known: &KnownLayers,
     layer: &Descriptor,
+    program: Option<&str>,
 ) -> anyhow::Result<Option<Arc<LayerContents>>> {
     let Some(compression) = media_type::compression(&layer.media_type) else {
         return Ok(None);
@@ -137,7 +155,7 @@ pub(crate) fn contents(
         return Ok(None);
     };
     let opened = std::cell::Cell::new(Some(first));
-    let contents = known.read(&layer.digest, compression, || match opened.take() {
+    let contents = known.read(layer, compression, program, || match opened.take() {
         Some(reader) => Ok(reader),
         None => {
             let reader = source.open(layer)?;

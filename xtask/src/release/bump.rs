@@ -230,8 +230,8 @@ mod tests {
         assert_eq!(files.len(), 2 + JSON.len());
         let count = files["Cargo.toml"].matches("77.8.9").count();
         assert_eq!(
-            count, 8,
-            "the workspace and the seven crates that others depend on"
+            count, 9,
+            "the workspace and the eight crates that others depend on"
         );
     }
 

@@ -226,6 +226,7 @@ fn every_crate_of_this_repository_can_be_packed() {
         "noetl-api",
         "noetl-checkout",
         "noetl-engine",
+        "noetl-gzip",
         "noetl-help",
         "noetl-oci",
         "noetl-server",

@@ -12,11 +12,11 @@ use crate::diff::change::ChangeCollector;
 use crate::diff::program::{self, Describe};
 use crate::digest::{Hashing, Sha256};
 use crate::files;
-use crate::gzip::GzipReader;
 use crate::media_type::{self, Compression};
 use crate::model::Descriptor;
 use crate::source::ImageSource;
 use crate::tar::record::{self, Record};
+use noetl_gzip::GzipReader;
 
 /// A layer of one image and the source that it is read from; `None` when the image has fewer layers.
 type LayerSide<'a> = (Option<&'a Descriptor>, &'a dyn ImageSource);

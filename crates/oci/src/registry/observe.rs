@@ -1,5 +1,6 @@
 //! Collects what a registry serves, for the rules in [`crate::rules::served`].
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,7 +75,8 @@ pub fn observe(
         .map(|child| child.digest.clone())
         .chain([digest])
         .collect();
-    let programs = programs(subject);
+    // Hashed only when an artifact may be about them.
+    let programs = LazyCell::new(|| programs(subject));
     for digest in subjects {
         for descriptor in referrers(&repository, &digest)? {
             let fact = referrer_fact(&repository, &digest, descriptor, &programs)?;

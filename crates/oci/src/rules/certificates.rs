@@ -74,7 +74,7 @@ fn count_certificates(pem: &str) -> anyhow::Result<usize> {
         let (body, _) = block
             .split_once("-----END CERTIFICATE-----")
             .with_context(|| format!("certificate {count} has no end"))?;
-        let body: String = body.split_whitespace().collect();
+        let body: String = body.lines().map(str::trim).collect();
         let der = STANDARD
             .decode(body)
             .with_context(|| format!("certificate {count} is not base64"))?;

@@ -1,6 +1,6 @@
 //! P11, P12 and P15: alignment and hardening of the program, and paths of the build machine in it.
 
-use crate::elf::{self, Elf, Machine};
+use crate::elf::{Elf, Machine};
 use crate::rules::Findings;
 use crate::rules::catalogue::{P11, P12, P15};
 use crate::rules::subject::Subject;
@@ -19,7 +19,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
             check_hardening(&elf, &object, findings);
             shapes.push((object.clone(), elf.is_pie));
         }
-        if let Some((offset, path)) = elf::machine_path(&program.bytes, &[]) {
+        if let Some((offset, path)) = &program.machine_path {
             findings.add(
                 &P15,
                 &object,

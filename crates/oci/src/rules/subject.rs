@@ -1,14 +1,16 @@
 //! The input of rules: the documents of an image, the hashes of its blobs, the content of its layers, and the file
 //! system that these make together. Each blob is read once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
+use bytes::Bytes;
 
 use crate::annotation;
 use crate::contents::{LayerContents, LayerProblem};
 use crate::digest::Sha256;
+use crate::elf;
 use crate::filesystem::FileSystem;
 use crate::image::Image;
 use crate::known_layers::KnownLayers;
@@ -78,7 +80,9 @@ pub struct Program {
     /// Its real path, without a leading slash.
     pub path: String,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
+    /// The first path of a build machine in its bytes; see [`elf::machine_path`].
+    pub machine_path: Option<(usize, String)>,
 }
 
 /// The image of one platform, with its layers, file system and program.
@@ -258,15 +262,8 @@ fn program(
     platform: &PlatformImage,
     facts: &PlatformFacts,
 ) -> anyhow::Result<Option<Program>> {
-    let (Some(run), Ok(merged)) = (platform.run(), &facts.filesystem) else {
+    let (Some(path), Ok(merged)) = (platform.program_path(), &facts.filesystem) else {
         return Ok(None);
-    };
-    let word = run.first_word().unwrap_or_default();
-    let folder = run.working_dir.as_deref().unwrap_or_default();
-    let path = if word.starts_with('/') {
-        word.to_owned()
-    } else {
-        format!("{folder}/{word}")
     };
     let Some((path, content)) = merged
         .resolve(&path)
@@ -280,11 +277,15 @@ fn program(
         .get(content.layer)
         .and_then(|layer| layer.members.get(content.member))
         .is_some_and(|member| member.machine.is_some());
-    if word.is_empty() || !is_native {
+    if !is_native {
         return Ok(None);
     }
     let bytes = platform.read_content(source, &contents, content)?;
-    Ok(Some(Program { path, bytes }))
+    Ok(Some(Program {
+        machine_path: elf::machine_path(&bytes, &[]),
+        path,
+        bytes,
+    }))
 }
 
 /// Reads every blob that exists: layers are unpacked, and all others are hashed.
@@ -293,11 +294,14 @@ fn read_blobs(
     image: &Image,
     known: &KnownLayers,
 ) -> anyhow::Result<BTreeMap<String, BlobFacts>> {
-    let layers: BTreeSet<&str> = image
-        .runnable()
-        .flat_map(PlatformImage::layers)
-        .map(|layer| layer.digest.as_str())
-        .collect();
+    // Each layer with the program of an image that it is part of.
+    let mut layers: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    for platform in image.runnable() {
+        let program = platform.program_path();
+        for layer in platform.layers() {
+            layers.insert(&layer.digest, program.clone());
+        }
+    }
     let mut links: BTreeMap<&str, (&Descriptor, bool)> = BTreeMap::new();
     for link in &image.links {
         let digest = link.descriptor.digest.as_str();
@@ -313,8 +317,9 @@ fn read_blobs(
     let links: Vec<_> = links.into_values().collect();
     let blobs = Mutex::new(BTreeMap::new());
     each(&links, |(descriptor, is_document)| {
-        let is_layer = layers.contains(descriptor.digest.as_str());
-        if let Some(blob) = read_blob(source, descriptor, *is_document, is_layer, known)? {
+        let layer = layers.get(descriptor.digest.as_str());
+        let layer = layer.map(Option::as_deref);
+        if let Some(blob) = read_blob(source, descriptor, *is_document, layer, known)? {
             let mut blobs = blobs.lock().unwrap_or_else(PoisonError::into_inner);
             blobs.insert(descriptor.digest.clone(), blob);
         }
@@ -323,11 +328,12 @@ fn read_blobs(
     Ok(blobs.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Reads one blob. `layer` is `None` when it is no layer; it may have the program of an image inside.
 fn read_blob(
     source: &dyn ImageSource,
     descriptor: &Descriptor,
     is_document: bool,
-    is_layer: bool,
+    layer: Option<Option<&str>>,
     known: &KnownLayers,
 ) -> anyhow::Result<Option<BlobFacts>> {
     if is_document {
@@ -338,7 +344,9 @@ fn read_blob(
             contents: None,
         }));
     }
-    if is_layer && let Some(contents) = platform_image::contents(source, known, descriptor)? {
+    if let Some(program) = layer
+        && let Some(contents) = platform_image::contents(source, known, descriptor, program)?
+    {
         return Ok(Some(BlobFacts {
             sha256: contents.sha256,
             size: contents.size,
@@ -354,7 +362,7 @@ fn read_blob(
     Ok(Some(BlobFacts {
         sha256: contents.sha256,
         size: contents.size,
-        contents: is_layer.then(|| Arc::new(contents)),
+        contents: layer.map(|_| Arc::new(contents)),
     }))
 }
 

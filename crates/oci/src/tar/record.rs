@@ -20,6 +20,7 @@ pub struct Record {
     header: [u8; BLOCK],
     long_path: Option<String>,
     long_link: Option<String>,
+    content_at: u64,
 }
 
 /// Calls `visit` with each record of a tar, including extension records, and a reader of its content.
@@ -38,6 +39,7 @@ pub fn for_each(
             header: *entry.header().as_bytes(),
             long_path: None,
             long_link: None,
+            content_at: entry.raw_file_position(),
         };
         if record.is_extension() {
             let mut content = Vec::new();
@@ -169,6 +171,11 @@ impl Record {
         names.into_iter().find(|name| !name.is_empty())
     }
 
+    /// Returns where its content begins, in bytes from the beginning of the tar.
+    pub fn content_at(&self) -> u64 {
+        self.content_at
+    }
+
     /// Returns the bytes of the header.
     pub fn header(&self) -> &[u8; BLOCK] {
         &self.header
@@ -234,6 +241,8 @@ mod tests {
         );
         assert_eq!((file.owners(), file.mtime()), ([65532; 2], 1_767_225_600));
         assert!(file.is_ustar() && file.owner_name().is_none());
+        let start = usize::try_from(file.content_at()).unwrap();
+        assert_eq!(&tar[start..start + content.len()], content);
         assert!(records(&tar[..tar.len() - 3 * BLOCK]).is_err(), "truncated");
     }
 

@@ -120,7 +120,7 @@ mod tests {
     use flate2::Compression;
 
     use super::*;
-    use crate::gzip::{gunzip, gzip};
+    use crate::{gunzip, gzip};
 
     fn packing(bytes: &[u8]) -> Packing {
         let mut reader = GzipReader::new(bytes);

@@ -73,6 +73,9 @@ const ORDER: [usize; 19] = [
 /// The symbol that ends a block.
 const END: usize = 256;
 
+/// How many bits [`Reader::peek`] returns at least.
+const PEEKED: usize = 57;
+
 impl<'a> Reader<'a> {
     fn new(stream: &'a [u8]) -> Self {
         Self { stream, at: 0 }
@@ -85,7 +88,11 @@ impl<'a> Reader<'a> {
             let is_last = self.take(1)? == 1;
             match self.take(2)? {
                 0 => self.skip_stored()?,
-                1 => self.skip_symbols(&Code::fixed_literals()?, &Code::fixed_distances()?)?,
+                1 => {
+                    let lengths = [[8; 144].as_slice(), &[9; 112], &[7; 24], &[8; 8]].concat();
+                    let literals = Code::of_literals(&lengths)?;
+                    self.skip_symbols(&literals, &Code::of_distances(&[5; 30])?)?;
+                }
                 2 => {
                     let (literals, distances) = self.read_codes()?;
                     self.skip_symbols(&literals, &distances)?;
@@ -99,7 +106,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the next bits, at least 57 of them, without taking them; zeros follow the end of the stream.
+    /// Returns the next bits, at least [`PEEKED`] of them, without taking them; zeros follow the end of the stream.
     fn peek(&self) -> u64 {
         let at = self.at / 8;
         let bits = match self.stream.get(at..at + 8) {
@@ -152,7 +159,7 @@ impl<'a> Reader<'a> {
         for symbol in &ORDER[..lengths] {
             of_lengths[*symbol] = self.take(3)? as u8;
         }
-        let code = Code::new(&of_lengths)?;
+        let code = Code::new(&of_lengths, |_| 0)?;
         let mut all: Vec<u8> = Vec::with_capacity(literals + distances);
         while all.len() < literals + distances {
             let symbol = self.symbol(&code)?;
@@ -172,49 +179,60 @@ impl<'a> Reader<'a> {
             "a deflate stream has too many lengths"
         );
         let (literals, distances) = all.split_at(literals);
-        Ok((Code::new(literals)?, Code::new(distances)?))
+        Ok((Code::of_literals(literals)?, Code::of_distances(distances)?))
     }
 
     /// Reads literals and matches until the end of the block.
     fn skip_symbols(&mut self, literals: &Code, distances: &Code) -> anyhow::Result<()> {
+        /// How many bits a match may have: two codes with 15 each, 5 extra bits of the length and 13 of the distance.
+        const LONGEST_MATCH: usize = 48;
         loop {
-            let symbol = self.symbol(literals)?;
-            if symbol == END {
-                return Ok(());
+            let bits = self.peek();
+            let mut used = 0;
+            // Several short symbols are in the bits that were read.
+            while used + LONGEST_MATCH <= PEEKED {
+                let (symbol, length) = literals.find(bits >> used);
+                used += length;
+                let mut is_known = length > 0;
+                if symbol > END {
+                    let (_, distance) = distances.find(bits >> used);
+                    used += distance;
+                    is_known &= distance > 0;
+                }
+                ensure!(is_known, "a deflate stream has a code that means nothing");
+                if symbol == END {
+                    return self.advance(used);
+                }
             }
-            if symbol > END {
-                // Extra bits of a length, and of a distance (RFC 1951, section 3.2.5).
-                let extra = match symbol {
-                    257..=264 | 285 => 0,
-                    _ => (symbol - 261) / 4,
-                };
-                self.advance(extra)?;
-                let distance = self.symbol(distances)?;
-                self.advance((distance / 2).saturating_sub(1))?;
-            }
+            self.advance(used)?;
         }
     }
 }
 
 /// A Huffman code as a table (RFC 1951, section 3.2.2).
 struct Code {
-    /// For each value of the next `longest` bits: the symbol and the length of its code; the length is 0 where no code
-    /// begins so.
+    /// For each value of the next `longest` bits: the symbol, and the length of its code with its extra bits; the length
+    /// is 0 where no code begins so.
     table: Vec<(u16, u8)>,
 }
 
 impl Code {
-    fn fixed_literals() -> anyhow::Result<Self> {
-        let lengths = [[8; 144].as_slice(), &[9; 112], &[7; 24], &[8; 8]];
-        Self::new(&lengths.concat())
+    /// Returns the code of literals and lengths with these lengths. Lengths have extra bits (RFC 1951, section 3.2.5).
+    fn of_literals(lengths: &[u8]) -> anyhow::Result<Self> {
+        Self::new(lengths, |symbol| match symbol {
+            0..=264 | 285.. => 0,
+            _ => (symbol - 261) / 4,
+        })
     }
 
-    fn fixed_distances() -> anyhow::Result<Self> {
-        Self::new(&[5; 30])
+    /// Returns the code of distances with these lengths. Distances have extra bits (RFC 1951, section 3.2.5).
+    fn of_distances(lengths: &[u8]) -> anyhow::Result<Self> {
+        Self::new(lengths, |symbol| (symbol / 2).saturating_sub(1))
     }
 
-    /// Returns the code whose symbols have codes of these lengths, 0 to 15; 0 means that a symbol has none.
-    fn new(lengths: &[u8]) -> anyhow::Result<Self> {
+    /// Returns the code whose symbols have codes of these lengths, 0 to 15, 0 meaning that a symbol has none, and `extra`
+    /// bits after them.
+    fn new(lengths: &[u8], extra: impl Fn(usize) -> usize) -> anyhow::Result<Self> {
         let longest = usize::from(lengths.iter().copied().max().unwrap_or(0));
         ensure!(
             longest <= 15,
@@ -233,7 +251,7 @@ impl Code {
                 // Codes are written from their most significant bit on, all else from the least.
                 let reversed = next.reverse_bits() >> (usize::BITS as usize - length);
                 for entry in table.iter_mut().skip(reversed).step_by(1 << length) {
-                    *entry = (symbol as u16, length as u8);
+                    *entry = (symbol as u16, (length + extra(symbol)) as u8);
                 }
                 next += 1;
             }
@@ -241,7 +259,7 @@ impl Code {
         Ok(Self { table })
     }
 
-    /// Returns the symbol that `bits` begin with, and the length of its code.
+    /// Returns the symbol that `bits` begin with, and the length of its code with its extra bits.
     fn find(&self, bits: u64) -> (usize, usize) {
         let (symbol, length) = self.table[bits as usize & (self.table.len() - 1)];
         (symbol.into(), length.into())
