@@ -80,9 +80,20 @@ impl LayerCache {
     /// # Errors
     /// As for [`LayerCache::layer`].
     pub fn layers(&self, lists: &[&[Entry]], mtime: u64) -> anyhow::Result<Vec<Layer>> {
-        let at_once = self.threads.min(lists.len()).max(1);
+        // Layers that several platforms have in common are made once.
+        let mut different: Vec<&[Entry]> = Vec::new();
+        let mut positions = Vec::new();
+        for list in lists {
+            let known = different.iter().position(|other| other == list);
+            positions.push(known.unwrap_or(different.len()));
+            if known.is_none() {
+                different.push(list);
+            }
+        }
+        let at_once = self.threads.min(different.len()).max(1);
         let cache = self.clone().threads(self.threads.div_ceil(at_once));
-        map_on(at_once, lists, |entries| cache.layer(entries, mtime))
+        let made = map_on(at_once, &different, |entries| cache.layer(entries, mtime))?;
+        Ok(positions.into_iter().map(|it| made[it].clone()).collect())
     }
 
     /// Returns a layer of these entries, from the cache if it is there. `mtime` is the time of all entries, in seconds
@@ -212,6 +223,20 @@ mod tests {
         for _ in 0..2 {
             assert!(same(&cache.layer(&entries, 5).unwrap(), &made));
             assert_eq!(kept(&cache).len(), 1, "the same content is kept once");
+        }
+    }
+
+    #[test]
+    fn layers_are_in_order_and_equal_ones_are_the_same() {
+        let lists = ["one", "two", "one", "three"].map(|text| [Entry::file("a", 0o644, text)]);
+        let lists: Vec<&[Entry]> = lists.iter().map(<[Entry; 1]>::as_slice).collect();
+        for threads in [1, 2, 9] {
+            let (_guard, cache) = cache();
+            let layers = cache.threads(threads).layers(&lists, 5).unwrap();
+            for (list, layer) in lists.iter().zip(&layers) {
+                assert!(same(layer, &LayerCache::none().layer(list, 5).unwrap()));
+            }
+            assert_eq!(layers.len(), lists.len());
         }
     }
 

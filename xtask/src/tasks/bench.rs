@@ -11,6 +11,7 @@ mod meter;
 mod product;
 mod record;
 mod report;
+mod scale;
 
 use anyhow::{Context as _, anyhow};
 use camino::Utf8PathBuf;
@@ -96,6 +97,8 @@ enum Name {
     Size,
     /// The engine and the server; beside a shell and SQLite
     Noetl,
+    /// Images on large bases, and the audit of many tags; needs 12 GB of disk, or 1 GB with --quick
+    Scale,
 }
 
 /// Does the work of one round, which has this number, and returns what it took.
@@ -105,7 +108,7 @@ impl Name {
     /// The rounds: as many as it takes to see the spread, and few of what takes minutes.
     fn rounds(self, quick: bool) -> usize {
         match (self, quick) {
-            (Self::Build | Self::Size, _) => 1,
+            (Self::Build | Self::Size | Self::Scale, _) => 1,
             (Self::Noetl, true) => 1,
             (_, true) | (Self::Noetl, _) => 3,
             (Self::Image | Self::Xtask | Self::Dist, _) => 5,
@@ -123,6 +126,7 @@ impl Name {
             Self::Xtask => builds::xtask(bench),
             Self::Size => builds::size(bench),
             Self::Noetl => product::noetl(bench),
+            Self::Scale => scale::scale(bench),
         }
     }
 
@@ -144,6 +148,7 @@ struct Bench<'c> {
     binary: &'c Option<Utf8PathBuf>,
     upstream: &'c Option<Utf8PathBuf>,
     amount: product::Amount,
+    is_quick: bool,
 }
 
 /// A dist with what it lists.
@@ -208,6 +213,7 @@ pub(crate) fn run(ctx: &Ctx, args: &BenchArgs) -> anyhow::Result<()> {
                 .executions
                 .unwrap_or(if args.quick { 1_000 } else { 10_000 }),
         },
+        is_quick: args.quick,
         folder,
     };
     files::create_folder(&bench.folder)?;

@@ -3,17 +3,17 @@
 //! A registry lists only tags. Images without a tag are found when an index lists them, when they are attached to
 //! another image, or when the caller gives their digests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::anyhow;
 use noetl_help::Help as _;
 
 use crate::artifact::fallback_subject;
-use crate::parallel::each;
+use crate::parallel::{each, map};
 use crate::reference::Reference;
 use crate::registry::client::{Client, Repository};
-use crate::registry::referrers::referrers;
+use crate::registry::referrers::referrers_in;
 use crate::rules::audit::{DocumentLinks, Inventory};
 
 /// Returns everything in the repository of `reference` that can be reached from tags, attachments and `candidates`,
@@ -28,7 +28,7 @@ pub fn take_inventory(
 ) -> anyhow::Result<Inventory> {
     let repository = client.repository(reference);
     let mut inventory = Inventory::default();
-    let mut next: Vec<String> = candidates.to_vec();
+    let mut next: BTreeSet<String> = candidates.iter().cloned().collect();
     let tags = repository.tags()?;
     if tags.is_none() && candidates.is_empty() {
         let Reference {
@@ -39,56 +39,68 @@ pub fn take_inventory(
         return Err(anyhow!("{registry} has no repository {repository}"))
             .help("check the names of the registry and the repository");
     }
-    for tag in tags.unwrap_or_default() {
-        let document = repository.document(&tag)?;
-        let digest = document.as_ref().map(|document| document.digest());
-        if let (Some(document), Some(digest)) = (document, &digest)
-            && !inventory.documents.contains_key(digest)
-        {
-            next.extend(add(&repository, &mut inventory, digest, &document.bytes)?);
-        }
+    let tags = tags.unwrap_or_default();
+    let tagged = map(&tags, |tag| document(&repository, tag))?;
+    let mut found = BTreeMap::new();
+    for (tag, document) in tags.into_iter().zip(tagged) {
         next.extend(fallback_subject(&tag));
+        let digest = document.map(|(digest, links)| {
+            found.insert(digest.clone(), Some(links));
+            digest
+        });
         inventory.tags.insert(tag, digest);
     }
-    while let Some(digest) = next.pop() {
-        if inventory.documents.contains_key(&digest) {
-            continue;
+    // Each turn asks for what the documents of the turn before refer to.
+    loop {
+        next.extend(add(&repository, &mut inventory, found)?);
+        next.retain(|digest| !inventory.documents.contains_key(digest));
+        if next.is_empty() {
+            break;
         }
-        match repository.document(&digest)? {
-            Some(document) => {
-                next.extend(add(&repository, &mut inventory, &digest, &document.bytes)?);
-            }
-            None => drop(inventory.documents.insert(digest, None)),
-        }
+        let digests: Vec<_> = std::mem::take(&mut next).into_iter().collect();
+        let documents = map(&digests, |digest| document(&repository, digest))?;
+        let links = documents.into_iter().map(|it| it.map(|(_, links)| links));
+        found = digests.into_iter().zip(links).collect();
     }
     find_missing_blobs(&repository, &mut inventory)?;
     Ok(inventory)
 }
 
-/// Adds a document, and returns the digests of the documents that it refers to.
+/// Returns the digest of a document, and what it refers to; `None` when it is missing.
+fn document(
+    repository: &Repository,
+    name: &str,
+) -> anyhow::Result<Option<(String, DocumentLinks)>> {
+    let document = repository.document(name)?;
+    Ok(document.map(|document| (document.digest(), DocumentLinks::read(&document.bytes))))
+}
+
+/// Adds documents, and returns the digests of the documents that they refer to.
 fn add(
     repository: &Repository,
     inventory: &mut Inventory,
-    digest: &str,
-    bytes: &[u8],
+    found: BTreeMap<String, Option<DocumentLinks>>,
 ) -> anyhow::Result<Vec<String>> {
-    let mut document = DocumentLinks::read(bytes);
-    // Attachments of attachments are rare, and finding them would take a request for each attachment.
-    if document.subject.is_none() {
-        let attached = referrers(repository, digest)?;
-        document.referrers = attached
-            .into_iter()
-            .map(|artifact| artifact.digest)
-            .collect();
+    let mut next = Vec::new();
+    let found: Vec<_> = found.into_iter().collect();
+    let tags = &inventory.tags;
+    let attached = map(&found, |(digest, links)| match links {
+        // Attachments of attachments are rare, and finding them would take a request for each attachment.
+        Some(links) if links.subject.is_none() => {
+            referrers_in(repository, digest, |tag| tags.contains_key(tag))
+        }
+        _ => Ok(Vec::new()),
+    })?;
+    for ((digest, mut links), attached) in found.into_iter().zip(attached) {
+        if let Some(links) = &mut links {
+            let attached = attached.into_iter().map(|artifact| artifact.digest);
+            links.referrers = attached.collect();
+            next.extend(links.children.iter().map(|(digest, _)| digest.clone()));
+            next.extend(links.referrers.iter().cloned());
+            next.extend(links.subject.clone());
+        }
+        inventory.documents.insert(digest, links);
     }
-    let children = document.children.iter().map(|(digest, _)| digest.clone());
-    let next = children
-        .chain(document.referrers.clone())
-        .chain(document.subject.clone());
-    let next = next.collect();
-    inventory
-        .documents
-        .insert(digest.to_owned(), Some(document));
     Ok(next)
 }
 

@@ -49,10 +49,24 @@ pub fn attach(
 /// # Errors
 /// When the registry does not answer or refuses, or the fallback tag is not an index.
 pub fn referrers(repository: &Repository, subject: &str) -> anyhow::Result<Vec<Descriptor>> {
+    referrers_in(repository, subject, |_| true)
+}
+
+/// The same; in a registry without the referrers API, it asks for the tag of the list of artifacts only if `has_tag`.
+pub(super) fn referrers_in(
+    repository: &Repository,
+    subject: &str,
+    has_tag: impl Fn(&str) -> bool,
+) -> anyhow::Result<Vec<Descriptor>> {
     if let Some(referrers) = repository.referrers(subject)? {
         return Ok(referrers);
     }
-    let index = fallback_index(repository, &fallback_tag(subject))?;
+    let tag = fallback_tag(subject);
+    let index = if has_tag(&tag) {
+        fallback_index(repository, &tag)?
+    } else {
+        None
+    };
     Ok(index.map(|index| index.manifests).unwrap_or_default())
 }
 

@@ -9,7 +9,7 @@ mod git;
 mod github;
 mod packages;
 mod registry;
-mod server;
+pub(crate) mod server;
 mod world;
 
 pub(crate) use faults::{Armed, Fault};

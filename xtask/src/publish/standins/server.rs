@@ -1,4 +1,4 @@
-//! A server of HTTP/1.1 with one request per connection, on loopback.
+//! A server of HTTP/1.1 on loopback.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -14,7 +14,7 @@ const LONGEST: u64 = 1 << 30;
 
 /// A request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Received {
+pub(crate) struct Received {
     pub method: String,
     /// The path without its query, decoded by nobody.
     pub path: String,
@@ -27,7 +27,7 @@ pub(super) struct Received {
 
 impl Received {
     /// Returns a parameter of the query.
-    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = self
             .query
             .split('&')
@@ -42,7 +42,7 @@ impl Received {
     }
 
     /// Returns the parts of the path.
-    pub(super) fn parts(&self) -> Vec<String> {
+    pub(crate) fn parts(&self) -> Vec<String> {
         self.path
             .split('/')
             .filter(|part| !part.is_empty())
@@ -83,7 +83,7 @@ fn decode(text: &str) -> String {
 
 /// An answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -93,7 +93,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// Returns an answer without a body.
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self {
             status,
             ..Self::default()
@@ -101,14 +101,14 @@ impl Reply {
     }
 
     /// Returns an answer with JSON.
-    pub(super) fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::status(status)
             .header("content-type", "application/json")
             .body(body.to_string().into_bytes())
     }
 
     /// Returns a refusal with a message, in the form of each service.
-    pub(super) fn refusal(status: u16, message: &str) -> Self {
+    pub(crate) fn refusal(status: u16, message: &str) -> Self {
         let errors = json!([{ "code": message, "detail": message, "message": message }]);
         Self::json(status, &json!({ "message": message, "errors": errors }))
     }
@@ -122,25 +122,25 @@ impl Reply {
     }
 
     /// Adds a header.
-    pub(super) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
     /// Sets the body.
-    pub(super) fn body(self, body: Vec<u8>) -> Self {
+    pub(crate) fn body(self, body: Vec<u8>) -> Self {
         Self { body, ..self }
     }
 }
 
 /// What answers requests.
-pub(super) type Handler = Arc<dyn Fn(Received) -> Reply + Send + Sync>;
+pub(crate) type Handler = Arc<dyn Fn(Received) -> Reply + Send + Sync>;
 
 /// Starts a server, which runs until this process ends. Returns its address, such as `127.0.0.1:40001`.
 ///
 /// # Errors
 /// When there is no free port.
-pub(super) fn start(handler: Handler) -> anyhow::Result<String> {
+pub(crate) fn start(handler: Handler) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on loopback")?;
     let address = listener.local_addr()?.to_string();
     std::thread::spawn(move || {
@@ -158,14 +158,26 @@ pub(super) fn start(handler: Handler) -> anyhow::Result<String> {
 
 fn serve(stream: &TcpStream, handler: &Handler) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    // An answer is written in two parts, of which the second must not wait until the first was received.
+    stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream);
-    let received = read(&mut reader, stream)?;
-    let is_head = received.method == "HEAD";
-    let reply = handler(received);
-    if reply.is_dropped {
-        return Ok(());
+    while let Some(received) = read(&mut reader, stream)? {
+        let is_head = received.method == "HEAD";
+        let is_last = received.headers.get("connection").map(String::as_str) == Some("close");
+        let reply = handler(received);
+        if reply.is_dropped {
+            break;
+        }
+        answer(stream, &reply, is_head)?;
+        if is_last {
+            break;
+        }
     }
-    let mut head = format!("HTTP/1.1 {} Answer\r\nconnection: close\r\n", reply.status);
+    Ok(())
+}
+
+fn answer(mut stream: &TcpStream, reply: &Reply, is_head: bool) -> anyhow::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Answer\r\n", reply.status);
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -176,7 +188,6 @@ fn serve(stream: &TcpStream, handler: &Handler) -> anyhow::Result<()> {
     {
         head.push_str(&format!("content-length: {}\r\n", reply.body.len()));
     }
-    let mut stream = stream;
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     if !is_head {
         stream.write_all(&reply.body)?;
@@ -184,9 +195,15 @@ fn serve(stream: &TcpStream, handler: &Handler) -> anyhow::Result<()> {
     Ok(stream.flush()?)
 }
 
-fn read(reader: &mut BufReader<&TcpStream>, mut stream: &TcpStream) -> anyhow::Result<Received> {
+/// Reads the next request; `None` when the client has no more.
+fn read(
+    reader: &mut BufReader<&TcpStream>,
+    mut stream: &TcpStream,
+) -> anyhow::Result<Option<Received>> {
     let mut line = String::new();
-    reader.read_line(&mut line)?;
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
     let mut words = line.split_whitespace();
     let (method, target) = words.next().zip(words.next()).context("no request")?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -220,7 +237,7 @@ fn read(reader: &mut BufReader<&TcpStream>, mut stream: &TcpStream) -> anyhow::R
             "the body is cut short"
         );
     }
-    Ok(received)
+    Ok(Some(received))
 }
 
 /// Reads a body in chunks (RFC 9112, section 7.1).

@@ -12,7 +12,7 @@ use crate::host::{ctx, files, output, run};
 use crate::release::dist_manifest::image_name;
 
 /// The platforms with the targets of their binaries.
-const PLATFORMS: [(&str, &str); 2] = [
+pub(super) const PLATFORMS: [(&str, &str); 2] = [
     ("amd64", "x86_64-unknown-linux-musl"),
     ("arm64", "aarch64-unknown-linux-musl"),
 ];
@@ -120,7 +120,7 @@ pub(super) fn check<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
 }
 
 /// Unpacks the Linux binaries of the dist beside a Dockerfile for buildx. Returns the folder.
-fn binaries(bench: &Bench<'_>) -> anyhow::Result<Utf8PathBuf> {
+pub(super) fn binaries(bench: &Bench<'_>) -> anyhow::Result<Utf8PathBuf> {
     let folder = bench.folder.join("image");
     files::create_folder(&folder)?;
     let dist = bench.dist()?;
