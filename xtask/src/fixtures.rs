@@ -124,6 +124,7 @@ pub(crate) fn linux_plan() -> Plan {
         products: Products::Packages,
         ui: Wanted::Yes,
         universal: false,
+        timings: false,
     };
     plan(&host(), &release(), &request)
 }

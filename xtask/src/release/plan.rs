@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub ui: Wanted,
     /// Whether to join the binaries for both kinds of Macs.
     pub universal: bool,
+    /// Whether cargo writes a report of the time that each crate takes.
+    pub timings: bool,
 }
 
 /// What to make from the binaries.
@@ -78,7 +80,8 @@ pub(crate) fn plan(host: &Host, release: &Release, request: &Request) -> Plan {
         Products::Packages => targets.iter().map(package).collect(),
         Products::Binaries => Vec::new(),
     };
-    let compile = cargo::plan_build(host, release, &targets);
+    let report = request.timings.then_some("--timings");
+    let compile = cargo::plan_build(host, release, &targets).args(report);
     let install =
         |pinned: &Pinned| pinned.install("python3", host.state.join(pinned.folder()).as_str());
     let add = CommandLine::new("rustup").args(["target", "add"]);
@@ -128,6 +131,7 @@ mod tests {
             products,
             ui: Wanted::Yes,
             universal: false,
+            timings: false,
         };
         plan(&fixtures::host(), &fixtures::release(), &request)
     }

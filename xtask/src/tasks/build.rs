@@ -29,6 +29,9 @@ pub(crate) struct BuildArgs {
     /// Leave the web page as it is
     #[arg(long)]
     no_ui: bool,
+    /// Let cargo write a report of the time that each crate takes, to cargo-timings/ in the target directory
+    #[arg(long)]
+    timings: bool,
     /// Print JSON: target, path, size, sha256 of each binary
     #[arg(long)]
     json: bool,
@@ -46,6 +49,7 @@ pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
         products,
         ui,
         universal: false,
+        timings: args.timings,
     };
     let plan = plan(&host, &release, &request);
     if args.preview.wanted() {

@@ -203,6 +203,7 @@ pub(crate) fn plan_dist(
         products: Products::Packages,
         ui: Wanted::Yes,
         universal: extras.universal2,
+        timings: false,
     };
     let build = plan(&host, &release, &request);
     Ok(DistPlan {

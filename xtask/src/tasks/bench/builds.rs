@@ -1,6 +1,10 @@
 //! `build`, `dist`, `xtask` and `size`: what compiling takes, and what comes out.
 
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
 use camino::Utf8Path;
+use serde::Deserialize;
 
 use super::figure::{Reading, Unit};
 use super::{Bench, Round, meter};
@@ -11,7 +15,11 @@ use crate::release::dist_manifest::{Content, image_name};
 /// The target whose binary is compiled alone, and the one that comes beside it.
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
-/// Compiles from scratch in a clone of the last commit: a binary that ships, a second one beside it, and xtask.
+/// How many crates are listed with the time that they take.
+const CRATES: usize = 10;
+
+/// Compiles from scratch in a clone of the last commit: xtask, what `setup` makes, a binary that ships, and a second one
+/// beside it.
 pub(super) fn build<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
     let clone = bench.folder.join("clone");
     git::clone(bench.ctx, &clone)?;
@@ -22,8 +30,16 @@ pub(super) fn build<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
             bench.measure(command.env("CARGO_TARGET_DIR", target_dir.as_str()))
         };
         let xtask = in_clone(CommandLine::new("cargo").args(["build", "-q", "-p", "xtask"]))?;
-        let build = |targets: &str| bench.xtask(["build", "--targets", targets]);
+        let setup = in_clone(bench.xtask(["setup"]))?;
+        let main = clone.join("crates/noetlctl/src/main.rs");
+        let source = files::read_to_string(&main)?;
+        files::write(&main, format!("{source}// {number}\n"))?;
+        let changed = in_clone(bench.xtask(["setup"]))?;
+        files::write(&main, source)?;
+        files::remove(&target_dir)?;
+        let build = |targets: &str| bench.xtask(["build", "--timings", "--targets", targets]);
         let first = in_clone(build(TARGETS[0]))?;
+        let crates = crate_times(&target_dir)?;
         files::remove(&target_dir)?;
         let both = in_clone(build(&TARGETS.join(",")))?;
         let further = (both.cpu_seconds - first.cpu_seconds) / first.cpu_seconds;
@@ -36,7 +52,7 @@ pub(super) fn build<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
             one = one.beside("upstream's command line", upstream_build(bench, upstream)?);
         }
         files::remove(&target_dir)?;
-        Ok(vec![
+        let mut readings = vec![
             one,
             Reading::new(
                 "two targets, from scratch",
@@ -45,8 +61,49 @@ pub(super) fn build<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
             ),
             Reading::new("a further target, of the first", Unit::Part, further),
             Reading::new("xtask, from scratch", Unit::CpuSeconds, xtask.cpu_seconds),
-        ])
+            Reading::new(
+                "setup without page, from scratch",
+                Unit::Seconds,
+                setup.seconds,
+            ),
+            Reading::new(
+                "setup without page, after a change of one line in noetlctl",
+                Unit::Seconds,
+                changed.seconds,
+            ),
+        ];
+        readings.extend(crates);
+        Ok(readings)
     }))
+}
+
+/// Returns how long the slowest crates of a build took on the clock, beside others: from the report of `cargo build
+/// --timings`, an HTML page with a list of units as JSON in it.
+fn crate_times(target_dir: &Utf8Path) -> anyhow::Result<Vec<Reading>> {
+    #[derive(Deserialize)]
+    struct CompiledUnit {
+        name: String,
+        duration: f64,
+    }
+    let path = target_dir.join("cargo-timings/cargo-timing.html");
+    let html = files::read_to_string(&path)?;
+    let list = html.split_once("const UNIT_DATA = ").map(|(_, rest)| rest);
+    let list = list.with_context(|| format!("{path} has no UNIT_DATA"))?;
+    let units = serde_json::Deserializer::from_str(list)
+        .into_iter::<Vec<CompiledUnit>>()
+        .next();
+    let units = units.with_context(|| format!("{path} has an empty UNIT_DATA"))??;
+    let mut times: BTreeMap<String, f64> = BTreeMap::new();
+    for unit in units {
+        *times.entry(unit.name).or_default() += unit.duration;
+    }
+    let mut times: Vec<_> = times.into_iter().collect();
+    times.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let slowest = times.into_iter().take(CRATES);
+    let slowest = slowest.map(|(name, seconds)| {
+        Reading::new(format!("{name}, of one target"), Unit::Seconds, seconds)
+    });
+    Ok(slowest.collect())
 }
 
 fn upstream_build(bench: &Bench<'_>, sources: &Utf8Path) -> anyhow::Result<f64> {

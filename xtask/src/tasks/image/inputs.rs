@@ -77,6 +77,7 @@ pub(super) fn plan_image(
             products: Products::Binaries,
             ui: Wanted::Yes,
             universal: false,
+            timings: false,
         };
         let build = plan(&host, &release, &request);
         (release, Some(build))
