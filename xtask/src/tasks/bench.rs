@@ -71,7 +71,7 @@ pub(crate) struct BenchArgs {
     /// For `noetl`: executions of a small playbook [default: 10000, or 1000 with --quick]
     #[arg(long)]
     executions: Option<usize>,
-    /// For `noetl`: measure this one, such as one from dist/, instead of compiling one for this machine
+    /// For `noetl`: measure this one [default: on Linux that of the dist, else one compiled for this machine]
     #[arg(long, value_name = "PATH")]
     binary: Option<Utf8PathBuf>,
     /// For `build`: sources of upstream's command line, which is compiled as well

@@ -30,9 +30,9 @@ impl Unit {
     /// Writes a value with its unit.
     pub(super) fn show(self, value: f64) -> String {
         match self {
-            Self::Seconds | Self::CpuSeconds if value < 0.1 => format!("{:.1} ms", value * 1e3),
+            Self::Seconds if value < 0.1 => format!("{:.1} ms", value * 1e3),
             Self::Seconds => format!("{value:.2} s"),
-            Self::CpuSeconds => format!("{value:.1} s"),
+            Self::CpuSeconds => format!("{value:.1} CPU-s"),
             Self::Bytes if value >= 1e6 => format!("{:.1} MB", value / 1e6),
             Self::Bytes => format!("{:.1} kB", value / 1e3),
             Self::PerSecond => format!("{value:.0}/s"),

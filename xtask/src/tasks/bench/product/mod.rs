@@ -12,7 +12,7 @@ use xshell::{Cmd, cmd};
 
 use self::server::Server;
 use super::figure::{Reading, Unit};
-use super::{Bench, Round};
+use super::{Bench, Round, images};
 use crate::host::{ctx::Ctx, files, output, run};
 use crate::release::cargo;
 use crate::tasks::sandbox::Sandbox;
@@ -55,11 +55,14 @@ struct Product<'c> {
     sandbox: Sandbox,
 }
 
-/// Measures the binary that was named, or the one that is compiled for this machine.
+/// Measures the binary that was named, or on Linux the one that ships, or one that is compiled for this machine.
 pub(super) fn noetl<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
     let noetl = match bench.binary {
         Some(binary) => binary.clone(),
-        None => cargo::build_native(bench.ctx, bench.release, true)?,
+        None => match shipped(bench)? {
+            Some(binary) => binary,
+            None => cargo::build_native(bench.ctx, bench.release, true)?,
+        },
     };
     let sandbox = Sandbox::new(bench.ctx, "bench")?;
     sandbox.shell.set_var("NOETL_ENABLE_UI", "false");
@@ -69,6 +72,17 @@ pub(super) fn noetl<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
         sandbox,
     };
     Ok(Box::new(move |_| product.round(bench.amount)))
+}
+
+/// Returns the binary of the dist that runs on this machine.
+fn shipped(bench: &Bench<'_>) -> anyhow::Result<Option<Utf8PathBuf>> {
+    let mut platforms = images::PLATFORMS.iter();
+    let own = platforms.find(|(_, triple)| triple.starts_with(std::env::consts::ARCH));
+    let Some((arch, _)) = own.filter(|_| cfg!(target_os = "linux")) else {
+        return Ok(None);
+    };
+    let binary = images::binaries(bench)?.join(format!("noetl-{arch}"));
+    Ok(Some(binary))
 }
 
 impl Product<'_> {
