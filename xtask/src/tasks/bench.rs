@@ -81,7 +81,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// Compiling: one target, one more, xtask; from scratch
+    /// Compiling: xtask, setup, one target and one more from scratch, setup after a change; the slowest crates
     Build,
     /// The image of two platforms from ready binaries, pushed; beside buildx and crane
     Image,

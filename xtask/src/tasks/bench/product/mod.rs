@@ -64,7 +64,8 @@ pub(super) fn noetl<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
             None => cargo::build_native(bench.ctx, bench.release, true)?,
         },
     };
-    let sandbox = Sandbox::new(bench.ctx, "bench")?;
+    // Not `bench`: that is the folder of all benches, which a sandbox would empty.
+    let sandbox = Sandbox::new(bench.ctx, "bench-noetl")?;
     sandbox.shell.set_var("NOETL_ENABLE_UI", "false");
     let product = Product {
         ctx: bench.ctx,
