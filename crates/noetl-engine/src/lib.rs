@@ -20,6 +20,7 @@
 //! | `path` | paths of values within a field |
 //! | `field` | a value of a playbook with the templates inside it |
 //! | `secret_reference` | references that stand for secrets in results |
+//! | `tls` | which servers are trusted |
 //! | `template` | Jinja templates and conditions, evaluated by minijinja |
 //! | `playbook` | the playbook model, its parser and its checks |
 //! | `interpreters` | Python interpreters that stay between steps |
@@ -47,6 +48,7 @@ mod playbook;
 mod processes;
 mod secret_reference;
 mod template;
+pub mod tls;
 mod tool;
 
 pub use field::Field;

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_target_is_compiled_by_one_command_with_its_own_flags() {
-        let words = "x86_64-pc-windows-gnu x86_64-unknown-linux-gnu";
+        let words = "x86_64-pc-windows-gnu x86_64-unknown-linux-gnu x86_64-unknown-linux-musl";
         let CommandLine { args, env, .. } = planned(words, Products::Binaries).compile;
         insta::assert_snapshot!(args.join("\n"), @r#"
         zigbuild
@@ -184,13 +184,17 @@ mod tests {
         --message-format
         json-render-diagnostics
         --target
+        x86_64-unknown-linux-musl
+        --config
+        target.x86_64-unknown-linux-musl.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clinker=rust-lld","-Clink-arg=-zpack-relative-relocs"]
+        --target
         x86_64-pc-windows-gnu
         --config
-        target.x86_64-pc-windows-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clink-arg=-Wl,/Brepro"]
+        target.x86_64-pc-windows-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clink-arg=-O2","-Clink-arg=-Wl,/Brepro"]
         --target
         x86_64-unknown-linux-gnu.2.17
         --config
-        target.x86_64-unknown-linux-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates"]
+        target.x86_64-unknown-linux-gnu.rustflags=["--remap-path-prefix=/src/noetl/target=/noetl/target","--remap-path-prefix=/home/me/.cargo=/cargo","--remap-path-prefix=/src/noetl=/noetl","--remap-path-prefix=/home/me/.cargo/registry/src/mirror=/crates","-Clink-arg=-O2"]
         "#);
         let env = env.iter().map(|(name, value)| format!("{name}={value}\n"));
         insta::assert_snapshot!(env.collect::<String>(), @r#"
@@ -199,7 +203,8 @@ mod tests {
         CARGO_ZIGBUILD_ZIG_PATH=/src/noetl/target/xtask/tools/ziglang-0.17.1/ziglang/zig
         CC_SHELL_ESCAPED_FLAGS=1
         CFLAGS_x86_64_pc_windows_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates -Wno-builtin-macro-redefined '-D__DATE__="redacted"' '-D__TIME__="redacted"' '-D__TIMESTAMP__="redacted"'
-        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates -Wno-builtin-macro-redefined '-D__DATE__="redacted"' '-D__TIME__="redacted"' '-D__TIMESTAMP__="redacted"'
+        CFLAGS_x86_64_unknown_linux_gnu=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates -Wno-builtin-macro-redefined '-D__DATE__="redacted"' '-D__TIME__="redacted"' '-D__TIMESTAMP__="redacted"' -fno-unwind-tables -fno-asynchronous-unwind-tables
+        CFLAGS_x86_64_unknown_linux_musl=-ffile-prefix-map=/src/noetl/target=/noetl/target -ffile-prefix-map=/home/me/.cargo=/cargo -ffile-prefix-map=/src/noetl=/noetl -ffile-prefix-map=/home/me/.cargo/registry/src/mirror=/crates -Wno-builtin-macro-redefined '-D__DATE__="redacted"' '-D__TIME__="redacted"' '-D__TIMESTAMP__="redacted"' -fno-unwind-tables -fno-asynchronous-unwind-tables
         MACOSX_DEPLOYMENT_TARGET=11.0
         NOETL_COMMIT=0123456789abcdef0123456789abcdef01234567
         SOURCE_DATE_EPOCH=1767225600

@@ -45,7 +45,7 @@ use crate::error::ApiError;
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// The OpenAPI document of the API, as JSON text. The feature `openapi` makes it, and a test compares the two.
-pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+pub static OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The routes in the OpenAPI document, and those of older clients.
 fn routes() -> Router<AppState> {

@@ -88,30 +88,42 @@ impl Error {
     }
 
     /// There was no connection, or it broke.
-    pub(super) fn unreachable(url: &str, cause: ureq::Error) -> Self {
-        let (message, help) = match &cause {
-            ureq::Error::Timeout(_) => (
+    pub(super) fn unreachable(url: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        // The outer errors tell the layers of the HTTP client; the innermost one tells the reason, in its text alone.
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let cause = causes.last().unwrap_or(error).to_string();
+        let (message, help) = if cause.contains("timed out") || cause.contains("deadline") {
+            (
                 format!("the server at {url} did not answer in time"),
                 "`noetl server status` shows whether a server answers at all",
-            ),
-            // A failed handshake is an I/O error; only its text tells the reason.
-            other if other.to_string().contains("certificate") => (
+            )
+        } else if cause.contains("certificate") {
+            (
                 format!("cannot trust the server at {url}"),
                 "add the certificate of its authority, a file in PEM: to the system's store, or SSL_CERT_FILE=FILE",
-            ),
-            _ => (
+            )
+        } else {
+            (
                 format!("cannot reach a server at {url}"),
                 "start one with `noetl server start`, or name another with --server-url",
-            ),
+            )
         };
         Self {
             help: Some(help.to_owned()),
-            cause: Some(match cause {
-                // Without the `io: ` that ureq puts in front of it.
-                ureq::Error::Io(error) => error.into(),
-                other => other.into(),
-            }),
+            cause: Some(cause.into()),
             ..Self::new(None, message)
+        }
+    }
+
+    /// The answer is larger than what is read.
+    pub(super) fn too_large(url: &str, limit_bytes: u64) -> Self {
+        let limit = limit_bytes >> 20;
+        Self {
+            help: Some("ask for less, for instance with --limit".to_owned()),
+            ..Self::new(
+                None,
+                format!("the answer of {url} has more than {limit} MiB"),
+            )
         }
     }
 

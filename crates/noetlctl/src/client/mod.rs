@@ -3,32 +3,27 @@
 pub(crate) mod download;
 pub(crate) mod error;
 mod events;
+mod http;
 mod parameters;
 pub(crate) mod probe;
 pub(crate) mod remote;
-mod tls;
 pub(crate) mod url;
 
-use std::io::BufReader;
+use std::io::{BufReader, Read as _};
 use std::time::Duration;
 
 use noetl_api::log::StreamQuery;
+use reqwest::blocking::{self, RequestBuilder, Response};
+use reqwest::{Method, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
-use ureq::http::request::Builder;
-use ureq::http::{Method, Request, Response};
-use ureq::{Agent, AsSendBody, Body};
 
 use crate::cli::client::{ClientArgs, RootArgs};
-use crate::config;
 use error::Error;
 use events::Messages;
 pub(crate) use parameters::encode;
 use remote::{Remote, Token};
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a whole answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
@@ -44,8 +39,8 @@ const LIMIT_BYTES: u64 = 512 << 20;
 pub(crate) struct Client {
     url: String,
     token: Option<Token>,
-    answers: Agent,
-    streams: Agent,
+    answers: blocking::Client,
+    streams: blocking::Client,
 }
 
 impl Client {
@@ -54,32 +49,24 @@ impl Client {
         Self::new(Remote::find(&args.remote.or(root))?)
     }
 
-    /// Returns the client of a server.
+    /// Returns the client of a server. It must not be used in a thread that runs a future.
     pub(crate) fn new(remote: Remote) -> anyhow::Result<Self> {
-        let proxy = if remote.loopback {
-            None
-        } else {
-            config::proxy()
+        let tls = http::tls(&remote.url)?;
+        let client = |silence| {
+            // Following a redirect would turn a POST into a GET, so it is reported instead.
+            let builder = http::builder(tls.clone()).redirect(redirect::Policy::none());
+            let builder = match remote.loopback {
+                true => builder.no_proxy(),
+                false => builder,
+            };
+            builder.timeout(silence).build()
         };
-        let tls = tls::config(&remote.url)?;
-        let config = || {
-            Agent::config_builder()
-                .http_status_as_error(false)
-                // Following a redirect would turn a POST into a GET, so it is reported instead.
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))
-                .proxy(proxy.clone())
-                .tls_config(tls.clone())
-                .timeout_connect(Some(CONNECT_TIMEOUT))
-        };
-        let answers = config().timeout_global(Some(ANSWER_TIMEOUT)).build();
-        let streams = config().timeout_per_read(Some(SILENCE_TIMEOUT)).build();
+        let (answers, streams) = (client(ANSWER_TIMEOUT)?, client(SILENCE_TIMEOUT)?);
         Ok(Self {
             url: remote.url,
             token: remote.token,
-            answers: answers.into(),
-            streams: streams.into(),
+            answers,
+            streams,
         })
     }
 
@@ -95,7 +82,7 @@ impl Client {
         query: &impl Serialize,
     ) -> Result<T, Error> {
         let request = self.request(Method::GET, path, query)?;
-        self.answer(path, self.send(accepting_json(request), ())?)
+        self.answer(path, self.send(accepting_json(request))?)
     }
 
     /// Sends a POST with a body and returns the answer.
@@ -109,13 +96,13 @@ impl Client {
         let request = self
             .request(Method::POST, path, &())?
             .header("content-type", "application/json");
-        self.answer(path, self.send(accepting_json(request), body)?)
+        self.answer(path, self.send(accepting_json(request).body(body))?)
     }
 
     /// Sends a POST without a body and returns the answer.
     pub(crate) fn post_empty<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let request = self.request(Method::POST, path, &())?;
-        self.answer(path, self.send(accepting_json(request), ())?)
+        self.answer(path, self.send(accepting_json(request))?)
     }
 
     /// Sends a DELETE and returns the answer. The fields of `query` are the parameters.
@@ -125,26 +112,20 @@ impl Client {
         query: &impl Serialize,
     ) -> Result<T, Error> {
         let request = self.request(Method::DELETE, path, query)?;
-        self.answer(path, self.send(accepting_json(request), ())?)
+        self.answer(path, self.send(accepting_json(request))?)
     }
 
     /// Sends a GET for a file of the web page. Returns its content type and its bytes.
     pub(crate) fn file(&self, path: &str) -> Result<(String, Vec<u8>), Error> {
         let request = self.request(Method::GET, path, &())?;
-        let mut response = self.send(request, ())?;
+        let response = self.send(request)?;
         if !response.status().is_success() {
             return Err(self.refusal(response));
         }
         let kind = response.headers().get("content-type");
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.to_owned();
-        let bytes = response
-            .body_mut()
-            .with_config()
-            .limit(LIMIT_BYTES)
-            .read_to_vec()
-            .map_err(|cause| Error::unreachable(&self.url, cause))?;
-        Ok((kind, bytes))
+        Ok((kind, self.body(response)?))
     }
 
     /// Opens a stream of what follows `after`: the last event that is known, and the last line when lines are wanted.
@@ -155,20 +136,14 @@ impl Client {
     ) -> Result<Messages<impl std::io::BufRead + use<>>, Error> {
         let event = after.after.as_deref().unwrap_or("0");
         let request = self
-            .request(Method::GET, path, after)?
+            .request_of(&self.streams, Method::GET, path, after)?
             .header("accept", "text/event-stream")
-            .header("last-event-id", event)
-            .body(())
-            .map_err(|cause| Error::invalid_request(&self.url, cause))?;
-        let response = self
-            .streams
-            .run(request)
-            .map_err(|cause| Error::unreachable(&self.url, cause))?;
+            .header("last-event-id", event);
+        let response = self.send(request)?;
         if !response.status().is_success() {
             return Err(self.refusal(response));
         }
-        let reader = response.into_body().into_reader();
-        Ok(Messages::new(BufReader::new(reader)))
+        Ok(Messages::new(BufReader::new(response)))
     }
 
     fn request(
@@ -176,38 +151,41 @@ impl Client {
         method: Method,
         path: &str,
         query: &impl Serialize,
-    ) -> Result<Builder, Error> {
+    ) -> Result<RequestBuilder, Error> {
+        let request = self.request_of(&self.answers, method, path, query)?;
+        Ok(request.timeout(ANSWER_TIMEOUT))
+    }
+
+    fn request_of(
+        &self,
+        client: &blocking::Client,
+        method: Method,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<RequestBuilder, Error> {
         let query =
             parameters::query(query).map_err(|cause| Error::invalid_request(&self.url, cause))?;
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}{query}", self.url));
+        let request = client.request(method, format!("{}{path}{query}", self.url));
         Ok(match &self.token {
-            Some(token) => request.header("authorization", token.bearer()),
+            Some(token) => request.header("authorization", token.header()),
             None => request,
         })
     }
 
-    fn send(&self, request: Builder, body: impl AsSendBody) -> Result<Response<Body>, Error> {
-        let request = request
-            .body(body)
-            .map_err(|cause| Error::invalid_request(&self.url, cause))?;
-        self.answers
-            .run(request)
-            .map_err(|cause| Error::unreachable(&self.url, cause))
+    fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        request.send().map_err(|cause| match cause.is_builder() {
+            true => Error::invalid_request(&self.url, cause),
+            false => Error::unreachable(&self.url, &cause),
+        })
     }
 
     /// Reads the answer to a request for `path`. Fields that `T` does not have are ignored.
-    fn answer<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        mut response: Response<Body>,
-    ) -> Result<T, Error> {
+    fn answer<T: DeserializeOwned>(&self, path: &str, response: Response) -> Result<T, Error> {
         let status = response.status();
         if !status.is_success() {
             return Err(self.refusal(response));
         }
-        let text = self.text(&mut response)?;
+        let text = self.text(response)?;
         serde_json::from_str(&text).map_err(|cause| match cause.classify() {
             Category::Data => Error::unreadable(&self.url, path, status.as_u16(), cause),
             _ => Error::no_json(&self.url, status.as_u16()),
@@ -215,7 +193,7 @@ impl Client {
     }
 
     /// Returns the error in an answer whose status is not a success.
-    fn refusal(&self, mut response: Response<Body>) -> Error {
+    fn refusal(&self, response: Response) -> Error {
         let status = response.status();
         if status.is_redirection() {
             let target = response
@@ -224,22 +202,29 @@ impl Client {
                 .and_then(|to| to.to_str().ok());
             return Error::redirected(&self.url, status.as_u16(), target);
         }
-        match self.text(&mut response) {
+        match self.text(response) {
             Ok(text) => Error::refused(&self.url, status.as_u16(), &text),
             Err(error) => error,
         }
     }
 
-    fn text(&self, response: &mut Response<Body>) -> Result<String, Error> {
-        response
-            .body_mut()
-            .with_config()
-            .limit(LIMIT_BYTES)
-            .read_to_string()
-            .map_err(|cause| Error::unreachable(&self.url, cause))
+    fn text(&self, response: Response) -> Result<String, Error> {
+        Ok(String::from_utf8_lossy(&self.body(response)?).into_owned())
+    }
+
+    fn body(&self, response: Response) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
+        let read = response.take(LIMIT_BYTES + 1).read_to_end(&mut body);
+        match read {
+            Ok(_) if body.len() as u64 > LIMIT_BYTES => {
+                Err(Error::too_large(&self.url, LIMIT_BYTES))
+            }
+            Ok(_) => Ok(body),
+            Err(cause) => Err(Error::unreachable(&self.url, &cause)),
+        }
     }
 }
 
-fn accepting_json(request: Builder) -> Builder {
+fn accepting_json(request: RequestBuilder) -> RequestBuilder {
     request.header("accept", "application/json")
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use noetl_help::Help as _;
 use noetl_server::DEFAULT_PORT;
+use reqwest::header::HeaderValue;
 
 use super::url;
 use crate::cli::client::RemoteArgs;
@@ -35,9 +36,12 @@ impl Token {
             .then(|| Self(text.to_owned()))
     }
 
-    /// Returns the value of the `Authorization` header.
-    pub(super) fn bearer(&self) -> String {
-        format!("Bearer {}", self.0)
+    /// Returns the value of the `Authorization` header, which no message of the HTTP client shows.
+    pub(super) fn header(&self) -> HeaderValue {
+        let value = HeaderValue::try_from(format!("Bearer {}", self.0));
+        let mut value = value.expect("a token is a word of visible characters");
+        value.set_sensitive(true);
+        value
     }
 }
 

@@ -33,11 +33,12 @@ pub(super) fn is_loopback(url: &str) -> anyhow::Result<bool> {
 }
 
 fn host(url: &str) -> anyhow::Result<String> {
-    let uri = url.parse::<ureq::http::Uri>().ok();
-    uri.as_ref()
-        .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none())
-        .and_then(|uri| uri.host())
-        .filter(|host| !host.is_empty())
+    let parsed = reqwest::Url::parse(url).ok();
+    parsed
+        .as_ref()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.query().is_none() && url.fragment().is_none())
+        .and_then(|url| url.host_str())
         .map(str::to_owned)
         .ok_or_else(|| anyhow!("`{url}` is not a URL of a server"))
         .help("a server's URL looks like http://127.0.0.1:8082 or https://noetl.example.org")

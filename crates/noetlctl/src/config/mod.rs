@@ -155,11 +155,6 @@ pub(crate) fn tls_roots() -> Vec<PathBuf> {
     roots
 }
 
-/// Returns the proxy of `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY`.
-pub(crate) fn proxy() -> Option<ureq::Proxy> {
-    ureq::Proxy::try_from_env()
-}
-
 /// `NOETL_DOWNLOAD_URL`: a mirror of the project's releases.
 pub(crate) fn download_url() -> Option<String> {
     variable("NOETL_DOWNLOAD_URL")

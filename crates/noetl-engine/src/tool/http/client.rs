@@ -1,7 +1,6 @@
 //! HTTP clients: one for each set of trusted servers, so that connections are reused.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,9 +9,10 @@ use reqwest::{Client, redirect};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use crate::host::ToolEnvironment;
+use crate::tls::{self, TlsError};
 use noetl_api::Failure;
 
 type Clients = Mutex<HashMap<(Vec<PathBuf>, bool), Client>>;
@@ -34,20 +34,12 @@ pub(super) fn client(environment: &ToolEnvironment, verify: bool) -> Result<Clie
 }
 
 fn build(roots: &[PathBuf], verify: bool) -> Result<Client, Failure> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::new("config", format!("TLS cannot be set up: {error}")))?;
-    let tls = if verify {
-        builder
-            .with_root_certificates(store(roots)?)
-            .with_no_client_auth()
-    } else {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAnyServer(provider)))
-            .with_no_client_auth()
-    };
+    let wrong = |error: TlsError| Failure::new("config", error.to_string());
+    let mut tls = tls::client_config(roots).map_err(wrong)?;
+    if !verify {
+        let verifier = Arc::new(AcceptAnyServer(tls.crypto_provider().clone()));
+        tls.dangerous().set_certificate_verifier(verifier);
+    }
     Client::builder()
         .use_preconfigured_tls(tls)
         // Proxies are not taken from the environment.
@@ -58,29 +50,6 @@ fn build(roots: &[PathBuf], verify: bool) -> Result<Client, Failure> {
         .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| Failure::new("config", format!("HTTP cannot be set up: {error}")))
-}
-
-fn store(roots: &[PathBuf]) -> Result<RootCertStore, Failure> {
-    let mut store = RootCertStore::empty();
-    store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    for path in roots {
-        let wrong = |error: io::Error| {
-            Failure::new(
-                "config",
-                format!("cannot read the TLS roots `{}`: {error}", path.display()),
-            )
-        };
-        let pem = std::fs::read(path).map_err(wrong)?;
-        let certificates: Vec<_> = rustls_pemfile::certs(&mut pem.as_slice())
-            .collect::<Result<_, _>>()
-            .map_err(wrong)?;
-        // Bundles of systems contain certificates in forms that no longer count.
-        let (usable, _) = store.add_parsable_certificates(certificates);
-        if usable == 0 {
-            return Err(wrong(io::Error::other("it has no certificate in it")));
-        }
-    }
-    Ok(store)
 }
 
 /// Accepts every server, for `verify_ssl: false`; signatures are still checked.

@@ -1,0 +1,31 @@
+//! The settings of every HTTP client of the command line.
+
+use std::time::Duration;
+
+use reqwest::blocking::{Client, ClientBuilder};
+
+use crate::config;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Returns what a client of `url` trusts: Mozilla's root certificates, and those of the system, `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR`. They are only read for a URL of HTTPS.
+///
+/// # Errors
+/// When a file of certificates cannot be read or contains none.
+pub(super) fn tls(url: &str) -> anyhow::Result<noetl_engine::tls::ClientConfig> {
+    let roots = match url.starts_with("https://") {
+        true => config::tls_roots(),
+        false => Vec::new(),
+    };
+    Ok(noetl_engine::tls::client_config(&roots)?)
+}
+
+/// Returns the settings of a client, which names the program and takes its proxy from the environment.
+pub(super) fn builder(tls: noetl_engine::tls::ClientConfig) -> ClientBuilder {
+    Client::builder()
+        .use_preconfigured_tls(tls)
+        .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+}
