@@ -12,7 +12,7 @@ fn parse(text: &str) -> Value {
 #[test]
 fn the_document_that_ships_is_the_one_that_the_handlers_make() {
     assert!(
-        parse(noetl_server::OPENAPI) == parse(&noetl_server::generate_openapi()),
+        parse(&noetl_server::OPENAPI) == parse(&noetl_server::generate_openapi()),
         "crates/noetl-server/openapi.json is not what the handlers make; write it with `cargo run -p noetl-server \
          --features openapi --example openapi > crates/noetl-server/openapi.json`, then the types with \
          `npm --prefix ui-src run api-types`"
@@ -21,7 +21,7 @@ fn the_document_that_ships_is_the_one_that_the_handlers_make() {
 
 #[test]
 fn each_operation_has_a_unique_id() {
-    let document = parse(noetl_server::OPENAPI);
+    let document = parse(&noetl_server::OPENAPI);
     let operations = document["paths"].as_object().unwrap().values();
     let mut ids: Vec<_> = operations
         .flat_map(|path| path.as_object().unwrap().values())
@@ -35,7 +35,7 @@ fn each_operation_has_a_unique_id() {
 
 #[test]
 fn each_body_and_path_parameter_has_an_example() {
-    let document = parse(noetl_server::OPENAPI);
+    let document = parse(&noetl_server::OPENAPI);
     let schemas = &document["components"]["schemas"];
     // A body that may be missing is one of a type and null; the content of a result is any value.
     let type_of = |schema: &Value| {
@@ -69,7 +69,7 @@ fn each_body_and_path_parameter_has_an_example() {
 /// Compared with a JSON Schema validator of others: OpenAPI 3.1 has its schemas.
 #[test]
 fn each_example_fits_its_schema() {
-    let document = parse(noetl_server::OPENAPI);
+    let document = parse(&noetl_server::OPENAPI);
     let url = "memory:///openapi.json";
     let mut compiler = boon::Compiler::new();
     compiler.add_resource(url, document.clone()).unwrap();

@@ -26,12 +26,16 @@ mod timeline;
 mod validate;
 mod workers;
 
+use std::io::Read as _;
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
+use flate2::read::GzDecoder;
 use serde_json::Value;
 
 #[cfg(feature = "openapi")]
@@ -45,7 +49,13 @@ use crate::error::ApiError;
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// The OpenAPI document of the API, as JSON text. The feature `openapi` makes it, and a test compares the two.
-pub static OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+pub static OPENAPI: LazyLock<String> = LazyLock::new(|| {
+    let packed: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json.gz"));
+    let mut text = String::new();
+    let unpacked = GzDecoder::new(packed).read_to_string(&mut text);
+    unpacked.expect("the build script has compressed it");
+    text
+});
 
 /// The routes in the OpenAPI document, and those of older clients.
 fn routes() -> Router<AppState> {
@@ -72,12 +82,15 @@ fn routes() -> Router<AppState> {
 
 /// Returns the router of the API.
 pub(crate) fn router(state: AppState) -> Router {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap_or_default();
+    let document: Value = serde_json::from_str(&OPENAPI).unwrap_or_default();
     let parameters = Parameters::of(&document);
     let json = [(CONTENT_TYPE, "application/json")];
     routes()
         .route_layer(from_fn_with_state(parameters, refuse_unknown))
-        .route("/api/openapi.json", get(async move || (json, OPENAPI)))
+        .route(
+            "/api/openapi.json",
+            get(async move || (json, OPENAPI.as_str())),
+        )
         .route("/api", any(not_found))
         .route("/api/", any(not_found))
         .route("/api/{*path}", any(not_found))

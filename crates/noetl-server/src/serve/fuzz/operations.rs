@@ -45,7 +45,7 @@ const KNOWN: [(&str, &[&str]); 9] = [
 
 impl Operations {
     pub(super) fn new(seed: u64) -> Self {
-        let document: Value = serde_json::from_str(crate::api::OPENAPI).unwrap();
+        let document: Value = serde_json::from_str(&crate::api::OPENAPI).unwrap();
         let mut all = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
