@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Lines, Write as _};
+use std::panic::resume_unwind;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -167,6 +168,21 @@ pub(crate) fn with_input(ctx: &Ctx, command: impl Runnable, input: &str) -> anyh
             child.wait_with_output().context(cannot)
         }
     }
+}
+
+/// Does `this` in this thread and `other` in a second one, with its own copy of the context. For commands that only read.
+pub(crate) fn both<A: Send, B>(
+    ctx: &Ctx,
+    other: impl FnOnce(&Ctx) -> A + Send,
+    this: impl FnOnce() -> B,
+) -> (B, A) {
+    let copy = ctx.clone();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(move || other(&copy));
+        let this = this();
+        let other = other.join();
+        (this, other.unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// Waits until no other `cargo xtask` writes to this checkout; the lock is released when it is dropped.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, anyhow, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
-use cargo_metadata::{Message, MetadataCommand};
+use cargo_metadata::Message;
 use noetl_help::Help as _;
+use serde::Deserialize;
 use xshell::cmd;
 
 use crate::host::command::{self, CommandLine};
@@ -14,7 +15,7 @@ use crate::host::error::MissingTool;
 use crate::host::tools::{self, ZIG, ZIGBUILD};
 use crate::host::{files, output, run};
 use crate::release::stamp;
-use crate::release::target::{Libc, MACOS_MINIMUM, Os, Target};
+use crate::release::target::{Arch, Libc, MACOS_MINIMUM, Os, Target};
 use crate::release::version::Release;
 
 /// The facts about this machine that a plan needs. Paths that could be in a binary are remapped.
@@ -56,10 +57,9 @@ impl Host {
         let json = run::read(ctx, metadata)
             .context("cannot resolve the workspace's dependencies")
             .help("when Cargo.lock is out of date: cargo update --workspace")?;
-        let metadata = MetadataCommand::parse(json);
-        let packages = metadata
-            .context("cargo metadata printed something else")?
-            .packages;
+        let metadata: Dependencies =
+            serde_json::from_str(&json).context("cargo metadata printed something else")?;
+        let packages = metadata.packages;
         let external = packages.iter().filter(|package| package.source.is_some());
         let folders = external.filter_map(|it| it.manifest_path.parent()?.parent());
         let package_folders: BTreeSet<_> = folders.map(ToOwned::to_owned).collect();
@@ -72,6 +72,27 @@ impl Host {
             package_folders: package_folders.into_iter().collect(),
         })
     }
+}
+
+/// What a [`Host`] needs of `cargo metadata`, in which each crate has a hundred lines.
+#[derive(Deserialize)]
+struct Dependencies {
+    packages: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    source: Option<String>,
+    manifest_path: Utf8PathBuf,
+}
+
+/// Reads what is released, and on which machine. Git and cargo work at the same time.
+///
+/// # Errors
+/// When one of them fails, or the repository is none.
+pub(crate) fn read_release_and_host(ctx: &Ctx) -> anyhow::Result<(Release, Host)> {
+    let (release, host) = run::both(ctx, Host::read, || Release::read(ctx));
+    Ok((release?, host?))
 }
 
 /// Returns the command that compiles `noetl` for all `targets`.
@@ -124,22 +145,25 @@ fn summary(targets: &[&Target]) -> String {
 /// with a second one for undefined behaviour in C code, which takes 20 seconds of a processor for each target.
 const ZIG_RUNTIME: &str = "-Clink-arg=-O2";
 
-/// Returns flags that remove paths of this machine from the binary and choose the linker. rustc applies the last prefix that matches.
+/// Returns flags that remove paths of this machine from the binary, and those of the linker. rustc applies the last prefix
+/// that matches.
 fn rustflags(host: &Host, target: &Target) -> Vec<String> {
     let remapped = remapped(host).into_iter();
     let paths = remapped.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
-    let linker: &[&str] = match target.os {
+    let linker: &[&str] = match (target.os, target.libc, target.arch) {
         // The linker and the musl that come with Rust. zig would compile its own musl first, which takes 75 seconds of a
         // processor. Relative relocations are 10 kB in this form and 1 MB in the other; musl has read it since 1.2.4.
-        Os::Linux if target.libc == Libc::Static => {
+        (Os::Linux, Libc::Static, Arch::X86_64) => {
             &["-Clinker=rust-lld", "-Clink-arg=-zpack-relative-relocs"]
         }
-        Os::Linux => &[ZIG_RUNTIME],
+        // rustc 1.95 links no static program for arm64 that is loaded at any address; zig does, if it is told to.
+        (Os::Linux, Libc::Static, Arch::Aarch64) => &[ZIG_RUNTIME, "-Clink-arg=-pie"],
+        (Os::Linux, ..) => &[ZIG_RUNTIME],
         // Without it the linker writes the current time into the PE header.
-        Os::Windows => &[ZIG_RUNTIME, "-Clink-arg=-Wl,/Brepro"],
+        (Os::Windows, ..) => &[ZIG_RUNTIME, "-Clink-arg=-Wl,/Brepro"],
         // The UUID that zig computes covers the paths of object files in debug symbols. This removes them before, so
         // that the UUID does not depend on the folder.
-        Os::Mac => &[ZIG_RUNTIME, "-Clink-arg=-Wl,-S"],
+        (Os::Mac, ..) => &[ZIG_RUNTIME, "-Clink-arg=-Wl,-S"],
     };
     let linker = linker.iter().map(|&flag| flag.to_owned());
     paths.chain(linker).collect()

@@ -6,9 +6,8 @@ use serde_json::json;
 
 use crate::host::ctx::{Ctx, Wanted};
 use crate::host::{files, output, run};
-use crate::release::cargo::{self, Binary, Host};
+use crate::release::cargo::{self, Binary};
 use crate::release::plan::{Plan, Products, Request, plan};
-use crate::release::version::Release;
 use crate::release::{page, target};
 use crate::tasks::Preview;
 
@@ -40,7 +39,7 @@ pub(crate) struct BuildArgs {
 }
 
 pub(crate) fn run(ctx: &Ctx, args: &BuildArgs) -> anyhow::Result<()> {
-    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
+    let (release, host) = cargo::read_release_and_host(ctx)?;
     let targets = target::select(&args.targets, &host.triple)?;
     let ui = if args.no_ui { Wanted::No } else { ctx.ui };
     let products = Products::Binaries;

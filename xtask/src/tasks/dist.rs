@@ -27,7 +27,6 @@ use crate::release::packages::{
 use crate::release::plan::{Plan, Products, Request, plan};
 use crate::release::target::{Format, Target, platforms};
 use crate::release::verify::Verified;
-use crate::release::version::Release;
 use crate::release::{page, proof, sbom, target, verify};
 use crate::tasks::image::default_references;
 use crate::tasks::{Preview, rebuild};
@@ -140,7 +139,9 @@ pub(crate) fn ensure(
     out: &Utf8Path,
 ) -> anyhow::Result<Verified<DistManifest>> {
     let _lock = run::lock(ctx)?;
-    let plan = plan_dist(ctx, targets, extras)?;
+    let tree = |ctx: &Ctx| git::hash(ctx, ".");
+    let (plan, tree_hash) = run::both(ctx, tree, || plan_dist(ctx, targets, extras));
+    let plan = plan?;
     check_out(out)?;
     if plan.build.release.is_dirty() {
         output::warn("the tree differs from its commit; binaries and image record that");
@@ -148,7 +149,7 @@ pub(crate) fn ensure(
     if let Some(signer) = plan.signer(ctx) {
         signer.check()?;
     }
-    let key = key(ctx, &plan)?;
+    let key = key(&plan, tree_hash?)?;
     let name = Sha256::of(out.as_str().as_bytes());
     let key_file = ctx.state().join(format!("dist-{name}.key"));
     let recorded = files::read_to_string(&key_file).unwrap_or_default();
@@ -162,7 +163,7 @@ pub(crate) fn ensure(
     let binaries = cargo::build(ctx, &plan.build.compile, &plan.build.targets)?;
     let verified = place(ctx, &plan, &binaries, ui_sha256, out, || {
         // A file that was saved meanwhile may or may not be in what was compiled.
-        let same = self::key(ctx, &plan)? == key;
+        let same = self::key(&plan, tree(ctx)?)? == key;
         ensure!(same, "the tree was edited during the build; run it again");
         Ok(())
     })?;
@@ -176,7 +177,7 @@ pub(crate) fn plan_dist(
     targets: &[String],
     extras: &Extras,
 ) -> anyhow::Result<DistPlan> {
-    let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
+    let (release, host) = cargo::read_release_and_host(ctx)?;
     let targets = target::select(targets, &host.triple)?;
     // Before anything is compiled.
     wheel::pep440(&release.version)?;
@@ -228,10 +229,10 @@ pub(crate) fn check_out(out: &Utf8Path) -> anyhow::Result<()> {
     .help("give --out a folder that does not exist")
 }
 
-/// Returns the hashes of the plan and of its inputs as one line.
-fn key(ctx: &Ctx, plan: &DistPlan) -> anyhow::Result<String> {
+/// Returns the hashes of the plan and of the tree, its input, as one line.
+fn key(plan: &DistPlan, tree: Sha256) -> anyhow::Result<String> {
     let plan = Sha256::of(&serde_json::to_vec(plan)?);
-    Ok(format!("{plan} {}\n", git::hash(ctx, ".")?))
+    Ok(format!("{plan} {tree}\n"))
 }
 
 /// Packs binaries, reads everything back, asks `approve`, and only then replaces what `out` held.

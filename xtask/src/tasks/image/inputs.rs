@@ -10,7 +10,7 @@ use noetl_oci::{LayerCache, Platform, Reference};
 use crate::host::ctx::{Ctx, Wanted};
 use crate::host::files;
 use crate::image::plan::{self as image_plan, Plan};
-use crate::release::cargo::{Binary, Host};
+use crate::release::cargo::{self, Binary};
 use crate::release::plan::{Products, Request, plan};
 use crate::release::stamp::{self, Stamp};
 use crate::release::target::{Target, parse_platform, platforms};
@@ -70,7 +70,7 @@ pub(super) fn plan_image(
     names: impl Fn(&Release) -> anyhow::Result<Vec<Reference>>,
 ) -> anyhow::Result<Plan> {
     let (release, build) = if recipe.binaries.is_empty() {
-        let (release, host) = (Release::read(ctx)?, Host::read(ctx)?);
+        let (release, host) = cargo::read_release_and_host(ctx)?;
         let targets = platforms.iter().map(Target::of_platform);
         let request = Request {
             targets: targets.collect::<anyhow::Result<_>>()?,
