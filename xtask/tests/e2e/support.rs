@@ -288,24 +288,34 @@ pub(crate) fn cargo_target() -> PathBuf {
     variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// Links the compiled dependencies into another target folder, so that only the crates of a checkout are compiled
-/// there. cargo replaces files and never writes into one that it has written before.
+/// Brings the compiled dependencies into another target folder, so that only the crates of a checkout are compiled there.
+/// Libraries are linked, since rustc replaces those that it has written. Records and the files of build scripts are
+/// copied with their times, since cargo and the scripts write into those that are there.
 pub(crate) fn link_dependencies(target: &Path) {
-    for part in [".fingerprint", "build", "deps"] {
-        let from = cargo_target().join("debug").join(part);
-        link_folder(&from, &target.join("debug").join(part));
+    let (from, to) = (cargo_target().join("debug"), target.join("debug"));
+    for_each_file(&from.join("deps"), &to.join("deps"), &|from, to| {
+        fs::hard_link(from, to).unwrap();
+    });
+    for part in [".fingerprint", "build"] {
+        for_each_file(&from.join(part), &to.join(part), &|from, to| {
+            fs::copy(from, to).unwrap();
+            let time = fs::metadata(from).unwrap().modified().unwrap();
+            let copy = fs::File::options().append(true).open(to).unwrap();
+            copy.set_modified(time).unwrap();
+        });
     }
 }
 
-fn link_folder(from: &Path, to: &Path) {
+/// Makes the folders of `from` in `to`, and calls `place` with the paths of each file there and here.
+fn for_each_file(from: &Path, to: &Path, place: &dyn Fn(&Path, &Path)) {
     fs::create_dir_all(to).unwrap();
     let entries = fs::read_dir(from).into_iter().flatten();
     for entry in entries.map(Result::unwrap) {
-        let link = to.join(entry.file_name());
+        let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            link_folder(&entry.path(), &link);
+            for_each_file(&entry.path(), &target, place);
         } else {
-            fs::hard_link(entry.path(), link).unwrap();
+            place(&entry.path(), &target);
         }
     }
 }
