@@ -89,7 +89,7 @@ struct Dependency {
 /// Reads what is released, and on which machine. Git and cargo work at the same time.
 ///
 /// # Errors
-/// When one of them fails, or the repository is none.
+/// When one of them fails.
 pub(crate) fn read_release_and_host(ctx: &Ctx) -> anyhow::Result<(Release, Host)> {
     let (release, host) = run::both(ctx, Host::read, || Release::read(ctx));
     Ok((release?, host?))
@@ -152,7 +152,7 @@ fn rustflags(host: &Host, target: &Target) -> Vec<String> {
     let paths = remapped.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
     let linker: &[&str] = match (target.os, target.libc, target.arch) {
         // The linker and the musl that come with Rust. zig would compile its own musl first, which takes 75 seconds of a
-        // processor. Relative relocations are 10 kB in this form and 1 MB in the other; musl has read it since 1.2.4.
+        // processor. Relocations take 10 kB in the relative form instead of 1 MB; musl reads it since 1.2.4.
         (Os::Linux, Libc::Static, Arch::X86_64) => {
             &["-Clinker=rust-lld", "-Clink-arg=-zpack-relative-relocs"]
         }

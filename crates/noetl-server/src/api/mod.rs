@@ -82,7 +82,7 @@ fn routes() -> Router<AppState> {
 
 /// Returns the router of the API.
 pub(crate) fn router(state: AppState) -> Router {
-    let document: Value = serde_json::from_str(&OPENAPI).unwrap_or_default();
+    let document: Value = serde_json::from_str(&OPENAPI).expect("the document is JSON");
     let parameters = Parameters::of(&document);
     let json = [(CONTENT_TYPE, "application/json")];
     routes()

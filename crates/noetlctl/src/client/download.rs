@@ -1,5 +1,6 @@
 //! Downloads of files from a site that is no NoETL server. No token is sent.
 
+use std::error::Error;
 use std::io::Read as _;
 
 use anyhow::{Context as _, anyhow};
@@ -34,7 +35,9 @@ impl Downloads {
         let cannot = || format!("cannot download {url}");
         let help = "check the network, the proxy and NOETL_DOWNLOAD_URL";
         let request = self.0.get(url).timeout(ANSWER_TIMEOUT);
-        let answer = request.send().with_context(cannot).help(help)?;
+        let failed = |cause: &(dyn Error + 'static)| anyhow!(http::reason(cause));
+        let answer = request.send().map_err(|cause| failed(&cause));
+        let answer = answer.with_context(cannot).help(help)?;
         let status = answer.status();
         if !status.is_success() {
             let error = anyhow!("the site answered {status} for {url}");
@@ -43,6 +46,7 @@ impl Downloads {
         }
         let mut bytes = Vec::new();
         let read = answer.take(LIMIT_BYTES + 1).read_to_end(&mut bytes);
+        let read = read.map_err(|cause| failed(&cause));
         read.with_context(cannot).help(help)?;
         if bytes.len() as u64 > LIMIT_BYTES {
             return Err(anyhow!("{url} has more than {} MiB", LIMIT_BYTES >> 20)).help(help);

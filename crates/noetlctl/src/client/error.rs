@@ -6,6 +6,8 @@ use anyhow::anyhow;
 use noetl_api::{ErrorBody, Problem};
 use noetl_help::Help as _;
 
+use super::http;
+
 /// A request that failed. Converted to an `anyhow::Error` it keeps its help.
 ///
 /// It is no `std::error::Error`: the `?` of anyhow would convert one of those without the help.
@@ -89,9 +91,8 @@ impl Error {
 
     /// There was no connection, or it broke.
     pub(super) fn unreachable(url: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        // The outer errors tell the layers of the HTTP client; the innermost one tells the reason, in its text alone.
-        let causes = std::iter::successors(Some(error), |error| error.source());
-        let cause = causes.last().unwrap_or(error).to_string();
+        // Only the text tells one from another: a failed handshake is an I/O error, as a refused connection is.
+        let cause = http::reason(error);
         let (message, help) = if cause.contains("timed out") || cause.contains("deadline") {
             (
                 format!("the server at {url} did not answer in time"),
@@ -181,6 +182,9 @@ impl From<Error> for anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::time::Duration;
+
     use noetl_help::Report;
 
     use super::*;
@@ -197,6 +201,42 @@ mod tests {
         assert_eq!(report.to_string(), "error: busy\nhelp: wait\n");
         let report = Report::of(&failed().help("try again").unwrap_err());
         assert_eq!(report.help.as_deref(), Some("try again"));
+    }
+
+    /// Sends a request to a server that answers with `head` and nothing more, and returns the error.
+    fn silent(head: &'static [u8]) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // An answer before its request would be a fault of another kind.
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream.write_all(head).unwrap();
+            // Until the client gives up.
+            drop(std::io::copy(&mut stream, &mut std::io::sink()));
+        });
+        let client = http::builder(http::tls(&url).unwrap()).no_proxy();
+        let client = client.timeout(Duration::from_millis(200)).build().unwrap();
+        let error = match client.get(&url).send() {
+            Err(error) => Error::unreachable("URL", &error),
+            Ok(mut answer) => {
+                let read = answer.read_to_end(&mut Vec::new());
+                Error::unreachable("URL", &read.unwrap_err())
+            }
+        };
+        drop(client);
+        server.join().unwrap();
+        error.to_string()
+    }
+
+    #[test]
+    fn a_server_that_is_silent_did_not_answer_in_time() {
+        let late = "the server at URL did not answer in time";
+        assert_eq!(silent(b""), late);
+        assert_eq!(
+            silent(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"),
+            late
+        );
     }
 
     #[test]

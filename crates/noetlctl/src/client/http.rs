@@ -1,7 +1,10 @@
 //! The settings of every HTTP client of the command line.
 
+use std::error::Error;
 use std::time::Duration;
 
+use noetl_engine::tls::{self, ClientConfig};
+use noetl_help::Help as _;
 use reqwest::blocking::{Client, ClientBuilder};
 
 use crate::config;
@@ -14,16 +17,24 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When a file of certificates cannot be read or contains none.
-pub(super) fn tls(url: &str) -> anyhow::Result<noetl_engine::tls::ClientConfig> {
+pub(super) fn tls(url: &str) -> anyhow::Result<ClientConfig> {
     let roots = match url.starts_with("https://") {
         true => config::tls_roots(),
         false => Vec::new(),
     };
-    Ok(noetl_engine::tls::client_config(&roots)?)
+    tls::client_config(&roots).help(
+        "name a file of certificates in PEM: SSL_CERT_FILE=FILE, or unset it and SSL_CERT_DIR",
+    )
+}
+
+/// Returns why a request failed: the innermost error. The outer ones tell the layers of the HTTP client.
+pub(super) fn reason(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.last().unwrap_or(error).to_string()
 }
 
 /// Returns the settings of a client, which names the program and takes its proxy from the environment.
-pub(super) fn builder(tls: noetl_engine::tls::ClientConfig) -> ClientBuilder {
+pub(super) fn builder(tls: ClientConfig) -> ClientBuilder {
     Client::builder()
         .use_preconfigured_tls(tls)
         .user_agent(concat!("noetl/", env!("CARGO_PKG_VERSION")))

@@ -57,6 +57,12 @@ mod tests {
     }
 
     #[test]
+    fn a_host_in_another_script_is_the_one_that_is_asked_for() {
+        let name = host("https://B\u{fc}cher.example").unwrap();
+        assert_eq!(name, "xn--bcher-kva.example");
+    }
+
+    #[test]
     fn only_this_machine_is_loopback() {
         for url in [
             "http://localhost:1",

@@ -80,4 +80,6 @@ async fn certificates_are_checked_unless_switched_off() {
     host.tool_environment.tls_roots = vec!["/nowhere/roots.pem".into()];
     let failure = host.run(Http, json!({"url": url})).await.unwrap_err();
     assert!(failure.message.contains("/nowhere/roots.pem"), "{failure}");
+    let trusting = json!({"url": url, "verify_ssl": false});
+    assert_eq!(host.run(Http, trusting).await.unwrap()["data"], "secure");
 }
