@@ -47,9 +47,9 @@ pub(crate) struct SizeArgs {
 
 /// The most bytes that parts may have. A path names a part together with all below it.
 const BUDGETS: &[(&str, u64)] = &[
-    ("binary/x86_64-unknown-linux-musl", 16_600_000),
-    ("image/linux/amd64", 8_300_000),
-    ("image/linux/arm64", 8_300_000),
+    ("binary/x86_64-unknown-linux-musl", 16_000_000),
+    ("image/linux/amd64", 8_000_000),
+    ("image/linux/arm64", 8_000_000),
     ("page", 3_300_000),
 ];
 
