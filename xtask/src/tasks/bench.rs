@@ -12,6 +12,7 @@ mod product;
 mod record;
 mod report;
 mod scale;
+mod store;
 
 use anyhow::{Context as _, anyhow};
 use camino::Utf8PathBuf;
@@ -97,6 +98,8 @@ enum Name {
     Size,
     /// The engine and the server; beside a shell and SQLite
     Noetl,
+    /// Requests to a server with 10,000 playbooks and a million executions, in SQLite and PostgreSQL
+    Store,
     /// Images on large bases, and the audit of many tags; needs 12 GB of disk, or 1 GB with --quick
     Scale,
 }
@@ -110,7 +113,7 @@ impl Name {
         match (self, quick) {
             (Self::Build | Self::Size | Self::Scale, _) => 1,
             (Self::Noetl, true) => 1,
-            (_, true) | (Self::Noetl, _) => 3,
+            (_, true) | (Self::Noetl | Self::Store, _) => 3,
             (Self::Image | Self::Xtask | Self::Dist, _) => 5,
             (Self::Push | Self::Check, _) => 9,
         }
@@ -126,6 +129,7 @@ impl Name {
             Self::Xtask => builds::xtask(bench),
             Self::Size => builds::size(bench),
             Self::Noetl => product::noetl(bench),
+            Self::Store => store::store(bench),
             Self::Scale => scale::scale(bench),
         }
     }

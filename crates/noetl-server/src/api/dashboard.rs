@@ -14,7 +14,7 @@ use super::state::AppState;
 use super::workers::OFFLINE_MS;
 use crate::clock;
 use crate::error::ApiError;
-use crate::store::{Bucket, ExecutionFilter};
+use crate::store::{self, Bucket, ExecutionFilter};
 
 /// The routes of the dashboard, with one of older pages.
 pub(super) fn routes() -> Router<AppState> {
@@ -40,7 +40,11 @@ pub(crate) async fn stats(
     let last = now / width;
     let first = last - PARTS + 1;
     let since = first * width;
-    let buckets = store.buckets(first, last, width).await?;
+    let (buckets, slowest, (playbooks, credentials)) = tokio::try_join!(
+        store.buckets(first, last, width),
+        store.slowest_steps(since, 10),
+        store.inventory()
+    )?;
     let sum = |count: fn(&Bucket) -> i64| buckets.iter().map(count).sum::<i64>();
     let (completed, failed) = (sum(|it| it.completed), sum(|it| it.failed));
     let active = sum(|it| it.pending) + sum(|it| it.running);
@@ -50,7 +54,6 @@ pub(crate) async fn stats(
         store.count_executions(&filter).await
     };
     let (queue_depth, _) = store.queue_depth(store.clock().now()).await?;
-    let (playbooks, credentials) = store.inventory().await?;
     let workers = store
         .runtimes(RuntimeKind::WorkerPool.as_str(), now)
         .await?;
@@ -77,7 +80,6 @@ pub(crate) async fn stats(
         let rows = store.executions(&filter, 10, 0).await?;
         Ok(rows.iter().map(execution).collect())
     };
-    let slowest = store.slowest_steps(since, 10).await?;
     Ok(Json(Dashboard {
         status: AnswerStatus::Ok,
         total_executions: sums.total_executions,
@@ -86,20 +88,21 @@ pub(crate) async fn stats(
         total_playbooks: sums.total_playbooks,
         active_workflows: sums.running_executions,
         series,
-        slowest_steps: slowest
-            .into_iter()
-            .map(|slow| SlowStep {
-                path: slow.path,
-                step: slow.step,
-                count: slow.count,
-                avg_seconds: slow.avg_ms / 1000.0,
-                max_seconds: slow.max_ms as f64 / 1000.0,
-            })
-            .collect(),
+        slowest_steps: slowest.into_iter().map(slow_step).collect(),
         running: latest(ExecutionStatus::ACTIVE).await?,
         recent_failures: latest(&[ExecutionStatus::Failed]).await?,
         stats: sums,
     }))
+}
+
+fn slow_step(slow: store::SlowStep) -> SlowStep {
+    SlowStep {
+        path: slow.path,
+        step: slow.step,
+        count: slow.count,
+        avg_seconds: slow.avg_ms / 1000.0,
+        max_seconds: slow.max_ms as f64 / 1000.0,
+    }
 }
 
 fn series(bucket: &Bucket, width: i64) -> DashboardBucket {

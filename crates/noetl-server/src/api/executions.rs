@@ -232,10 +232,10 @@ pub(crate) async fn list_executions(
             let search = store.search_executions(&filter, &text, limit, offset);
             search.await?
         }
-        _ => (
-            store.executions(&filter, limit, offset).await?,
-            store.count_executions(&filter).await?,
-        ),
+        _ => tokio::try_join!(
+            store.executions(&filter, limit, offset),
+            store.count_executions(&filter)
+        )?,
     };
     let items: Vec<Execution> = rows.iter().map(rows::execution).collect();
     Ok((

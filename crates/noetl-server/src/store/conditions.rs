@@ -51,14 +51,19 @@ impl Conditions {
         self.sql.push(condition);
     }
 
-    /// Returns the WHERE clause, `WHERE TRUE` when there are no conditions.
+    /// Returns the WHERE clause; nothing when there are no conditions, since SQLite counts a table without a clause five
+    /// times as fast as one with `WHERE TRUE`.
     pub(super) fn to_sql(&self) -> String {
-        let mut sql = "WHERE TRUE".to_owned();
-        for condition in &self.sql {
-            sql.push_str(" AND ");
-            sql.push_str(condition);
+        match self.sql.as_slice() {
+            [] => String::new(),
+            conditions => format!("WHERE {}", conditions.join(" AND ")),
         }
-        sql
+    }
+
+    /// Returns the WHERE clause with one more condition.
+    pub(super) fn to_sql_with(&self, condition: &str) -> String {
+        let all: Vec<_> = self.sql.iter().map(String::as_str).collect();
+        format!("WHERE {}", [&all[..], &[condition]].concat().join(" AND "))
     }
 
     /// Returns the values, in the order of their placeholders.

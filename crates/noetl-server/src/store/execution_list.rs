@@ -177,8 +177,10 @@ impl Store {
         offset: i64,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let (limit, offset) = (conditions.value(limit), conditions.value(offset));
+        // The ids are in the indexes, so that the rows that are skipped are not read.
         let statement = format!(
-            "SELECT {LIST_COLUMNS} FROM execution {} {NEWEST_FIRST} LIMIT {limit} OFFSET {offset}",
+            "SELECT {LIST_COLUMNS} FROM execution WHERE execution_id IN (SELECT execution_id FROM execution {} \
+             {NEWEST_FIRST} LIMIT {limit} OFFSET {offset}) {NEWEST_FIRST}",
             conditions.to_sql()
         );
         let rows = sqlx::query_as_with(sqlx::AssertSqlSafe(statement), conditions.arguments()?)
@@ -202,7 +204,6 @@ impl Store {
             .fetch_all(self.reader())
             .await?;
         let mut conditions = filter.conditions();
-        let stated = conditions.to_sql();
         let pattern = conditions.value(pattern.as_str());
         let mut found = vec![format!(
             "error IS NOT NULL AND lower(error) LIKE {pattern} ESCAPE '!'"
@@ -227,8 +228,9 @@ impl Store {
         let newest = conditions.value(newest);
         let parts = found.iter().enumerate().map(|(number, condition)| {
             format!(
-                "SELECT * FROM (SELECT execution_id, start_time FROM execution {stated} AND {condition} \
-                 {NEWEST_FIRST} LIMIT {newest}) AS part_{number}"
+                "SELECT * FROM (SELECT execution_id, start_time FROM execution {} {NEWEST_FIRST} LIMIT {newest}) \
+                 AS part_{number}",
+                conditions.to_sql_with(condition)
             )
         });
         let parts = parts.collect::<Vec<_>>().join(" UNION ");

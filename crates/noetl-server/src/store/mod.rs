@@ -40,6 +40,6 @@ pub(crate) use executions::{ExecutionRow, Progress};
 pub(crate) use ids::Ids;
 pub(crate) use logs::{LogFilter, LogPosition};
 pub(crate) use runtimes::{RuntimeRow, ServerRow};
-pub(crate) use statistics::Bucket;
+pub(crate) use statistics::{Bucket, SlowStep};
 pub use storage::Storage;
 pub(crate) use write::Write;

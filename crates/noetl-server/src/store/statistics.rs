@@ -67,8 +67,24 @@ impl Store {
         Ok(totals)
     }
 
-    /// Counts the executions that began in each of the spans of `width` milliseconds with the numbers `first` to `last`.
+    /// Counts the executions that began in each of the spans of `width` milliseconds with the numbers `first` to `last`,
+    /// on two connections.
     pub(crate) async fn buckets(
+        &self,
+        first: i64,
+        last: i64,
+        width: i64,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        let middle = i64::midpoint(first, last);
+        let (mut older, newer) = tokio::try_join!(
+            self.some_buckets(first, middle, width),
+            self.some_buckets(middle + 1, last, width)
+        )?;
+        older.extend(newer);
+        Ok(older)
+    }
+
+    async fn some_buckets(
         &self,
         first: i64,
         last: i64,

@@ -55,15 +55,9 @@ struct Product<'c> {
     sandbox: Sandbox,
 }
 
-/// Measures the binary that was named, or on Linux the one that ships, or one that is compiled for this machine.
+/// Measures [`binary`].
 pub(super) fn noetl<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
-    let noetl = match bench.binary {
-        Some(binary) => binary.clone(),
-        None => match shipped(bench)? {
-            Some(binary) => binary,
-            None => cargo::build_native(bench.ctx, bench.release, true)?,
-        },
-    };
+    let noetl = binary(bench)?;
     // Not `bench`: that is the folder of all benches, which a sandbox would empty.
     let sandbox = Sandbox::new(bench.ctx, "bench-noetl")?;
     sandbox.shell.set_var("NOETL_ENABLE_UI", "false");
@@ -73,6 +67,17 @@ pub(super) fn noetl<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
         sandbox,
     };
     Ok(Box::new(move |_| product.round(bench.amount)))
+}
+
+/// Returns the binary that was named, or on Linux the one that ships, or one that is compiled for this machine.
+pub(super) fn binary(bench: &Bench<'_>) -> anyhow::Result<Utf8PathBuf> {
+    if let Some(binary) = bench.binary {
+        return Ok(binary.clone());
+    }
+    match shipped(bench)? {
+        Some(binary) => Ok(binary),
+        None => cargo::build_native(bench.ctx, bench.release, true),
+    }
 }
 
 /// Returns the binary of the dist that runs on this machine.
