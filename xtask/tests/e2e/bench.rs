@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Dist, engine, succeed, xtask};
+use crate::support::{Dist, engine, succeed, tool, xtask};
 
 fn figures(args: &[&str], dist: &Dist) -> Vec<Value> {
     let mut bench = xtask(&["bench"]);
@@ -55,6 +55,22 @@ fn a_push_of_the_same_image_is_measured_beside_skopeo() {
     let push = figure(&figures, "the same image again", "seconds");
     assert_eq!(push["peers"][0]["name"], "skopeo", "{registry}: {push}");
     assert!(push["peers"][0]["ratio"].as_f64().unwrap() > 0.0, "{push}");
+}
+
+#[test]
+fn requests_to_a_large_store_are_measured_in_both_databases() {
+    let Some(dist) = Dist::find() else { return };
+    if tool("pg_ctlcluster").is_none() {
+        return;
+    }
+    let figures = figures(&["store", "--quick"], &dist);
+    for store in ["SQLite", "PostgreSQL"] {
+        for what in ["the newest executions", "start of an execution"] {
+            let work = format!("{what}, 100000 in {store}");
+            let seconds = figure(&figures, &work, "seconds")["median"].as_f64();
+            assert!(seconds.unwrap() > 0.0, "{work}");
+        }
+    }
 }
 
 #[test]

@@ -64,32 +64,32 @@ const fn post(work: &'static str, path: &'static str, body: &'static str) -> Ask
 
 /// What the page and the command line ask most.
 const ASKS: [Ask; 10] = [
-    get("executions", "/api/executions?limit=50"),
+    get("the newest executions", "/api/executions?limit=50"),
     get(
-        "executions, failed",
+        "failed executions",
         "/api/executions?status=FAILED&limit=50",
     ),
     get(
-        "executions, of a playbook",
+        "executions of a playbook",
         "/api/executions?path=team-7/flow-7&limit=50",
     ),
     get(
-        "executions, the middle of the list",
+        "executions in the middle of the list",
         "/api/executions?limit=50&offset=OFFSET",
     ),
     get(
-        "executions, a text in their errors",
+        "executions with a text in their errors",
         "/api/executions?q=db-7%20was&limit=50",
     ),
     get("dashboard of a day", "/api/dashboard/stats?hours=24"),
     get("dashboard of 30 days", "/api/dashboard/stats?hours=720"),
     post(
-        "catalog, the latest of each playbook",
+        "the latest version of each playbook",
         "/api/catalog/list",
         r#"{"latest":true,"content":false}"#,
     ),
     get(
-        "catalog, the last runs of each playbook",
+        "the last runs of each playbook",
         "/api/catalog/runs?limit=5",
     ),
     post(
@@ -124,7 +124,7 @@ pub(super) fn store<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
                 for ask in &ASKS {
                     let path = ask.path.replace("OFFSET", &offset);
                     let seconds = median(|| answered(url, ask.method, &path, ask.body))?;
-                    let work = format!("{}, {name}", ask.work);
+                    let work = format!("{}, {executions} in {name}", ask.work);
                     readings.push(Reading::new(work, Unit::Seconds, seconds));
                 }
                 Ok(())
