@@ -96,18 +96,17 @@ impl Drop for PidFile {
     }
 }
 
-/// Reads a pid file and checks whether its process runs.
+/// Reads a pid file and checks whether its process runs. A process that ends removes its files, at any moment.
 pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
-    let folder = config::home()?;
+    read_in(&config::home()?, name)
+}
+
+fn read_in(folder: &Path, name: &str) -> anyhow::Result<Recorded> {
     let path = folder.join(format!("{name}.pid"));
-    if !path.exists() {
+    let Some(content) = read_if_there(&path)? else {
         return Ok(Recorded::Nothing);
-    }
-    let content = fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .trim()
-        .to_owned();
-    let running = match open_lock(&folder, name)?.try_lock() {
+    };
+    let running = match open_lock(folder, name)?.try_lock() {
         Ok(()) => false,
         Err(TryLockError::WouldBlock) => true,
         Err(TryLockError::Error(error)) => {
@@ -115,15 +114,21 @@ pub(crate) fn read(name: &str) -> anyhow::Result<Recorded> {
         }
     };
     match content.parse() {
-        Ok(pid) if running => {
-            let url = fs::read_to_string(folder.join(format!("{name}.url")))
-                .context("cannot read the server's address")?;
-            Ok(Recorded::Running {
-                pid,
-                url: url.trim().to_owned(),
-            })
-        }
+        // The address is written before the pid file, and removed after it.
+        Ok(pid) if running => Ok(match read_if_there(&folder.join(format!("{name}.url")))? {
+            Some(url) => Recorded::Running { pid, url },
+            None => Recorded::Nothing,
+        }),
         _ => Ok(Recorded::Stale { path, content }),
+    }
+}
+
+/// Returns the text of a file, `None` when there is no file.
+fn read_if_there(path: &Path) -> anyhow::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
@@ -158,4 +163,37 @@ fn write(path: &Path, content: &str) -> anyhow::Result<()> {
     fs::write(&temporary, content)
         .and_then(|()| fs::rename(&temporary, path))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_is_ending_is_not_recorded() {
+        let guard = tempfile::tempdir().unwrap();
+        let folder = guard.path();
+        assert_eq!(read_in(folder, SERVER).unwrap(), Recorded::Nothing);
+        let lock = open_lock(folder, SERVER).unwrap();
+        lock.try_lock().unwrap();
+        let (pid, url) = (
+            folder.join("noetl_server.pid"),
+            folder.join("noetl_server.url"),
+        );
+        write(&url, "http://127.0.0.1:8082").unwrap();
+        write(&pid, "7").unwrap();
+        let running = Recorded::Running {
+            pid: 7,
+            url: "http://127.0.0.1:8082".to_owned(),
+        };
+        assert_eq!(read_in(folder, SERVER).unwrap(), running);
+        fs::remove_file(&url).unwrap();
+        assert_eq!(read_in(folder, SERVER).unwrap(), Recorded::Nothing);
+        drop(lock);
+        let stale = Recorded::Stale {
+            path: pid,
+            content: "7".to_owned(),
+        };
+        assert_eq!(read_in(folder, SERVER).unwrap(), stale);
+    }
 }
