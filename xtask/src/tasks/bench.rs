@@ -32,7 +32,7 @@ use crate::release::version::Release;
 #[command(
     after_help = "Times of different machines cannot be compared, so the same run measures other tools as well, in turns. One \
     that is not\ninstalled is named and left out. `image` and `push` need a registry: NOETL_TEST_REGISTRY=127.0.0.1:5000.\n\n\
-    Examples:\n  cargo xtask bench                        everything, in about half an hour\n  \
+    Examples:\n  cargo xtask bench                        everything, in about forty minutes\n  \
     cargo xtask bench --quick                what takes minutes, not the builds\n  \
     cargo xtask bench push check --json      two of them, for a program\n  \
     cargo xtask bench --compare              what has changed since docker/bench.json\n  \
