@@ -7,7 +7,8 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use noetl_help::Help as _;
 
 use crate::config;
 
@@ -114,11 +115,21 @@ fn read_in(folder: &Path, name: &str) -> anyhow::Result<Recorded> {
         }
     };
     match content.parse() {
-        // The address is written before the pid file, and removed after it.
-        Ok(pid) if running => Ok(match read_if_there(&folder.join(format!("{name}.url")))? {
-            Some(url) => Recorded::Running { pid, url },
-            None => Recorded::Nothing,
-        }),
+        Ok(pid) if running => {
+            let address = folder.join(format!("{name}.url"));
+            match read_if_there(&address)? {
+                Some(url) => Ok(Recorded::Running { pid, url }),
+                // A process that ends removes the pid file first.
+                None if !path.exists() => Ok(Recorded::Nothing),
+                None => Err(anyhow!(
+                    "process {pid} runs, and the file with its address, {}, is missing",
+                    address.display()
+                ))
+                .help(format!(
+                    "`kill {pid}` ends the process; then start it again"
+                )),
+            }
+        }
         _ => Ok(Recorded::Stale { path, content }),
     }
 }
@@ -170,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_is_ending_is_not_recorded() {
+    fn files_that_are_gone_are_no_process_or_an_error() {
         let guard = tempfile::tempdir().unwrap();
         let folder = guard.path();
         assert_eq!(read_in(folder, SERVER).unwrap(), Recorded::Nothing);
@@ -188,7 +199,11 @@ mod tests {
         };
         assert_eq!(read_in(folder, SERVER).unwrap(), running);
         fs::remove_file(&url).unwrap();
+        let error = read_in(folder, SERVER).unwrap_err().to_string();
+        assert!(error.contains("noetl_server.url, is missing"), "{error}");
+        fs::remove_file(&pid).unwrap();
         assert_eq!(read_in(folder, SERVER).unwrap(), Recorded::Nothing);
+        write(&pid, "7").unwrap();
         drop(lock);
         let stale = Recorded::Stale {
             path: pid,

@@ -111,7 +111,7 @@ struct Filled {
 pub(super) fn store<'b>(bench: &'b Bench<'_>) -> anyhow::Result<Round<'b>> {
     let noetl = product::binary(bench)?;
     let mut stores = vec![fill(bench, &noetl, None)?];
-    match Postgres::start(bench.ctx, &bench.folder.join("postgres"))? {
+    match Postgres::start(bench.ctx)? {
         Some(postgres) => stores.push(fill(bench, &noetl, Some(postgres))?),
         None => output::note(bench.ctx, "PostgreSQL is not installed: left out"),
     }

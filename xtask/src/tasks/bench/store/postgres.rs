@@ -12,7 +12,7 @@ use crate::host::{files, output, run};
 /// Where Debian keeps a folder for each version; others have the programs on PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// A running server. It is stopped when this is dropped.
+/// A running server. It is stopped, and its folder removed, when this is dropped.
 pub(super) struct Postgres {
     ctx: Ctx,
     programs: Utf8PathBuf,
@@ -23,21 +23,24 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server whose data is in `folder`; `None` when PostgreSQL is not installed.
-    pub(super) fn start(ctx: &Ctx, folder: &Utf8Path) -> anyhow::Result<Option<Self>> {
+    /// Starts a server with a new folder among the temporary files, since the user it runs as may not read the checkout;
+    /// `None` when PostgreSQL is not installed.
+    pub(super) fn start(ctx: &Ctx) -> anyhow::Result<Option<Self>> {
         let Some(programs) = programs() else {
             return Ok(None);
         };
-        files::create_folder(folder)?;
+        let name = format!("noetl-bench-postgres-{}", std::process::id());
+        let folder = Utf8PathBuf::try_from(std::env::temp_dir())?.join(name);
+        std::fs::create_dir(&folder).with_context(|| format!("cannot create {folder}"))?;
         let free = TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
         let port = free.local_addr()?.port();
         drop(free);
         let server = Self {
             ctx: ctx.clone(),
             programs,
-            folder: folder.to_owned(),
+            is_root: is_of_root(&folder)?,
+            folder: folder.clone(),
             port,
-            is_root: is_of_root(folder)?,
         };
         if server.is_root {
             let owner = CommandLine::new("chown").args(["postgres", folder.as_str()]);
@@ -81,7 +84,8 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         let data = self.folder.join("data");
         let stop = vec!["stop", "-w", "-m", "immediate", "-D", data.as_str()];
-        if let Err(error) = self.control("pg_ctl", stop) {
+        let stopped = self.control("pg_ctl", stop);
+        if let Err(error) = stopped.and_then(|()| files::remove(&self.folder)) {
             output::warn(&format!("{error:#}"));
         }
     }
